@@ -1,0 +1,72 @@
+"""Every error that faultinject raises, all under `FaultInjectError`."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class FaultInjectError(Exception):
+    """The root of all errors of this package."""
+
+
+class Problem:
+    """One mistake in a configuration.
+
+    Attributes:
+        where: the place: a variable, `file:line`, `rule 2: probability`; empty when the place is not known.
+        message: what is wrong and what would be right, one line.
+        excerpt: the text with a caret line below the mistake, or empty.
+    """
+
+    __slots__ = ("excerpt", "message", "where")
+
+    def __init__(self, message: str, *, where: str = "", excerpt: str = "") -> None:
+        self.message = message
+        self.where = where
+        self.excerpt = excerpt
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{head}\n{self.excerpt}" if self.excerpt else head
+
+    def __repr__(self) -> str:
+        return f"Problem({str(self)!r})"
+
+
+class ConfigurationError(FaultInjectError, ValueError):
+    """A rule, scenario, variable or option is wrong; `problems` holds every mistake, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem | str]) -> None:
+        found = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = tuple(each if isinstance(each, Problem) else Problem(each) for each in found)
+        super().__init__("\n".join(str(each) for each in self.problems))
+
+
+class UnknownVendor(ConfigurationError, LookupError):
+    """No vendor of that id is in the catalogue."""
+
+
+class UnknownDocumentedError(ConfigurationError, LookupError):
+    """The vendor documents no error of that code, variant or group."""
+
+
+class NotBuiltYet(ConfigurationError):
+    """A fault, effect or variable that the grammar reserves and this version does not carry out."""
+
+
+class ProductionRefused(FaultInjectError):
+    """The environment says that this is production, where nothing is injected unless allowed."""
+
+
+class MissingExtra(FaultInjectError, ImportError):
+    """A feature needs an optional dependency; the message names the `pip install` that brings it."""
+
+
+class RuleNotMatched(FaultInjectError, AssertionError):
+    """A rule's conditions were met by no request."""
+
+
+class InjectionFailed(FaultInjectError):
+    """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""

@@ -1,0 +1,15 @@
+"""A gateway in front of the storage: nginx's built-in error pages, without any id of a vendor."""
+
+from __future__ import annotations
+
+from faultinject.vendors.vendor import Vendor
+
+VENDOR = Vendor(
+    id="gateway",
+    title="Gateway (nginx)",
+    content_type="text/html",
+    template="envelope.html",
+    escape="html",
+    package=__package__,
+    addressing=None,
+)

@@ -1,0 +1,1 @@
+"""QingStor object storage, the JSON API."""

@@ -1,0 +1,24 @@
+"""QingStor: JSON with a link to the documentation instead of a resource."""
+
+from __future__ import annotations
+
+from faultinject.vendors.vendor import Vendor
+
+
+def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
+    """16 lower-case hex digits."""
+    return {"request_id": entropy[:8].hex()}
+
+
+VENDOR = Vendor(
+    id="qingstor",
+    title="QingStor",
+    content_type="application/json",
+    template="envelope.json",
+    escape="json",
+    package=__package__,
+    id_headers=(("x-qs-request-id", "request_id"),),
+    make_ids=make_ids,
+    # https://docsv3.qingcloud.com/storage/object-storage/intro/object-storage/#zone
+    endpoints=("s3.*.qingstor.com", "*.qingstor.com"),
+)

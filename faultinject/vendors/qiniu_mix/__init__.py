@@ -1,0 +1,1 @@
+"""Qiniu MIX Service, the S3-like migration API; not Kodo."""

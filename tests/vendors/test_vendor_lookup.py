@@ -1,0 +1,237 @@
+"""Vendors, rows and groups are found by name, and a wrong name says what would be right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import faultinject.vendors
+from faultinject import vendors
+from faultinject.exceptions import NotBuiltYet, UnknownDocumentedError, UnknownVendor
+from faultinject.vendors.vendor import FIELDS, GROUPS
+
+PACKAGE = Path(faultinject.vendors.__file__).parent.parent
+VENDORS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")
+ROWS = [row for vendor in VENDORS for row in vendors.get(vendor).errors]
+
+
+def test_names_are_the_built_vendors():
+    """Every folder of the catalogue is a vendor, by its id with hyphens, sorted."""
+    assert vendors.names() == VENDORS
+
+
+def test_throttle_groups():
+    """Throttling is what the words say, whatever the status."""
+    assert {vendor: [row.label for row in vendors.get(vendor).group("@throttle")] for vendor in VENDORS} == {
+        "cos": ["ServiceUnavailable", "SlowDown"],
+        "gateway": ["TooManyRequests"],
+        "jss": ["SlowDown"],
+        "qingstor": ["max_requests_exceeded", "fetch_throttled"],
+        "qiniu-mix": ["ServiceUnavailable", "SlowDown"],
+    }
+
+
+def test_server_groups():
+    """`@server` is every 5xx, 567 included."""
+    assert {vendor: [row.label for row in vendors.get(vendor).group("@server")] for vendor in VENDORS} == {
+        "cos": ["InternalError", "NotImplemented", "ServiceUnavailable", "SlowDown"],
+        "gateway": ["InternalServerError", "BadGateway", "ServiceUnavailable", "GatewayTimeout"],
+        "jss": ["InternalError", "InvalidCallback"],
+        "qingstor": ["internal_error", "service_unavailable", "upstream_failed"],
+        "qiniu-mix": ["InternalError", "NotImplemented", "ServiceUnavailable", "SlowDown"],
+    }
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_groups_draw_over_codes_that_are_errors(vendor):
+    """`@all` is row 1 of each code with a status from 400 on; `@client` and `@server` divide it."""
+    found = vendors.get(vendor)
+    everything = found.group("@all")
+    expected = [
+        row for row in found.errors if row.variant == 1 and row.status is not None and row.status >= 400
+    ]
+    assert list(everything) == expected
+    assert {*found.group("@client"), *found.group("@server")} == {*everything}
+    assert not {*found.group("@client")} & {*found.group("@server")}
+
+
+def test_rows_outside_every_group():
+    """Successes, redirects and the row without a status are injected only when named."""
+    outside = [row.address for row in ROWS if row.status is None or row.status < 400]
+    assert outside == [
+        "cos:InvalidAddressingHeader",
+        "cos:PermanentRedirect",
+        "cos:Redirect",
+        "cos:TemporaryRedirect",
+        "qiniu-mix:InvalidAddressingHeader",
+        "qiniu-mix:MissingAttachment",
+        "qiniu-mix:PermanentRedirect",
+        "qiniu-mix:Redirect",
+        "qiniu-mix:TemporaryRedirect",
+    ]
+    grouped = {row.address for vendor in VENDORS for row in vendors.get(vendor).group("@all")}
+    assert not grouped & {*outside}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "group", "message"),
+    [
+        (
+            "cos",
+            "@slow",
+            "cos:@slow is not a group; the groups are @all, @server, @client, @throttle, @retryable",
+        ),
+        ("gateway", "@retryable", "gateway:@retryable is empty: gateway documents no such error"),
+    ],
+)
+def test_unknown_and_empty_groups(vendor, group, message):
+    """A group that does not exist, or holds nothing, is an error that says which."""
+    with pytest.raises(UnknownDocumentedError) as caught:
+        vendors.get(vendor).group(group)
+    assert str(caught.value) == message
+    assert tuple(GROUPS) == ("@all", "@server", "@client", "@throttle", "@retryable")
+
+
+@pytest.mark.parametrize("row", ROWS[::7], ids=lambda row: row.address)
+def test_address_finds_its_row(row):
+    """The address of a row leads back to it."""
+    assert vendors.find(row.address) is row
+    assert row.to_dict() == {name: getattr(row, name) for name in FIELDS}
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [("cos:SlowDown/1", "cos:SlowDown"), ("cos:InvalidRequest/08", "cos:InvalidRequest/8")],
+)
+def test_row_numbers_are_numbers(given, address):
+    """`/1` is the bare code, and a leading zero changes nothing."""
+    assert vendors.find(given).address == address
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("cos:Slowdown", "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
+        (
+            "jss:ServiceUnavailable",
+            "jss:ServiceUnavailable is not a documented error of jss; cos:ServiceUnavailable,"
+            " gateway:ServiceUnavailable and qiniu-mix:ServiceUnavailable are documented",
+        ),
+        (
+            "cos:fetch_throttled",
+            "cos:fetch_throttled is not a documented error of cos; qingstor:fetch_throttled is documented",
+        ),
+        (
+            "jss:NoSuchBucketPolicy",
+            "jss:NoSuchBucketPolicy is not a documented error of jss; did you mean jss:NotSuchBucketPolicy?"
+            " (cos:NoSuchBucketPolicy and qiniu-mix:NoSuchBucketPolicy are documented)",
+        ),
+        (
+            "qingstor:zzz",
+            "qingstor:zzz is not a documented error of qingstor; 'faultinject vendors qingstor' lists them",
+        ),
+        (
+            "qingstor:bad_request",
+            "qingstor:bad_request is not a documented error of qingstor; did you mean qingstor:invalid_request?",
+        ),
+        ("cos:InvalidRequest/9", "cos:InvalidRequest/9: cos documents 8 rows of InvalidRequest"),
+        ("cos:SlowDown/0", "cos:SlowDown/0: cos documents 1 row of SlowDown"),
+        ("cos:SlowDown/x", "cos:SlowDown/x: cos documents 1 row of SlowDown"),
+        ("cos:SlowDown/", "cos:SlowDown/: cos documents 1 row of SlowDown"),
+    ],
+)
+def test_unknown_errors(address, message):
+    """A code or row that is not documented names the nearest, and the vendors that have it."""
+    with pytest.raises(UnknownDocumentedError) as caught:
+        vendors.find(address)
+    assert str(caught.value) == message
+
+
+KNOWN = "there are cos, gateway, jss, qingstor, qiniu-mix"
+
+
+@pytest.mark.parametrize(
+    ("id", "message"),
+    [
+        ("qiniu", "'qiniu' is not a vendor; did you mean qiniu-mix?"),
+        ("qiniu_mix", "'qiniu_mix' is not a vendor; did you mean qiniu-mix?"),
+        ("COS", "'COS' is not a vendor; did you mean cos?"),
+        ("aws", f"'aws' is not a vendor; {KNOWN}"),
+        ("vendor", f"'vendor' is not a vendor; {KNOWN}"),
+        ("envelope", f"'envelope' is not a vendor; {KNOWN}"),
+        ("../cos", "'../cos' is not a vendor; did you mean cos?"),
+        ("", f"'' is not a vendor; {KNOWN}"),
+    ],
+)
+def test_unknown_vendors(id, message):
+    """An id that is no vendor's names the nearest, or all; modules of the package are no vendors."""
+    with pytest.raises(UnknownVendor) as caught:
+        vendors.get(id)
+    assert str(caught.value) == message
+
+
+def test_address_without_a_vendor():
+    """A bare code is not an address."""
+    with pytest.raises(UnknownVendor, match="^'SlowDown' is not of the form vendor:Code$"):
+        vendors.find("SlowDown")
+
+
+@pytest.mark.parametrize("id", sorted(vendors.RESERVED - {*VENDORS}))
+def test_reserved_vendors(id):
+    """A reserved id says that it is not built yet, which is something else than unknown."""
+    with pytest.raises(NotBuiltYet) as caught:
+        vendors.find(f"{id}:SlowDown")
+    assert str(caught.value) == f"vendor {id} is reserved and not built yet; {KNOWN}"
+
+
+def test_reserved_ids():
+    """These ids are kept for the vendors to come."""
+    reserved = "azure-blob b2 bos gcs gcs-xml jdcloud kodo kodo-s3 minio oss obs r2 rgw s3 swift tos"
+    assert {*reserved.split()} <= vendors.RESERVED | {*vendors.names()}
+
+
+PROBE = """
+import sys
+sys.path.insert(0, {path!r})
+import faultinject.vendors as vendors
+before = set(sys.modules)
+for id in ("cos", "gateway", "jss", "qingstor", "qiniu-mix"):
+    vendor = vendors.get(id)
+    print(id, len(vendor.errors), len(vendor.template), len(vendor.make_ids(bytes(64), 0)))
+print(sorted({{"pkgutil", "inspect", "csv", "json", "re", "typing", "pathlib"}} & (set(sys.modules) - before)))
+print(vendors.names())
+"""
+EXPECTED = (
+    "cos 81 {cos} 2\ngateway 6 {gateway} 0\njss 57 {jss} 1\nqingstor 40 {qingstor} 1\n"
+    "qiniu-mix 78 {qiniu_mix} 1\n[]\n('cos', 'gateway', 'jss', 'qingstor', 'qiniu-mix')\n"
+)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_catalogue_from_a_zip_and_without_heavy_imports(packed, tmp_path):
+    """The catalogue reads its files from a zip archive too, and a known vendor loads no slow module."""
+    path = PACKAGE.parent
+    if packed:
+        path = tmp_path / "package.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in [PACKAGE, *PACKAGE.rglob("*")]:
+                if "__pycache__" not in file.parts:
+                    archive.write(file, file.relative_to(PACKAGE.parent))
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", PROBE.format(path=os.fspath(path))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    sizes = {
+        vendor.replace("-", "_"): len(
+            next((PACKAGE / "vendors" / vendor.replace("-", "_")).glob("envelope.*")).read_bytes()
+        )
+        for vendor in VENDORS
+    }
+    assert run.stdout == EXPECTED.format(**sizes)
