@@ -1,0 +1,75 @@
+"""Documented storage errors in a real web app, so that you can prove your client's retry logic.
+
+The way through the house: a request is seen through a view (`core.request`), the index names the rules that may
+match it (`core.index`), the plan decides (`core.plan`), the fault says what to do (`core.faults`), an adapter does
+it (`adapters.wsgi`, `adapters.asgi`), the journal keeps what happened (`audit.journal`). `vendors` is the
+catalogue, `settings` reads scenarios, `injector` holds the one thing that changes.
+
+Every public name is loaded on first use. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject import exceptions as exceptions
+    from faultinject import vendors as vendors
+    from faultinject.adapters.asgi import ASGIFaultMiddleware as ASGIFaultMiddleware
+    from faultinject.adapters.installation import install as install
+    from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
+    from faultinject.core.outcome import Outcome as Outcome
+    from faultinject.core.rule import Rule as Rule
+    from faultinject.exceptions import FaultInjectError as FaultInjectError
+    from faultinject.injector import Injector as Injector
+    from faultinject.injector import get_injector as get_injector
+    from faultinject.session import Faults as Faults
+    from faultinject.session import inject as inject
+    from faultinject.settings.scenario import Scenario as Scenario
+
+__all__ = [
+    "ASGIFaultMiddleware",
+    "FaultInjectError",
+    "Faults",
+    "Injector",
+    "Outcome",
+    "Rule",
+    "Scenario",
+    "WSGIFaultMiddleware",
+    "exceptions",
+    "get_injector",
+    "inject",
+    "install",
+    "vendors",
+]
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "ASGIFaultMiddleware": "adapters.asgi",
+    "FaultInjectError": "exceptions",
+    "Faults": "session",
+    "Injector": "injector",
+    "Outcome": "core.outcome",
+    "Rule": "core.rule",
+    "Scenario": "settings.scenario",
+    "WSGIFaultMiddleware": "adapters.wsgi",
+    "get_injector": "injector",
+    "inject": "session",
+    "install": "adapters.installation",
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in ("exceptions", "vendors"):
+        return import_module(f"{__name__}.{name}")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

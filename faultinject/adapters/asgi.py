@@ -1,0 +1,261 @@
+"""The ASGI adapter: reads a scope, lets the plan decide, carries its action out by awaiting."""
+
+from __future__ import annotations
+
+from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
+from faultinject.core.actions import Forward, Pass, Respond, unreachable
+from faultinject.core.bodies import LONGEST, MOST, BodyDigest
+from faultinject.core.request import ASGIRequest
+from faultinject.exceptions import FaultInjectError
+from faultinject.injector import injector_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+    from typing import Any
+
+    from faultinject.core.actions import Headers
+    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.plan import Plan
+    from faultinject.injector import Injector, Rules
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
+    app: ASGIApp, rules: Rules | None = None, *, seed: str | int | None = None, injector: Injector | None = None
+) -> ASGIApp:
+    """Put faults around an ASGI app.
+
+    Frameworks construct middleware late, so wrong rules are not raised here: they are logged, answer
+    `lifespan.startup.failed`, and where there is no lifespan requests pass untouched.
+
+    Args:
+        app: the app.
+        rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
+        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
+        injector: an injector of your own, instead of rules.
+
+    Returns:
+        A plain `async` function with the attributes `app` and `injector` and a copy of the app's own attributes.
+    """
+    try:
+        found = injector_for(rules, seed=seed, injector=injector)
+    except FaultInjectError as error:
+        return _refusing(app, error)
+    found.announce()
+    return wrap(app, found)
+
+
+def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
+    """`app` with the injector around it."""
+
+    async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        plan = injector.plan
+        try:
+            find = plan.scope.get(scope["method"], plan.scope_default)
+            candidates = None if find is None else find(scope)
+        except Exception as error:
+            injector.failed(error, "")
+            candidates = None
+        if candidates is None:
+            await app(scope, receive, send)
+            return
+        await exchange(app, scope, receive, send, plan, candidates)
+
+    vars(faultinject).update(getattr(app, "__dict__", {}), app=app, injector=injector)
+    return faultinject
+
+
+async def exchange(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, candidates: Sequence[int]
+) -> None:
+    """One request that some rule may match."""
+    action = None
+    if DECIDED not in scope:
+        try:
+            request = ASGIRequest(scope)
+            action = drive(plan, plan.run(request, candidates)) if candidates else None
+            if action is not None:
+                scope[DECIDED] = True
+            elif plan.surroundings.everything and first_to_note(scope, plan):
+                action = Pass(plan.note(request))
+        except Exception as error:
+            action = None
+            scope[DECIDED] = True
+            plan.surroundings.failed(error, "")
+    if action is None:
+        await app(scope, receive, send)
+        return
+    if isinstance(action, Pass):
+        await _pass(app, scope, receive, send, plan, action)
+        return
+    try:
+        if isinstance(action, Forward):
+            await _forward(app, scope, receive, send, plan, action)
+        elif isinstance(action, Respond):
+            if action.after:
+                from faultinject.adapters.asgi_after import respond_after
+
+                await respond_after(app, scope, receive, send, plan, action)
+            else:
+                await _respond(receive, send, plan, action, request)
+        else:
+            unreachable(action)
+    finally:
+        plan.surroundings.finish()
+
+
+async def _pass(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass
+) -> None:
+    entry, did = action.entry, action.did
+    if plan.surroundings.everything:
+        await _watched(app, scope, receive, send, entry, did)
+        return
+    if did == "passed":
+        entry.write(did, answered=False, applied=True)
+    else:
+        entry.withdraw(did, applied=True)
+    await app(scope, receive, send)
+
+
+async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, entry: Entry, did: str) -> None:
+    """The app's answer untouched, with its status and time noted when it starts."""
+    started = False
+
+    async def watch(message: Message) -> None:
+        nonlocal started
+        if message["type"] == "http.response.start" and not started:
+            started = True
+            headers = message.get("headers", ())
+            lengths = (value.decode("latin-1") for name, value in headers if name.lower() == b"content-length")
+            entry.saw(message["status"], lengths)
+            entry.write(did, applied=True)
+        await send(message)
+
+    try:
+        await app(scope, receive, watch)
+    finally:
+        if not started:
+            entry.write(did, answered=False, applied=True)
+
+
+async def _forward(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Forward
+) -> None:
+    entry = action.entry
+    entry.write("delayed", answered=False, applied=True, last=False)
+    if not action.after:
+        from faultinject.adapters.asgi_wait import Listener
+
+        listener = Listener(receive)
+        stays = await listener.wait(plan, action.delay, body=ASGIRequest(scope).has_body)
+        if not stays:
+            undo(plan, entry, "failed")
+            return
+        receive = listener.receive
+    else:
+        real_send, waited = send, False
+
+        async def late(message: Message) -> None:
+            nonlocal waited
+            if not waited:
+                from faultinject.adapters.asgi_wait import pause
+
+                waited = True
+                await pause(plan, action.delay)
+            await real_send(message)
+
+        send = late
+    if plan.surroundings.everything:
+        await _watched(app, scope, receive, send, entry, "delayed")
+    else:
+        await app(scope, receive, send)
+
+
+async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest) -> None:
+    entry = action.entry
+    drains = action.drain and request.has_body and not request.expects_continue
+    if not drains and not action.delay:
+        entry.write("answered")
+        await respond(send, action, action.headers)
+        return
+    entry.write("answered", answered=False, last=False)
+    body = None
+    try:
+        stays = True
+        if drains:
+            body, stays = await drain(receive, plan, request)
+        if stays and action.delay:
+            from faultinject.adapters.asgi_wait import Listener
+
+            stays = await Listener(receive).wait(plan, action.delay, body=request.has_body and not drains)
+    except Exception as error:
+        # The body is half read: neither the app nor the vendor's answer makes sense any more.
+        plan.surroundings.failed(error, entry.rule or "")
+        undo(plan, entry, "failed")
+        await send(
+            {"type": "http.response.start", "status": 500, "headers": [(b"x-faultinject", b"error")]}
+        )
+        await send({"type": "http.response.body"})
+        return
+    if not stays:
+        undo(plan, entry, "failed")
+        return
+    entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
+    await respond(send, action, action.headers)
+
+
+async def respond(send: Send, action: Respond, headers: Headers) -> None:
+    """Send an injected answer."""
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": action.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": action.body})
+
+
+async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> tuple[Body | None, bool]:
+    """Read the request body and drop it, within bounds of bytes and seconds.
+
+    Returns:
+        Bytes read, their digest, whether that was all; and whether the client is still there.
+    """
+    import anyio
+
+    digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
+    whole = False
+    with anyio.move_on_after(LONGEST):
+        while digest.size < MOST:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None, False
+            digest.update(message.get("body", b""))
+            if not message.get("more_body"):
+                whole = True
+                break
+    return (digest.size, digest.hexdigest(), whole), True
+
+
+def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
+    """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
+    import logging
+
+    logging.getLogger("faultinject").error("faultinject: %s", error)
+
+    async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+
+    vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
+    return faultinject

@@ -1,0 +1,59 @@
+"""Waiting under ASGI, on any event loop: never shorter than asked, over as soon as nobody waits any more."""
+
+from __future__ import annotations
+
+import anyio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.asgi import Message, Receive
+    from faultinject.core.plan import Plan
+
+_SLICE = 0.05
+
+
+async def pause(plan: Plan, seconds: float) -> None:
+    """Sleep, checking the deadline again (uvloop wakes early); the plan's end ends it."""
+    clock = plan.surroundings.monotonic
+    end = clock() + seconds
+    while (left := end - clock()) > 0 and not plan.over:
+        await anyio.sleep(min(left, _SLICE))
+
+
+class Listener:
+    """Listens for the client to leave during a wait, and hands on afterwards what it heard."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._heard: list[Message] = []
+
+    async def receive(self) -> Message:
+        """What the app receives: first what was heard, then the rest."""
+        return self._heard.pop(0) if self._heard else await self._receive()
+
+    async def wait(self, plan: Plan, seconds: float, *, body: bool) -> bool:
+        """Wait; no when the client left first.
+
+        Args:
+            plan: its end ends the wait.
+            seconds: how long.
+            body: a body is still to come: it is not read ahead, so the client is not listened for.
+        """
+        if body:
+            await pause(plan, seconds)
+            return True
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen, tasks.cancel_scope)
+            await pause(plan, seconds)
+            tasks.cancel_scope.cancel()
+        return not any(message["type"] == "http.disconnect" for message in self._heard)
+
+    async def _listen(self, waiting: anyio.CancelScope) -> None:
+        while True:
+            message = await self._receive()
+            self._heard.append(message)
+            if message["type"] == "http.disconnect":
+                waiting.cancel()
+                return
+            if message.get("more_body"):
+                return

@@ -1,0 +1,57 @@
+"""What both adapters do with a plan: answer its asks, and undo what could not be carried out."""
+
+from __future__ import annotations
+
+from faultinject.core.actions import GiveBack, Match, Take, unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from faultinject.core.actions import Action, Number
+    from faultinject.core.outcome import Entry
+    from faultinject.core.plan import Flow, Plan
+
+DECIDED = "faultinject.decided"
+"""In environ or scope: an outer middleware has decided this request."""
+NOTED = "faultinject.noted"
+"""In environ or scope: the journals that have noted this request though no rule matched."""
+
+
+def drive(plan: Plan, flow: Flow) -> Action | None:
+    """Run a plan's flow to its action."""
+    counts = plan.counts
+    answer: list[Number] | bool | None = None
+    try:
+        while True:
+            ask = flow.send(answer)
+            if isinstance(ask, Match):
+                answer = counts.match(ask.keys, plan.surroundings.clock())
+            elif isinstance(ask, Take):
+                answer = counts.take(ask)
+            elif isinstance(ask, GiveBack):
+                answer = counts.give_back(ask.take)
+            else:
+                unreachable(ask)
+    except StopIteration as end:
+        action: Action | None = end.value
+        return action
+    finally:
+        flow.close()
+
+
+def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False) -> None:
+    """A fault that was decided on is not carried out: its take goes back, and the journal says why."""
+    if entry.take is not None:
+        plan.counts.give_back(entry.take)
+        entry.take = None
+    entry.withdraw(did, applied=applied)
+
+
+def first_to_note(place: dict[str, Any], plan: Plan) -> bool:
+    """Whether no outer middleware of the same journal has noted this request; `place` is environ or scope."""
+    noted: tuple[object, ...] = place.get(NOTED, ())
+    if plan.surroundings in noted:
+        return False
+    place[NOTED] = (*noted, plan.surroundings)
+    return True

@@ -1,0 +1,154 @@
+"""`install()`: one line that puts faults around any app, and nothing at all where they are not switched on."""
+
+from __future__ import annotations
+
+import os
+
+from faultinject.adapters import asgi, wsgi
+from faultinject.injector import Injector, get_injector, shared_injector
+from faultinject.settings.env import switched_on
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal, TypeVar
+
+    from faultinject.injector import Rules
+
+    App = TypeVar("App")
+    Interface = Literal["wsgi", "asgi"]
+
+_TAKES_ARGS = 0x04
+_IS_COROUTINE = 0x80
+
+
+def install(
+    app: App,
+    rules: Rules | None = None,
+    *,
+    seed: str | int | None = None,
+    enabled: bool | None = None,
+    injector: Injector | None = None,
+    interface: Interface | None = None,
+) -> App:
+    """Put faults around an app, if they are switched on; else the very object comes back untouched.
+
+    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped.
+    Faults sit outside everything that the app does, also outside middleware that is added later. Installing
+    twice does not inject twice: with rules, the second replaces the first's.
+
+    Args:
+        app: a Flask, Starlette or FastAPI app, or any WSGI or ASGI callable.
+        rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
+            environment's rules share one injector: `times=5` is five in all.
+        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
+        enabled: None: `FAULTINJECT_ENABLED` decides; yes or no otherwise (`FAULTINJECT_ENABLED=0` stands above).
+        injector: an injector of your own, instead of rules.
+        interface: `wsgi` or `asgi` where the callable itself does not tell.
+
+    Raises:
+        ConfigurationError: rules or variables are wrong.
+        TypeError: `app` is a class or an app factory.
+    """
+    kind = interface or _interface(app)
+    says = switched_on(os.environ)
+    if says is False or not (says if enabled is None else enabled):
+        if (rules is not None or injector is not None) and enabled is None and says is None:
+            import logging
+
+            logging.getLogger("faultinject").warning(
+                "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1"
+            )
+        return app
+    installed = get_injector(app)
+    if installed is not None:
+        if rules is not None:
+            installed.use(rules, seed=seed)
+            installed.announce()
+        return app
+    found = injector or (shared_injector() if rules is None else Injector(rules, seed=seed))
+    found.announce()
+    return _put_around(app, found, kind)
+
+
+def _put_around(app: Any, injector: Injector, kind: str) -> Any:
+    if kind == "flask":
+        app.wsgi_app = wsgi.wrap(app.wsgi_app, injector)
+        return app
+    if kind == "starlette":
+        build = app.build_middleware_stack
+
+        def build_middleware_stack() -> asgi.ASGIApp:
+            return asgi.wrap(build(), injector)
+
+        vars(build_middleware_stack).update(injector=injector)
+        app.build_middleware_stack = build_middleware_stack
+        if app.middleware_stack is not None:
+            app.middleware_stack = asgi.wrap(app.middleware_stack, injector)
+        return app
+    return wsgi.wrap(app, injector) if kind == "wsgi" else asgi.wrap(app, injector)
+
+
+def _interface(app: Any) -> str:
+    """`flask`, `starlette`, `wsgi` or `asgi`, told without importing a framework."""
+    names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}
+    if "flask.Flask" in names:
+        return "flask"
+    if "starlette.Starlette" in names:
+        return "starlette"
+    if not isinstance(app, type) and callable(app):
+        call, bound = _function(app)
+        code = getattr(call, "__code__", None)
+        if code is None:
+            return _interface_by_signature(app)
+        if code.co_flags & _IS_COROUTINE:
+            return "asgi"
+        count = code.co_argcount - bound
+        needed = count - len(call.__defaults__ or ())
+        if needed <= 2 <= count or (needed <= 2 and code.co_flags & _TAKES_ARGS):
+            return "wsgi" if not needed <= 3 <= count or needed == 2 else "asgi"
+        if needed <= 3 <= count:
+            return "asgi"
+    raise TypeError(_factory(app))
+
+
+def _function(app: Any) -> tuple[Any, int]:
+    """The function behind a callable, and how many of its arguments are filled already."""
+    bound = 0
+    while True:
+        if type(app).__name__ == "partial" and hasattr(app, "func"):
+            bound += len(app.args)
+            app = app.func
+        elif hasattr(app, "__func__"):
+            bound += 1
+            app = app.__func__
+        elif hasattr(app, "__code__"):
+            return app, bound
+        else:
+            call = getattr(type(app), "__call__", None)
+            if call is None or not hasattr(call, "__code__"):
+                return app, bound
+            return call, bound + 1
+
+
+def _interface_by_signature(app: Any) -> str:
+    import inspect
+
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):
+        parameters = None
+    if parameters is not None:
+        positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        needed = sum(each.default is each.empty for each in positional)
+        if needed == 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters):
+            return "wsgi"
+        if needed == 3:
+            return "asgi"
+    raise TypeError(_factory(app))
+
+
+def _factory(app: object) -> str:
+    return (
+        f"{app!r} takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory:"
+        " call install() inside it"
+    )

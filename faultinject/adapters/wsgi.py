@@ -1,0 +1,224 @@
+"""The WSGI adapter: reads an environ, lets the plan decide, carries its action out by blocking."""
+
+from __future__ import annotations
+
+import time
+
+from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
+from faultinject.core.actions import Forward, Pass, Respond, unreachable
+from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
+from faultinject.core.request import WSGIRequest
+from faultinject.injector import injector_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.plan import Plan
+    from faultinject.injector import Injector, Rules
+
+    Environ = dict[str, Any]
+    Start = Callable[..., Callable[[bytes], object]]
+    WSGIApp = Callable[[Environ, Start], Iterable[bytes]]
+
+_SLICE = 0.05
+
+
+def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
+    app: WSGIApp, rules: Rules | None = None, *, seed: str | int | None = None, injector: Injector | None = None
+) -> WSGIApp:
+    """Put faults around a WSGI app.
+
+    Args:
+        app: the app.
+        rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
+        seed: the seed; by default the scenario's or the environment's, else one is chosen and logged.
+        injector: an injector of your own, instead of rules.
+
+    Returns:
+        A plain function with the attributes `app` and `injector` and a copy of the app's own attributes.
+
+    Raises:
+        ConfigurationError: rules or variables are wrong.
+    """
+    found = injector_for(rules, seed=seed, injector=injector)
+    found.announce()
+    return wrap(app, found)
+
+
+def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
+    """`app` with the injector around it."""
+
+    def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        plan = injector.plan
+        try:
+            find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
+            candidates = None if find is None else find(environ)
+        except Exception as error:
+            injector.failed(error, "")
+            candidates = None
+        if candidates is None:
+            return app(environ, start_response)
+        if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
+            plan = injector.separate()
+        return exchange(app, environ, start_response, plan, candidates)
+
+    vars(faultinject).update(getattr(app, "__dict__", {}), app=app, injector=injector)
+    return faultinject
+
+
+def exchange(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, candidates: Sequence[int]
+) -> Iterable[bytes]:
+    """One request that some rule may match."""
+    if DECIDED in environ:
+        return app(environ, start_response)
+    try:
+        request = WSGIRequest(environ)
+        action = drive(plan, plan.run(request, candidates)) if candidates else None
+        if action is not None:
+            environ[DECIDED] = True
+        elif plan.surroundings.everything and first_to_note(environ, plan):
+            action = Pass(plan.note(request))
+    except Exception as error:
+        environ[DECIDED] = True
+        plan.surroundings.failed(error, "")
+        return app(environ, start_response)
+    if action is None:
+        return app(environ, start_response)
+    if isinstance(action, Pass):
+        return _pass(app, environ, start_response, plan, action)
+    try:
+        if isinstance(action, Forward):
+            return _forward(app, environ, start_response, plan, action)
+        if isinstance(action, Respond):
+            if action.after:
+                from faultinject.adapters.wsgi_after import respond_after
+
+                return respond_after(app, environ, start_response, plan, action)
+            return _respond(environ, start_response, plan, action, request)
+        unreachable(action)
+    finally:
+        plan.surroundings.finish()
+
+
+def _pass(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass
+) -> Iterable[bytes]:
+    entry, did = action.entry, action.did
+    if plan.surroundings.everything:
+        return _watched(app, environ, start_response, entry, did)
+    if did == "passed":
+        entry.write(did, answered=False, applied=True)
+    else:
+        entry.withdraw(did, applied=True)
+    return app(environ, start_response)
+
+
+def _watched(
+    app: WSGIApp, environ: Environ, start_response: Start, entry: Entry, did: str
+) -> Iterable[bytes]:
+    """The app's answer untouched, with its status and time noted when it starts."""
+
+    def watch(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+        if not more or more[0] is None or not entry.written:
+            entry.saw(status[:3], (value for name, value in headers if name.lower() == "content-length"))
+            entry.write(did, applied=True)
+        return start_response(status, headers, *more)
+
+    try:
+        return app(environ, watch)
+    except Exception:
+        if not entry.written:
+            entry.write(did, answered=False, applied=True)
+        raise
+
+
+def _forward(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward
+) -> Iterable[bytes]:
+    entry = action.entry
+    entry.write("delayed", answered=False, applied=True, last=False)
+    if plan.surroundings.everything:
+        inner = app
+
+        def app(environ: Environ, start: Start) -> Iterable[bytes]:
+            return _watched(inner, environ, start, entry, "delayed")
+
+    if not action.after:
+        wait(plan, action.delay)
+        return app(environ, start_response)
+    waited = False
+
+    def late(*answer: Any) -> Callable[[bytes], object]:
+        nonlocal waited
+        if not waited:
+            waited = True
+            wait(plan, action.delay)
+        return start_response(*answer)
+
+    return app(environ, late)
+
+
+def _respond(
+    environ: Environ, start_response: Start, plan: Plan, action: Respond, request: WSGIRequest
+) -> Iterable[bytes]:
+    entry = action.entry
+    drains = action.drain and request.has_body
+    if not drains and not action.delay:
+        entry.write("answered")
+    else:
+        entry.write("answered", answered=False, last=False)
+        body = None
+        if drains:
+            try:
+                body = drain(environ, plan, request)
+            except Exception as error:
+                # The body is half read: neither the app nor the vendor's answer makes sense any more.
+                plan.surroundings.failed(error, entry.rule or "")
+                undo(plan, entry, "failed")
+                start_response(
+                    "500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")]
+                )
+                return []
+        wait(plan, action.delay)
+        entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
+    start_response(f"{action.status} {action.reason}", action.headers)
+    return [action.body] if action.body else []
+
+
+def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
+    """Read the request body and drop it, within bounds of bytes and seconds.
+
+    Returns:
+        Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+    """
+    length = request.content_length
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return None
+    source = environ["wsgi.input"]
+    digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
+    clock = plan.surroundings.monotonic
+    end = clock() + LONGEST
+    while length is None or digest.size < length:
+        if digest.size >= MOST or clock() > end:
+            return digest.size, digest.hexdigest(), False
+        piece = source.read(PIECE if length is None else min(PIECE, length - digest.size))
+        if not piece:
+            return digest.size, digest.hexdigest(), length is None
+        digest.update(piece)
+    return digest.size, digest.hexdigest(), True
+
+
+def wait(plan: Plan, seconds: float) -> None:
+    """Block, never shorter than asked, unless the plan is over or the program ends."""
+    if not seconds:
+        return
+    from threading import main_thread
+
+    clock = plan.surroundings.monotonic
+    end = clock() + seconds
+    while (left := end - clock()) > 0 and not plan.over and main_thread().is_alive():
+        time.sleep(min(left, _SLICE))

@@ -1,0 +1,190 @@
+"""The journal: one line a request, kept as a tuple in a bounded ring and, if asked, appended to a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+
+from faultinject.core.draw import blake2b
+from faultinject.core.outcome import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.core.outcome import Line
+    from faultinject.core.request import Request
+
+KEPT = 10_000
+"""Lines that the ring keeps."""
+LARGEST_FILE = 1 << 30
+"""Bytes at which a journal file takes no more lines."""
+
+
+class Journal:
+    """What happened to requests, newest last.
+
+    Args:
+        path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
+        test: a function to the id of the test that runs, or None.
+        size: lines that the ring keeps; older ones are dropped and counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        test: Callable[[], str | None] | None = None,
+        size: int = KEPT,
+    ) -> None:
+        self.path = path
+        self._test = test
+        self._size = size
+        self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
+        self._taken = 0
+        self._file: int | None = None
+        self._written = 0
+        if path is not None:
+            self._open(path)
+
+    def add(self, line: Line) -> None:
+        """Keep one line."""
+        test = None if self._test is None else self._test()
+        self._lines.append((test, line))
+        self._taken += 1
+        if self._file is not None:
+            self._append(test, line)
+
+    @property
+    def dropped(self) -> int:
+        """How many lines the ring no longer holds."""
+        return max(0, self._taken - self._size)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """One outcome a request, in the order they were decided; a final line stands for its first."""
+        merged: dict[int, Outcome] = {}
+        for test, line in list(self._lines):
+            merged[line[0]] = self._outcome(test, line)
+        return list(merged.values())
+
+    def clear(self) -> None:
+        """Forget the lines in memory; a file keeps its own."""
+        self._lines.clear()
+        self._taken = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def _outcome(self, test: str | None, line: Line) -> Outcome:
+        (
+            seq, origin, time, arrived, answered, facts, reading, rule, fault, when, n, status, response_bytes, request_id,
+            hint, hint_form, did, applied, body, final,
+        ) = line  # fmt: skip
+        generation, seed, key_of_seed = origin
+        method, path, mount, query, host, client, port, key_id, headers, guarded = facts
+        recalled = _Recalled(method, path[mount:], query, host, headers)
+        bucket, key = (None, None) if reading is None else reading.read_address(recalled)
+        size, digest, complete = body or (_number(headers.get("content-length")), None, None)
+        return Outcome(
+            v=1,
+            time=time,
+            arrived=arrived,
+            answered=answered,
+            pid=os.getpid(),
+            seq=seq,
+            generation=generation,
+            connection=port,
+            principal=_principal(key_id, key_of_seed),
+            test=test,
+            method=method,
+            path=path,
+            query=query,
+            host=host,
+            client=client,
+            operation=None if reading is None else reading.operation(recalled),
+            bucket=bucket,
+            key=key,
+            request_bytes=size,
+            request_digest=digest,
+            body_complete=complete,
+            user_agent=headers.get("user-agent"),
+            attempt_hint=_attempt_hint(headers),
+            rule=rule,
+            fault=fault,
+            when=when,
+            applied=applied,
+            guarded=guarded,
+            hint=hint,
+            hint_form=hint_form,
+            did=did,
+            status=status,
+            response_bytes=response_bytes,
+            request_id=request_id,
+            elapsed=None if answered is None else answered - arrived,
+            seed=seed,
+            n=n,
+            final=final,
+        )
+
+    def _open(self, path: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.open(path, flags, 0o600)
+        self._written = os.fstat(self._file).st_size
+
+    def _append(self, test: str | None, line: Line) -> None:
+        import json
+
+        record = self._outcome(test, line).to_dict()
+        data = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        if self._file is None or self._written + len(data) > LARGEST_FILE:
+            return
+        try:
+            os.write(self._file, data)
+        except OSError as error:
+            os.close(self._file)
+            self._file = None
+            print(f"faultinject: the journal {self.path} takes no more lines: {error}", file=sys.stderr)
+        self._written += len(data)
+
+
+class _Recalled:
+    """A request as the journal kept it, for reading bucket, key and operation afterwards."""
+
+    def __init__(self, method: str, below: str, query: str, host: str, headers: dict[str, str]) -> None:
+        self.method = method
+        self.below = below
+        self.query = query
+        self.host = host
+        self.addresses: dict[object, tuple[str | None, str | None]] = {}
+        self._headers = headers
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The values of a header that was kept."""
+        value = self._headers.get(name)
+        return () if value is None else (value,)
+
+
+def _principal(key_id: str | None, key: bytes) -> str | None:
+    if key_id is None:
+        return None
+    return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() else None
+
+
+def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:
+    """What the client itself says of its attempt, by the headers of the AWS and COS SDKs."""
+    hint: dict[str, object] = {}
+    if "amz-sdk-invocation-id" in headers:
+        hint["invocation"] = headers["amz-sdk-invocation-id"]
+    for part in headers.get("amz-sdk-request", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name in ("attempt", "max") and value.isdecimal():
+            hint[name] = int(value)
+    if headers.get("x-cos-sdk-retry", "").lower() == "true":
+        hint["retry"] = True
+    return hint or None

@@ -1,0 +1,124 @@
+"""What the engine asks of the outside, and what it tells an adapter to do. Both sets are small and closed.
+
+An adapter answers asks while it drives `Plan.run`, then carries out the one action that comes back.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Never, NoReturn
+
+    from faultinject.core.outcome import Entry
+
+    Headers = list[tuple[str, str]]
+    # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
+    MatchKey = tuple[int, str, str, tuple[int, float] | None]
+    # The number in the rule's scope, the number of this identity, whether the rate is exceeded.
+    Number = tuple[int, int, bool]
+
+
+class Match:
+    """Ask: count these matches; the answer is a `Number` for each, all in one atomic step each."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: list[MatchKey]) -> None:
+        self.keys = keys
+
+
+class Take:
+    """Ask: may this rule inject once more? Never more than `times` in its scope; the answer is yes or no."""
+
+    __slots__ = ("rule", "scope", "times")
+
+    def __init__(self, rule: int, scope: str, times: int) -> None:
+        self.rule = rule
+        self.scope = scope
+        self.times = times
+
+
+class GiveBack:
+    """Ask: undo a take that could not be carried out; the answer is of no interest."""
+
+    __slots__ = ("take",)
+
+    def __init__(self, take: Take) -> None:
+        self.take = take
+
+
+class Pass:
+    """The app answers; the entry notes that it did.
+
+    Attributes:
+        entry: what goes into the journal.
+        did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
+    """
+
+    __slots__ = ("did", "entry")
+
+    def __init__(self, entry: Entry, did: str = "passed") -> None:
+        self.entry = entry
+        self.did = did
+
+
+class Respond:
+    """Answer instead of the app, before it has run or after.
+
+    Attributes:
+        entry: what goes into the journal.
+        status: the HTTP status, 200 to 599.
+        reason: the reason phrase for servers that send ours.
+        headers: the answer's headers in the vendor's order.
+        body: the bytes to send; empty for HEAD.
+        after: the app runs first and its answer is dropped.
+        delay: seconds to wait before acting.
+        drain: whether the request body is read before answering.
+        cors: with `after`, whether the app's own CORS headers are taken over.
+    """
+
+    __slots__ = ("after", "body", "cors", "delay", "drain", "entry", "headers", "reason", "status")
+
+    def __init__(
+        self,
+        entry: Entry,
+        *,
+        status: int,
+        reason: str,
+        headers: Headers,
+        body: bytes,
+        after: bool,
+        delay: float,
+        drain: bool,
+        cors: bool,
+    ) -> None:
+        self.entry = entry
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.body = body
+        self.after = after
+        self.delay = delay
+        self.drain = drain
+        self.cors = cors
+
+
+class Forward:
+    """Let the app answer, late: `delay` seconds before it runs, or with `after` before its answer goes out."""
+
+    __slots__ = ("after", "delay", "entry")
+
+    def __init__(self, entry: Entry, *, after: bool, delay: float) -> None:
+        self.entry = entry
+        self.after = after
+        self.delay = delay
+
+
+def unreachable(value: Never) -> NoReturn:
+    """End a chain of cases over a closed set: a new member breaks the type check wherever it is not handled."""
+    raise AssertionError(f"not an action: {value!r}")
+
+
+if TYPE_CHECKING:
+    Ask = Match | Take | GiveBack
+    Action = Pass | Respond | Forward

@@ -1,0 +1,59 @@
+"""Where a request points: bucket and key, read the S3 way."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Address = tuple[str | None, str | None]
+
+
+def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
+    """Bucket and key of a request; None for what it does not name.
+
+    A host below one of `endpoints` names the bucket (virtual-host style); else the first segment of the path
+    does (path style).
+
+    Args:
+        host: the Host without port, in lower case.
+        below: the path below the mount point, decoded.
+        endpoints: host suffixes such as `cos.*.myqcloud.com`; `*` stands for one label.
+
+    >>> read_address("photos-1250000000.cos.ap-x.myqcloud.com", "/a/b.jpg", ["cos.*.myqcloud.com"])
+    ('photos-1250000000', 'a/b.jpg')
+    >>> read_address("127.0.0.1", "/photos/a/b.jpg", ["cos.*.myqcloud.com"])
+    ('photos', 'a/b.jpg')
+    """
+    path = below[1:] if below[:1] == "/" else below
+    bucket = host_bucket(host, endpoints)
+    if bucket is not None:
+        return bucket, path or None
+    bucket, _, key = path.partition("/")
+    return bucket or None, (key or None) if bucket else None
+
+
+def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:
+    """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
+    for endpoint in endpoints:
+        if "*" not in endpoint:
+            if host.endswith(endpoint) and host != endpoint:
+                head = host[: -len(endpoint)]
+                if head[-1:] == "." and head != ".":
+                    return head[:-1]
+            elif host == endpoint:
+                return None
+            continue
+        pattern = endpoint.split(".")
+        labels = host.split(".")
+        if len(labels) < len(pattern) or not _fits(labels[-len(pattern) :], pattern):
+            continue
+        return ".".join(labels[: -len(pattern)]) or None
+    return None
+
+
+def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
+    return all(
+        label and label.startswith(want[:-1]) if want[-1:] == "*" else label == want
+        for label, want in zip(labels, pattern, strict=True)
+    )

@@ -1,0 +1,68 @@
+"""The digest of a request body, so that two attempts can be told to carry the same bytes."""
+
+from __future__ import annotations
+
+from faultinject.core.draw import blake2b
+
+PIECE = 64 * 1024
+"""Bytes read from a request body at a time."""
+MOST = 128 * 1024 * 1024
+"""Bytes after which a body or a dropped answer is no longer read."""
+LONGEST = 10.0
+"""Seconds after which a body or a dropped answer is no longer read."""
+
+
+class BodyDigest:
+    """A keyed digest of a body in pieces; a multipart boundary, which is new on each attempt, does not change it.
+
+    >>> def digest(boundary):
+    ...     body = BodyDigest(b"key", f"multipart/form-data; boundary={boundary}")
+    ...     body.update(f"--{boundary}--".encode())
+    ...     return body.hexdigest()
+    >>> digest("abc") == digest("xyz")
+    True
+    """
+
+    __slots__ = ("_boundary", "_digest", "_tail", "size")
+
+    def __init__(self, key: bytes, content_type: str = "") -> None:
+        self._digest = blake2b(key=key, digest_size=16)
+        self._boundary = boundary(content_type)
+        self._tail = b""
+        self.size = 0
+        """Bytes seen so far."""
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self.size += len(piece)
+        if not self._boundary:
+            self._digest.update(piece)
+            return
+        # A boundary may lie across two pieces: the last bytes wait until more is known.
+        data = (self._tail + piece).replace(self._boundary, b"")
+        keep = len(self._boundary) - 1
+        cut = max(0, len(data) - keep)
+        self._digest.update(data[:cut])
+        self._tail = data[cut:]
+
+    def hexdigest(self) -> str:
+        """The digest as 32 hexadecimal digits."""
+        whole = self._digest.copy()
+        whole.update(self._tail)
+        return whole.hexdigest()
+
+
+def boundary(content_type: str) -> bytes:
+    """The boundary of a multipart Content-Type; empty for any other.
+
+    >>> boundary('multipart/form-data; boundary="a b"')
+    b'a b'
+    """
+    kind, _, parameters = content_type.partition(";")
+    if not kind.strip().lower().startswith("multipart/"):
+        return b""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "boundary":
+            return value.strip('"').encode("latin-1", "replace")
+    return b""

@@ -1,0 +1,358 @@
+"""The conditions: what a request must be like for a rule to match it. One class each, in the canonical order."""
+
+from __future__ import annotations
+
+from faultinject.core import patterns
+from faultinject.core.key import Key
+from faultinject.core.values import Mistake, is_token, nearest, shown, size_range
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from ipaddress import IPv4Network, IPv6Network
+    from typing import Protocol
+
+    from faultinject.core.request import Request
+
+    Test = Callable[[str], bool]
+    Check = Callable[[Request], bool]
+    Network = IPv4Network | IPv6Network
+
+    class Context(Protocol):
+        """How the rule's vendor reads a request."""
+
+        def read_address(self, request: Request) -> tuple[str | None, str | None]:
+            """Bucket and key."""
+            ...
+
+        def operation(self, request: Request) -> str | None:
+            """The storage operation."""
+            ...
+
+
+class Condition(Key):
+    """A key whose values are matched against a request."""
+
+    def parse(self, text: str) -> str:
+        """The pattern; raises `Mistake` when it is empty or too big."""
+        if not text:
+            raise Mistake(f"{self.key} needs a value")
+        if (problem := patterns.check_pattern(text)) is not None:
+            raise Mistake(problem)
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:
+        """The test of a request; any of the values will do.
+
+        Args:
+            values: the texts as the rule gives them, valid.
+            name: the NAME of `header.NAME` and `query.NAME`, else empty.
+            context: how the rule's vendor reads bucket, key and operation.
+        """
+        raise NotImplementedError
+
+
+def any_of(tests: Iterable[Test]) -> Test:
+    """One test for several."""
+    each, *others = tests
+    if not others:
+        return each
+    return lambda value: each(value) or any(test(value) for test in others)
+
+
+def folded(text: str) -> Test:
+    """The test for a pattern in which case does not matter; what is tested must be in lower case."""
+    return patterns.compile_plain(text.lower())
+
+
+def plain(values: tuple[str, ...]) -> Test:
+    """The test for any of several patterns, or for any text where a pattern is empty."""
+    return any_of(patterns.compile_plain(each) if each else _always for each in values)
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+class Method(Condition):
+    """The request's method, any case.
+
+    >>> print(Rule("http:503", method=["PUT", "POST"]))
+    http:503,method=PUT,method=POST
+    """
+
+    key = "method"
+
+    def parse(self, text: str) -> str:
+        """A method such as PUT, or a pattern of one."""
+        if not is_token(super().parse(text).removeprefix("=")):
+            raise Mistake(f"{shown(text)} cannot be a method")
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        if not any("*" in each or each[0] == "=" for each in values):
+            wanted = frozenset(each.upper() for each in values)
+            return lambda request: request.method in wanted or request.method.upper() in wanted
+        test = any_of(folded(each) for each in values)
+        return lambda request: test(request.method.lower())
+
+
+class Path(Condition):
+    """Mount point and path, percent-decoded once; `*` within a segment, `**` any segments, `dir/` all below.
+
+    >>> print(Rule("http:503", path="photos/**"))
+    http:503,path=photos/**
+    """
+
+    key = "path"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(patterns.compile_path(each) for each in values)
+        return lambda request: test(request.path)
+
+
+class Host(Condition):
+    """The Host without its port, any case.
+
+    >>> print(Rule("http:503", host="*.example.com"))
+    http:503,host=*.example.com
+    """
+
+    key = "host"
+
+    def parse(self, text: str) -> str:
+        """A host, or a pattern of one; raises `Mistake` for one with a port."""
+        host, colon, port = super().parse(text).rpartition(":")
+        if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
+            raise Mistake(f"{shown(text)}: the port is not looked at; did you mean {shown(host)}?")
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(folded(each) for each in values)
+        return lambda request: test(request.host.lower())
+
+
+class Header(Condition):
+    """A header's value; empty means that the header is there.
+
+    >>> print(Rule("http:503", header={"X-Test": "abc", "range": ""}))
+    http:503,header.range=,header.x-test=abc
+    """
+
+    key = "header"
+    named = True
+    header = True
+
+    def parse(self, text: str) -> str:
+        """A value, a pattern of one, or nothing."""
+        return super().parse(text) if text else text
+
+    def check_name(self, name: str) -> None:
+        """Raise `Mistake` when no header can have that name."""
+        if not is_token(name):
+            raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+        return lambda request: any(test(each) for each in request.header(name))
+
+
+class Query(Condition):
+    """A query parameter's value; empty means that the parameter is there, as in `?uploads`.
+
+    >>> print(Rule("http:503", query={"uploads": "", "tags[]": "x"}))
+    http:503,query."tags[]"=x,query.uploads=
+    """
+
+    key = "query"
+    named = True
+
+    def parse(self, text: str) -> str:
+        """A value, a pattern of one, or nothing."""
+        return super().parse(text) if text else text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+        return lambda request: any(test(each) for each in request.query_values(name))
+
+
+class Operation(Condition):
+    """The storage operation as the vendor names it, `PutObject` for every relative of S3.
+
+    >>> print(Rule("http:503", operation=["UploadPart", "List*"]))
+    http:503,operation=UploadPart,operation=List*
+    """
+
+    key = "operation"
+
+    def parse(self, text: str) -> str:
+        """A known operation, or a pattern that fits one."""
+        from faultinject.core.operations import names
+
+        known = names()
+        if (literal := super().parse(text).removeprefix("=")) in known:
+            return text
+        if "*" in text and text[0] != "=" and any(map(patterns.compile_plain(text), known)):
+            return text
+        raise Mistake(f"{shown(text)} is no operation of S3{nearest(literal, known)}")
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+
+        def check(request: Request) -> bool:
+            operation = context.operation(request)
+            return operation is not None and test(operation)
+
+        return check
+
+
+class Bucket(Condition):
+    """The bucket as the vendor reads it; a request without one is left alone.
+
+    >>> print(Rule("http:503", bucket="photos-*"))
+    http:503,bucket=photos-*
+    """
+
+    key = "bucket"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+
+        def check(request: Request) -> bool:
+            bucket = context.read_address(request)[0]
+            return bucket is not None and test(bucket)
+
+        return check
+
+
+class ObjectKey(Condition):
+    """The object's key as the vendor reads it, a pattern like `path`; a request without one is left alone.
+
+    >>> print(Rule("http:503", key="2024/**/*.jpg"))
+    http:503,key=2024/**/*.jpg
+    """
+
+    key = "key"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(patterns.compile_path(each, leading=False) for each in values)
+
+        def check(request: Request) -> bool:
+            key = context.read_address(request)[1]
+            return key is not None and test(key)
+
+        return check
+
+
+class Client(Condition):
+    """The client's address, or a network that holds it, as the server reports it.
+
+    >>> print(Rule("http:503", client="10.0.0.0/8"))
+    http:503,client=10.0.0.0/8
+    """
+
+    key = "client"
+
+    def parse(self, text: str) -> str:
+        """An address, a network, or a name or pattern (test clients report names)."""
+        if super().parse(text)[0] == "=" or "*" in text:
+            return text
+        if "/" in text or ":" in text or not text.strip("0123456789."):
+            _network(text)
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        literal = frozenset(values)
+        networks = [_network(each) for each in values if "/" in each or ":" in each]
+        test = any_of(folded(each) for each in values)
+
+        def check(request: Request) -> bool:
+            client = request.client
+            if client is None:
+                return False
+            if client in literal or test(client.lower()):
+                return True
+            if not networks and ":" not in client:
+                return False
+            return _within(client, networks, literal)
+
+        return check
+
+
+class Size(Condition):
+    """Content-Length: `5MiB..` at least, `..1KiB` at most, `1KB..2KB` between, `4096` exactly.
+
+    >>> print(Rule("http:503", size="5MiB.."))
+    http:503,size=5MiB..
+    """
+
+    key = "size"
+
+    def parse(self, text: str) -> str:
+        """A size or a range of sizes."""
+        size_range(super().parse(text))
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        ranges = [size_range(each) for each in values]
+
+        def check(request: Request) -> bool:
+            length = request.content_length
+            return length is not None and any(
+                low <= length and (high is None or length <= high) for low, high in ranges
+            )
+
+        return check
+
+
+def _network(text: str) -> Network:
+    from ipaddress import ip_network
+
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise Mistake(
+            f"{shown(text)} is not an address such as 10.1.2.3 or a network such as 10.0.0.0/8"
+        ) from None
+
+
+def _within(client: str, networks: Iterable[Network], literal: frozenset[str]) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        if str(mapped) in literal:
+            return True
+        address = mapped
+    return any(address in network for network in networks)
+
+
+CONDITIONS: dict[str, Condition] = {
+    each.key: each
+    for each in (
+        Method(),
+        Path(),
+        Host(),
+        Header(),
+        Query(),
+        Operation(),
+        Bucket(),
+        ObjectKey(),
+        Client(),
+        Size(),
+    )
+}

@@ -1,0 +1,62 @@
+"""The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
+
+For one match, `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
+decide, 8-15 choose the row of a group, 16-23 the delay, 24-31 the ids. No number serves two decisions.
+"""
+
+from __future__ import annotations
+
+try:
+    from _blake2 import blake2b  # what hashlib hands out, 2 ms of start-up cheaper
+except ImportError:  # pragma: no cover - an interpreter without the C module
+    from hashlib import blake2b
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Draw = Callable[[str, int], bytes]
+
+ONE = 2**64
+
+
+def seed_key(seed: str) -> bytes:
+    """The 64-byte key that a seed's text stands for."""
+    return blake2b(seed.encode("utf-8", "surrogatepass")).digest()
+
+
+def drawer(key: bytes, label: str) -> Draw:
+    """A function from (identity, n) to the 32 bytes drawn for the nth match of that identity, n from 0."""
+    state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
+
+    def draw(identity: str, n: int) -> bytes:
+        digest = state.copy()
+        digest.update(b"%b\0%d" % (identity.encode("utf-8", "surrogatepass"), n))
+        return digest.digest()
+
+    return draw
+
+
+def threshold(probability: float) -> int:
+    """What bytes 0-7 must stay below to fire: 0 never does, 1 always."""
+    return int(probability * ONE)
+
+
+def decides(digest: bytes, limit: int) -> bool:
+    """Whether the draw fires."""
+    return int.from_bytes(digest[:8], "big") < limit
+
+
+def choose(digest: bytes, count: int) -> int:
+    """An index below `count`, evenly."""
+    return int.from_bytes(digest[8:16], "big") * count // ONE
+
+
+def between(digest: bytes, low: float, high: float) -> float:
+    """A number from `low` to `high`, evenly."""
+    return low + (high - low) * (int.from_bytes(digest[16:24], "big") / ONE)
+
+
+def entropy(digest: bytes, seq: int) -> bytes:
+    """64 bytes for the ids of one answer: bytes 24-31 stretched, told apart by the outcome's number."""
+    return blake2b(b"%b%d" % (digest[24:32], seq)).digest()

@@ -1,0 +1,248 @@
+"""The way from a request to the few rules that may match it, whatever their number.
+
+A rule is filed under one literal of its conditions: a path's leading whole segments, else a bucket, else a host;
+a rule without one is looked at for every request of its methods. The index answers with a superset: what it
+leaves out cannot match, what it hands out is checked in full.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from faultinject.core.patterns import literal_prefix
+from faultinject.core.request import without_port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from faultinject.core.rule import Rule
+
+    Found = Sequence[int] | None
+    Finder = Callable[[Mapping[str, Any]], Found]
+
+_HOSTS_REMEMBERED = 1024
+# More methods than this tell nothing apart, and each costs a shelf of its own.
+_MOST_METHODS = 16
+
+
+class Shelf:
+    """The rules of one method, filed by path, bucket and host.
+
+    `paths` is a tree of segments; a node's rules stand under None.
+    """
+
+    __slots__ = ("_by_host", "_dotted", "always", "buckets", "depth", "hosts", "paths")
+
+    def __init__(self) -> None:
+        self.paths: dict[str | None, Any] = {}
+        self.depth = 0
+        self.buckets: dict[str, list[int]] = {}
+        self.hosts: dict[str, list[int]] = {}
+        self.always: list[int] = []
+        self._dotted: dict[str, list[int]] = {}
+        self._by_host: dict[str | bytes | None, list[int] | None] = {}
+
+    def file(self, number: int, rule: Rule) -> None:
+        """Add a rule under the first literal that its conditions give."""
+        conditions = rule.conditions
+        if "path" in conditions and self._file_paths(number, conditions["path"]):
+            return
+        if "bucket" in conditions and _file_names(number, self.buckets, conditions["bucket"]):
+            # A Host is looked up by its first label, which may be but a part of the bucket's name.
+            for name in conditions["bucket"]:
+                if "." in name:
+                    self._dotted.setdefault(name.removeprefix("=").partition(".")[0], []).append(number)
+            return
+        if "host" in conditions and _file_names(number, self.hosts, map(str.lower, conditions["host"])):
+            return
+        self.always.append(number)
+
+    def _file_paths(self, number: int, patterns: Iterable[str]) -> bool:
+        prefixes = [literal_prefix(pattern)[0] for pattern in patterns]
+        if not all(prefixes) or any("%2F" in each.upper() or "\ufffd" in each for each in prefixes):
+            return False
+        for prefix in prefixes:
+            # A WSGI server hands UTF-8 out as Latin-1, an ASGI server decoded.
+            forms = {prefix} if prefix.isascii() else {prefix, prefix.encode().decode("latin-1")}
+            for form in forms:
+                segments = form.split("/")[1:]
+                self.depth = max(self.depth, len(segments))
+                node = self.paths
+                for segment in segments:
+                    node = node.setdefault(segment, {})
+                rules = node.setdefault(None, [])
+                if rules[-1:] != [number]:
+                    rules.append(number)
+        return True
+
+    def by_host(self, raw: str | bytes | None) -> list[int] | None:
+        """The rules filed under a raw Host header's host or, virtual-host style, its bucket."""
+        host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
+        label = host.partition(".")[0]
+        shelves = (self.hosts.get(host, ()), self.buckets.get(label, ()), self._dotted.get(label, ()))
+        found = sorted({number for shelf in shelves for number in shelf})
+        if len(self._by_host) >= _HOSTS_REMEMBERED:
+            self._by_host.clear()
+        self._by_host[raw] = found or None
+        return found or None
+
+    def in_environ(self) -> Finder:
+        """A function from a WSGI environ to the rules that may match."""
+        root, parts, always = self.paths, self.depth + 1, self.always
+        if not (root or self.buckets or self.hosts):
+            return lambda _: always or None
+        buckets, remembered, by_host = self.buckets, self._by_host, self.by_host
+        by_name = bool(buckets or self.hosts)
+
+        def find(environ: Mapping[str, Any]) -> Found:
+            found: list[int] | None = None
+            below = environ.get("PATH_INFO", "")
+            if root:
+                path = environ["SCRIPT_NAME"] + below if environ.get("SCRIPT_NAME") else below
+                node = root
+                for segment in path.split("/", parts)[1:]:
+                    node = node.get(segment)
+                    if node is None:
+                        break
+                    if None in node:
+                        found = node[None] if found is None else found + node[None]
+            if by_name:
+                end = below.find("/", 1)
+                hit = buckets.get(below[1:end] if end > 0 else below[1:])
+                if hit is not None:
+                    found = hit if found is None else found + hit
+                raw = environ.get("HTTP_HOST")
+                hit = remembered[raw] if raw in remembered else by_host(raw)
+                if hit is not None:
+                    found = hit if found is None else found + hit
+            return _together(found, always)
+
+        return find
+
+    def in_scope(self) -> Finder:
+        """A function from an ASGI HTTP scope to the rules that may match."""
+        root, parts, always = self.paths, self.depth + 1, self.always
+        if not (root or self.buckets or self.hosts):
+            return lambda _: always or None
+        buckets, remembered, by_host = self.buckets, self._by_host, self.by_host
+        by_name = bool(buckets or self.hosts)
+
+        def find(scope: Mapping[str, Any]) -> Found:
+            found: list[int] | None = None
+            path = below = scope["path"]
+            mount = scope.get("root_path")
+            if mount:
+                if path.startswith(mount):
+                    below = path[len(mount) :]
+                else:
+                    path = mount + path
+            if root:
+                node = root
+                for segment in path.split("/", parts)[1:]:
+                    node = node.get(segment)
+                    if node is None:
+                        break
+                    if None in node:
+                        found = node[None] if found is None else found + node[None]
+            if by_name:
+                end = below.find("/", 1)
+                hit = buckets.get(below[1:end] if end > 0 else below[1:])
+                if hit is not None:
+                    found = hit if found is None else found + hit
+                raw = None
+                for name, raw in scope["headers"]:  # noqa: B007 - the host's value is wanted
+                    if name == b"host":
+                        break
+                else:
+                    raw = None
+                hit = remembered[raw] if raw in remembered else by_host(raw)
+                if hit is not None:
+                    found = hit if found is None else found + hit
+            return _together(found, always)
+
+        return find
+
+
+class Index:
+    """All rules of a plan, filed.
+
+    `environ` and `scope` give the finder of a method; the defaults serve the other methods, None where no rule
+    is for them. A finder returns None when no rule can match.
+
+    Args:
+        rules: in the order written; what is found are their numbers.
+        everything: find an empty sequence instead of None, so that every request is looked at.
+    """
+
+    __slots__ = ("environ", "environ_default", "scope", "scope_default")
+
+    environ_default: Finder | None
+    scope_default: Finder | None
+
+    def __init__(self, rules: Sequence[Rule], *, everything: bool = False) -> None:
+        methods = {each.upper() for rule in rules for each in rule.conditions.get("method", ())}
+        if len(methods) > _MOST_METHODS or any("*" in each or each[:1] == "=" for each in methods):
+            methods = set()
+        shelves = {method: Shelf() for method in methods}
+        other = Shelf()
+        everything = [*shelves.values(), other]
+        any_method = False
+        for number, rule in enumerate(rules):
+            asked = rule.conditions.get("method") if methods else None
+            if asked is None:
+                any_method = True
+                for shelf in everything:
+                    shelf.file(number, rule)
+            else:
+                for method in {each.upper() for each in asked}:
+                    shelves[method].file(number, rule)
+        ready = _never_nothing if everything else _as_it_is
+        self.environ: dict[str, Finder] = {}
+        self.scope: dict[str, Finder] = {}
+        for method, shelf in shelves.items():
+            in_environ, in_scope = ready(shelf.in_environ()), ready(shelf.in_scope())
+            for spelling in _spellings(method):
+                self.environ[spelling] = in_environ
+                self.scope[spelling] = in_scope
+        anything = any_method or everything
+        self.environ_default = ready(other.in_environ()) if anything else None
+        self.scope_default = ready(other.in_scope()) if anything else None
+
+
+def _as_it_is(find: Finder) -> Finder:
+    return find
+
+
+def _never_nothing(find: Finder) -> Finder:
+    return lambda request: find(request) or ()
+
+
+def _together(found: list[int] | None, always: list[int]) -> Found:
+    if found is None:
+        return always or None
+    if always:
+        found = found + always
+    return found if len(found) == 1 else sorted(set(found))
+
+
+def _file_names(number: int, names: dict[str, list[int]], patterns: Iterable[str]) -> bool:
+    given = list(patterns)
+    if any("*" in each and each[:1] != "=" for each in given):
+        return False
+    literals = [each[1:] if each[:1] == "=" else each for each in given]
+    if any(not each or "%" in each or not each.isascii() for each in literals):
+        return False
+    for literal in literals:
+        rules = names.setdefault(literal, [])
+        if rules[-1:] != [number]:
+            rules.append(number)
+    return True
+
+
+def _spellings(method: str) -> set[str]:
+    """Every case of a method: the first look must be one look into a dict."""
+    if len(method) > 8:
+        return {method, method.lower(), method.title()}
+    return {"".join(letters) for letters in product(*({each.upper(), each.lower()} for each in method))}

@@ -1,0 +1,205 @@
+"""What happened to one request: noted as a tuple on the request's path, worked out when somebody reads it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from faultinject.core.actions import Take
+    from faultinject.core.facts import Facts
+    from faultinject.core.reading import Reading
+    from faultinject.core.ready import ReadyRule
+
+    Line = tuple[Any, ...]
+    # Bytes read, their digest, whether that was all.
+    Body = tuple[int, str, bool]
+    # The scenario's generation, its seed and the seed's key.
+    Origin = tuple[int, str, bytes]
+
+FIELDS = (
+    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "test", "method",
+    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
+    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded", "hint",
+    "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "seed", "n", "final",
+)  # fmt: skip
+"""The fields of a journal line, in order; a reader ignores those it does not know."""
+
+INJECTED = frozenset(
+    "answered app_cut drain_cut delayed truncated dripped corrupted reset closed raised".split()
+)
+"""What `did` says of a request that got a fault; anything else left the app's own answer."""
+
+
+class Entry:
+    """The journal's view of one request while it is under way; every `write` is one line."""
+
+    __slots__ = (
+        "arrived", "facts", "fault", "fired", "hint", "hint_form", "journal", "monotonic", "n", "origin", "reading",
+        "request_id", "response_bytes", "rule", "seq", "status", "take", "time", "when", "written",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: Callable[[Line], None],
+        monotonic: Callable[[], float],
+        facts: Facts,
+        reading: Reading | None,
+        origin: Origin,
+        seq: int,
+        time: float,
+        arrived: float,
+    ) -> None:
+        self.journal = journal
+        self.monotonic = monotonic
+        self.facts = facts
+        self.reading = reading
+        self.origin = origin
+        self.seq = seq
+        self.time = time
+        self.arrived = arrived
+        self.rule: str | None = None
+        self.fault: str | None = None
+        self.when: str | None = None
+        self.n: int | None = None
+        self.status: int | None = None
+        self.response_bytes: int | None = None
+        self.request_id: str | None = None
+        self.hint: float | None = None
+        self.hint_form: str | None = None
+        self.take: Take | None = None
+        self.fired: ReadyRule | None = None
+        self.written = False
+
+    def write(
+        self, did: str, *, answered: bool = True, applied: bool = False, body: Body | None = None, last: bool = True
+    ) -> None:
+        """Add a line that says what was done.
+
+        Args:
+            did: the outcome's word.
+            answered: whether the answer starts now; else the time of the answer is not known.
+            applied: whether the app ran.
+            body: bytes read of the request body, their digest, whether that was all.
+            last: whether the end is known; otherwise a final line follows.
+        """
+        self.journal(
+            (
+                self.seq,
+                self.origin,
+                self.time,
+                self.arrived,
+                self.monotonic() if answered else None,
+                self.facts,
+                self.reading,
+                self.rule,
+                self.fault,
+                self.when,
+                self.n,
+                self.status,
+                self.response_bytes,
+                self.request_id,
+                self.hint,
+                self.hint_form,
+                did,
+                applied,
+                body,
+                True if self.written and last else None,
+            )
+        )
+        self.written = True
+
+    def saw(self, status: str | int, lengths: Iterable[str]) -> None:
+        """Note the status and the Content-Length of the app's own answer."""
+        self.status = int(status)
+        length = next(iter(lengths), "")
+        self.response_bytes = int(length) if length.isdecimal() else None
+
+    def withdraw(self, did: str, *, applied: bool = False) -> None:
+        """Note that the fault was not carried out, and why."""
+        if self.fired is not None:
+            self.fired.undone.next()
+        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+        self.write(did, answered=False, applied=applied)
+
+
+class Outcome:
+    """What happened to one request, with the fields of a journal line as attributes.
+
+    `did` says what was done: `answered`, `delayed` and so on for an injected fault, `passed`, `app_failed`,
+    `refused`, `failed` for the app's own answer. Times are seconds; `time` is unix time, `arrived` and
+    `answered` are of one monotonic clock.
+    """
+
+    __slots__ = FIELDS
+
+    v: int
+    time: float
+    arrived: float
+    answered: float | None
+    pid: int
+    seq: int
+    generation: int
+    connection: int | None
+    principal: str | None
+    test: str | None
+    method: str
+    path: str
+    query: str
+    host: str
+    client: str | None
+    operation: str | None
+    bucket: str | None
+    key: str | None
+    request_bytes: int | None
+    request_digest: str | None
+    body_complete: bool | None
+    user_agent: str | None
+    attempt_hint: dict[str, object] | None
+    rule: str | None
+    fault: str | None
+    when: str | None
+    applied: bool
+    guarded: bool
+    hint: float | None
+    hint_form: str | None
+    did: str
+    status: int | None
+    response_bytes: int | None
+    request_id: str | None
+    elapsed: float | None
+    seed: str
+    n: int | None
+    final: bool | None
+
+    def __init__(self, **fields: object) -> None:
+        for name in FIELDS:
+            setattr(self, name, fields.get(name))
+
+    @property
+    def injected(self) -> bool:
+        """Whether a fault was done to the request."""
+        return self.did in INJECTED
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields in order, as a journal line has them; `final` only where it is true."""
+        return {name: getattr(self, name) for name in FIELDS if name != "final" or self.final}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
+        return f"<Outcome {self.method} {self.path} {self.did}: {what}>"
+
+
+def quoted(text: str) -> str:
+    """Text from a request for logs, tables and pages: control, format and bidi characters escaped.
+
+    >>> quoted("a\\r\\nb\\u202e")
+    'a\\\\r\\\\nb\\\\u202e'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

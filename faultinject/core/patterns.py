@@ -1,0 +1,194 @@
+"""Patterns of paths, keys and plain text. They match the whole value; no regular expression is made from them.
+
+In a path `*` and `?` stay within a segment, `**` as a whole segment stands for any number of segments, and a
+pattern that ends in `/` matches that folder and all below it. Elsewhere `*` matches anything and `?` is an
+ordinary character. A pattern that begins with `=` is taken literally.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Test = Callable[[str], bool]
+
+STARS = 16
+SEGMENTS = 32
+CHARACTERS = 1024
+
+
+def check_pattern(text: str) -> str | None:
+    """What is too much in a pattern, or None."""
+    if text[:1] == "=" or (
+        len(text) <= CHARACTERS and text.count("*") <= STARS and text.count("/") < SEGMENTS
+    ):
+        return None
+    if len(text) > CHARACTERS:
+        return f"a pattern of {len(text)} characters; at most {CHARACTERS} are allowed"
+    if text.count("*") > STARS:
+        return f"a pattern of {text.count('*')} stars; at most {STARS} are allowed"
+    segments = text.removeprefix("/").removesuffix("/").count("/") + 1
+    return (
+        f"a pattern of {segments} segments; at most {SEGMENTS} are allowed" if segments > SEGMENTS else None
+    )
+
+
+def literal_prefix(text: str) -> tuple[str, bool]:
+    """The literal whole segments that a path pattern begins with, and whether all of it is literal.
+
+    `/a/b/**` gives `("/a/b", False)`, `a/b` gives `("/a/b", True)`, `*.jpg` gives `("", False)`.
+    """
+    if text[:1] == "=":
+        return _rooted(text[1:]), True
+    text = _rooted(text)
+    cut = text.find("*")
+    other = text.find("?")
+    if cut < 0 or 0 <= other < cut:
+        cut = other
+    if cut < 0:
+        return (text[:-1], False) if text[-1] == "/" else (text, True)
+    return text[: text.rindex("/", 0, cut)], False
+
+
+def compile_plain(text: str) -> Test:
+    """The test for a pattern in which `*` matches anything."""
+    if text[:1] == "=" or "*" not in text:
+        return _literal(text.removeprefix("="))
+    return _pieces(text)
+
+
+def compile_path(text: str, *, leading: bool = True) -> Test:
+    """The test for a pattern of a path (`leading`: a first `/` may be left out) or of a key."""
+    if leading:
+        return _literal(_rooted(text[1:])) if text[:1] == "=" else _rooted_test(_rooted(text))
+    if text[:1] == "=":
+        return _literal(text[1:])
+    test = _rooted_test(f"/{text}")
+    return lambda value: test(f"/{value}")
+
+
+def _rooted(text: str) -> str:
+    return text if text[:1] == "/" else f"/{text}"
+
+
+def _literal(text: str) -> Test:
+    return text.__eq__
+
+
+def _rooted_test(pattern: str) -> Test:
+    folder = pattern[-1] == "/"
+    segments = pattern[1:].split("/")
+    wild = segments.count("**")
+    if "?" in pattern or wild > 1 or (wild and folder):
+        return _states(pattern)
+    if not wild and "*" not in pattern:
+        return (lambda path: path.startswith(pattern)) if folder else _literal(pattern)
+    if wild and "*" not in pattern[:-2]:
+        exact, below = pattern[:-3], pattern[:-2]
+        return lambda path: path.startswith(below) or path == exact
+    return _segments(segments, folder=folder)
+
+
+def _pieces(text: str) -> Test:
+    first, *middle, last = text.split("*")
+    middle = [each for each in middle if each]
+    least = len(first) + len(last)
+    if not middle:
+        return lambda value: len(value) >= least and value.startswith(first) and value.endswith(last)
+
+    def test(value: str) -> bool:
+        if len(value) < least or not value.startswith(first) or not value.endswith(last):
+            return False
+        at, end = len(first), len(value) - len(last)
+        for piece in middle:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    return test
+
+
+def _segments(pattern: list[str], *, folder: bool) -> Test:
+    """For a pattern without `?` and with at most one `**`: both ends are fixed, nothing is tried twice."""
+    if folder:
+        pattern = [*pattern[:-1], "*", "**"]
+    at = pattern.index("**") if "**" in pattern else -1
+    tests = [_pieces(each) if "*" in each else _literal(each) for each in pattern]
+    front, back = (tests, []) if at < 0 else (tests[:at], tests[at + 1 :])
+    least = len(front) + len(back)
+
+    def test(path: str) -> bool:
+        if path[:1] != "/":
+            return False
+        segments = path[1:].split("/")
+        have = len(segments)
+        # "/a/**" matches "/a", but "/**/a" does not match "": a path has at least one segment.
+        if have < least or (at < 0 and have != least):
+            return False
+        for check, segment in zip(front, segments, strict=False):
+            if not check(segment):
+                return False
+        tail = segments[have - len(back) :]
+        return all(check(segment) for check, segment in zip(back, tail, strict=False))
+
+    return test
+
+
+def _states(pattern: str) -> Test:
+    """For any pattern: all positions in it that the path read so far can have reached, as the bits of a number.
+
+    One step a character of the path, whatever the pattern.
+    """
+    slash = anything = stays = roams = skips = 0
+    characters: dict[str, int] = {}
+    folder = pattern[-1] == "/"
+    segments = pattern[1:].split("/")
+    at = 1
+    accepted = 0
+    previous = ""
+    for index, segment in enumerate(segments):
+        if segment == "**":
+            if previous == "**":
+                continue
+            # One "/" leads into a state that stays whatever comes; the next segment's "/" leads out of it,
+            # and also past it.
+            slash |= at << 1
+            roams |= at << 1
+            skips |= at
+            previous, at = segment, at << 1
+            accepted = at | at >> 1
+            continue
+        previous = segment
+        at <<= 1
+        slash |= at
+        if folder and index == len(segments) - 1:
+            roams |= at
+        for character in segment:
+            if character == "*":
+                stays |= at
+                continue
+            at <<= 1
+            if character == "?":
+                anything |= at
+            else:
+                characters[character] = characters.get(character, 0) | at
+        accepted = at
+    steps = {character: bits | anything for character, bits in characters.items()}
+    loops = stays | roams
+    step = steps.get
+
+    def test(path: str) -> bool:
+        states = 1
+        for character in path:
+            if character == "/":
+                states = (states << 1 & slash) | (states & roams) | ((states & skips) << 2)
+            else:
+                states = (states << 1 & step(character, anything)) | (states & loops)
+            if not states:
+                return False
+        return bool(states & accepted)
+
+    return test

@@ -1,0 +1,276 @@
+"""A compiled scenario: which rule fires for a request, and what is then done.
+
+`Plan.run` is a generator: it yields the few things that it needs from outside (`Match`, `Take`) and returns one
+action. The same flow serves WSGI, where asks are answered at once, and ASGI, where they may be awaited.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from itertools import count
+
+from faultinject.core.actions import GiveBack, Match, Pass, Take
+from faultinject.core.draw import seed_key
+from faultinject.core.identity import exact_identity, with_placeholders
+from faultinject.core.index import Index
+from faultinject.core.outcome import Entry
+from faultinject.core.reading import Reading
+from faultinject.core.ready import ReadyRule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Protocol
+
+    from faultinject.core.actions import Action, Ask, MatchKey, Number
+    from faultinject.core.outcome import Line
+    from faultinject.core.request import Request
+    from faultinject.core.rule import Rule
+    from faultinject.vendors.vendor import Vendor
+
+    Flow = Generator[Ask, list[Number] | bool | None, Action | None]
+
+    class Counts(Protocol):
+        """Where a scenario's counts live."""
+
+        def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+            """Count a request against these rules."""
+
+        def take(self, ask: Take) -> bool:
+            """Whether the rule may inject once more."""
+
+        def give_back(self, ask: Take) -> None:
+            """Undo a take."""
+
+        def matched(self, rule: int) -> int:
+            """How many requests the rule's conditions met."""
+
+_seq = count()
+
+
+class Surroundings:
+    """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
+
+    Attributes:
+        journal: takes a line.
+        clock: unix seconds, for ids, begin, end and rates.
+        monotonic: seconds of the clock that durations are measured by.
+        marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
+        endpoints: the user's own host suffixes.
+        most_active: how many faults may be under way at once.
+        everything: whether requests are noted that no rule matches.
+        expires: unix seconds from which nothing is injected, or None.
+        failed: told of an error inside faultinject itself, and of the rule's name where that is known.
+    """
+
+    __slots__ = (
+        "_free", "clock", "endpoints", "everything", "expires", "failed", "journal", "marked", "monotonic",
+        "most_active",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: Callable[[Line], None],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        failed: Callable[[Exception, str], None],
+        *,
+        marked: bool = True,
+        endpoints: tuple[str, ...] = (),
+        most_active: int = 100,
+        everything: bool = False,
+        expires: float | None = None,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.monotonic = monotonic
+        self.marked = marked
+        self.endpoints = endpoints
+        self.most_active = most_active
+        self.everything = everything
+        self.expires = expires
+        self.failed = failed
+        self._free: list[None] = [None] * most_active
+
+    def begin(self) -> bool:
+        """Take a place for one fault under way; no when all are taken."""
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
+
+    def finish(self) -> None:
+        """The fault is over."""
+        self._free.append(None)
+
+
+class Plan:
+    """A scenario ready to decide; immutable but for what it prepares on first use.
+
+    Args:
+        rules: the rules in the order written.
+        names: what each is called, as long as `rules`.
+        seed: the seed's text.
+        counts: who answers the asks; the plan itself never calls it.
+        surroundings: clocks, journal and settings.
+        generation: how many scenarios the injector had before.
+        salt: put before the seed where independent processes must not draw alike.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        names: Sequence[str],
+        seed: str,
+        *,
+        counts: Counts,
+        surroundings: Surroundings,
+        generation: int = 0,
+        salt: bytes = b"",
+    ) -> None:
+        self.rules = tuple(rules)
+        self.names = tuple(names)
+        self.seed = seed
+        self.counts = counts
+        self.surroundings = surroundings
+        self.generation = generation
+        self.started = surroundings.clock()
+        self.ended = False
+        """Set when the scenario is replaced or switched off."""
+        self.key = seed_key(seed + salt.hex())
+        self.origin = (generation, seed, seed_key(seed))
+        index = Index(self.rules, everything=surroundings.everything)
+        self.environ = index.environ
+        self.environ_default = index.environ_default
+        self.scope = index.scope
+        self.scope_default = index.scope_default
+        self._ready: list[ReadyRule | None] = [None] * len(self.rules)
+        self._readings: dict[str, Reading] = {}
+        self._twins: dict[str, int] = {}
+        self._lock = allocate_lock()
+
+    def run(self, request: Request, candidates: Sequence[int]) -> Flow:
+        """Decide one request: which of the candidate rules match, and which of them fires.
+
+        Returns:
+            None when no rule's conditions hold, `Pass` when none fires, else what to do.
+        """
+        surroundings = self.surroundings
+        arrived = surroundings.monotonic()
+        now = surroundings.clock()
+        if surroundings.expires is not None and now >= surroundings.expires:
+            return None
+        matched = self._matching(request, candidates, now - self.started)
+        if not matched:
+            return None
+        identities = []
+        keys: list[MatchKey] = []
+        for rule in matched:
+            bucket, object_key = rule.reading.read_address(request)
+            exact = exact_identity(request, bucket, object_key)
+            identity = with_placeholders(exact)
+            identities.append(identity)
+            scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
+            keys.append((rule.number, scope, identity, rule.above))
+        numbers = yield Match(keys)
+        assert isinstance(numbers, list)
+        first = matched[0]
+        entry = self._entry(request, first.reading, now, arrived)
+        for rule, identity, key, (place, n, exceeds) in zip(matched, identities, keys, numbers, strict=True):
+            if not (exceeds and place >= rule.skip and (place - rule.skip + 1) % rule.every == 0):
+                continue
+            digest = rule.drawn(identity, n)
+            if digest is None:
+                continue
+            entry.rule, entry.reading, entry.n = rule.name, rule.reading, n
+            if rule.times is not None:
+                ask = Take(rule.number, key[1], rule.times)
+                if not (yield ask):
+                    continue
+                entry.take = ask
+            if not surroundings.begin():
+                if entry.take is not None:
+                    yield GiveBack(entry.take)
+                return Pass(entry, "refused")
+            try:
+                action = rule.act(request, entry, digest)
+            except Exception as error:
+                surroundings.finish()
+                if entry.take is not None:
+                    yield GiveBack(entry.take)
+                surroundings.failed(error, rule.name)
+                return Pass(entry, "failed")
+            rule.fired.next()
+            entry.fired = rule
+            return action
+        entry.rule, entry.reading, entry.n = first.name, first.reading, numbers[0][1]
+        return Pass(entry)
+
+    @property
+    def over(self) -> bool:
+        """Whether waits for this plan end: it was replaced or switched off, or it expired."""
+        expires = self.surroundings.expires
+        return self.ended or (expires is not None and self.surroundings.clock() >= expires)
+
+    def go_on_from(self, old: Plan) -> None:
+        """Keep what an older plan, whose rules are the first of these, has counted and prepared."""
+        self.started = old.started
+        for number, rule in enumerate(old._ready):
+            self._ready[number] = rule
+        self._twins.update(old._twins)
+
+    def note(self, request: Request) -> Entry:
+        """An entry for a request that no rule matches, where every request is noted."""
+        surroundings = self.surroundings
+        return self._entry(request, self.reading(None), surroundings.clock(), surroundings.monotonic())
+
+    def injected(self, number: int) -> int:
+        """How many requests got the fault of that rule."""
+        rule = self._ready[number]
+        return 0 if rule is None else rule.fired.value - rule.undone.value
+
+    def ready(self, number: int) -> ReadyRule:
+        """The compiled rule of that number; made when it is first a candidate."""
+        found = self._ready[number]
+        if found is None:
+            with self._lock:
+                found = self._ready[number]
+                if found is None:
+                    found = self._ready[number] = self._make(number)
+        return found
+
+    def reading(self, vendor: Vendor | None) -> Reading:
+        """How requests are read as that vendor's; one object a vendor."""
+        name = vendor.id if vendor is not None and vendor.addressing else ""
+        found = self._readings.get(name)
+        if found is None:
+            found = self._readings[name] = Reading(vendor if name else None, self.surroundings.endpoints)
+        return found
+
+    def _entry(self, request: Request, reading: Reading, now: float, arrived: float) -> Entry:
+        surroundings = self.surroundings
+        facts = request.facts()
+        return Entry(
+            surroundings.journal, surroundings.monotonic, facts, reading, self.origin, next(_seq), now, arrived
+        )
+
+    def _matching(self, request: Request, candidates: Sequence[int], age: float) -> list[ReadyRule]:
+        if request.upgrades:
+            return []
+        ready = self._ready
+        preflight = request.is_preflight
+        return [
+            rule
+            for rule in [ready[number] or self.ready(number) for number in candidates]
+            if (rule.window is None or rule.window(age))
+            and (not preflight or rule.takes_preflights)
+            and rule.matches(request)
+        ]
+
+    def _make(self, number: int) -> ReadyRule:
+        rule = self.rules[number]
+        label = rule.label
+        # Rules of one label are candidates together, so the earlier ones were made before.
+        twin = self._twins[label] = self._twins.get(label, 0) + 1
+        return ReadyRule(self, number, label if twin == 1 else f"{label}#{twin}")

@@ -1,0 +1,58 @@
+"""How a rule reads requests: as which vendor, below which hosts."""
+
+from __future__ import annotations
+
+from faultinject.core.address import read_address
+from faultinject.core.operations import operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from faultinject.core.address import Address
+    from faultinject.vendors.vendor import Vendor
+
+    class Readable(Protocol):
+        """What reading needs to know of a request."""
+
+        method: str
+        query: str
+        addresses: dict[object, Address]
+
+        @property
+        def host(self) -> str: ...
+        @property
+        def below(self) -> str: ...
+        def header(self, name: str) -> tuple[str, ...]: ...
+
+
+# What a fault of no storage vendor goes by; the vendors' own suffixes stand in their folders.
+S3_ENDPOINTS = ("s3.amazonaws.com", "s3.*.amazonaws.com", "s3-*.amazonaws.com")
+
+
+class Reading:
+    """One way to read bucket, key and operation out of a request.
+
+    Args:
+        vendor: whose endpoints count; None for the S3 way.
+        endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
+    """
+
+    __slots__ = ("endpoints", "vendor")
+
+    def __init__(self, vendor: Vendor | None = None, endpoints: tuple[str, ...] = ()) -> None:
+        self.vendor = vendor if vendor is not None and vendor.addressing else None
+        self.endpoints = endpoints + (self.vendor.endpoints if self.vendor else S3_ENDPOINTS)
+
+    def read_address(self, request: Readable) -> Address:
+        """Bucket and key, each None when the request does not name it; worked out once a request."""
+        found = request.addresses.get(self)
+        if found is None:
+            found = read_address(request.host, request.below, self.endpoints)
+            request.addresses[self] = found
+        return found
+
+    def operation(self, request: Readable) -> str | None:
+        """The operation by S3's name, or None when the request has the form of none."""
+        bucket, key = self.read_address(request)
+        return operation(request, bucket, key)

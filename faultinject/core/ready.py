@@ -1,0 +1,115 @@
+"""A rule compiled: closures and numbers instead of text, made when the rule is first a candidate."""
+
+from __future__ import annotations
+
+from faultinject.core.counter import Counter
+from faultinject.core.draw import decides, drawer, threshold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.core.actions import Action
+    from faultinject.core.outcome import Entry
+    from faultinject.core.plan import Plan
+    from faultinject.core.reading import Reading
+    from faultinject.core.request import Request
+
+    Scope = Callable[[Request, Reading, str], str]
+
+
+class ReadyRule:
+    """One rule of a plan, ready to be asked about requests.
+
+    Attributes:
+        number: its place in the scenario, from 0.
+        name: what it is called in the journal and in `x-faultinject`.
+        rule: the rule as written.
+        reading: how it reads bucket, key and operation.
+        above: the rate as (limit, period in seconds), or None.
+        scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
+        fired: how often its fault was decided on.
+        undone: how many of these were not carried out.
+        window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
+    """
+
+    __slots__ = (
+        "_conditions", "_draw", "_limit", "_unless", "above", "every", "fault", "fired", "name", "number", "reading", "rule",
+        "scope", "skip", "surroundings", "takes_preflights", "times", "undone", "window",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, number: int, label: str) -> None:
+        rule = plan.rules[number]
+        self.number = number
+        self.name = plan.names[number]
+        self.rule = rule
+        self.fault = rule.resolved
+        self.surroundings = plan.surroundings
+        self.reading = plan.reading(rule.vendor)
+        self.above: tuple[int, float] | None = rule.value("above")
+        self.skip: int = rule.value("skip")
+        self.every: int = rule.value("every")
+        self.times: int | None = rule.value("times")
+        self.scope = SCOPES[rule.value("per")]
+        self.window = _window(rule.value("begin"), rule.value("end"))
+        self.takes_preflights = "OPTIONS" in (each.upper() for each in rule.conditions.get("method", ()))
+        self.fired = Counter()
+        self.undone = Counter()
+        self._limit = threshold(rule.value("probability"))
+        self._draw = drawer(plan.key, label)
+        self._conditions = tuple(rule.compile_conditions(self.reading))
+        self._unless = tuple(rule.compile_unless(self.reading))
+
+    def matches(self, request: Request) -> bool:
+        """Whether all conditions hold and no `unless` does."""
+        for holds in self._conditions:
+            if not holds(request):
+                return False
+        return not any(holds(request) for holds in self._unless)
+
+    def drawn(self, identity: str, n: int) -> bytes | None:
+        """The digest of the nth match of an identity, or None when chance says no."""
+        digest = self._draw(identity, n)
+        return digest if decides(digest, self._limit) else None
+
+    def act(self, request: Request, entry: Entry, digest: bytes) -> Action:
+        """What the fault does to this request."""
+        return self.fault.act(request, self, entry, digest)
+
+
+def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
+    if end is None:
+        return None if begin == 0 else lambda age: age >= begin
+    return lambda age: begin <= age < end
+
+
+def _call(request: Request, reading: Reading, exact: str) -> str:
+    return exact
+
+
+def _key(request: Request, reading: Reading, exact: str) -> str:
+    bucket, key = reading.read_address(request)
+    return f"/{bucket or ''}/{key or ''}"
+
+
+def _bucket(request: Request, reading: Reading, exact: str) -> str:
+    return f"/{reading.read_address(request)[0] or ''}"
+
+
+def _operation(request: Request, reading: Reading, exact: str) -> str:
+    return reading.operation(request) or "none"
+
+
+def _client(request: Request, reading: Reading, exact: str) -> str:
+    return request.client or "none"
+
+
+SCOPES: dict[str, Scope | None] = {
+    "rule": None,
+    "call": _call,
+    "key": _key,
+    "bucket": _bucket,
+    "operation": _operation,
+    "client": _client,
+}
+"""What `per` may be, and how the scope of a request is named."""

@@ -1,0 +1,315 @@
+"""One request as the rules see it: a lazy view of a WSGI environ or an ASGI scope that copies nothing.
+
+Both views answer the same questions with the same words. A view is made only for a request that some rule may
+match, and works a field out when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from faultinject.core.facts import HEADERS, facts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.core.address import Address
+    from faultinject.core.facts import Facts
+
+
+class Request:
+    """What both views share: the target and what is worked out from it."""
+
+    __slots__ = ("_below", "_host", "_mount", "_path", "_raw_path", "_target", "addresses", "method", "query")
+
+    def __init__(self, method: str, mount: str, below: str, target: str, query: str) -> None:
+        self.method = method
+        """As sent, usually in upper case."""
+        self.query = query
+        """The query string as sent, without the question mark."""
+        self.addresses: dict[object, Address] = {}
+        """Bucket and key by way of reading, so that many rules read a request once."""
+        self._mount = mount
+        self._below = below
+        self._target = target
+        self._path: str | None = None
+        self._raw_path = ""
+        self._host: str | None = None
+
+    if TYPE_CHECKING:  # what each view answers in its own way
+
+        @property
+        def host(self) -> str: ...
+        @property
+        def client(self) -> str | None: ...
+        @property
+        def port(self) -> int | None: ...
+        @property
+        def content_length(self) -> int | None: ...
+        @property
+        def has_body(self) -> bool: ...
+        @property
+        def upgrades(self) -> bool: ...
+        @property
+        def is_preflight(self) -> bool: ...
+        def header(self, name: str) -> tuple[str, ...]: ...
+        def facts(self) -> Facts: ...
+
+    @property
+    def path(self) -> str:
+        """Mount point and path, percent-decoded once as UTF-8; `%2F` is kept where the server shows it."""
+        path = self._path
+        return self._read_target() if path is None else path
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it came on the wire, without query; encoded anew where the server does not show it."""
+        if self._path is None:
+            self._read_target()
+        return self._raw_path
+
+    @property
+    def mount(self) -> str:
+        """The mount point (`SCRIPT_NAME`, `root_path`), decoded; empty at the root."""
+        return self._mount
+
+    @property
+    def below(self) -> str:
+        """The path below the mount point, decoded like `path`."""
+        path = self.path
+        return path[len(self._mount) :] if path.startswith(self._mount) else path
+
+    def _read_target(self) -> str:
+        full = self._mount + self._below
+        raw = self._target.partition("?")[0]
+        if raw == full and "%" not in raw and raw.isascii():
+            self._raw_path = self._path = raw
+            return raw
+        if raw[:1] != "/" and "://" in raw:
+            raw = "/" + raw.partition("://")[2].partition("/")[2]
+        # A middleware may have rewritten the path: then the server's raw target is of another request.
+        decoded = _decode(raw)
+        if raw and decoded == full:
+            self._raw_path = raw
+        elif raw and decoded == self._below:
+            self._raw_path = _encode(self._mount) + raw
+        else:
+            self._raw_path = _encode(full)
+            self._path = full
+            return full
+        self._path = path = _decode_but_slash(self._raw_path)
+        return path
+
+    def query_values(self, name: str) -> tuple[str, ...]:
+        """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
+        found = []
+        for pair in self.query.split("&"):
+            key, _, value = pair.partition("=")
+            if pair and (key if key.isalnum() else _decode_form(key)) == name:
+                found.append(_decode_form(value))
+        return tuple(found)
+
+
+class WSGIRequest(Request):
+    """A view of a WSGI environ (PEP 3333)."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        get = environ.get
+        mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
+        super().__init__(
+            environ["REQUEST_METHOD"],
+            mount if mount.isascii() else _utf8(mount),
+            below if below.isascii() else _utf8(below),
+            get("RAW_URI") or get("REQUEST_URI") or "",
+            get("QUERY_STRING", ""),
+        )
+        self._environ = environ
+
+    @property
+    def host(self) -> str:
+        """The Host without port, in lower case; empty when there is none."""
+        if self._host is None:
+            self._host = without_port(self._environ.get("HTTP_HOST") or "")
+        return self._host
+
+    @property
+    def client(self) -> str | None:
+        """The client's address as the server reports it."""
+        return self._environ.get("REMOTE_ADDR") or None
+
+    @property
+    def port(self) -> int | None:
+        """The client's port, which tells connections apart."""
+        return _number(self._environ.get("REMOTE_PORT"))
+
+    @property
+    def content_length(self) -> int | None:
+        """The Content-Length in bytes, or None."""
+        return _number(self._environ.get("CONTENT_LENGTH"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request body is announced."""
+        return bool(self.content_length) or "HTTP_TRANSFER_ENCODING" in self._environ
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        value = self._environ.get(key)
+        # Servers give an absent Content-Type or Content-Length as an empty string.
+        return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the connection is about to leave HTTP."""
+        upgrade = self._environ.get("HTTP_UPGRADE")
+        return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks whether it may ask."""
+        return self.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in self._environ
+
+    def facts(self) -> Facts:
+        """What the journal keeps of the request."""
+        environ = self._environ
+        return facts(self, {name: environ[key] for key, name in _ENVIRON_NAMES if key in environ})
+
+
+class ASGIRequest(Request):
+    """A view of an ASGI HTTP scope."""
+
+    __slots__ = ("_headers", "_scope", "_telling")
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        mount, path = scope.get("root_path") or "", scope["path"]
+        inside = path[len(mount) :] if mount and path.startswith(mount) else path
+        super().__init__(
+            scope["method"],
+            mount,
+            inside,
+            (scope.get("raw_path") or b"").decode("latin-1"),
+            (scope.get("query_string") or b"").decode("latin-1"),
+        )
+        self._scope = scope
+        self._headers: dict[str, tuple[str, ...]] | None = None
+        # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
+        names = _SCOPE_NAMES
+        self._telling = {
+            names[key]: value.decode("latin-1") for key, value in scope["headers"] if key in names
+        }
+
+    @property
+    def host(self) -> str:
+        """The Host without port, in lower case; empty when there is none."""
+        if self._host is None:
+            self._host = without_port(self._telling.get("host", ""))
+        return self._host
+
+    @property
+    def client(self) -> str | None:
+        """The client's address as the server reports it."""
+        client = self._scope.get("client")
+        return client[0] if client else None
+
+    @property
+    def port(self) -> int | None:
+        """The client's port, which tells connections apart."""
+        client = self._scope.get("client")
+        return _number(client[1]) if client else None
+
+    @property
+    def content_length(self) -> int | None:
+        """The Content-Length in bytes, or None."""
+        return _number(self._telling.get("content-length"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request body is announced; HTTP/2 announces none."""
+        if self.content_length is None:
+            return bool(self.header("transfer-encoding")) or self._scope.get("http_version") not in ("1.0", "1.1")
+        return self.content_length > 0
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The values of a header, named in lower case."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = {}
+            for key, value in self._scope["headers"]:
+                text = key.decode("latin-1").lower()
+                headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
+        return headers.get(name, ())
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends the body."""
+        return any(each.lower() == "100-continue" for each in self.header("expect"))
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the connection is about to leave HTTP."""
+        upgrade = self._telling.get("upgrade")
+        return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks whether it may ask."""
+        return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
+
+    def facts(self) -> Facts:
+        """What the journal keeps of the request."""
+        return facts(self, self._telling)
+
+
+def _leaves_http(upgrade: str) -> bool:
+    # Clients offer h2c with ordinary requests, and servers ignore it.
+    return upgrade.strip().lower() != "h2c"
+
+
+_ENVIRON_NAMES = tuple(
+    ("CONTENT_LENGTH" if name == "content-length" else f"HTTP_{name.upper().replace('-', '_')}", name)
+    for name in HEADERS
+)
+_SCOPE_NAMES = {name.encode(): name for name in (*HEADERS, "upgrade")}
+
+
+def without_port(host: str) -> str:
+    """A Host header's name in lower case: `Photos.Example:8080` is `photos.example`."""
+    if ":" in host:
+        host = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
+    return host.lower()
+
+
+def _number(value: object) -> int | None:
+    text = str(value) if value is not None else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def _utf8(text: str) -> str:
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _decode(text: str) -> str:
+    if "%" not in text:
+        return text if text.isascii() else _utf8(text)
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(text.encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+def _decode_form(text: str) -> str:
+    return _decode(text.replace("+", " "))
+
+
+def _decode_but_slash(text: str) -> str:
+    return "%2F".join(_decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
+
+
+def _encode(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text.encode("utf-8", "replace"), safe="/!$&'()*+,;=:@~")

@@ -1,0 +1,45 @@
+"""How keys and values are written in text: what needs quotes, and the canonical text of a rule's parts."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BLANKS = " \t"
+SEPARATORS = " \t\r\n;"
+_NEED_QUOTES = frozenset(' \t\r\n,;"')
+
+
+def bare(name: str, besides: str = "-_") -> bool:
+    """Whether a name is made of ASCII letters, digits and what is allowed besides."""
+    for each in besides:
+        name = name.replace(each, "0")
+    return name.isascii() and name.isalnum()
+
+
+def quoted(text: str) -> str:
+    """`text` in double quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def value(text: str) -> str:
+    """A value as it is written: in quotes only when it must be."""
+    return text if _NEED_QUOTES.isdisjoint(text) else quoted(text)
+
+
+def key(full: str) -> str:
+    """A key as it is written: its NAME in quotes only when it must be."""
+    word, dot, name = full.partition(".")
+    return full if not dot or bare(name, "-_.") else f"{word}.{quoted(name)}"
+
+
+def conditions(parts: Mapping[str, tuple[str, ...]], prefix: str = "") -> str:
+    """`,method=PUT,method=POST`: the conditions with a comma before each."""
+    return "".join(f",{prefix}{key(name)}={value(each)}" for name, values in parts.items() for each in values)
+
+
+def options(parts: Mapping[str, str]) -> str:
+    """`,times=2,delay=1s`: triggers and effects with a comma before each."""
+    return "".join(f",{key(name)}={value(text)}" for name, text in parts.items())

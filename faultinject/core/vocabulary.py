@@ -1,0 +1,240 @@
+"""All keys of a rule in their canonical order, how they are written, and what of them one rule may hold.
+
+A rule's keys and values become *entries*; entries become the parts of a rule. Text, TOML, JSON and Python differ
+only in how they come to entries.
+"""
+
+from __future__ import annotations
+
+from faultinject.core import faults
+from faultinject.core.conditions import CONDITIONS
+from faultinject.core.effects import EFFECTS, LATER, OF_LATER_FAULTS
+from faultinject.core.key import Key
+from faultinject.core.triggers import TRIGGERS
+from faultinject.core.values import Mistake, is_name, listed, nearest, shown
+from faultinject.exceptions import ConfigurationError, NotBuiltYet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    Entry = tuple[int, str, str]
+    """Rank (which orders), canonical key with its NAME, text."""
+    Conditions = dict[str, tuple[str, ...]]
+    Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
+    """Name, conditions, unless, options."""
+
+NAME_RANK, OPTION_RANK, UNLESS_RANK, LATER_RANK = 50, 100, 200, 300
+
+
+class Name(Key):
+    """What the rule is called in logs and answers: a letter or digit, then up to 63 of letters, digits, `. _ -`."""
+
+    key = "name"
+    default_text = "by position"
+
+    def parse(self, text: str) -> str:
+        """A name."""
+        if not is_name(text):
+            raise Mistake(
+                f"{shown(text)} is not a name: a letter or digit, then up to 63 letters, digits, . _ or -"
+            )
+        return text
+
+
+class AddressedAs(Key):
+    """How a fault without a storage vendor reads bucket, key and operation: as this vendor does.
+
+    >>> print(Rule("http:503", vendor="cos", bucket="photos"))
+    http:503,bucket=photos,vendor=cos
+    """
+
+    key = "vendor"
+    default_text = "the S3 way"
+
+    def parse(self, text: str) -> str:
+        """The id of a storage vendor."""
+        from faultinject import vendors
+
+        try:
+            vendor = vendors.get(text)
+        except ConfigurationError as error:
+            raise Mistake(error.problems[0].message, error=type(error)) from None
+        if vendor.addressing is None:
+            raise Mistake(f"{text} is not a storage vendor")
+        return text
+
+
+class OfLaterFault(Key):
+    """An effect of a fault that this version does not have."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+VENDOR = AddressedAs()
+RANKS: dict[str, tuple[int, Key]] = {
+    **{key: (rank, each) for rank, (key, each) in enumerate(CONDITIONS.items())},
+    "name": (NAME_RANK, Name()),
+    **{
+        each.key: (OPTION_RANK + rank, each)
+        for rank, each in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
+    },
+    **{key: (LATER_RANK, OfLaterFault(key)) for key in sorted(OF_LATER_FAULTS)},
+}
+FIRST_EFFECT = RANKS["when"][0]
+KEYS: dict[str, Key] = {key: each for key, (rank, each) in RANKS.items() if rank < LATER_RANK}
+# Which ranks a fault takes, by its own words.
+_takes: dict[tuple[str, ...], frozenset[int]] = {}
+
+
+def split_key(raw: str) -> tuple[bool, str, str | None]:
+    """Whether it begins with `unless.`, the key in canonical letters, and its NAME without quotes, or None."""
+    key, dot, name = raw.partition(".")
+    key = key.replace("-", "_")
+    unless = key == "unless" and bool(dot)
+    if unless:
+        key, dot, name = name.partition(".")
+        key = key.replace("-", "_")
+    if not dot:
+        return unless, key, None
+    if name[:1] == '"':
+        if len(name) < 2 or name[-1] != '"':
+            raise Mistake(f"{shown(raw)}: the quotes go round the whole name", at_key=True)
+        name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\") if "\\" in name else name[1:-1]
+    return unless, key, name
+
+
+def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
+    """What one key and value mean; raises `Mistake`."""
+    rank, key = _find(unless, word, name)
+    full = word
+    if name is not None:
+        if not name:
+            raise Mistake(f"{word} needs a name behind the dot", at_key=True)
+        if key.header:
+            name = name.lower().replace("_", "-")
+        elif not name.isascii():
+            _check_unicode(name)
+        key.check_name(name)
+        full = f"{word}.{name}"
+    if not text.isascii():
+        _check_unicode(text)
+    if rank < LATER_RANK:
+        key.parse(text)
+        text = key.spell(text)
+    return (rank + UNLESS_RANK if unless else rank), full, text
+
+
+def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
+    found = RANKS.get(word)
+    if found is None or (unless and found[0] >= NAME_RANK):
+        if word in LATER:
+            raise Mistake(f"{word} is not built yet", at_key=True, error=NotBuiltYet)
+        if unless:
+            near = nearest(word, CONDITIONS)
+            raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
+        if word == "unless":
+            raise Mistake("unless needs a condition, such as unless.path", at_key=True)
+        raise Mistake(f"{shown(word)} is not a key{nearest(word, (*KEYS, 'unless'))}", at_key=True)
+    if found[1].named != (name is not None):
+        if name is None:
+            raise Mistake(f"{word} needs a name, such as {word}.x-test", at_key=True)
+        raise Mistake(f"{word} takes no name", at_key=True)
+    return found
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Mistake(f"{shown(text)} is not valid Unicode") from None
+
+
+def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, Mistake]]) -> Parts | None:
+    """The parts of a rule with that fault and those entries.
+
+    Args:
+        text: the fault as written.
+        entries: in any order; None for one that was wrong and is already in `wrong`.
+        wrong: gets every mistake, with the index of its entry, or -1 for the fault.
+
+    Returns:
+        the parts, in canonical order, or None when anything was wrong.
+    """
+    fault = takes = None
+    try:
+        fault = faults.get(text)
+        takes = _ranks(fault)
+    except Mistake as mistake:
+        wrong.append((-1, mistake))
+    given: str | None = None
+    conditions: Conditions = {}
+    unless: Conditions = {}
+    options: dict[str, str] = {}
+    last_condition = last_option = -1
+    sorted_ = True
+    for index, each in enumerate(entries):
+        if each is None:
+            continue
+        rank, key, value = each
+        if rank < NAME_RANK or UNLESS_RANK <= rank < LATER_RANK:
+            place = conditions if rank < NAME_RANK else unless
+            place[key] = (*place[key], value) if key in place else (value,)
+            if rank <= last_condition:
+                sorted_ = False
+            last_condition = rank
+            continue
+        if key in options or (rank == NAME_RANK and given is not None):
+            wrong.append((index, Mistake(f"{key} is given twice", at_key=True)))
+        elif rank == NAME_RANK:
+            given = value
+        else:
+            options[key] = value
+            if rank >= FIRST_EFFECT and takes is not None and rank not in takes:
+                assert fault is not None
+                message = (
+                    f"{fault.text} takes no {key.partition('.')[0]}; it takes {listed(fault.takes, 'and')}"
+                )
+                wrong.append((index, Mistake(message, at_key=True)))
+            if rank <= last_option:
+                sorted_ = False
+            last_option = rank
+    if fault is not None:
+        _check(fault, options, entries, wrong)
+    if wrong:
+        return None
+    if not sorted_:
+        conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
+    return given, conditions, unless, options
+
+
+def _check(
+    fault: faults.Fault,
+    options: dict[str, str],
+    entries: Sequence[Entry | None],
+    wrong: list[tuple[int, Mistake]],
+) -> None:
+    if "vendor" in options and fault.addressed:
+        index = next(at for at, each in enumerate(entries) if each is not None and each[1] == "vendor")
+        assert fault.vendor is not None
+        wrong.append((index, Mistake(f"{fault.text} is read as {fault.vendor.id} reads it", at_key=True)))
+    try:
+        fault.check(options)
+    except Mistake as mistake:
+        # The missing effect may be one that is there, but wrong.
+        if None not in entries:
+            wrong.append((-1, mistake))
+
+
+def _ranks(fault: faults.Fault) -> frozenset[int]:
+    ranks = _takes.get(fault.takes)
+    if ranks is None:
+        _takes[fault.takes] = ranks = frozenset(RANKS[each][0] for each in fault.takes)
+    return ranks
+
+
+def _sorted(entries: dict[str, T]) -> dict[str, T]:
+    return dict(sorted(entries.items(), key=lambda each: (RANKS[each[0].partition(".")[0]][0], each[0])))

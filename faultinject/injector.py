@@ -1,0 +1,312 @@
+"""The one mutable object: which plan is in force, whether it is on, and where its counts and journal are."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _thread import allocate_lock
+from weakref import WeakSet
+
+from faultinject.audit.journal import Journal
+from faultinject.core.plan import Plan, Surroundings
+from faultinject.exceptions import NotBuiltYet
+from faultinject.settings.env import read_environment
+from faultinject.settings.scenario import Scenario
+from faultinject.stores.memory import MemoryCounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from faultinject.core.plan import Counts
+    from faultinject.core.rule import Rule
+
+    Rules = str | Rule | Sequence[str | Rule] | Scenario
+
+_all: WeakSet[Injector] = WeakSet()
+_overrides: list[Injector] = []
+_lock = allocate_lock()
+_shared: Injector | None = None
+_STARTED = time.time()
+
+
+class Off:
+    """The plan of an injector that is off: no method has a rule."""
+
+    environ: dict[str, None] = {}  # noqa: RUF012 - never changed
+    scope: dict[str, None] = {}  # noqa: RUF012 - never changed
+    environ_default = None
+    scope_default = None
+    ended = True
+
+
+OFF = Off()
+
+
+class Injector:
+    """Decides for the apps that it is put around; its scenario can be swapped while they run.
+
+    Args:
+        scenario: rules, a `Scenario`, or None for those of the environment.
+        seed: the seed's text or number; stands above the scenario's own.
+        store: where counts live; `memory:` is the one of this version.
+        clock: unix seconds, for ids, begin, end, rates and expiry.
+        environ: the environment that settings are read from, by default the process's.
+        test: a function to the id of the running test, for the journal.
+
+    Raises:
+        ConfigurationError: rules or variables are wrong; every mistake is named.
+    """
+
+    def __init__(
+        self,
+        scenario: Rules | None = None,
+        *,
+        seed: str | int | None = None,
+        store: str | None = None,
+        clock: Callable[[], float] = time.time,
+        environ: Mapping[str, str] | None = None,
+        test: Callable[[], str | None] | None = None,
+        everything: bool = False,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        settings = read_environment(environ, now=_STARTED, rules_given=scenario is not None, forced=True)
+        if store not in (None, "memory:"):
+            raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
+        given = settings.scenario if scenario is None else as_scenario(scenario)
+        expires = settings.expires_at
+        if settings.expires_after is not None:
+            expires = _STARTED + settings.expires_after
+        self.plan: Plan | Off = OFF
+        self.journal = Journal(path=settings.journal, test=test)
+        self.clock = clock
+        self.errors: list[Exception] = []
+        """Errors inside faultinject itself, each of which let a request pass."""
+        self._surroundings = Surroundings(
+            self.journal.add,
+            clock,
+            time.monotonic,
+            self.failed,
+            marked=settings.header,
+            endpoints=settings.endpoints,
+            most_active=settings.max_active,
+            everything=everything or settings.journal is not None,
+            expires=expires,
+        )
+        self._seed = seed if seed is not None else settings.seed if scenario is None else None
+        self._environment_seed = settings.seed
+        self._generation = 0
+        self._salt = os.urandom(16) if _several_processes() and not everything else b""
+        self._announced = -1
+        self._blamed: set[str] = set()
+        self._enabled = settings.enabled is not False
+        self._killed = not self._enabled
+        self._production = settings.production
+        self.scenario = Scenario([]) if given is None else given
+        """The scenario in force, unless a test's stands in its place."""
+        self._own = self._compile(self.scenario)
+        with _lock:
+            _all.add(self)
+            self._settle()
+
+    def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
+        """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
+
+        Raises:
+            ConfigurationError: the new scenario is wrong; the old one stays in force.
+        """
+        given = as_scenario(scenario)
+        if seed is not None:
+            self._seed = seed
+        self._generation += 1
+        self._swap(self._compile(given), given)
+
+    def add(self, rules: Rules) -> None:
+        """Put more rules behind those in force, whose counts and draws go on.
+
+        Raises:
+            ConfigurationError: a rule is wrong; the scenario in force stays.
+        """
+        given = Scenario([*self.scenario.rules, *as_scenario(rules).rules], seed=self.scenario.seed)
+        self._generation += 1
+        plan = self._compile(given, counts=self._own.counts)
+        plan.go_on_from(self._own)
+        self._swap(plan, given)
+
+    def put_in_force(self) -> None:
+        """Let this injector's plan stand in the place of every other's, until it is taken out again."""
+        with _lock:
+            _overrides.append(self)
+            _settle_all()
+
+    def take_out_of_force(self) -> None:
+        """The end of `put_in_force`: waits end too."""
+        with _lock:
+            _overrides.remove(self)
+            _settle_all()
+        self._own.ended = True
+
+    def enable(self) -> None:
+        """Switch on, unless the environment says no."""
+        self._enabled = not self._killed
+        self._own.ended = False
+        with _lock:
+            _settle_all()
+
+    def disable(self) -> None:
+        """Switch off: every request passes untouched, waits end; counts and journal stay."""
+        self._enabled = False
+        self._own.ended = True
+        with _lock:
+            _settle_all()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether faults may be injected now."""
+        return self._enabled and self._production is None
+
+    @property
+    def seed(self) -> str:
+        """The seed in force."""
+        return self._own.seed
+
+    @property
+    def own_plan(self) -> Plan:
+        """The compiled scenario of this injector, whether or not it is in force."""
+        return self._own
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
+        plan = self._own
+        return {
+            name: {"matched": plan.counts.matched(number), "injected": plan.injected(number)}
+            for number, name in enumerate(plan.names)
+        }
+
+    def announce(self) -> None:
+        """Log once what is in force: a shell that cut a rule short must be visible."""
+        if self._announced == self._generation:
+            return
+        self._announced = self._generation
+        import logging
+
+        log = logging.getLogger("faultinject")
+        if self._production is not None:
+            log.error(
+                "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
+                " and FAULTINJECT_EXPIRES to at most 24h",
+                self._production,
+            )
+        elif self._enabled:
+            plan = self._own
+            log.warning("faultinject is on: seed %s, rules %s", plan.seed, " ".join(map(str, plan.rules)) or "none")
+
+    def separate(self) -> Plan:
+        """Several processes without a store: this one draws and counts on its own, and says so once."""
+        if self._salt:
+            return self._own
+        self._salt = os.urandom(16)
+        self._swap(self._compile(self.scenario), self.scenario)
+        import logging
+
+        logging.getLogger("faultinject").warning(
+            "faultinject: several processes and no store between them: each counts for itself and replay is off"
+        )
+        return self._own
+
+    def _compile(self, scenario: Scenario, counts: Counts | None = None) -> Plan:
+        seed = next((each for each in (self._seed, scenario.seed, self._environment_seed) if each is not None), None)
+        if seed is None:
+            self._seed = seed = str(int.from_bytes(os.urandom(4), "big"))
+        return Plan(
+            scenario.rules,
+            scenario.display_names,
+            str(seed),
+            counts=counts or MemoryCounts(),
+            surroundings=self._surroundings,
+            generation=self._generation,
+            salt=self._salt,
+        )
+
+    def _swap(self, plan: Plan, scenario: Scenario) -> None:
+        with _lock:
+            old, self._own = self._own, plan
+            self.scenario = scenario
+            _settle_all()
+        old.ended = True
+
+    def _settle(self) -> None:
+        first = _overrides[-1] if _overrides else self
+        self.plan = first._own if self.enabled and first.enabled else OFF
+
+    def failed(self, error: Exception, rule: str) -> None:
+        """An error of ours let a request pass: keep it, and log it once a rule."""
+        self.errors.append(error)
+        if rule in self._blamed:
+            return
+        self._blamed.add(rule)
+        import logging
+
+        logging.getLogger("faultinject").error(
+            "faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error
+        )
+
+
+def as_scenario(rules: Rules) -> Scenario:
+    """A scenario from whatever spells one."""
+    return rules if isinstance(rules, Scenario) else Scenario(rules)
+
+
+def _settle_all() -> None:
+    for injector in _all:
+        injector._settle()  # noqa: SLF001 - one module
+
+
+def _several_processes() -> bool:
+    """Whether this process is one of several that serve the same app."""
+    if "gunicorn.arbiter" in sys.modules:
+        return True
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def shared_injector() -> Injector:
+    """The injector that every app shares whose rules come from the environment; made on first use.
+
+    Raises:
+        ConfigurationError: the environment's rules or variables are wrong, or there are none.
+    """
+    global _shared  # noqa: PLW0603
+    if _shared is None:
+        _shared = Injector()
+    return _shared
+
+
+def injector_for(
+    rules: Rules | None, *, seed: str | int | None = None, injector: Injector | None = None
+) -> Injector:
+    """The injector that a middleware asks for: its own, one for its rules, or the environment's."""
+    if injector is not None:
+        return injector
+    return shared_injector() if rules is None else Injector(rules, seed=seed)
+
+
+def get_injector(app: object = None) -> Injector | None:
+    """The injector around an app, or without an app the one that reads the environment; None when there is none."""
+    if app is None:
+        return _shared
+    for place in (app, getattr(app, "wsgi_app", None), getattr(app, "build_middleware_stack", None)):
+        found = getattr(place, "injector", None)
+        if isinstance(found, Injector):
+            return found
+    return None
+
+
+def _after_fork() -> None:
+    for injector in list(_all):
+        injector.separate()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

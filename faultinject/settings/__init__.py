@@ -1,0 +1,1 @@
+"""Where a scenario comes from: text, TOML, JSON, the environment."""

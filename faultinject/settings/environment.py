@@ -1,0 +1,231 @@
+"""What the environment says. Pure: the variables and the time are given."""
+
+from __future__ import annotations
+
+from faultinject.core import values
+from faultinject.core.values import Mistake, shown
+from faultinject.exceptions import NotBuiltYet
+from faultinject.settings.diagnosis import Diagnosis
+from faultinject.settings.variables import check_known, read_scenario, read_seed, value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.settings.scenario import Scenario
+
+STAGES = (
+    "ENV",
+    "APP_ENV",
+    "ENVIRONMENT",
+    "FLASK_ENV",
+    "DJANGO_ENV",
+    "FASTAPI_ENV",
+    "NODE_ENV",
+    "DEPLOY_ENV",
+    "STAGE",
+)
+DAY = 24 * 3600.0
+
+
+class Environment:
+    """The settings that the environment gives; their defaults while it does not switch on.
+
+    Attributes:
+        enabled: True, False, or None when the environment does not say.
+        scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
+        seed: FAULTINJECT_SEED, else the file's, else None.
+        header: whether injected answers are marked.
+        endpoints: the user's own host suffixes, lower case, without leading dots.
+        store: where counts live.
+        store_given: whether the variable names the store.
+        journal: the path of the journal's file, or None.
+        max_active: at most this many faults under way.
+        expires: unix seconds from which nothing is injected, or None.
+        production_allowed: whether faults are injected although this is production.
+    """
+
+    __slots__ = (
+        "enabled",
+        "endpoints",
+        "expires",
+        "header",
+        "journal",
+        "max_active",
+        "production_allowed",
+        "scenario",
+        "seed",
+        "store",
+        "store_given",
+    )
+
+    def __init__(self, enabled: bool | None) -> None:
+        self.enabled = enabled
+        self.scenario: Scenario | None = None
+        self.seed: str | None = None
+        self.header = True
+        self.endpoints: tuple[str, ...] = ()
+        self.store = "memory:"
+        self.store_given = False
+        self.journal: str | None = None
+        self.max_active = 100
+        self.expires: float | None = None
+        self.production_allowed = False
+
+    def __repr__(self) -> str:
+        return f"Environment({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+def is_switched_on(environ: Mapping[str, str]) -> bool | None:
+    """What the environment says: on, off, or None for nothing.
+
+    Raises:
+        ConfigurationError: it says something else.
+        NotBuiltYet: it asks this process to take part in a session.
+    """
+    diagnosis = Diagnosis()
+    enabled = _enabled(environ, diagnosis)
+    diagnosis.close()
+    return enabled
+
+
+def read_environment(
+    environ: Mapping[str, str],
+    *,
+    now: float,
+    started: float | None = None,
+    rules_given: bool = False,
+    forced: bool | None = None,
+) -> Environment:
+    """All settings of an environment.
+
+    Args:
+        environ: the variables.
+        now: unix seconds.
+        started: unix seconds at process start, from which a duration in EXPIRES counts; by default now.
+        rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
+        forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
+
+    Raises:
+        ConfigurationError: with every mistake, each with its variable.
+        NotBuiltYet: a variable asks for what this version does not have.
+    """
+    diagnosis = Diagnosis()
+    enabled = _enabled(environ, diagnosis)
+    if enabled is None and forced:
+        enabled = True
+    environment = Environment(enabled)
+    if enabled:
+        check_known(environ, diagnosis)
+        if rules_given:
+            environment.seed = read_seed(environ, diagnosis)
+        else:
+            environment.scenario = scenario = read_scenario(environ, diagnosis)
+            environment.seed = scenario.seed
+            if not scenario.rules and not diagnosis:
+                diagnosis.add(
+                    "faultinject is on and has no rule: set FAULTINJECT_RULES, "
+                    "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
+                )
+        _read_settings(environment, environ, diagnosis)
+        _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+    diagnosis.close()
+    return environment
+
+
+def production_reason(environ: Mapping[str, str]) -> str | None:
+    """The variable that says that this is production, as `FLASK_ENV=production`, or None."""
+    for variable in (*STAGES, "DJANGO_SETTINGS_MODULE"):
+        value = environ.get(variable, "")
+        stage = value.strip().lower()
+        if variable == "DJANGO_SETTINGS_MODULE":
+            stage = stage.rpartition(".")[2]
+        if stage.startswith("prod") or stage in ("prd", "live"):
+            return f"{variable}={value.strip()}"
+    return None
+
+
+def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
+    text = value_of(environ, "FAULTINJECT_ENABLED")
+    enabled = None
+    if text is not None:
+        try:
+            enabled = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.add(f"{mistake.message}; use 1 or 0", "FAULTINJECT_ENABLED")
+    if enabled is not False and value_of(environ, "FAULTINJECT_SESSION") is not None:
+        diagnosis.add("not built yet", "FAULTINJECT_SESSION", error=NotBuiltYet)
+    return enabled
+
+
+def _read_settings(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    text = value_of(environ, "FAULTINJECT_HEADER")
+    if text is not None:
+        try:
+            environment.header = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_HEADER")
+    text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
+    if text is not None:
+        try:
+            environment.max_active = values.count(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
+    environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
+    store = value_of(environ, "FAULTINJECT_STORE")
+    environment.store_given = store is not None
+    if store is not None and store.startswith(("file:", "redis:", "rediss:")):
+        diagnosis.add(f"{shown(store)} is not built yet; use memory:", "FAULTINJECT_STORE", error=NotBuiltYet)
+    elif store not in (None, "memory:"):
+        diagnosis.add(f"{shown(store)} is not a store; use memory:", "FAULTINJECT_STORE")
+    endpoints = (value_of(environ, "FAULTINJECT_ENDPOINT") or "").replace(",", " ").split()
+    environment.endpoints = tuple(each.lower().strip(".") for each in endpoints)
+    for each in endpoints:
+        if (
+            not each.strip(".")
+            or not each.isascii()
+            or not each.replace("-", "").replace(".", "").replace("*", "").isalnum()
+        ):
+            message = f"{shown(each)} is not a host suffix such as storage.example.com, without scheme, port and path"
+            diagnosis.add(message, "FAULTINJECT_ENDPOINT")
+
+
+def _read_expiry(
+    environment: Environment, environ: Mapping[str, str], now: float, started: float, diagnosis: Diagnosis
+) -> None:
+    text = value_of(environ, "FAULTINJECT_EXPIRES")
+    left = None
+    if text is not None:
+        try:
+            if "-" in text or ":" in text:
+                environment.expires = _moment(text)
+                left = environment.expires - now
+            else:
+                left = values.duration(text)
+                environment.expires = started + left
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_EXPIRES")
+            left = 0.0
+    allow = value_of(environ, "FAULTINJECT_PRODUCTION")
+    if allow is None:
+        return
+    if allow.lower() != "allow":
+        diagnosis.add(f"{shown(allow)} is not allow", "FAULTINJECT_PRODUCTION")
+    elif left is None or left > DAY:
+        diagnosis.add("allow needs FAULTINJECT_EXPIRES of at most 24h", "FAULTINJECT_PRODUCTION")
+    else:
+        environment.production_allowed = True
+
+
+def _moment(text: str) -> float:
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Mistake(
+            f"{shown(text)} is not a duration such as 2h or a time such as 2030-01-31T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        raise Mistake(f"{shown(text)} has no zone; did you mean {text}Z?")
+    return moment.timestamp()

@@ -1,0 +1,124 @@
+"""The `FAULTINJECT_*` variables: their names, how a value is read, and the scenario that they hold."""
+
+from __future__ import annotations
+
+from faultinject.core.values import is_name, nearest, shown
+from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.settings.diagnosis import Diagnosis
+from faultinject.settings.scenario import Scenario, check_names
+from faultinject.settings.text import read_rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.core.rule import Rule
+
+PREFIX = "FAULTINJECT_"
+RULE = "FAULTINJECT_RULE_"
+VARIABLES: dict[str, str] = {
+    "FAULTINJECT_ENABLED": "`1 true on yes` / `0 false off no`; unset = off for `install()`",
+    "FAULTINJECT_FILE": "a TOML file with rules",
+    "FAULTINJECT_RULES": "rules",
+    "FAULTINJECT_RULE_<NAME>": "one rule of that name",
+    "FAULTINJECT_SEED": "the seed; stands above the file's",
+    "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
+    "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style",
+    "FAULTINJECT_STORE": "where counts live: `memory:`",
+    "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
+    "FAULTINJECT_MAX_ACTIVE": "at most this many faults under way in a process (default 100)",
+    "FAULTINJECT_EXPIRES": "switch off by itself after this duration from process start, or at this ISO time with zone",
+    "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
+}
+NOT_BUILT = (
+    "FAULTINJECT_CONTROL",
+    "FAULTINJECT_TOKEN",
+    "FAULTINJECT_CONTROL_HOSTS",
+    "FAULTINJECT_CONTROL_REMOTE",
+    "FAULTINJECT_SESSION",
+)
+# Kubernetes makes these for a Service named "faultinject".
+KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
+
+
+def value_of(environ: Mapping[str, str], variable: str) -> str | None:
+    """The value, without blanks and one pair of quotes around it; None when empty."""
+    text = environ.get(variable, "").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text or None
+
+
+def is_rule(variable: str) -> bool:
+    return variable.startswith(RULE) and len(variable) > len(RULE)
+
+
+def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    """Note every variable that bears the prefix and means nothing, or nothing yet."""
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
+            continue
+        if variable.startswith(KUBERNETES) or value_of(environ, variable) is None:
+            continue
+        if variable not in NOT_BUILT:
+            near = nearest(variable, VARIABLES, 0.8) or f"; there are {', '.join(VARIABLES)}"
+            diagnosis.add(f"{shown(variable)} is not a variable of faultinject{near}")
+        elif variable != "FAULTINJECT_SESSION":
+            diagnosis.add("not built yet", variable, error=NotBuiltYet)
+
+
+def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
+    """The scenario of FILE, RULES, RULE_* and SEED, in this order; mistakes go into `diagnosis`."""
+    rules: list[Rule] = []
+    seed = None
+    path = value_of(environ, "FAULTINJECT_FILE")
+    if path is not None:
+        try:
+            loaded = Scenario.load(path)
+        except ConfigurationError as error:
+            diagnosis.absorb(error, "FAULTINJECT_FILE")
+        else:
+            rules += loaded.rules
+            seed = loaded.seed
+    text = value_of(environ, "FAULTINJECT_RULES")
+    if text is not None:
+        rules += read_rules(text, "FAULTINJECT_RULES", diagnosis)
+    for variable in sorted((each for each in environ if is_rule(each)), key=_natural):
+        text = value_of(environ, variable)
+        if text is not None:
+            rules += _named_rule(variable, text, diagnosis)
+    check_names(rules, "", diagnosis)
+    own = read_seed(environ, diagnosis)
+    return Scenario.of_rules(rules, seed if own is None else own)
+
+
+def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
+    """The seed of FAULTINJECT_SEED, or None."""
+    seed = value_of(environ, "FAULTINJECT_SEED")
+    try:
+        (seed or "").encode()
+    except UnicodeEncodeError:
+        diagnosis.add("not valid Unicode", "FAULTINJECT_SEED")
+        return None
+    return seed
+
+
+def _natural(variable: str) -> list[tuple[int, int, str]]:
+    """A sort key in which `RULE_10` comes after `RULE_9`."""
+    from itertools import groupby
+
+    parts = ("".join(group) for _, group in groupby(variable, "0123456789".__contains__))
+    return [(0, int(part[:400]), part) if part[0] in "0123456789" else (1, 0, part) for part in parts]
+
+
+def _named_rule(variable: str, text: str, diagnosis: Diagnosis) -> list[Rule]:
+    name = variable.removeprefix(RULE).lower().replace("_", "-")
+    if not is_name(name):
+        diagnosis.add(f"{shown(name)} is not a name for a rule", variable)
+    rules = read_rules(text, variable, inner := Diagnosis())
+    if not inner and len(rules) != 1:
+        diagnosis.add(
+            f"this names one rule and holds {len(rules)}; FAULTINJECT_RULES takes several", variable
+        )
+    diagnosis.extend(inner)
+    return [each.named(name) for each in rules]

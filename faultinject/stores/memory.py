@@ -1,0 +1,128 @@
+"""Counts in the memory of one process: exact under threads, without a lock while the interpreter has its own."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections import OrderedDict, deque
+
+from faultinject.core.counter import Counter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from faultinject.core.actions import MatchKey, Number, Take
+
+    T = TypeVar("T")
+
+KEPT = 65_536
+"""Pairs of (rule, scope) and of (rule, identity) that are remembered, those matched last."""
+
+
+class Scope:
+    """What is counted for one rule in one scope: matches, injections, and the rate's next free moment."""
+
+    __slots__ = ("_back", "_taken", "due", "matches")
+
+    def __init__(self) -> None:
+        self.matches = Counter()
+        self.due = 0.0
+        self._taken = Counter()
+        self._back: deque[None] = deque()
+
+    def take(self, times: int) -> bool:
+        """One more injection, if fewer than `times` are out."""
+        try:
+            self._back.pop()
+        except IndexError:
+            return self._taken.value < times and self._taken.next() < times
+        return True
+
+    def give_back(self) -> None:
+        """A take that was not carried out."""
+        self._back.append(None)
+
+
+class MemoryCounts:
+    """The counts of one plan; they begin at zero."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._rules: dict[int, Scope] = {}
+        self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
+        self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
+
+    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+        """Count one request against each of these rules.
+
+        Args:
+            keys: rule, scope (empty for the rule as a whole), identity and rate of each.
+            now: the injector's clock in seconds, for rates.
+        """
+        numbers = []
+        for rule, name, identity, above in keys:
+            scope = self._whole(rule)
+            place = scope.matches.next()
+            if name:
+                scope = _recent(self._scopes, (rule, name), Scope)
+                place = scope.matches.next()
+            n = _recent(self._identities, (rule, identity), _numbers)()
+            numbers.append((place, n, above is None or self._exceeds(scope, above, now)))
+        return numbers
+
+    def take(self, ask: Take) -> bool:
+        """Whether the rule may inject once more in this scope."""
+        return self._scope(ask).take(ask.times)
+
+    def give_back(self, ask: Take) -> None:
+        """Undo a take."""
+        self._scope(ask).give_back()
+
+    def matched(self, rule: int) -> int:
+        """How many requests a rule's conditions met."""
+        scope = self._rules.get(rule)
+        return 0 if scope is None else scope.matches.value
+
+    def _whole(self, rule: int) -> Scope:
+        return self._rules.get(rule) or self._rules.setdefault(rule, Scope())
+
+    def _scope(self, ask: Take) -> Scope:
+        return _recent(self._scopes, (ask.rule, ask.scope), Scope) if ask.scope else self._whole(ask.rule)
+
+    def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
+        limit, period = above
+        gap = period / limit
+        with self._lock:
+            due = max(scope.due, now) + gap
+            # Some slack for the rounding of many additions.
+            if due - now > period + gap / 1000:
+                return True
+            # What exceeds the rate does not count towards it.
+            scope.due = due
+            return False
+
+
+def _numbers() -> Callable[[], int]:
+    return Counter().next
+
+
+def _recent(table: OrderedDict[tuple[int, str], T], key: tuple[int, str], make: Callable[[], T]) -> T:
+    """The entry of a key, made when missing, moved to the young end; the oldest beyond `KEPT` goes.
+
+    Each step is one C call over keys of C types, so threads need no lock of ours to get the same entry.
+    """
+    entry = table.get(key)
+    if entry is None:
+        entry = table.setdefault(key, make())
+        while len(table) > KEPT:
+            try:
+                table.popitem(last=False)
+            except KeyError:  # pragma: no cover - another thread emptied it
+                break
+    else:
+        try:
+            table.move_to_end(key)
+        except KeyError:  # pragma: no cover - another thread dropped it as the oldest
+            table.setdefault(key, entry)
+    return entry
