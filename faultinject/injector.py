@@ -11,7 +11,7 @@ from weakref import WeakSet
 from faultinject.audit.journal import Journal
 from faultinject.core.plan import Plan, Surroundings
 from faultinject.exceptions import NotBuiltYet
-from faultinject.settings.env import read_environment
+from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.stores.memory import MemoryCounts
 
@@ -71,13 +71,12 @@ class Injector:
         everything: bool = False,
     ) -> None:
         environ = os.environ if environ is None else environ
-        settings = read_environment(environ, now=_STARTED, rules_given=scenario is not None, forced=True)
+        settings = read_environment(
+            environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
+        )
         if store not in (None, "memory:"):
             raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
         given = settings.scenario if scenario is None else as_scenario(scenario)
-        expires = settings.expires_at
-        if settings.expires_after is not None:
-            expires = _STARTED + settings.expires_after
         self.plan: Plan | Off = OFF
         self.journal = Journal(path=settings.journal, test=test)
         self.clock = clock
@@ -92,7 +91,7 @@ class Injector:
             endpoints=settings.endpoints,
             most_active=settings.max_active,
             everything=everything or settings.journal is not None,
-            expires=expires,
+            expires=settings.expires,
         )
         self._seed = seed if seed is not None else settings.seed if scenario is None else None
         self._environment_seed = settings.seed
@@ -102,7 +101,7 @@ class Injector:
         self._blamed: set[str] = set()
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
-        self._production = settings.production
+        self._production = None if settings.production_allowed else production_reason(environ)
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
         self._own = self._compile(self.scenario)

@@ -11,11 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any
 
     from faultinject.core.outcome import Outcome
 
 
-def inject(rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int | None = None, **keys: object) -> Faults:
+def inject(rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int | None = None, **keys: Any) -> Faults:
     """A context manager, also `async with`: faults for its block, everywhere in the process.
 
     Args:
@@ -37,7 +38,7 @@ def inject(rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int |
     return Faults(gather(rule, *rules, **keys), seed=seed)
 
 
-def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: object) -> Scenario:
+def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> Scenario:
     """A scenario of rules in any spelling; `keys` belong to the one rule."""
     if isinstance(rule, Scenario):
         if rules or keys:
@@ -93,7 +94,7 @@ class Faults:
         """The seed's text."""
         return self._injector.seed
 
-    def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: object) -> None:
+    def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> None:
         """Add rules behind those in force, whose counts and draws go on.
 
         Raises:

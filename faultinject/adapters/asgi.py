@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
 from faultinject.core.actions import Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
+from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector import injector_for
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from faultinject.core.actions import Headers
     from faultinject.core.outcome import Body, Entry
-    from faultinject.core.plan import Plan
     from faultinject.injector import Injector, Rules
 
     Scope = MutableMapping[str, Any]
@@ -65,7 +65,7 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         except Exception as error:
             injector.failed(error, "")
             candidates = None
-        if candidates is None:
+        if candidates is None or not isinstance(plan, Plan):
             await app(scope, receive, send)
             return
         await exchange(app, scope, receive, send, plan, candidates)

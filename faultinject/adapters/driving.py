@@ -6,6 +6,7 @@ from faultinject.core.actions import GiveBack, Match, Take, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from typing import Any
 
     from faultinject.core.actions import Action, Number
@@ -30,7 +31,8 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
             elif isinstance(ask, Take):
                 answer = counts.take(ask)
             elif isinstance(ask, GiveBack):
-                answer = counts.give_back(ask.take)
+                counts.give_back(ask.take)
+                answer = None
             else:
                 unreachable(ask)
     except StopIteration as end:
@@ -48,7 +50,7 @@ def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False) -> None:
     entry.withdraw(did, applied=applied)
 
 
-def first_to_note(place: dict[str, Any], plan: Plan) -> bool:
+def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
     """Whether no outer middleware of the same journal has noted this request; `place` is environ or scope."""
     noted: tuple[object, ...] = place.get(NOTED, ())
     if plan.surroundings in noted:

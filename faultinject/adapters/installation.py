@@ -6,7 +6,7 @@ import os
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.injector import Injector, get_injector, shared_injector
-from faultinject.settings.env import switched_on
+from faultinject.settings.environment import is_switched_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def install(
         TypeError: `app` is a class or an app factory.
     """
     kind = interface or _interface(app)
-    says = switched_on(os.environ)
+    says = is_switched_on(os.environ)
     if says is False or not (says if enabled is None else enabled):
         if (rules is not None or injector is not None) and enabled is None and says is None:
             import logging
@@ -67,7 +67,8 @@ def install(
         return app
     found = injector or (shared_injector() if rules is None else Injector(rules, seed=seed))
     found.announce()
-    return _put_around(app, found, kind)
+    around: App = _put_around(app, found, kind)
+    return around
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:

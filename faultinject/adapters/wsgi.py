@@ -7,6 +7,7 @@ import time
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
 from faultinject.core.actions import Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
+from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
 from faultinject.injector import injector_for
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.outcome import Body, Entry
-    from faultinject.core.plan import Plan
     from faultinject.injector import Injector, Rules
 
     Environ = dict[str, Any]
@@ -59,7 +59,7 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         except Exception as error:
             injector.failed(error, "")
             candidates = None
-        if candidates is None:
+        if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
             plan = injector.separate()

@@ -91,7 +91,7 @@ class Documented(Fault):
             self.vendor = vendors.get(id_)
             self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
         except ConfigurationError as error:
-            raise Mistake(error.problems[0].message, error=type(error)) from None
+            raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> None:
         """Raise `Mistake` when the row has no status and the rule gives none."""

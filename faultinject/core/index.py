@@ -101,7 +101,7 @@ class Shelf:
             below = environ.get("PATH_INFO", "")
             if root:
                 path = environ["SCRIPT_NAME"] + below if environ.get("SCRIPT_NAME") else below
-                node = root
+                node: Any = root
                 for segment in path.split("/", parts)[1:]:
                     node = node.get(segment)
                     if node is None:
@@ -139,7 +139,7 @@ class Shelf:
                 else:
                     path = mount + path
             if root:
-                node = root
+                node: Any = root
                 for segment in path.split("/", parts)[1:]:
                     node = node.get(segment)
                     if node is None:
@@ -187,13 +187,13 @@ class Index:
             methods = set()
         shelves = {method: Shelf() for method in methods}
         other = Shelf()
-        everything = [*shelves.values(), other]
+        all_shelves = [*shelves.values(), other]
         any_method = False
         for number, rule in enumerate(rules):
             asked = rule.conditions.get("method") if methods else None
             if asked is None:
                 any_method = True
-                for shelf in everything:
+                for shelf in all_shelves:
                     shelf.file(number, rule)
             else:
                 for method in {each.upper() for each in asked}:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, NoReturn
 
-    from faultinject.core.conditions import Check, Context
+    from faultinject.core.condition import Check, Context
     from faultinject.core.vocabulary import Entry, Parts
     from faultinject.vendors.vendor import Vendor
 
@@ -57,7 +57,7 @@ class Rule:
         if name is not None:
             keys["name"] = name
         entries, wrong = entries_of(keys)
-        where = fault if isinstance(fault, str) else "rule"
+        where = shown(fault) if isinstance(fault, str) else "rule"
         parts = None
         found: list[tuple[int, Mistake]] = []
         if isinstance(fault, str):

@@ -42,6 +42,11 @@ class Mistake(Exception):  # noqa: N818 - what it is, told before it is an error
         self.at_key = at_key
         self.error = error
 
+    @classmethod
+    def of(cls, error: ConfigurationError) -> Mistake:
+        """The first problem of an error, as a mistake of the same sort."""
+        return cls(visible(error.problems[0].message), error=type(error))
+
 
 def shown(text: str, width: int = 80) -> str:
     """`text` as it can stand in a message: one line, nothing invisible, not too long."""
@@ -49,11 +54,13 @@ def shown(text: str, width: int = 80) -> str:
         return '""'
     if len(text) > width:
         text = text[: width - 1] + "…"
-    return text if text.isprintable() else visible(text)
+    return visible(text)
 
 
 def visible(text: str) -> str:
     r"""`text` with every character that does not print as an escape such as `\n` or `\u202e`."""
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
     )

@@ -61,7 +61,7 @@ class AddressedAs(Key):
         try:
             vendor = vendors.get(text)
         except ConfigurationError as error:
-            raise Mistake(error.problems[0].message, error=type(error)) from None
+            raise Mistake.of(error) from None
         if vendor.addressing is None:
             raise Mistake(f"{text} is not a storage vendor")
         return text
@@ -138,7 +138,7 @@ def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
             raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
         if word == "unless":
             raise Mistake("unless needs a condition, such as unless.path", at_key=True)
-        raise Mistake(f"{shown(word)} is not a key{nearest(word, (*KEYS, 'unless'))}", at_key=True)
+        raise Mistake(f"{shown(word)} is not a key{nearest(word, ('fault', 'unless', *KEYS))}", at_key=True)
     if found[1].named != (name is not None):
         if name is None:
             raise Mistake(f"{word} needs a name, such as {word}.x-test", at_key=True)

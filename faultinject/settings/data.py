@@ -49,9 +49,7 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
     if isinstance(fault, str):
         found: list[tuple[int, Mistake]] = []
         parts = combine(fault, [each for _, each in entries], found)
-        wrong += [
-            (entries[at][0] if at >= 0 else "fault", mistake) for at, mistake in found if mistake not in wrong
-        ]
+        wrong += [(entries[at][0] if at >= 0 else "fault", mistake) for at, mistake in found]
     elif fault is None:
         wrong.append(("", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')))
     else:

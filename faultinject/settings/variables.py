@@ -50,6 +50,7 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def is_rule(variable: str) -> bool:
+    """Whether the variable holds a named rule."""
     return variable.startswith(RULE) and len(variable) > len(RULE)
 
 
@@ -121,4 +122,4 @@ def _named_rule(variable: str, text: str, diagnosis: Diagnosis) -> list[Rule]:
             f"this names one rule and holds {len(rules)}; FAULTINJECT_RULES takes several", variable
         )
     diagnosis.extend(inner)
-    return [each.named(name) for each in rules]
+    return [each.named(name) for each in rules] if len(rules) == 1 else []

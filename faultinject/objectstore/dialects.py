@@ -1,0 +1,58 @@
+"""How the vendors' services differ: documents, names of parameters and headers, statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from faultinject.objectstore.documents import Documents
+from faultinject.objectstore.json import JssDocuments, QingStorDocuments
+from faultinject.objectstore.xml import XmlDocuments
+
+S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One vendor's way of speaking S3.
+
+    Attributes:
+        documents: its result and request documents.
+        prefixes: the prefixes of its own headers; the first is its own, the others are understood as well.
+        parameters: from S3's name of a query parameter to its own, where they differ.
+        created: the status for something made.
+        parts: the part numbers that it takes.
+        page: how many entries a listing shows when the client names no number.
+    """
+
+    documents: Documents
+    prefixes: tuple[str, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    created: int = 200
+    parts: range = range(1, 10001)
+    page: int = 1000
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "cos": Dialect(XmlDocuments(), ("x-cos-", "x-amz-")),
+    "qiniu-mix": Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+    "jss": Dialect(JssDocuments(), ("x-jss-",), {"max-keys": "maxKeys"}),
+    "qingstor": Dialect(
+        QingStorDocuments(),
+        ("x-qs-",),
+        {
+            "max-keys": "limit",
+            "max-uploads": "limit",
+            "max-parts": "limit",
+            "uploadId": "upload_id",
+            "partNumber": "part_number",
+            "part-number-marker": "part_number_marker",
+            "key-marker": "key_marker",
+            "upload-id-marker": "upload_id_marker",
+        },
+        created=201,
+        parts=range(1000),
+        page=200,
+    ),
+}
+"""By vendor. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no client of it is public."""

@@ -1,0 +1,123 @@
+"""What goes into result documents, and what is read out of request documents, whatever their format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from faultinject.objectstore.buckets import Bucket, Part, Stored, Upload
+from faultinject.objectstore.listing import Name
+from faultinject.objectstore.mistakes import StoreError
+
+OWNER = "faultinject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectsPage:
+    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    marker: str
+    limit: int
+    objects: list[Stored]
+    prefixes: list[str]
+    next: str | None
+    encoded: bool
+    version: int
+    token: str
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadsPage:
+    """A page of a bucket's multipart uploads."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    marker: Name
+    limit: int
+    uploads: list[Upload]
+    prefixes: list[str]
+    next: Name | None
+    encoded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsPage:
+    """A page of an upload's parts."""
+
+    bucket: str
+    upload: Upload
+    marker: int | None
+    limit: int
+    parts: list[Part]
+    next: int | None
+    encoded: bool
+
+
+Failure = tuple[str, str, str]
+"""Key, code and message of an object that could not be deleted."""
+
+
+class Documents(Protocol):
+    """The documents of one dialect."""
+
+    content_type: str
+
+    def buckets(self, buckets: list[Bucket]) -> bytes:
+        """The list of buckets."""
+
+    def location(self) -> bytes:
+        """Where a bucket is."""
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """A page of objects."""
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """A page of multipart uploads."""
+
+    def parts(self, page: PartsPage) -> bytes:
+        """A page of parts."""
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """The answer to a multipart upload's beginning."""
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
+        """The answer to a multipart upload's end; empty where it has no document."""
+
+    def copied(self, etag: str, modified: float) -> bytes:
+        """The answer to a copy; empty where it has no document."""
+
+    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+        """The answer to deleting several objects."""
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """Numbers and ETags out of the request that ends a multipart upload.
+
+        Raises:
+            StoreError: `malformed`.
+        """
+
+    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
+        """Keys, and whether to be quiet, out of a request to delete several objects.
+
+        Raises:
+            StoreError: `malformed`.
+        """
+
+
+def iso(moment: float) -> str:
+    """Unix seconds as `2026-07-20T12:00:00.000Z`."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def read_number(text: str) -> int:
+    """A part number as a document writes it."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise StoreError("malformed")
+    return int(text)

@@ -1,0 +1,192 @@
+"""S3's XML documents, as COS has them, and Qiniu MIX beside its JSON errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from faultinject.objectstore.buckets import Bucket, Stored, Upload
+from faultinject.objectstore.documents import (
+    OWNER,
+    Failure,
+    ObjectsPage,
+    PartsPage,
+    UploadsPage,
+    iso,
+    read_number,
+)
+from faultinject.objectstore.mistakes import StoreError
+from faultinject.vendors.envelope import escape_xml
+
+TAGS = 150_000
+"""The most tags that are read in a document, since each takes far more memory than its text."""
+DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
+
+Field = tuple[str, "str | int | bool | Sequence[Field] | None"]
+"""An element: its name and its text or children; None leaves it out."""
+
+_OWNER: Field = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
+
+
+class XmlDocuments:
+    """Writes and reads S3's documents.
+
+    Args:
+        namespace: the namespace of the answers' root elements, or empty for none.
+    """
+
+    content_type = "application/xml"
+
+    def __init__(self, namespace: str = "") -> None:
+        self._namespace = namespace
+
+    def buckets(self, buckets: list[Bucket]) -> bytes:
+        """`ListAllMyBucketsResult`."""
+        rows: list[Field] = [
+            ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", iso(each.created))])
+            for each in buckets
+        ]
+        return self._document("ListAllMyBucketsResult", [_OWNER, ("Buckets", rows)])
+
+    def location(self) -> bytes:
+        """`LocationConstraint`, empty: the store has no region."""
+        return self._document("LocationConstraint", [])
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """`ListBucketResult`, of either version."""
+        name = _encoder(page.encoded)
+        second = page.version == 2
+        count = len(page.objects) + len(page.prefixes)
+        fields: list[Field] = [
+            ("Name", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("Prefix", name(page.prefix)),
+            ("StartAfter" if second else "Marker", name(page.marker)),
+            ("ContinuationToken", page.token if second and page.token else None),
+            ("KeyCount", count if second else None),
+            ("MaxKeys", page.limit),
+            ("Delimiter", name(page.delimiter) if page.delimiter else None),
+            ("IsTruncated", page.next is not None),
+        ]
+        if page.next is not None:
+            fields.append(
+                ("NextContinuationToken", page.next_token) if second else ("NextMarker", name(page.next))
+            )
+        for each in page.objects:
+            row: list[Field] = [("Key", name(each.key)), ("LastModified", iso(each.modified))]
+            row += [("ETag", f'"{each.etag}"'), ("Size", each.size), _OWNER, ("StorageClass", "STANDARD")]
+            fields.append(("Contents", row))
+        fields += _prefixes(page.prefixes, name)
+        return self._document("ListBucketResult", fields)
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """`ListMultipartUploadsResult`."""
+        name = _encoder(page.encoded)
+        fields: list[Field] = [
+            ("Bucket", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("KeyMarker", name(page.marker[0])),
+            ("UploadIdMarker", page.marker[1]),
+            ("Prefix", name(page.prefix)),
+            ("Delimiter", name(page.delimiter) if page.delimiter else None),
+            ("MaxUploads", page.limit),
+            ("IsTruncated", page.next is not None),
+        ]
+        if page.next is not None:
+            fields += [("NextKeyMarker", name(page.next[0])), ("NextUploadIdMarker", page.next[1])]
+        for each in page.uploads:
+            row: list[Field] = [("Key", name(each.key)), ("UploadId", each.id), _OWNER]
+            row += [("StorageClass", "STANDARD"), ("Initiated", iso(each.started))]
+            fields.append(("Upload", row))
+        fields += _prefixes(page.prefixes, name)
+        return self._document("ListMultipartUploadsResult", fields)
+
+    def parts(self, page: PartsPage) -> bytes:
+        """`ListPartsResult`."""
+        fields: list[Field] = [
+            ("Bucket", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("Key", _encoder(page.encoded)(page.upload.key)),
+            ("UploadId", page.upload.id),
+            _OWNER,
+            ("StorageClass", "STANDARD"),
+            ("PartNumberMarker", page.marker or 0),
+            ("NextPartNumberMarker", page.next),
+            ("MaxParts", page.limit),
+            ("IsTruncated", page.next is not None),
+        ]
+        for each in page.parts:
+            row: list[Field] = [("PartNumber", each.number), ("LastModified", iso(each.modified))]
+            fields.append(("Part", [*row, ("ETag", f'"{each.etag}"'), ("Size", each.size)]))
+        return self._document("ListPartsResult", fields)
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """`InitiateMultipartUploadResult`."""
+        fields: list[Field] = [("Bucket", bucket), ("Key", upload.key), ("UploadId", upload.id)]
+        return self._document("InitiateMultipartUploadResult", fields)
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
+        """`CompleteMultipartUploadResult`."""
+        fields: list[Field] = [("Location", location), ("Bucket", bucket), ("Key", stored.key)]
+        return self._document("CompleteMultipartUploadResult", [*fields, ("ETag", f'"{stored.etag}"')])
+
+    def copied(self, etag: str, modified: float) -> bytes:
+        """`CopyObjectResult`."""
+        return self._document("CopyObjectResult", [("ETag", f'"{etag}"'), ("LastModified", iso(modified))])
+
+    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+        """`DeleteResult`."""
+        fields: list[Field] = [] if quiet else [("Deleted", [("Key", key)]) for key in keys]
+        for key, code, message in failures:
+            fields.append(("Error", [("Key", key), ("Code", code), ("Message", message)]))
+        return self._document("DeleteResult", fields)
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """The parts of a `CompleteMultipartUpload`."""
+        found: list[tuple[int, str | None]] = []
+        for part in _parsed(document).iterfind("{*}Part"):
+            number = read_number(part.findtext("{*}PartNumber", "").strip())
+            found.append((number, part.findtext("{*}ETag")))
+        return found
+
+    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
+        """The keys of a `Delete`."""
+        root = _parsed(document)
+        keys = [each.findtext("{*}Key", "") for each in root.iterfind("{*}Object")]
+        return keys, root.findtext("{*}Quiet", "").strip().lower() == "true"
+
+    def _document(self, root: str, fields: Sequence[Field]) -> bytes:
+        space = f' xmlns="{self._namespace}"' if self._namespace else ""
+        return f"{DECLARATION}<{root}{space}>{_inner(fields)}</{root}>".encode()
+
+
+def _inner(fields: Sequence[Field]) -> str:
+    return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields if value is not None)
+
+
+def _text(value: str | int | Sequence[Field]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return escape_xml(value)
+    return str(value) if isinstance(value, int) else _inner(value)
+
+
+def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
+    return [("CommonPrefixes", [("Prefix", name(each))]) for each in prefixes]
+
+
+def _encoder(encoded: bool) -> Callable[[str], str]:
+    return quote if encoded else str
+
+
+def _parsed(document: bytes) -> ET.Element:
+    """The root element. Document type declarations are refused: they are how XML attacks its reader."""
+    try:
+        text = document.decode()
+        if "<!DOCTYPE" in text or text.count("<") > TAGS:
+            raise StoreError("malformed")
+        return ET.fromstring(text)  # noqa: S314  # no document type, so no entities
+    except (UnicodeDecodeError, ET.ParseError) as error:
+        raise StoreError("malformed") from error
