@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
-from faultinject.core.actions import Forward, Pass, Respond, unreachable
+from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
@@ -91,7 +91,7 @@ async def exchange(
             action = None
             scope[DECIDED] = True
             plan.surroundings.failed(error, "")
-    if action is None:
+    if action is None or action is PASSED:
         await app(scope, receive, send)
         return
     if isinstance(action, Pass):
@@ -117,6 +117,7 @@ async def _pass(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass
 ) -> None:
     entry, did = action.entry, action.did
+    assert entry is not None
     if plan.surroundings.everything:
         await _watched(app, scope, receive, send, entry, did)
         return

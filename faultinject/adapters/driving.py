@@ -27,7 +27,7 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
         while True:
             ask = flow.send(answer)
             if isinstance(ask, Match):
-                answer = counts.match(ask.keys, plan.surroundings.clock())
+                answer = counts.match(ask.keys, ask.now)
             elif isinstance(ask, Take):
                 answer = counts.take(ask)
             elif isinstance(ask, GiveBack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
-from faultinject.core.actions import Forward, Pass, Respond, unreachable
+from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
@@ -86,7 +86,7 @@ def exchange(
         environ[DECIDED] = True
         plan.surroundings.failed(error, "")
         return app(environ, start_response)
-    if action is None:
+    if action is None or action is PASSED:
         return app(environ, start_response)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
@@ -108,6 +108,7 @@ def _pass(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass
 ) -> Iterable[bytes]:
     entry, did = action.entry, action.did
+    assert entry is not None
     if plan.surroundings.everything:
         return _watched(app, environ, start_response, entry, did)
     if did == "passed":

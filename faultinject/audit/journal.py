@@ -7,6 +7,7 @@ import sys
 from collections import deque
 
 from faultinject.core.draw import blake2b
+from faultinject.core.facts import GUARDS
 from faultinject.core.outcome import Outcome
 
 TYPE_CHECKING = False
@@ -83,10 +84,10 @@ class Journal:
             hint, hint_form, did, applied, body, final,
         ) = line  # fmt: skip
         generation, seed, key_of_seed = origin
-        method, path, mount, query, host, client, port, key_id, headers, guarded = facts
+        method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
-        size, digest, complete = body or (_number(headers.get("content-length")), None, None)
+        size, digest, complete = body or (_number(content_length), None, None)
         return Outcome(
             v=1,
             time=time,
@@ -95,7 +96,7 @@ class Journal:
             pid=os.getpid(),
             seq=seq,
             generation=generation,
-            connection=port,
+            connection=_number(port),
             principal=_principal(key_id, key_of_seed),
             test=test,
             method=method,
@@ -109,13 +110,13 @@ class Journal:
             request_bytes=size,
             request_digest=digest,
             body_complete=complete,
-            user_agent=headers.get("user-agent"),
+            user_agent=user_agent,
             attempt_hint=_attempt_hint(headers),
             rule=rule,
             fault=fault,
             when=when,
             applied=applied,
-            guarded=guarded,
+            guarded=not GUARDS.isdisjoint(headers),
             hint=hint,
             hint_form=hint_form,
             did=did,
@@ -172,8 +173,9 @@ def _principal(key_id: str | None, key: bytes) -> str | None:
     return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None
+def _number(value: object) -> int | None:
+    text = "" if value is None else str(value)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:

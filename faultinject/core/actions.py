@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 
 class Match:
-    """Ask: count these matches; the answer is a `Number` for each, all in one atomic step each."""
+    """Ask: count these matches, each in one atomic step; the answer is a `Number` for each.
 
-    __slots__ = ("keys",)
+    Attributes:
+        keys: what is counted.
+        now: the injector's clock in seconds, for rates.
+    """
 
-    def __init__(self, keys: list[MatchKey]) -> None:
+    __slots__ = ("keys", "now")
+
+    def __init__(self, keys: list[MatchKey], now: float) -> None:
         self.keys = keys
+        self.now = now
 
 
 class Take:
@@ -48,18 +54,22 @@ class GiveBack:
 
 
 class Pass:
-    """The app answers; the entry notes that it did.
+    """The app answers.
 
     Attributes:
-        entry: what goes into the journal.
+        entry: what goes into the journal; None when that is done.
         did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
     """
 
     __slots__ = ("did", "entry")
 
-    def __init__(self, entry: Entry, did: str = "passed") -> None:
+    def __init__(self, entry: Entry | None, did: str = "passed") -> None:
         self.entry = entry
         self.did = did
+
+
+PASSED = Pass(None)
+"""The app answers, and the journal has its line."""
 
 
 class Respond:

@@ -25,12 +25,16 @@ def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
     >>> read_address("127.0.0.1", "/photos/a/b.jpg", ["cos.*.myqcloud.com"])
     ('photos', 'a/b.jpg')
     """
+    return address(host_bucket(host, endpoints), below)
+
+
+def address(bucket: str | None, below: str) -> Address:
+    """Bucket and key of a path, given the bucket that the host names, if any."""
     path = below[1:] if below[:1] == "/" else below
-    bucket = host_bucket(host, endpoints)
     if bucket is not None:
         return bucket, path or None
     bucket, _, key = path.partition("/")
-    return bucket or None, (key or None) if bucket else None
+    return (bucket, key or None) if bucket else (None, None)
 
 
 def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:

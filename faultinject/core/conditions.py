@@ -224,9 +224,7 @@ class Client(Condition):
                 return False
             if client in literal or test(client.lower()):
                 return True
-            if not networks and ":" not in client:
-                return False
-            return _within(client, networks, literal)
+            return (bool(networks) or ":" in client) and _within(client, networks, literal)
 
         return check
 

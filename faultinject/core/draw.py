@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Draw = Callable[[str, int], bytes]
+    Draw = Callable[[str, int], bytes | None]
 
 ONE = 2**64
 
@@ -25,14 +25,21 @@ def seed_key(seed: str) -> bytes:
     return blake2b(seed.encode("utf-8", "surrogatepass")).digest()
 
 
-def drawer(key: bytes, label: str) -> Draw:
-    """A function from (identity, n) to the 32 bytes drawn for the nth match of that identity, n from 0."""
-    state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
+def drawer(key: bytes, label: str, limit: int) -> Draw:
+    """A function from (identity, n) to the 32 bytes drawn for the nth match of that identity, n from 0.
 
-    def draw(identity: str, n: int) -> bytes:
-        digest = state.copy()
-        digest.update(b"%b\0%d" % (identity.encode("utf-8", "surrogatepass"), n))
-        return digest.digest()
+    It returns None when chance says no: when bytes 0-7 do not stay below `limit`.
+    """
+    state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
+    copy = state.copy
+    number = int.from_bytes
+
+    def draw(identity: str, n: int) -> bytes | None:
+        text = f"{identity}\0{n}"
+        state = copy()
+        state.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
+        digest = state.digest()
+        return digest if number(digest[:8], "big") < limit else None
 
     return draw
 
@@ -40,11 +47,6 @@ def drawer(key: bytes, label: str) -> Draw:
 def threshold(probability: float) -> int:
     """What bytes 0-7 must stay below to fire: 0 never does, 1 always."""
     return int(probability * ONE)
-
-
-def decides(digest: bytes, limit: int) -> bool:
-    """Whether the draw fires."""
-    return int.from_bytes(digest[:8], "big") < limit
 
 
 def choose(digest: bytes, count: int) -> int:

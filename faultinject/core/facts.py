@@ -5,11 +5,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from faultinject.core.request import Request
 
-    # method, path, length of the mount point, shown query, host, client, port, access-key id, headers, guarded
-    Facts = tuple[str, str, int, str, str, str | None, int | None, str | None, Mapping[str, str], bool]
+    # Method, path, length of the mount point, shown query, host, client, port, access-key id, user agent,
+    # Content-Length, and those of TELLING that the request has.
+    Facts = tuple[
+        str, str, int, str, str, str | None, Any, str | None, str | None, str | None, Mapping[str, str]
+    ]
 
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
@@ -17,42 +21,47 @@ LONGEST_TEXT = 2048
 GUARDS = frozenset(("idempotency-key", "if-match", "if-none-match", "if-unmodified-since"))
 """Headers that make a repeated write safe."""
 
-HEADERS = (
-    "content-length",
-    "user-agent",
-    "host",
-    "authorization",
+TELLING = (
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "x-cos-sdk-retry",
     *sorted(GUARDS),
     *(f"x-{vendor}-copy-source" for vendor in ("amz", "cos", "qs", "jss", "qiniu")),
 )
-"""The headers that a fact is read from."""
+"""The headers that few requests have and that a fact is read from."""
 
-_UNTOLD = frozenset(("authorization", "host", "upgrade"))
+NONE_TELLING: Mapping[str, str] = {}
+
 # How the schemes that put `key id:signature` behind their name are called.
 _SCHEMES = frozenset(("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS"))
 _shown: frozenset[str] | None = None
 
 
-def facts(request: Request, headers: Mapping[str, str]) -> Facts:
-    """The facts of one request; `headers` holds those of `HEADERS` that it has, by their lower-case names."""
-    query = request.query
-    authorization = headers.get("authorization")
+def facts(
+    request: Request,
+    client: str | None,
+    port: object,
+    authorization: str | None,
+    user_agent: str | None,
+    content_length: str | None,
+    telling: Mapping[str, str],
+) -> Facts:
+    """The facts of one request, worked out no further than the secrets in it demand."""
+    method, path, host, query = request.method, request.path, request.host, request.query
     key = key_id(authorization) if authorization else query_key_id(query) if query else None
-    return (
-        request.method[:64],
-        request.path[:LONGEST_TEXT],
-        len(request.mount),
-        shown_query(query)[:LONGEST_TEXT] if query else "",
-        request.host[:LONGEST_TEXT],
-        request.client,
-        request.port,
-        key,
-        {name: value[:LONGEST_TEXT] for name, value in headers.items() if name not in _UNTOLD},
-        not GUARDS.isdisjoint(headers),
-    )
+    if query:
+        query = shown_query(query)
+    if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
+        method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
+        user_agent = _cut(user_agent or "")
+    if telling:
+        telling = {name: _cut(value) for name, value in telling.items()}
+    length = content_length[:20] if content_length else None
+    return method, path, len(request.mount), query, host, client, port, key, user_agent, length, telling
+
+
+def _cut(text: str) -> str:
+    return text[:LONGEST_TEXT]
 
 
 def key_id(authorization: str) -> str | None:

@@ -124,6 +124,16 @@ class Entry:
         self.write(did, answered=False, applied=applied)
 
 
+def passed(
+    seq: int, origin: Origin, time: float, arrived: float, facts: Facts, reading: Reading, rule: str, n: int
+) -> Line:
+    """The line of a request that a rule matched and no rule fired for."""
+    return (
+        seq, origin, time, arrived, None, facts, reading, rule, None, None, n, None, None, None, None, None,
+        "passed", True, None, None,
+    )  # fmt: skip
+
+
 class Outcome:
     """What happened to one request, with the fields of a journal line as attributes.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from _thread import allocate_lock
 from itertools import count
 
-from faultinject.core.actions import GiveBack, Match, Pass, Take
+from faultinject.core.actions import PASSED, GiveBack, Match, Pass, Take
 from faultinject.core.draw import seed_key
 from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.index import Index
-from faultinject.core.outcome import Entry
+from faultinject.core.outcome import Entry, passed
 from faultinject.core.reading import Reading
 from faultinject.core.ready import ReadyRule
 
@@ -164,48 +164,54 @@ class Plan:
         matched = self._matching(request, candidates, now - self.started)
         if not matched:
             return None
-        identities = []
         keys: list[MatchKey] = []
         for rule in matched:
-            bucket, object_key = rule.reading.read_address(request)
+            reading = rule.reading
+            bucket, object_key = reading.read_address(request)
             exact = exact_identity(request, bucket, object_key)
-            identity = with_placeholders(exact)
-            identities.append(identity)
-            scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-            keys.append((rule.number, scope, identity, rule.above))
-        numbers = yield Match(keys)
+            scope = "" if rule.scope is None else rule.scope(request, reading, exact)
+            keys.append((rule.number, scope, with_placeholders(exact), rule.above))
+        numbers = yield Match(keys, now)
         assert isinstance(numbers, list)
-        first = matched[0]
-        entry = self._entry(request, first.reading, now, arrived)
-        for rule, identity, key, (place, n, exceeds) in zip(matched, identities, keys, numbers, strict=True):
-            if not (exceeds and place >= rule.skip and (place - rule.skip + 1) % rule.every == 0):
+        for index, rule in enumerate(matched):
+            place, n, exceeds = numbers[index]
+            _, scope, identity, _ = keys[index]
+            if place < rule.skip or not exceeds or (place - rule.skip + 1) % rule.every:
                 continue
             digest = rule.drawn(identity, n)
             if digest is None:
                 continue
-            entry.rule, entry.reading, entry.n = rule.name, rule.reading, n
+            take = None
             if rule.times is not None:
-                ask = Take(rule.number, key[1], rule.times)
-                if not (yield ask):
+                take = Take(rule.number, scope, rule.times)
+                if not (yield take):
                     continue
-                entry.take = ask
+            entry = self._entry(request, rule.reading, now, arrived)
+            entry.rule, entry.n, entry.take = rule.name, n, take
             if not surroundings.begin():
-                if entry.take is not None:
-                    yield GiveBack(entry.take)
+                if take is not None:
+                    yield GiveBack(take)
                 return Pass(entry, "refused")
             try:
                 action = rule.act(request, entry, digest)
             except Exception as error:
                 surroundings.finish()
-                if entry.take is not None:
-                    yield GiveBack(entry.take)
+                if take is not None:
+                    yield GiveBack(take)
                 surroundings.failed(error, rule.name)
                 return Pass(entry, "failed")
             rule.fired.next()
             entry.fired = rule
             return action
-        entry.rule, entry.reading, entry.n = first.name, first.reading, numbers[0][1]
-        return Pass(entry)
+        first = matched[0]
+        if surroundings.everything:
+            entry = self._entry(request, first.reading, now, arrived)
+            entry.rule, entry.n = first.name, numbers[0][1]
+            return Pass(entry)
+        surroundings.journal(
+            passed(next(_seq), self.origin, now, arrived, request.facts(), first.reading, first.name, numbers[0][1])
+        )
+        return PASSED
 
     @property
     def over(self) -> bool:
@@ -256,17 +262,22 @@ class Plan:
         )
 
     def _matching(self, request: Request, candidates: Sequence[int], age: float) -> list[ReadyRule]:
-        if request.upgrades:
-            return []
+        preflight = False
+        if not request.ordinary:
+            if request.upgrades:
+                return []
+            preflight = request.is_preflight
         ready = self._ready
-        preflight = request.is_preflight
-        return [
-            rule
-            for rule in [ready[number] or self.ready(number) for number in candidates]
-            if (rule.window is None or rule.window(age))
-            and (not preflight or rule.takes_preflights)
-            and rule.matches(request)
-        ]
+        matched = []
+        for number in candidates:
+            rule = ready[number] or self.ready(number)
+            if (
+                (rule.window is None or rule.window(age))
+                and (not preflight or rule.takes_preflights)
+                and rule.matches(request)
+            ):
+                matched.append(rule)
+        return matched
 
     def _make(self, number: int) -> ReadyRule:
         rule = self.rules[number]

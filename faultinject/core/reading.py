@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core.address import read_address
+from faultinject.core.address import address, host_bucket
 from faultinject.core.operations import operation
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # What a fault of no storage vendor goes by; the vendors' own suffixes stand in their folders.
 S3_ENDPOINTS = ("s3.amazonaws.com", "s3.*.amazonaws.com", "s3-*.amazonaws.com")
 
+_HOSTS_REMEMBERED = 1024
+
 
 class Reading:
     """One way to read bucket, key and operation out of a request.
@@ -38,18 +40,27 @@ class Reading:
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
     """
 
-    __slots__ = ("endpoints", "vendor")
+    __slots__ = ("_buckets", "endpoints", "vendor")
 
     def __init__(self, vendor: Vendor | None = None, endpoints: tuple[str, ...] = ()) -> None:
         self.vendor = vendor if vendor is not None and vendor.addressing else None
         self.endpoints = endpoints + (self.vendor.endpoints if self.vendor else S3_ENDPOINTS)
+        self._buckets: dict[str, str | None] = {}
 
     def read_address(self, request: Readable) -> Address:
         """Bucket and key, each None when the request does not name it; worked out once a request."""
-        found = request.addresses.get(self)
-        if found is None:
-            found = read_address(request.host, request.below, self.endpoints)
-            request.addresses[self] = found
+        addresses = request.addresses
+        if self in addresses:
+            return addresses[self]
+        host = request.host
+        buckets = self._buckets
+        if host in buckets:
+            bucket = buckets[host]
+        else:
+            if len(buckets) >= _HOSTS_REMEMBERED:
+                buckets.clear()
+            bucket = buckets[host] = host_bucket(host, self.endpoints)
+        found = addresses[self] = address(bucket, request.below)
         return found
 
     def operation(self, request: Readable) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from faultinject.core.counter import Counter
-from faultinject.core.draw import decides, drawer, threshold
+from faultinject.core.draw import drawer, threshold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.core.actions import Action
+    from faultinject.core.condition import Check
     from faultinject.core.outcome import Entry
     from faultinject.core.plan import Plan
     from faultinject.core.reading import Reading
@@ -30,12 +31,14 @@ class ReadyRule:
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
+        matches: whether all conditions hold for a request, and no `unless` does.
+        drawn: the digest of the nth match of an identity, or None when chance says no.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """
 
     __slots__ = (
-        "_conditions", "_draw", "_limit", "_unless", "above", "every", "fault", "fired", "name", "number", "reading", "rule",
-        "scope", "skip", "surroundings", "takes_preflights", "times", "undone", "window",
+        "above", "drawn", "every", "fault", "fired", "matches", "name", "number", "reading", "rule", "scope",
+        "skip", "surroundings", "takes_preflights", "times", "undone", "window",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, number: int, label: str) -> None:
@@ -55,26 +58,33 @@ class ReadyRule:
         self.takes_preflights = "OPTIONS" in (each.upper() for each in rule.conditions.get("method", ()))
         self.fired = Counter()
         self.undone = Counter()
-        self._limit = threshold(rule.value("probability"))
-        self._draw = drawer(plan.key, label)
-        self._conditions = tuple(rule.compile_conditions(self.reading))
-        self._unless = tuple(rule.compile_unless(self.reading))
-
-    def matches(self, request: Request) -> bool:
-        """Whether all conditions hold and no `unless` does."""
-        for holds in self._conditions:
-            if not holds(request):
-                return False
-        return not any(holds(request) for holds in self._unless)
-
-    def drawn(self, identity: str, n: int) -> bytes | None:
-        """The digest of the nth match of an identity, or None when chance says no."""
-        digest = self._draw(identity, n)
-        return digest if decides(digest, self._limit) else None
+        limit = threshold(rule.value("probability"))
+        self.drawn = drawer(plan.key, label, limit) if limit else _never
+        self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
 
     def act(self, request: Request, entry: Entry, digest: bytes) -> Action:
         """What the fault does to this request."""
         return self.fault.act(request, self, entry, digest)
+
+
+def _all_of(conditions: list[Check], unless: list[Check]) -> Check:
+    """One test for all; the common small numbers without a loop."""
+    if unless:
+        return lambda request: all(holds(request) for holds in conditions) and not any(
+            holds(request) for holds in unless
+        )
+    if not conditions:
+        return lambda _: True
+    if len(conditions) == 1:
+        return conditions[0]
+    if len(conditions) == 2:
+        first, second = conditions
+        return lambda request: first(request) and second(request)
+    return lambda request: all(holds(request) for holds in conditions)
+
+
+def _never(identity: str, n: int) -> None:
+    """The draw of a rule with probability 0."""
 
 
 def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:

@@ -6,7 +6,7 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.core.facts import HEADERS, facts
+from faultinject.core.facts import NONE_TELLING, TELLING, facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Request:
         def content_length(self) -> int | None: ...
         @property
         def has_body(self) -> bool: ...
+        @property
+        def ordinary(self) -> bool: ...
         @property
         def upgrades(self) -> bool: ...
         @property
@@ -118,13 +120,10 @@ class WSGIRequest(Request):
     def __init__(self, environ: Mapping[str, Any]) -> None:
         get = environ.get
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
-        super().__init__(
-            environ["REQUEST_METHOD"],
-            mount if mount.isascii() else _utf8(mount),
-            below if below.isascii() else _utf8(below),
-            get("RAW_URI") or get("REQUEST_URI") or "",
-            get("QUERY_STRING", ""),
-        )
+        if not below.isascii() or not mount.isascii():
+            mount, below = _utf8(mount), _utf8(below)
+        target = get("RAW_URI") or get("REQUEST_URI") or ""
+        super().__init__(environ["REQUEST_METHOD"], mount, below, target, get("QUERY_STRING", ""))
         self._environ = environ
 
     @property
@@ -164,6 +163,11 @@ class WSGIRequest(Request):
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
 
     @property
+    def ordinary(self) -> bool:
+        """Whether this can be neither an upgrade nor a preflight: a quick look."""
+        return self.method not in _CLOSER and "HTTP_UPGRADE" not in self._environ
+
+    @property
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP."""
         upgrade = self._environ.get("HTTP_UPGRADE")
@@ -177,13 +181,24 @@ class WSGIRequest(Request):
     def facts(self) -> Facts:
         """What the journal keeps of the request."""
         environ = self._environ
-        return facts(self, {name: environ[key] for key, name in _ENVIRON_NAMES if key in environ})
+        get = environ.get
+        return facts(
+            self,
+            get("REMOTE_ADDR"),
+            get("REMOTE_PORT"),
+            get("HTTP_AUTHORIZATION"),
+            get("HTTP_USER_AGENT"),
+            get("CONTENT_LENGTH"),
+            NONE_TELLING
+            if environ.keys().isdisjoint(_TELLING_KEYS)
+            else {name: environ[key] for key, name in _TELLING_KEYS.items() if key in environ},
+        )
 
 
 class ASGIRequest(Request):
     """A view of an ASGI HTTP scope."""
 
-    __slots__ = ("_headers", "_scope", "_telling")
+    __slots__ = ("_headers", "_known", "_scope")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         mount, path = scope.get("root_path") or "", scope["path"]
@@ -198,8 +213,8 @@ class ASGIRequest(Request):
         self._scope = scope
         self._headers: dict[str, tuple[str, ...]] | None = None
         # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
-        names = _SCOPE_NAMES
-        self._telling = {
+        names = _KNOWN
+        self._known = {
             names[key]: value.decode("latin-1") for key, value in scope["headers"] if key in names
         }
 
@@ -207,7 +222,7 @@ class ASGIRequest(Request):
     def host(self) -> str:
         """The Host without port, in lower case; empty when there is none."""
         if self._host is None:
-            self._host = without_port(self._telling.get("host", ""))
+            self._host = without_port(self._known.get("host", ""))
         return self._host
 
     @property
@@ -225,7 +240,7 @@ class ASGIRequest(Request):
     @property
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
-        return _number(self._telling.get("content-length"))
+        return _number(self._known.get("content-length"))
 
     @property
     def has_body(self) -> bool:
@@ -250,9 +265,14 @@ class ASGIRequest(Request):
         return any(each.lower() == "100-continue" for each in self.header("expect"))
 
     @property
+    def ordinary(self) -> bool:
+        """Whether this can be neither an upgrade nor a preflight: a quick look."""
+        return self.method not in _CLOSER and "upgrade" not in self._known
+
+    @property
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP."""
-        upgrade = self._telling.get("upgrade")
+        upgrade = self._known.get("upgrade")
         return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
 
     @property
@@ -262,7 +282,20 @@ class ASGIRequest(Request):
 
     def facts(self) -> Facts:
         """What the journal keeps of the request."""
-        return facts(self, self._telling)
+        known = self._known
+        client = self._scope.get("client")
+        host, port = client or (None, None)
+        return facts(
+            self,
+            host,
+            port,
+            known.get("authorization"),
+            known.get("user-agent"),
+            known.get("content-length"),
+            NONE_TELLING
+            if known.keys().isdisjoint(TELLING)
+            else {name: known[name] for name in TELLING if name in known},
+        )
 
 
 def _leaves_http(upgrade: str) -> bool:
@@ -270,11 +303,13 @@ def _leaves_http(upgrade: str) -> bool:
     return upgrade.strip().lower() != "h2c"
 
 
-_ENVIRON_NAMES = tuple(
-    ("CONTENT_LENGTH" if name == "content-length" else f"HTTP_{name.upper().replace('-', '_')}", name)
-    for name in HEADERS
-)
-_SCOPE_NAMES = {name.encode(): name for name in (*HEADERS, "upgrade")}
+_TELLING_KEYS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in TELLING}
+_KNOWN = {
+    name.encode(): name
+    for name in (*TELLING, "authorization", "content-length", "host", "upgrade", "user-agent")
+}
+# Methods that ask for a closer look before any rule may match.
+_CLOSER = frozenset(("CONNECT", "OPTIONS"))
 
 
 def without_port(host: str) -> str:

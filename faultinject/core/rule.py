@@ -57,7 +57,7 @@ class Rule:
         if name is not None:
             keys["name"] = name
         entries, wrong = entries_of(keys)
-        where = shown(fault) if isinstance(fault, str) else "rule"
+        where = shown(fault) if isinstance(fault, str) and fault else "rule"
         parts = None
         found: list[tuple[int, Mistake]] = []
         if isinstance(fault, str):

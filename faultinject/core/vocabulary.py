@@ -30,7 +30,11 @@ NAME_RANK, OPTION_RANK, UNLESS_RANK, LATER_RANK = 50, 100, 200, 300
 
 
 class Name(Key):
-    """What the rule is called in logs and answers: a letter or digit, then up to 63 of letters, digits, `. _ -`."""
+    """What the rule is called in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+
+    >>> print(Rule("http:503", name="photos-put"))
+    http:503,name=photos-put
+    """
 
     key = "name"
     default_text = "by position"
@@ -117,7 +121,7 @@ def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
         if key.header:
             name = name.lower().replace("_", "-")
         elif not name.isascii():
-            _check_unicode(name)
+            _check_unicode(name, at_key=True)
         key.check_name(name)
         full = f"{word}.{name}"
     if not text.isascii():
@@ -146,11 +150,11 @@ def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
     return found
 
 
-def _check_unicode(text: str) -> None:
+def _check_unicode(text: str, *, at_key: bool = False) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Mistake(f"{shown(text)} is not valid Unicode") from None
+        raise Mistake(f"{shown(text)} is not valid Unicode", at_key=at_key) from None
 
 
 def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, Mistake]]) -> Parts | None:

@@ -61,13 +61,14 @@ class MemoryCounts:
             now: the injector's clock in seconds, for rates.
         """
         numbers = []
+        rules, identities = self._rules, self._identities
         for rule, name, identity, above in keys:
-            scope = self._whole(rule)
+            scope = rules.get(rule) or rules.setdefault(rule, Scope())
             place = scope.matches.next()
             if name:
                 scope = _recent(self._scopes, (rule, name), Scope)
                 place = scope.matches.next()
-            n = _recent(self._identities, (rule, identity), _numbers)()
+            n = _recent(identities, (rule, identity), _numbers)()
             numbers.append((place, n, above is None or self._exceeds(scope, above, now)))
         return numbers
 
