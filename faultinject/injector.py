@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 from faultinject.audit.journal import Journal
 from faultinject.core.plan import Plan, Surroundings
-from faultinject.exceptions import NotBuiltYet
+from faultinject.exceptions import ConfigurationError, NotBuiltYet, Problem
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.stores.memory import MemoryCounts
@@ -29,6 +29,9 @@ _overrides: list[Injector] = []
 _lock = allocate_lock()
 _shared: Injector | None = None
 _STARTED = time.time()
+_ERRORS_KEPT = 100
+_MOST_LAYERS = 32
+_SEPARATE = "faultinject: several processes and no store between them: each counts for itself and replay is off"
 
 
 class Off:
@@ -49,7 +52,7 @@ class Injector:
 
     Args:
         scenario: rules, a `Scenario`, or None for those of the environment.
-        seed: the seed's text or number; stands above the scenario's own.
+        seed: the seed's text or number; stands above the scenario's own, which stands above FAULTINJECT_SEED.
         store: where counts live; `memory:` is the one of this version.
         clock: unix seconds, for ids, begin, end, rates and expiry.
         environ: the environment that settings are read from, by default the process's.
@@ -78,10 +81,12 @@ class Injector:
             raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
         given = settings.scenario if scenario is None else as_scenario(scenario)
         self.plan: Plan | Off = OFF
-        self.journal = Journal(path=settings.journal, test=test)
+        self.journal = _open_journal(settings.journal, test)
         self.clock = clock
         self.errors: list[Exception] = []
-        """Errors inside faultinject itself, each of which let a request pass."""
+        """The first hundred errors inside faultinject itself, each of which let a request pass."""
+        self.failures = 0
+        """How many such errors there were."""
         self._surroundings = Surroundings(
             self.journal.add,
             clock,
@@ -93,17 +98,20 @@ class Injector:
             everything=everything or settings.journal is not None,
             expires=settings.expires,
         )
-        self._seed = seed if seed is not None else settings.seed if scenario is None else None
-        self._environment_seed = settings.seed
+        self.scenario = Scenario([]) if given is None else given
+        """The scenario in force, unless a test's stands in its place."""
+        self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
+        self._choose_seed(self.scenario, seed)
         self._generation = 0
         self._salt = os.urandom(16) if _several_processes() and not everything else b""
+        self._process = os.getpid()
         self._announced = -1
         self._blamed: set[str] = set()
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
+        self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
-        self.scenario = Scenario([]) if given is None else given
-        """The scenario in force, unless a test's stands in its place."""
+        self._change = allocate_lock()
         self._own = self._compile(self.scenario)
         with _lock:
             _all.add(self)
@@ -112,14 +120,18 @@ class Injector:
     def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
         """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
 
+        Args:
+            scenario: the new one.
+            seed: its seed; by default the scenario's own, else the one in force so far.
+
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
         """
         given = as_scenario(scenario)
-        if seed is not None:
-            self._seed = seed
-        self._generation += 1
-        self._swap(self._compile(given), given)
+        with self._change:
+            self._choose_seed(given, seed)
+            self._generation += 1
+            self._swap(self._compile(given), given)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -127,14 +139,19 @@ class Injector:
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
         """
-        given = Scenario([*self.scenario.rules, *as_scenario(rules).rules], seed=self.scenario.seed)
-        self._generation += 1
-        plan = self._compile(given, counts=self._own.counts)
-        plan.go_on_from(self._own)
-        self._swap(plan, given)
+        more = as_scenario(rules).rules
+        with self._change:
+            given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
+            self._generation += 1
+            plan = self._compile(given, counts=self._own.counts)
+            plan.go_on_from(self._own)
+            self._swap(plan, given)
 
     def put_in_force(self) -> None:
         """Let this injector's plan stand in the place of every other's, until it is taken out again."""
+        if self._production is not None:
+            self.announce()
+        self._own.ended = False
         with _lock:
             _overrides.append(self)
             _settle_all()
@@ -156,14 +173,20 @@ class Injector:
     def disable(self) -> None:
         """Switch off: every request passes untouched, waits end; counts and journal stay."""
         self._enabled = False
-        self._own.ended = True
         with _lock:
+            _settle_all()
+        self._own.ended = True
+
+    def pause(self, by: int = 1) -> None:
+        """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
+        with _lock:
+            self._paused += by
             _settle_all()
 
     @property
     def enabled(self) -> bool:
         """Whether faults may be injected now."""
-        return self._enabled and self._production is None
+        return self._enabled and not self._paused and self._production is None
 
     @property
     def seed(self) -> str:
@@ -188,6 +211,8 @@ class Injector:
         if self._announced == self._generation:
             return
         self._announced = self._generation
+        if self._killed:
+            return
         import logging
 
         log = logging.getLogger("faultinject")
@@ -200,28 +225,41 @@ class Injector:
         elif self._enabled:
             plan = self._own
             log.warning("faultinject is on: seed %s, rules %s", plan.seed, " ".join(map(str, plan.rules)) or "none")
+            if self._salt:
+                log.warning(_SEPARATE)
 
     def separate(self) -> Plan:
         """Several processes without a store: this one draws and counts on its own, and says so once."""
-        if self._salt:
+        if self._salt and self._process == os.getpid():
             return self._own
-        self._salt = os.urandom(16)
-        self._swap(self._compile(self.scenario), self.scenario)
-        import logging
+        with self._change:
+            if self._salt and self._process == os.getpid():
+                return self._own
+            told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
+            self._swap(self._compile(self.scenario), self.scenario)
+        if self.enabled and not told:
+            import logging
 
-        logging.getLogger("faultinject").warning(
-            "faultinject: several processes and no store between them: each counts for itself and replay is off"
-        )
+            logging.getLogger("faultinject").warning(_SEPARATE)
         return self._own
 
+    def after_fork(self) -> None:
+        """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
+        self._change = allocate_lock()
+        self.journal.clear()
+        self.separate()
+
+    def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
+        if seed is not None:
+            scenario = Scenario([], seed=seed)
+        if scenario.seed is not None:
+            self._seed = scenario.seed
+
     def _compile(self, scenario: Scenario, counts: Counts | None = None) -> Plan:
-        seed = next((each for each in (self._seed, scenario.seed, self._environment_seed) if each is not None), None)
-        if seed is None:
-            self._seed = seed = str(int.from_bytes(os.urandom(4), "big"))
         return Plan(
             scenario.rules,
             scenario.display_names,
-            str(seed),
+            self._seed,
             counts=counts or MemoryCounts(),
             surroundings=self._surroundings,
             generation=self._generation,
@@ -237,11 +275,14 @@ class Injector:
 
     def _settle(self) -> None:
         first = _overrides[-1] if _overrides else self
-        self.plan = first._own if self.enabled and first.enabled else OFF
+        allowed = not self._killed and self._production is None
+        self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
 
     def failed(self, error: Exception, rule: str) -> None:
         """An error of ours let a request pass: keep it, and log it once a rule."""
-        self.errors.append(error)
+        self.failures += 1
+        if len(self.errors) < _ERRORS_KEPT:
+            self.errors.append(error)
         if rule in self._blamed:
             return
         self._blamed.add(rule)
@@ -255,6 +296,14 @@ class Injector:
 def as_scenario(rules: Rules) -> Scenario:
     """A scenario from whatever spells one."""
     return rules if isinstance(rules, Scenario) else Scenario(rules)
+
+
+def _open_journal(path: str | None, test: Callable[[], str | None] | None) -> Journal:
+    try:
+        return Journal(path=path, test=test)
+    except OSError as error:
+        message = f"cannot write to {path}: {error.strerror or error}"
+        raise ConfigurationError([Problem(message, where="FAULTINJECT_JOURNAL")]) from None
 
 
 def _settle_all() -> None:
@@ -285,26 +334,40 @@ def shared_injector() -> Injector:
 def injector_for(
     rules: Rules | None, *, seed: str | int | None = None, injector: Injector | None = None
 ) -> Injector:
-    """The injector that a middleware asks for: its own, one for its rules, or the environment's."""
+    """The injector that a middleware asks for: its own, one for its rules, or the environment's.
+
+    Raises:
+        ConfigurationError: rules or variables are wrong, or rules or a seed are given beside an injector.
+    """
     if injector is not None:
+        if rules is not None or seed is not None:
+            raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
         return injector
-    return shared_injector() if rules is None else Injector(rules, seed=seed)
+    return shared_injector() if rules is None and seed is None else Injector(rules, seed=seed)
 
 
 def get_injector(app: object = None) -> Injector | None:
     """The injector around an app, or without an app the one that reads the environment; None when there is none."""
     if app is None:
         return _shared
-    for place in (app, getattr(app, "wsgi_app", None), getattr(app, "build_middleware_stack", None)):
+    place = getattr(app, "wsgi_app", None) or getattr(app, "build_middleware_stack", None) or app
+    # Middleware that was put around the app's own `wsgi_app` later shows what it is around.
+    for _ in range(_MOST_LAYERS):
         found = getattr(place, "injector", None)
         if isinstance(found, Injector):
             return found
+        inner = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
+        if place is app or not callable(inner):
+            return None
+        place = inner
     return None
 
 
 def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
     for injector in list(_all):
-        injector.separate()
+        injector.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

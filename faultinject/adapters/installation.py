@@ -89,6 +89,15 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     return wsgi.wrap(app, injector) if kind == "wsgi" else asgi.wrap(app, injector)
 
 
+def interface_of(app: object) -> Interface:
+    """Whether an app is WSGI or ASGI, told as `install` tells it.
+
+    Raises:
+        TypeError: `app` is a class or an app factory.
+    """
+    return "asgi" if _interface(app) in ("asgi", "starlette") else "wsgi"
+
+
 def _interface(app: Any) -> str:
     """`flask`, `starlette`, `wsgi` or `asgi`, told without importing a framework."""
     names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}

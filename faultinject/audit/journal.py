@@ -46,6 +46,7 @@ class Journal:
         self._taken = 0
         self._file: int | None = None
         self._written = 0
+        self._followers: tuple[Callable[[Outcome], None], ...] = ()
         if path is not None:
             self._open(path)
 
@@ -56,6 +57,15 @@ class Journal:
         self._taken += 1
         if self._file is not None:
             self._append(test, line)
+        for tell in self._followers:
+            tell(self._outcome(test, line))
+
+    def follow(self, tell: Callable[[Outcome], None]) -> None:
+        """Call `tell` with each outcome when its line is written, on the thread of the request.
+
+        A request whose end is not known at once is told twice, the second time with `final` true.
+        """
+        self._followers = (*self._followers, tell)
 
     @property
     def dropped(self) -> int:

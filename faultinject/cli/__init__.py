@@ -1,1 +1,7 @@
-"""The command line."""
+"""The command line: one module a command, gathered in `program`."""
+
+from __future__ import annotations
+
+from faultinject.cli.program import main as main
+
+__all__ = ["main"]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Never, NoReturn
 
     from faultinject.core.outcome import Entry
+    from faultinject.core.request import Request
 
     Headers = list[tuple[str, str]]
     # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
@@ -132,3 +134,5 @@ def unreachable(value: Never) -> NoReturn:
 if TYPE_CHECKING:
     Ask = Match | Take | GiveBack
     Action = Pass | Respond | Forward
+    # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
+    Act = Callable[[Request, Entry, bytes], Action]

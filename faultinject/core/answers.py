@@ -7,9 +7,9 @@ from faultinject.core.draw import between, choose, entropy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from faultinject.core.actions import Headers
+    from faultinject.core.actions import Act, Headers
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
@@ -28,91 +28,133 @@ def reason(status: int) -> str:
     return _reasons.get(status, "Unknown")
 
 
-def documented(
-    request: Request, rule: ReadyRule, entry: Entry, digest: bytes, vendor: Vendor, rows: Sequence[DocumentedError]
-) -> Respond:
-    """A vendor's error in its own envelope; of several rows one is drawn."""
-    row = rows[0] if len(rows) == 1 else rows[choose(digest, len(rows))]
+class Answer:
+    """What all answers of one rule and one documented error (or status) have in common, worked out once.
+
+    Args:
+        rule: the rule that answers.
+        fault: what the journal calls the fault.
+        status: the HTTP status.
+        content_type: the Content-Type, exactly.
+    """
+
+    __slots__ = (
+        "_bodyless", "_content_type", "_cors", "_delay", "_drain", "_marks", "_reason", "_set", "_wait", "after",
+        "fault", "hint", "hint_form", "status",
+    )  # fmt: skip
+
+    def __init__(self, rule: ReadyRule, fault: str, status: int, content_type: str) -> None:
+        value = rule.rule.value
+        self.fault = fault
+        self.status = status
+        self.after: bool = value("when") == "after"
+        self._reason = reason(status)
+        self._bodyless = status in _WITHOUT_BODY
+        self._content_type = ("Content-Type", content_type)
+        self._cors: bool = value("cors")
+        self._drain: bool = value("drain")
+        self._delay: tuple[float, float] = value("delay")
+        self._set = rule.rule.set_headers
+        self._wait: float | None = value("retry_after")
+        self.hint_form = None if self._wait is None else value("hint")
+        self.hint = None if self._wait is None else float(-(-self._wait // 1))
+        self._marks: Headers = []
+        if rule.surroundings.marked:
+            self._marks = [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
+
+    def give(self, request: Request, entry: Entry, digest: bytes, body: bytes, more: Headers) -> Respond:
+        """The answer to one request.
+
+        Args:
+            request: what is answered.
+            entry: what the journal is told.
+            digest: where the delay is drawn from.
+            body: the whole body, also for HEAD.
+            more: the headers that carry the ids.
+        """
+        headers: Headers = []
+        if not self._bodyless:
+            headers = [self._content_type, ("Content-Length", str(len(body)))]
+        if self._bodyless or request.method.upper() == "HEAD":
+            body = b""
+        headers += more
+        if self._wait is not None:
+            headers.append(("Retry-After", self._retry_after(self._wait, entry.time)))
+        headers += self._marks
+        for name, text in self._set:
+            headers = [each for each in headers if each[0].lower() != name]
+            headers.append((name, text))
+        if self._cors and not self.after:
+            headers = with_cors(headers, request)
+        entry.fault = self.fault
+        entry.when = "after" if self.after else "before"
+        entry.status = self.status
+        entry.response_bytes = len(body)
+        entry.hint, entry.hint_form = self.hint, self.hint_form
+        low, high = self._delay
+        return Respond(
+            entry,
+            status=self.status,
+            reason=self._reason,
+            headers=headers,
+            body=body,
+            after=self.after,
+            delay=low if low == high else between(digest, low, high),
+            drain=self._drain,
+            cors=self._cors,
+        )
+
+    def _retry_after(self, wait: float, now: float) -> str:
+        return http_date(now + wait) if self.hint_form == "date" else str(int(-(-wait // 1)))
+
+
+def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> Act:
+    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
-    status = value("status") or row.status
-    assert status is not None
-    ids = {} if vendor.make_ids is None else vendor.make_ids(entropy(digest, entry.seq), int(entry.time))
-    resource = value("resource")
-    if resource is None:
-        resource = ""
-        if vendor.resource is not None:
-            resource = vendor.resource(*rule.reading.read_address(request), request.raw_path)
+    message, resource = value("message"), value("resource")
+    prepared: list[tuple[Answer, Callable[[Mapping[str, str]], bytes]] | None] = [None] * len(rows)
+    make_ids, id_headers, resource_of = vendor.make_ids, vendor.id_headers, vendor.resource
+    reading = rule.reading
+
+    def prepare(row: DocumentedError) -> tuple[Answer, Callable[[Mapping[str, str]], bytes]]:
+        status = value("status") or row.status
+        text = row.message if message is None else message
+        answer = Answer(rule, row.address, status, vendor.content_type)
+        return answer, vendor.envelope(code=row.code, message=text, status=status)
+
+    def act(request: Request, entry: Entry, digest: bytes) -> Respond:
+        index = 0 if len(rows) == 1 else choose(digest, len(rows))
+        found = prepared[index]
+        if found is None:
+            found = prepared[index] = prepare(rows[index])
+        answer, fill = found
+        ids = make_ids(entropy(digest, entry.seq), int(entry.time))
+        place = resource
+        if place is None and resource_of is not None:
+            place = resource_of(*reading.read_address(request), request.raw_path)
+        body = fill({**ids, "resource": place or ""})
+        entry.request_id = ids.get("request_id")
+        return answer.give(request, entry, digest, body, [(name, ids[which]) for name, which in id_headers])
+
+    return act
+
+
+def plain(rule: ReadyRule, status: int) -> Act:
+    """What an answer of no vendor does: a status and a text."""
+    value = rule.rule.value
     message = value("message")
-    body = vendor.render(
-        code=row.code, message=row.message if message is None else message, resource=resource, ids=ids, status=status
-    )
-    entry.fault = row.address
-    entry.request_id = ids.get("request_id")
-    headers = [(name, ids[which]) for name, which in vendor.id_headers]
-    return respond(request, rule, entry, digest, status, vendor.content_type, body, headers)
+    body = (reason(status) if message is None else message).encode("utf-8", "replace")
+    answer = Answer(rule, f"http:{status}", status, value("content_type"))
+
+    def act(request: Request, entry: Entry, digest: bytes) -> Respond:
+        return answer.give(request, entry, digest, body, [])
+
+    return act
 
 
-def plain(request: Request, rule: ReadyRule, entry: Entry, digest: bytes, status: int) -> Respond:
-    """An answer of no vendor: a status and a text."""
-    value = rule.rule.value
-    message = value("message")
-    text = reason(status) if message is None else message
-    entry.fault = f"http:{status}"
-    return respond(request, rule, entry, digest, status, value("content_type"), text.encode("utf-8", "replace"), [])
-
-
-def respond(
-    request: Request,
-    rule: ReadyRule,
-    entry: Entry,
-    digest: bytes,
-    status: int,
-    content_type: str,
-    body: bytes,
-    more: Headers,
-) -> Respond:
-    """Complete an answer: length, waiting hint, marks, `set.` headers, CORS; nothing where there is no body."""
-    value = rule.rule.value
-    headers: Headers = []
-    if status not in _WITHOUT_BODY:
-        headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
-    if request.method.upper() == "HEAD" or status in _WITHOUT_BODY:
-        body = b""
-    headers += more
-    wait = value("retry_after")
-    if wait is not None:
-        entry.hint_form = value("hint")
-        seconds = int(-(-wait // 1))
-        entry.hint = float(seconds)
-        text = str(seconds) if entry.hint_form == "seconds" else http_date(entry.time + wait)
-        headers.append(("Retry-After", text))
-    if rule.surroundings.marked:
-        headers += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
-    for name, text in rule.rule.set_headers:
-        headers = [each for each in headers if each[0].lower() != name]
-        headers.append((name, text))
-    after = value("when") == "after"
-    if value("cors") and not after:
-        headers = with_cors(headers, request.header("origin"))
-    entry.when = "after" if after else "before"
-    entry.status = status
-    entry.response_bytes = len(body)
-    low, high = value("delay")
-    return Respond(
-        entry,
-        status=status,
-        reason=reason(status),
-        headers=headers,
-        body=body,
-        after=after,
-        delay=low if low == high else between(digest, low, high),
-        drain=value("drain"),
-        cors=value("cors"),
-    )
-
-
-def with_cors(headers: Headers, origin: Sequence[str]) -> Headers:
+def with_cors(headers: Headers, request: Request) -> Headers:
     """The headers that let a browser's script read the answer, where the request has an Origin."""
+    origin = request.header("origin")
     if not origin or not (origin[0].isascii() and origin[0].isprintable()):
         return headers
     return [

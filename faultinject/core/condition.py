@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from faultinject.core import patterns
 from faultinject.core.key import Key
 from faultinject.core.values import Mistake
@@ -39,6 +41,7 @@ class Condition(Key):
             raise Mistake(problem)
         return text
 
+    @abstractmethod
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:
         """The test of a request; any of the values will do.
 
@@ -47,7 +50,6 @@ class Condition(Key):
             name: the NAME of `header.NAME` and `query.NAME`, else empty.
             context: how the rule's vendor reads bucket, key and operation.
         """
-        raise NotImplementedError
 
 
 def any_of(tests: Iterable[Test]) -> Test:

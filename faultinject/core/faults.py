@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from faultinject.core import answers
 from faultinject.core.actions import Forward
 from faultinject.core.draw import between
@@ -10,7 +12,7 @@ from faultinject.exceptions import ConfigurationError, NotBuiltYet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.core.actions import Action
+    from faultinject.core.actions import Act, Action
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
@@ -52,9 +54,9 @@ class Fault:
     def check(self, options: dict[str, str]) -> None:
         """Raise `Mistake` when an effect is missing."""
 
-    def act(self, request: Request, rule: ReadyRule, entry: Entry, digest: bytes) -> Action:
-        """What is done to a request that the rule fires for; `digest` is where every choice is drawn from."""
-        raise NotImplementedError
+    @abstractmethod
+    def prepare(self, rule: ReadyRule) -> Act:
+        """What is done to a request that the rule fires for, with all that can be worked out beforehand."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.text}>"
@@ -98,10 +100,10 @@ class Documented(Fault):
         if self.rows[0].status is None and "status" not in options:
             raise Mistake(f"{self.text} is documented without a status; give one, such as status=400")
 
-    def act(self, request: Request, rule: ReadyRule, entry: Entry, digest: bytes) -> Action:
+    def prepare(self, rule: ReadyRule) -> Act:
         """Answer with the row, or one of the group's."""
         assert self.vendor is not None
-        return answers.documented(request, rule, entry, digest, self.vendor, self.rows)
+        return answers.documented(rule, self.vendor, self.rows)
 
 
 class Http(Fault):
@@ -122,9 +124,9 @@ class Http(Fault):
             raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
         self.status = int(number)
 
-    def act(self, request: Request, rule: ReadyRule, entry: Entry, digest: bytes) -> Action:
+    def prepare(self, rule: ReadyRule) -> Act:
         """Answer with the status and a text."""
-        return answers.plain(request, rule, entry, digest, self.status)
+        return answers.plain(rule, self.status)
 
 
 class Latency(Fault):
@@ -143,13 +145,17 @@ class Latency(Fault):
         if "delay" not in options:
             raise Mistake("latency needs a delay, such as delay=2s")
 
-    def act(self, request: Request, rule: ReadyRule, entry: Entry, digest: bytes) -> Action:  # noqa: ARG002
+    def prepare(self, rule: ReadyRule) -> Act:
         """Let the app answer, later."""
         low, high = rule.rule.value("delay")
-        entry.fault = self.text
-        entry.when = rule.rule.value("when")
-        delay = low if low == high else between(digest, low, high)
-        return Forward(entry, after=entry.when == "after", delay=delay)
+        when = rule.rule.value("when")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:  # noqa: ARG001 - like every fault's
+            entry.fault, entry.when = self.text, when
+            delay = low if low == high else between(digest, low, high)
+            return Forward(entry, after=when == "after", delay=delay)
+
+        return act
 
 
 FAULTS: tuple[type[Fault], ...] = (Documented, Http, Latency)

@@ -9,9 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.core.actions import Action
     from faultinject.core.condition import Check
-    from faultinject.core.outcome import Entry
     from faultinject.core.plan import Plan
     from faultinject.core.reading import Reading
     from faultinject.core.request import Request
@@ -31,13 +29,14 @@ class ReadyRule:
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
+        act: what the fault does to a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
         drawn: the digest of the nth match of an identity, or None when chance says no.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """
 
     __slots__ = (
-        "above", "drawn", "every", "fault", "fired", "matches", "name", "number", "reading", "rule", "scope",
+        "above", "act", "drawn", "every", "fired", "matches", "name", "number", "reading", "rule", "scope",
         "skip", "surroundings", "takes_preflights", "times", "undone", "window",
     )  # fmt: skip
 
@@ -46,7 +45,6 @@ class ReadyRule:
         self.number = number
         self.name = plan.names[number]
         self.rule = rule
-        self.fault = rule.resolved
         self.surroundings = plan.surroundings
         self.reading = plan.reading(rule.vendor)
         self.above: tuple[int, float] | None = rule.value("above")
@@ -60,11 +58,8 @@ class ReadyRule:
         self.undone = Counter()
         limit = threshold(rule.value("probability"))
         self.drawn = drawer(plan.key, label, limit) if limit else _never
+        self.act = rule.resolved.prepare(self)
         self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
-
-    def act(self, request: Request, entry: Entry, digest: bytes) -> Action:
-        """What the fault does to this request."""
-        return self.fault.act(request, self, entry, digest)
 
 
 def _all_of(conditions: list[Check], unless: list[Check]) -> Check:

@@ -18,89 +18,50 @@ if TYPE_CHECKING:
 
 
 class Request:
-    """What both views share: the target and what is worked out from it."""
+    """What both views share: the target, and where it points.
 
-    __slots__ = ("_below", "_host", "_mount", "_path", "_raw_path", "_target", "addresses", "method", "query")
+    Attributes:
+        method: as sent, usually in upper case.
+        path: mount point and path, percent-decoded once as UTF-8; `%2F` is kept where the server shows it.
+        raw_path: the path as it came on the wire, without query; encoded anew where the server does not show it.
+        mount: the mount point (`SCRIPT_NAME`, `root_path`), decoded; empty at the root.
+        below: the path below the mount point, decoded like `path`.
+        query: the query string as sent, without the question mark.
+        host: the Host without port, in lower case; empty when there is none.
+        ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
+        addresses: bucket and key by way of reading, so that many rules read a request once.
+    """
 
-    def __init__(self, method: str, mount: str, below: str, target: str, query: str) -> None:
-        self.method = method
-        """As sent, usually in upper case."""
-        self.query = query
-        """The query string as sent, without the question mark."""
+    __slots__ = ("addresses", "below", "host", "method", "mount", "ordinary", "path", "query", "raw_path")
+
+    method: str
+    query: str
+    host: str
+    ordinary: bool
+
+    def __init__(self, mount: str, below: str, target: str) -> None:
         self.addresses: dict[object, Address] = {}
-        """Bucket and key by way of reading, so that many rules read a request once."""
-        self._mount = mount
-        self._below = below
-        self._target = target
-        self._path: str | None = None
-        self._raw_path = ""
-        self._host: str | None = None
+        self.mount = mount
+        if target == below and not mount and "%" not in target and "?" not in target and target.isascii():
+            self.path = self.below = self.raw_path = target
+        else:
+            self.path, self.raw_path = _read_target(mount, below, target)
+            self.below = self.path[len(mount) :] if self.path.startswith(mount) else self.path
 
     if TYPE_CHECKING:  # what each view answers in its own way
 
         @property
-        def host(self) -> str: ...
-        @property
         def client(self) -> str | None: ...
-        @property
-        def port(self) -> int | None: ...
         @property
         def content_length(self) -> int | None: ...
         @property
         def has_body(self) -> bool: ...
-        @property
-        def ordinary(self) -> bool: ...
         @property
         def upgrades(self) -> bool: ...
         @property
         def is_preflight(self) -> bool: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def facts(self) -> Facts: ...
-
-    @property
-    def path(self) -> str:
-        """Mount point and path, percent-decoded once as UTF-8; `%2F` is kept where the server shows it."""
-        path = self._path
-        return self._read_target() if path is None else path
-
-    @property
-    def raw_path(self) -> str:
-        """The path as it came on the wire, without query; encoded anew where the server does not show it."""
-        if self._path is None:
-            self._read_target()
-        return self._raw_path
-
-    @property
-    def mount(self) -> str:
-        """The mount point (`SCRIPT_NAME`, `root_path`), decoded; empty at the root."""
-        return self._mount
-
-    @property
-    def below(self) -> str:
-        """The path below the mount point, decoded like `path`."""
-        path = self.path
-        return path[len(self._mount) :] if path.startswith(self._mount) else path
-
-    def _read_target(self) -> str:
-        full = self._mount + self._below
-        raw = self._target.partition("?")[0]
-        if raw == full and "%" not in raw and raw.isascii():
-            self._raw_path = self._path = raw
-            return raw
-        if raw[:1] != "/" and "://" in raw:
-            raw = "/" + raw.partition("://")[2].partition("/")[2]
-        # A middleware may have rewritten the path: then the server's raw target is of another request.
-        decoded = _decode(raw)
-        if raw and decoded == full:
-            self._raw_path = raw
-        elif raw and decoded == self._below:
-            self._raw_path = _encode(self._mount) + raw
-        else:
-            self._raw_path = _encode(full)
-            self._path = full
-            return full
-        self._path = path = _decode_but_slash(self._raw_path)
-        return path
 
     def query_values(self, name: str) -> tuple[str, ...]:
         """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
@@ -118,30 +79,21 @@ class WSGIRequest(Request):
     __slots__ = ("_environ",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
         get = environ.get
+        self.method = method = environ["REQUEST_METHOD"]
+        self.query = get("QUERY_STRING", "")
+        self.host = without_port(get("HTTP_HOST") or "")
+        self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         if not below.isascii() or not mount.isascii():
             mount, below = _utf8(mount), _utf8(below)
-        target = get("RAW_URI") or get("REQUEST_URI") or ""
-        super().__init__(environ["REQUEST_METHOD"], mount, below, target, get("QUERY_STRING", ""))
-        self._environ = environ
-
-    @property
-    def host(self) -> str:
-        """The Host without port, in lower case; empty when there is none."""
-        if self._host is None:
-            self._host = without_port(self._environ.get("HTTP_HOST") or "")
-        return self._host
+        Request.__init__(self, mount, below, (get("RAW_URI") or get("REQUEST_URI") or "").partition("?")[0])
 
     @property
     def client(self) -> str | None:
         """The client's address as the server reports it."""
         return self._environ.get("REMOTE_ADDR") or None
-
-    @property
-    def port(self) -> int | None:
-        """The client's port, which tells connections apart."""
-        return _number(self._environ.get("REMOTE_PORT"))
 
     @property
     def content_length(self) -> int | None:
@@ -161,11 +113,6 @@ class WSGIRequest(Request):
         value = self._environ.get(key)
         # Servers give an absent Content-Type or Content-Length as an empty string.
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
-
-    @property
-    def ordinary(self) -> bool:
-        """Whether this can be neither an upgrade nor a preflight: a quick look."""
-        return self.method not in _CLOSER and "HTTP_UPGRADE" not in self._environ
 
     @property
     def upgrades(self) -> bool:
@@ -201,41 +148,29 @@ class ASGIRequest(Request):
     __slots__ = ("_headers", "_known", "_scope")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
-        mount, path = scope.get("root_path") or "", scope["path"]
-        inside = path[len(mount) :] if mount and path.startswith(mount) else path
-        super().__init__(
-            scope["method"],
-            mount,
-            inside,
-            (scope.get("raw_path") or b"").decode("latin-1"),
-            (scope.get("query_string") or b"").decode("latin-1"),
-        )
         self._scope = scope
         self._headers: dict[str, tuple[str, ...]] | None = None
         # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
+        self._known: dict[str, str] = {}
+        known = self._known
         names = _KNOWN
-        self._known = {
-            names[key]: value.decode("latin-1") for key, value in scope["headers"] if key in names
-        }
-
-    @property
-    def host(self) -> str:
-        """The Host without port, in lower case; empty when there is none."""
-        if self._host is None:
-            self._host = without_port(self._known.get("host", ""))
-        return self._host
+        for key, value in scope["headers"]:
+            if key in names:
+                known[names[key]] = value.decode("latin-1")
+        self.method = method = scope["method"]
+        self.query = (scope.get("query_string") or b"").decode("latin-1")
+        self.host = without_port(known.get("host", ""))
+        self.ordinary = method not in _CLOSER and "upgrade" not in known
+        mount, path = scope.get("root_path") or "", scope["path"]
+        below = path[len(mount) :] if mount and path.startswith(mount) else path
+        target = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+        Request.__init__(self, mount, below, target)
 
     @property
     def client(self) -> str | None:
         """The client's address as the server reports it."""
         client = self._scope.get("client")
         return client[0] if client else None
-
-    @property
-    def port(self) -> int | None:
-        """The client's port, which tells connections apart."""
-        client = self._scope.get("client")
-        return _number(client[1]) if client else None
 
     @property
     def content_length(self) -> int | None:
@@ -265,11 +200,6 @@ class ASGIRequest(Request):
         return any(each.lower() == "100-continue" for each in self.header("expect"))
 
     @property
-    def ordinary(self) -> bool:
-        """Whether this can be neither an upgrade nor a preflight: a quick look."""
-        return self.method not in _CLOSER and "upgrade" not in self._known
-
-    @property
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP."""
         upgrade = self._known.get("upgrade")
@@ -283,8 +213,7 @@ class ASGIRequest(Request):
     def facts(self) -> Facts:
         """What the journal keeps of the request."""
         known = self._known
-        client = self._scope.get("client")
-        host, port = client or (None, None)
+        host, port = self._scope.get("client") or (None, None)
         return facts(
             self,
             host,
@@ -296,6 +225,20 @@ class ASGIRequest(Request):
             if known.keys().isdisjoint(TELLING)
             else {name: known[name] for name in TELLING if name in known},
         )
+
+
+def _read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
+    """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
+    full = mount + below
+    if raw[:1] != "/" and "://" in raw:
+        raw = "/" + raw.partition("://")[2].partition("/")[2]
+    # A middleware may have rewritten the path: then the server's raw target is of another request.
+    decoded = _decode(raw)
+    if raw and decoded == full:
+        return _decode_but_slash(raw), raw
+    if raw and decoded == below:
+        return _decode_but_slash(raw := _encode(mount) + raw), raw
+    return full, _encode(full)
 
 
 def _leaves_http(upgrade: str) -> bool:

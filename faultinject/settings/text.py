@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
 
+MISQUOTED = "a quote can only stand round a whole value or name"
 _remembered: dict[str, Entry] = {}
 
 
@@ -185,6 +186,8 @@ class Reader:
             if not key:
                 raise Misplaced("there is nothing between two commas", comma, self.at + 1)
             raise Misplaced(f"{shown(key)} needs a value: {shown(key)}=…", *key_at)
+        if not key:
+            raise Misplaced("there is no key before the equals sign", start, start + 1)
         self.at += 1
         start = self.at
         value = self._quoted() if self.text[start : start + 1] == '"' else self._word()
@@ -193,8 +196,10 @@ class Reader:
     def _key(self) -> str:
         start = self.at
         while self.at < len(self.text) and (each := self.text[self.at]) not in f"=,{SEPARATORS}":
-            if each == '"':
+            if each == '"' and self.text[self.at - 1] == ".":
                 self._quoted(ends="=,")
+            elif each == '"':
+                raise Misplaced(MISQUOTED, self.at, self.at + 1)
             else:
                 self.at += 1
         return self.text[start : self.at]
@@ -203,7 +208,7 @@ class Reader:
         start = self.at
         while self.at < len(self.text) and (each := self.text[self.at]) not in f",{SEPARATORS}":
             if each == '"':
-                raise Misplaced("a quote can only stand round a whole value or name", self.at, self.at + 1)
+                raise Misplaced(MISQUOTED, self.at, self.at + 1)
             self.at += 1
         return self.text[start : self.at]
 
@@ -223,7 +228,7 @@ class Reader:
         self.at += 1
         follows = self.text[self.at : self.at + 1]
         if follows and follows not in f"{ends}{SEPARATORS}":
-            raise Misplaced("a quote can only stand round a whole value or name", self.at - 1, self.at)
+            raise Misplaced(MISQUOTED, self.at - 1, self.at)
         return "".join(found)
 
     def _recover(self) -> None:

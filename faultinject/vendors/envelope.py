@@ -53,3 +53,26 @@ ESCAPES: Mapping[str, Callable[[str], str]] = {"xml": escape_xml, "json": escape
 def fill(template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> bytes:
     """The body: `template` with each `%(name)s` replaced by the escaped value, UTF-8."""
     return template % {name.encode(): escape(value).encode() for name, value in values.items()}
+
+
+def fill_partly(
+    template: bytes, escape: Callable[[str], str], values: Mapping[str, str]
+) -> Callable[[Mapping[str, str]], bytes]:
+    """Fill what is known already; the function that comes back fills the rest, as `fill` would."""
+    fixed = {name: escape(value).encode() for name, value in values.items()}
+    layout, holes = b"", []
+    for index, part in enumerate(template.replace(b"%%", b"\0").split(b"%(")):
+        name, _, text = part.partition(b")s") if index else (b"", b"", part)
+        if name.decode() in fixed:
+            text = fixed[name.decode()] + text
+        elif index:
+            holes.append(name.decode())
+            layout += b"\1"
+        layout += text
+    layout = layout.replace(b"\0", b"%").replace(b"%", b"%%").replace(b"\1", b"%b")
+    names = tuple(holes)
+
+    def fill_rest(values: Mapping[str, str]) -> bytes:
+        return layout % tuple([escape(values[name]).encode() for name in names])
+
+    return fill_rest

@@ -1,0 +1,120 @@
+"""What the rules of a scenario come to: how often each fires, how likely a call fails for good, which never fire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import lcm
+
+from faultinject.core.rule import Rule
+
+MOST_ATTEMPTS = 5
+LONGEST_CYCLE = 10_000
+
+
+def rates(rules: Sequence[Rule]) -> list[float]:
+    """The share of attempts that each rule answers, of attempts that meet the conditions of all.
+
+    The first that passes its triggers fires. `times` is taken as not yet used up, windows as open; `above` keeps
+    a rule away, because the rate is taken as not exceeded.
+    """
+    shares = [0.0] * len(rules)
+    start = max((rule.value("skip") for rule in rules), default=0)
+    cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
+    for place in range(start, start + cycle):
+        left = 1.0
+        for number, rule in enumerate(rules):
+            fires = left * _chance(rule, place) / cycle if rule.value("times") != 0 else 0.0
+            shares[number] += fires
+            left -= fires * cycle
+    return [min(1.0, each) for each in shares]
+
+
+def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
+    """The chance that the first 1, 2, … attempts of one call all fail, when the call is alone and the first.
+
+    An attempt fails when a rule answers it with a status of 400 or more. The attempts meet the conditions of all
+    rules; windows are taken as open, rates as not exceeded.
+    """
+    states = {(0,) * len(rules): 1.0}
+    chances = []
+    for place in range(most):
+        after: dict[tuple[int, ...], float] = {}
+        for taken, left in states.items():
+            for number, rule in enumerate(rules):
+                times = rule.value("times")
+                if times is not None and taken[number] >= times:
+                    continue
+                fires = left * _chance(rule, place)
+                left -= fires  # noqa: PLW2901 - what is left for the rules behind
+                if fires and fails(rule):
+                    now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
+                    after[now] = after.get(now, 0.0) + fires
+        states = after
+        chances.append(min(1.0, sum(states.values())))
+    return chances
+
+
+def fails(rule: Rule) -> bool:
+    """Whether the rule's answer is an error to the client."""
+    fault = rule.resolved
+    if fault.kind == "latency":
+        return False
+    statuses = [rule.value("status") or each.status or 0 for each in fault.rows]
+    return all(each >= 400 for each in statuses)
+
+
+def counts(rule: Rule) -> bool:
+    """Whether its rate depends on more than chance."""
+    return not {"skip", "every", "times", "above", "begin", "end"}.isdisjoint(rule.options)
+
+
+def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
+    """The rules that can never fire, and why; only where that is certain."""
+    found: dict[int, str] = {}
+    for number, rule in enumerate(rules):
+        why = _never(rule)
+        if why is None:
+            before = (at for at in range(number) if at not in found and _always(rules[at]))
+            cover = next((at for at in before if covers(rules[at], rule)), None)
+            why = None if cover is None else f"{names[cover]} answers every request that it matches"
+        if why is not None:
+            found[number] = why
+    return found
+
+
+def covers(wide: Rule, narrow: Rule) -> bool:
+    """Whether every request that the second matches is matched by the first; False where that is not certain."""
+    if wide.unless or (_takes_preflights(narrow) and not _takes_preflights(wide)):
+        return False
+    if wide.conditions.keys() & {"operation", "bucket", "key"} and wide.vendor is not narrow.vendor:
+        return False
+    return all(set(narrow.conditions.get(key, ("",))) <= set(texts) for key, texts in wide.conditions.items())
+
+
+def _chance(rule: Rule, place: int) -> float:
+    """The chance that the attempt of that number, from 0, passes the rule's triggers."""
+    beyond = place - rule.value("skip")
+    if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
+        return 0.0
+    probability: float = rule.value("probability")
+    return probability
+
+
+def _never(rule: Rule) -> str | None:
+    for key, zero in (("times", 0), ("probability", 0.0)):
+        if rule.value(key) == zero and rule.value(key) is not None:
+            return f"{key} is 0"
+    if rule.value("end") is not None and rule.value("end") <= rule.value("begin"):
+        return "it ends before it begins"
+    for key, texts in rule.conditions.items():
+        if set(texts) <= set(rule.unless.get(key, ())):
+            return f"its conditions and unless.{key} exclude each other"
+    return None
+
+
+def _always(rule: Rule) -> bool:
+    return rule.value("probability") == 1 and not counts(rule)
+
+
+def _takes_preflights(rule: Rule) -> bool:
+    return any(each.upper() == "OPTIONS" for each in rule.conditions.get("method", ()))

@@ -1,0 +1,147 @@
+"""A rule as one plain sentence: which requests, what they get, how often."""
+
+from __future__ import annotations
+
+from faultinject.core.answers import reason
+from faultinject.core.rule import Rule
+from faultinject.core.values import listed, number_text, shown
+
+SCOPES = {
+    "rule": "in all",
+    "call": "for every call",
+    "key": "for every key",
+    "bucket": "for every bucket",
+    "operation": "for every operation",
+    "client": "for every client",
+}
+
+
+def sentence(rule: Rule) -> str:
+    """What the rule does.
+
+    >>> sentence(Rule("cos:SlowDown", method="PUT", path="photos/", probability=0.3, times=5))
+    'PUT requests whose path is photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
+    """
+    parts = [f"{_requests(rule)} get {_fault(rule)}", *_how_often(rule), *_how(rule)]
+    text = ", ".join(parts).replace(", with a chance", " with a chance", 1)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _requests(rule: Rule) -> str:
+    methods = rule.conditions.get("method", ())
+    head = f"{listed(each.upper() for each in methods)} requests" if methods else "requests"
+    tests = [_test(key, texts) for key, texts in rule.conditions.items() if key != "method"]
+    if not methods and not tests:
+        head = "all requests"
+    if tests:
+        head = f"{head} {' and '.join(tests)}"
+    if rule.unless:
+        head = f"{head}, unless they are those {' or '.join(_test(*each) for each in rule.unless.items())},"
+    return head
+
+
+def _test(key: str, texts: tuple[str, ...]) -> str:
+    word, _, name = key.partition(".")
+    values = listed(shown(each) for each in texts)
+    if word in ("header", "query"):
+        thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
+        return f"with the {thing}" if "" in texts else f"whose {thing} is {values}"
+    if word == "client":
+        return f"from {values}"
+    if word == "size":
+        return f"of size {values}"
+    return f"whose {word} is {values}"
+
+
+def _fault(rule: Rule) -> str:
+    fault = rule.resolved
+    if fault.kind == "latency":
+        return f"the app's own answer {_delay(rule)} late"
+    if fault.kind == "http":
+        status = int(rule.fault.removeprefix("http:"))
+        return f"a plain {status} {reason(status)}"
+    if len(fault.rows) == 1:
+        return f"{rule.fault} ({rule.value('status') or fault.rows[0].status})"
+    statuses = sorted({rule.value("status") or each.status or 0 for each in fault.rows})
+    return f"one of the {len(fault.rows)} errors of {rule.fault} ({listed(map(str, statuses))})"
+
+
+def _how_often(rule: Rule) -> list[str]:
+    """The triggers, in the order in which they are asked."""
+    value = rule.value
+    found = []
+    if value("probability") != 1:
+        found.append(f"with a chance of {rule.options['probability']}")
+    scope = SCOPES[value("per")]
+    if value("skip"):
+        found.append(f"after the first {value('skip')} {scope}")
+    if value("every") > 1:
+        found.append(f"every {_ordinal(value('every'))} of them {scope}")
+    if value("times") is not None:
+        found.append("never (times=0)" if value("times") == 0 else f"at most {_times(value('times'))} {scope}")
+    if value("above") is not None:
+        found.append(f"as far as they exceed {rule.options['above']} {scope}")
+    if value("begin"):
+        found.append(f"from {rule.options['begin']} after the start on")
+    if value("end") is not None:
+        found.append(f"until {rule.options['end']} after the start")
+    return found
+
+
+def _how(rule: Rule) -> list[str]:
+    """The effects that a reader must know of."""
+    value = rule.value
+    found = []
+    if value("when") == "after":
+        late = rule.resolved.kind == "latency"
+        found.append("held back when the app has run" if late else "after the app has run and in place of its answer")
+    if value("delay")[1] and rule.resolved.kind != "latency":
+        found.append(f"{_delay(rule)} late")
+    if value("retry_after") is not None:
+        found.append(f"asked to wait {rule.options['retry_after']} by Retry-After")
+    for key in ("message", "resource", "content_type"):
+        if key in rule.options:
+            found.append(f"with the {key.replace('_', ' ')} {shown(rule.options[key])}")
+    found += [f"with the header {name}: {text}" for name, text in rule.set_headers]
+    if not value("drain"):
+        found.append("without reading the request's body")
+    if not value("cors"):
+        found.append("without CORS headers")
+    return found
+
+
+def _delay(rule: Rule) -> str:
+    low, high = rule.value("delay")
+    return seconds_in_words(low) if low == high else f"{seconds_in_words(low)} to {seconds_in_words(high)}"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """`2 s`, or `200 ms` below one second."""
+    number = round(seconds * 1000, 3) if 0 < seconds < 1 else seconds
+    return f"{number_text(number).removesuffix('.0')} {'ms' if 0 < seconds < 1 else 's'}"
+
+
+def percent(chance: float) -> str:
+    """`30 %`; more digits below ten, and never 0 or 100 for what is only close to it.
+
+    >>> [percent(each) for each in (0.3, 0.0027, 1.0, 0.0000004, 0.99999)]
+    ['30 %', '0.27 %', '100 %', '< 0.001 %', '> 99.99 %']
+    """
+    if chance in (0.0, 1.0):
+        return f"{chance * 100:.0f} %"
+    if chance < 0.00001:
+        return "< 0.001 %"
+    if chance > 0.9999:
+        return "> 99.99 %"
+    digits = 2 if chance >= 0.1 else 3 if chance < 0.001 else 2
+    text = f"{chance * 100:.{digits}f}".rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
