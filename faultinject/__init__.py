@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule as Rule
     from faultinject.exceptions import FaultInjectError as FaultInjectError
     from faultinject.injector import Injector as Injector
-    from faultinject.injector import get_injector as get_injector
+    from faultinject.injectors import get_injector as get_injector
     from faultinject.session import Faults as Faults
     from faultinject.session import inject as inject
     from faultinject.settings.scenario import Scenario as Scenario
@@ -53,7 +53,7 @@ _PLACES = {
     "Rule": "core.rule",
     "Scenario": "settings.scenario",
     "WSGIFaultMiddleware": "adapters.wsgi",
-    "get_injector": "injector",
+    "get_injector": "injectors",
     "inject": "session",
     "install": "adapters.installation",
 }

@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 from faultinject.audit.journal import Journal
 from faultinject.core.plan import Plan, Surroundings
-from faultinject.exceptions import ConfigurationError, NotBuiltYet, Problem
+from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.stores.memory import MemoryCounts
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 _all: WeakSet[Injector] = WeakSet()
 _overrides: list[Injector] = []
 _lock = allocate_lock()
-_shared: Injector | None = None
 _STARTED = time.time()
 _ERRORS_KEPT = 100
-_MOST_LAYERS = 32
-_SEPARATE = "faultinject: several processes and no store between them: each counts for itself and replay is off"
 
 
 class Off:
@@ -81,7 +78,7 @@ class Injector:
             raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
         given = settings.scenario if scenario is None else as_scenario(scenario)
         self.plan: Plan | Off = OFF
-        self.journal = _open_journal(settings.journal, test)
+        self.journal = Journal(path=settings.journal, test=test)
         self.clock = clock
         self.errors: list[Exception] = []
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
@@ -213,20 +210,14 @@ class Injector:
         self._announced = self._generation
         if self._killed:
             return
-        import logging
+        from faultinject import announcement
 
-        log = logging.getLogger("faultinject")
         if self._production is not None:
-            log.error(
-                "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
-                " and FAULTINJECT_EXPIRES to at most 24h",
-                self._production,
-            )
+            announcement.production(self._production)
         elif self._enabled:
-            plan = self._own
-            log.warning("faultinject is on: seed %s, rules %s", plan.seed, " ".join(map(str, plan.rules)) or "none")
+            announcement.on(self.seed, self.scenario.rules)
             if self._salt:
-                log.warning(_SEPARATE)
+                announcement.separate()
 
     def separate(self) -> Plan:
         """Several processes without a store: this one draws and counts on its own, and says so once."""
@@ -238,9 +229,9 @@ class Injector:
             told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
             self._swap(self._compile(self.scenario), self.scenario)
         if self.enabled and not told:
-            import logging
+            from faultinject import announcement
 
-            logging.getLogger("faultinject").warning(_SEPARATE)
+            announcement.separate()
         return self._own
 
     def after_fork(self) -> None:
@@ -286,24 +277,14 @@ class Injector:
         if rule in self._blamed:
             return
         self._blamed.add(rule)
-        import logging
+        from faultinject import announcement
 
-        logging.getLogger("faultinject").error(
-            "faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error
-        )
+        announcement.failed(error, rule)
 
 
 def as_scenario(rules: Rules) -> Scenario:
     """A scenario from whatever spells one."""
     return rules if isinstance(rules, Scenario) else Scenario(rules)
-
-
-def _open_journal(path: str | None, test: Callable[[], str | None] | None) -> Journal:
-    try:
-        return Journal(path=path, test=test)
-    except OSError as error:
-        message = f"cannot write to {path}: {error.strerror or error}"
-        raise ConfigurationError([Problem(message, where="FAULTINJECT_JOURNAL")]) from None
 
 
 def _settle_all() -> None:
@@ -317,50 +298,6 @@ def _several_processes() -> bool:
         return True
     process = sys.modules.get("multiprocessing.process")
     return process is not None and process.parent_process() is not None
-
-
-def shared_injector() -> Injector:
-    """The injector that every app shares whose rules come from the environment; made on first use.
-
-    Raises:
-        ConfigurationError: the environment's rules or variables are wrong, or there are none.
-    """
-    global _shared  # noqa: PLW0603
-    if _shared is None:
-        _shared = Injector()
-    return _shared
-
-
-def injector_for(
-    rules: Rules | None, *, seed: str | int | None = None, injector: Injector | None = None
-) -> Injector:
-    """The injector that a middleware asks for: its own, one for its rules, or the environment's.
-
-    Raises:
-        ConfigurationError: rules or variables are wrong, or rules or a seed are given beside an injector.
-    """
-    if injector is not None:
-        if rules is not None or seed is not None:
-            raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
-        return injector
-    return shared_injector() if rules is None and seed is None else Injector(rules, seed=seed)
-
-
-def get_injector(app: object = None) -> Injector | None:
-    """The injector around an app, or without an app the one that reads the environment; None when there is none."""
-    if app is None:
-        return _shared
-    place = getattr(app, "wsgi_app", None) or getattr(app, "build_middleware_stack", None) or app
-    # Middleware that was put around the app's own `wsgi_app` later shows what it is around.
-    for _ in range(_MOST_LAYERS):
-        found = getattr(place, "injector", None)
-        if isinstance(found, Injector):
-            return found
-        inner = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
-        if place is app or not callable(inner):
-            return None
-        place = inner
-    return None
 
 
 def _after_fork() -> None:

@@ -85,6 +85,11 @@ class Faults:
         return self._injector.journal.outcomes
 
     @property
+    def injector(self) -> Injector:
+        """The injector behind it."""
+        return self._injector
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force."""
         return self._injector.scenario.rules

@@ -8,7 +8,7 @@ from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
-from faultinject.injector import injector_for
+from faultinject.injectors import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def exchange(
         if isinstance(action, Forward):
             await _forward(app, scope, receive, send, plan, action)
         elif isinstance(action, Respond):
-            if action.after:
+            if action.answer.after:
                 from faultinject.adapters.asgi_after import respond_after
 
                 await respond_after(app, scope, receive, send, plan, action)
@@ -184,7 +184,7 @@ async def _forward(
 
 async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest) -> None:
     entry = action.entry
-    drains = action.drain and request.has_body and not request.expects_continue
+    drains = action.answer.drain and request.has_body and not request.expects_continue
     if not drains and not action.delay:
         entry.write("answered")
         await respond(send, action, action.headers)
@@ -218,7 +218,7 @@ async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, re
 async def respond(send: Send, action: Respond, headers: Headers) -> None:
     """Send an injected answer."""
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": action.status, "headers": encoded})
+    await send({"type": "http.response.start", "status": action.answer.status, "headers": encoded})
     await send({"type": "http.response.body", "body": action.body})
 
 

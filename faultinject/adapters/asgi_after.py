@@ -76,7 +76,7 @@ class AppAnswer:
         if action.delay:
             await pause(self._plan, action.delay)
         action.entry.write("app_cut" if self.cut else "answered", applied=True)
-        headers = taken_over(action.headers, self._headers) if action.cors else action.headers
+        headers = taken_over(action.headers, self._headers) if action.answer.cors else action.headers
         await respond(self._send, action, headers)
 
 

@@ -9,7 +9,7 @@ from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
-from faultinject.injector import injector_for
+from faultinject.injectors import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def exchange(
         if isinstance(action, Forward):
             return _forward(app, environ, start_response, plan, action)
         if isinstance(action, Respond):
-            if action.after:
+            if action.answer.after:
                 from faultinject.adapters.wsgi_after import respond_after
 
                 return respond_after(app, environ, start_response, plan, action)
@@ -167,7 +167,7 @@ def _respond(
     environ: Environ, start_response: Start, plan: Plan, action: Respond, request: WSGIRequest
 ) -> Iterable[bytes]:
     entry = action.entry
-    drains = action.drain and request.has_body
+    drains = action.answer.drain and request.has_body
     if not drains and not action.delay:
         entry.write("answered")
     else:
@@ -186,7 +186,7 @@ def _respond(
                 return []
         wait(plan, action.delay)
         entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    start_response(f"{action.status} {action.reason}", action.headers)
+    start_response(f"{action.answer.status} {action.answer.reason}", action.headers)
     return [action.body] if action.body else []
 
 

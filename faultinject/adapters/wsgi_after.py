@@ -61,8 +61,8 @@ def respond_after(
         return failed
     wait(plan, action.delay)
     entry.write("answered" if whole else "app_cut", applied=True)
-    headers = taken_over(action.headers, answer.headers) if action.cors else action.headers
-    start_response(f"{action.status} {action.reason}", headers)
+    headers = taken_over(action.headers, answer.headers) if action.answer.cors else action.headers
+    start_response(f"{action.answer.status} {action.answer.reason}", headers)
     return [action.body] if action.body else []
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 
+from faultinject import announcement
+from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
-from faultinject.core.facts import GUARDS
+from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
 from faultinject.core.outcome import Outcome
+from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class Journal:
         path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
         test: a function to the id of the test that runs, or None.
         size: lines that the ring keeps; older ones are dropped and counted.
+
+    Raises:
+        ConfigurationError: the file cannot be opened.
     """
 
     def __init__(
@@ -43,22 +48,25 @@ class Journal:
         self._test = test
         self._size = size
         self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
-        self._taken = 0
-        self._file: int | None = None
-        self._written = 0
+        self._taken = Counter()
+        self._file = None if path is None else JournalFile(path)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
-        if path is not None:
-            self._open(path)
 
     def add(self, line: Line) -> None:
-        """Keep one line."""
+        """Keep one line; what goes wrong with it is no concern of the request."""
         test = None if self._test is None else self._test()
         self._lines.append((test, line))
-        self._taken += 1
-        if self._file is not None:
-            self._append(test, line)
-        for tell in self._followers:
-            tell(self._outcome(test, line))
+        self._taken.next()
+        if self._file is None and not self._followers:
+            return
+        try:
+            outcome = self._outcome(test, line)
+            if self._file is not None:
+                self._file.append(outcome)
+            for tell in self._followers:
+                tell(outcome)
+        except Exception as error:
+            announcement.failed(error, line[7] or "")
 
     def follow(self, tell: Callable[[Outcome], None]) -> None:
         """Call `tell` with each outcome when its line is written, on the thread of the request.
@@ -70,20 +78,20 @@ class Journal:
     @property
     def dropped(self) -> int:
         """How many lines the ring no longer holds."""
-        return max(0, self._taken - self._size)
+        return max(0, self._taken.value - self._size)
 
     @property
     def outcomes(self) -> list[Outcome]:
         """One outcome a request, in the order they were decided; a final line stands for its first."""
         merged: dict[int, Outcome] = {}
-        for test, line in list(self._lines):
+        for test, line in self._lines.copy():
             merged[line[0]] = self._outcome(test, line)
         return list(merged.values())
 
     def clear(self) -> None:
         """Forget the lines in memory; a file keeps its own."""
         self._lines.clear()
-        self._taken = 0
+        self._taken = Counter()
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -108,12 +116,12 @@ class Journal:
             generation=generation,
             connection=_number(port),
             principal=_principal(key_id, key_of_seed),
-            test=test,
+            test=test and test[:LONGEST_TEXT],
             method=method,
             path=path,
             query=query,
             host=host,
-            client=client,
+            client=client or None,
             operation=None if reading is None else reading.operation(recalled),
             bucket=bucket,
             key=key,
@@ -126,7 +134,7 @@ class Journal:
             fault=fault,
             when=when,
             applied=applied,
-            guarded=not GUARDS.isdisjoint(headers),
+            guarded=not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS),
             hint=hint,
             hint_form=hint_form,
             did=did,
@@ -139,25 +147,58 @@ class Journal:
             final=final,
         )
 
-    def _open(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-        self._file = os.open(path, flags, 0o600)
-        self._written = os.fstat(self._file).st_size
 
-    def _append(self, test: str | None, line: Line) -> None:
+class JournalFile:
+    """A file that outcomes are appended to, one write a line, by any number of processes.
+
+    Args:
+        path: where; a new file can be read by nobody else (mode 0600).
+
+    Raises:
+        ConfigurationError: it cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: int | None = None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
+            flags |= getattr(os, name, 0)
+        try:
+            self._file = os.open(path, flags, 0o600)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ConfigurationError(
+                [Problem(f"cannot write to {path!r}: {why}", where="FAULTINJECT_JOURNAL")]
+            ) from None
+
+    def append(self, outcome: Outcome) -> None:
+        """Write one line; at the first that cannot be written the file ends, and the log says so."""
+        file = self._file
+        if file is None:
+            return
         import json
 
-        record = self._outcome(test, line).to_dict()
-        data = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-        if self._file is None or self._written + len(data) > LARGEST_FILE:
-            return
+        text = json.dumps(outcome.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        data = text.encode("utf-8", "replace") + b"\n"
         try:
-            os.write(self._file, data)
+            full = os.fstat(file).st_size + len(data) > LARGEST_FILE
+            if not full and os.write(file, data) == len(data):
+                return
+            why = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
-            os.close(self._file)
-            self._file = None
-            print(f"faultinject: the journal {self.path} takes no more lines: {error}", file=sys.stderr)
-        self._written += len(data)
+            why = error.strerror or str(error)
+        self.close()
+        announcement.journal_ends(self.path, why)
+
+    def close(self) -> None:
+        """Take no more lines."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Recalled:

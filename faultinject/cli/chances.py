@@ -23,10 +23,10 @@ def rates(rules: Sequence[Rule]) -> list[float]:
     for place in range(start, start + cycle):
         left = 1.0
         for number, rule in enumerate(rules):
-            fires = left * _chance(rule, place) / cycle if rule.value("times") != 0 else 0.0
-            shares[number] += fires
-            left -= fires * cycle
-    return [min(1.0, each) for each in shares]
+            fires = left * _chance(rule, place) if rule.value("times") != 0 else 0.0
+            shares[number] += fires / cycle
+            left -= fires
+    return [round(each, 12) for each in shares]
 
 
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
@@ -50,7 +50,7 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
                     after[now] = after.get(now, 0.0) + fires
         states = after
-        chances.append(min(1.0, sum(states.values())))
+        chances.append(round(sum(states.values()), 12))
     return chances
 
 
@@ -88,7 +88,9 @@ def covers(wide: Rule, narrow: Rule) -> bool:
         return False
     if wide.conditions.keys() & {"operation", "bucket", "key"} and wide.vendor is not narrow.vendor:
         return False
-    return all(set(narrow.conditions.get(key, ("",))) <= set(texts) for key, texts in wide.conditions.items())
+    return all(
+        key in narrow.conditions and _folded(key, narrow) <= _folded(key, wide) for key in wide.conditions
+    )
 
 
 def _chance(rule: Rule, place: int) -> float:
@@ -114,6 +116,11 @@ def _never(rule: Rule) -> str | None:
 
 def _always(rule: Rule) -> bool:
     return rule.value("probability") == 1 and not counts(rule)
+
+
+def _folded(key: str, rule: Rule) -> set[str]:
+    texts = rule.conditions[key]
+    return {each.upper() for each in texts} if key == "method" else set(texts)
 
 
 def _takes_preflights(rule: Rule) -> bool:

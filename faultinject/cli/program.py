@@ -22,6 +22,10 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 class Program(click.Group):
     """A group whose errors of every kind end as one message and the right exit code."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of the commands in the order of a newcomer's way."""
+        return list(self.commands)
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run, and exit unless `standalone_mode` is off; then the code is returned."""
         try:

@@ -36,7 +36,7 @@ def _requests(rule: Rule) -> str:
     if tests:
         head = f"{head} {' and '.join(tests)}"
     if rule.unless:
-        head = f"{head}, unless they are those {' or '.join(_test(*each) for each in rule.unless.items())},"
+        head = f"{head}, except those {' or '.join(_test(*each) for each in rule.unless.items())},"
     return head
 
 

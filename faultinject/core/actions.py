@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Never, NoReturn
 
+    from faultinject.core.answers import Answer
     from faultinject.core.outcome import Entry
     from faultinject.core.request import Request
 
@@ -79,40 +80,20 @@ class Respond:
 
     Attributes:
         entry: what goes into the journal.
-        status: the HTTP status, 200 to 599.
-        reason: the reason phrase for servers that send ours.
+        answer: what all answers of the rule have in common: status, reason, `after`, `drain`, `cors`.
         headers: the answer's headers in the vendor's order.
         body: the bytes to send; empty for HEAD.
-        after: the app runs first and its answer is dropped.
         delay: seconds to wait before acting.
-        drain: whether the request body is read before answering.
-        cors: with `after`, whether the app's own CORS headers are taken over.
     """
 
-    __slots__ = ("after", "body", "cors", "delay", "drain", "entry", "headers", "reason", "status")
+    __slots__ = ("answer", "body", "delay", "entry", "headers")
 
-    def __init__(
-        self,
-        entry: Entry,
-        *,
-        status: int,
-        reason: str,
-        headers: Headers,
-        body: bytes,
-        after: bool,
-        delay: float,
-        drain: bool,
-        cors: bool,
-    ) -> None:
+    def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
-        self.status = status
-        self.reason = reason
+        self.answer = answer
         self.headers = headers
         self.body = body
-        self.after = after
         self.delay = delay
-        self.drain = drain
-        self.cors = cors
 
 
 class Forward:

@@ -36,11 +36,17 @@ class Answer:
         fault: what the journal calls the fault.
         status: the HTTP status.
         content_type: the Content-Type, exactly.
+
+    Attributes:
+        reason: the reason phrase for servers that send ours.
+        after: the app runs first and its answer is dropped.
+        drain: whether the request body is read before answering.
+        cors: whether a browser's script may read the answer.
     """
 
     __slots__ = (
-        "_bodyless", "_content_type", "_cors", "_delay", "_drain", "_marks", "_reason", "_set", "_wait", "after",
-        "fault", "hint", "hint_form", "status",
+        "_bodyless", "_content_type", "_delay", "_marks", "_set", "_wait", "after", "cors", "drain", "fault", "hint",
+        "hint_form", "reason", "status",
     )  # fmt: skip
 
     def __init__(self, rule: ReadyRule, fault: str, status: int, content_type: str) -> None:
@@ -48,11 +54,11 @@ class Answer:
         self.fault = fault
         self.status = status
         self.after: bool = value("when") == "after"
-        self._reason = reason(status)
+        self.reason = reason(status)
         self._bodyless = status in _WITHOUT_BODY
         self._content_type = ("Content-Type", content_type)
-        self._cors: bool = value("cors")
-        self._drain: bool = value("drain")
+        self.cors: bool = value("cors")
+        self.drain: bool = value("drain")
         self._delay: tuple[float, float] = value("delay")
         self._set = rule.rule.set_headers
         self._wait: float | None = value("retry_after")
@@ -84,7 +90,7 @@ class Answer:
         for name, text in self._set:
             headers = [each for each in headers if each[0].lower() != name]
             headers.append((name, text))
-        if self._cors and not self.after:
+        if self.cors and not self.after:
             headers = with_cors(headers, request)
         entry.fault = self.fault
         entry.when = "after" if self.after else "before"
@@ -92,17 +98,7 @@ class Answer:
         entry.response_bytes = len(body)
         entry.hint, entry.hint_form = self.hint, self.hint_form
         low, high = self._delay
-        return Respond(
-            entry,
-            status=self.status,
-            reason=self._reason,
-            headers=headers,
-            body=body,
-            after=self.after,
-            delay=low if low == high else between(digest, low, high),
-            drain=self._drain,
-            cors=self._cors,
-        )
+        return Respond(entry, self, headers, body, low if low == high else between(digest, low, high))
 
     def _retry_after(self, wait: float, now: float) -> str:
         return http_date(now + wait) if self.hint_form == "date" else str(int(-(-wait // 1)))
@@ -112,12 +108,13 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
     message, resource = value("message"), value("resource")
-    prepared: list[tuple[Answer, Callable[[Mapping[str, str]], bytes]] | None] = [None] * len(rows)
+    prepared: list[tuple[Answer, Callable[[str, Mapping[str, str]], bytes]] | None] = [None] * len(rows)
     make_ids, id_headers, resource_of = vendor.make_ids, vendor.id_headers, vendor.resource
     reading = rule.reading
 
-    def prepare(row: DocumentedError) -> tuple[Answer, Callable[[Mapping[str, str]], bytes]]:
+    def prepare(row: DocumentedError) -> tuple[Answer, Callable[[str, Mapping[str, str]], bytes]]:
         status = value("status") or row.status
+        assert status is not None
         text = row.message if message is None else message
         answer = Answer(rule, row.address, status, vendor.content_type)
         return answer, vendor.envelope(code=row.code, message=text, status=status)
@@ -132,7 +129,7 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
         place = resource
         if place is None and resource_of is not None:
             place = resource_of(*reading.read_address(request), request.raw_path)
-        body = fill({**ids, "resource": place or ""})
+        body = fill(place or "", ids)
         entry.request_id = ids.get("request_id")
         return answer.give(request, entry, digest, body, [(name, ids[which]) for name, which in id_headers])
 

@@ -32,14 +32,15 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
     """
     state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
     copy = state.copy
-    number = int.from_bytes
+    # As bytes compare: the first eight of the digest against the limit, big-endian.
+    below = limit.to_bytes(8, "big") if limit < ONE else b"\xff" * 33
 
     def draw(identity: str, n: int) -> bytes | None:
         text = f"{identity}\0{n}"
         state = copy()
         state.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
         digest = state.digest()
-        return digest if number(digest[:8], "big") < limit else None
+        return digest if digest < below else None
 
     return draw
 

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
 
-GUARDS = frozenset(("idempotency-key", "if-match", "if-none-match", "if-unmodified-since"))
+GUARDS = frozenset(
+    "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite".split()
+)
 """Headers that make a repeated write safe."""
+QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=")
+"""Query parameters that do so."""
 
 TELLING = (
     "amz-sdk-invocation-id",
@@ -72,14 +76,20 @@ def key_id(authorization: str) -> str | None:
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    for mark, end in (("Credential=", "/"), ("q-ak=", "&")):
+    for mark in ("Credential=", "q-ak="):
         _, found, rest = authorization.partition(mark)
         if found:
-            return rest.partition(end)[0][:LONGEST_TEXT]
+            return _first_word(rest)
     scheme, _, rest = authorization.partition(" ")
     if scheme in _SCHEMES and ":" in rest:
-        return rest.partition(":")[0][:LONGEST_TEXT]
+        return _first_word(rest.partition(":")[0])
     return None
+
+
+def _first_word(text: str) -> str | None:
+    for end in "/&,; ":
+        text = text.partition(end)[0]
+    return text[:LONGEST_TEXT] or None
 
 
 def query_key_id(query: str) -> str | None:
@@ -87,9 +97,9 @@ def query_key_id(query: str) -> str | None:
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
         if name in ("AWSAccessKeyId", "q-ak", "access_key_id", "AccessKey"):
-            return value[:LONGEST_TEXT]
+            return _first_word(value)
         if name == "X-Amz-Credential":
-            return value.replace("%2F", "/").replace("%2f", "/").partition("/")[0][:LONGEST_TEXT]
+            return _first_word(value.replace("%2F", "/").replace("%2f", "/"))
     return None
 
 

@@ -90,79 +90,71 @@ class Shelf:
 
     def in_environ(self) -> Finder:
         """A function from a WSGI environ to the rules that may match."""
-        root, parts, always = self.paths, self.depth + 1, self.always
-        if not (root or self.buckets or self.hosts):
-            return lambda _: always or None
+        root, parts, always = self.paths, self.depth + 1, self.always or None
         buckets, remembered, by_host = self.buckets, self._by_host, self.by_host
-        by_name = bool(buckets or self.hosts)
 
-        def find(environ: Mapping[str, Any]) -> Found:
-            found: list[int] | None = None
-            below = environ.get("PATH_INFO", "")
-            if root:
-                path = environ["SCRIPT_NAME"] + below if environ.get("SCRIPT_NAME") else below
-                node: Any = root
-                for segment in path.split("/", parts)[1:]:
-                    node = node.get(segment)
-                    if node is None:
-                        break
-                    if None in node:
-                        found = node[None] if found is None else found + node[None]
-            if by_name:
-                end = below.find("/", 1)
-                hit = buckets.get(below[1:end] if end > 0 else below[1:])
-                if hit is not None:
-                    found = hit if found is None else found + hit
-                raw = environ.get("HTTP_HOST")
-                hit = remembered[raw] if raw in remembered else by_host(raw)
-                if hit is not None:
-                    found = hit if found is None else found + hit
-            return _together(found, always)
+        def by_path(environ: Mapping[str, Any]) -> Found:
+            path = environ.get("PATH_INFO", "")
+            if environ.get("SCRIPT_NAME"):
+                path = environ["SCRIPT_NAME"] + path
+            segments = path.split("/", parts)
+            node = root.get(segments[1]) if len(segments) > 1 else None
+            return always if node is None else _together(_walk(node, segments), always)
 
-        return find
+        def by_name(environ: Mapping[str, Any]) -> Found:
+            found = by_path(environ) if root else always
+            if buckets:
+                path = environ.get("PATH_INFO", "")
+                end = path.find("/", 1)
+                hit = buckets.get(path[1:end] if end > 0 else path[1:])
+                if hit is not None:
+                    found = _together(hit, found)
+            host = environ.get("HTTP_HOST")
+            hit = remembered[host] if host in remembered else by_host(host)
+            return found if hit is None else _together(hit, found)
+
+        return self._finder(by_path, by_name)
 
     def in_scope(self) -> Finder:
         """A function from an ASGI HTTP scope to the rules that may match."""
-        root, parts, always = self.paths, self.depth + 1, self.always
-        if not (root or self.buckets or self.hosts):
-            return lambda _: always or None
+        root, parts, always = self.paths, self.depth + 1, self.always or None
         buckets, remembered, by_host = self.buckets, self._by_host, self.by_host
-        by_name = bool(buckets or self.hosts)
 
-        def find(scope: Mapping[str, Any]) -> Found:
-            found: list[int] | None = None
-            path = below = scope["path"]
+        def by_path(scope: Mapping[str, Any]) -> Found:
+            path = scope["path"]
             mount = scope.get("root_path")
-            if mount:
-                if path.startswith(mount):
-                    below = path[len(mount) :]
-                else:
-                    path = mount + path
-            if root:
-                node: Any = root
-                for segment in path.split("/", parts)[1:]:
-                    node = node.get(segment)
-                    if node is None:
-                        break
-                    if None in node:
-                        found = node[None] if found is None else found + node[None]
-            if by_name:
-                end = below.find("/", 1)
-                hit = buckets.get(below[1:end] if end > 0 else below[1:])
-                if hit is not None:
-                    found = hit if found is None else found + hit
-                raw = None
-                for name, raw in scope["headers"]:  # noqa: B007 - the host's value is wanted
-                    if name == b"host":
-                        break
-                else:
-                    raw = None
-                hit = remembered[raw] if raw in remembered else by_host(raw)
-                if hit is not None:
-                    found = hit if found is None else found + hit
-            return _together(found, always)
+            if mount and not path.startswith(mount):
+                path = mount + path
+            segments = path.split("/", parts)
+            node = root.get(segments[1]) if len(segments) > 1 else None
+            return always if node is None else _together(_walk(node, segments), always)
 
-        return find
+        def by_name(scope: Mapping[str, Any]) -> Found:
+            found = by_path(scope) if root else always
+            if buckets:
+                path = scope["path"]
+                mount = scope.get("root_path")
+                if mount and path.startswith(mount):
+                    path = path[len(mount) :]
+                end = path.find("/", 1)
+                hit = buckets.get(path[1:end] if end > 0 else path[1:])
+                if hit is not None:
+                    found = _together(hit, found)
+            host = None
+            for name, value in scope["headers"]:
+                if name == b"host":
+                    host = value
+                    break
+            hit = remembered[host] if host in remembered else by_host(host)
+            return found if hit is None else _together(hit, found)
+
+        return self._finder(by_path, by_name)
+
+    def _finder(self, by_path: Finder, by_name: Finder) -> Finder:
+        if self.buckets or self.hosts:
+            return by_name
+        always = self.always or None
+        return by_path if self.paths else lambda _: always
 
 
 class Index:
@@ -219,12 +211,24 @@ def _never_nothing(find: Finder) -> Finder:
     return lambda request: find(request) or ()
 
 
-def _together(found: list[int] | None, always: list[int]) -> Found:
+def _walk(node: Any, segments: list[str]) -> list[int] | None:
+    """The rules along a path, from the node of its first segment."""
+    found: list[int] | None = node.get(None)
+    for segment in segments[2:]:
+        node = node.get(segment)
+        if node is None:
+            break
+        hit = node.get(None)
+        if hit is not None:
+            found = hit if found is None else sorted({*found, *hit})
+    return found
+
+
+def _together(found: list[int] | None, more: Found) -> Found:
+    """Both in the order written, each rule once."""
     if found is None:
-        return always or None
-    if always:
-        found = found + always
-    return found if len(found) == 1 else sorted(set(found))
+        return more
+    return sorted({*found, *more}) if more else found
 
 
 def _file_names(number: int, names: dict[str, list[int]], patterns: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from faultinject.core.reading import Reading
     from faultinject.core.ready import ReadyRule
 
+    # The values of an entry in the order of `Entry.write`.
     Line = tuple[Any, ...]
     # Bytes read, their digest, whether that was all.
     Body = tuple[int, str, bool]
@@ -44,25 +45,27 @@ class Entry:
         self,
         journal: Callable[[Line], None],
         monotonic: Callable[[], float],
-        facts: Facts,
-        reading: Reading | None,
-        origin: Origin,
         seq: int,
+        origin: Origin,
         time: float,
         arrived: float,
+        facts: Facts,
+        reading: Reading,
+        rule: str | None,
+        n: int | None,
     ) -> None:
         self.journal = journal
         self.monotonic = monotonic
-        self.facts = facts
-        self.reading = reading
-        self.origin = origin
         self.seq = seq
+        self.origin = origin
         self.time = time
         self.arrived = arrived
-        self.rule: str | None = None
+        self.facts = facts
+        self.reading = reading
+        self.rule = rule
+        self.n = n
         self.fault: str | None = None
         self.when: str | None = None
-        self.n: int | None = None
         self.status: int | None = None
         self.response_bytes: int | None = None
         self.request_id: str | None = None
@@ -122,16 +125,6 @@ class Entry:
             self.fired.undone.next()
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
         self.write(did, answered=False, applied=applied)
-
-
-def passed(
-    seq: int, origin: Origin, time: float, arrived: float, facts: Facts, reading: Reading, rule: str, n: int
-) -> Line:
-    """The line of a request that a rule matched and no rule fired for."""
-    return (
-        seq, origin, time, arrived, None, facts, reading, rule, None, None, n, None, None, None, None, None,
-        "passed", True, None, None,
-    )  # fmt: skip
 
 
 class Outcome:

@@ -11,9 +11,8 @@ from itertools import count
 
 from faultinject.core.actions import PASSED, GiveBack, Match, Pass, Take
 from faultinject.core.draw import seed_key
-from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.index import Index
-from faultinject.core.outcome import Entry, passed
+from faultinject.core.outcome import Entry
 from faultinject.core.reading import Reading
 from faultinject.core.ready import ReadyRule
 
@@ -166,18 +165,16 @@ class Plan:
             return None
         keys: list[MatchKey] = []
         for rule in matched:
-            reading = rule.reading
-            bucket, object_key = reading.read_address(request)
-            exact = exact_identity(request, bucket, object_key)
-            scope = "" if rule.scope is None else rule.scope(request, reading, exact)
-            keys.append((rule.number, scope, with_placeholders(exact), rule.above))
+            exact, identity = rule.reading.identify(request)
+            scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
+            keys.append((rule.number, scope, identity, rule.above))
         numbers = yield Match(keys, now)
         assert isinstance(numbers, list)
         for index, rule in enumerate(matched):
             place, n, exceeds = numbers[index]
-            _, scope, identity, _ = keys[index]
             if place < rule.skip or not exceeds or (place - rule.skip + 1) % rule.every:
                 continue
+            _, scope, identity, _ = keys[index]
             digest = rule.drawn(identity, n)
             if digest is None:
                 continue
@@ -186,8 +183,8 @@ class Plan:
                 take = Take(rule.number, scope, rule.times)
                 if not (yield take):
                     continue
-            entry = self._entry(request, rule.reading, now, arrived)
-            entry.rule, entry.n, entry.take = rule.name, n, take
+            entry = self._entry(request, rule, n, now, arrived)
+            entry.take = take
             if not surroundings.begin():
                 if take is not None:
                     yield GiveBack(take)
@@ -203,13 +200,14 @@ class Plan:
             rule.fired.next()
             entry.fired = rule
             return action
-        first = matched[0]
+        first, n = matched[0], numbers[0][1]
         if surroundings.everything:
-            entry = self._entry(request, first.reading, now, arrived)
-            entry.rule, entry.n = first.name, numbers[0][1]
-            return Pass(entry)
+            return Pass(self._entry(request, first, n, now, arrived))
         surroundings.journal(
-            passed(next(_seq), self.origin, now, arrived, request.facts(), first.reading, first.name, numbers[0][1])
+            (
+                next(_seq), self.origin, now, arrived, None, request.facts(), first.reading, first.name, None, None,
+                n, None, None, None, None, None, "passed", True, None, None,
+            )  # fmt: skip
         )
         return PASSED
 
@@ -229,7 +227,7 @@ class Plan:
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
         surroundings = self.surroundings
-        return self._entry(request, self.reading(None), surroundings.clock(), surroundings.monotonic())
+        return self._entry(request, None, None, surroundings.clock(), surroundings.monotonic())
 
     def injected(self, number: int) -> int:
         """How many requests got the fault of that rule."""
@@ -254,11 +252,22 @@ class Plan:
             found = self._readings[name] = Reading(vendor if name else None, self.surroundings.endpoints)
         return found
 
-    def _entry(self, request: Request, reading: Reading, now: float, arrived: float) -> Entry:
+    def _entry(
+        self, request: Request, rule: ReadyRule | None, n: int | None, now: float, arrived: float
+    ) -> Entry:
         surroundings = self.surroundings
-        facts = request.facts()
+        name, reading = (None, self.reading(None)) if rule is None else (rule.name, rule.reading)
         return Entry(
-            surroundings.journal, surroundings.monotonic, facts, reading, self.origin, next(_seq), now, arrived
+            surroundings.journal,
+            surroundings.monotonic,
+            next(_seq),
+            self.origin,
+            now,
+            arrived,
+            request.facts(),
+            reading,
+            name,
+            n,
         )
 
     def _matching(self, request: Request, candidates: Sequence[int], age: float) -> list[ReadyRule]:

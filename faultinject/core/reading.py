@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultinject.core.address import address, host_bucket
+from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.operations import operation
 
 TYPE_CHECKING = False
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from faultinject.core.address import Address
+    from faultinject.core.request import Request
     from faultinject.vendors.vendor import Vendor
 
     class Readable(Protocol):
@@ -50,8 +52,9 @@ class Reading:
     def read_address(self, request: Readable) -> Address:
         """Bucket and key, each None when the request does not name it; worked out once a request."""
         addresses = request.addresses
-        if self in addresses:
-            return addresses[self]
+        found = addresses.get(self)
+        if found is not None:
+            return found
         host = request.host
         buckets = self._buckets
         if host in buckets:
@@ -61,6 +64,15 @@ class Reading:
                 buckets.clear()
             bucket = buckets[host] = host_bucket(host, self.endpoints)
         found = addresses[self] = address(bucket, request.below)
+        return found
+
+    def identify(self, request: Request) -> tuple[str, str]:
+        """The identity letter for letter, and with placeholders; worked out once a request."""
+        found = request.identities.get(self)
+        if found is None:
+            bucket, key = self.read_address(request)
+            exact = exact_identity(request, bucket, key)
+            found = request.identities[self] = exact, with_placeholders(exact)
         return found
 
     def operation(self, request: Readable) -> str | None:

@@ -23,16 +23,18 @@ class Request:
     Attributes:
         method: as sent, usually in upper case.
         path: mount point and path, percent-decoded once as UTF-8; `%2F` is kept where the server shows it.
-        raw_path: the path as it came on the wire, without query; encoded anew where the server does not show it.
         mount: the mount point (`SCRIPT_NAME`, `root_path`), decoded; empty at the root.
         below: the path below the mount point, decoded like `path`.
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
         addresses: bucket and key by way of reading, so that many rules read a request once.
+        identities: likewise what draws depend on.
     """
 
-    __slots__ = ("addresses", "below", "host", "method", "mount", "ordinary", "path", "query", "raw_path")
+    __slots__ = (
+        "_raw_path", "addresses", "below", "host", "identities", "method", "mount", "ordinary", "path", "query",
+    )  # fmt: skip
 
     method: str
     query: str
@@ -41,12 +43,23 @@ class Request:
 
     def __init__(self, mount: str, below: str, target: str) -> None:
         self.addresses: dict[object, Address] = {}
+        self.identities: dict[object, tuple[str, str]] = {}
         self.mount = mount
-        if target == below and not mount and "%" not in target and "?" not in target and target.isascii():
-            self.path = self.below = self.raw_path = target
+        self._raw_path: str | None = target or None
+        if not target or (target == below and "%" not in target and not mount):
+            self.below = below
+            self.path = mount + below if mount else below
         else:
-            self.path, self.raw_path = _read_target(mount, below, target)
+            self.path, self._raw_path = _read_target(mount, below, target)
             self.below = self.path[len(mount) :] if self.path.startswith(mount) else self.path
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it came on the wire, without query; encoded anew where the server does not show it."""
+        raw = self._raw_path
+        if raw is None:
+            raw = self._raw_path = self.path if _needs_no_encoding(self.path) else _encode(self.path)
+        return raw
 
     if TYPE_CHECKING:  # what each view answers in its own way
 
@@ -88,7 +101,8 @@ class WSGIRequest(Request):
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         if not below.isascii() or not mount.isascii():
             mount, below = _utf8(mount), _utf8(below)
-        Request.__init__(self, mount, below, (get("RAW_URI") or get("REQUEST_URI") or "").partition("?")[0])
+        target = get("RAW_URI") or get("REQUEST_URI") or ""
+        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
 
     @property
     def client(self) -> str | None:
@@ -162,7 +176,9 @@ class ASGIRequest(Request):
         self.host = without_port(known.get("host", ""))
         self.ordinary = method not in _CLOSER and "upgrade" not in known
         mount, path = scope.get("root_path") or "", scope["path"]
-        below = path[len(mount) :] if mount and path.startswith(mount) else path
+        below = path
+        if mount and path.startswith(mount := mount.rstrip("/")) and path[len(mount) : len(mount) + 1] in ("", "/"):
+            below = path[len(mount) :]
         target = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
         Request.__init__(self, mount, below, target)
 
@@ -251,15 +267,21 @@ _KNOWN = {
     name.encode(): name
     for name in (*TELLING, "authorization", "content-length", "host", "upgrade", "user-agent")
 }
+_HOSTS_REMEMBERED = 1024
+_hosts: dict[str, str] = {}
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
 
 
 def without_port(host: str) -> str:
     """A Host header's name in lower case: `Photos.Example:8080` is `photos.example`."""
-    if ":" in host:
-        host = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
-    return host.lower()
+    found = _hosts.get(host)
+    if found is None:
+        name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
+        if len(_hosts) >= _HOSTS_REMEMBERED:
+            _hosts.clear()
+        found = _hosts[host] = name.lower()
+    return found
 
 
 def _number(value: object) -> int | None:
@@ -285,6 +307,10 @@ def _decode_form(text: str) -> str:
 
 def _decode_but_slash(text: str) -> str:
     return "%2F".join(_decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
+
+
+def _needs_no_encoding(path: str) -> bool:
+    return path.isascii() and path.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum()
 
 
 def _encode(text: str) -> str:

@@ -57,8 +57,13 @@ def fill(template: bytes, escape: Callable[[str], str], values: Mapping[str, str
 
 def fill_partly(
     template: bytes, escape: Callable[[str], str], values: Mapping[str, str]
-) -> Callable[[Mapping[str, str]], bytes]:
-    """Fill what is known already; the function that comes back fills the rest, as `fill` would."""
+) -> Callable[[str, Mapping[str, str]], bytes]:
+    """Fill what is known already, as `fill` would.
+
+    Returns:
+        A function from the resource and the ids of one answer to the body. Ids are ASCII letters, digits and
+        what base64 adds, which no format needs to escape.
+    """
     fixed = {name: escape(value).encode() for name, value in values.items()}
     layout, holes = b"", []
     for index, part in enumerate(template.replace(b"%%", b"\0").split(b"%(")):
@@ -70,9 +75,10 @@ def fill_partly(
             layout += b"\1"
         layout += text
     layout = layout.replace(b"\0", b"%").replace(b"%", b"%%").replace(b"\1", b"%b")
-    names = tuple(holes)
 
-    def fill_rest(values: Mapping[str, str]) -> bytes:
-        return layout % tuple([escape(values[name]).encode() for name in names])
+    def fill_rest(resource: str, ids: Mapping[str, str]) -> bytes:
+        return layout % tuple(
+            [escape(resource).encode() if name == "resource" else ids[name].encode() for name in holes]
+        )
 
     return fill_rest

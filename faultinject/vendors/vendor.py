@@ -224,15 +224,15 @@ class Vendor:
             raise UnknownDocumentedError(f"{self.id}:{name} is empty: {self.id} documents no such error")
         return rows
 
-    def envelope(self, *, code: str, message: str, status: int) -> Callable[[Mapping[str, str]], bytes]:
-        """A function from the ids and the `resource` of one answer to its body, for one error."""
+    def envelope(self, *, code: str, message: str, status: int) -> Callable[[str, Ids], bytes]:
+        """A function from the resource and the ids of one answer to its body, for one error."""
         known = {"code": code, "message": message, "status": str(status)}
         return envelope.fill_partly(self.template, self.escape, known)
 
     def render(self, *, code: str, message: str, status: int, resource: str | None = None, ids: Ids) -> bytes:
         """The body of an error, byte for byte as the vendor sends it."""
         fill = self.envelope(code=code, message=message, status=status)
-        return fill({**ids, "resource": resource or ""})
+        return fill(resource or "", ids)
 
     def __repr__(self) -> str:
         return f"<Vendor {self.id}>"

@@ -1,0 +1,61 @@
+"""Faults around apps that nobody wrapped: the frameworks' own entry points are patched for a while."""
+
+from __future__ import annotations
+
+from faultinject.adapters import asgi, wsgi
+from faultinject.injector import Injector
+from faultinject.settings.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+    from typing import Any
+
+PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "flask.app": ("Flask", wsgi.wrap),
+    "starlette.applications": ("Starlette", asgi.wrap),
+}
+"""By module: the class whose `__call__` every request of an app passes, and what is put around it."""
+
+
+class Patch:
+    """From its making until `undo`, all apps of Flask and Starlette (so FastAPI) ask an injector without rules.
+
+    That injector does nothing until rules that stand in the place of everybody's are put in force. Apps made before
+    count as well, and frameworks that are imported later. Where an app is wrapped besides, each request is still
+    decided once.
+    """
+
+    def __init__(self) -> None:
+        import wrapt
+
+        # Settings of the environment belong to those who inject, not to the place where it happens.
+        self._injector = Injector(Scenario([]), environ={})
+        self._patched: list[tuple[type, Any, Any]] = []
+        self._over = False
+        for name in PLACES:
+            wrapt.register_post_import_hook(self._put_on, name)
+
+    def _put_on(self, module: ModuleType) -> None:
+        if self._over:
+            return
+        import wrapt
+
+        name, around = PLACES[module.__name__]
+        framework = getattr(module, name)
+        original = vars(framework)["__call__"]
+
+        def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
+            return around(wrapped, self._injector)(*args, **keys)
+
+        wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
+        self._patched.append((framework, original, vars(framework)["__call__"]))
+
+    def undo(self) -> None:
+        """Put back what was there; where somebody else has patched since, ours stays and does nothing."""
+        self._over = True
+        while self._patched:
+            framework, original, ours = self._patched.pop()
+            if vars(framework)["__call__"] is ours:
+                setattr(framework, "__call__", original)  # noqa: B010 - a class that the type checker does not know

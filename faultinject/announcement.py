@@ -1,0 +1,55 @@
+"""What the log says of an injector; `logging` is loaded only when there is something to say."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from logging import Logger
+
+
+def on(seed: str, rules: Iterable[object]) -> None:
+    """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible."""
+    _log().warning("faultinject is on: seed %s, rules %s", seed, " ".join(map(str, rules)) or "none")
+
+
+def separate() -> None:
+    """Several processes serve the app, and they share no counts."""
+    _log().warning(
+        "faultinject: several processes and no store between them: each counts for itself and replay is off"
+    )
+
+
+def production(variable: str) -> None:
+    """Nothing is injected, because the environment looks like production."""
+    _log().error(
+        "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
+        " and FAULTINJECT_EXPIRES to at most 24h",
+        variable,
+    )
+
+
+def forgotten() -> None:
+    """Rules were given in code, and nothing switches them on."""
+    _log().warning("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
+
+
+def failed(error: Exception, rule: str) -> None:
+    """An error inside faultinject itself."""
+    _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
+
+
+def refused(error: Exception) -> None:
+    """Wrong configuration that could not be raised where it was found."""
+    _log().error("faultinject: %s", error)
+
+
+def journal_ends(path: str, why: str) -> None:
+    """A journal's file takes no more lines."""
+    _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+
+
+def _log() -> Logger:
+    import logging
+
+    return logging.getLogger("faultinject")

@@ -1,0 +1,140 @@
+"""Which request was most like what a rule asks for, and which of its conditions kept it away."""
+
+from __future__ import annotations
+
+from faultinject.core import spelling
+from faultinject.core.conditions import CONDITIONS
+from faultinject.core.outcome import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from faultinject.core.outcome import Outcome
+    from faultinject.core.plan import Plan
+    from faultinject.core.reading import Reading
+    from faultinject.core.rule import Rule
+
+TELLING = ("host", "operation", "bucket", "key", "client", "size")
+"""Conditions on what a method and a path do not show."""
+
+
+def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
+    """Why no request met a rule's conditions, by the example of the one that met most of them.
+
+    Args:
+        rule: the rule.
+        outcomes: the requests seen.
+        plan: the plan that the rule is of: it knows how the rule's vendor reads requests.
+
+    Returns:
+        One line, such as `nearest: GET /photos/cat.jpg (method=PUT did not hold)`, escaped.
+    """
+    reading = plan.reading(rule.vendor)
+    best: Comparison | None = None
+    for outcome in outcomes:
+        found = Comparison(rule, outcome, reading)
+        if best is None or found.distance < best.distance:
+            best = found
+    if best is None:
+        return "no request was seen"
+    seen = best.outcome
+    query = f"?{seen.query}" if seen.query else ""
+    return quoted(f"nearest: {seen.method} {seen.path}{query} ({best.reason(rule, plan)})")
+
+
+class Comparison:
+    """A rule's conditions, held against one request of the journal.
+
+    Attributes:
+        outcome: the request.
+        failed: the conditions that did not hold, as written, each with what was there instead.
+        unknown: those on things that the journal does not keep.
+        distance: sorts: the fewer, the nearer.
+    """
+
+    def __init__(self, rule: Rule, outcome: Outcome, reading: Reading) -> None:
+        self.outcome = outcome
+        self.failed: list[str] = []
+        self.unknown: list[str] = []
+        request: Any = Remembered(outcome)
+        for prefix, conditions, wanted in (("", rule.conditions, True), ("unless.", rule.unless, False)):
+            for full, texts in conditions.items():
+                key, _, name = full.partition(".")
+                written = spelling.conditions({full: texts}, prefix)[1:]
+                if not request.knows(key, name):
+                    self.unknown.append(written)
+                elif CONDITIONS[key].compile(texts, name, reading)(request) is not wanted:
+                    self.failed.append(written + (_instead(key, request, reading) if wanted else ""))
+        self.distance = (len(self.failed), len(self.unknown))
+
+    def reason(self, rule: Rule, plan: Plan) -> str:
+        """What kept the request away, as far as the journal tells."""
+        if self.failed:
+            held = [each for each in self.failed if each.startswith("unless.")]
+            missing = [each for each in self.failed if not each.startswith("unless.")]
+            parts = [f"{' and '.join(missing)} did not hold"] if missing else []
+            return "; ".join(parts + ([f"{' and '.join(held)} held"] if held else []))
+        if len(self.unknown) == 1:
+            verb = "held" if self.unknown[0].startswith("unless.") else "did not hold"
+            return f"{self.unknown[0]} {verb}"
+        if self.unknown:
+            return f"of {', '.join(self.unknown)} not all held"
+        age = self.outcome.time - plan.started
+        begin, end = rule.value("begin"), rule.value("end")
+        if age < begin or (end is not None and age >= end):
+            bounds = {key: rule.options[key] for key in ("begin", "end") if key in rule.options}
+            return f"it came after {max(age, 0):.3f}s, outside of {spelling.options(bounds)[1:]}"
+        return "its conditions hold, but it came before the rule, or is an upgrade or a CORS preflight"
+
+
+class Remembered:
+    """A request as the journal remembers it, with the words of the request view."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.method = outcome.method
+        self.path = self.below = outcome.path
+        self.query = outcome.query
+        self.host = outcome.host
+        self.client = outcome.client
+        self.content_length = outcome.request_bytes
+        self.addresses: dict[object, tuple[str | None, str | None]] = {}
+        self._user_agent = outcome.user_agent
+        self._copies = "Copy" in (outcome.operation or "")
+        whole = "/".join(("", *filter(None, (outcome.bucket, outcome.key))))
+        if outcome.bucket and self.path.endswith(whole):
+            # Below a mount point the address begins later.
+            self.below = whole
+
+    def knows(self, key: str, name: str) -> bool:
+        """Whether what a condition asks about is kept."""
+        if key == "header":
+            return name == "user-agent"
+        return key != "query" or "…" not in self.query_values(name)
+
+    def header(self, name: str) -> Sequence[str]:
+        """The values of a header that is kept."""
+        if name == "user-agent":
+            return () if self._user_agent is None else (self._user_agent,)
+        return ("",) if self._copies and name.endswith("-copy-source") else ()
+
+    def query_values(self, name: str) -> Sequence[str]:
+        """The values of a query parameter, `…` where the journal keeps it back."""
+        from urllib.parse import unquote_plus
+
+        pairs = (pair.partition("=") for pair in self.query.split("&") if pair)
+        return tuple(unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name)
+
+
+def _instead(key: str, request: Any, reading: Reading) -> str:
+    """What was there instead, where the request's first line does not show it."""
+    if key not in TELLING:
+        return ""
+    if key in ("bucket", "key"):
+        found = reading.read_address(request)[key == "key"]
+    elif key == "operation":
+        found = reading.operation(request)
+    else:
+        found = {"host": request.host, "client": request.client, "size": request.content_length}[key]
+    return f" (it was {found})" if found not in (None, "") else " (there was none)"

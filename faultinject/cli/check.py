@@ -1,0 +1,64 @@
+"""`faultinject check`: what rules mean, what they come to, and whether they are right."""
+
+from __future__ import annotations
+
+import click
+
+
+class RuleCommand(click.Command):
+    """A command whose help ends with the vocabulary of rules."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the faults and all keys, each with its meaning and an example."""
+        from faultinject.cli.vocabulary import sections
+
+        for title, rows in sections():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=RuleCommand)
+@click.argument("rules", nargs=-1, metavar="[RULE]...")
+@click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
+@click.option("--request", metavar="'METHOD /PATH'", help="Say how this request is read and which rule would fire.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
+@click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(
+    rules: tuple[str, ...], file: str | None, request: str | None, host: str, seed: str | None, as_json: bool
+) -> int:
+    """Check rules: explain each in words, their rates, and which can never fire.
+
+    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire
+    or when no rule is for the request, with 2 when something is wrong.
+    """
+    import os
+    import time
+
+    from faultinject.cli import environment, report
+    from faultinject.cli import rules as reading
+    from faultinject.exceptions import ConfigurationError
+
+    asked = None if request is None else report.parse_request(request, host)
+    settings = None
+    try:
+        scenario = reading.given(rules, file)
+        if scenario is None:
+            settings = environment.read(os.environ, time.time())
+            scenario = settings.scenario
+    except ConfigurationError as error:
+        if as_json:
+            report.print_json({"ok": False, "problems": report.problems(error)})
+        raise
+    found = report.Report(scenario, asked, seed=seed if seed is not None else scenario.seed)
+    if as_json:
+        data = {"ok": found.ok, **found.to_dict()}
+        report.print_json(data if settings is None else {**data, "environment": settings.to_dict()})
+    else:
+        if settings is not None:
+            settings.show()
+        found.show()
+    if settings is None or settings.enabled:
+        reading.refuse_production(reading.surroundings() if settings is None else settings.environment)
+    return 0 if found.ok else 1

@@ -1,0 +1,100 @@
+"""The environment as a server would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import click
+
+from faultinject.cli.table import aligned
+from faultinject.core.values import visible
+from faultinject.settings.environment import Environment, is_switched_on, production_reason, read_environment
+from faultinject.settings.scenario import Scenario
+from faultinject.settings.variables import PREFIX, value_of
+
+
+class Seen:
+    """What a server would make of its environment.
+
+    Attributes:
+        enabled: whether `install()` would put faults around an app.
+        switch: the same as the environment says it: True, False, or None for nothing.
+        scenario: the rules that are, or would be, in force.
+        environment: all settings.
+        variables: those of faultinject that are set.
+        production: the variable that says that this is production, or None.
+    """
+
+    def __init__(self, environ: Mapping[str, str], now: float) -> None:
+        self.switch = is_switched_on(environ)
+        self.enabled = bool(self.switch)
+        self.variables = {
+            name: environ[name]
+            for name in sorted(environ)
+            if name.startswith(PREFIX) and value_of(environ, name) is not None
+        }
+        self.production = production_reason(environ)
+        self._now = now
+        # Rules that wait for the switch are looked at as well: that is when mistakes are wanted.
+        waiting = self.switch is None and any(not each.endswith("_ENABLED") for each in self.variables)
+        self.environment = read_environment(environ, now=now, forced=True if waiting else None)
+        self.scenario = self.environment.scenario or Scenario()
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain data."""
+        settings = self.environment
+        return {
+            "enabled": self.enabled,
+            "switch": self.switch,
+            "variables": self.variables,
+            "seed": settings.seed,
+            "production": self.production,
+            "production_allowed": settings.production_allowed,
+            "expires": settings.expires,
+            "header": settings.header,
+            "endpoints": list(settings.endpoints),
+            "store": settings.store,
+            "journal": settings.journal,
+            "max_active": settings.max_active,
+        }
+
+    def show(self) -> None:
+        """Write it for people."""
+        for line in aligned(self._lines()):
+            click.echo(line)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        settings = self.environment
+        lines = [("faults", self._switch_in_words())]
+        lines += [(name, visible(text)) for name, text in self.variables.items()]
+        if self.production is not None:
+            verdict = "and allowed" if settings.production_allowed else "where nothing is injected"
+            lines.append(("production", f"{self.production} looks like it, {verdict}"))
+        if self.enabled:
+            lines.append(("seed", settings.seed or "chosen and logged at start"))
+            if settings.expires is not None:
+                moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
+                over = ", which is over" if settings.expires <= self._now else ""
+                lines.append(("expires", f"{moment}{over}, when this were started now"))
+            if not settings.header:
+                lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
+        return lines
+
+    def _switch_in_words(self) -> str:
+        if self.enabled:
+            return "on"
+        if self.switch is False:
+            return "off: FAULTINJECT_ENABLED says so, and that stands above everything"
+        if len(self.variables):
+            return "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 it would be as below"
+        return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
+
+
+def read(environ: Mapping[str, str], now: float) -> Seen:
+    """What a server started now would make of this environment.
+
+    Raises:
+        ConfigurationError: a server would refuse to start, or would when faults were switched on.
+    """
+    return Seen(environ, now)

@@ -1,0 +1,93 @@
+"""Sockets and servers: a WSGI app behind werkzeug's threads, an ASGI app behind uvicorn."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from faultinject.exceptions import ConfigurationError, MissingExtra
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+
+class QuietRequestHandler(WSGIRequestHandler):
+    """Logs errors, not requests: what is of interest is what was injected."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        ConfigurationError: the address cannot be used; the message says why.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
+    except (socket.gaierror, UnicodeError):
+        raise ConfigurationError(f"the host {host!r} cannot be resolved") from None
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise ConfigurationError(_refusal(host, port, error)) from None
+    return sock
+
+
+def _refusal(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; choose another with --port, or 0 for any free one"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs more rights than this user has; choose one from 1024 on with --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine; choose another with --host"
+    return f"{host} port {port} cannot be listened on: {error.strerror}"
+
+
+def url_of(sock: socket.socket) -> str:
+    """The URL that a client on this machine uses."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def wsgi_server(app: Any, sock: socket.socket) -> BaseWSGIServer:
+    """A threaded server on the socket, which it takes over."""
+    host, port = sock.getsockname()[:2]
+    with sock:
+        return make_server(
+            host, port, app, threaded=True, request_handler=QuietRequestHandler, fd=sock.fileno()
+        )
+
+
+def uvicorn_server(app: Any) -> Server:
+    """An ASGI server that says nothing but warnings.
+
+    Raises:
+        MissingExtra: uvicorn is not installed.
+    """
+    try:
+        from uvicorn import Config, Server
+    except ImportError:
+        raise MissingExtra('an ASGI app is served by uvicorn: pip install "faultinject[serve]"') from None
+    return Server(Config(app, log_level="warning", timeout_graceful_shutdown=2))
+
+
+def heed_interrupts() -> None:
+    """Let Ctrl-C and `kill -INT` end the program also where a shell script started it in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def in_thread(server: BaseWSGIServer) -> None:
+    """Run a server beside the program, until the program ends."""
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

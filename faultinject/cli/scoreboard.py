@@ -1,0 +1,139 @@
+"""What becomes of the demo's calls: the attempts that the server saw, and what the client made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faultinject.core.outcome import Outcome
+
+COLUMNS = ("attempt", "operation", "key", "injected", "what the SDK did")
+
+
+class Attempt:
+    """One HTTP request of a call.
+
+    Attributes:
+        number: its place among the attempts of its call, from 1.
+        operation: the storage operation.
+        key: the object's key.
+        injected: the documented error that it got, with its status, or None.
+        arrived: seconds, of a monotonic clock.
+        verdict: what the client did then; empty while that is not known.
+    """
+
+    __slots__ = ("arrived", "injected", "key", "number", "operation", "status", "verdict")
+
+    def __init__(self, number: int, operation: str, outcome: Outcome) -> None:
+        self.number = number
+        self.operation = operation
+        self.key = outcome.key or ""
+        self.status = outcome.status
+        self.injected = f"{outcome.fault} ({outcome.status})" if outcome.injected else None
+        self.arrived = outcome.arrived
+        self.verdict = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """The attempt as a table shows it."""
+        return str(self.number), self.operation, self.key, self.injected or "-", self.verdict or "…"
+
+
+class Call:
+    """What the client's caller asked for once: one attempt or more."""
+
+    __slots__ = ("attempts", "operation", "recovered", "succeeded")
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self.attempts: list[Attempt] = []
+        self.succeeded: bool | None = None
+        self.recovered = False
+
+    @property
+    def hit(self) -> bool:
+        """Whether an attempt got a fault."""
+        return any(each.injected is not None for each in self.attempts)
+
+
+class Scoreboard:
+    """The calls of a demo, each with a key of its own; written to from many threads.
+
+    Args:
+        tell: told of each attempt of a call that was hit, as soon as it is known what the client did.
+    """
+
+    def __init__(self, tell: Callable[[Attempt], None]) -> None:
+        self._tell = tell
+        self._lock = Lock()
+        self._calls: dict[str, Call] = {}
+        self._shown: list[Attempt] = []
+
+    def begin(self, operation: str, key: str) -> None:
+        """A call begins."""
+        with self._lock:
+            self._calls[key] = Call(operation)
+
+    def saw(self, outcome: Outcome) -> None:
+        """The server decided a request; follows its journal."""
+        if outcome.final:
+            return
+        with self._lock:
+            call = self._calls.get(outcome.key or "")
+            if call is None:
+                return
+            attempt = Attempt(len(call.attempts) + 1, call.operation, outcome)
+            if call.attempts:
+                last = call.attempts[-1]
+                self._judge(last, f"tried again after {attempt.arrived - last.arrived:.1f} s")
+            call.attempts.append(attempt)
+            if call.hit:
+                self._shown.append(attempt)
+
+    def end(self, key: str, *, succeeded: bool) -> None:
+        """The client gave its caller an answer, or an error."""
+        with self._lock:
+            call = self._calls[key]
+            call.succeeded = succeeded
+            call.recovered = succeeded and call.hit
+            if not call.attempts:
+                return
+            last = call.attempts[-1]
+            if succeeded:
+                verdict = "recovered" if call.hit else "went through"
+            elif len(call.attempts) == 1:
+                verdict = f"gave up at once: no retry after {last.status}"
+            else:
+                verdict = f"gave up after {len(call.attempts)} attempts"
+            self._judge(last, verdict, hit=call.hit)
+
+    def _judge(self, attempt: Attempt, verdict: str, *, hit: bool = True) -> None:
+        attempt.verdict = verdict
+        if hit:
+            self._tell(attempt)
+
+    def latest(self, count: int) -> list[Attempt]:
+        """The newest attempts of calls that were hit."""
+        with self._lock:
+            return self._shown[-count:]
+
+    def summary(self) -> list[tuple[str, str, str]]:
+        """Names, numbers and remarks."""
+        with self._lock:
+            calls = list(self._calls.values())
+        attempts = [each for call in calls for each in call.attempts]
+        injected = sum(each.injected is not None for each in attempts)
+        lost = [call for call in calls if call.succeeded is False]
+        at_once = sum(len(call.attempts) <= 1 for call in lost)
+        cut = sum(call.succeeded is None for call in calls)
+        rows = [
+            ("calls", len(calls), ""),
+            ("attempts", len(attempts), f"{len(attempts) / max(1, len(calls)):.2f} a call"),
+            ("injected faults", injected, f"{100 * injected / max(1, len(attempts)):.0f} % of the attempts"),
+            ("recovered", sum(call.recovered for call in calls), "hit by a fault, and the caller never knew"),
+            ("given up", len(lost), f"{at_once} at once, {len(lost) - at_once} after retries" if lost else ""),
+        ]
+        if cut:
+            rows.append(("cut short", cut, "still under way when the time was over"))
+        return [(name, str(number), remark) for name, number, remark in rows]

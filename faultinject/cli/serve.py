@@ -1,0 +1,142 @@
+"""`faultinject serve`: an app, or the embedded object store, with faults in front."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from faultinject.core.outcome import Outcome
+    from faultinject.injector import Injector
+    from faultinject.settings.environment import Environment
+    from faultinject.settings.scenario import Scenario
+
+
+@click.command()
+@click.argument("app", required=False, metavar="[MODULE:APP]")
+@click.option("--vendor", metavar="VENDOR", help="Whose dialect the embedded store speaks.  [default: cos]")
+@click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
+@click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
+@click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+def serve(
+    app: str | None,
+    vendor: str | None,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    host: str,
+    port: int,
+) -> int:
+    """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
+
+    Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C
+    ends it with a summary.
+    """
+    import os
+
+    from faultinject import get_injector, install
+    from faultinject.cli import listening, loading
+    from faultinject.cli import rules as reading
+    from faultinject.settings.scenario import Scenario
+
+    if app is not None and vendor is not None:
+        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
+    settings = reading.surroundings()
+    reading.refuse_production(settings)
+    scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
+    if app is None:
+        served, kind, title = _store(vendor or "cos", settings)
+    else:
+        served, kind = loading.load(app)
+        title = app
+    injector = None
+    if scenario.rules:
+        reading.refuse_switched_off(settings)
+        with _announced_below():
+            served = install(served, scenario, seed=seed, enabled=True)
+        injector = get_injector(served)
+    server = listening.uvicorn_server(served) if kind == "asgi" else None
+    sock = listening.listen(host, port)
+    listening.heed_interrupts()
+    _announce(title, listening.url_of(sock), scenario, injector)
+    if injector is not None:
+        injector.journal.follow(_tell)
+    try:
+        if server is None:
+            listening.wsgi_server(served, sock).serve_forever()
+        else:
+            server.run(sockets=[sock])
+    except KeyboardInterrupt:
+        pass
+    if server is not None and not server.started:
+        click.echo("faultinject: the app did not start", err=True)
+        return 2
+    _sum_up(injector)
+    return 0
+
+
+def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
+    from faultinject import vendors
+    from faultinject.objectstore import ObjectStore
+
+    store = ObjectStore(vendor, endpoints=settings.endpoints)
+    return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
+
+
+class _announced_below:  # noqa: N801 - reads as a statement
+    """For its block, the start-up line is not logged: it stands in what is printed below."""
+
+    def __enter__(self) -> None:
+        import logging
+
+        self._log = logging.getLogger("faultinject")
+        self._level = self._log.level
+        self._log.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        self._log.setLevel(self._level)
+
+
+def _announce(title: str, url: str, scenario: Scenario, injector: Injector | None) -> None:
+    from faultinject.cli.words import sentence
+    from faultinject.core.values import visible
+
+    click.echo(f"{title} on {url}")
+    for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
+        click.echo(f"  {name}: {visible(str(rule))}")
+        click.echo(f"    {sentence(rule)}")
+    if injector is None:
+        click.echo("  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3")
+    else:
+        click.echo(f"  seed: {visible(injector.seed)}")
+    click.echo("Ctrl-C ends it.")
+
+
+def _tell(outcome: Outcome) -> None:
+    """One line for an injected fault, when it is decided."""
+    if outcome.final or not outcome.injected:
+        return
+    from faultinject.core.outcome import quoted
+
+    what = outcome.fault or ""
+    if outcome.status is not None and not what.startswith("http:"):
+        what = f"{what} ({outcome.status})"
+    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    try:
+        click.echo(line)
+    except OSError:
+        # Nobody reads any more; the server goes on.
+        sys.stdout = sys.stderr
+
+
+def _sum_up(injector: Injector | None) -> None:
+    if injector is None:
+        click.echo("\nended")
+        return
+    click.echo("\nended; injected:")
+    for name, count in injector.counts().items():
+        click.echo(f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions")

@@ -1,0 +1,138 @@
+"""The demo's own client: the real COS SDK in several threads against a server on loopback."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from faultinject.exceptions import MissingExtra
+
+if TYPE_CHECKING:
+    from faultinject.cli.scoreboard import Scoreboard
+
+BUCKET = "demo-1250000000"
+REGION = "ap-guangzhou"
+OPERATIONS = ("PutObject", "GetObject", "HeadObject", "CopyObject", "DeleteObject")
+WORKERS = 8
+BEGIN_FOR = 12.0
+"""Seconds in which calls are begun: the SDK may wait 1 + 2 + 3 s in each."""
+END_AFTER = 19.0
+"""Seconds after which nobody waits for a call any more."""
+
+
+def load_sdk() -> Any:
+    """The module of the SDK, without its log and without the warnings of its source.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import qcloud_cos
+            import requests  # noqa: F401 - the SDK's own
+        except ImportError:
+            raise MissingExtra('demo needs the SDK of Tencent COS: pip install "faultinject[demo]"') from None
+    for name in ("qcloud_cos", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return qcloud_cos
+
+
+def key_of(number: int) -> str:
+    """The key of a call: each has its own, which tells its attempts from those of others."""
+    return f"photos/{number:03}.jpg"
+
+
+class Workload:
+    """A number of calls, done by several threads.
+
+    Args:
+        sdk: the SDK's module.
+        port: the server's port on loopback.
+        calls: how many calls.
+        board: told when a call begins and ends.
+    """
+
+    def __init__(self, sdk: Any, port: int, calls: int, board: Scoreboard) -> None:
+        self._sdk = sdk
+        self._port = port
+        self._board = board
+        self._calls = calls
+        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in range(calls):
+            self._waiting.put(number)
+        self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)]
+        self._began = 0.0
+
+    def prepare(self) -> None:
+        """Make the bucket and the objects that calls read and delete; no faults may be in force."""
+        client = self._client()
+        client.create_bucket(BUCKET)
+        client.put_object(BUCKET, b"a photo", "source.jpg")
+        for number in range(self._calls):
+            if OPERATIONS[number % len(OPERATIONS)] not in ("PutObject", "CopyObject"):
+                client.put_object(BUCKET, b"a photo", key_of(number))
+
+    def start(self) -> None:
+        """Begin."""
+        self._began = time.monotonic()
+        for each in self._workers:
+            each.start()
+
+    @property
+    def over(self) -> bool:
+        """Whether every call has ended, or the time is over."""
+        if time.monotonic() - self._began > END_AFTER:
+            return True
+        return not any(each.is_alive() for each in self._workers)
+
+    def _client(self) -> Any:
+        from requests import Session
+
+        session = Session()
+        session.trust_env = False  # no proxy stands before loopback
+        config = self._sdk.CosConfig(
+            Region=REGION,
+            SecretId="id",
+            SecretKey="key",  # noqa: S106 - the store checks no signature
+            Scheme="http",
+            IP="127.0.0.1",
+            Port=self._port,
+            ServiceDomain=f"127.0.0.1:{self._port}",
+            Timeout=5,
+        )
+        return self._sdk.CosS3Client(config, session=session)
+
+    def _work(self) -> None:
+        client = self._client()
+        while time.monotonic() - self._began < BEGIN_FOR:
+            try:
+                number = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            operation, key = OPERATIONS[number % len(OPERATIONS)], key_of(number)
+            self._board.begin(operation, key)
+            try:
+                perform(client, operation, key)
+            except (self._sdk.CosServiceError, self._sdk.CosClientError):
+                self._board.end(key, succeeded=False)
+            else:
+                self._board.end(key, succeeded=True)
+
+
+def perform(client: Any, operation: str, key: str) -> None:
+    """One call of the SDK."""
+    if operation == "PutObject":
+        client.put_object(BUCKET, b"a new photo", key)
+    elif operation == "GetObject":
+        client.get_object(BUCKET, key)["Body"].get_raw_stream().read()
+    elif operation == "HeadObject":
+        client.head_object(BUCKET, key)
+    elif operation == "CopyObject":
+        client.copy_object(BUCKET, key, {"Bucket": BUCKET, "Key": "source.jpg", "Region": REGION})
+    else:
+        client.delete_object(BUCKET, key)

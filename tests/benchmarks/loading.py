@@ -1,0 +1,63 @@
+"""A small load generator: `python loading.py PORT SECONDS` prints requests done and seconds taken.
+
+Sixteen connections that are kept alive, one request under way on each: all are written, then all are read. It costs
+little beside any Python server, so one processor of its own is enough for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+CONNECTIONS = 16
+REQUEST = (
+    b"GET /bucket/photos/2024/a.jpg HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: loading\r\nAccept: */*\r\n"
+    b"Accept-Encoding: gzip, deflate\r\n\r\n"
+)
+
+
+def load(port: int, seconds: float) -> tuple[int, float]:
+    """Send requests for so long."""
+    sockets = [_connected(port) for _ in range(CONNECTIONS)]
+    done = 0
+    begin = time.perf_counter()
+    end = begin + seconds
+    while time.perf_counter() < end:
+        for each in sockets:
+            each.sendall(REQUEST)
+        for each in sockets:
+            _read(each)
+        done += CONNECTIONS
+    taken = time.perf_counter() - begin
+    for each in sockets:
+        each.close()
+    return done, taken
+
+
+def _connected(port: int) -> socket.socket:
+    found = socket.create_connection(("127.0.0.1", port), timeout=10)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found
+
+
+def _read(source: socket.socket) -> None:
+    """One whole answer with a Content-Length."""
+    data = source.recv(65536)
+    while True:
+        head = data.find(b"\r\n\r\n")
+        if head >= 0:
+            at = data.lower().find(b"content-length:", 0, head)
+            if at < 0:
+                raise SystemExit(f"no Content-Length: {data[:head]!r}")
+            length = int(data[at + 15 : data.find(b"\r", at)])
+            if len(data) >= head + 4 + length:
+                return
+        more = source.recv(65536)
+        if not more:
+            raise SystemExit("the server closed the connection")
+        data += more
+
+
+if __name__ == "__main__":
+    print(*load(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,0 +1,162 @@
+"""Over loopback: real servers on one processor, the load on another.
+
+What is compared is requests per second of the server's own processor time, which is what requests/s are on a machine
+where nothing else runs; the wall clock's requests/s stand in the note.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from measure import AGAIN, Goal, Row, Sample, retried
+
+HERE = Path(__file__).parent
+ROUNDS = 9
+SECONDS = 0.5
+PROCESSORS = sorted(os.sched_getaffinity(0))
+VARIANTS = {
+    "raw": ("bare", AGAIN, "noop", "all", "some", "base"),
+    "fastapi": ("bare", AGAIN, "noop", "all", "some", "base"),
+    "flask": ("bare", AGAIN, "all", "some"),
+}
+TITLES = {"raw": "raw ASGI on uvicorn", "fastapi": "FastAPI on uvicorn", "flask": "Flask on gunicorn"}
+GOALS = {"raw": (0.75, 0.85, 3.5), "fastapi": (2.5, 1.1, 2.0), "flask": (1.4, None, None)}
+
+
+@dataclass
+class Server:
+    """A server process on the last processor."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def spent(self) -> int:
+        """Nanoseconds of processor time of the server and its workers."""
+        pids = [self.process.pid, *_children(self.process.pid)]
+        return sum(_spent(task) for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
+
+    def wait(self) -> None:
+        """Until it takes connections."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise SystemExit(f"nothing listens on port {self.port}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def run() -> list[Row]:
+    return [row for app in VARIANTS for row in retried(lambda app=app: _compared(app))]  # type: ignore[misc]
+
+
+def _compared(app: str) -> list[Row]:
+    with ExitStack() as stack:
+        servers = {}
+        for variant in VARIANTS[app]:
+            servers[variant] = start([sys.executable, str(HERE / "serving.py"), app, variant.replace(AGAIN, "bare")])
+            stack.callback(servers[variant].stop)
+        cpu, wall = measured(servers)
+    sample = Sample("bare", cpu)
+    title = TITLES[app]
+    everything, some, base = GOALS[app]
+
+    def row(name: str, case: str, against: str, limit: float | None, to: str = "bare") -> Row:
+        ratios = [other / one for one, other in zip(cpu[name], cpu[to], strict=True)]
+        wall_ratio = median(other / one for one, other in zip(wall[name], wall[to], strict=True))
+        note = f"{median(cpu[name]) / 1000:.0f} µs CPU a request; by the clock {wall_ratio:.2f} ×"
+        return sample.row(case, against, Goal("≥" if limit else "", limit or 0), ratios, note)
+
+    rows = [row("all", f"{title}, 100 % injected, requests/s", "bare", everything)]
+    rows.append(row("some", f"{title}, 30 % injected, requests/s", "bare", some))
+    if base:
+        rows.append(row("some", f"{title}, 30 % injected, requests/s", "BaseHTTPMiddleware doing it", base, "base"))
+    return rows
+
+
+def measured(servers: dict[str, Server]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Nanoseconds a request by server, round by round: of its processor time, and of the clock."""
+    cpu: dict[str, list[float]] = {name: [] for name in servers}
+    wall: dict[str, list[float]] = {name: [] for name in servers}
+    order = list(servers)
+    for server in servers.values():
+        server.wait()
+        load(server.port, 0.3)
+    shuffle = random.Random(1).shuffle
+    for _ in range(ROUNDS):
+        shuffle(order)
+        for name in order:
+            before = servers[name].spent()
+            done, seconds = load(servers[name].port, SECONDS)
+            cpu[name].append((servers[name].spent() - before) / done)
+            wall[name].append(seconds * 1e9 / done)
+    return cpu, wall
+
+
+def start(command: list[str], port: int | None = None) -> Server:
+    """Start a server; a free port is its last argument unless it has one."""
+    if port is None:
+        port = free_port()
+        command = [*command, str(port)]
+    return Server(_pinned(command, PROCESSORS[-1], stdout=subprocess.DEVNULL), port)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+    return port
+
+
+def load(port: int, seconds: float) -> tuple[int, float]:
+    """Requests done, and the seconds that they took."""
+    if shutil.which("wrk"):
+        url = f"http://127.0.0.1:{port}/bucket/photos/2024/a.jpg"
+        command = ["wrk", "-t1", "-c16", f"-d{max(1, round(seconds))}s", url]
+        process = _pinned(command, PROCESSORS[0], stdout=subprocess.PIPE)
+        text = process.communicate()[0].decode()
+        found = re.search(r"(\d+) requests in ([\d.]+)s", text)
+        assert found, text
+        return int(found[1]), float(found[2])
+    process = _pinned(
+        [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)], PROCESSORS[0], stdout=subprocess.PIPE
+    )
+    done, taken = process.communicate()[0].split()
+    return int(done), float(taken)
+
+
+def _pinned(command: list[str], processor: int, stdout: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, stdout=stdout, stderr=None, preexec_fn=lambda: os.sched_setaffinity(0, {processor})
+    )
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _spent(task: Path) -> int:
+    try:
+        return int(Path(task, "schedstat").read_text().split()[0])
+    except OSError:
+        return 0

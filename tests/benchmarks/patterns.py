@@ -1,0 +1,42 @@
+"""The worst that a pattern within the limits can cost on the worst path."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from faultinject.core.patterns import check_pattern, compile_path, compile_plain
+from measure import Goal, Row, side_by_side
+
+SIZE = 8192
+
+
+def _cases() -> dict[str, tuple[str, str]]:
+    """Pattern and path by what is bad about them."""
+    return {
+        "stars in one segment": (f"/{'a*' * 16}b", "/" + "a" * (SIZE - 1)),
+        "question marks between stars": (f"/{'*?a' * 16}b", "/" + "a" * (SIZE - 1)),
+        "`**` and letters": (f"/{'**/a*/' * 5}b", "/a" * (SIZE // 2)),
+        "`**` and empty segments": (f"/{'**/*/' * 5}b", "/" * SIZE),
+        "32 segments": (f"/**/{'?/' * 15}{'*/' * 14}b", "/a" * (SIZE // 2)),
+        "plain": ("*a" * 16 + "b", "a" * SIZE),
+        "long pieces": (f"/{'*' + 'a' * 60}" * 15, ("/" + "a" * 546) * 15),
+    }
+
+
+def run() -> list[Row]:
+    blocks = {}
+    for name, (pattern, path) in _cases().items():
+        assert check_pattern(pattern) is None, (name, check_pattern(pattern))
+        test = (compile_plain if name == "plain" else compile_path)(pattern)
+
+        def block(count: int, test: object = test, path: str = path) -> None:
+            assert callable(test)
+            for _ in range(count):
+                test(path)
+
+        blocks[name] = block
+    sample = side_by_side(blocks, rounds=21, milliseconds=8)
+    worst = max(blocks, key=lambda name: median(sample.times[name]))
+    values = [nanoseconds / 1e6 for nanoseconds in sample.times[worst]]
+    case = "worst pattern, 16 stars, 32 segments, path of 8 KiB"
+    return [sample.row(case, "–", Goal("≤", 20, "ms"), values, note=worst)]

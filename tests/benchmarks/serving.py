@@ -1,0 +1,77 @@
+"""The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves until it is ended.
+
+APP is `raw` or `fastapi` (uvicorn) or `flask` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %), `base`
+(BaseHTTPMiddleware that answers 30 %) or `noop`.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial_asgi
+
+RULES = {"all": "cos:SlowDown", "some": "cos:SlowDown,probability=0.3"}
+SHARE = 0.3
+
+
+def made(app: str, variant: str) -> Any:
+    """The app of a name in a variant."""
+    found: Any = {"raw": lambda: trivial_asgi, "fastapi": fastapi_hello, "flask": flask_hello}[app]()
+    if variant in RULES:
+        return around(found, RULES[variant])
+    if variant == "noop":
+        if app == "flask":
+            found.wsgi_app = NoopWSGI(found.wsgi_app)
+            return found
+        return NoopASGI(found)
+    if variant == "base":
+        return _by_base_middleware(found)
+    return found
+
+
+def _by_base_middleware(app: Any) -> Any:
+    """The same 30 % in the way that tutorials do it."""
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.responses import Response
+
+    from faultinject import vendors
+
+    vendor = vendors.get("cos")
+    error = vendor.find("SlowDown")
+    body = vendor.render(
+        code=error.code, message=error.message, status=503, resource="/", ids=vendor.make_ids(bytes(64), 0)
+    )
+
+    class Failing(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            if random.random() < SHARE:
+                return Response(body, 503, media_type="application/xml")
+            return await call_next(request)
+
+    return Failing(app)
+
+
+def main(app: str, variant: str, port: int) -> None:
+    if app != "flask":
+        import uvicorn
+
+        uvicorn.run(made(app, variant), host="127.0.0.1", port=port, log_level="error", access_log=False)
+        return
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):
+        def load_config(self) -> None:
+            settings = {"bind": f"127.0.0.1:{port}", "worker_class": "gthread", "threads": 4, "loglevel": "error"}
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return made(app, variant)
+
+    Server().run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

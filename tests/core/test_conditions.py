@@ -1,0 +1,150 @@
+"""Which requests each condition holds for, on WSGI and ASGI alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.core.conditions import CONDITIONS
+from faultinject.core.reading import Reading
+from faultinject.core.request import ASGIRequest, WSGIRequest
+from faultinject.core.rule import Rule
+
+
+def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):
+    environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query}
+    if client is not None:
+        environ["REMOTE_ADDR"] = client
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_LENGTH" else f"HTTP_{key}"] = value
+    return WSGIRequest(environ)
+
+
+def asgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):
+    return ASGIRequest(
+        {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+            "client": None if client is None else (client, 1234),
+        }
+    )
+
+
+TABLE = [
+    # condition, a request that meets it, one that does not
+    ({"method": "put"}, {"method": "PUT"}, {"method": "POST"}),
+    ({"method": ["PUT", "POST"]}, {"method": "post"}, {"method": "GET"}),
+    ({"method": "P*"}, {"method": "PATCH"}, {"method": "GET"}),
+    ({"method": "=PUT"}, {"method": "PUT"}, {"method": "GET"}),
+    ({"path": "photos/"}, {"path": "/photos/a"}, {"path": "/photos"}),
+    ({"path": ["a", "b"]}, {"path": "/b"}, {"path": "/c"}),
+    ({"path": ["a", "b", "c"]}, {"path": "/c"}, {"path": "/d"}),
+    (
+        {"host": "Example.COM"},
+        {"headers": [("Host", "example.com:80")]},
+        {"headers": [("Host", "example.org")]},
+    ),
+    ({"host": "*.example.com"}, {"headers": [("Host", "a.example.com")]}, {}),
+    ({"host": "=Example.com"}, {"headers": [("Host", "EXAMPLE.com")]}, {}),
+    ({"header": {"X-Test": "a*"}}, {"headers": [("x-test", "abc")]}, {"headers": [("x-test", "b")]}),
+    ({"header": {"x_test": ""}}, {"headers": [("X-Test", "anything")]}, {"headers": [("X-Other", "1")]}),
+    ({"header": {"x-test": ["a", "b"]}}, {"headers": [("x-test", "b")]}, {"headers": [("x-test", "c")]}),
+    ({"query": {"uploads": ""}}, {"query": "uploads"}, {"query": "upload"}),
+    ({"query": {"a": "1"}}, {"query": "a=2&a=1"}, {"query": "a=2"}),
+    ({"query": {"tags[]": "x y"}}, {"query": "tags%5B%5D=x+y"}, {"query": "tags=x+y"}),
+    ({"operation": "PutObject"}, {"method": "PUT", "path": "/b/k"}, {"method": "GET", "path": "/b/k"}),
+    ({"operation": "*Object"}, {"method": "GET", "path": "/b/k"}, {"method": "PUT", "path": "/b"}),
+    ({"operation": "=PutObject"}, {"method": "PUT", "path": "/b/k"}, {"method": "BREW", "path": "/b/k"}),
+    ({"bucket": "photos*"}, {"path": "/photos-1/k"}, {"path": "/"}),
+    ({"bucket": "=photos"}, {"path": "/photos"}, {"path": "/photo/s"}),
+    ({"key": "2024/**"}, {"path": "/b/2024/x"}, {"path": "/b"}),
+    ({"key": "*.jpg"}, {"path": "/b/.jpg"}, {"path": "/b/a/x.jpg"}),
+    ({"client": "127.0.0.1"}, {}, {"client": "127.0.0.2"}),
+    ({"client": "10.0.0.0/8"}, {"client": "10.1.2.3"}, {"client": "11.1.2.3"}),
+    ({"client": "10.0.0.1/8"}, {"client": "10.9.9.9"}, {"client": "testclient"}),
+    ({"client": "10.0.0.1"}, {"client": "::ffff:10.0.0.1"}, {"client": "::ffff:10.0.0.2"}),
+    ({"client": "10.0.0.0/8"}, {"client": "::ffff:10.0.0.2"}, {"client": "::1"}),
+    ({"client": "::1"}, {"client": "0:0:0:0:0:0:0:1"}, {"client": None}),
+    ({"client": "TestClient"}, {"client": "testclient"}, {"client": "other"}),
+    ({"client": "test*"}, {"client": "testclient"}, {"client": "x:y"}),
+    ({"client": "=testclient"}, {"client": "testclient"}, {"client": "test"}),
+    ({"size": "5..10"}, {"headers": [("Content-Length", "7")]}, {"headers": [("Content-Length", "11")]}),
+    ({"size": "5.."}, {"headers": [("Content-Length", "5000")]}, {"headers": [("Content-Length", "4")]}),
+    ({"size": ["1", "..0"]}, {"headers": [("Content-Length", "0")]}, {}),
+]
+
+
+@pytest.mark.parametrize("view", [wsgi, asgi])
+@pytest.mark.parametrize(("keys", "met", "not_met"), TABLE)
+def test_a_condition_holds_for_what_it_describes(view, keys, met, not_met):
+    """Each row: one condition, a request that meets it and one that does not."""
+    (check,) = Rule("http:503", **keys).compile_conditions(Reading())
+    assert (check(view(**met)), check(view(**not_met))) == (True, False)
+
+
+def test_the_table_has_every_condition():
+    """A new condition comes with its rows."""
+    assert {key for keys, _, _ in TABLE for key in keys} == set(CONDITIONS)
+
+
+def test_unless_compiles_to_the_same_tests():
+    """What keeps a rule away is read like what calls for it."""
+    rule = Rule("http:503", unless={"method": "PUT", "header": {"x": ""}})
+    method, header = rule.compile_unless(Reading())
+    assert (method(wsgi(method="PUT")), header(wsgi(headers=[("X", "1")])), header(wsgi())) == (
+        True,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"method": ""}, "method: method needs a value"),
+        ({"method": "P UT"}, "method: P UT cannot be a method"),
+        ({"path": ""}, "path: path needs a value"),
+        ({"path": "*" * 17}, "path: a pattern of 17 stars; at most 16 are allowed"),
+        (
+            {"host": "example.com:80"},
+            "host: example.com:80: the port is not looked at; did you mean example.com?",
+        ),
+        ({"host": "[::1]:80"}, "host: [::1]:80: the port is not looked at; did you mean [::1]?"),
+        ({"header": {"a b": "x"}}, "a b cannot be the name of a header"),
+        ({"header": {"": "x"}}, "header needs a name behind the dot"),
+        ({"header": "x"}, "header needs a name, such as header.x-test"),
+        ({"header": {"x": "*" * 17}}, "header.x: a pattern of 17 stars; at most 16 are allowed"),
+        ({"query": {"x": "/" * 40}}, "query.x: a pattern of 39 segments; at most 32 are allowed"),
+        ({"operation": "PutObjekt"}, "operation: PutObjekt is no operation of S3; did you mean PutObject?"),
+        ({"operation": "Frobnicate*"}, "operation: Frobnicate* is no operation of S3"),
+        ({"operation": "=Put*"}, "operation: =Put* is no operation of S3"),
+        (
+            {"client": "10.0.0.0/99"},
+            "client: 10.0.0.0/99 is not an address such as 10.1.2.3 or a network such as 10.0.0.0/8",
+        ),
+        (
+            {"client": "10.0.0"},
+            "client: 10.0.0 is not an address such as 10.1.2.3 or a network such as 10.0.0.0/8",
+        ),
+        (
+            {"client": "10.0.0.0-10.0.0.9/x"},
+            "client: 10.0.0.0-10.0.0.9/x is not an address such as 10.1.2.3 or a network such as 10.0.0.0/8",
+        ),
+        ({"size": "big"}, "size: big is not a size such as 4096, 10KB or 5MiB"),
+        ({"size": ""}, "size: size needs a value"),
+    ],
+)
+def test_a_wrong_condition_says_what_would_be_right(keys, message):
+    """Checked when the rule is made."""
+    with pytest.raises(ValueError) as caught:
+        Rule("http:503", **keys)
+    assert str(caught.value) == f"http:503: {message}"
+
+
+def test_a_host_may_be_an_address_with_colons():
+    """Only a port is refused."""
+    assert str(Rule("http:503", host=["::1", "[::1]", "a:b"])) == "http:503,host=::1,host=[::1],host=a:b"

@@ -1,0 +1,43 @@
+"""The examples in the vocabulary's docstrings, which the command line prints, are run."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from faultinject.core import vocabulary
+from faultinject.core.faults import FAULTS, get
+from faultinject.core.rule import Rule
+from faultinject.settings import diagnosis
+from faultinject.settings.scenario import Scenario
+
+WORDS = [*(type(each) for each in vocabulary.KEYS.values()), *FAULTS, Rule, Scenario, diagnosis.excerpt]
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda each: each.__name__)
+def test_the_example_of_a_word_is_right(word):
+    """Every condition, trigger, effect and fault has an example, and it prints what it says."""
+    examples = doctest.DocTestFinder(recurse=False).find(
+        word, globs={"Rule": Rule, "Scenario": Scenario, "excerpt": diagnosis.excerpt}
+    )
+    assert sum(len(each.examples) for each in examples) >= 1
+    runner = doctest.DocTestRunner(verbose=False)
+    for each in examples:
+        assert runner.run(each).failed == 0
+
+
+@pytest.mark.parametrize("key", vocabulary.KEYS.values(), ids=lambda each: each.key)
+def test_a_key_says_what_it_means(key):
+    """The tables of README and command line are made of this."""
+    assert key.meaning.endswith((".", "all below."))
+    assert key.title in (key.key, f"{key.key}.NAME")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_takes_known_effects_only(fault):
+    """A typo in the list of a fault would refuse an effect that it takes."""
+    assert set(fault.takes) <= set(vocabulary.EFFECTS)
+    text = {"vendor:Code": "cos:SlowDown", "http:NNN": "http:503"}.get(fault.title, fault.title)
+    assert type(get(text)) is fault
+    assert get(text).meaning.endswith(".")

@@ -1,0 +1,554 @@
+"""A rule in Python: what it keeps, how it prints, what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import pickle
+
+import pytest
+
+from faultinject import vendors
+from faultinject.core import faults
+from faultinject.core.rule import Rule
+from faultinject.core.vocabulary import KEYS
+from faultinject.exceptions import (
+    ConfigurationError,
+    NotBuiltYet,
+    UnknownDocumentedError,
+    UnknownVendor,
+)
+
+
+def test_a_rule_prints_in_canonical_order():
+    """Fault, conditions, vendor, unless, triggers, effects, name; NAMEs sorted; values as written."""
+    rule = Rule(
+        "http:503",
+        name="all-of-it",
+        cors="off",
+        drain=False,
+        set={"X_B": "2", "x-a": "1"},
+        retry_after=1.5,
+        delay=datetime.timedelta(milliseconds=50),
+        when="after",
+        message="a, b",
+        times=2,
+        per="call",
+        probability=1e-5,
+        unless={"header": {"x": ""}, "path": ["health", "ready"]},
+        vendor="cos",
+        size="1KB..",
+        query={"tags[]": 'say "hi"', "a": "c:\\x"},
+        method=["PUT", "POST"],
+        path="photos/",
+        **{"header.x-test": "abc"},
+    )
+    assert str(rule) == (
+        "http:503,method=PUT,method=POST,path=photos/,header.x-test=abc,query.a=c:\\x,"
+        'query."tags[]"="say \\"hi\\"",size=1KB..,vendor=cos,'
+        "unless.path=health,unless.path=ready,unless.header.x=,"
+        "probability=0.00001,times=2,per=call,"
+        'when=after,delay=50ms,retry_after=1.5s,message="a, b",set.x-a=1,set.x-b=2,drain=no,cors=off,'
+        "name=all-of-it"
+    )
+    assert repr(rule) == f"<Rule {rule}>"
+
+
+def test_a_rule_keeps_its_texts():
+    """What compiling works from: texts under canonical keys, in canonical order."""
+    rule = Rule(
+        "cos:SlowDown",
+        retry_after="2s",
+        path="photos/",
+        method="put",
+        header={"X-T": ["a", "b"]},
+        unless={"path": "x"},
+    )
+    assert (rule.fault, rule.name, rule.given) == ("cos:SlowDown", None, None)
+    assert list(rule.conditions.items()) == [
+        ("method", ("put",)),
+        ("path", ("photos/",)),
+        ("header.x-t", ("a", "b")),
+    ]
+    assert rule.unless == {"path": ("x",)}
+    assert rule.options == {"retry_after": "2s"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "expected"),
+    [
+        ({"probability": 0.25}, "probability", 0.25),
+        ({"above": "100/s"}, "above", (100, 1.0)),
+        ({"delay": "100ms..2s"}, "delay", (0.1, 2.0)),
+        ({"delay": 2}, "delay", (2.0, 2.0)),
+        ({"end": "1h"}, "end", 3600.0),
+        ({"status": 429}, "status", 429),
+        ({"drain": "off"}, "drain", False),
+        ({"set": {"x": "y"}}, "set.x", "y"),
+        ({"hint": "date"}, "hint", "date"),
+        ({}, "vendor", None),
+    ],
+)
+def test_a_value_is_parsed(keys, key, expected):
+    """Durations in seconds, ranges and rates as pairs."""
+    rule = Rule("cos:SlowDown", **keys)
+    assert rule.value(key) == expected
+    assert rule.value(key) == expected
+
+
+def test_values_have_defaults():
+    """What a rule does not say."""
+    rule = Rule("http:503")
+    assert {key: rule.value(key) for key in KEYS if KEYS[key].default is not None} == {
+        "probability": 1.0,
+        "skip": 0,
+        "every": 1,
+        "per": "rule",
+        "begin": 0.0,
+        "when": "before",
+        "delay": (0.0, 0.0),
+        "hint": "seconds",
+        "content_type": "text/plain; charset=utf-8",
+        "drain": True,
+        "cors": True,
+    }
+
+
+def test_many_different_values_are_forgotten_again():
+    """What is remembered of values is bounded."""
+    for number in range(5000):
+        assert Rule("http:503", skip=number).value("skip") == number
+
+
+def test_a_label_is_the_name_or_fault_and_conditions():
+    """Changing triggers or effects changes no draws; an odd name does."""
+    assert Rule("http:503", path="a", vendor="cos", times=2, drain=False, unless={"path": "b"}).label == (
+        "http:503,path=a,vendor=cos,unless.path=b"
+    )
+    assert Rule("http:503", path="a", name="x").label == "x"
+
+
+def test_set_headers_are_pairs():
+    """Lower-case names, in order."""
+    assert Rule("http:503", set={"X-B": "2", "A": "1"}).set_headers == (("a", "1"), ("x-b", "2"))
+    assert Rule("http:503").set_headers == ()
+
+
+def test_equal_rules_are_one():
+    """However they were spelled."""
+    one = Rule("http:503", path="a", header={"X-T": "1"}, retry_after=2)
+    other = Rule("http:503", **{"header.x_t": "1", "retry-after": "2s"}, path=["a"])
+    assert one == other
+    assert len({one, other}) == 1
+    assert one != Rule("http:503", path="a")
+    assert one != "http:503"
+
+
+def test_a_rule_cannot_be_changed():
+    """It is shared between threads and scenarios."""
+    rule = Rule("http:503")
+    with pytest.raises(AttributeError, match="a Rule cannot be changed: fault"):
+        rule.fault = "x"
+    with pytest.raises(AttributeError, match="a Rule cannot be changed: fault"):
+        del rule.fault
+
+
+def test_a_rule_survives_pickle_and_copy():
+    """It goes to worker processes."""
+    rule = Rule("cos:SlowDown", path="a", unless={"path": "b"}, times=2, name="x")
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    assert copy.deepcopy(rule) == rule
+
+
+def test_a_variable_names_a_rule_that_has_no_name():
+    """`name` stands first."""
+    assert Rule("http:503", times=1).named("a") == Rule("http:503", times=1, name="a")
+    assert Rule("http:503", name="b").named("a") == Rule("http:503", name="b")
+
+
+def test_plain_data_has_numbers_where_they_say_the_same():
+    """TOML's and JSON's shape."""
+    rule = Rule(
+        "http:503",
+        header={"x": ["a", "b"]},
+        query={"a.b": "c"},
+        vendor="cos",
+        unless={"header": {"y": ""}, "path": "z"},
+        probability="0.50",
+        times=3,
+        every="03",
+        skip="2",
+        drain="no",
+        cors="off",
+        set={"a": "b"},
+        name="n",
+    )
+    assert rule.to_dict() == {
+        "fault": "http:503",
+        "header": {"x": ["a", "b"]},
+        "query": {"a.b": "c"},
+        "vendor": "cos",
+        "unless": {"path": "z", "header": {"y": ""}},
+        "probability": "0.50",
+        "skip": 2,
+        "every": "03",
+        "times": 3,
+        "set": {"a": "b"},
+        "drain": False,
+        "cors": "off",
+        "name": "n",
+    }
+
+
+def test_the_vendor_says_how_requests_are_read():
+    """The fault's own storage vendor, else the rule's, else none."""
+    assert Rule("cos:SlowDown").vendor is vendors.get("cos")
+    assert Rule("http:503", vendor="jss").vendor is vendors.get("jss")
+    assert Rule("gateway:BadGateway", vendor="jss").vendor is vendors.get("jss")
+    assert Rule("gateway:BadGateway").vendor is None
+    assert Rule("latency", delay=1).vendor is None
+
+
+def test_a_group_has_the_rows_of_its_vendor():
+    """Evenly drawn from."""
+    assert Rule("cos:@server").resolved.rows == vendors.get("cos").group("@server")
+    assert Rule("cos:SlowDown").resolved.rows == (vendors.find("cos:SlowDown"),)
+    assert Rule("http:503").resolved.status == 503
+    assert repr(Rule("http:503").resolved) == "<Http http:503>"
+
+
+def test_many_different_faults_are_forgotten_again():
+    """What is remembered of faults is bounded, and found again."""
+    for number in range(5000):
+        with pytest.raises(ConfigurationError):
+            Rule(f"http:{number}x")
+    known = dict(faults._found)
+    try:
+        faults._found.update({str(number): faults.get("http:503") for number in range(5000)})
+        assert Rule("http:599").resolved.status == 599
+        assert len(faults._found) == 1
+    finally:
+        faults._found.clear()
+        faults._found.update(known)
+
+
+REFUSED = [
+    # fault, keys, sort of error, message
+    (
+        "cos:Slowdown",
+        {},
+        UnknownDocumentedError,
+        "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
+    ),
+    ("qiniu:SlowDown", {}, UnknownVendor, "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
+    ("s3:SlowDown", {}, NotBuiltYet, None),
+    ("cos:@slow", {}, UnknownDocumentedError, None),
+    ("hang", {}, NotBuiltYet, "hang is not built yet; there are vendor:Code, http:NNN and latency"),
+    (
+        "truncate",
+        {"keep": 0.5},
+        NotBuiltYet,
+        "truncate is not built yet; there are vendor:Code, http:NNN and latency",
+    ),
+    ("cos:SlowDown", {"exact": True}, NotBuiltYet, "cos:SlowDown: exact is not built yet"),
+    ("http:503", {"http2": "yes"}, NotBuiltYet, "http:503: http2 is not built yet"),
+    ("", {}, ConfigurationError, "rule: there is no fault; there are vendor:Code, http:NNN and latency"),
+    ("latenzy", {"delay": 1}, ConfigurationError, "latenzy is not a fault; did you mean latency?"),
+    ("xyzzy", {}, ConfigurationError, "xyzzy is not a fault; there are vendor:Code, http:NNN and latency"),
+    ("qingstor", {}, ConfigurationError, None),
+    ("InvalidLocation", {}, ConfigurationError, None),
+    ("http:200", {}, ConfigurationError, "http:200 is not http: and a status from 400 to 599"),
+    ("http:", {}, ConfigurationError, "http: is not http: and a status from 400 to 599"),
+    ("HTTP:503", {}, ConfigurationError, "HTTP:503 is not a fault; did you mean http:503?"),
+    (503, {}, ConfigurationError, "rule: 503 is not a fault: give it as text"),
+    ("latency", {}, ConfigurationError, "latency needs a delay, such as delay=2s"),
+    (
+        "latency",
+        {"delay": 1, "status": 500},
+        ConfigurationError,
+        "latency takes no status; it takes when and delay",
+    ),
+    (
+        "http:503",
+        {"status": 500},
+        ConfigurationError,
+        "http:503 takes no status; it takes when, delay, retry_after, hint, message, content_type, set, drain and cors",
+    ),
+    (
+        "http:503",
+        {"duration": "5s"},
+        ConfigurationError,
+        "http:503 takes no duration; it takes when, delay, retry_after, hint, message, content_type, set, drain and cors",
+    ),
+    (
+        "cos:SlowDown",
+        {"content_type": "x"},
+        ConfigurationError,
+        "cos:SlowDown takes no content_type; it takes when, delay, retry_after, hint, status, message, resource, set, drain and cors",
+    ),
+    ("cos:SlowDown", {"vendor": "jss"}, ConfigurationError, "cos:SlowDown is read as cos reads it"),
+    (
+        "http:503",
+        {"vendor": "gateway"},
+        ConfigurationError,
+        "http:503: vendor: gateway is not a storage vendor",
+    ),
+    (
+        "http:503",
+        {"vendor": "coz"},
+        UnknownVendor,
+        "http:503: vendor: 'coz' is not a vendor; did you mean cos?",
+    ),
+    (
+        "cos:InvalidAddressingHeader",
+        {},
+        ConfigurationError,
+        "cos:InvalidAddressingHeader is documented without a status; give one, such as status=400",
+    ),
+    (
+        "cos:SlowDown",
+        {"probability": 1.5},
+        ConfigurationError,
+        "cos:SlowDown: probability: 1.5 is not between 0 and 1",
+    ),
+    (
+        "cos:SlowDown",
+        {"probability": "30%"},
+        ConfigurationError,
+        "cos:SlowDown: probability: 30% is not between 0 and 1; did you mean 0.3?",
+    ),
+    (
+        "cos:SlowDown",
+        {"times": -1},
+        ConfigurationError,
+        "cos:SlowDown: times: -1 is not a whole number of 0 or more",
+    ),
+    (
+        "cos:SlowDown",
+        {"every": 0},
+        ConfigurationError,
+        "cos:SlowDown: every: 0 is not a whole number of 1 or more",
+    ),
+    (
+        "cos:SlowDown",
+        {"delay": "5"},
+        ConfigurationError,
+        "cos:SlowDown: delay: 5 has no unit; did you mean 5s?",
+    ),
+    ("cos:SlowDown", {"delay": "2h"}, ConfigurationError, "cos:SlowDown: delay: 2h is longer than 1h"),
+    (
+        "cos:SlowDown",
+        {"delay": -1},
+        ConfigurationError,
+        "cos:SlowDown: delay: -1 is not a duration such as 200ms, 5s, 10m or 1h",
+    ),
+    (
+        "cos:SlowDown",
+        {"delay": float("nan")},
+        ConfigurationError,
+        "cos:SlowDown: delay: nan is not a duration such as 200ms, 5s, 10m or 1h",
+    ),
+    (
+        "cos:SlowDown",
+        {"delay": datetime.timedelta(-1)},
+        ConfigurationError,
+        "cos:SlowDown: delay: -86400.0 is not a duration such as 200ms, 5s, 10m or 1h",
+    ),
+    (
+        "cos:SlowDown",
+        {"times": datetime.timedelta(1)},
+        ConfigurationError,
+        "cos:SlowDown: times: datetime.timedelta(days=1) is not a value of times: give it as text",
+    ),
+    (
+        "cos:SlowDown",
+        {"times": 10**5000},
+        ConfigurationError,
+        "cos:SlowDown: times: the number has too many digits",
+    ),
+    (
+        "cos:SlowDown",
+        {"times": True},
+        ConfigurationError,
+        "cos:SlowDown: times: True is not a value of times",
+    ),
+    (
+        "cos:SlowDown",
+        {"path": None},
+        ConfigurationError,
+        "cos:SlowDown: path: None is not a value of path: give it as text",
+    ),
+    (
+        "cos:SlowDown",
+        {"path": []},
+        ConfigurationError,
+        "cos:SlowDown: path: [] is not a value of path: give it as text",
+    ),
+    (
+        "cos:SlowDown",
+        {"path": {"a": "b"}},
+        ConfigurationError,
+        "cos:SlowDown: path: {'a': 'b'} is not a value of path: give it as text",
+    ),
+    ("cos:SlowDown", {"times": [1, 2]}, ConfigurationError, "cos:SlowDown: times is given twice"),
+    ("cos:SlowDown", {"set": {"x": "1", "X": "2"}}, ConfigurationError, "cos:SlowDown: set.x is given twice"),
+    ("cos:SlowDown", {"name": ["a", "b"]}, ConfigurationError, "cos:SlowDown: name is given twice"),
+    (
+        "cos:SlowDown",
+        {"name": "a b"},
+        ConfigurationError,
+        "cos:SlowDown: name: a b is not a name: a letter or digit, then up to 63 letters, digits, . _ or -",
+    ),
+    (
+        "cos:SlowDown",
+        {"probabilty": 1},
+        ConfigurationError,
+        "cos:SlowDown: probabilty is not a key; did you mean probability?",
+    ),
+    ("cos:SlowDown", {"unless": {"times": 1}}, ConfigurationError, "cos:SlowDown: times is not a condition"),
+    (
+        "cos:SlowDown",
+        {"unless": {"paht": "x"}},
+        ConfigurationError,
+        "cos:SlowDown: paht is not a condition; did you mean path?",
+    ),
+    (
+        "cos:SlowDown",
+        {"unless": {"unless": {"path": "x"}}},
+        ConfigurationError,
+        "cos:SlowDown: unless is not a condition",
+    ),
+    (
+        "cos:SlowDown",
+        {"unless": "x"},
+        ConfigurationError,
+        "cos:SlowDown: unless needs a condition, such as unless.path",
+    ),
+    ("cos:SlowDown", {"path.x": "y"}, ConfigurationError, "cos:SlowDown: path takes no name"),
+    (
+        "cos:SlowDown",
+        {'query."a': "y"},
+        ConfigurationError,
+        'cos:SlowDown: query."a: the quotes go round the whole name',
+    ),
+    (
+        "cos:SlowDown",
+        {"set": {"date": "x"}},
+        ConfigurationError,
+        "cos:SlowDown: set.date: the server sets date itself",
+    ),
+    (
+        "cos:SlowDown",
+        {"set": {"Content_Length": "1"}},
+        ConfigurationError,
+        "cos:SlowDown: set.content-length: the server sets content-length itself",
+    ),
+    (
+        "cos:SlowDown",
+        {"set": {"a b": "x"}},
+        ConfigurationError,
+        "cos:SlowDown: a b cannot be the name of a header",
+    ),
+    (
+        "cos:SlowDown",
+        {"set": {"a": "x\r\ny"}},
+        ConfigurationError,
+        "cos:SlowDown: set.a: x\\r\\ny cannot be in a header: only visible ASCII and blanks can",
+    ),
+    (
+        "http:503",
+        {"content_type": ""},
+        ConfigurationError,
+        "http:503: content_type: content_type needs a value",
+    ),
+    (
+        "http:503",
+        {"content_type": "é"},
+        ConfigurationError,
+        "http:503: content_type: é cannot be in a header: only visible ASCII and blanks can",
+    ),
+    (
+        "http:503",
+        {"message": "\udcff"},
+        ConfigurationError,
+        "http:503: message: \\udcff is not valid Unicode",
+    ),
+    ("http:503", {"query": {"\udcff": "x"}}, ConfigurationError, "http:503: \\udcff is not valid Unicode"),
+    (
+        "http:503",
+        {"per": "buckt"},
+        ConfigurationError,
+        "http:503: per: buckt is not rule, call, key, bucket, operation or client; did you mean bucket?",
+    ),
+    ("http:503", {"when": "during"}, ConfigurationError, "http:503: when: during is not before or after"),
+    ("http:503", {"drain": "maybe"}, ConfigurationError, "http:503: drain: maybe is not yes or no"),
+    (
+        "cos:SlowDown",
+        {"status": 600},
+        ConfigurationError,
+        "cos:SlowDown: status: 600 is not a status from 200 to 599",
+    ),
+    (
+        "cos:SlowDown",
+        {"above": "100"},
+        ConfigurationError,
+        "cos:SlowDown: above: 100 is not a rate such as 100/s or 5/10s",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "keys", "sort", "message"), REFUSED)
+def test_what_is_wrong_is_refused_in_exact_words(fault, keys, sort, message):
+    """What is wrong, where, and what would be right."""
+    with pytest.raises(ConfigurationError) as caught:
+        Rule(fault, **keys)
+    assert type(caught.value) is sort
+    if message is not None:
+        assert str(caught.value) == message
+
+
+def test_a_code_without_its_vendor_is_told_who_has_it():
+    """And a vendor without a code what it might be."""
+    with pytest.raises(ConfigurationError, match=r"^SlowDown is not a fault; did you mean cos:SlowDown, "):
+        Rule("SlowDown")
+    with pytest.raises(
+        ConfigurationError, match=r"^cos is not a fault; name one of its errors, such as cos:\w+$"
+    ):
+        Rule("cos")
+
+
+def test_every_mistake_is_told():
+    """Not only the first; the common sort is kept only when it is common."""
+    with pytest.raises(ConfigurationError) as caught:
+        Rule("cos:Slowdown", probability=2, exact=1, set={"a": "\n"})
+    assert type(caught.value) is ConfigurationError
+    assert str(caught.value).splitlines() == [
+        "cos:Slowdown: probability: 2 is not between 0 and 1",
+        "cos:Slowdown: exact is not built yet",
+        "cos:Slowdown: set.a: \\n cannot be in a header: only visible ASCII and blanks can",
+        "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
+    ]
+
+
+def test_a_wrong_delay_is_no_missing_one():
+    """One mistake, one message."""
+    with pytest.raises(ConfigurationError) as caught:
+        Rule("latency", delay="5")
+    assert str(caught.value) == "latency: delay: 5 has no unit; did you mean 5s?"
+
+
+def test_a_row_without_a_status_takes_the_given_one():
+    """`status=` is what makes it injectable."""
+    assert Rule("cos:InvalidAddressingHeader", status=400).value("status") == 400
+
+
+def test_names_of_nested_tables_are_joined():
+    """TOML's `query.a.b = "c"` is the parameter `a.b`."""
+    assert str(Rule("http:503", query={"a": {"b": "c"}})) == "http:503,query.a.b=c"
+    assert str(Rule("http:503", header={})) == "http:503"
+
+
+def test_quoted_names_work_as_keywords():
+    """As in text."""
+    assert Rule("http:503", **{'query."a\\"b"': "1"}) == Rule("http:503", query={'a"b': "1"})
+    assert Rule("http:503", **{'unless.query."a b"': "1"}) == Rule("http:503", unless={"query": {"a b": "1"}})

@@ -1,0 +1,216 @@
+"""Requests through both middlewares in process, and parsers that know nothing of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+
+NOW = 1_763_625_600.25
+"""The fixed clock of these tests: 0x691eca80 seconds and a bit."""
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: list
+    body: bytes
+
+    @property
+    def names(self):
+        return [name.lower() for name, _ in self.headers]
+
+    def header(self, name):
+        [value] = [value for each, value in self.headers if each.lower() == name.lower()]
+        return value
+
+
+def untouched_wsgi(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("x-app", "yes")])
+    return [b"app"]
+
+
+async def untouched_asgi(scope, receive, send):
+    headers = [(b"content-type", b"text/plain"), (b"x-app", b"yes")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"app"})
+
+
+class Wsgi:
+    """One request the way a WSGI server makes it: bytes of path, query and headers as latin-1 text."""
+
+    lower_case = False
+
+    def __call__(self, injector, method="GET", target="/", *, path=None, query=b"", headers=(), body=b"", more=()):
+        if path is None:
+            path, query = split(target)
+        environ = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path).decode("latin-1"),
+            "RAW_URI": (path + (b"?" + query if query else b"")).decode("latin-1"),
+            "QUERY_STRING": query.decode("latin-1"),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_HOST": "127.0.0.1",
+        }
+        for name, value in headers:
+            key = name.decode("latin-1").upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            environ[key] = value.decode("latin-1")
+        environ.update(more)
+        started = []
+        chunks = WSGIFaultMiddleware(untouched_wsgi, injector=injector)(environ, lambda *each: started.append(each))
+        [(status, got)] = started
+        assert re.fullmatch(r"[2-5]\d\d \S.*", status)
+        assert all(type(text) is str for pair in got for text in pair)
+        return Answer(int(status[:3]), list(got), b"".join(chunks))
+
+
+class Asgi:
+    """One request the way an ASGI server makes it: decoded path, raw bytes beside it."""
+
+    lower_case = True
+
+    def __call__(self, injector, method="GET", target="/", *, path=None, query=b"", headers=(), body=b"", more=()):
+        if path is None:
+            path, query = split(target)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(path).decode("utf-8", "replace"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "client": ("127.0.0.1", 50000),
+            "headers": [
+                (b"host", b"127.0.0.1"),
+                (b"content-length", str(len(body)).encode()),
+                *((name.lower(), value) for name, value in headers),
+            ],
+        }
+        if any(name.lower() == b"host" for name, _ in headers):
+            del scope["headers"][0]
+        scope.update(more)
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        asyncio.run(ASGIFaultMiddleware(untouched_asgi, injector=injector)(scope, receive, send))
+        start, end = sent
+        assert (start["type"], end["type"]) == ("http.response.start", "http.response.body")
+        assert not end.get("more_body")
+        assert all(type(data) is bytes for pair in start["headers"] for data in pair)
+        assert all(name == name.lower() for name, _ in start["headers"])
+        got = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+        return Answer(start["status"], got, end.get("body", b""))
+
+
+def split(target):
+    path, _, query = target.encode().partition(b"?")
+    return path, query
+
+
+def unquote(path):
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), path)
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def send(request):
+    """`send(injector, method, target, …)` gives the `Answer` of an adapter."""
+    return {"wsgi": Wsgi, "asgi": Asgi}[request.param]()
+
+
+@pytest.fixture
+def inject_with():
+    """A maker of injectors that see no environment but the one given and a clock that stands still."""
+
+    def make(rules, *, seed="envelopes", clock=lambda: NOW, **environ):
+        return Injector(rules, seed=seed, clock=clock, environ=environ)
+
+    return make
+
+
+class _Texts(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        assert not attrs
+        if tag != "hr":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        place = "/".join(self.open)
+        if data.strip() or place.endswith(("title", "h1")):
+            self.found.append((place, data))
+
+    def close(self):
+        super().close()
+        assert not self.open
+
+
+@pytest.fixture(scope="session")
+def read_back():
+    """From Content-Type and body to pairs of field and value, in order; fails on a malformed body."""
+
+    def read(content_type, body):
+        kind = content_type.partition(";")[0]
+        if kind == "application/xml":
+            root = ElementTree.fromstring(body)
+            assert (root.tag, root.attrib, root.text.strip(), root.tail) == ("Error", {}, "", None)
+            assert all(not len(each) and not each.attrib and not each.tail.strip() for each in root)
+            return [(each.tag, each.text or "") for each in root]
+        if kind == "application/json":
+            return json.loads(body.decode(), object_pairs_hook=list)
+        assert kind == "text/html"
+        parser = _Texts()
+        parser.feed(body.decode())
+        parser.close()
+        return parser.found
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def id_shape():
+    """From vendor, name of the id and value to what of it is not chance: its form, and the time in it."""
+
+    def shape(vendor, name, value):
+        if vendor == "cos":
+            value = base64.b64decode(value, validate=True).decode("ascii")
+        forms = {
+            ("cos", "request_id"): r"([0-9a-f]{8})_[0-9a-f]{1,8}_[0-9a-f]{1,4}_[0-9a-f]{1,6}",
+            ("cos", "trace_id"): r"(8efc6b2d3b069ca89454d10b9ef00187)[0-9a-f]{96}",
+            ("qingstor", "request_id"): r"()[0-9a-f]{16}",
+            ("jss", "request_id"): r"()[0-9A-F]{16}",
+            ("qiniu-mix", "request_id"): r"([0-9a-f]{8})[0-9a-f]{16}",
+        }
+        found = re.fullmatch(forms.get((vendor, name), "()[!-~]+"), value)
+        assert found is not None, value
+        return found[1]
+
+    return shape

@@ -1,0 +1,210 @@
+"""Whatever a rule or a request says, the answer is well formed and nothing of ours raises."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from faultinject import Rule, vendors
+from faultinject.exceptions import ConfigurationError
+
+STEADY = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+NASTY = (
+    "\ud800", "\udfff", "x\ud83d", "\ud83d\ude00", "\x00", "\x1b[31m", "\r\nSet-Cookie: a=b", "\ufffe\uffff", "\u202e",
+    "\u2028", "]]>", "</Message>", "&amp;", "&#0;", '"},{"', "\\", "\\u0000", "%(code)s %%", "%0d%0a", "降低", "\x85",
+    "\u3000", "\t", "<!--", "'", "\r", "\n",
+)  # fmt: skip
+
+
+class LongText(str):
+    """Text that is not printed whole when a test fails."""
+
+    def __repr__(self):
+        return f"LongText({self[:20]!r}…, {len(self)})"
+
+
+class LongBytes(bytes):
+    """Bytes that are not printed whole when a test fails."""
+
+    def __repr__(self):
+        return f"LongBytes({self[:20]!r}…, {len(self)})"
+
+
+TEXT = st.one_of(
+    st.text(st.characters(), max_size=60),
+    st.lists(st.sampled_from(NASTY) | st.text(max_size=3), max_size=8).map("".join),
+    st.sampled_from(NASTY).map(lambda each: LongText(each * (100_000 // len(each)))),
+)
+WIRE = st.one_of(
+    st.binary(max_size=60),
+    st.lists(
+        st.sampled_from([each.encode("utf-8", "surrogatepass") for each in NASTY])
+        | st.sampled_from([b"%", b"%2F", b"%ff", b"/", b"?", b"&", b"=", b"+", b"//", b"..", b":", b"@", b"\xff", b"\xc0\x80"]),
+        max_size=10,
+    ).map(b"".join),
+    st.sampled_from([b"a", b"/", b"%41", b"%", b"\xff", b"&", b"=&"]).map(
+        lambda each: LongBytes(each * (100_000 // len(each)))
+    ),
+)
+TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-", min_size=1, max_size=12).map(str.encode)
+each_vendor = pytest.mark.parametrize("vendor", vendors.names())
+
+
+def whole(text):
+    """`text` as Unicode can hold it: surrogates in pairs are one character, alone U+FFFD."""
+    text = re.sub("([\ud800-\udbff])([\udc00-\udfff])", lambda match: joined(*match.groups()), text)
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def joined(high, low):
+    return chr(0x10000 + ((ord(high) - 0xD800) << 10) + ord(low) - 0xDC00)
+
+
+def of_xml(text):
+    """What of `text` is an XML 1.0 character (https://www.w3.org/TR/xml/#charsets)."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", whole(text))
+
+
+def shown(vendor, text):
+    """What a parser of the vendor's format has to make of `text`."""
+    return whole(text) if "json" in vendors.get(vendor).content_type else of_xml(text)
+
+
+def well_formed(answer, read_back):
+    """The headers of an answer can be sent, its length is true, its body parses; gives the fields."""
+    assert 200 <= answer.status <= 599
+    for name, value in answer.headers:
+        assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+        assert re.fullmatch("[ -~]*", value)
+    assert len(set(answer.names)) == len(answer.names)
+    assert answer.header("Content-Length") == str(len(answer.body))
+    return read_back(answer.header("Content-Type"), answer.body)
+
+
+@each_vendor
+@STEADY
+@given(message=TEXT, resource=TEXT)
+@example(message="", resource="")
+def test_any_message_and_resource(vendor, send, inject_with, read_back, message, resource):
+    """Text of any kind comes back from the parser as itself, less what the format cannot carry."""
+    message, resource = str(message), str(resource)
+    if re.search("[\ud800-\udfff]", message + resource):
+        with pytest.raises(ConfigurationError, match="is not valid Unicode"):
+            Rule(f"{vendor}:@all", message=message, resource=resource)
+        message, resource = whole(message), whole(resource)
+    rule = Rule(f"{vendor}:@all", message=message, resource=resource)
+    injector = inject_with(rule)
+    fields = well_formed(send(injector, "GET", "/photos/k"), read_back)
+    assert injector.errors == []
+    message, resource = shown(vendor, message), shown(vendor, resource)
+    if vendor == "gateway":
+        status = injector.journal.outcomes[0].status
+        # a parser of HTML may not tell line breaks apart: the answer keeps them as they are
+        assert {value for place, value in fields if place.endswith(("title", "h1"))} == {f"{status} {message}"}
+        return
+    values = {name.lower(): value for name, value in fields}
+    assert values["message"] == message
+    assert values.get("resource", resource) == resource
+
+
+@STEADY
+@given(name=TEXT, value=TEXT, kind=TEXT, message=TEXT)
+@example(name="x-a", value="\r\nx: y", kind="text/html", message="m")
+@example(name="x\r\nset-cookie", value="v", kind="a\nb", message="\ud800")
+def test_any_header_of_a_rule(send, inject_with, name, value, kind, message):
+    """A rule's name, headers and Content-Type are refused or sent: no CR, LF or control character gets through."""
+    name, value, kind, message = map(str, (name, value, kind, message))
+    for keys in ({"name": name}, {"set": {name: value}}, {"content_type": kind}, {"message": message}):
+        try:
+            rule = Rule("http:503", **keys)
+        except ConfigurationError as error:
+            assert str(error).replace("\n", "").isprintable()
+            continue
+        injector = inject_with(rule)
+        answer = send(injector, "GET", "/")
+        assert injector.errors == []
+        assert answer.status == 503
+        for each, text in answer.headers:
+            assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", each)
+            assert re.fullmatch("[ -~]*", text)
+
+
+CONDITIONS = (
+    "{v}:@all,unless.path=/none/**,unless.key=a*b,unless.bucket=zzz,unless.operation=CopyObject,unless.query.q=*x*y,"
+    "unless.header.x-a=*x*y,unless.host=*.none,unless.client=10.0.0.1"
+)
+
+
+@each_vendor
+@STEADY
+@given(
+    method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "get", "PROPFIND", "X" * 500]),
+    path=WIRE,
+    query=WIRE,
+    headers=st.lists(
+        st.tuples(st.sampled_from([b"host", b"origin", b"x-a", b"authorization", b"user-agent", b"amz-sdk-request"]), WIRE)
+        | st.tuples(TOKEN.map(lambda each: b"x-" + each), WIRE),
+        max_size=4,
+        unique_by=lambda pair: pair[0].lower(),
+    ),
+)
+@example(method="GET", path=b"", query=b"", headers=[])
+@example(method="GET", path=LongBytes(b"/" + b"a" * 100_000), query=LongBytes(b"a=" + b"b" * 100_000), headers=[])
+@example(method="PUT", path=b"/\x00\r\nx: y/\xff", query=b"\r\n\x00=%00", headers=[(b"origin", b"http://a\r\nx: y")])
+@example(method="GET", path=b"*", query=b"", headers=[(b"host", b"[::1"), (b"origin", b"\xff")])
+@example(method="GET", path=b"http://host/a%2Fb/%E7%8C%AB", query=b"", headers=[(b"host", b"")])
+def test_any_request(vendor, send, inject_with, read_back, method, path, query, headers):
+    """Bytes of any kind in path, query and headers are answered, escaped and journalled."""
+    injector = inject_with(CONDITIONS.format(v=vendor))
+    answer = send(injector, method, path=path, query=query, headers=headers)
+    assert injector.errors == []
+    well_formed(answer, read_back)
+    assert "access-control-allow-origin" not in answer.names or dict(headers)[b"origin"].isascii()
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.status) == ("answered", answer.status)
+    assert json.loads(json.dumps(outcome.to_dict()))["rule"] == "rule-1"
+
+
+@each_vendor
+@STEADY
+@given(path=TEXT, mount=TEXT, method=TEXT)
+def test_what_no_server_should_send(vendor, send, inject_with, read_back, path, mount, method):
+    """Text that is not even a request line, from a careless server or middleware, is answered all the same."""
+    path, mount, method = str(path), str(mount), str(method)
+    more = {"PATH_INFO": path, "SCRIPT_NAME": mount, "REQUEST_METHOD": method, "HTTP_ORIGIN": path}
+    if send.lower_case:
+        more = {"path": path, "root_path": mount, "method": method}
+    injector = inject_with(f"{vendor}:@all")
+    answer = send(injector, path=b"/sent", more=more)
+    assert injector.errors == []
+    if method.upper() == "HEAD" or answer.header("Content-Length") == "0":
+        return
+    well_formed(answer, read_back)
+    assert json.dumps(injector.journal.outcomes[0].to_dict())
+
+
+@STEADY
+@given(path=WIRE, query=WIRE, value=WIRE)
+def test_conditions_on_any_request(send, inject_with, path, query, value):
+    """Conditions of every sort look at hostile requests without an error; what does not match goes to the app."""
+    rules = [
+        f"http:503,{each},probability=0"
+        for each in (
+            "path=/a/**", "path=**/b*", "key=a/*", "bucket=*x", "operation=GetObject", "query.q=*1", "header.x-a=*a*b*",
+            "host=*.com", "client=127.0.0.0/8", "vendor=cos,key=**", "unless.path=/a", "size=1KB..",
+        )
+    ]  # fmt: skip
+    injector = inject_with(rules)
+    answer = send(injector, "PUT", path=path, query=query, headers=[(b"x-a", value), (b"host", value)])
+    assert injector.errors == []
+    assert (answer.status, answer.header("x-app"), answer.body) == (200, "yes", b"app")

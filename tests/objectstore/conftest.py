@@ -1,0 +1,82 @@
+"""Stores on loopback and the vendors' real SDKs in front of them."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from faultinject.objectstore import ObjectStore
+
+
+@contextmanager
+def serving(app, ssl_context=None):
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=ssl_context)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def serve():
+    """Serve a store of a dialect; gives the port."""
+    with ExitStack() as stack:
+
+        def start(vendor="cos", ssl_context=None, **options):
+            return stack.enter_context(serving(ObjectStore(vendor, **options), ssl_context))
+
+        yield start
+
+
+@pytest.fixture
+def cos_client(serve):
+    """The official COS SDK, pointed at a store by IP, with Hosts as in the cloud."""
+    from qcloud_cos import CosConfig, CosS3Client
+
+    port = serve("cos")
+    config = CosConfig(
+        Region="ap-guangzhou",
+        SecretId="id",
+        SecretKey="key",
+        Scheme="http",
+        IP="127.0.0.1",
+        Port=port,
+        ServiceDomain=f"127.0.0.1:{port}",
+        Timeout=10,
+    )
+    with requests.Session() as session:
+        yield CosS3Client(config, retry=0, session=session)
+
+
+@pytest.fixture
+def boto(serve):
+    """A maker of boto3 clients for a store's port, path style."""
+    import boto3
+    from botocore.config import Config
+
+    clients = []
+
+    def client(port, scheme="http"):
+        made = boto3.client(
+            "s3",
+            endpoint_url=f"{scheme}://127.0.0.1:{port}",
+            region_name="us-east-1",
+            verify=False,
+            aws_access_key_id="id",
+            aws_secret_access_key="key",
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+        clients.append(made)
+        return made
+
+    yield client
+    for each in clients:
+        each.close()

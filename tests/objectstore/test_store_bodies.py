@@ -1,0 +1,120 @@
+"""Bodies: aws-chunked, broken and slow ones."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject.objectstore import ObjectStore
+
+STREAMING = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
+SIGNED = b"5;chunk-signature=abc\r\nhello\r\n6;chunk-signature=def\r\n world\r\n0;chunk-signature=ghi\r\n\r\n"
+TRAILER = b"b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
+
+
+@pytest.fixture
+def store():
+    return ObjectStore("cos")
+
+
+@pytest.fixture
+def client(store):
+    client = Client(store)
+    client.put("/photos")
+    return client
+
+
+class Trickle:
+    """A body that comes a few bytes at a time, whatever is asked for."""
+
+    def __init__(self, data, step):
+        self._data, self._step = io.BytesIO(data), step
+
+    def read(self, size=-1):
+        return self._data.read(self._step)
+
+
+class Broken(Trickle):
+    """A body whose connection breaks."""
+
+    def read(self, size=-1):
+        data = super().read(size)
+        if not data:
+            raise OSError("connection reset")
+        return data
+
+
+@pytest.mark.parametrize("data", [SIGNED, TRAILER])
+@pytest.mark.parametrize("step", [1, 7, 1000])
+@pytest.mark.parametrize(
+    "headers",
+    [STREAMING, {"Content-Encoding": "aws-chunked"}, {**STREAMING, "x-amz-decoded-content-length": "11"}],
+)
+def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
+    """Signed chunks and trailers are read away, however the pieces fall."""
+    environ = {"wsgi.input": Trickle(data, step), "wsgi.input_terminated": True}
+    put = client.put("/photos/k", headers=headers, environ_overrides=environ)
+    got = client.get("/photos/k")
+    assert (put.status_code, got.data, "Content-Encoding" in got.headers) == (200, b"hello world", False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\r\n",
+        b"five\r\nhello\r\n0\r\n\r\n",
+        b"-5\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhel",
+        b"5\r\nhello!\r\n0\r\n\r\n",
+        b"5\r\nhello",
+        b"5\r\n",
+        b"5" * 10_000,
+        b"0\r\n" + b"x" * 200_000,
+    ],
+)
+def test_broken_aws_chunks(client, store, data):
+    """Sizes that are none, missing ends and endless trailers are an incomplete body, and nothing is kept."""
+    used = store.used_bytes
+    answer = client.put("/photos/k", headers=STREAMING, data=data)
+    assert (answer.status_code, b"IncompleteBody" in answer.data, store.used_bytes) == (400, True, used)
+
+
+def test_a_decoded_length_that_is_not_kept(client, store):
+    """A body longer or shorter than it said is incomplete."""
+    used = store.used_bytes
+    for length in ("10", "12"):
+        headers = {**STREAMING, "x-amz-decoded-content-length": length}
+        assert b"IncompleteBody" in client.put("/photos/k", headers=headers, data=SIGNED).data
+    assert store.used_bytes == used
+
+
+@pytest.mark.parametrize("terminated", [True, False])
+@pytest.mark.parametrize("body", [Trickle, Broken])
+def test_a_connection_that_breaks(client, store, body, terminated):
+    """What was received of a broken upload is dropped, whether the server raises or just ends the body."""
+    used = store.used_bytes
+    environ = {"wsgi.input": body(b"x" * 100, 10), "CONTENT_LENGTH": "200"}
+    if terminated:
+        environ["wsgi.input_terminated"] = True
+    answer = client.put("/photos/k", environ_overrides=environ)
+    assert (b"IncompleteBody" in answer.data, store.used_bytes) == (True, used)
+
+
+def test_a_body_in_many_pieces_is_kept_in_few_blocks(client, store):
+    """Memory does not depend on how small the pieces were: 3 MiB in pieces of 1,000 bytes come back whole."""
+    content = bytes(range(256)) * 4096 * 3
+    environ = {"wsgi.input": Trickle(content, 1000), "wsgi.input_terminated": True}
+    client.put("/photos/k", environ_overrides=environ)
+    got = client.get("/photos/k", buffered=False)
+    assert len(list(got.response)) <= 4
+    assert (
+        client.get("/photos/k", headers={"Range": "bytes=1048570-2097200"}).data == content[1048570:2097201]
+    )
+
+
+def test_a_digest_is_checked_for_documents_too(client):
+    """Content-MD5 of a deletion must be its own."""
+    answer = client.post("/photos?delete", data="<X/>", headers={"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    assert b"BadDigest" in answer.data

@@ -1,0 +1,177 @@
+"""The official COS SDK takes the store for COS."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from qcloud_cos import CosServiceError
+
+BUCKET = "photos-1250000000"
+
+
+@pytest.fixture
+def client(cos_client):
+    cos_client.create_bucket(BUCKET)
+    return cos_client
+
+
+def body_of(client, key):
+    return client.get_object(BUCKET, key)["Body"].get_raw_stream().read()
+
+
+def test_buckets_come_and_go(cos_client):
+    """Buckets are created, listed, found by HEAD and deleted; list_buckets reads none, one and two."""
+    assert cos_client.list_buckets()["Buckets"] is None
+    cos_client.create_bucket(BUCKET)
+    assert [each["Name"] for each in cos_client.list_buckets()["Buckets"]["Bucket"]] == [BUCKET]
+    cos_client.create_bucket("b" + BUCKET)
+    assert [each["Name"] for each in cos_client.list_buckets()["Buckets"]["Bucket"]] == ["b" + BUCKET, BUCKET]
+    assert cos_client.bucket_exists(BUCKET)
+    assert cos_client.get_bucket_location(BUCKET) == {"LocationConstraint": None}
+    cos_client.delete_bucket(BUCKET)
+    assert not cos_client.bucket_exists(BUCKET)
+
+
+def test_an_object_comes_back_as_it_was_put(client):
+    """Content, Content-Type, other kept headers and metadata survive; the request id is on every answer."""
+    put = client.put_object(
+        BUCKET,
+        b"meow",
+        "a b/cat+%~ü.jpg",
+        EnableMD5=True,
+        ContentType="image/jpeg",
+        CacheControl="no-cache",
+        Metadata={"x-cos-meta-mood": "sleepy"},
+    )
+    assert put["ETag"] == '"4a4be40c96ac6314e91d93f38043a634"'
+    head = client.head_object(BUCKET, "a b/cat+%~ü.jpg")
+    names = ("ETag", "Content-Length", "Content-Type", "Cache-Control", "x-cos-meta-mood")
+    assert [head[name] for name in names] == [put["ETag"], "4", "image/jpeg", "no-cache", "sleepy"]
+    assert body_of(client, "a b/cat+%~ü.jpg") == b"meow"
+    assert put["x-cos-request-id"] and put["x-cos-request-id"] != head["x-cos-request-id"]
+    client.delete_object(BUCKET, "a b/cat+%~ü.jpg")
+    assert not client.object_exists(BUCKET, "a b/cat+%~ü.jpg")
+
+
+def test_a_stream_of_unknown_length_is_stored(client):
+    """A body without Content-Length (Transfer-Encoding: chunked) is stored whole."""
+    client.put_object(BUCKET, (piece for piece in (b"one", b"two")), "stream")
+    assert body_of(client, "stream") == b"onetwo"
+
+
+def test_copy_keeps_or_replaces_headers(client):
+    """CopyObject copies content and headers; `Replaced` takes the request's headers instead."""
+    client.put_object(BUCKET, b"meow", "old", ContentType="image/jpeg")
+    source = {"Bucket": BUCKET, "Key": "old", "Region": "ap-guangzhou"}
+    copied = client.copy_object(BUCKET, "kept", source)
+    assert copied["ETag"] == '"4a4be40c96ac6314e91d93f38043a634"'
+    client.copy_object(BUCKET, "changed", source, CopyStatus="Replaced", ContentType="image/png")
+    assert [client.head_object(BUCKET, key)["Content-Type"] for key in ("kept", "changed")] == [
+        "image/jpeg",
+        "image/png",
+    ]
+    assert body_of(client, "changed") == b"meow"
+
+
+def test_listing_by_prefix_delimiter_and_pages(client):
+    """Pages follow NextMarker through keys and common prefixes, each of them shown once."""
+    keys = ["a/1", "a/2", "b", "c/1", "ü&<"]
+    for key in keys:
+        client.put_object(BUCKET, b"x", key)
+    assert [each["Key"] for each in client.list_objects(BUCKET)["Contents"]] == keys
+    assert [each["Key"] for each in client.list_objects(BUCKET, Prefix="a/")["Contents"]] == ["a/1", "a/2"]
+    seen, marker, pages = [], "", 0
+    while True:
+        page = client.list_objects(BUCKET, Delimiter="/", MaxKeys=1, Marker=marker)
+        seen += [each["Key"] for each in page.get("Contents", [])]
+        seen += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
+        pages += 1
+        if page["IsTruncated"] == "false":
+            break
+        marker = page["NextMarker"]
+    assert (seen, pages) == (["a/", "b", "c/", "ü&<"], 4)
+
+
+def test_delete_objects(client):
+    """Several objects are deleted at once; a missing one counts as deleted; one that cannot be is told."""
+    for key in ("a", "b", "c"):
+        client.put_object(BUCKET, b"x", key)
+    deleted = client.delete_objects(BUCKET, {"Object": [{"Key": "a"}, {"Key": "b"}, {"Key": "gone"}]})
+    assert deleted == {"Deleted": [{"Key": "a"}, {"Key": "b"}, {"Key": "gone"}]}
+    long = "k" * 1025
+    quiet = client.delete_objects(BUCKET, {"Object": [{"Key": long}], "Quiet": "true"})
+    [failure] = quiet["Error"]
+    assert (list(quiet), failure["Key"], failure["Code"]) == (["Error"], long, "KeyTooLong")
+    assert [each["Key"] for each in client.list_objects(BUCKET)["Contents"]] == ["c"]
+
+
+def test_upload_file_in_parts_and_resumed(client, tmp_path):
+    """upload_file splits a file, and a second upload_file takes up the parts of an unfinished one."""
+    content = bytes(range(256)) * 4096 * 2 + b"tail"
+    file = tmp_path / "big"
+    file.write_bytes(content)
+    started = client.create_multipart_upload(BUCKET, "big", ContentType="image/jpeg")
+    client.upload_part(BUCKET, "big", content[: 1024 * 1024], 1, started["UploadId"])
+    done = client.upload_file(BUCKET, "big", str(file), PartSize=1, MAXThread=3, EnableMD5=True)
+    assert done["ETag"].endswith('-3"')
+    assert done["Key"] == "big"
+    head = client.head_object(BUCKET, "big")
+    assert (head["Content-Type"], head["Content-Length"]) == ("image/jpeg", str(len(content)))
+    assert "Upload" not in client.list_multipart_uploads(BUCKET)
+    fetched = tmp_path / "fetched"
+    client.download_file(BUCKET, "big", str(fetched), PartSize=1, DumpRecordDir=str(tmp_path / "records"))
+    assert fetched.read_bytes() == content
+
+
+def test_multipart_by_hand(client):
+    """Parts are listed in pages, copied from objects, and dropped when the upload is given up."""
+    client.put_object(BUCKET, b"0123456789", "source")
+    upload = client.create_multipart_upload(BUCKET, "k")["UploadId"]
+    source = {"Bucket": BUCKET, "Key": "source", "Region": "ap-guangzhou"}
+    first = client.upload_part_copy(BUCKET, "k", 1, upload, source, "bytes=2-4")["ETag"]
+    second = client.upload_part_copy(BUCKET, "k", 2, upload, source)["ETag"]
+    client.upload_part(BUCKET, "k", b"unused", 3, upload)
+    page = client.list_parts(BUCKET, "k", upload, MaxParts=2)
+    assert [each["PartNumber"] for each in page["Part"]] == ["1", "2"]
+    assert (page["IsTruncated"], page["NextPartNumberMarker"]) == ("true", "2")
+    page = client.list_parts(BUCKET, "k", upload, PartNumberMarker=2)
+    assert ([each["Size"] for each in page["Part"]], page["IsTruncated"]) == (["6"], "false")
+    parts = [{"PartNumber": 1, "ETag": first}, {"PartNumber": 2, "ETag": second}]
+    client.complete_multipart_upload(BUCKET, "k", upload, {"Part": parts})
+    assert body_of(client, "k") == b"2340123456789"
+    other = client.create_multipart_upload(BUCKET, "k")["UploadId"]
+    assert [each["UploadId"] for each in client.list_multipart_uploads(BUCKET)["Upload"]] == [other]
+    client.abort_multipart_upload(BUCKET, "k", other)
+    assert "Upload" not in client.list_multipart_uploads(BUCKET)
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "code"),
+    [
+        (lambda c: c.get_object(BUCKET, "gone"), 404, "NoSuchKey"),
+        (lambda c: c.list_objects("gone-1250000000"), 404, "NoSuchBucket"),
+        (lambda c: c.create_bucket(BUCKET), 409, "BucketAlreadyExists"),
+        (lambda c: c.put_object(BUCKET, io.BytesIO(b"x"), "k", ContentMD5="aaaa"), 400, "InvalidDigest"),
+        (lambda c: c.upload_part(BUCKET, "k", b"x", 1, "gone"), 404, "NoSuchUpload"),
+        (lambda c: c.get_bucket_acl(BUCKET), 501, "NotImplemented"),
+    ],
+)
+def test_the_sdk_reads_our_errors(client, act, status, code):
+    """A real mistake arrives as the vendor's documented error, with code, message, resource and ids."""
+    with pytest.raises(CosServiceError) as caught:
+        act(client)
+    error = caught.value
+    assert (error.get_status_code(), error.get_error_code()) == (status, code)
+    assert "Unknown" not in (error.get_error_msg(), error.get_request_id(), error.get_trace_id())
+    assert error.get_resource_location().startswith("/")
+
+
+def test_a_range_and_a_condition(client):
+    """Ranges give 206; an ETag that no longer holds gives 412."""
+    client.put_object(BUCKET, b"0123456789", "k")
+    part = client.get_object(BUCKET, "k", Range="bytes=2-4")
+    assert (part["Content-Range"], part["Body"].get_raw_stream().read()) == ("bytes 2-4/10", b"234")
+    with pytest.raises(CosServiceError) as caught:
+        client.get_object(BUCKET, "k", IfMatch='"other"')
+    assert caught.value.get_error_code() == "PreconditionFailed"

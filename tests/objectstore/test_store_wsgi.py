@@ -1,0 +1,336 @@
+"""The store as a plain WSGI application: HTTP's own rules, addresses, threads, memory."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+from werkzeug.middleware.lint import LintMiddleware
+from werkzeug.test import Client, run_wsgi_app
+
+from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownVendor
+from faultinject.objectstore import ObjectStore
+
+NOON = 1_784_548_800.5  # 2026-07-20 12:00:00.5 UTC
+COS_HOST = {"Host": "photos-1250000000.cos.ap-guangzhou.myqcloud.com"}
+
+
+@pytest.fixture
+def store():
+    return ObjectStore("cos", clock=lambda: NOON)
+
+
+@pytest.fixture
+def client(store):
+    client = Client(LintMiddleware(store))
+    client.put("/photos")
+    client.put("/photos/k", data=b"0123456789", headers={"Content-Type": "text/x"})
+    return client
+
+
+EMPTY = {"environ_overrides": {"CONTENT_LENGTH": "0"}}
+ETAG = '"781e5e245d69b566979b86e28d23f2c7"'
+
+
+@pytest.mark.parametrize(
+    ("vendor", "error", "message"),
+    [
+        (
+            "gateway",
+            ConfigurationError,
+            "gateway is no object storage; .* speaks cos, jss, qingstor, qiniu-mix",
+        ),
+        ("qiniu", UnknownVendor, "did you mean qiniu-mix"),
+        ("s3", NotBuiltYet, "reserved"),
+    ],
+)
+def test_only_storage_vendors_have_a_dialect(vendor, error, message):
+    """Other vendors are refused when the store is made."""
+    with pytest.raises(error, match=message):
+        ObjectStore(vendor)
+    assert repr(ObjectStore("jss")) == "<ObjectStore jss>"
+
+
+def test_the_headers_of_an_object(client):
+    """GET and HEAD carry the same headers; Connection, Date and Server are the server's own."""
+    got, head = client.get("/photos/k"), client.head("/photos/k")
+    headers = dict(got.headers)
+    assert headers.pop("x-cos-request-id")
+    assert headers == {
+        "ETag": ETAG,
+        "Last-Modified": "Mon, 20 Jul 2026 12:00:00 GMT",
+        "Content-Type": "text/x",
+        "Accept-Ranges": "bytes",
+        "Content-Length": "10",
+    }
+    assert (got.data, head.data) == (b"0123456789", b"")
+    assert [each for each in head.headers if each[0][0] != "x"] == [
+        each for each in got.headers if each[0][0] != "x"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "data", "content_range"),
+    [
+        ("bytes=0-0", 206, b"0", "bytes 0-0/10"),
+        ("bytes=4-", 206, b"456789", "bytes 4-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-30", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("lines=0-1", 200, b"0123456789", None),
+        ("bytes=5-2", 200, b"0123456789", None),
+    ],
+)
+def test_ranges(client, text, status, data, content_range):
+    """One range gives 206; several, or one that cannot be read, give the whole object."""
+    got = client.get("/photos/k", headers={"Range": text})
+    assert (got.status_code, got.data, got.headers.get("Content-Range")) == (status, data, content_range)
+
+
+def test_the_status_line_is_the_standards(client):
+    """`404 Not Found`, not in capitals: clients show it to people where they cannot read the body."""
+    assert client.get("/photos/gone").status == "404 Not Found"
+
+
+def test_a_range_outside_says_how_long_the_object_is(client):
+    """416 carries Content-Range; an empty object has no range at all."""
+    got = client.get("/photos/k", headers={"Range": "bytes=10-20"})
+    assert (got.status_code, got.headers["Content-Range"]) == (416, "bytes */10")
+    client.put("/photos/empty", **EMPTY)
+    assert client.get("/photos/empty", headers={"Range": "bytes=0-"}).status_code == 416
+
+
+EARLIER, AT, LATER = (f"Mon, 20 Jul 2026 {time} GMT" for time in ("11:59:59", "12:00:00", "12:00:01"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-Match": ETAG}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-Match": '"a", "b"'}, 412),
+        ({"If-Match": ETAG, "If-Unmodified-Since": EARLIER}, 200),
+        ({"If-Unmodified-Since": EARLIER}, 412),
+        ({"If-Unmodified-Since": AT}, 200),
+        ({"If-None-Match": ETAG}, 304),
+        ({"If-None-Match": f"W/{ETAG}"}, 304),
+        ({"If-None-Match": '"a"'}, 200),
+        ({"If-None-Match": '"a"', "If-Modified-Since": LATER}, 200),
+        ({"If-Modified-Since": AT}, 304),
+        ({"If-Modified-Since": EARLIER}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"Range": "bytes=0-1", "If-Range": ETAG}, 206),
+        ({"Range": "bytes=0-1", "If-Range": '"a"'}, 200),
+        ({"Range": "bytes=0-1", "If-Range": AT}, 206),
+        ({"Range": "bytes=0-1", "If-Range": EARLIER}, 200),
+    ],
+)
+def test_conditional_reads(client, headers, status):
+    """RFC 9110 13: ETags go before dates; 304 has ETag and request id, and no body."""
+    got = client.get("/photos/k", headers=headers)
+    assert got.status_code == status
+    if status == 304:
+        names = {name for name, _ in got.headers}
+        assert (got.data, names) == (b"", {"ETag", "x-cos-request-id"})
+
+
+def test_conditional_writes(client):
+    """If-Match and If-None-Match guard puts and the end of a multipart upload."""
+    assert client.put("/photos/k", data=b"x", headers={"If-None-Match": ETAG}).status_code == 412
+    assert client.put("/photos/k", data=b"x", headers={"If-Match": '"a"'}).status_code == 412
+    assert client.put("/photos/new", data=b"x", headers={"If-None-Match": "*"}).status_code == 200
+    assert client.put("/photos/k", data=b"x", headers={"If-Match": ETAG}).status_code == 200
+
+
+def test_headers_that_the_query_asks_for(client):
+    """`response-…` parameters replace headers of the answer."""
+    got = client.get("/photos/k?response-content-type=image/png&response-expires=never")
+    assert [got.headers[name] for name in ("Content-Type", "Expires")] == ["image/png", "never"]
+
+
+def test_virtual_hosts_and_paths_are_the_same_bucket(client):
+    """A Host under the vendor's endpoints or under a given one names the bucket; a port is left out."""
+    assert client.put("/", headers=COS_HOST).status_code == 200
+    assert client.put("/a/b", data=b"x", headers=COS_HOST).status_code == 200
+    assert client.get("/photos-1250000000/a/b").data == b"x"
+    with_port = {"Host": COS_HOST["Host"].upper() + ":8080"}
+    slash = {"PATH_INFO": "//slash"}
+    assert client.put("/", headers=with_port, environ_overrides=slash, data=b"/").status_code == 200
+    assert client.get("/photos-1250000000//slash").data == b"/"
+    assert client.get("/photos/k", headers={"Host": "[::1]:80"}).data == b"0123456789"
+    own = Client(ObjectStore("cos", endpoints=["store.test"]))
+    assert own.put("/", headers={"Host": "photos.store.test"}).status_code == 200
+    assert own.head("/photos").status_code == 200
+
+
+def test_a_copy_source_may_name_a_host(client):
+    """COS writes the source as `bucket.endpoint/key`, others as `/bucket/key`, all percent-encoded."""
+    client.put("/", headers=COS_HOST)
+    client.put("/a b", data=b"x", headers=COS_HOST)
+    for source in (f"{COS_HOST['Host']}/a%20b?versionId=null", "/photos-1250000000/a%20b"):
+        assert client.put("/photos/copy", headers={"x-cos-copy-source": source}).status_code == 200
+        assert client.get("/photos/copy").data == b"x"
+
+
+def test_the_resource_of_an_error_is_the_raw_path(client):
+    """The path as it was sent, without query, below a mount point too."""
+    environ = {"RAW_URI": "/photos/%41%2Fgone?x=1"}
+    assert (
+        b"<Resource>/photos/%41%2Fgone</Resource>"
+        in client.get("/photos/A/gone", environ_overrides=environ).data
+    )
+    mounted = {"SCRIPT_NAME": "/store", "PATH_INFO": "/photos/ü".encode().decode("latin-1")}
+    got = client.get("/", environ_overrides={**mounted, "RAW_URI": "", "REQUEST_URI": ""})
+    assert b"<Resource>/store/photos/%C3%BC</Resource>" in got.data
+
+
+def test_names_that_xml_cannot_hold(client):
+    """A key with control characters is listed readably, and exactly when the client asks for encoding."""
+    client.put("/photos/%01%26", data=b"x")
+    assert b"<Key>&amp;</Key>" in client.get("/photos").data
+    assert b"<Key>%01%26</Key>" in client.get("/photos?encoding-type=url").data
+
+
+def test_listing_a_list_of_uploads(client):
+    """Uploads page by key and id, grouped by delimiter; each is shown once."""
+    for key in ("a/1", "b", "b", "c/1"):
+        client.post(f"/photos/{key}?uploads")
+    shown, marker = [], ""
+    while True:
+        text = client.get(f"/photos?uploads&delimiter=/&max-uploads=1{marker}").get_data(as_text=True)
+        upload = text.partition("<Upload>")[2]
+        shown.append((upload or text.partition("<CommonPrefixes>")[2]).split(">")[1].split("<")[0])
+        if "<IsTruncated>false" in text:
+            break
+        key, identity = (
+            text.partition(f"<{name}>")[2].partition("<")[0]
+            for name in ("NextKeyMarker", "NextUploadIdMarker")
+        )
+        marker = f"&key-marker={key}&upload-id-marker={identity}"
+    assert shown == ["a/", "b", "b", "c/"]
+    behind = client.get("/photos?uploads&key-marker=b").get_data(as_text=True)
+    assert behind.count("<Upload>") == 1
+
+
+def test_a_page_of_no_entries(client):
+    """`max-keys=0` shows nothing and says that nothing follows."""
+    got = client.get("/photos?max-keys=0").get_data(as_text=True)
+    assert "<Contents>" not in got and "<IsTruncated>false<" in got
+
+
+def test_prefixes_between_other_keys(client):
+    """A prefix finds its keys whatever stands before and behind them."""
+    for key in ("a", "b/1", "b/2", "c"):
+        client.put(f"/photos/{key}", **EMPTY)
+    got = client.get("/photos?prefix=b/").get_data(as_text=True)
+    assert got.count("<Contents>") == 2
+
+
+def test_a_second_part_replaces_the_first(client, store):
+    """A part that is sent again counts once, in memory too; unused parts are dropped at the end."""
+    used = store.used_bytes
+    started = client.post("/photos/big?uploads").get_data(as_text=True)
+    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    for data in (b"old", b"new"):
+        client.put(f"/photos/big?partNumber=1&uploadId={upload}", data=data)
+    client.put(f"/photos/big?partNumber=2&uploadId={upload}", data=b"unused")
+    for _ in range(2):
+        document = "<X><Part><PartNumber>1</PartNumber></Part></X>"
+        done = client.post(f"/photos/big?uploadId={upload}", data=document)
+    assert b"NoSuchUpload" in done.data
+    assert client.get("/photos/big").data == b"new"
+    client.delete("/photos/big")
+    assert store.used_bytes == used
+
+
+def test_a_multipart_upload_replaces_an_object(client, store):
+    """The object that was there is gone, with its bytes."""
+    used = store.used_bytes
+    started = client.post("/photos/k?uploads", headers={"Content-Type": "text/x"}).get_data(as_text=True)
+    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"9876543210")
+    client.post(f"/photos/k?uploadId={upload}", data="<X><Part><PartNumber>1</PartNumber></Part></X>")
+    assert client.get("/photos/k").data == b"9876543210"
+    assert store.used_bytes == used + 512  # one part
+
+
+def test_everything_deleted_leaves_nothing(client, store):
+    """All bytes are given back; deleting twice is fine."""
+    for _ in range(2):
+        assert client.delete("/photos/k").status_code == 204
+    assert client.delete("/photos").status_code == 204
+    assert store.used_bytes == 0
+
+
+def test_empty_objects_are_bounded_too():
+    """Keys without content fill the store as well."""
+    store = ObjectStore(max_bytes=100 * 1024)
+    client = Client(store)
+    client.put("/photos")
+    answers = [client.put(f"/photos/{number}", **EMPTY).status_code for number in range(300)]
+    assert (answers.index(400), set(answers[:150]), set(answers[250:])) == (
+        185,
+        {200},
+        {400},
+    )
+
+
+def test_a_large_upload_is_refused_before_it_is_kept():
+    """With Content-Length at once, without it as soon as it no longer fits; the rest is read and dropped."""
+    store = ObjectStore(max_bytes=1024 * 1024)
+    client = Client(store)
+    client.put("/photos")
+    used = store.used_bytes
+    declared = io.BytesIO(bytes(2 * 1024 * 1024))
+    assert client.put("/photos/k", input_stream=declared).status_code == 400
+    assert declared.read() == b""
+    chunked = io.BytesIO(bytes(2 * 1024 * 1024))
+    environ = {"wsgi.input": chunked, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.put("/photos/k", environ_overrides=environ).status_code == 400
+    assert store.used_bytes == used
+
+
+def test_many_threads_count_exactly():
+    """Puts, deletes, copies and uploads from many threads: what is left adds up."""
+    store = ObjectStore(max_bytes=64 * 1024 * 1024)
+    Client(store).put("/photos")
+    used = store.used_bytes
+    failures = []
+
+    def work(number):
+        client = Client(store)
+        for turn in range(20):
+            answers = [
+                client.put("/photos/shared", data=b"x" * (number + turn + 1)),
+                client.put(f"/photos/{number}", data=b"y" * 100),
+                client.put(f"/photos/{number}-copy", headers={"x-cos-copy-source": f"/photos/{number}"}),
+                client.get("/photos?delimiter=/"),
+                client.delete(f"/photos/{number}-copy"),
+                client.delete(f"/photos/{number}"),
+            ]
+            failures.extend(each.status for each in answers if each.status_code >= 300)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    Client(store).delete("/photos/shared")
+    assert (failures, store.used_bytes) == ([], used)
+
+
+def test_the_environ_is_enough():
+    """A request with no more than PEP 3333 demands is answered, validly."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+    }
+    chunks, status, _ = run_wsgi_app(ObjectStore(), environ)
+    assert status == "200 OK"
+    assert b"<ListAllMyBucketsResult>" in b"".join(chunks)

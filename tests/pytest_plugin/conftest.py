@@ -1,0 +1,79 @@
+"""Runs pytest in pytest. What a run imports is forgotten after it, so the engine is imported here, once."""
+
+import warnings
+
+import fastapi
+import flask
+import httpx
+import pytest
+import trio
+import uvicorn
+import werkzeug.serving
+import wrapt
+
+import faultinject.adapters.installation
+import faultinject.audit.nearest
+import faultinject.pytest_plugin.marked
+import faultinject.vendors.cos.vendor
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # starlette would like another client library better
+    import starlette.testclient
+
+INI = """
+[pytest]
+addopts = --strict-markers -p no:randomly -p no:cacheprovider
+asyncio_mode = strict
+asyncio_default_fixture_loop_scope = function
+"""
+
+CONFTEST = """
+import flask
+import pytest
+
+app = flask.Flask("app")
+
+
+@app.route("/", defaults={"path": ""}, methods=["GET", "PUT", "POST", "DELETE"])
+@app.route("/<path:path>", methods=["GET", "PUT", "POST", "DELETE"])
+def everything(path):
+    return f"app: {path}"
+
+
+@pytest.fixture
+def client():
+    return app.test_client()
+"""
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """A project with a Flask app that nobody wrapped and a fixture `client` for it."""
+    monkeypatch.delenv("FAULTINJECT_ENABLED", raising=False)
+    pytester.makeini(INI)
+    pytester.makeconftest(CONFTEST)
+    return pytester
+
+
+@pytest.fixture
+def run(project):
+    """Write a test file and run it in this process."""
+
+    def run(source, *args):
+        project.makepyfile(source)
+        return project.runpytest_inprocess(*args)
+
+    return run
+
+
+@pytest.fixture
+def passes(run):
+    """Write a test file, run it, and expect so many passed tests and nothing else."""
+
+    def passes(source, passed=1, *args):
+        result = run(source, *args)
+        result.assert_outcomes(passed=passed)
+        assert result.ret == 0
+        return result
+
+    return passes

@@ -1,0 +1,200 @@
+"""The marker on a function, and the fixture `faults`."""
+
+import pytest
+
+
+def test_marker_injects_while_the_test_runs(passes):
+    """A marked test's requests meet the fault, as often as `times` says."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown", times=2, path="photos/")
+        def test_upload_survives_two_slowdowns(client, faults):
+            assert [client.put("/photos/cat.jpg").status_code for _ in range(3)] == [503, 503, 200]
+            assert client.put("/videos/cat.mp4").status_code == 200
+            assert (faults.injected, faults.attempts) == (2, 4)
+    """)
+
+
+def test_marker_needs_no_fixture(passes):
+    """The marker alone injects, and the next test is left alone."""
+    passes(
+        """
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_marked(client):
+            answer = client.get("/a")
+            assert (answer.status_code, answer.headers["x-faultinject"]) == (503, "rule-1")
+
+        def test_not_marked(client):
+            assert client.get("/a").data == b"app: a"
+        """,
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '"http:503,times=1 http:500,times=1"',
+        '"http:503,times=1", "http:500,times=1"',
+        'Rule("http:503", times=1), "http:500,times=1"',
+        'Scenario(["http:503,times=1", "http:500,times=1"])',
+    ],
+)
+def test_marker_takes_rules_in_every_spelling(passes, arguments):
+    """Text with several rules, several texts, `Rule` and `Scenario` say the same."""
+    passes(f"""
+        import pytest
+        from faultinject import Rule, Scenario
+
+        @pytest.mark.faultinject({arguments})
+        def test_two_faults(client):
+            assert [client.get("/a").status_code for _ in range(3)] == [503, 500, 200]
+    """)
+
+
+def test_fixtures_own_requests_are_left_alone(passes):
+    """Set-up and clean-up of fixtures, also autouse ones, is neither failed nor counted nor recorded."""
+    passes("""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def seeded(client):
+            assert client.put("/photos/seed").status_code == 200
+            yield
+            assert client.delete("/photos/seed").status_code == 200
+
+        @pytest.mark.faultinject("http:503", times=1)
+        def test_marked(client, faults):
+            assert [client.get("/photos/seed").status_code for _ in range(2)] == [503, 200]
+            assert [each.method for each in faults.outcomes] == ["GET", "GET"]
+    """)
+
+
+def test_fixture_without_marker(passes):
+    """`faults` begins without rules; what a fixture or the test adds acts while the test runs."""
+    passes(
+        """
+        import pytest
+
+        @pytest.fixture
+        def slow(faults, client):
+            faults.add("cos:SlowDown", times=1)
+            assert client.get("/a").status_code == 200
+
+        def test_fixture_adds(slow, client, faults):
+            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+            assert faults.injected == 1
+
+        def test_test_adds(client, faults):
+            assert client.get("/a").status_code == 200
+            faults.add("http:500")
+            assert client.get("/a").status_code == 500
+            faults.clear()
+            assert client.get("/a").status_code == 200
+            assert [each.did for each in faults.outcomes] == ["passed", "answered", "passed"]
+        """,
+        2,
+    )
+
+
+def test_fixture_asked_for_at_run_time(passes):
+    """`request.getfixturevalue("faults")`, which collection cannot see, works in a fixture and in the test."""
+    passes(
+        """
+        import pytest
+
+        @pytest.fixture
+        def late(request):
+            request.getfixturevalue("faults").add("http:503")
+
+        def test_in_a_test(request, client):
+            faults = request.getfixturevalue("faults")
+            faults.add("http:500")
+            assert (client.get("/a").status_code, faults.injected) == (500, 1)
+
+        def test_in_a_fixture(late, client):
+            assert client.get("/a").status_code == 503
+
+        def test_nothing_is_left(client):
+            assert client.get("/a").status_code == 200
+        """,
+        3,
+    )
+
+
+def test_pause_hides_the_tests_own_requests(passes):
+    """Requests in `faults.pause()` are neither failed nor counted nor recorded."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", times=1)
+        def test_marked(client, faults):
+            with faults.pause():
+                assert client.get("/a").status_code == 200
+            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+            assert (faults.injected, faults.attempts) == (1, 2)
+    """)
+
+
+def test_several_markers_add_up_from_the_top(passes):
+    """Of two markers on a function, the upper one's rule comes first."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("http:500,times=1")
+        @pytest.mark.faultinject("http:502,times=1")
+        def test_marked(client):
+            assert [client.get("/a").status_code for _ in range(3)] == [500, 502, 200]
+    """)
+
+
+def test_outcomes_name_the_test(passes):
+    """The record says which test a request belongs to."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        def test_marked(client, faults):
+            client.get("/a")
+            assert [each.test for each in faults.outcomes] == ["test_outcomes_name_the_test.py::test_marked"]
+    """)
+
+
+def test_error_inside_faultinject_fails_the_test(run):
+    """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
+    result = run("""
+        import pytest
+        from faultinject.core.ready import ReadyRule
+
+        @pytest.mark.faultinject("http:503")
+        def test_marked(client, monkeypatch):
+            monkeypatch.delattr(ReadyRule, "act")
+            assert client.get("/a").status_code == 200
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*AttributeError: 'ReadyRule' object has no attribute 'act'*",
+            "*InjectionFailed: an error inside faultinject let requests pass",
+            "error inside faultinject: AttributeError(*",
+        ]
+    )
+
+
+def test_nothing_is_left_in_the_environment(run, monkeypatch):
+    """A session with faults changes no variable of the process."""
+    result = run("""
+        import os
+        import pytest
+
+        before = {name for name in os.environ if name.startswith("FAULTINJECT")}
+
+        @pytest.mark.faultinject("http:503")
+        def test_marked(client):
+            client.get("/a")
+            assert {name for name in os.environ if name.startswith("FAULTINJECT")} == before == set()
+    """)
+    result.assert_outcomes(passed=1)

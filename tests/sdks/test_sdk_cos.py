@@ -1,0 +1,211 @@
+"""The official COS SDK reads every COS row; where it hides a thing, the bytes that it was sent are compared.
+
+It hides: on HEAD all but the status (404 becomes a code of its own); it takes 2xx and 3xx for success.
+"""
+
+from __future__ import annotations
+
+import warnings
+from xml.etree import ElementTree
+
+import pytest
+import requests
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from qcloud_cos import CosConfig, CosS3Client, CosServiceError
+
+BUCKET = "photos-1250000000"
+KEY = "cat pictures/猫&<1>.jpg"
+RESOURCE = "/cat%20pictures/%E7%8C%AB%26%3C1%3E.jpg"
+ROWS = vendors.get("cos").errors
+ERRORS = [row for row in ROWS if row.status is None or row.status >= 400]
+REDIRECTS = [row for row in ROWS if row.status is not None and row.status < 400]
+
+
+def each(rows):
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.label)
+
+
+@pytest.fixture(scope="module")
+def session():
+    """The SDK's connections, which keep each answer as it came."""
+    with requests.Session() as session:
+        session.got = []
+        session.hooks["response"].append(lambda answer, **_: session.got.append(answer))
+        yield session
+
+
+@pytest.fixture(scope="module")
+def make_client(server, session):
+    def make(**options):
+        config = CosConfig(
+            Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1", Port=server.port,
+            Timeout=10,
+        )  # fmt: skip
+        return CosS3Client(config, session=session, **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def client(make_client):
+    """Without retries: one call is one attempt."""
+    return make_client(retry=0)
+
+
+CALLS = {
+    "get": lambda client: client.get_object(BUCKET, KEY),
+    "put": lambda client: client.put_object(BUCKET, b"x" * 100, KEY),
+    "delete": lambda client: client.delete_object(BUCKET, KEY),
+    "initiate": lambda client: client.create_multipart_upload(BUCKET, KEY),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@each(ERRORS)
+def test_row(row, call, server, client, session):
+    """Status, code, message, resource, request id and trace id are read off the body, and are the headers' ids."""
+    server.use(row.address)
+    session.got.clear()
+    with pytest.raises(CosServiceError) as caught:
+        CALLS[call](client)
+    error = caught.value
+    [got] = session.got
+    assert (
+        error.get_status_code(),
+        error.get_error_code(),
+        error.get_error_msg(),
+        error.get_resource_location(),
+        error.get_request_id(),
+        error.get_trace_id(),
+    ) == (
+        row.status or 400,
+        row.code,
+        row.message,
+        RESOURCE,
+        got.headers["x-cos-request-id"],
+        got.headers["x-cos-trace-id"],
+    )
+    assert server.last.request_id == error.get_request_id()
+    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+
+
+@each(REDIRECTS)
+def test_redirect_is_success_to_the_sdk(row, server, client):
+    """The SDK returns 301 and 307 as success and the error as the object: its bytes hold the row, and no Location."""
+    server.use(row.address)
+    got = client.get_object(BUCKET, KEY)
+    root = ElementTree.fromstring(got["Body"].get_raw_stream().read())
+    assert [(each.tag, each.text) for each in root] == [
+        ("Code", row.code),
+        ("Message", row.message),
+        ("Resource", RESOURCE),
+        ("RequestId", got["x-cos-request-id"]),
+        ("TraceId", got["x-cos-trace-id"]),
+    ]
+    assert "Location" not in got
+    assert server.last.request_id == got["x-cos-request-id"]
+
+
+@each(ERRORS)
+def test_head(row, server, client, session):
+    """HEAD: the SDK knows the status alone, and gives 404 a code of its own; the headers that it got are GET's."""
+    server.use(row.address)
+    with pytest.raises(CosServiceError):
+        client.get_object(BUCKET, KEY)
+    session.got.clear()
+    with pytest.raises(CosServiceError) as caught:
+        client.head_object(BUCKET, KEY)
+    error = caught.value
+    [got] = session.got
+    sent = server.outcomes[1]
+    if row.status == 404:
+        assert error.get_digest_msg() == {
+            "code": "NoSuchResource",
+            "message": "The Resource You Head Not Exist",
+            "resource": f"http://127.0.0.1:{server.port}{RESOURCE}",
+            "requestid": sent.request_id,
+            "traceid": got.headers["x-cos-trace-id"],
+        }
+    else:
+        assert (error.get_error_code(), error.get_request_id()) == ("Unknown", "Unknown")
+    assert (error.get_status_code(), got.status_code, got.content) == (sent.status, row.status or 400, b"")
+    named = ("Content-Type", "x-cos-request-id", "Content-Length")
+    assert [got.headers[name] for name in named] == [
+        "application/xml",
+        sent.request_id,
+        str(server.outcomes[0].response_bytes),
+    ]
+
+
+def test_a_missing_object_does_not_exist(server, client):
+    """`object_exists` believes a 404 and nothing else."""
+    server.use("cos:NoSuchKey")
+    assert client.object_exists(BUCKET, KEY) is False
+    server.use("cos:AccessDenied")
+    with pytest.raises(CosServiceError):
+        client.object_exists(BUCKET, KEY)
+
+
+def test_not_modified_is_success_to_the_sdk(server, client):
+    """A 304 has no body and no Content-Type, and the SDK takes it."""
+    server.use("cos:PreconditionFailed", status=304)
+    head = client.head_object(BUCKET, KEY)
+    assert head["x-cos-request-id"] == server.last.request_id
+    assert not {"Content-Type", "Content-Length"} & head.keys()
+
+
+def test_a_gateway_has_no_ids(server, client, session):
+    """What a load balancer says is no error of COS: the SDK reads nothing of it."""
+    server.use("gateway:ServiceUnavailable")
+    session.got.clear()
+    with pytest.raises(CosServiceError) as caught:
+        client.get_object(BUCKET, KEY)
+    assert (caught.value.get_status_code(), caught.value.get_error_code()) == (503, "Unknown")
+    assert not any(name.lower().startswith("x-cos") for name in session.got[0].headers)
+    assert "nginx" in caught.value.get_origin_msg()
+
+
+def test_plain_status(server, client):
+    """An `http:NNN` is no error of COS either."""
+    server.use("http:502")
+    with pytest.raises(CosServiceError) as caught:
+        client.get_object(BUCKET, KEY)
+    assert (caught.value.get_status_code(), caught.value.get_origin_msg()) == (502, "Bad Gateway")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey", "RequestTimeout"])
+def test_client_errors_are_not_retried(code, server, make_client):
+    """With its own settings the SDK gives up on a 4xx at once."""
+    server.use(f"cos:{code}", times=2)
+    with pytest.raises(CosServiceError):
+        make_client().get_object(BUCKET, KEY)
+    assert server.counts() == {"matched": 1, "injected": 1}
+
+
+@pytest.mark.slow
+def test_default_attempts(server, make_client):
+    """With its own settings the SDK makes four attempts at a 503, 1, 2 and 3 s apart, and marks the last three."""
+    server.use("cos:SlowDown", times=4)
+    client = make_client()
+    with pytest.raises(CosServiceError) as caught:
+        client.put_object(BUCKET, b"x" * 100, KEY)
+    outcomes = server.outcomes
+    assert caught.value.get_error_code() == "SlowDown"
+    assert caught.value.get_request_id() == outcomes[-1].request_id
+    assert [each.attempt_hint for each in outcomes] == [None, *[{"retry": True}] * 3]
+    assert [round(after.arrived - before.arrived) for before, after in zip(outcomes, outcomes[1:])] == [1, 2, 3]
+    assert len({each.request_digest for each in outcomes}) == 1
+    client.put_object(BUCKET, b"x" * 100, KEY)
+    assert server.counts() == {"matched": 5, "injected": 4}
+
+
+@pytest.mark.slow
+def test_default_recovery(server, make_client):
+    """One 503 costs the SDK one retry."""
+    server.use("cos:ServiceUnavailable", times=1)
+    got = make_client().get_object(BUCKET, KEY)["Body"].get_raw_stream().read()
+    assert (got, server.counts()) == (b"meow", {"matched": 2, "injected": 1})

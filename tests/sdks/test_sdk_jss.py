@@ -1,0 +1,93 @@
+"""The JSS client reads every JSS row; what it hides is compared as bytes.
+
+It hides: everything but the status where it raises (`head`, `list_object`, multipart), and everything in `exist`.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import pytest
+import requests
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from jss_upload.jss import Jss
+
+ROWS = vendors.get("jss").errors
+KEY = "cats/1&<2>.jpg"
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
+
+
+@pytest.fixture(scope="module")
+def bucket(server):
+    return Jss(server.url, "id", "key").bucket("photos")
+
+
+def expected(row, resource, request_id):
+    return [("code", row.code), ("message", row.message), ("resource", resource), ("requestId", request_id)]
+
+
+CALLS = {
+    "get": (lambda bucket: bucket.object(KEY).get(), f"/photos/{KEY}"),
+    "put": (lambda bucket: bucket.object(KEY).put_data("x" * 100, KEY), f"/photos/{KEY}"),
+    "delete": (lambda bucket: bucket.object(KEY).delete(), f"/photos/{KEY}"),
+    "delete bucket": (lambda bucket: bucket.delete(), "/photos"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@each_row
+def test_row(row, call, server, bucket):
+    """The client hands the answer out as it is: status, type and all four fields, in order; the id is the header's."""
+    server.use(row.address)
+    act, resource = CALLS[call]
+    got = act(bucket)
+    request_id = got.headers["x-jss-request-id"]
+    assert (got.status_code, got.json(object_pairs_hook=list)) == (row.status, expected(row, resource, request_id))
+    assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
+    assert server.last.request_id == request_id
+
+
+@each_row
+def test_row_behind_an_exception(row, server, bucket):
+    """`list_object` raises HTTPError and drops the code; the answer inside it has the row, and so has a raw client."""
+    server.use(row.address)
+    with pytest.raises(requests.HTTPError) as caught:
+        bucket.list_object()
+    inside = caught.value.response
+    raw = server.raw("GET", "/photos?delimiter=x")
+    for status, body, headers, outcome in zip(
+        (inside.status_code, raw.status), (inside.content, raw.body), (inside.headers, raw.headers), server.outcomes
+    ):
+        fields = json.loads(body, object_pairs_hook=list)
+        assert (status, fields) == (row.status, expected(row, "/photos", outcome.request_id))
+        assert headers["x-jss-request-id"] == outcome.request_id
+
+
+@each_row
+def test_head(row, server, bucket):
+    """`head` raises, `exist` says no to everything; the headers are GET's and there is no body."""
+    server.use(row.address)
+    length = bucket.object(KEY).get().headers["Content-Length"]
+    with pytest.raises(requests.HTTPError) as caught:
+        bucket.object(KEY).head()
+    got = caught.value.response
+    assert (got.status_code, got.content) == (row.status, b"")
+    assert [got.headers[name] for name in ("Content-Type", "Content-Length", "x-jss-request-id")] == [
+        "application/json;charset=UTF-8",
+        length,
+        server.outcomes[1].request_id,
+    ]
+    assert bucket.object(KEY).exist() is False
+
+
+def test_default_attempts(server, bucket):
+    """The client never tries again."""
+    server.use("jss:InternalError", times=1)
+    assert bucket.object(KEY).get().json()["code"] == "InternalError"
+    assert bucket.object(KEY).get().content == b"meow"
+    assert server.counts() == {"matched": 2, "injected": 1}

@@ -1,0 +1,67 @@
+"""MIX has no SDK: a JSON client checks the four fields of every row. A gateway's pages go to the same client."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import requests
+
+from faultinject import vendors
+
+ROWS = vendors.get("qiniu-mix").errors
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with requests.Session() as session:
+        yield session
+
+
+def expected(row, resource, request_id):
+    return [("code", row.code), ("message", row.message), ("resource", resource), ("request_id", request_id)]
+
+
+@each_row
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [("/mybucket?uploads", "mybucket"), ("/mybucket/a%20b/%E7%8C%AB%26", "/mybucket/a b/猫&")],
+    ids=["bucket", "object"],
+)
+def test_row(row, method, path, resource, server, client):
+    """Status, type and the four fields in order; the id is the header's; redirects name no other place."""
+    server.use(row.address)
+    got = client.request(method, server.url + path, data=b"" if method == "GET" else b"x" * 100)
+    request_id = got.headers["X-Request-Id"]
+    assert (got.status_code, got.history, got.headers["Content-Type"]) == (row.status, [], "application/json")
+    assert got.json(object_pairs_hook=list) == expected(row, resource, request_id)
+    assert (server.last.request_id, "Location" in got.headers) == (request_id, False)
+
+
+@each_row
+def test_head(row, server):
+    """HEAD: GET's status and headers, and not a byte behind them."""
+    server.use(row.address)
+    got, head = (server.raw(method, "/mybucket/key") for method in ("GET", "HEAD"))
+    assert json.loads(got.body, object_pairs_hook=list) == expected(row, "/mybucket/key", got.headers["x-request-id"])
+    assert head.body == b""
+    variable = {"date": "", "x-request-id": ""}
+    assert (head.status, head.headers | variable) == (got.status, got.headers | variable)
+    assert head.headers["x-request-id"] == server.outcomes[1].request_id != got.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("row", vendors.get("gateway").errors, ids=lambda row: row.label)
+def test_gateway_row(row, server, client):
+    """nginx's page with nginx's words, and no id of any vendor."""
+    server.use(row.address)
+    got = client.get(f"{server.url}/mybucket/key")
+    assert (got.status_code, got.headers["Content-Type"]) == (row.status, "text/html")
+    assert re.findall("<(title|h1)>(.*?)</", got.text) == [
+        ("title", f"{row.status} {row.message}"),
+        ("h1", f"{row.status} {row.message}"),
+    ]
+    assert not any("request-id" in name.lower() or "trace-id" in name.lower() for name in got.headers)
+    assert server.last.request_id is None

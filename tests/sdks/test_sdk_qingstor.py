@@ -1,0 +1,147 @@
+"""The official QingStor SDK reads every QingStor row; what it hides is compared as bytes.
+
+It hides: code, message and id of 500 and 503 (it raises RetryError, but not on POST), and on HEAD all but the
+status and headers.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import pytest
+from requests.exceptions import RetryError
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from qingstor.sdk.config import Config
+    from qingstor.sdk.service.qingstor import QingStor
+
+ROWS = vendors.get("qingstor").errors
+LOST = [row for row in ROWS if row.status in {500, 502, 503, 504}]
+SHOWN = [row for row in ROWS if row not in LOST]
+URL = "http://docs.qingcloud.com/qingstor/api/error_code.html"
+KEY = "cat pictures/猫&.jpg"
+
+
+def each(rows):
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.label)
+
+
+@pytest.fixture(scope="module")
+def make_bucket(server):
+    """Buckets of clients that make as many retries as said."""
+    services = []
+
+    def make(**options):
+        config = Config("id", "key")
+        config.host, config.port, config.protocol = "127.0.0.1", server.port, "http"
+        for name, value in options.items():
+            setattr(config, name, value)
+        services.append(QingStor(config))
+        return services[-1].Bucket("photos", "")
+
+    yield make
+    for service in services:
+        service.client.close()
+
+
+@pytest.fixture(scope="module")
+def bucket(make_bucket):
+    return make_bucket(connection_retries=0)
+
+
+def expected(row, request_id):
+    return [("code", row.code), ("message", row.message), ("request_id", request_id), ("url", URL)]
+
+
+CALLS = {
+    "get": lambda bucket: bucket.get_object(KEY),
+    "put": lambda bucket: bucket.put_object(KEY, body=b"x" * 100),
+    "delete": lambda bucket: bucket.delete_object(KEY),
+    "list": lambda bucket: bucket.list_objects(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@each(SHOWN)
+def test_row(row, call, server, bucket):
+    """Status and all four fields, in order; the id is the header's."""
+    server.use(row.address)
+    got = CALLS[call](bucket)
+    assert (got.ok, got.status_code, list(got.items())) == (
+        False,
+        row.status,
+        expected(row, got.headers["x-qs-request-id"]),
+    )
+    assert got.headers["Content-Type"] == "application/json"
+    assert server.last.request_id == got["request_id"]
+
+
+@each(ROWS)
+def test_row_by_post(row, server, bucket):
+    """A POST is never retried, so that the SDK shows the 5xx rows too."""
+    server.use(row.address)
+    got = bucket.initiate_multipart_upload(KEY)
+    assert (got.status_code, list(got.items())) == (row.status, expected(row, server.last.request_id))
+    assert got.headers["x-qs-request-id"] == got["request_id"]
+
+
+@each(LOST)
+@pytest.mark.parametrize("call", CALLS)
+def test_row_that_the_sdk_loses(row, call, server, bucket):
+    """Other methods end in RetryError, even without retries; a raw client sees the row on the same path."""
+    server.use(row.address)
+    with pytest.raises(RetryError):
+        CALLS[call](bucket)
+    assert (server.last.fault, server.last.status) == (row.address, row.status)
+    got = server.raw("GET", "/photos/cat")
+    request_id = got.headers["x-qs-request-id"]
+    assert got.status == row.status
+    assert json.loads(got.body, object_pairs_hook=list) == expected(row, request_id)
+    assert server.outcomes[1].request_id == request_id
+
+
+@each(SHOWN)
+def test_head(row, server, bucket):
+    """HEAD: status and headers are GET's, and there is nothing to unpack."""
+    server.use(row.address)
+    got = bucket.get_object(KEY)
+    head = bucket.head_object(KEY)
+    assert (head.status_code, dict(head), head.content) == (row.status, {}, b"")
+    named = ("Content-Type", "Content-Length", "x-qs-request-id")
+    assert [head.headers[name] for name in named] == [
+        "application/json",
+        got.headers["Content-Length"],
+        server.outcomes[1].request_id,
+    ]
+
+
+def test_throttling_is_not_retried(server, make_bucket):
+    """QingStor's own 429, without Retry-After, is one attempt and no exception, with the SDK's own settings."""
+    server.use("qingstor:fetch_throttled", times=2)
+    assert make_bucket().get_object(KEY)["code"] == "fetch_throttled"
+    assert server.counts() == {"matched": 1, "injected": 1}
+
+
+def test_retry_after_makes_the_sdk_try_again(server, make_bucket):
+    """With `retry_after` the same 429 is tried again; this is why it is never sent unasked."""
+    server.use("qingstor:fetch_throttled", times=1, retry_after="1s")
+    assert make_bucket().get_object(KEY).content == b"meow"
+    first, second = server.outcomes
+    assert (first.hint, second.did, second.arrived - first.arrived >= 1) == (1.0, "passed", True)
+
+
+@pytest.mark.slow
+def test_default_attempts(server, make_bucket):
+    """With its own settings the SDK makes four attempts at a 503, 0, 2 and 4 s apart, and then loses the code."""
+    server.use("qingstor:service_unavailable", times=4)
+    bucket = make_bucket()
+    with pytest.raises(RetryError):
+        bucket.get_object(KEY)
+    outcomes = server.outcomes
+    assert [round(after.arrived - before.arrived) for before, after in zip(outcomes, outcomes[1:])] == [0, 2, 4]
+    assert bucket.get_object(KEY).content == b"meow"
+    assert server.counts() == {"matched": 5, "injected": 4}

@@ -1,0 +1,354 @@
+"""The variables: what each means, what is refused, and what is read while off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from faultinject.core.rule import Rule
+from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.settings.environment import is_switched_on, production_reason, read_environment
+from faultinject.settings.scenario import Scenario
+from faultinject.settings.variables import VARIABLES
+
+NOW = 1_000_000_000.0
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
+
+
+def as_dict(environment):
+    return {name: getattr(environment, name) for name in environment.__slots__}
+
+
+DEFAULTS = {
+    "enabled": None,
+    "scenario": None,
+    "seed": None,
+    "header": True,
+    "endpoints": (),
+    "store": "memory:",
+    "store_given": False,
+    "journal": None,
+    "max_active": 100,
+    "expires": None,
+    "production_allowed": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(each, True) for each in ("1", "true", "on", "yes", "TRUE", ' "1" ')]
+    + [(each, False) for each in ("0", "false", "off", "no", "No")]
+    + [("", None), ("  ", None), ('""', None)],
+)
+def test_enabled_has_three_answers(value, expected):
+    """On, off, and empty, which is unset."""
+    assert is_switched_on({"FAULTINJECT_ENABLED": value}) is expected
+
+
+def test_while_off_nothing_else_is_read():
+    """Whatever the other variables say."""
+    wrong = dict.fromkeys([*VARIABLES, "FAULTINJECT_NONSENSE"], "nonsense")
+    del wrong["FAULTINJECT_ENABLED"]
+    assert as_dict(read_environment(wrong, now=NOW)) == DEFAULTS
+    off = {**wrong, "FAULTINJECT_ENABLED": "0", "FAULTINJECT_SESSION": "x"}
+    assert as_dict(read_environment(off, now=NOW, forced=True)) == {**DEFAULTS, "enabled": False}
+
+
+def test_everything_that_can_be_said():
+    """Each variable in its place."""
+    environ = {
+        "FAULTINJECT_ENABLED": "yes",
+        "FAULTINJECT_RULES": '"http:503,times=1 http:504"',
+        "FAULTINJECT_RULE_PHOTOS_PUT": "'http:505'",
+        "FAULTINJECT_SEED": "42",
+        "FAULTINJECT_HEADER": "0",
+        "FAULTINJECT_ENDPOINT": ".Storage.Example.com, cos.*.internal",
+        "FAULTINJECT_STORE": "memory:",
+        "FAULTINJECT_JOURNAL": "/tmp/journal.jsonl",
+        "FAULTINJECT_MAX_ACTIVE": "5",
+        "FAULTINJECT_EXPIRES": "24h",
+        "FAULTINJECT_PRODUCTION": "allow",
+        "PATH": "/bin",
+    }
+    environment = read_environment(environ, now=NOW + 5, started=NOW)
+    assert as_dict(environment) == {
+        "enabled": True,
+        "scenario": Scenario(
+            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")], seed=42
+        ),
+        "seed": "42",
+        "header": False,
+        "endpoints": ("storage.example.com", "cos.*.internal"),
+        "store": "memory:",
+        "store_given": True,
+        "journal": "/tmp/journal.jsonl",
+        "max_active": 5,
+        "expires": NOW + 86400,
+        "production_allowed": True,
+    }
+    assert repr(environment).startswith("Environment(enabled=True, endpoints=(")
+
+
+def test_empty_is_unset_for_every_variable():
+    """As compose files leave variables."""
+    environ = {
+        **dict.fromkeys(
+            [
+                *VARIABLES,
+                "FAULTINJECT_RULE_X",
+                "FAULTINJECT_CONTROL",
+                "FAULTINJECT_SESSION",
+                "FAULTINJECT_NONSENSE",
+            ],
+            "",
+        ),
+        **ON,
+    }
+    assert as_dict(read_environment(environ, now=NOW)) == {
+        **DEFAULTS,
+        "enabled": True,
+        "scenario": Scenario("http:503"),
+    }
+
+
+def test_file_rules_and_named_rules_stand_in_this_order(tmp_path):
+    """Names sorted, digits as numbers; SEED stands above the file's; `name` above the variable's."""
+    file = tmp_path / "rules.toml"
+    file.write_text('seed = 1\n[[rules]]\nfault = "http:500"\n')
+    environ = {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RULE_B10": "http:505",
+        "FAULTINJECT_RULE_B9": "http:504",
+        "FAULTINJECT_RULE_A": "http:503,name=mine",
+        "FAULTINJECT_RULES": "http:501 http:502",
+        "FAULTINJECT_FILE": str(file),
+    }
+    scenario = read_environment(environ, now=NOW).scenario
+    assert [(each.fault, each.name) for each in scenario.rules] == [
+        ("http:500", None),
+        ("http:501", None),
+        ("http:502", None),
+        ("http:503", "mine"),
+        ("http:504", "b9"),
+        ("http:505", "b10"),
+    ]
+    assert scenario.seed == "1"
+    assert read_environment({**environ, "FAULTINJECT_SEED": "2"}, now=NOW).seed == "2"
+
+
+def test_rules_in_code_leave_the_variables_of_rules_unread():
+    """But SEED and all others count."""
+    environ = {
+        "FAULTINJECT_RULES": "nonsense",
+        "FAULTINJECT_FILE": "absent",
+        "FAULTINJECT_RULE_X": "y",
+        "FAULTINJECT_SEED": "7",
+        "FAULTINJECT_MAX_ACTIVE": "1",
+    }
+    environment = read_environment(environ, now=NOW, rules_given=True, forced=True)
+    assert as_dict(environment) == {**DEFAULTS, "enabled": True, "seed": "7", "max_active": 1}
+    assert read_environment({}, now=NOW, rules_given=True).enabled is None
+
+
+WRONG = [
+    # variables, message
+    ({"FAULTINJECT_ENABLED": "maybe"}, "FAULTINJECT_ENABLED: maybe is not yes or no; use 1 or 0"),
+    (
+        {"FAULTINJECT_ENABLED": "1"},
+        "faultinject is on and has no rule: set FAULTINJECT_RULES, such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULES": "cos:Slowdown"},
+        "FAULTINJECT_RULES: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n  cos:Slowdown\n  ^^^^^^^^^^^^",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULES": "http:503 http:504,probability=1.5"},
+        "FAULTINJECT_RULES: rule 2: probability: 1.5 is not between 0 and 1\n"
+        "  http:503 http:504,probability=1.5\n"
+        "                                ^^^",
+    ),
+    ({**ON, "FAULTINJECT_FILE": "absent.toml"}, "FAULTINJECT_FILE: absent.toml: there is no such file"),
+    (
+        {**ON, "FAULTINJECT_PROBABILITY": "1"},
+        f"FAULTINJECT_PROBABILITY is not a variable of faultinject; there are {', '.join(VARIABLES)}",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULLES": "1"},
+        "FAULTINJECT_RULLES is not a variable of faultinject; did you mean FAULTINJECT_RULES?",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULE": "1"},
+        "FAULTINJECT_RULE is not a variable of faultinject; did you mean FAULTINJECT_RULES?",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULE_X": "http:503 http:504"},
+        "FAULTINJECT_RULE_X: this names one rule and holds 2; FAULTINJECT_RULES takes several",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULE_X": ";"},
+        "FAULTINJECT_RULE_X: this names one rule and holds 0; FAULTINJECT_RULES takes several",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULE_X": "http:1"},
+        "FAULTINJECT_RULE_X: http:1 is not http: and a status from 400 to 599\n  http:1\n  ^^^^^^",
+    ),
+    ({**ON, "FAULTINJECT_RULE__X": "http:503"}, "FAULTINJECT_RULE__X: -x is not a name for a rule"),
+    (
+        {**ON, "FAULTINJECT_RULE_X": "http:503", "FAULTINJECT_RULE_x": "http:503"},
+        "rule 2 and rule 3 are both named x",
+    ),
+    ({**ON, "FAULTINJECT_SEED": "\udcff"}, "FAULTINJECT_SEED: not valid Unicode"),
+    ({**ON, "FAULTINJECT_HEADER": "x"}, "FAULTINJECT_HEADER: x is not yes or no"),
+    ({**ON, "FAULTINJECT_MAX_ACTIVE": "-1"}, "FAULTINJECT_MAX_ACTIVE: -1 is not a whole number of 0 or more"),
+    ({**ON, "FAULTINJECT_STORE": "memory"}, "FAULTINJECT_STORE: memory is not a store; use memory:"),
+    (
+        {**ON, "FAULTINJECT_ENDPOINT": "a.b https://x.y"},
+        "FAULTINJECT_ENDPOINT: https://x.y is not a host suffix such as storage.example.com, without scheme, port and path",
+    ),
+    (
+        {**ON, "FAULTINJECT_ENDPOINT": "."},
+        "FAULTINJECT_ENDPOINT: . is not a host suffix such as storage.example.com, without scheme, port and path",
+    ),
+    ({**ON, "FAULTINJECT_EXPIRES": "5"}, "FAULTINJECT_EXPIRES: 5 has no unit; did you mean 5s?"),
+    (
+        {**ON, "FAULTINJECT_EXPIRES": "2030-01-31T12:00:00"},
+        "FAULTINJECT_EXPIRES: 2030-01-31T12:00:00 has no zone; did you mean 2030-01-31T12:00:00Z?",
+    ),
+    (
+        {**ON, "FAULTINJECT_EXPIRES": "12:00"},
+        "FAULTINJECT_EXPIRES: 12:00 is not a duration such as 2h or a time such as 2030-01-31T12:00:00Z",
+    ),
+    ({**ON, "FAULTINJECT_PRODUCTION": "yes"}, "FAULTINJECT_PRODUCTION: yes is not allow"),
+    (
+        {**ON, "FAULTINJECT_PRODUCTION": "allow"},
+        "FAULTINJECT_PRODUCTION: allow needs FAULTINJECT_EXPIRES of at most 24h",
+    ),
+    (
+        {**ON, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "25h"},
+        "FAULTINJECT_PRODUCTION: allow needs FAULTINJECT_EXPIRES of at most 24h",
+    ),
+    (
+        {**ON, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "2001-09-10T01:46:41Z"},
+        "FAULTINJECT_PRODUCTION: allow needs FAULTINJECT_EXPIRES of at most 24h",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environ", "message"), WRONG)
+def test_a_wrong_variable_is_refused_in_exact_words(environ, message):
+    """With its name."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment(environ, now=NOW)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("FAULTINJECT_SESSION", "x", "FAULTINJECT_SESSION: not built yet"),
+        ("FAULTINJECT_CONTROL", "1", "FAULTINJECT_CONTROL: not built yet"),
+        ("FAULTINJECT_TOKEN", "1", "FAULTINJECT_TOKEN: not built yet"),
+        ("FAULTINJECT_CONTROL_HOSTS", "1", "FAULTINJECT_CONTROL_HOSTS: not built yet"),
+        ("FAULTINJECT_CONTROL_REMOTE", "1", "FAULTINJECT_CONTROL_REMOTE: not built yet"),
+        ("FAULTINJECT_STORE", "file:/tmp/x", "FAULTINJECT_STORE: file:/tmp/x is not built yet; use memory:"),
+        ("FAULTINJECT_STORE", "redis://h", "FAULTINJECT_STORE: redis://h is not built yet; use memory:"),
+    ],
+)
+def test_what_comes_later_is_refused(variable, value, message):
+    """Rather than left out silently."""
+    with pytest.raises(NotBuiltYet) as caught:
+        read_environment({**ON, variable: value}, now=NOW)
+    assert str(caught.value) == message
+
+
+def test_a_session_switches_on_what_is_not_built_yet():
+    """Unless ENABLED=0."""
+    with pytest.raises(NotBuiltYet):
+        is_switched_on({"FAULTINJECT_SESSION": "x"})
+    assert is_switched_on({"FAULTINJECT_SESSION": "x", "FAULTINJECT_ENABLED": "0"}) is False
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "FAULTINJECT_SERVICE_HOST",
+        "FAULTINJECT_SERVICE_PORT_HTTP",
+        "FAULTINJECT_PORT",
+        "FAULTINJECT_PORT_80_TCP_ADDR",
+    ],
+)
+def test_what_kubernetes_makes_is_no_variable_of_ours(variable):
+    """For a Service named faultinject."""
+    assert read_environment({**ON, variable: "tcp://10.0.0.1:80"}, now=NOW).enabled is True
+
+
+def test_every_mistake_is_told_at_once():
+    """Of all variables."""
+    environ = {
+        **ON,
+        "FAULTINJECT_RULES": "http:1",
+        "FAULTINJECT_HEADER": "x",
+        "FAULTINJECT_STORE": "file:x",
+        "FAULTINJECT_SEEED": "1",
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment(environ, now=NOW)
+    assert type(caught.value) is ConfigurationError
+    assert [each.where or each.message for each in caught.value.problems] == [
+        "FAULTINJECT_SEEED is not a variable of faultinject; did you mean FAULTINJECT_SEED?",
+        "FAULTINJECT_RULES",
+        "FAULTINJECT_HEADER",
+        "FAULTINJECT_STORE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expires"),
+    [
+        ("90s", NOW + 90),
+        ("2001-09-09T01:47:00Z", NOW + 20),
+        ("2001-09-09T03:47:00+02:00", NOW + 20),
+        ("2000-01-01T00:00:00Z", 946684800.0),
+    ],
+)
+def test_expiry_is_a_duration_or_a_time(text, expires):
+    """From process start, or at that time, also one that has passed."""
+    assert read_environment({**ON, "FAULTINJECT_EXPIRES": text}, now=NOW).expires == expires
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({}, None),
+        *(({each: "production"}, f"{each}=production") for each in (
+            "ENV", "APP_ENV", "ENVIRONMENT", "FLASK_ENV", "DJANGO_ENV", "FASTAPI_ENV", "NODE_ENV", "DEPLOY_ENV", "STAGE"
+        )),
+        ({"ENV": "PROD-eu"}, "ENV=PROD-eu"),
+        ({"STAGE": "prd"}, "STAGE=prd"),
+        ({"STAGE": "Live"}, "STAGE=Live"),
+        ({"STAGE": "alive", "ENV": "development", "APP_ENV": "preprod", "NODE_ENV": ""}, None),
+        ({"DJANGO_SETTINGS_MODULE": "site.settings.production"}, "DJANGO_SETTINGS_MODULE=site.settings.production"),
+        ({"DJANGO_SETTINGS_MODULE": "production.settings"}, None),
+    ],
+)  # fmt: skip
+def test_what_says_that_this_is_production(environ, reason):
+    """The variable and its value, for the log."""
+    assert production_reason(environ) == reason
+
+
+def test_reading_rules_from_text_loads_nothing_heavy():
+    """Start-up time is a goal: each of these costs milliseconds in every process that is switched on."""
+    script = (
+        "import sys; before = set(sys.modules);"
+        "from faultinject.settings.environment import read_environment;"
+        "read_environment({'FAULTINJECT_ENABLED': '1', 'FAULTINJECT_RULES': 'http:503,delay=1s,path=a/**'}, now=0);"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = "re typing dataclasses enum inspect json tomllib difflib urllib http email asyncio threading decimal ipaddress datetime logging csv"
+    assert "faultinject.core.rule" in loaded
+    assert sorted({each.partition(".")[0] for each in loaded} & set(heavy.split())) == []

@@ -1,0 +1,212 @@
+"""Printing and reading are inverse, in text, TOML and JSON."""
+
+from __future__ import annotations
+
+from json import dumps
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultinject.core.conditions import CONDITIONS
+from faultinject.core.rule import Rule
+from faultinject.exceptions import ConfigurationError
+from faultinject.settings.diagnosis import Diagnosis
+from faultinject.settings.scenario import Scenario
+from faultinject.settings.text import Reader, _quick, parse_rules
+
+ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
+NASTY = st.text(st.sampled_from(list(" \t\r\n,;=\"\\'*?/.#[]{}%aé猫\x00\x7f\u2028\U0001f600-_")), max_size=10)
+TEXT = NASTY | ANY_TEXT
+FILLED = TEXT.filter(bool)
+HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=10)
+TOKEN = st.text("abcXYZ09-_.!#$%&'*+^`|~", min_size=1, max_size=6)
+COUNT = st.integers(0, 10**6)
+DURATION = st.sampled_from(["0s", "200ms", "1.50s", "5m", "1h", 2, 0.25])
+SEVERAL = {"min_size": 1, "max_size": 3}
+
+
+def some(values):
+    return values | st.lists(values, **SEVERAL)
+
+
+VALUES = {
+    "method": some(st.sampled_from(["PUT", "get", "P*", "=PUT"])),
+    "path": some(FILLED),
+    "host": some(st.sampled_from(["example.com", "*.x", "[::1]"])),
+    "header": st.dictionaries(TOKEN, some(TEXT), **SEVERAL),
+    "query": st.dictionaries(FILLED, some(TEXT), **SEVERAL),
+    "operation": some(st.sampled_from(["PutObject", "Get*"])),
+    "bucket": some(FILLED),
+    "key": some(FILLED),
+    "client": some(st.sampled_from(["10.0.0.0/8", "::1", "testclient"])),
+    "size": some(st.sampled_from(["5MiB..", "..1KiB", "4096", 7])),
+    "probability": st.floats(0, 1) | st.sampled_from(["0.30", "1", "1e-3"]),
+    "skip": COUNT,
+    "every": st.integers(1, 100) | st.just("007"),
+    "times": COUNT,
+    "per": st.sampled_from(["rule", "call", "key", "bucket", "operation", "client"]),
+    "above": st.sampled_from(["100/s", "5/10s"]),
+    "begin": DURATION,
+    "end": DURATION,
+    "when": st.sampled_from(["before", "after"]),
+    "delay": DURATION | st.just("100ms..2s"),
+    "retry_after": DURATION,
+    "hint": st.sampled_from(["seconds", "date"]),
+    "message": TEXT,
+    "content_type": HEADER_TEXT.filter(bool),
+    "resource": TEXT,
+    "status": st.integers(200, 599),
+    "set": st.dictionaries(TOKEN.map("x-{}".format), HEADER_TEXT, min_size=1, max_size=1),
+    "drain": st.booleans() | st.sampled_from(["on", "0"]),
+    "cors": st.booleans(),
+    "name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True),
+    "vendor": st.sampled_from(["cos", "jss"]),
+}
+TRIGGERS = ("probability", "skip", "every", "times", "per", "above", "begin", "end", "name")
+FAULTS = {
+    "cos:SlowDown": (
+        "when",
+        "delay",
+        "retry_after",
+        "hint",
+        "status",
+        "message",
+        "resource",
+        "set",
+        "drain",
+        "cors",
+    ),
+    "gateway:BadGateway": ("vendor", "message"),
+    "http:503": (
+        "vendor",
+        "when",
+        "delay",
+        "retry_after",
+        "hint",
+        "message",
+        "content_type",
+        "set",
+        "drain",
+        "cors",
+    ),
+    "latency": ("vendor", "when"),
+}
+
+
+def _valid(values):
+    # At most 16 stars, 32 segments: the strategies stay far below.
+    return st.fixed_dictionaries({}, optional=values)
+
+
+@st.composite
+def rules(draw):
+    fault = draw(st.sampled_from(sorted(FAULTS)))
+    conditions = {key: VALUES[key] for key in CONDITIONS}
+    keys = draw(_valid({key: VALUES[key] for key in (*CONDITIONS, *TRIGGERS, *FAULTS[fault])}))
+    if fault == "latency":
+        keys["delay"] = draw(VALUES["delay"])
+    if draw(st.booleans()):
+        keys["unless"] = draw(_valid(conditions))
+        if not keys["unless"]:
+            del keys["unless"]
+    return Rule(fault, **keys)
+
+
+def scenarios():
+    return st.builds(
+        Scenario,
+        st.lists(rules(), max_size=4, unique_by=lambda each: each.name or id(each)),
+        st.none() | TEXT | st.integers(),
+    )
+
+
+@given(rules())
+def test_a_rule_printed_and_read_is_the_same_rule(rule):
+    """And printing it again gives the same text."""
+    (again,) = parse_rules(str(rule))
+    assert again == rule
+    assert str(again) == str(rule)
+    assert hash(again) == hash(rule)
+
+
+@given(scenarios(), st.sampled_from([" ", "\n", ";", " ;\r\n\t"]))
+def test_rules_are_the_same_in_any_separation(scenario, separator):
+    """Blanks, line ends and semicolons separate, also first and last."""
+    text = separator.join(["", *map(str, scenario.rules), ""])
+    assert Scenario.parse(text, seed=scenario.seed) == scenario
+
+
+@given(scenarios())
+def test_a_scenario_survives_toml(scenario):
+    """Rules and seed."""
+    assert Scenario.from_toml(scenario.to_toml()) == scenario
+
+
+@given(scenarios())
+def test_a_scenario_survives_json(scenario):
+    """Rules and seed."""
+    assert Scenario.from_json(scenario.to_json()) == scenario
+
+
+@given(rules())
+def test_a_rule_is_the_same_from_its_plain_data(rule):
+    """Python's keywords have the shape of the tables."""
+    data = rule.to_dict()
+    assert Rule(data.pop("fault"), **data) == rule
+
+
+@given(rules().filter(lambda rule: '"' not in str(rule)))
+def test_the_quick_reader_reads_what_the_careful_one_reads(rule):
+    """Text without quotes is read by splitting; nobody can tell."""
+    text = str(rule).replace(",", ", ")
+    assert _quick(text) == Reader(text).rules("", Diagnosis()) == [rule]
+
+
+@given(NASTY | TEXT, NASTY | TEXT)
+def test_no_text_is_anything_but_rules_or_a_configuration_error(one, other):
+    """Whatever a shell leaves of a rule, there is a message and its excerpt is visible."""
+    for text in (
+        one,
+        f"http:503,{one}",
+        f"http:503,path={one}",
+        f"http:503,{one}={other}",
+        f"http:503,query.{one}={other}",
+    ):
+        try:
+            parse_rules(text, where="FAULTINJECT_RULES")
+        except ConfigurationError as error:
+            assert all(line.isprintable() for line in str(error).split("\n"))
+            for problem in error.problems:
+                shown, carets = problem.excerpt.split("\n")
+                assert set(carets.strip()) == {"^"}
+                assert len(carets) <= len(shown) + 1
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["rules", "seed", "fault", "header", "unless", "times", "path"]) | TEXT, inner
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_plain_data_is_anything_but_a_scenario_or_a_configuration_error(data):
+    """Whatever JSON or a Python keyword brings."""
+    for shape in (
+        data,
+        {"rules": data},
+        {"rules": [data]},
+        {"rules": [{"fault": "http:503", "header": data, "unless": data}]},
+    ):
+        try:
+            Scenario.from_json(dumps(shape))
+        except ConfigurationError as error:
+            assert error.problems
+    try:
+        Rule("http:503", path=data, header=data, unless=data, set=data, times=data)
+    except ConfigurationError as error:
+        assert error.problems

@@ -1,0 +1,307 @@
+"""A scenario: rules and seed, from Python, text, TOML, JSON and files."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import pytest
+
+from faultinject.core.rule import Rule
+from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownVendor
+from faultinject.settings.scenario import Scenario
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "http:503,times=1 http:504",
+        [Rule("http:503", times=1), "http:504"],
+        (Rule("http:503", times=1), Rule("http:504")),
+        ["http:503,times=1;http:504"],
+    ],
+)
+def test_rules_are_text_or_rules_or_both(rules):
+    """A list may hold either, and a text several."""
+    assert Scenario(rules).rules == (Rule("http:503", times=1), Rule("http:504"))
+
+
+def test_one_rule_is_a_scenario():
+    """And none too: what `clear()` leaves."""
+    assert Scenario(Rule("http:503")).rules == (Rule("http:503"),)
+    assert Scenario().rules == Scenario("").rules == ()
+
+
+@pytest.mark.parametrize(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
+def test_a_seed_is_text(seed, text):
+    """`42` and `"42"` are the same."""
+    assert Scenario("http:503", seed=seed).seed == text
+    assert Scenario.parse("http:503", seed=seed).seed == text
+
+
+@pytest.mark.parametrize(
+    ("rules", "seed", "message"),
+    [
+        (5, None, "5 is not rules: give text, a Rule, or a list of either"),
+        ([5], None, "rules[0]: 5 is not a rule: give text or a Rule"),
+        ({"fault": "x"}, None, "{'fault': 'x'} is not rules: give text, a Rule, or a list of either"),
+        ("http:503", 1.5, "seed: 1.5 is not text or a whole number"),
+        ("http:503", True, "seed: True is not text or a whole number"),
+        ("http:503", "\udcff", "seed: not valid Unicode, or too many digits"),
+        pytest.param("http:503", 10**5000, "seed: not valid Unicode, or too many digits", id="digits"),
+        (
+            ["http:503", "http:1"],
+            None,
+            "rules[1]: http:1 is not http: and a status from 400 to 599\n  http:1\n  ^^^^^^",
+        ),
+        (["http:1"], None, "http:1 is not http: and a status from 400 to 599\n  http:1\n  ^^^^^^"),
+        (
+            "http:503,name=a http:504 http:505,name=a",
+            None,
+            "rule 1 and rule 3 are both named a",
+        ),
+    ],
+)
+def test_what_is_no_scenario_is_refused(rules, seed, message):
+    """In exact words."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario(rules, seed=seed)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("http:503 http:504", ("rule-1", "rule-2")),
+        ("http:503 http:504,name=x", ("rule-1", "x")),
+        ("http:503 http:504,name=rule-1", ("rule-1-2", "rule-1")),
+        ("http:503 http:504,name=rule-1 http:505,name=rule-1-2", ("rule-1-3", "rule-1", "rule-1-2")),
+    ],
+)
+def test_a_name_by_position_steps_aside(text, names):
+    """For one that is given."""
+    assert Scenario(text).display_names == names
+
+
+def test_scenarios_are_values():
+    """Equal when rules and seed are, frozen, and able to travel."""
+    one = Scenario("http:503,path=a", seed=1)
+    assert one == Scenario.parse("http:503,path=a", seed="1")
+    assert len({one, Scenario([Rule("http:503", path="a")], seed=1)}) == 1
+    assert one != Scenario("http:503,path=a")
+    assert one != "http:503,path=a"
+    assert pickle.loads(pickle.dumps(one)) == one
+    with pytest.raises(AttributeError, match="a Scenario cannot be changed: seed"):
+        one.seed = "2"
+    with pytest.raises(AttributeError, match="a Scenario cannot be changed: seed"):
+        del one.seed
+
+
+def test_a_scenario_prints_its_rules():
+    """In one line, ready for a variable."""
+    scenario = Scenario("http:503;\n http:504,times=1", seed=7)
+    assert str(scenario) == "http:503 http:504,times=1"
+    assert repr(scenario) == "Scenario('http:503 http:504,times=1', seed='7')"
+
+
+def test_from_env_reads_the_variables_of_rules_only():
+    """Switched on or not."""
+    environ = {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": "5", "FAULTINJECT_NONSENSE": "1"}
+    assert Scenario.from_env(environ) == Scenario("http:503", seed=5)
+    with pytest.raises(ConfigurationError, match="^FAULTINJECT_RULES: http:1 is"):
+        Scenario.from_env({"FAULTINJECT_RULES": "http:1"})
+
+
+TOML = """\
+# everything that a rule can hold
+seed = 42
+
+[[rules]]
+fault = "cos:SlowDown"
+probability = 0.3
+times = 5
+method = ["PUT", "POST"]
+path = "photos/"
+retry-after = "2s"
+header.x-test = "abc"
+query = { "tags[]" = "x", uploads = "" }
+unless = { path = "health", header.x_no = "" }
+
+[[rules]]
+name = "text"
+fault = "http:503"
+message = '''
+[[rules]] is not
+a = "table" here'''
+drain = false
+size = 5
+
+[rules.set]
+Location = "/x"
+"""
+
+
+def test_toml_has_the_same_vocabulary(tmp_path):
+    """Numbers, booleans, lists and tables where they are natural."""
+    expected = Scenario(
+        [
+            Rule(
+                "cos:SlowDown",
+                probability=0.3,
+                times=5,
+                method=["PUT", "POST"],
+                path="photos/",
+                retry_after="2s",
+                header={"x-test": "abc"},
+                query={"tags[]": "x", "uploads": ""},
+                unless={"path": "health", "header": {"x-no": ""}},
+            ),
+            Rule(
+                "http:503",
+                name="text",
+                message='[[rules]] is not\na = "table" here',
+                drain=False,
+                size=5,
+                set={"location": "/x"},
+            ),
+        ],
+        seed=42,
+    )
+    file = tmp_path / "rules.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + TOML.replace("\n", "\r\n").encode())
+    assert Scenario.load(file) == Scenario.load(str(file)) == Scenario.from_toml(TOML) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        (TOML.replace("0.3", "1.5"), ["rules.toml:6: rules[0].probability: 1.5 is not between 0 and 1"]),
+        (TOML.replace('"2s"', "2"), ["rules.toml:10: rules[0].retry-after: 2 has no unit; did you mean 2s?"]),
+        (TOML.replace('"abc"', '"**************************"'), ["rules.toml:11: rules[0].header.x-test: a pattern of 26 stars; at most 16 are allowed"]),
+        (TOML.replace('"health"', '""'), ["rules.toml:13: rules[0].unless.path: path needs a value"]),
+        (TOML.replace("drain = false", "drain = 5"), ["rules.toml:21: rules[1].drain: 5 is not yes or no"]),
+        (TOML.replace("Location", "Date"), ["rules.toml:25: rules[1]: set.date: the server sets date itself"]),
+        (TOML.replace("times = 5", "tiems = 5"), ["rules.toml:7: rules[0]: tiems is not a key; did you mean times?"]),
+        (TOML.replace('fault = "http:503"', "fault = 503"), ["rules.toml:17: rules[1].fault: 503 is not a fault: give it as text"]),
+        (
+            TOML.replace('fault = "http:503"', 'faullt = "http:503"'),
+            [
+                "rules.toml:17: rules[1]: faullt is not a key; did you mean fault?",
+                'rules.toml:15: rules[1]: there is no fault; a rule needs one, such as fault = "cos:SlowDown"',
+            ],
+        ),
+        (TOML.replace("cos:SlowDown", "cos:Slowdown"), ["rules.toml:5: rules[0].fault: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"]),
+        (TOML.replace("seed = 42", "sede = 42"), ["rules.toml:2: sede is not a key of a scenario; did you mean seed?"]),
+        (TOML.replace("seed = 42", "seed = 4.2"), ["rules.toml:2: seed: 4.2 is not text or a whole number"]),
+        (TOML + '\n[[rules]]\nfault="http:504"\nname="text"', ["rules.toml: rule 2 and rule 3 are both named text"]),
+        (TOML + '\n[[rules]]\nfault="latency"', ["rules.toml:28: rules[2].fault: latency needs a delay, such as delay=2s"]),
+        ('x = 1\nrules = [{fault = "http:503", times = -1}, "http:503"]', [
+            "rules.toml:1: x is not a key of a scenario",
+            "rules.toml:2: rules[0].times: -1 is not a whole number of 0 or more",
+            "rules.toml:2: rules[1]: 'http:503' is not a table with a fault",
+        ]),
+        ("rules = 5", ["rules.toml:1: rules is not a list of tables"]),
+        ('[[rules]]\nfault = "http:503"\n"query.a-b" = []', ["rules.toml:3: rules[0].query.a-b: [] is not a value of query: give it as text"]),
+        ('[[rules]]\nfault = "http:503"\n["rules"]\n', ["rules.toml:3: Cannot declare ('rules',) twice"]),
+        ("seed = 42\n[[rules]\n", ["rules.toml:2: Expected ']]' at the end of an array declaration"]),
+        ('seed = 1\nx = "', ["rules.toml:2: Unterminated string"]),
+        pytest.param("a = " + "[" * 5000, ["rules.toml: nested too deeply"], id="deep"),
+        pytest.param("a = " + "9" * 5000, ["rules.toml: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"], id="digits"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_toml_has_file_and_line(tmp_path, monkeypatch, text, problems):
+    """The parser of the standard library tells no positions: the line is found again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.load("rules.toml")
+    assert str(caught.value).splitlines() == problems
+
+
+def test_a_mistake_in_toml_without_a_file_has_its_key():
+    """Also when nobody says where the text is from."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.from_toml('[[rules]]\nfault="http:503"\ntimes=-1')
+    assert str(caught.value) == "rules[0].times: -1 is not a whole number of 0 or more"
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.from_toml("a", where="x")
+    assert str(caught.value).startswith("x:1: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ('{"rules": [{"fault": "http:503", "times": -1}]}', ["rules.json: rules[0].times: -1 is not a whole number of 0 or more"]),
+        ('{"rules": [{"fault": "http:503", "times": 1, "times": 2}]}', ["rules.json: times is given twice"]),
+        ('{"rules": [{"fault": "http:503", "delay": 5}]}', ["rules.json: rules[0].delay: 5 has no unit; did you mean 5s?"]),
+        ('{"rules":\n[}', ["rules.json:2: Expecting value"]),
+        ("[]", ['rules.json: a scenario is a table with "rules" and perhaps "seed"']),
+        pytest.param("[" * 100000, ["rules.json: nested too deeply"], id="deep"),
+        pytest.param("9" * 5000, ["rules.json: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"], id="digits"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_json_has_its_file(tmp_path, monkeypatch, text, problems):
+    """And its rule and key."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.json").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.load("rules.json")
+    assert str(caught.value).splitlines() == problems
+
+
+def test_json_that_does_not_parse_has_its_line():
+    """Also without a file."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.from_json("{\n")
+    assert str(caught.value).startswith("line 2: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "sort"), [('[[rules]]\nfault="hang"', NotBuiltYet), ('[[rules]]\nfault="x:Y"', UnknownVendor)]
+)
+def test_the_sort_of_an_error_is_kept(text, sort):
+    """As from text."""
+    with pytest.raises(sort) as caught:
+        Scenario.from_toml(text)
+    assert type(caught.value) is sort
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
+    """Not there, a directory, not readable, not UTF-8."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
+    messages = {}
+    for name in ("absent.toml", "folder.toml", "binary.toml", "nul\0.toml", "binary.toml/x"):
+        with pytest.raises(ConfigurationError) as caught:
+            Scenario.load(name)
+        messages[name] = str(caught.value)
+    assert messages == {
+        "absent.toml": "absent.toml: there is no such file",
+        "folder.toml": "folder.toml: this is a directory, not a file",
+        "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
+        "nul\0.toml": "nul\0.toml: cannot be read: embedded null byte",
+        "binary.toml/x": "binary.toml/x: cannot be read: not a directory",
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads every file")
+def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
+    """In the system's words."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closed.toml").touch(0o000)
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.load("closed.toml")
+    assert str(caught.value) == "closed.toml: cannot be read: permission denied"
+
+
+def test_permission_denied_is_told_for_root_too(tmp_path, monkeypatch):
+    """The same message whatever the user: the system's error is what counts."""
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "closed.toml")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.load("closed.toml")
+    assert str(caught.value) == "closed.toml: cannot be read: permission denied"

@@ -1,0 +1,197 @@
+"""Every block of the README runs, and shows what really comes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import unquote
+
+import faultinject
+import pytest
+from faultinject.core.draw import drawer, seed_key
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+BLOCKS = [
+    (language, body, f"line {TEXT[: found.start()].count(chr(10)) + 1}")
+    for found in re.finditer(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    for language, body in [found.groups()]
+]
+INSTALLS = [line for line in TEXT.splitlines() if line.startswith("python3 -m venv")]
+
+
+def blocks(language: str) -> list[object]:
+    """The blocks of a language, as parameters named by their place."""
+    return [pytest.param(body, id=place) for each, body, place in BLOCKS if each == language]
+
+
+def test_every_block_is_of_a_language_that_is_run_here() -> None:
+    """No block escapes: `text` is for pictures, and for lines that other tests know."""
+    assert {language for language, _, _ in BLOCKS} == {"sh", "python", "toml", "http", "text"}
+    assert TEXT.count("\n```") == 2 * len(BLOCKS)
+
+
+@pytest.mark.parametrize("body", [each for each in blocks("python") if "def test_" not in each.values[0]])
+def test_python_block_prints_what_it_says(body: str) -> None:
+    """What stands behind `# ` after a print, or below it, is what is printed."""
+    expected = [line.partition(")  # ")[2] for line in body.splitlines() if ")  # " in line]
+    expected += [line.removeprefix("# ") for line in body.splitlines() if line.startswith("# ")]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(body, "README.md", "exec"), {"__name__": "readme"})
+    assert [each.rstrip() for each in printed.getvalue().splitlines()] == expected
+
+
+@pytest.mark.parametrize("body", [each for each in blocks("python") if "def test_" in each.values[0]])
+def test_pytest_block_passes(body: str, pytester: pytest.Pytester) -> None:
+    """The README's tests are tests; a bare marker line fails, as it must, because it meets no request."""
+    whole = "import pytest" in body
+    pytester.makepyfile(body if whole else f"import pytest\n{body}")
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    result.assert_outcomes(**({"passed": 1} if whole else {"failed": 1}))
+
+
+@pytest.mark.parametrize("body", blocks("toml"))
+def test_toml_block_is_the_rule_in_text(body: str, tmp_path: Path) -> None:
+    """The same rule in text, TOML, Python and as a marker: one rule, however spelt."""
+    (tmp_path / "rules.toml").write_text(body)
+    scenario = faultinject.Scenario.load(tmp_path / "rules.toml")
+    [text] = [body for language, body, _ in BLOCKS if language == "text" and body.startswith("cos:SlowDown")]
+    assert (scenario.seed, scenario.rules) == ("42", faultinject.Scenario.parse(text).rules)
+    arguments = re.findall(r"(?:Rule|mark\.faultinject)(\(.*retry_after.*\))", TEXT)
+    assert len(arguments) == 2
+    assert {eval(f"Rule{each}", {"Rule": faultinject.Rule}) for each in arguments} == set(scenario.rules)
+
+
+@pytest.mark.parametrize("body", blocks("http"))
+def test_http_block_is_what_the_first_example_answers(body: str) -> None:
+    """Status, headers in their order and body, byte for byte but for the ids."""
+    from flask import Flask
+
+    app = faultinject.install(Flask("readme"), "cos:SlowDown,times=2,method=PUT", enabled=True)
+    answer = app.test_client().put("/photos/cat.jpg", data=b"...")
+    lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers), "", answer.text]
+    assert without_ids("\n".join(lines)).rstrip() == without_ids(body).rstrip()
+
+
+def without_ids(text: str) -> str:
+    """The text with `~` for COS's two ids."""
+    return re.sub(r"\b[A-Za-z0-9+/]{36,}={0,2}", "~", text)
+
+
+COMMANDS = [line for language, body, _ in BLOCKS if language == "sh" for line in body.splitlines()]
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.split()[1] in {"vendors", "preview", "check"}])
+def test_command_ends_well(command: str) -> None:
+    """The commands that only show something exit with 0 and show something. (`serve` and `demo` have their own tests.)"""
+    program, *arguments = shlex.split(command)
+    assert program == "faultinject"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    run = subprocess.run([sys.executable, "-m", program, *arguments], env=environ, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.strip()
+
+
+def test_every_command_is_known() -> None:
+    """A command line of the README begins with one that `faultinject` has."""
+    from faultinject.cli import main
+
+    assert {line.split()[1] for line in COMMANDS if line.startswith("faultinject ")} <= set(main.commands)
+    assert [line for line in COMMANDS if not line.startswith("faultinject ")] == INSTALLS
+
+
+def test_the_two_commands_are_what_ci_runs() -> None:
+    """`.ci/run` takes both commands from the README, word for word, and nothing else stands there."""
+    assert INSTALLS == [
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[demo]' && .venv/bin/faultinject demo",
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest -q",
+    ]
+    script = (ROOT / ".ci" / "run").read_text()
+    assert [script.count(each) for each in INSTALLS] == [1, 1]
+
+
+VECTORS = [
+    tuple(cell.strip().strip("`") for cell in line.split("|")[1:-1])
+    for line in TEXT.partition("| seed | label |")[2].splitlines()[2:7]
+]
+
+
+@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share", "fires"), VECTORS)
+def test_vector_by_hashlib_alone(seed, label, identity, n, first, share, fires) -> None:
+    """The published numbers are those of plain hashlib, and those of the engine."""
+    key = blake2b(seed.encode()).digest()
+    digest = blake2b(b"%b\0%b\0%b" % (label.encode(), identity.encode(), n.encode()), key=key, digest_size=32).digest()
+    number = int.from_bytes(digest[:8], "big")
+    assert digest[:8].hex() == first
+    assert f"{number / 2**64:.6f}" == share
+    assert ("yes" if number < int(0.3 * 2**64) else "no") == fires
+    assert drawer(seed_key(seed), label)(identity, int(n)) == digest
+
+
+@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share", "fires"), VECTORS)
+def test_vector_through_the_middleware(seed, label, identity, n, first, share, fires) -> None:
+    """A rule of that label, asked by a request of that identity for the (n + 1)th time, fires just above the share."""
+    rule = {"uploads": "cos:SlowDown,name=uploads"}.get(label, label)
+    target = identity.replace("~", "1700000000")
+    share = int(first, 16) / 2**64
+    assert fired(f"{rule},probability={share + 1e-9:.12f}", seed, target, int(n))
+    assert not fired(f"{rule},probability={share - 1e-9:.12f}", seed, target, int(n))
+
+
+def fired(rule: str, seed: str, target: str, n: int) -> bool:
+    """Whether the (n + 1)th of equal requests gets the fault."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return []
+
+    faulty = faultinject.WSGIFaultMiddleware(app, rule, seed=seed)
+    method, _, url = target.partition(" ")
+    path, _, query = url.partition("?")
+    statuses = []
+    for _ in range(n + 1):
+        environ = {"REQUEST_METHOD": method, "QUERY_STRING": query, "SERVER_NAME": "x", "SERVER_PORT": "80",
+                   "PATH_INFO": unquote(path).encode().decode("latin-1"), "wsgi.input": io.BytesIO()}
+        list(faulty(environ, lambda status, headers: statuses.append(status)))
+    return statuses[-1] != "200 OK"
+
+
+ATTEMPTS = re.findall(r"^\| `([\w-]+)` \| (\d) \| ([\d. |]+) \|$", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("client", "attempts", "cells"), ATTEMPTS)
+def test_chances_of_a_call_are_powers(client: str, attempts: str, cells: str) -> None:
+    """p^n for the four probabilities of the table's head."""
+    assert [float(each) for each in cells.split("|")] == pytest.approx([p ** int(attempts) for p in (0.1, 0.3, 0.5, 0.9)])
+
+
+def test_attempts_are_the_sdks_own_defaults() -> None:
+    """The table says what the SDKs say of themselves."""
+    import inspect
+
+    import botocore.session
+    import yaml
+    from qcloud_cos import CosS3Client
+    from qingstor.sdk import config as qingstor
+
+    client = botocore.session.get_session().create_client("s3", region_name="us-east-1")
+    [boto3] = [each for each in ATTEMPTS if each[0] == "boto3"]
+    standard = 3  # botocore's own word for it: `retries.standard.DEFAULT_MAX_ATTEMPTS`
+    assert (client.meta.config.retries["mode"], int(boto3[1])) == ("standard", standard)
+    client.close()
+    assert {name: int(attempts) for name, attempts, _ in ATTEMPTS} == {
+        "jss-upload": 1,
+        "boto3": standard,
+        "cos-python-sdk-v5": inspect.signature(CosS3Client).parameters["retry"].default + 1,
+        "qingstor-sdk": yaml.safe_load(qingstor.default_config_file_content)["connection_retries"] + 1,
+    }
