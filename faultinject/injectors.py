@@ -45,14 +45,13 @@ def get_injector(app: object = None) -> Injector | None:
     """The injector around an app, or without an app the one that reads the environment; None when there is none."""
     if app is None:
         return _shared
-    place = getattr(app, "wsgi_app", None) or getattr(app, "build_middleware_stack", None) or app
-    # Middleware that was put around the app's own `wsgi_app` later shows what it is around.
+    place = app
     for _ in range(_MOST_LAYERS):
         found = getattr(place, "injector", None)
         if isinstance(found, Injector):
             return found
-        inner = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
-        if place is app or not callable(inner):
-            return None
-        place = inner
+        if place is app:
+            place = getattr(app, "wsgi_app", None) or getattr(app, "build_middleware_stack", None)
+        else:  # middleware that was put around the app's own `wsgi_app` later
+            place = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
     return None

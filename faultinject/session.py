@@ -168,7 +168,7 @@ class Pause:
         self._injector = injector
 
     def __enter__(self) -> None:
-        self._injector.disable()
+        self._injector.pause()
 
     def __exit__(self, *_: object) -> None:
-        self._injector.enable()
+        self._injector.pause(-1)

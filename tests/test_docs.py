@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
 from faultinject import vendors
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.effects import EFFECTS
@@ -28,7 +29,9 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A table in Markdown."""
     heads = tuple(heads)
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
 
 
 def example(key: object) -> str:
@@ -46,7 +49,10 @@ def prose(key: object) -> str:
 
 def conditions() -> str:
     """One row a condition."""
-    return table(("key", "matches", "example"), ((f"`{key.title}`", prose(key), f"`{example(key)}`") for key in CONDITIONS.values()))
+    return table(
+        ("key", "matches", "example"),
+        ((f"`{key.title}`", prose(key), f"`{example(key)}`") for key in CONDITIONS.values()),
+    )
 
 
 def defaulted(key: Key) -> str:
@@ -78,7 +84,9 @@ def effects() -> str:
 def others() -> str:
     """The keys that are neither condition nor trigger nor effect."""
     rest = (key for name, key in KEYS.items() if name not in {*CONDITIONS, *TRIGGERS, *EFFECTS})
-    return table(("key", "meaning", "default"), ((f"`{key.title}`", prose(key), defaulted(key)) for key in rest))
+    return table(
+        ("key", "meaning", "default"), ((f"`{key.title}`", prose(key), defaulted(key)) for key in rest)
+    )
 
 
 def faults() -> str:
@@ -94,7 +102,9 @@ def vendor_rows() -> str:
         vendor = vendors.get(name)
         throttles = ", ".join(f"`{row.address}`" for row in vendor.group("@throttle"))
         headers = ", ".join(f"`{header}`" for header, _ in vendor.id_headers) or "none"
-        rows.append((f"`{name}`", vendor.title, len(vendor.errors), f"`{vendor.content_type}`", headers, throttles))
+        rows.append(
+            (f"`{name}`", vendor.title, len(vendor.errors), f"`{vendor.content_type}`", headers, throttles)
+        )
     return table(("id", "service", "rows", "Content-Type", "id headers", "throttling"), rows)
 
 
@@ -123,45 +133,55 @@ def between(text: str, name: str) -> str:
 @pytest.mark.parametrize("name", TABLES)
 def test_table_of_the_readme_is_what_the_code_says(name: str) -> None:
     """A new key, fault or vendor, or a changed word of a docstring, is in the README."""
-    assert between(README.read_text(), name) == f"{TABLES[name]()}\n", "python tests/test_docs.py writes it anew"
+    assert between(README.read_text(encoding="utf-8"), name) == f"{TABLES[name]()}\n", (
+        "python tests/test_docs.py writes it anew"
+    )
 
 
 def test_every_key_is_in_one_table() -> None:
     """The four tables hold the whole vocabulary, each word once."""
-    words = [row.split("`")[1].partition(".")[0] for name in ("conditions", "triggers", "effects", "others")
-             for row in TABLES[name]().splitlines()[2:]]
+    words = [
+        row.split("`")[1].partition(".")[0]
+        for name in ("conditions", "triggers", "effects", "others")
+        for row in TABLES[name]().splitlines()[2:]
+    ]
     assert sorted(words) == sorted(KEYS)
 
 
 def test_every_field_of_the_journal_is_explained() -> None:
     """The README's table of fields holds each field of a line, once."""
-    section = README.read_text().partition("## Reading the journal")[2].partition("\n## ")[0]
+    section = README.read_text(encoding="utf-8").partition("## Reading the journal")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(FIELDS)
 
 
 def test_every_outcome_that_this_version_has_is_explained() -> None:
     """What `did` may say, injected and not, is what the code may write."""
-    [row] = [line for line in README.read_text().splitlines() if line.startswith("| `did` |")]
+    [row] = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("| `did` |")]
     done, _, passed = row.partition("injected")
     told = set(re.findall(r"`(\w+)`", done)) - {"did"}
     later = {"truncated", "dripped", "corrupted", "reset", "closed", "raised"}
     assert told == INJECTED - later
-    source = "".join(path.read_text() for path in (ROOT / "faultinject").rglob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "faultinject").rglob("*.py"))
     for word in [*told, *re.findall(r"`(\w+)`", passed)]:
         assert f'"{word}"' in source, word
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:
     """Every file that the contributor's page names, with the names of things in it: `core/plan.py` (`Plan.run`)."""
-    found = re.findall(r"`([\w./-]+\.(?:py|csv|toml|txt|md))`(?: \(((?:`[\w.]+`(?:, )?)+)\))?", CONTRIBUTING.read_text())
+    prose = re.sub(
+        r"^```.*?^```$", "", CONTRIBUTING.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    found = re.findall(r"`([\w./-]+\.(?:py|csv|toml|txt|md))`(?:\s\(((?:`[\w.]+`(?:,\s)?)+)\))?", prose)
     return sorted({(path, tuple(re.findall(r"`([\w.]+)`", names))) for path, names in found})
 
 
-@pytest.mark.parametrize(("path", "names"), named_files() if CONTRIBUTING.exists() else [])
+@pytest.mark.parametrize(("path", "names"), named_files())
 def test_files_and_functions_of_the_contributors_page_exist(path: str, names: tuple[str, ...]) -> None:
     """A file or function that was moved or renamed is moved on the page too."""
-    places = [place / path for place in (ROOT, ROOT / "faultinject", *(ROOT / "faultinject" / "vendors").iterdir())]
+    places = [
+        place / path for place in (ROOT, ROOT / "faultinject", *(ROOT / "faultinject" / "vendors").iterdir())
+    ]
     [place, *_] = [each for each in places if each.is_file()] or [None]
     assert place is not None, f"{path} is not there"
     if place.suffix == ".py":
@@ -171,11 +191,15 @@ def test_files_and_functions_of_the_contributors_page_exist(path: str, names: tu
 def defined(path: Path) -> set[str]:
     """The functions, classes, methods and constants of a module: `Plan`, `Plan.run`, `CONDITIONS`."""
     found = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+            found |= {
+                f"{node.name}.{each.name}"
+                for each in node.body
+                if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
         for target in getattr(node, "targets", [getattr(node, "target", None)]):
             if isinstance(target, ast.Name):
                 found.add(target.id)
@@ -188,7 +212,7 @@ def test_the_contributors_page_is_there_and_names_things() -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     for name, make in TABLES.items():
         old = f"<!-- {name} -->\n{between(text, name)}<!-- /{name} -->"
         text = text.replace(old, f"<!-- {name} -->\n{make()}\n<!-- /{name} -->")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
+from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 from faultinject.core.plan import Plan
@@ -63,7 +63,8 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             find = plan.scope.get(scope["method"], plan.scope_default)
             candidates = None if find is None else find(scope)
         except Exception as error:
-            injector.failed(error, "")
+            if isinstance(plan, Plan):
+                plan.surroundings.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             await app(scope, receive, send)
@@ -78,7 +79,7 @@ async def exchange(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, candidates: Sequence[int]
 ) -> None:
     """One request that some rule may match."""
-    action = None
+    action = request = None
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)
@@ -90,7 +91,7 @@ async def exchange(
         except Exception as error:
             action = None
             scope[DECIDED] = True
-            plan.surroundings.failed(error, "")
+            skipped(plan, request, candidates, error)
     if action is None or action is PASSED:
         await app(scope, receive, send)
         return
@@ -106,6 +107,7 @@ async def exchange(
 
                 await respond_after(app, scope, receive, send, plan, action)
             else:
+                assert request is not None
                 await _respond(receive, send, plan, action, request)
         else:
             unreachable(action)
@@ -119,6 +121,7 @@ async def _pass(
     entry, did = action.entry, action.did
     assert entry is not None
     if plan.surroundings.everything:
+        entry.forget()
         await _watched(app, scope, receive, send, entry, did)
         return
     if did == "passed":
@@ -137,8 +140,11 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
         if message["type"] == "http.response.start" and not started:
             started = True
             headers = message.get("headers", ())
-            lengths = (value.decode("latin-1") for name, value in headers if name.lower() == b"content-length")
-            entry.saw(message["status"], lengths)
+            if isinstance(headers, list | tuple):  # what can be looked at once only is the server's
+                lengths = (value.decode("latin-1") for name, value in headers if name.lower() == b"content-length")
+                entry.saw(message["status"], lengths)
+            else:
+                entry.saw(message["status"], ())
             entry.write(did, applied=True)
         await send(message)
 
@@ -154,32 +160,43 @@ async def _forward(
 ) -> None:
     entry = action.entry
     entry.write("delayed", answered=False, applied=True, last=False)
-    if not action.after:
+    if action.after:
+        app = _late(app, plan, action.delay)
+    else:
         from faultinject.adapters.asgi_wait import Listener
 
         listener = Listener(receive)
-        stays = await listener.wait(plan, action.delay, body=ASGIRequest(scope).has_body)
-        if not stays:
-            undo(plan, entry, "failed")
-            return
         receive = listener.receive
+        try:
+            # A client that loses its patience has met the fault; what it asked for takes place all the same.
+            await listener.wait(plan, action.delay, listens=not ASGIRequest(scope).expects_continue)
+        except BaseException:
+            undo(plan, entry, "failed")
+            raise
+    if plan.surroundings.everything:
+        await _watched(app, scope, receive, send, entry, "delayed")
     else:
-        real_send, waited = send, False
+        await app(scope, receive, send)
 
-        async def late(message: Message) -> None:
+
+def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
+    """`app` with its answer held back."""
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        waited = False
+
+        async def hold(message: Message) -> None:
             nonlocal waited
             if not waited:
                 from faultinject.adapters.asgi_wait import pause
 
                 waited = True
-                await pause(plan, action.delay)
-            await real_send(message)
+                await pause(plan, seconds)
+            await send(message)
 
-        send = late
-    if plan.surroundings.everything:
-        await _watched(app, scope, receive, send, entry, "delayed")
-    else:
-        await app(scope, receive, send)
+        await app(scope, receive, hold)
+
+    return late
 
 
 async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest) -> None:
@@ -190,27 +207,28 @@ async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, re
         await respond(send, action, action.headers)
         return
     entry.write("answered", answered=False, last=False)
-    body = None
     try:
-        stays = True
-        if drains:
-            body, stays = await drain(receive, plan, request)
-        if stays and action.delay:
+        body = await drain(receive, plan, request) if drains else None
+        if action.delay:
             from faultinject.adapters.asgi_wait import Listener
 
-            stays = await Listener(receive).wait(plan, action.delay, body=request.has_body and not drains)
+            listens = drains or not request.has_body
+            if not await Listener(receive).wait(plan, action.delay, listens=listens):
+                raise ClientGone
+    except ClientGone:
+        undo(plan, entry, "failed")
+        return
     except Exception as error:
         # The body is half read: neither the app nor the vendor's answer makes sense any more.
         plan.surroundings.failed(error, entry.rule or "")
         undo(plan, entry, "failed")
-        await send(
-            {"type": "http.response.start", "status": 500, "headers": [(b"x-faultinject", b"error")]}
-        )
+        headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
         await send({"type": "http.response.body"})
         return
-    if not stays:
+    except BaseException:
         undo(plan, entry, "failed")
-        return
+        raise
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
     await respond(send, action, action.headers)
 
@@ -222,33 +240,37 @@ async def respond(send: Send, action: Respond, headers: Headers) -> None:
     await send({"type": "http.response.body", "body": action.body})
 
 
-async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> tuple[Body | None, bool]:
+async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
     """Read the request body and drop it, within bounds of bytes and seconds.
 
     Returns:
-        Bytes read, their digest, whether that was all; and whether the client is still there.
+        Bytes read, their digest, whether that was all.
+
+    Raises:
+        ClientGone: it left, or the server cannot read its body.
     """
     import anyio
 
     digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
     whole = False
     with anyio.move_on_after(LONGEST):
-        while digest.size < MOST:
-            message = await receive()
+        while digest.size < MOST and not whole:
+            try:
+                message = await receive()
+            except Exception as error:
+                raise ClientGone from error
             if message["type"] == "http.disconnect":
-                return None, False
+                raise ClientGone
             digest.update(message.get("body", b""))
-            if not message.get("more_body"):
-                whole = True
-                break
-    return (digest.size, digest.hexdigest(), whole), True
+            whole = not message.get("more_body")
+    return digest.size, digest.hexdigest(), whole
 
 
 def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
     """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
-    import logging
+    from faultinject import announcement
 
-    logging.getLogger("faultinject").error("faultinject: %s", error)
+    announcement.refused(error)
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from faultinject.adapters.asgi import respond
-from faultinject.adapters.asgi_wait import pause
+from faultinject.adapters.asgi_wait import Listener, pause
 from faultinject.adapters.driving import undo
 from faultinject.core.answers import taken_over
 from faultinject.core.bodies import LONGEST, MOST
@@ -13,7 +13,7 @@ from faultinject.core.bodies import LONGEST, MOST
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.core.actions import Respond
+    from faultinject.core.actions import Headers, Respond
     from faultinject.core.plan import Plan
 
 
@@ -26,58 +26,106 @@ class AppAnswer:
         self._plan = plan
         self._action = action
         self._dropped = 0
-        self._headers: list[tuple[str, str]] = []
+        self._headers: Headers = []
+        self._started = anyio.Event()
+        self._listening: set[anyio.CancelScope] = set()
+        self._gone = False
+        self._given = False
+        self.timer = anyio.CancelScope()
+        """Cancelled when the app's answer is no longer waited for."""
         self.failed = False
-        self.given = False
-        """Whether the fault was given."""
+        """Whether the app's answer is a failure of its own, which goes out."""
         self.cut = False
         """Whether the app was told that the client left."""
+        self.settled = False
+        """Whether the journal knows the end."""
 
     async def send(self, message: Message) -> None:
         """Stands in for the server's `send`."""
         if self.failed:
             await self._send(message)
             return
+        if self.cut:
+            raise OSError("the client has left")
         kind = message["type"]
         if kind == "http.response.start":
             if message["status"] >= 500:
                 self.failed = True
-                undo(self._plan, self._action.entry, "app_failed", applied=True)
+                self.undo("app_failed")
                 await self._send(message)
                 return
-            self._headers = [
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())
-            ]
-        elif kind == "http.response.body":
+            headers = message.get("headers", ())
+            self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+            self._started.set()
+        elif kind in ("http.response.body", "http.response.pathsend", "http.response.zerocopysend"):
             self._dropped += len(message.get("body", b""))
             if not message.get("more_body"):
                 await self.give()
             elif self._dropped > MOST:
                 await self.cut_off()
-        elif kind == "http.response.pathsend":
-            await self.give()
 
     async def receive(self) -> Message:
         """Stands in for the server's `receive`."""
-        return {"type": "http.disconnect"} if self.cut else await self._receive()
+        scope = anyio.CancelScope()
+        message: Message = {"type": "http.disconnect"}
+        if self.cut:
+            return message
+        self._listening.add(scope)
+        try:
+            with scope:
+                message = await self._receive()
+                self._gone = message["type"] == "http.disconnect"
+        finally:
+            self._listening.discard(scope)
+        return message
+
+    async def watch_clock(self) -> None:
+        """Cut the app off when its answer takes too long."""
+        with self.timer:
+            await self._started.wait()
+            await anyio.sleep(LONGEST)
+        if not self.timer.cancelled_caught and not self.failed:
+            await self.cut_off()
 
     async def cut_off(self) -> None:
         """The app takes too long or says too much: tell it that the client left, and give the fault."""
-        if not self.given:
-            self.cut = True
-            await self.give()
+        if self._given:
+            return
+        self.cut = True
+        for scope in self._listening:
+            scope.cancel()
+        await self.give()
 
     async def give(self) -> None:
         """Give the fault, once."""
-        if self.given:
+        if self._given:
             return
-        self.given = True
+        self._given = True
+        self.timer.cancel()
         action = self._action
-        if action.delay:
-            await pause(self._plan, action.delay)
+        if action.delay and not self._gone:
+            await self._wait(action.delay)
+        if self._gone:
+            self.undo("failed")
+            return
+        self.settled = True
         action.entry.write("app_cut" if self.cut else "answered", applied=True)
         headers = taken_over(action.headers, self._headers) if action.answer.cors else action.headers
         await respond(self._send, action, headers)
+
+    async def _wait(self, seconds: float) -> None:
+        if self._listening:
+            await pause(self._plan, seconds)
+            return
+        listener = Listener(self._receive)
+        self._receive = listener.receive
+        self._gone = not await listener.wait(self._plan, seconds)
+
+    def undo(self, did: str) -> None:
+        """The fault is not given, unless it was."""
+        if not self.settled:
+            self.settled = True
+            undo(self._plan, self._action.entry, did, applied=True)
 
 
 async def respond_after(
@@ -86,21 +134,19 @@ async def respond_after(
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
     action.entry.write("answered", answered=False, last=False)
     answer = AppAnswer(send, receive, plan, action)
-    raised: Exception | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_watch_clock, answer)
-        try:
-            await app(scope, answer.receive, answer.send)
-        except Exception as error:
-            raised = error
-        tasks.cancel_scope.cancel()
-    if raised is not None and not answer.given and not answer.failed:
-        undo(plan, action.entry, "app_failed", applied=True)
-    if raised is not None and not answer.cut:
+    raised: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answer.watch_clock)
+            try:
+                await app(scope, answer.receive, answer.send)
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised again outside the group
+                raised = error
+            answer.timer.cancel()
+    finally:
+        # Also an app that ends without an answer has failed.
+        answer.undo("app_failed")
+    if raised is not None and not (answer.cut and isinstance(raised, Exception)):
         raise raised
-
-
-async def _watch_clock(answer: AppAnswer) -> None:
-    await anyio.sleep(LONGEST)
-    if not answer.failed:
-        await answer.cut_off()

@@ -31,15 +31,15 @@ class Listener:
         """What the app receives: first what was heard, then the rest."""
         return self._heard.pop(0) if self._heard else await self._receive()
 
-    async def wait(self, plan: Plan, seconds: float, *, body: bool) -> bool:
+    async def wait(self, plan: Plan, seconds: float, *, listens: bool = True) -> bool:
         """Wait; no when the client left first.
 
         Args:
             plan: its end ends the wait.
             seconds: how long.
-            body: a body is still to come: it is not read ahead, so the client is not listened for.
+            listens: whether the client is listened for; not where reading would ask it to send its body.
         """
-        if body:
+        if not listens:
             await pause(plan, seconds)
             return True
         async with anyio.create_task_group() as tasks:
@@ -50,10 +50,14 @@ class Listener:
 
     async def _listen(self, waiting: anyio.CancelScope) -> None:
         while True:
-            message = await self._receive()
+            try:
+                message = await self._receive()
+            except Exception:  # noqa: BLE001 - the app will meet it, if it asks
+                return
             self._heard.append(message)
             if message["type"] == "http.disconnect":
                 waiting.cancel()
                 return
             if message.get("more_body"):
+                # Of a body that is on its way no more is kept than this piece.
                 return

@@ -6,12 +6,13 @@ from faultinject.core.actions import GiveBack, Match, Take, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
     from typing import Any
 
     from faultinject.core.actions import Action, Number
     from faultinject.core.outcome import Entry
     from faultinject.core.plan import Flow, Plan
+    from faultinject.core.request import Request
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
@@ -42,12 +43,36 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
         flow.close()
 
 
+class ClientGone(Exception):  # noqa: N818 - no error of anybody's
+    """The client left before it had sent its whole request."""
+
+
 def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False) -> None:
     """A fault that was decided on is not carried out: its take goes back, and the journal says why."""
     if entry.take is not None:
         plan.counts.give_back(entry.take)
         entry.take = None
     entry.withdraw(did, applied=applied)
+
+
+def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], error: Exception) -> None:
+    """Deciding failed, the request passes: tell which rule it was, and note the request."""
+    name = ""
+    if request is not None:
+        for number in candidates:
+            try:
+                plan.ready(number).matches(request)
+            except Exception:
+                name = plan.names[number]
+                break
+    plan.surroundings.failed(error, name)
+    try:
+        if request is not None:
+            entry = plan.note(request)
+            entry.rule = name or None
+            entry.withdraw("failed", applied=True)
+    except Exception as another:
+        plan.surroundings.failed(another, name)
 
 
 def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:

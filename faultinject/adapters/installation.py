@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-from faultinject.adapters import asgi, wsgi
-from faultinject.injector import Injector, get_injector, shared_injector
+from faultinject.exceptions import ConfigurationError
 from faultinject.settings.environment import is_switched_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
-    from faultinject.injector import Rules
+    from faultinject.adapters.asgi import ASGIApp
+    from faultinject.injector import Injector, Rules
 
     App = TypeVar("App")
     Interface = Literal["wsgi", "asgi"]
@@ -48,37 +48,41 @@ def install(
     Raises:
         ConfigurationError: rules or variables are wrong.
         TypeError: `app` is a class or an app factory.
+
+    Where faults are off, `app` is not even looked at.
     """
-    kind = interface or _interface(app)
     says = is_switched_on(os.environ)
     if says is False or not (says if enabled is None else enabled):
         if (rules is not None or injector is not None) and enabled is None and says is None:
-            import logging
+            from faultinject import announcement
 
-            logging.getLogger("faultinject").warning(
-                "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1"
-            )
+            announcement.forgotten()
         return app
+    from faultinject.injectors import get_injector, injector_for
+
+    kind = _interface(app, interface)
     installed = get_injector(app)
-    if installed is not None:
+    if installed is not None and injector in (None, installed):
         if rules is not None:
             installed.use(rules, seed=seed)
             installed.announce()
         return app
-    found = injector or (shared_injector() if rules is None else Injector(rules, seed=seed))
+    found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
     around: App = _put_around(app, found, kind)
     return around
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
+    from faultinject.adapters import asgi, wsgi
+
     if kind == "flask":
         app.wsgi_app = wsgi.wrap(app.wsgi_app, injector)
         return app
     if kind == "starlette":
         build = app.build_middleware_stack
 
-        def build_middleware_stack() -> asgi.ASGIApp:
+        def build_middleware_stack() -> ASGIApp:
             return asgi.wrap(build(), injector)
 
         vars(build_middleware_stack).update(injector=injector)
@@ -98,13 +102,17 @@ def interface_of(app: object) -> Interface:
     return "asgi" if _interface(app) in ("asgi", "starlette") else "wsgi"
 
 
-def _interface(app: Any) -> str:
+def _interface(app: Any, interface: str | None = None) -> str:
     """`flask`, `starlette`, `wsgi` or `asgi`, told without importing a framework."""
     names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}
     if "flask.Flask" in names:
         return "flask"
     if "starlette.Starlette" in names:
         return "starlette"
+    if interface is not None:
+        if interface not in ("wsgi", "asgi"):
+            raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
+        return interface
     if not isinstance(app, type) and callable(app):
         call, bound = _function(app)
         code = getattr(call, "__code__", None)
@@ -158,7 +166,5 @@ def _interface_by_signature(app: Any) -> str:
 
 
 def _factory(app: object) -> str:
-    return (
-        f"{app!r} takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory:"
-        " call install() inside it"
-    )
+    what = "is a class" if isinstance(app, type) else "takes neither two arguments (WSGI) nor three (ASGI)"
+    return f"{app!r} {what}: it looks like an app factory: call install() inside it"

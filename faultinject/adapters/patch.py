@@ -47,7 +47,8 @@ class Patch:
         original = vars(framework)["__call__"]
 
         def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-            return around(wrapped, self._injector)(*args, **keys)
+            inner = wrapped if self._over else around(wrapped, self._injector)
+            return inner(*args, **keys)
 
         wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
         self._patched.append((framework, original, vars(framework)["__call__"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from faultinject.adapters.driving import DECIDED, drive, first_to_note, undo
+from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 from faultinject.core.plan import Plan
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from faultinject.core.actions import Headers
     from faultinject.core.outcome import Body, Entry
     from faultinject.injector import Injector, Rules
 
@@ -57,7 +58,8 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
         except Exception as error:
-            injector.failed(error, "")
+            if isinstance(plan, Plan):
+                plan.surroundings.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
@@ -75,6 +77,7 @@ def exchange(
     """One request that some rule may match."""
     if DECIDED in environ:
         return app(environ, start_response)
+    request = None
     try:
         request = WSGIRequest(environ)
         action = drive(plan, plan.run(request, candidates)) if candidates else None
@@ -84,7 +87,7 @@ def exchange(
             action = Pass(plan.note(request))
     except Exception as error:
         environ[DECIDED] = True
-        plan.surroundings.failed(error, "")
+        skipped(plan, request, candidates, error)
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
@@ -110,6 +113,7 @@ def _pass(
     entry, did = action.entry, action.did
     assert entry is not None
     if plan.surroundings.everything:
+        entry.forget()
         return _watched(app, environ, start_response, entry, did)
     if did == "passed":
         entry.write(did, answered=False, applied=True)
@@ -122,19 +126,26 @@ def _watched(
     app: WSGIApp, environ: Environ, start_response: Start, entry: Entry, did: str
 ) -> Iterable[bytes]:
     """The app's answer untouched, with its status and time noted when it starts."""
+    started = False
 
-    def watch(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-        if not more or more[0] is None or not entry.written:
-            entry.saw(status[:3], (value for name, value in headers if name.lower() == "content-length"))
-            entry.write(did, applied=True)
-        return start_response(status, headers, *more)
+    def watch(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        nonlocal started
+        write = start_response(status, headers, *more, **named)
+        started = True
+        entry.saw(status[:3], (value for name, value in headers if name.lower() == "content-length"))
+        entry.write(did, applied=True)
+        return write
 
     try:
-        return app(environ, watch)
+        result = app(environ, watch)
     except Exception:
-        if not entry.written:
+        if not started:
             entry.write(did, answered=False, applied=True)
         raise
+    if not entry.written:
+        # A generator starts its answer when the server asks for the first piece.
+        entry.write(did, answered=False, applied=True, last=False)
+    return result
 
 
 def _forward(
@@ -142,25 +153,22 @@ def _forward(
 ) -> Iterable[bytes]:
     entry = action.entry
     entry.write("delayed", answered=False, applied=True, last=False)
+    start = start_response
+    if action.after:
+        waited = False
+
+        def start(*answer: Any, **named: Any) -> Callable[[bytes], object]:
+            nonlocal waited
+            if not waited:
+                waited = True
+                wait(plan, action.delay)
+            return start_response(*answer, **named)
+
+    else:
+        hold(plan, entry, action.delay)
     if plan.surroundings.everything:
-        inner = app
-
-        def app(environ: Environ, start: Start) -> Iterable[bytes]:
-            return _watched(inner, environ, start, entry, "delayed")
-
-    if not action.after:
-        wait(plan, action.delay)
-        return app(environ, start_response)
-    waited = False
-
-    def late(*answer: Any) -> Callable[[bytes], object]:
-        nonlocal waited
-        if not waited:
-            waited = True
-            wait(plan, action.delay)
-        return start_response(*answer)
-
-    return app(environ, late)
+        return _watched(app, environ, start, entry, "delayed")
+    return app(environ, start)
 
 
 def _respond(
@@ -172,19 +180,19 @@ def _respond(
         entry.write("answered")
     else:
         entry.write("answered", answered=False, last=False)
-        body = None
-        if drains:
-            try:
-                body = drain(environ, plan, request)
-            except Exception as error:
-                # The body is half read: neither the app nor the vendor's answer makes sense any more.
+        try:
+            body = drain(environ, plan, request) if drains else None
+        except Exception as error:
+            # The body is half read: neither the app nor the vendor's answer makes sense any more.
+            if not isinstance(error, ClientGone):
                 plan.surroundings.failed(error, entry.rule or "")
-                undo(plan, entry, "failed")
-                start_response(
-                    "500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")]
-                )
-                return []
-        wait(plan, action.delay)
+            undo(plan, entry, "failed")
+            start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
+            return []
+        except BaseException:
+            undo(plan, entry, "failed")
+            raise
+        hold(plan, entry, action.delay)
         entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
     start_response(f"{action.answer.status} {action.answer.reason}", action.headers)
     return [action.body] if action.body else []
@@ -195,22 +203,41 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
 
     Returns:
         Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+
+    Raises:
+        ClientGone: the body ends too early, or the server cannot read it.
     """
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
     source = environ["wsgi.input"]
+    # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
+    read = getattr(source, "read1", source.read)
     digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
     clock = plan.surroundings.monotonic
     end = clock() + LONGEST
     while length is None or digest.size < length:
         if digest.size >= MOST or clock() > end:
             return digest.size, digest.hexdigest(), False
-        piece = source.read(PIECE if length is None else min(PIECE, length - digest.size))
+        try:
+            piece = read(PIECE if length is None else min(PIECE, length - digest.size))
+        except Exception as error:
+            raise ClientGone from error
         if not piece:
-            return digest.size, digest.hexdigest(), length is None
+            if length is None:
+                break
+            raise ClientGone
         digest.update(piece)
     return digest.size, digest.hexdigest(), True
+
+
+def hold(plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> None:
+    """Wait before a fault is given; when the server stops us meanwhile, it is not."""
+    try:
+        wait(plan, seconds)
+    except BaseException:
+        undo(plan, entry, "failed", applied=applied)
+        raise
 
 
 def wait(plan: Plan, seconds: float) -> None:

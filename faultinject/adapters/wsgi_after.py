@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import undo
-from faultinject.adapters.wsgi import wait
+from faultinject.adapters.wsgi import hold
 from faultinject.core.answers import taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
@@ -15,29 +15,49 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
-    from faultinject.core.actions import Respond
+    from faultinject.core.actions import Headers, Respond
     from faultinject.core.plan import Plan
 
 
 class AppAnswer:
     """What the app says through `start_response`, kept back; a 5xx goes out at once and unchanged."""
 
-    def __init__(self, start_response: Start) -> None:
+    def __init__(self, start_response: Start, plan: Plan) -> None:
         self._start_response = start_response
+        self._clock = plan.surroundings.monotonic
+        self._end: float | None = None
+        self._dropped = 0
         self.status = 0
-        self.headers: list[tuple[str, str]] = []
-        self.dropped = 0
-        """Bytes of the app's answer that went nowhere."""
+        self.headers: Headers = []
+        self.cut = False
+        """Whether the app was told that the client left."""
 
-    def start(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+    @property
+    def failed(self) -> bool:
+        """Whether the app's answer is a failure of its own, which goes out."""
+        return self.status >= 500
+
+    def start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
         self.status = int(status[:3])
         self.headers = headers
-        return self._start_response(status, headers, *more) if self.status >= 500 else self.drop
+        if self.failed:
+            return self._start_response(status, headers, *more, **named)
+        if self._end is None:
+            self._end = self._clock() + LONGEST
+        return self.write
 
-    def drop(self, piece: bytes) -> None:
-        """Stands in for the server's `write`."""
-        self.dropped += len(piece)
+    def write(self, piece: bytes) -> None:
+        """Stands in for the server's `write`; raises as a server does when the client has left."""
+        if not self.drop(piece):
+            raise BrokenPipeError("the client has left")
+
+    def drop(self, piece: bytes) -> bool:
+        """Drop one piece; no when that was enough."""
+        self._dropped += len(piece)
+        if self._dropped > MOST or (self._end is not None and self._clock() > self._end):
+            self.cut = True
+        return not self.cut
 
 
 def respond_after(
@@ -46,57 +66,45 @@ def respond_after(
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
     entry = action.entry
     entry.write("answered", answered=False, last=False)
-    answer = AppAnswer(start_response)
+    answer = AppAnswer(start_response, plan)
+    failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
-        if answer.status >= 500:
+        failed = result if answer.failed else _drop(result, answer, environ)
+    except BaseException as error:
+        if not (answer.cut and isinstance(error, Exception)):
             undo(plan, entry, "app_failed", applied=True)
-            return result
-        failed, whole = _drop(result, answer, environ, plan)
-    except Exception:
-        undo(plan, entry, "app_failed", applied=True)
-        raise
+            raise
     if failed is not None:
         undo(plan, entry, "app_failed", applied=True)
         return failed
-    wait(plan, action.delay)
-    entry.write("answered" if whole else "app_cut", applied=True)
+    hold(plan, entry, action.delay, applied=True)
+    entry.write("app_cut" if answer.cut else "answered", applied=True)
     headers = taken_over(action.headers, answer.headers) if action.answer.cors else action.headers
     start_response(f"{action.answer.status} {action.answer.reason}", headers)
     return [action.body] if action.body else []
 
 
-def _drop(
-    result: Iterable[bytes], answer: AppAnswer, environ: Environ, plan: Plan
-) -> tuple[Iterable[bytes] | None, bool]:
-    """Read and drop the app's answer; hands it back when it turns out to be a failure.
-
-    Returns:
-        The answer of an app that failed, else None; whether the whole answer was read.
-    """
+def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:
+    """Read and drop the app's answer; hands it back when it turns out to be a failure."""
     close = getattr(result, "close", None)
     wrapper = environ.get("wsgi.file_wrapper")
-    whole = True
     failed: Iterable[bytes] | None = None
     try:
         if not (answer.status and isinstance(wrapper, type) and isinstance(result, wrapper)):
-            clock = plan.surroundings.monotonic
-            end = clock() + LONGEST
             pieces = iter(result)
             for piece in pieces:
-                if answer.status >= 500:
+                if answer.failed:
                     failed = _Rest(piece, pieces, close)
                     break
-                answer.drop(piece)
-                if answer.dropped > MOST or clock() > end:
-                    whole = False
+                if not answer.drop(piece):
                     break
-            if failed is None and answer.status >= 500:
+            if failed is None and answer.failed:
                 failed = _Rest(b"", iter(()), close)
     finally:
         if failed is None and close is not None:
             close()
-    return failed, whole
+    return failed
 
 
 class _Rest:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.core.outcome import Line
-    from faultinject.core.request import Request
 
 KEPT = 10_000
 """Lines that the ring keeps."""
@@ -226,7 +225,7 @@ def _principal(key_id: str | None, key: bytes) -> str | None:
 
 def _number(value: object) -> int | None:
     text = "" if value is None else str(value)
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:
@@ -236,8 +235,8 @@ def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:
         hint["invocation"] = headers["amz-sdk-invocation-id"]
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
-        if name in ("attempt", "max") and value.isdecimal():
-            hint[name] = int(value)
+        if name in ("attempt", "max") and (number := _number(value)) is not None:
+            hint[name] = number
     if headers.get("x-cos-sdk-retry", "").lower() == "true":
         hint["retry"] = True
     return hint or None

@@ -21,12 +21,20 @@ class RuleCommand(click.Command):
 @click.command(cls=RuleCommand)
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
-@click.option("--request", metavar="'METHOD /PATH'", help="Say how this request is read and which rule would fire.")
+@click.option(
+    "--request", metavar="'METHOD /PATH'", help="Say how this request is read and which rule would fire."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
 @click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(
-    rules: tuple[str, ...], file: str | None, request: str | None, host: str, seed: str | None, as_json: bool
+    *,
+    rules: tuple[str, ...],
+    file: str | None,
+    request: str | None,
+    host: str,
+    seed: str | None,
+    as_json: bool,
 ) -> int:
     """Check rules: explain each in words, their rates, and which can never fire.
 

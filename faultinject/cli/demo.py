@@ -26,7 +26,9 @@ SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTim
     help="The share of attempts that get an error.",
 )
 @click.option("--calls", default=150, show_default=True, type=click.IntRange(1, 999), help="How many calls.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]")
+@click.option(
+    "--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]"
+)
 def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
     """Watch a real SDK fight documented errors: the COS SDK against the embedded object store.
 
@@ -104,7 +106,7 @@ def _print_attempt(attempt: Attempt) -> None:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    widths = (7, 12, 14, 28, 0)
+    widths = (7, 12, 7, 22, 0)
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
@@ -128,7 +130,15 @@ def _picture(board: Scoreboard, height: int) -> Any:
 
     from faultinject.cli.scoreboard import COLUMNS
 
-    table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=board.progress(),
+        caption_justify="left",
+    )
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=True)
     for attempt in board.latest(max(4, height - 12)):
         style = {"gave": "red", "reco": "green"}.get(attempt.verdict[:4], "")
         *cells, verdict = attempt.cells()

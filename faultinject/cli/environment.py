@@ -9,7 +9,7 @@ import click
 
 from faultinject.cli.table import aligned
 from faultinject.core.values import visible
-from faultinject.settings.environment import Environment, is_switched_on, production_reason, read_environment
+from faultinject.settings.environment import is_switched_on, production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.variables import PREFIX, value_of
 
@@ -87,7 +87,9 @@ class Seen:
         if self.switch is False:
             return "off: FAULTINJECT_ENABLED says so, and that stands above everything"
         if len(self.variables):
-            return "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 it would be as below"
+            return (
+                "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 it would be as below"
+            )
         return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
 
 

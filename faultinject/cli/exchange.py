@@ -35,7 +35,9 @@ class Answer:
         self.headers: list[tuple[str, str]] = []
         self.body = b""
 
-    def start(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], None]:
+    def start(
+        self, status: str, headers: list[tuple[str, str]], _error: object = None
+    ) -> Callable[[bytes], None]:
         """Stands in for the server's `start_response`."""
         self.status = status
         self.headers = headers
@@ -88,19 +90,30 @@ def request_of(request: dict[str, Any]) -> WSGIRequest:
     return WSGIRequest(request)
 
 
-def injector_of(rules: Iterable[Rule], seed: str) -> Injector:
-    """An injector for questions: on whatever the environment says, and never waiting."""
-    shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
-    at_once = [changed(each, delay="0s" if "delay" in each.options else None) for each in rules]
-    return Injector(Scenario(at_once), seed=seed, environ=shaping, everything=True)
+class Trial:
+    """Rules tried out in this process, whatever the environment says of on and off; waits take no time.
 
+    Args:
+        rules: the rules.
+        seed: the seed.
+    """
 
-def ask(injector: Injector, request: dict[str, Any]) -> tuple[Answer, Outcome]:
-    """Send a request; the app below answers 200 and nothing."""
-    answer = Answer()
-    result = wrap(_empty, injector)({**request, "wsgi.input": io.BytesIO()}, answer.start)
-    answer.body += b"".join(result)
-    return answer, injector.journal.outcomes[-1]
+    def __init__(self, rules: Iterable[Rule], seed: str) -> None:
+        shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
+        at_once = [changed(each, delay="0s") if "delay" in each.options else each for each in rules]
+        self.injector = Injector(Scenario(at_once), seed=seed, environ=shaping, everything=True)
+        self._last: list[Outcome] = []
+        self.injector.journal.follow(self._note)
+
+    def ask(self, request: dict[str, Any]) -> tuple[Answer, Outcome]:
+        """Send a request; the app below answers 200 and nothing."""
+        answer = Answer()
+        result = wrap(_empty, self.injector)({**request, "wsgi.input": io.BytesIO()}, answer.start)
+        answer.body += b"".join(result)
+        return answer, self._last[0]
+
+    def _note(self, outcome: Outcome) -> None:
+        self._last = [outcome]
 
 
 def changed(rule: Rule, **options: str | None) -> Rule:

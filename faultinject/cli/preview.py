@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -15,7 +16,10 @@ from faultinject.core.triggers import TRIGGERS
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Its Host.")
-@click.option("--seed", help="What ids and the choice from a group are drawn from.  [default: $FAULTINJECT_SEED, else 0]")
+@click.option(
+    "--seed",
+    help="What ids and the choice from a group are drawn from.  [default: $FAULTINJECT_SEED, else 0]",
+)
 def preview(rule: str, method: str | None, path: str, host: str, seed: str | None) -> int:
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
@@ -32,11 +36,11 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
     method = method or default_method(shown)
     request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
-    answer, outcome = exchange.ask(exchange.injector_of([always], seed), request)
+    answer, outcome = exchange.Trial([always], seed).ask(request)
     if not outcome.injected:
         note = f"{method} {path} does not meet the rule's conditions; its fault is shown all the same"
         click.echo(f"faultinject: {note}", err=True)
-        answer, outcome = exchange.ask(exchange.injector_of([exchange.unconditional(always)], seed), request)
+        answer, outcome = exchange.Trial([exchange.unconditional(always)], seed).ask(request)
     if not outcome.injected:
         raise ConfigurationError(f"no fault is ever given to a {method} request")
     low, high = shown.value("delay")
@@ -47,7 +51,7 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
         return 0
     if high:
         click.echo(f"faultinject: sent after {late}", err=True)
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     stream.write(answer.to_bytes())
     stream.flush()
     return 0

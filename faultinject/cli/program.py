@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 a check said no, 2 wrong use or configuration, 130 Ctrl-C.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -29,7 +30,8 @@ class Program(click.Group):
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run, and exit unless `standalone_mode` is off; then the code is returned."""
         try:
-            code = super().main(*args, standalone_mode=False, **extra) or 0
+            run: Callable[..., Any] = super().main
+            code = run(*args, standalone_mode=False, **extra) or 0
         except click.ClickException as error:
             error.show()
             code = error.exit_code

@@ -28,7 +28,9 @@ def parse_request(text: str, host: str) -> dict[str, Any]:
         method, target = "GET", method
     target = target.strip()
     if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
-        raise click.UsageError(f"--request: {text!r} is not a method and a path, such as 'PUT /photos/cat.jpg'")
+        raise click.UsageError(
+            f"--request: {text!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
+        )
     return exchange.environ(method, target, host)
 
 
@@ -41,7 +43,9 @@ class Report:
         seed: what the attempts of that request are drawn from; None: they are not shown.
     """
 
-    def __init__(self, scenario: Scenario, request: dict[str, Any] | None = None, *, seed: str | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, request: dict[str, Any] | None = None, *, seed: str | None = None
+    ) -> None:
         self.rules = scenario.rules
         self.names = scenario.display_names
         self.seed = seed
@@ -50,7 +54,7 @@ class Report:
         self.matching = list(range(len(self.rules)))
         if request is not None:
             view = exchange.request_of(request)
-            plan = exchange.injector_of(self.rules, seed or "0").own_plan
+            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
             ready = [plan.ready(number) for number in self.matching]
             preflight, upgrades = view.is_preflight, view.upgrades
             self.matching = [
@@ -59,7 +63,9 @@ class Report:
                 if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
             ]
             readings = [each.reading for each in ready] or [Reading()]
-            self.seen = list({str(each): each for each in (_seen(view, reading) for reading in readings)}.values())
+            self.seen = list(
+                {str(each): each for each in (_seen(view, reading) for reading in readings)}.values()
+            )
         chosen = [self.rules[number] for number in self.matching]
         self.rates = dict(zip(self.matching, chances.rates(chosen), strict=True))
         self.all_fail = chances.all_fail(chosen)
@@ -72,8 +78,8 @@ class Report:
     def attempts(self) -> list[str | None]:
         """What the first attempts of the request get one after another, None for the app's own answer."""
         assert self._environ is not None
-        injector = exchange.injector_of(self.rules, self.seed or "0")
-        outcomes = [exchange.ask(injector, self._environ)[1] for _ in range(chances.MOST_ATTEMPTS)]
+        trial = exchange.Trial(self.rules, self.seed or "0")
+        outcomes = [trial.ask(self._environ)[1] for _ in range(chances.MOST_ATTEMPTS)]
         return [each.fault if each.injected else None for each in outcomes]
 
     def to_dict(self) -> dict[str, object]:
@@ -127,7 +133,9 @@ class Report:
         lines = [(key, quoted(value or "none")) for each in self.seen for key, value in each.items()]
         lines.append(("matches", ", ".join(self.names[number] for number in self.matching) or "no rule"))
         if self.seed is not None:
-            lines.append((f"seed {visible(self.seed)}", ", ".join(each or "the app" for each in self.attempts())))
+            lines.append(
+                (f"seed {visible(self.seed)}", ", ".join(each or "the app" for each in self.attempts()))
+            )
         for line in table.aligned([(f"  {key}", value) for key, value in lines]):
             click.echo(line)
 
@@ -151,7 +159,9 @@ def print_json(data: object) -> None:
 
 def problems(error: ConfigurationError) -> list[dict[str, str]]:
     """The mistakes of an error as plain data."""
-    return [{"where": each.where, "message": each.message, "excerpt": each.excerpt} for each in error.problems]
+    return [
+        {"where": each.where, "message": each.message, "excerpt": each.excerpt} for each in error.problems
+    ]
 
 
 def _seen(view: Any, reading: Reading) -> dict[str, str | None]:

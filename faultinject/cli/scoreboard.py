@@ -19,7 +19,7 @@ class Attempt:
         number: its place among the attempts of its call, from 1.
         operation: the storage operation.
         key: the object's key.
-        injected: the documented error that it got, with its status, or None.
+        injected: status and code of the documented error that it got, or None.
         arrived: seconds, of a monotonic clock.
         verdict: what the client did then; empty while that is not known.
     """
@@ -31,7 +31,8 @@ class Attempt:
         self.operation = operation
         self.key = outcome.key or ""
         self.status = outcome.status
-        self.injected = f"{outcome.fault} ({outcome.status})" if outcome.injected else None
+        code = (outcome.fault or "").partition(":")[2]
+        self.injected = f"{outcome.status} {code}" if outcome.injected else None
         self.arrived = outcome.arrived
         self.verdict = ""
 
@@ -86,7 +87,7 @@ class Scoreboard:
             attempt = Attempt(len(call.attempts) + 1, call.operation, outcome)
             if call.attempts:
                 last = call.attempts[-1]
-                self._judge(last, f"tried again after {attempt.arrived - last.arrived:.1f} s")
+                self._judge(last, f"retried after {attempt.arrived - last.arrived:.1f} s")
             call.attempts.append(attempt)
             if call.hit:
                 self._shown.append(attempt)
@@ -103,9 +104,9 @@ class Scoreboard:
             if succeeded:
                 verdict = "recovered" if call.hit else "went through"
             elif len(call.attempts) == 1:
-                verdict = f"gave up at once: no retry after {last.status}"
+                verdict = f"gave up: {last.status}, no retry"
             else:
-                verdict = f"gave up after {len(call.attempts)} attempts"
+                verdict = f"gave up, {len(call.attempts)} attempts"
             self._judge(last, verdict, hit=call.hit)
 
     def _judge(self, attempt: Attempt, verdict: str, *, hit: bool = True) -> None:
@@ -117,6 +118,14 @@ class Scoreboard:
         """The newest attempts of calls that were hit."""
         with self._lock:
             return self._shown[-count:]
+
+    def progress(self) -> str:
+        """How far it is, in one line."""
+        with self._lock:
+            ended = sum(call.succeeded is not None for call in self._calls.values())
+            attempts = [each for call in self._calls.values() for each in call.attempts]
+        injected = sum(each.injected is not None for each in attempts)
+        return f"{ended} calls done, {injected} faults in {len(attempts)} attempts"
 
     def summary(self) -> list[tuple[str, str, str]]:
         """Names, numbers and remarks."""
@@ -132,7 +141,11 @@ class Scoreboard:
             ("attempts", len(attempts), f"{len(attempts) / max(1, len(calls)):.2f} a call"),
             ("injected faults", injected, f"{100 * injected / max(1, len(attempts)):.0f} % of the attempts"),
             ("recovered", sum(call.recovered for call in calls), "hit by a fault, and the caller never knew"),
-            ("given up", len(lost), f"{at_once} at once, {len(lost) - at_once} after retries" if lost else ""),
+            (
+                "given up",
+                len(lost),
+                f"{at_once} at once, {len(lost) - at_once} after retries" if lost else "",
+            ),
         ]
         if cut:
             rows.append(("cut short", cut, "still under way when the time was over"))

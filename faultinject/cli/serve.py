@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 @click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
 @click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
 def serve(
+    *,
     app: str | None,
     vendor: str | None,
     rules: tuple[str, ...],
@@ -87,18 +92,18 @@ def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
     return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
 
 
-class _announced_below:  # noqa: N801 - reads as a statement
+@contextmanager
+def _announced_below() -> Iterator[None]:
     """For its block, the start-up line is not logged: it stands in what is printed below."""
+    import logging
 
-    def __enter__(self) -> None:
-        import logging
-
-        self._log = logging.getLogger("faultinject")
-        self._level = self._log.level
-        self._log.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self._log.setLevel(self._level)
+    log = logging.getLogger("faultinject")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _announce(title: str, url: str, scenario: Scenario, injector: Injector | None) -> None:

@@ -43,11 +43,14 @@ def _show_vendors(chosen: Sequence[Vendor], reserved: Sequence[str]) -> None:
 
     columns = ("id", "vendor", "errors", "statuses", "content type")
     rows = [
-        (each.id, each.title, str(len(each.errors)), _statuses(each.errors), each.content_type) for each in chosen
+        (each.id, each.title, str(len(each.errors)), _statuses(each.errors), each.content_type)
+        for each in chosen
     ]
     table.show(columns, rows)
     click.echo(f"\nReserved, not built yet: {' '.join(reserved)}")
-    click.echo("'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full.")
+    click.echo(
+        "'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full."
+    )
 
 
 def _statuses(rows: Sequence[DocumentedError]) -> str:
@@ -62,7 +65,10 @@ def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
     columns = ("code", "status", "category", "retryable", "message")
     table.show(
         columns,
-        [(each.label, str(each.status or "none"), each.category, each.retryable, each.message) for each in rows],
+        [
+            (each.label, str(each.status or "none"), each.category, each.retryable, each.message)
+            for each in rows
+        ],
     )
 
 
@@ -72,10 +78,14 @@ def _show_error(row: DocumentedError) -> None:
 
     fields = {key: value for key, value in row.to_dict().items() if value not in ("", None)}
     fields.setdefault("status", "none documented: a rule must give one, such as status=400")
-    lines = [(key.replace("_", " "), " ".join(str(fields[key]).split())) for key in row.to_dict() if key in fields]
+    lines = [
+        (key.replace("_", " "), " ".join(str(fields[key]).split())) for key in row.to_dict() if key in fields
+    ]
     for line in table.aligned(lines):
         click.echo(line)
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
-    answer, _ = exchange.ask(exchange.injector_of([rule], "0"), exchange.environ("GET", "/bucket/key", "127.0.0.1"))
+    answer, _ = exchange.Trial([rule], "0").ask(exchange.environ("GET", "/bucket/key", "127.0.0.1"))
     shown = answer.to_bytes().decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
-    click.echo(f"\nIn answer to GET /bucket/key{' with status=400' if row.status is None else ''}:\n\n{shown}")
+    click.echo(
+        f"\nIn answer to GET /bucket/key{' with status=400' if row.status is None else ''}:\n\n{shown}"
+    )

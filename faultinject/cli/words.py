@@ -78,7 +78,9 @@ def _how_often(rule: Rule) -> list[str]:
     if value("every") > 1:
         found.append(f"every {_ordinal(value('every'))} of them {scope}")
     if value("times") is not None:
-        found.append("never (times=0)" if value("times") == 0 else f"at most {_times(value('times'))} {scope}")
+        found.append(
+            "never (times=0)" if value("times") == 0 else f"at most {_times(value('times'))} {scope}"
+        )
     if value("above") is not None:
         found.append(f"as far as they exceed {rule.options['above']} {scope}")
     if value("begin"):
@@ -94,14 +96,15 @@ def _how(rule: Rule) -> list[str]:
     found = []
     if value("when") == "after":
         late = rule.resolved.kind == "latency"
-        found.append("held back when the app has run" if late else "after the app has run and in place of its answer")
+        found.append(
+            "held back when the app has run" if late else "after the app has run and in place of its answer"
+        )
     if value("delay")[1] and rule.resolved.kind != "latency":
         found.append(f"{_delay(rule)} late")
     if value("retry_after") is not None:
         found.append(f"asked to wait {rule.options['retry_after']} by Retry-After")
-    for key in ("message", "resource", "content_type"):
-        if key in rule.options:
-            found.append(f"with the {key.replace('_', ' ')} {shown(rule.options[key])}")
+    texts = {key: rule.options[key] for key in ("message", "resource", "content_type") if key in rule.options}
+    found += [f"with the {key.replace('_', ' ')} {shown(text)}" for key, text in texts.items()]
     found += [f"with the header {name}: {text}" for name, text in rule.set_headers]
     if not value("drain"):
         found.append("without reading the request's body")

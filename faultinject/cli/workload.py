@@ -44,7 +44,7 @@ def load_sdk() -> Any:
 
 def key_of(number: int) -> str:
     """The key of a call: each has its own, which tells its attempts from those of others."""
-    return f"photos/{number:03}.jpg"
+    return f"{number:03}.jpg"
 
 
 class Workload:
@@ -98,7 +98,7 @@ class Workload:
         config = self._sdk.CosConfig(
             Region=REGION,
             SecretId="id",
-            SecretKey="key",  # noqa: S106 - the store checks no signature
+            SecretKey="key",
             Scheme="http",
             IP="127.0.0.1",
             Port=self._port,

@@ -81,6 +81,8 @@ class Answer:
         headers: Headers = []
         if not self._bodyless:
             headers = [self._content_type, ("Content-Length", str(len(body)))]
+        elif self.status == 205:  # without a length waitress marks the end of a body, even for HEAD
+            headers = [("Content-Length", "0")]
         if self._bodyless or request.method.upper() == "HEAD":
             body = b""
         headers += more

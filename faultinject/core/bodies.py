@@ -39,11 +39,12 @@ class BodyDigest:
             self._digest.update(piece)
             return
         # A boundary may lie across two pieces: the last bytes wait until more is known.
-        data = (self._tail + piece).replace(self._boundary, b"")
-        keep = len(self._boundary) - 1
-        cut = max(0, len(data) - keep)
-        self._digest.update(data[:cut])
-        self._tail = data[cut:]
+        *parts, rest = (self._tail + piece).split(self._boundary)
+        for part in parts:
+            self._digest.update(part)
+        cut = max(0, len(rest) - len(self._boundary) + 1)
+        self._digest.update(rest[:cut])
+        self._tail = rest[cut:]
 
     def hexdigest(self) -> str:
         """The digest as 32 hexadecimal digits."""

@@ -115,16 +115,24 @@ class Entry:
 
     def saw(self, status: str | int, lengths: Iterable[str]) -> None:
         """Note the status and the Content-Length of the app's own answer."""
-        self.status = int(status)
-        length = next(iter(lengths), "")
-        self.response_bytes = int(length) if length.isdecimal() else None
+        self.status = _number(str(status))
+        self.response_bytes = _number(next(iter(lengths), ""))
+
+    def forget(self) -> None:
+        """No fault is given after all: nothing of its answer is true of the app's."""
+        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
 
     def withdraw(self, did: str, *, applied: bool = False) -> None:
         """Note that the fault was not carried out, and why."""
         if self.fired is not None:
             self.fired.undone.next()
-        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+            self.fired = None
+        self.forget()
         self.write(did, answered=False, applied=applied)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 class Outcome:

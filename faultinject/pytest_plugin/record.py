@@ -55,7 +55,7 @@ def replay(item: pytest.Item, session_seed: str) -> str:
 def _relative(path: Path, to: Path) -> str:
     try:
         return os.path.relpath(path, to).replace(os.sep, "/")
-    except ValueError:  # another drive
+    except ValueError:  # pragma: no cover - Windows, where another drive has no relative path
         return str(path)
 
 

@@ -256,8 +256,9 @@ def read(package: str, name: str) -> bytes:
     """A file of a package, also from a zip archive."""
     import os
     import sys
+    from importlib import import_module
 
-    module = sys.modules[package]
+    module = sys.modules.get(package) or import_module(package)
     loader: Any = module.__loader__
     data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
     return data

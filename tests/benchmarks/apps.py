@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-from faultinject import Rule, install
 from measure import Block
+
+from faultinject import Rule, install
 
 Environ = dict[str, Any]
 Scope = dict[str, Any]
@@ -120,7 +121,8 @@ def rules(count: int, kind: str = "path", **keys: Any) -> list[Rule]:
     """So many rules for PUT, each with another literal path, bucket or host that no request asks for."""
     patterns = {"path": "/bucket{}/photos/", "bucket": "bucket{}", "host": "host{}.example.net"}
     return [
-        Rule("cos:SlowDown", method="PUT", **{kind: patterns[kind].format(number)}, **keys) for number in range(count)
+        Rule("cos:SlowDown", method="PUT", **{kind: patterns[kind].format(number)}, **keys)
+        for number in range(count)
     ]
 
 

@@ -39,7 +39,15 @@ def run() -> list[Row]:
     for flood, told in FLOODS.items():
         without, with_us = (_resident(flood, how) for how in ("bare", "on"))
         added = with_us - without
-        row = Row(told, "without faultinject", Goal("≤", LIMIT, "MiB"), added, added, added, note=f"{without:.0f} → {with_us:.0f}")
+        row = Row(
+            told,
+            "without faultinject",
+            Goal("≤", LIMIT, "MiB"),
+            added,
+            added,
+            added,
+            note=f"{without:.0f} → {with_us:.0f}",
+        )
         rows.append(row)
     return rows
 
@@ -78,7 +86,9 @@ def _reading(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 def _flood(flood: str, how: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (CEILING, CEILING))
-    app: Any = _reading if how == "bare" else around(_reading, RULES if flood != "uploads" else "cos:SlowDown")
+    app: Any = (
+        _reading if how == "bare" else around(_reading, RULES if flood != "uploads" else "cos:SlowDown")
+    )
     for request in _requests(flood):
         app(request, _start)
     if how == "on" and app.injector.errors:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from hashlib import blake2b
 from itertools import repeat
 
+from apps import environ
+from measure import Block, Goal, Row, side_by_side
+
 from faultinject.core.draw import drawer, seed_key, threshold
 from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.request import WSGIRequest
 from faultinject.stores.memory import MemoryCounts
-
-from apps import environ
-from measure import Block, Goal, Row, side_by_side
 
 LABEL = "cos:SlowDown,path=/photos/"
 KEYS = {"plain": "photos/2024/a.jpg", "UUID": "photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d.jpg"}
@@ -29,7 +29,8 @@ def _compared() -> list[Row]:
         blocks[name] = _draw(key)
     sample = side_by_side(blocks)
     return [
-        sample.ratio(name, f"one draw, {name} key", "one keyed blake2b", Goal("≤", LIMITS[name])) for name in KEYS
+        sample.ratio(name, f"one draw, {name} key", "one keyed blake2b", Goal("≤", LIMITS[name]))
+        for name in KEYS
     ]
 
 

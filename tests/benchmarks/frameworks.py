@@ -7,12 +7,27 @@ from statistics import median
 from typing import Any
 
 from apps import (
-    NoopASGI, NoopWSGI, around, environ, fastapi_hello, flask_hello, rules, scope, serves_asgi, serves_wsgi,
+    NoopASGI,
+    NoopWSGI,
+    around,
+    environ,
+    fastapi_hello,
+    flask_hello,
+    rules,
+    scope,
+    serves_asgi,
+    serves_wsgi,
 )  # fmt: skip
 from measure import Block, Goal, Row, side_by_side
 
 MANY = 10_000
-FAULTS = ("cos:SlowDown", "qingstor:internal_error", "jss:InternalError", "qiniu-mix:SlowDown", "gateway:BadGateway")
+FAULTS = (
+    "cos:SlowDown",
+    "qingstor:internal_error",
+    "jss:InternalError",
+    "qiniu-mix:SlowDown",
+    "gateway:BadGateway",
+)
 
 
 def run() -> list[Row]:
@@ -30,9 +45,12 @@ def _flask() -> list[Row]:
     }
     blocks |= {fault: serves_wsgi(around(flask_hello(), fault), request) for fault in FAULTS}
     sample = side_by_side(blocks, rounds=121)
-    rows = [sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))]
+    rows = [
+        sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
+    ]
     return rows + [
-        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.2), "bare") for fault in FAULTS
+        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.2), "bare")
+        for fault in FAULTS
     ]
 
 
@@ -60,13 +78,19 @@ def _fastapi() -> list[Row]:
     blocks |= {fault: serves(around(fastapi_hello(), fault)) for fault in FAULTS}
     sample = side_by_side(blocks, rounds=121)
     loop.close()
-    rows = [sample.ratio("on", f"FastAPI hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))]
+    rows = [
+        sample.ratio("on", f"FastAPI hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
+    ]
     # What ours adds is near the noise of one round: medians of what both add, not a ratio round by round.
     ours = max(median(sample.added("on", "bare")), 1.0)
     times = [added / ours for added in sample.added("base", "bare")]
     note = f"{ours / 1000:+.2f} µs and {median(sample.added('base', 'bare')) / 1000:+.1f} µs"
-    rows.append(sample.row("added by BaseHTTPMiddleware to FastAPI", "added by faultinject", Goal("≥", 50), times, note))
+    rows.append(
+        sample.row(
+            "added by BaseHTTPMiddleware to FastAPI", "added by faultinject", Goal("≥", 50), times, note
+        )
+    )
     return rows + [
-        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.25), "bare") for fault in FAULTS
+        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.25), "bare")
+        for fault in FAULTS
     ]
-

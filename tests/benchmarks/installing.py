@@ -10,8 +10,9 @@ import tracemalloc
 from pathlib import Path
 
 from apps import around, rules, trivial_wsgi
-from faultinject import Rule, Scenario
 from measure import Goal, Row, side_by_side
+
+from faultinject import Rule, Scenario
 
 MANY = 10_000
 

@@ -14,12 +14,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from measure import AGAIN, Goal, Row, Sample, retried
+from measure import AGAIN, ATTEMPTS, Goal, Row, Sample, retried
 
 HERE = Path(__file__).parent
 ROUNDS = 9
@@ -46,8 +49,8 @@ class Server:
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_spent(task) for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
 
-    def wait(self) -> None:
-        """Until it takes connections."""
+    def listens(self) -> bool:
+        """Whether it takes connections, sooner or later."""
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -55,8 +58,9 @@ class Server:
             except OSError:
                 time.sleep(0.05)
             else:
-                return
-        raise SystemExit(f"nothing listens on port {self.port}")
+                return True
+        self.stop()
+        return False
 
     def stop(self) -> None:
         self.process.terminate()
@@ -68,14 +72,15 @@ class Server:
 
 
 def run() -> list[Row]:
-    return [row for app in VARIANTS for row in retried(lambda app=app: _compared(app))]  # type: ignore[misc]
+    apps = [app for app in VARIANTS if app != "flask" or find_spec("gunicorn")]
+    return [row for app in apps for row in retried(partial(_compared, app))]
 
 
 def _compared(app: str) -> list[Row]:
     with ExitStack() as stack:
         servers = {}
         for variant in VARIANTS[app]:
-            servers[variant] = start([sys.executable, str(HERE / "serving.py"), app, variant.replace(AGAIN, "bare")])
+            servers[variant] = serving(app, variant.replace(AGAIN, "bare"))
             stack.callback(servers[variant].stop)
         cpu, wall = measured(servers)
     sample = Sample("bare", cpu)
@@ -91,7 +96,9 @@ def _compared(app: str) -> list[Row]:
     rows = [row("all", f"{title}, 100 % injected, requests/s", "bare", everything)]
     rows.append(row("some", f"{title}, 30 % injected, requests/s", "bare", some))
     if base:
-        rows.append(row("some", f"{title}, 30 % injected, requests/s", "BaseHTTPMiddleware doing it", base, "base"))
+        rows.append(
+            row("some", f"{title}, 30 % injected, requests/s", "BaseHTTPMiddleware doing it", base, "base")
+        )
     return rows
 
 
@@ -101,7 +108,6 @@ def measured(servers: dict[str, Server]) -> tuple[dict[str, list[float]], dict[s
     wall: dict[str, list[float]] = {name: [] for name in servers}
     order = list(servers)
     for server in servers.values():
-        server.wait()
         load(server.port, 0.3)
     shuffle = random.Random(1).shuffle
     for _ in range(ROUNDS):
@@ -114,12 +120,19 @@ def measured(servers: dict[str, Server]) -> tuple[dict[str, list[float]], dict[s
     return cpu, wall
 
 
-def start(command: list[str], port: int | None = None) -> Server:
-    """Start a server; a free port is its last argument unless it has one."""
-    if port is None:
+def start(command: Callable[[int], list[str]]) -> Server:
+    """Start a server whose command is made for a port, and wait for it; another may have taken the port meanwhile."""
+    for _ in range(ATTEMPTS):
         port = free_port()
-        command = [*command, str(port)]
-    return Server(_pinned(command, PROCESSORS[-1], stdout=subprocess.DEVNULL), port)
+        server = Server(_pinned(command(port), PROCESSORS[-1], stdout=subprocess.DEVNULL), port)
+        if server.listens():
+            return server
+    raise SystemExit(f"{' '.join(command(0))} does not start")
+
+
+def serving(app: str, variant: str) -> Server:
+    """A server of ours."""
+    return start(lambda port: [sys.executable, str(HERE / "serving.py"), app, variant, str(port)])
 
 
 def free_port() -> int:
@@ -139,7 +152,9 @@ def load(port: int, seconds: float) -> tuple[int, float]:
         assert found, text
         return int(found[1]), float(found[2])
     process = _pinned(
-        [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)], PROCESSORS[0], stdout=subprocess.PIPE
+        [sys.executable, str(HERE / "loading.py"), str(port), str(seconds)],
+        PROCESSORS[0],
+        stdout=subprocess.PIPE,
     )
     done, taken = process.communicate()[0].split()
     return int(done), float(taken)

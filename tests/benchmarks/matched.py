@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from apps import around, calls_asgi, calls_wsgi, environ, rules, scope, trivial_asgi, trivial_wsgi
-from faultinject import Rule
 from measure import Goal, Row, side_by_side
+
+from faultinject import Rule
 
 _PATH = "/bucket77/photos/2024/a.jpg"
 
@@ -25,7 +26,10 @@ def _compared(interface: str) -> list[Row]:
             "unmatched": call(around(app, rules(10_000)), request()),
             "chance": call(around(app, rules(10_000, probability=0)), request(path=_PATH)),
             "times": call(around(app, rules(10_000, times=0, per="call")), request(path=_PATH)),
-            "address": call(around(app, Rule("cos:SlowDown", bucket="bucket77", key="photos/", probability=0)), request(path=_PATH)),
+            "address": call(
+                around(app, Rule("cos:SlowDown", bucket="bucket77", key="photos/", probability=0)),
+                request(path=_PATH),
+            ),
         }
     )
     told = {

@@ -70,7 +70,11 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        return "void" if self.void else "" if not self.goal.sign else "yes" if self.goal.met(self.measured) else "NO"
+        if self.void:
+            return "void"
+        if not self.goal.sign:
+            return ""
+        return "yes" if self.goal.met(self.measured) else "NO"
 
     def to_dict(self) -> dict[str, object]:
         return {**asdict(self), "ok": self.verdict}
@@ -111,23 +115,33 @@ class Sample:
         return median(self.ratios(AGAIN))
 
     def ratios(self, name: str, base: str = "") -> list[float]:
-        return [one / other for one, other in zip(self.times[name], self.times[base or self.base], strict=True)]
+        return [
+            one / other for one, other in zip(self.times[name], self.times[base or self.base], strict=True)
+        ]
 
     def added(self, name: str, base: str = "") -> list[float]:
         """Nanoseconds more than the base, round by round."""
-        return [one - other for one, other in zip(self.times[name], self.times[base or self.base], strict=True)]
+        return [
+            one - other for one, other in zip(self.times[name], self.times[base or self.base], strict=True)
+        ]
 
     def row(self, case: str, against: str, goal: Goal, values: list[float], note: str = "") -> Row:
         return Row(case, against, goal, *spread(values), control=self.control, note=note)
 
     def ratio(self, name: str, case: str, against: str, goal: Goal, base: str = "") -> Row:
         added = median(self.added(name, base))
-        note = f"{median(self.times[name]) / 1000:.2f} µs, {added / 1000:+.2f} µs"
+        scale, unit = (1e3, "µs") if abs(added) < 1e6 else (1e6, "ms")
+        note = f"{median(self.times[name]) / scale:.2f} {unit}, {added / scale:+.2f} {unit}"
         return self.row(case, against, goal, self.ratios(name, base), note)
 
 
 def side_by_side(
-    blocks: dict[str, Block], *, base: str = "", rounds: int = 81, milliseconds: float = 4.0, once: bool = False
+    blocks: dict[str, Block],
+    *,
+    base: str = "",
+    rounds: int = 81,
+    milliseconds: float = 4.0,
+    once: bool = False,
 ) -> Sample:
     """Measure contenders in shuffled rounds of short blocks.
 
@@ -186,7 +200,10 @@ def retried(measure: Callable[[], list[Row]]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """The rows as Markdown."""
-    lines = ["| case | against | goal | measured | p25..p75 | control | ok |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| case | against | goal | measured | p25..p75 | control | ok |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         unit = row.goal.unit
         quartiles = "" if row.low == row.high else f"{shown(row.low, '×')[:-2]}..{shown(row.high, '×')[:-2]}"

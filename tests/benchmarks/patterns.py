@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 
+from measure import Block, Goal, Row, side_by_side
+
 from faultinject.core.patterns import check_pattern, compile_path, compile_plain
-from measure import Goal, Row, side_by_side
 
 SIZE = 8192
 
@@ -23,18 +25,19 @@ def _cases() -> dict[str, tuple[str, str]]:
     }
 
 
+def _block(test: Callable[[str], bool], path: str) -> Block:
+    def block(count: int) -> None:
+        for _ in range(count):
+            test(path)
+
+    return block
+
+
 def run() -> list[Row]:
     blocks = {}
     for name, (pattern, path) in _cases().items():
         assert check_pattern(pattern) is None, (name, check_pattern(pattern))
-        test = (compile_plain if name == "plain" else compile_path)(pattern)
-
-        def block(count: int, test: object = test, path: str = path) -> None:
-            assert callable(test)
-            for _ in range(count):
-                test(path)
-
-        blocks[name] = block
+        blocks[name] = _block((compile_plain if name == "plain" else compile_path)(pattern), path)
     sample = side_by_side(blocks, rounds=21, milliseconds=8)
     worst = max(blocks, key=lambda name: median(sample.times[name]))
     values = [nanoseconds / 1e6 for nanoseconds in sample.times[worst]]

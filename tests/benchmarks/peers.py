@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from loopback import HERE, Server, free_port, measured, start
+from loopback import Server, measured, serving, start
 from measure import AGAIN, Goal, Row, Sample, retried
 
 BODY = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
@@ -34,6 +33,11 @@ error_log {folder}/error.log;
 events {{ }}
 http {{
     access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
     split_clients "$request_id" $fails {{ 30% 1; * 0; }}
     upstream app {{ server 127.0.0.1:{app}; keepalive 32; }}
     server {{
@@ -73,10 +77,9 @@ def _compared(there: list[str]) -> list[Row]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         servers: dict[str, Server] = {}
         for name, variant in (("ours", "some"), (AGAIN, "some"), ("app", "bare")):
-            servers[name] = start([sys.executable, str(HERE / "serving.py"), "raw", variant])
+            servers[name] = serving("raw", variant)
             stack.callback(servers[name].stop)
         app = servers.pop("app")
-        app.wait()
         for name in there:
             servers[name] = _proxy(name, app, Path(folder))
             stack.callback(servers[name].stop)
@@ -96,10 +99,13 @@ def _compared(there: list[str]) -> list[Row]:
 
 def _proxy(name: str, app: Server, folder: Path) -> Pair:
     template, command, _limit = PEERS[name]
-    port = free_port()
     file = folder / f"{name}.conf"
-    file.write_text(template.format(port=port, app=app.port, folder=folder, body=BODY))
-    started = start([*command, str(file)], port)
-    pair = Pair(started.process, port)
+
+    def configured(port: int) -> list[str]:
+        file.write_text(template.format(port=port, app=app.port, folder=folder, body=BODY))
+        return [*command, str(file)]
+
+    started = start(configured)
+    pair = Pair(started.process, started.port)
     pair.app = app
     return pair

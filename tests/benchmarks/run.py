@@ -28,17 +28,27 @@ BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"which cases to run (all): {' '.join(CASES)}")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "cases", nargs="*", metavar="case", help=f"which cases to run (all): {' '.join(CASES)}"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--write-readme", action="store_true", help="put the table into README.md")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.cases) - set(CASES):
         parser.error(f"unknown case: {' '.join(sorted(unknown))}")
-    rows = [row for case in options.cases or CASES for row in (_here(case) if options.alone else _apart(case))]
+    rows = [
+        row for case in options.cases or CASES for row in (_here(case) if options.alone else _apart(case))
+    ]
     if options.json:
-        print(json.dumps([row.to_dict() for row in rows], ensure_ascii=False, indent=None if options.alone else 2))
+        print(
+            json.dumps(
+                [row.to_dict() for row in rows], ensure_ascii=False, indent=None if options.alone else 2
+            )
+        )
     else:
         print(f"{_machine()}\n\n{table(rows)}")
     if options.write_readme:
@@ -67,7 +77,17 @@ def _apart(case: str) -> list[Row]:
 
 
 def _machine() -> str:
-    names = ("flask", "werkzeug", "fastapi", "starlette", "uvicorn", "httptools", "uvloop", "gunicorn", "pytest")
+    names = (
+        "flask",
+        "werkzeug",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "httptools",
+        "uvloop",
+        "gunicorn",
+        "pytest",
+    )
     versions = [f"{name} {version}" for name in names if (version := _version(name))]
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()},"

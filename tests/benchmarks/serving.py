@@ -6,8 +6,10 @@ APP is `raw` or `fastapi` (uvicorn) or `flask` (gunicorn, threads). VARIANT is `
 
 from __future__ import annotations
 
+import os
 import random
 import sys
+from pathlib import Path
 from typing import Any
 
 from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial_asgi
@@ -59,18 +61,18 @@ def main(app: str, variant: str, port: int) -> None:
 
         uvicorn.run(made(app, variant), host="127.0.0.1", port=port, log_level="error", access_log=False)
         return
-    from gunicorn.app.base import BaseApplication
-
-    class Server(BaseApplication):
-        def load_config(self) -> None:
-            settings = {"bind": f"127.0.0.1:{port}", "worker_class": "gthread", "threads": 4, "loglevel": "error"}
-            for name, value in settings.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            return made(app, variant)
-
-    Server().run()
+    settings = [
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "4",
+        "--log-level",
+        "error",
+    ]
+    command = [sys.executable, "-m", "gunicorn", *settings, "--chdir", str(Path(__file__).parent)]
+    os.execv(sys.executable, [*command, f"serving:made({app!r}, {variant!r})"])
 
 
 if __name__ == "__main__":

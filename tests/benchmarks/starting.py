@@ -12,7 +12,10 @@ from pathlib import Path
 from measure import AGAIN, Goal, Row, Sample, retried
 
 _INSTALL = "import faultinject; faultinject.install(lambda environ, start_response: [])"
-_ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "cos:SlowDown,probability=0.3,method=PUT,path=photos/"}
+_ON = {
+    "FAULTINJECT_ENABLED": "1",
+    "FAULTINJECT_RULES": "cos:SlowDown,probability=0.3,method=PUT,path=photos/",
+}
 
 
 def run() -> list[Row]:
@@ -21,7 +24,8 @@ def run() -> list[Row]:
 
 def _alone() -> list[Row]:
     sample = _processes(
-        {"bare": (["-c", "pass"], {}), "off": (["-c", _INSTALL], {}), "on": (["-c", _INSTALL], _ON)}, rounds=41
+        {"bare": (["-c", "pass"], {}), "off": (["-c", _INSTALL], {}), "on": (["-c", _INSTALL], _ON)},
+        rounds=41,
     )
     return [
         _told(sample, "off", "import and install(), off", "bare interpreter", 1.05),
@@ -47,14 +51,16 @@ def _plugin() -> list[Row]:
                 "without": (command, alone),
                 "with": ([*command, "-p", "faultinject.pytest_plugin"], alone),
             },
-            rounds=31,
+            rounds=61,
         )
     added = [nanoseconds / 1e6 for nanoseconds in sample.added("with")]
     return [sample.row("pytest plugin, no marker", "pytest without it", Goal("≤", 5, "ms"), added)]
 
 
 def _told(sample: Sample, name: str, case: str, against: str, limit: float) -> Row:
-    low, high = (sorted(sample.times[each])[len(sample.times[each]) // 2] / 1e6 for each in (sample.base, name))
+    low, high = (
+        sorted(sample.times[each])[len(sample.times[each]) // 2] / 1e6 for each in (sample.base, name)
+    )
     return sample.row(case, against, Goal("≤", limit), sample.ratios(name), f"{low:.1f} → {high:.1f} ms")
 
 

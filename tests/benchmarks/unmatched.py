@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from apps import (
-    NoopASGI, NoopWSGI, around, calls_asgi, calls_wsgi, environ, rules, scope, trivial_asgi, trivial_wsgi,
+    NoopASGI,
+    NoopWSGI,
+    around,
+    calls_asgi,
+    calls_wsgi,
+    environ,
+    rules,
+    scope,
+    trivial_asgi,
+    trivial_wsgi,
 )  # fmt: skip
-from faultinject import install
 from measure import Block, Goal, Row, Sample, side_by_side
+
+from faultinject import install
 
 MANY = 10_000
 KINDS = ("path", "bucket", "host")
@@ -32,8 +42,12 @@ def _compared(interface: str, limit: float) -> list[Row]:
         for count in (1, MANY):
             case = f"{interface}, no match, {count:,} {kind} rule{'s' if count > 1 else ''}"
             rows.append(sample.ratio(f"{kind} {count}", case, against, Goal("≤", limit)))
-    rows.append(sample.ratio("near", f"{interface}, a near miss, {MANY:,} path rules", against, Goal("≤", limit)))
-    rows.append(sample.ratio("method", f"{interface}, method in no rule, {MANY:,} rules", against, Goal("≤", 1.1)))
+    rows.append(
+        sample.ratio("near", f"{interface}, a near miss, {MANY:,} path rules", against, Goal("≤", limit))
+    )
+    rows.append(
+        sample.ratio("method", f"{interface}, method in no rule, {MANY:,} rules", against, Goal("≤", 1.1))
+    )
     rows += [_flat(sample, interface, kind) for kind in KINDS]
     return rows
 

@@ -49,7 +49,19 @@ class Wsgi:
 
     lower_case = False
 
-    def __call__(self, injector, method="GET", target="/", *, path=None, query=b"", headers=(), body=b"", more=()):
+    def __call__(
+        self,
+        injector,
+        method="GET",
+        target="/",
+        *,
+        path=None,
+        query=b"",
+        headers=(),
+        body=b"",
+        more=(),
+        without=(),
+    ):
         if path is None:
             path, query = split(target)
         environ = {
@@ -70,8 +82,12 @@ class Wsgi:
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
             environ[key] = value.decode("latin-1")
         environ.update(more)
+        for name in without:
+            del environ[name]
         started = []
-        chunks = WSGIFaultMiddleware(untouched_wsgi, injector=injector)(environ, lambda *each: started.append(each))
+        chunks = WSGIFaultMiddleware(untouched_wsgi, injector=injector)(
+            environ, lambda *each: started.append(each)
+        )
         [(status, got)] = started
         assert re.fullmatch(r"[2-5]\d\d \S.*", status)
         assert all(type(text) is str for pair in got for text in pair)
@@ -83,7 +99,19 @@ class Asgi:
 
     lower_case = True
 
-    def __call__(self, injector, method="GET", target="/", *, path=None, query=b"", headers=(), body=b"", more=()):
+    def __call__(
+        self,
+        injector,
+        method="GET",
+        target="/",
+        *,
+        path=None,
+        query=b"",
+        headers=(),
+        body=b"",
+        more=(),
+        without=(),
+    ):
         if path is None:
             path, query = split(target)
         scope = {
@@ -106,6 +134,8 @@ class Asgi:
         if any(name.lower() == b"host" for name, _ in headers):
             del scope["headers"][0]
         scope.update(more)
+        for name in without:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0].upper() != name[5:].encode()]
         sent = []
 
         async def receive():

@@ -129,6 +129,8 @@ def test_another_seed_gives_other_ids(run, first):
     """What the ids are made of is drawn from the seed."""
     other = run(1_700_000_000, "43")
     names = {name for vendor in WITH_IDS for name, _ in vendors.get(vendor).id_headers}
-    ids = [{value for answer in each for name, value in answer[3] if name in names} for each in (first, other)]
+    ids = [
+        {value for answer in each for name, value in answer[3] if name in names} for each in (first, other)
+    ]
     assert ids[0]
     assert not ids[0] & ids[1]

@@ -1,4 +1,7 @@
-"""Runs pytest in pytest. What a run imports is forgotten after it, so the engine is imported here, once."""
+"""Runs pytest in pytest. What a run imports is forgotten after it, so the engine is imported here, once.
+
+Hypothesis' own plugin takes longer than all the rest of such a run together.
+"""
 
 import warnings
 
@@ -14,15 +17,18 @@ import wrapt
 import faultinject.adapters.installation
 import faultinject.audit.nearest
 import faultinject.pytest_plugin.marked
-import faultinject.vendors.cos.vendor
+from faultinject import vendors
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette would like another client library better
     import starlette.testclient
 
+for each in vendors.names():
+    vendors.get(each)
+
 INI = """
 [pytest]
-addopts = --strict-markers -p no:randomly -p no:cacheprovider
+addopts = --strict-markers -p no:randomly -p no:cacheprovider -p no:hypothesispytest
 asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 """

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_marked_coroutine(passes, backend):
-    """Faults act on asyncio and on trio, delays included, and not in async fixtures."""
+    """Faults act on asyncio and on trio, and not in async fixtures."""
     passes(f"""
         import httpx
         import pytest
@@ -31,9 +31,8 @@ def test_marked_coroutine(passes, backend):
                 assert (await client.get("/seed")).status_code == 200
 
         @pytest.mark.anyio
-        @pytest.mark.faultinject("cos:SlowDown", times=1, delay="20ms")
+        @pytest.mark.faultinject("cos:SlowDown", times=1)
         async def test_one(client, faults):
             assert [(await client.get("/a")).status_code for _ in range(2)] == [503, 200]
             assert [each.did for each in faults.outcomes] == ["answered", "passed"]
-            assert faults.outcomes[0].elapsed >= 0.02
     """)

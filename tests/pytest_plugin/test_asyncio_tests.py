@@ -1,7 +1,5 @@
 """Marked coroutines under pytest-asyncio."""
 
-import pytest
-
 APP = """
     import httpx
     import pytest

@@ -71,9 +71,7 @@ def test_marked_coroutine_method(run):
                 self.assertEqual(app.test_client().get("/a").status_code, 200)
     """)
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(
-        ["*Uploads.test_unmatched*", "    nearest: GET /a (method=PUT did not hold)"]
-    )
+    result.stdout.fnmatch_lines(["*Uploads.test_unmatched*", "    nearest: GET /a (method=PUT did not hold)"])
 
 
 def test_failing_method_shows_the_record_and_its_own_lines(run):
@@ -89,7 +87,9 @@ def test_failing_method_shows_the_record_and_its_own_lines(run):
                 self.assertEqual(app.test_client().get("/a").status_code, 200)
     """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*AssertionError: 503 != 200", "*- faultinject -*", "1*GET /a*503*rule-1: http:503"])
+    result.stdout.fnmatch_lines(
+        ["E*AssertionError: 503 != 200", "*- faultinject -*", "1*GET /a*503*rule-1: http:503"]
+    )
     result.stdout.no_fnmatch_line("*marked.py*")
 
 
@@ -116,4 +116,4 @@ def test_unmatched_rule_fails_only_a_method_that_passed(run):
                 self.fail()
     """)
     result.assert_outcomes(failed=1, skipped=2, xfailed=1)
-    result.stdout.fnmatch_lines(["FAILED *::test_passes - *"])
+    result.stdout.fnmatch_lines(["FAILED *::test_passes*"])

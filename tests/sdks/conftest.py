@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
 from werkzeug.serving import make_server
+from werkzeug.wsgi import get_input_stream
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware
 
@@ -16,8 +19,10 @@ CONTENT = b"meow"
 
 def app(environ, start_response):
     """Take whatever comes and answer 200."""
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(CONTENT)))])
+    get_input_stream(environ).read()
+    start_response(
+        "200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(CONTENT)))]
+    )
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else CONTENT]
 
 
@@ -30,9 +35,11 @@ class Raw(NamedTuple):
 class Server:
     """One server a module; a test says which faults are in force and asks what was done."""
 
-    def __init__(self):
-        self.injector = Injector([], seed="sdks", environ={})
-        self.server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(app, injector=self.injector), threaded=True)
+    def __init__(self, **environ):
+        self.injector = Injector([], seed="sdks", environ=environ)
+        self.server = make_server(
+            "127.0.0.1", 0, WSGIFaultMiddleware(app, injector=self.injector), threaded=True
+        )
         self.port = self.server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -70,13 +77,37 @@ class Server:
         finally:
             connection.close()
 
+    def wire(self, request):
+        """Every byte that comes back for these bytes, till the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@contextmanager
+def running(**environ):
+    started = Server(**environ)
+    thread = threading.Thread(
+        target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
+    thread.start()
+    try:
+        yield started
+    finally:
+        started.server.shutdown()
+        thread.join()
+        started.server.server_close()
+
 
 @pytest.fixture(scope="module")
 def server():
-    started = Server()
-    thread = threading.Thread(target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield started
-    started.server.shutdown()
-    thread.join()
-    started.server.server_close()
+    """Faults with our marks, as by default."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def unmarked_server():
+    """Faults in the vendors' own bytes."""
+    with running(FAULTINJECT_HEADER="0") as started:
+        yield started

@@ -79,7 +79,7 @@ def test_row(row, call, server, client):
         "Resource": RESOURCE,
         "TraceId": headers["x-cos-trace-id"],
     }
-    assert (metadata["HTTPStatusCode"], metadata["RequestId"]) == (row.status or 400, "")
+    assert (metadata["HTTPStatusCode"], metadata.get("RequestId")) == (row.status or 400, None)
     assert headers["x-cos-request-id"] == server.last.request_id
     assert (server.last.bucket, server.last.key) == ("photos", KEY)
 
@@ -103,7 +103,7 @@ def test_redirect(row, server, client):
         client.get_object(Bucket="photos", Key=KEY)
     error = caught.value.response["Error"]
     assert (error["Code"], error["Message"]) == (row.code, row.message)
-    assert len(server.outcomes) <= 2
+    assert len(server.outcomes) == 2
 
 
 @each([row for row in ERRORS if row.status != 400 and row.status is not None])
@@ -113,7 +113,10 @@ def test_head(row, server, client):
     with pytest.raises(ClientError) as caught:
         client.head_object(Bucket="photos", Key=KEY)
     metadata = caught.value.response["ResponseMetadata"]
-    assert (caught.value.response["Error"]["Code"], metadata["HTTPStatusCode"]) == (str(row.status), row.status)
+    assert (caught.value.response["Error"]["Code"], metadata["HTTPStatusCode"]) == (
+        str(row.status),
+        row.status,
+    )
     assert metadata["HTTPHeaders"]["x-cos-request-id"] == server.last.request_id
 
 

@@ -47,7 +47,10 @@ def test_row(row, call, server, bucket):
     act, resource = CALLS[call]
     got = act(bucket)
     request_id = got.headers["x-jss-request-id"]
-    assert (got.status_code, got.json(object_pairs_hook=list)) == (row.status, expected(row, resource, request_id))
+    assert (got.status_code, got.json(object_pairs_hook=list)) == (
+        row.status,
+        expected(row, resource, request_id),
+    )
     assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
     assert server.last.request_id == request_id
 
@@ -60,9 +63,8 @@ def test_row_behind_an_exception(row, server, bucket):
         bucket.list_object()
     inside = caught.value.response
     raw = server.raw("GET", "/photos?delimiter=x")
-    for status, body, headers, outcome in zip(
-        (inside.status_code, raw.status), (inside.content, raw.body), (inside.headers, raw.headers), server.outcomes
-    ):
+    seen = [(inside.status_code, inside.content, inside.headers), (raw.status, raw.body, raw.headers)]
+    for (status, body, headers), outcome in zip(seen, server.outcomes, strict=True):
         fields = json.loads(body, object_pairs_hook=list)
         assert (status, fields) == (row.status, expected(row, "/photos", outcome.request_id))
         assert headers["x-jss-request-id"] == outcome.request_id

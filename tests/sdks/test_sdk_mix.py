@@ -43,10 +43,12 @@ def test_row(row, method, path, resource, server, client):
 
 @each_row
 def test_head(row, server):
-    """HEAD: GET's status and headers, and not a byte behind them."""
+    """HEAD: GET's status and headers without the body."""
     server.use(row.address)
     got, head = (server.raw(method, "/mybucket/key") for method in ("GET", "HEAD"))
-    assert json.loads(got.body, object_pairs_hook=list) == expected(row, "/mybucket/key", got.headers["x-request-id"])
+    assert json.loads(got.body, object_pairs_hook=list) == expected(
+        row, "/mybucket/key", got.headers["x-request-id"]
+    )
     assert head.body == b""
     variable = {"date": "", "x-request-id": ""}
     assert (head.status, head.headers | variable) == (got.status, got.headers | variable)

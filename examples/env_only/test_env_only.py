@@ -1,0 +1,94 @@
+"""The commands of the README, each run in a process of its own, and what the app answers then."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+COMMANDS = [
+    line
+    for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith(("flask ", "FAULTINJECT_"))
+]
+PLAIN, TWICE, FILE, NAMED, TYPO = COMMANDS
+
+
+def start(command: str) -> subprocess.Popen[str]:
+    """The command as a shell would run it in `examples`, on a free port."""
+    *variables, program = re.split(r" (?=FAULTINJECT_|flask )", command)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    environ.update(each.partition("=")[::2] for each in variables)
+    arguments = [sys.executable, "-m", *shlex.split(program), "--port", "0"]
+    return subprocess.Popen(arguments, cwd=FOLDER.parent, env=environ, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
+    """A connection to the app, and what it said when it started."""
+    with start(command) as process:
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if found := re.search(r"Running on http://127\.0\.0\.1:(\d+)", line):
+                break
+        else:
+            pytest.fail("".join(said))
+        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+        try:
+            yield connection, said
+        finally:
+            connection.close()
+            process.terminate()
+
+
+def ask(connection: HTTPConnection, method: str, body: str | None = None) -> tuple[int, str | None, bytes]:
+    """Status, marker header and body of one request to /entries."""
+    connection.request(method, "/entries", body)
+    answer = connection.getresponse()
+    return answer.status, answer.headers["x-faultinject"], answer.read()
+
+
+def test_without_variables_nothing_happens() -> None:
+    """The app answers as ever, and says nothing of faults."""
+    with running(PLAIN) as (app, said):
+        assert ask(app, "POST", "hello") == (201, None, b'["hello"]\n')
+        assert "faultinject" not in "".join(said)
+
+
+def test_a_rule_from_the_environment_fails_twice() -> None:
+    """Two writes fail as QingStor does, the third works; reads are left alone; the start says what is on."""
+    with running(TWICE) as (app, said):
+        assert [ask(app, "POST", "hello")[:2] for _ in range(3)] == [(503, "rule-1")] * 2 + [(201, None)]
+        assert ask(app, "GET") == (200, None, b'["hello"]\n')
+        assert "qingstor:service_unavailable,method=POST,path=entries,times=2" in "".join(said)
+
+
+def test_a_rule_from_a_file_has_the_name_that_the_file_gives_it() -> None:
+    """The file's rule and seed are in force."""
+    with running(FILE) as (app, said):
+        assert ask(app, "POST", "hello")[:2] == (503, "slow-book")
+        assert ask(app, "POST", "hello")[:2] == (201, None)
+        assert "seed 42" in "".join(said)
+
+
+def test_a_rule_of_its_own_variable_has_the_variables_name() -> None:
+    """`FAULTINJECT_RULE_BOOK_GONE` is the rule `book-gone`."""
+    with running(NAMED) as (app, _):
+        assert ask(app, "GET") == (503, "book-gone", b"Service Unavailable")
+        assert ask(app, "GET") == (200, None, b"[]\n")
+
+
+def test_a_typo_stops_the_start() -> None:
+    """Nobody tests for a day with a rule that is none."""
+    with start(TYPO) as process:
+        said = process.stderr.read()
+        assert process.wait(20) != 0
+    assert "did you mean qingstor:service_unavailable?" in said

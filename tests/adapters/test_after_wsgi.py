@@ -1,0 +1,276 @@
+"""WSGI, `when=after`: the app's effects stay, its answer is dropped piece by piece."""
+
+from __future__ import annotations
+
+import sys
+from wsgiref.util import FileWrapper
+
+import pytest
+
+from faultinject import WSGIFaultMiddleware
+
+RULE = "cos:SlowDown,when=after,times=1"
+
+
+class Body:
+    """An answer that notes what is done with it."""
+
+    def __init__(self, pieces, log):
+        self.pieces = iter(pieces)
+        self.log = log
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        piece = next(self.pieces)
+        self.log.append(piece)
+        return piece
+
+    def close(self):
+        self.log.append("close")
+
+
+def only(injector):
+    [outcome] = injector.journal.outcomes
+    return outcome
+
+
+def run(servers, app, injector, **more):
+    """What reached the server, and in which order the app's things happened."""
+    return servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("PUT", "/b/k", **more))
+
+
+def test_effects_stay_and_the_answer_goes(servers, make_injector):
+    """The app runs to its end, is closed once before anything leaves, and the client sees the fault alone."""
+    log = []
+
+    def app(environ, start_response):
+        start_response("201 Created", [("etag", "x"), ("set-cookie", "a=b")])
+        return Body([b"a", b"b"], log)
+
+    def start_response(status, headers):
+        log.append(status)
+
+    injector = make_injector(RULE)
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    result = wrapped(servers.environ("PUT", "/b/k"), start_response)
+    assert log == [b"a", b"b", "close", "503 Service Unavailable"]
+    assert b"SlowDown" in b"".join(result)
+    outcome = only(injector)
+    assert (outcome.did, outcome.when, outcome.applied, outcome.status) == ("answered", "after", True, 503)
+
+
+def test_an_app_that_raises_passes(servers, make_injector):
+    """Its own exception reaches the server, and the take goes back."""
+
+    def app(environ, start_response):
+        raise LookupError("mine")
+
+    injector = make_injector(RULE)
+    with pytest.raises(LookupError, match="mine"):
+        run(servers, app, injector)
+    assert (only(injector).did, only(injector).applied, only(injector).status) == ("app_failed", True, None)
+    assert injector.counts()["rule-1"]["injected"] == 0
+    assert run(servers, lambda *_: _[1]("200 OK", []) and [] or [], injector).status == 503
+
+
+def test_an_app_that_raises_in_its_body_is_closed_once(servers, make_injector):
+    """Raised between pieces: closed, passed on, taken back."""
+    log = []
+
+    def app(environ, start_response):
+        def pieces():
+            yield b"a"
+            raise LookupError("mine")
+
+        start_response("200 OK", [])
+        return Body(pieces(), log)
+
+    injector = make_injector(RULE)
+    with pytest.raises(LookupError, match="mine"):
+        run(servers, app, injector)
+    assert log == [b"a", "close"]
+    assert only(injector).did == "app_failed"
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Busy", "599 X"])
+def test_the_apps_own_failure_passes_unchanged(servers, make_injector, status):
+    """A 5xx of the app goes out as it is: the very result, the very headers."""
+    log = []
+    body = Body([b"own"], log)
+
+    def app(environ, start_response):
+        start_response(status, [("x-own", "1")])
+        return body
+
+    injector = make_injector(RULE)
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    started = []
+    assert wrapped(servers.environ(), lambda *each: started.append(each)) is body
+    assert started == [(status, [("x-own", "1")])]
+    assert log == []
+    assert (only(injector).did, only(injector).status) == ("app_failed", None)
+
+
+def test_a_failure_that_a_generator_tells_late_passes_unchanged(servers, make_injector):
+    """Also where start_response is called with the first piece, or again with exc_info."""
+    log = []
+
+    def late(environ, start_response):
+        def pieces():
+            start_response("500 Internal Server Error", [("x-own", "1")])
+            yield b"own"
+            yield b" words"
+
+        return Body(pieces(), log)
+
+    def corrected(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("500 Internal Server Error", [("x-own", "1")], sys.exc_info())
+        return Body([b"own words"], log)
+
+    def empty(environ, start_response):
+        def pieces():
+            start_response("500 Internal Server Error", [("x-own", "1")])
+            return
+            yield
+
+        return Body(pieces(), log)
+
+    for app, body in ((late, b"own words"), (corrected, b"own words"), (empty, b"")):
+        injector = make_injector(RULE)
+        assert run(servers, app, injector).wire == (500, [("x-own", "1")], body)
+        assert only(injector).did == "app_failed"
+        assert log.pop() == "close"
+        assert "close" not in log
+
+
+def test_a_file_is_not_read(servers, make_injector):
+    """A `file_wrapper` would have been sent by the kernel: it is closed, not read."""
+
+    class File:
+        closed = 0
+
+        def read(self, *_):
+            raise AssertionError("not read")
+
+        def close(self):
+            self.closed += 1
+
+    file = File()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](file)
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector, **{"wsgi.file_wrapper": FileWrapper}).status == 503
+    assert file.closed == 1
+    assert only(injector).did == "answered"
+
+
+def test_too_many_bytes_are_cut(monkeypatch, servers, make_injector):
+    """Past the bound the app is closed early, and the outcome says `app_cut`."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_after.MOST", 3)
+    log = []
+
+    def app(environ, start_response):
+        def forever():
+            while True:
+                yield b"xx"
+
+        start_response("200 OK", [])
+        return Body(forever(), log)
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert log == [b"xx", b"xx", "close"]
+    assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
+
+
+@pytest.mark.parametrize("catches", [False, True])
+def test_an_app_that_writes_is_told_that_the_client_left(monkeypatch, servers, make_injector, catches):
+    """`write()` raises as it does when the client is gone; that is no failure of the app."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_after.MOST", 3)
+    written = []
+
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        try:
+            for _ in range(100):
+                write(b"xx")
+                written.append(b"xx")
+        except OSError:
+            if not catches:
+                raise
+        return []
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert written == [b"xx"]
+    assert only(injector).did == "app_cut"
+
+
+def test_too_long_is_cut(servers, clock, make_injector):
+    """Ten seconds from the start of its answer, not of its work: a long upload is the app's effect."""
+
+    def app(environ, start_response):
+        clock.now += 60
+
+        def slow():
+            while True:
+                clock.now += 3
+                yield b"x"
+
+        start_response("200 OK", [])
+        return slow()
+
+    injector = make_injector(RULE, waits=clock)
+    assert run(servers, app, injector).status == 503
+    assert clock.now == 72
+    assert only(injector).did == "app_cut"
+
+
+def test_a_worker_that_is_stopped_gives_the_take_back(servers, make_injector):
+    """SystemExit passes, and the fault was not given."""
+
+    def app(environ, start_response):
+        raise SystemExit
+
+    injector = make_injector(RULE)
+    with pytest.raises(SystemExit):
+        run(servers, app, injector)
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_the_app_reads_the_body_itself(servers, make_injector):
+    """Nothing is drained before the app: the upload is what takes effect."""
+    got = []
+
+    def app(environ, start_response):
+        got.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return []
+
+    injector = make_injector(RULE)
+    environ = servers.environ("PUT", "/b/k", body=b"upload")
+    assert servers.wsgi(WSGIFaultMiddleware(app, injector=injector), environ).status == 503
+    assert got == [b"upload"]
+
+
+def test_two_lines_in_the_journal(servers, make_injector, tmp_path):
+    """One when it is decided, a final one when the end is known."""
+    import json
+
+    path = tmp_path / "journal"
+    injector = make_injector(RULE, FAULTINJECT_JOURNAL=str(path))
+    run(servers, lambda _, start: start("200 OK", []) and [] or [], injector)
+    first, last = map(json.loads, path.read_text().splitlines())
+    assert "final" not in first
+    assert (last["final"], last["seq"], last["pid"], last["applied"]) == (True, first["seq"], first["pid"], True)
+    assert first["answered"] is None
+    assert last["answered"] is not None

@@ -1,0 +1,301 @@
+"""The request body before an injected answer: read to its end, within bounds, and never by the app."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.core.bodies import BodyDigest
+
+RULE = "cos:SlowDown,times=1"
+
+
+def digest(data, seed="adapters"):
+    from faultinject.core.draw import seed_key
+
+    body = BodyDigest(seed_key(seed))
+    body.update(data)
+    return body.hexdigest()
+
+
+def never(*_):
+    raise AssertionError("the app is not called")
+
+
+class Source(io.BytesIO):
+    """An input that counts what was read of it."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.sizes = []
+
+    def read1(self, size):
+        self.sizes.append(size)
+        return super().read(size)
+
+
+class Socketlike:
+    """An input with nothing but `read`, as gunicorn's and waitress' are."""
+
+    def __init__(self, *pieces):
+        self.pieces = list(pieces)
+
+    def read(self, size):
+        piece = self.pieces.pop(0) if self.pieces else b""
+        if isinstance(piece, Exception):
+            raise piece
+        assert len(piece) <= size
+        return piece
+
+
+def only(injector):
+    [outcome] = injector.journal.outcomes
+    return outcome
+
+
+def what(outcome):
+    return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
+
+
+def test_wsgi_reads_to_the_length_and_no_further(servers, make_injector):
+    """On a keep-alive connection what follows the body is the next request."""
+    injector = make_injector(RULE)
+    source = Source(b"x" * 100_000 + b"GET /next")
+    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="100000", **{"wsgi.input": source})
+    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
+    assert answer.status == 503
+    assert source.read() == b"GET /next"
+    assert source.sizes == [65_536, 34_464]
+    assert what(only(injector)) == ("answered", 100_000, digest(b"x" * 100_000), True)
+
+
+def test_wsgi_reads_chunked_to_its_marked_end(servers, make_injector):
+    """`wsgi.input_terminated`: the server marks the end of a chunked body."""
+    injector = make_injector(RULE)
+    source = Source(b"chunked")
+    more = {"wsgi.input": source, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    servers.wsgi(WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more))
+    assert what(only(injector)) == ("answered", 7, digest(b"chunked"), True)
+
+
+def test_wsgi_leaves_a_body_without_marked_end(servers, make_injector):
+    """Without a length or a marked end reading would never stop, so nothing is read."""
+    injector = make_injector(RULE)
+    source = Source(b"chunked")
+    more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more))
+    assert (answer.status, source.sizes) == (503, [])
+    assert what(only(injector)) == ("answered", None, None, None)
+
+
+def test_drain_no(send, make_injector):
+    """`drain=no` answers while the body is still coming."""
+    injector = make_injector("cos:SlowDown,drain=no")
+    answer = send(injector, "PUT", "/b/k", body=b"data")
+    assert answer.status == 503
+    assert what(only(injector)) == ("answered", 4, None, None)
+
+
+def test_no_body_is_not_read(servers, make_injector):
+    """A request that announces no body is answered without looking."""
+    answer = servers.wsgi(
+        WSGIFaultMiddleware(never, injector=make_injector(RULE)), servers.environ(**{"wsgi.input": None})
+    )
+    assert answer.status == 503
+
+    async def receive():
+        raise AssertionError("not asked")
+
+    wrapped = ASGIFaultMiddleware(never, injector=make_injector(RULE))
+    assert asyncio.run(servers.asgi(wrapped, servers.scope(), receive)).status == 503
+
+
+def test_asgi_reads_every_piece(servers, make_injector):
+    """Until `more_body` is false, also where HTTP/2 announces no length."""
+    injector = make_injector(RULE)
+    left = [b"a", b"", b"bc"]
+
+    async def receive():
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    scope = servers.scope("PUT", "/b/k", http_version="2")
+    answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+    assert (answer.status, left) == (503, [])
+    assert what(only(injector)) == ("answered", 3, digest(b"abc"), True)
+
+
+def test_asgi_expect_continue_is_answered_instead(servers, make_injector):
+    """The error goes out instead of the 100: reading would make the server send it."""
+    injector = make_injector(RULE)
+
+    async def receive():
+        raise AssertionError("not asked")
+
+    scope = servers.scope("PUT", "/b/k", [("Expect", "100-Continue"), ("Content-Length", "5")])
+    answer = asyncio.run(servers.asgi(ASGIFaultMiddleware(never, injector=injector), scope, receive))
+    assert answer.status == 503
+    assert what(only(injector)) == ("answered", 5, None, None)
+
+
+def test_bytes_are_bounded(monkeypatch, send, make_injector):
+    """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
+    monkeypatch.setattr(f"faultinject.adapters.{send.kind}.MOST", 3)
+    injector = make_injector(RULE)
+    answer = send(injector, "PUT", "/b/k", body=b"d" * 200_000)
+    outcome = only(injector)
+    assert (answer.status, outcome.did, outcome.body_complete, outcome.injected) == (503, "drain_cut", False, True)
+
+
+def test_wsgi_seconds_are_bounded(servers, clock, make_injector):
+    """A client that trickles holds us for ten seconds, not for its whole body."""
+    injector = make_injector(RULE, waits=clock)
+
+    class Trickle:
+        def read1(self, size):
+            clock.now += 1.5
+            return b"x"
+
+    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="1000", **{"wsgi.input": Trickle()})
+    Trickle.read = Trickle.read1
+    assert servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ).status == 503
+    assert what(only(injector)) == ("drain_cut", 7, digest(b"x" * 7), False)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
+    """A client that stalls holds us no longer than the bound."""
+    import anyio
+
+    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.01)
+    injector = make_injector(RULE)
+    left = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+    async def receive():
+        if left:
+            return left.pop()
+        await anyio.sleep_forever()
+
+    wrapped = ASGIFaultMiddleware(never, injector=injector)
+    answer = anyio.run(servers.asgi, wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, backend=backend)
+    assert answer.status == 503
+    assert what(only(injector)) == ("drain_cut", 1, digest(b"x"), False)
+
+
+@pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
+def test_wsgi_client_gone_in_the_middle(servers, make_injector, end):
+    """What could not be given does not count: the next request gets the fault that `times=1` allows."""
+    injector = make_injector(RULE)
+    environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Socketlike(b"abc", end)})
+    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
+    assert answer.wire == (500, [("content-length", "0"), ("x-faultinject", "error")], b"")
+    outcome = only(injector)
+    assert (outcome.did, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
+        "failed", None, None, False, True
+    )  # fmt: skip
+    assert injector.errors == []
+    assert injector.counts() == {"rule-1": {"matched": 1, "injected": 0}}
+    wrapped = WSGIFaultMiddleware(never, injector=injector)
+    assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k")).status == 503
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("raises", [False, True])
+def test_asgi_client_gone_in_the_middle(servers, make_injector, backend, raises):
+    """Nothing is sent to nobody, and the take goes back."""
+    import anyio
+
+    injector = make_injector(RULE)
+    left = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        if raises and len(left) == 1:
+            raise ConnectionResetError
+        return left.pop(0)
+
+    async def send(message):
+        raise AssertionError("nobody is there")
+
+    scope = servers.scope("PUT", "/b/k", http_version="2")
+    anyio.run(ASGIFaultMiddleware(never, injector=injector), scope, receive, send, backend=backend)
+    assert (only(injector).did, injector.errors) == ("failed", [])
+    wrapped = ASGIFaultMiddleware(never, injector=injector)
+    assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
+
+
+def test_server_that_cancels_gives_the_take_back(servers, make_injector):
+    """Some servers cancel the task of a client that left."""
+    injector = make_injector(RULE)
+
+    async def stall():
+        await asyncio.Event().wait()
+
+    async def scenario():
+        wrapped = ASGIFaultMiddleware(never, injector=injector)
+        task = asyncio.ensure_future(wrapped(servers.scope("PUT", "/b/k", http_version="2"), stall, None))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return await servers.asgi(wrapped, servers.scope(), servers.messages())
+
+    assert asyncio.run(scenario()).status == 503
+    assert [each.did for each in injector.journal.outcomes] == ["failed", "answered"]
+
+
+def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers, make_injector):
+    """gunicorn ends a worker that takes too long with SystemExit, wherever it is."""
+    injector = make_injector(RULE)
+
+    class Stopped:
+        def read(self, size):
+            raise SystemExit(1)
+
+    wrapped = WSGIFaultMiddleware(never, injector=injector)
+    with pytest.raises(SystemExit):
+        wrapped(servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Stopped()}), None)
+    assert only(injector).did == "failed"
+    assert servers.wsgi(wrapped, servers.environ()).status == 503
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Mixed; charset=x"])
+def test_multipart_boundary_does_not_change_the_digest(send, make_injector, kind):
+    """A retry of a form upload has another boundary and the same content."""
+    digests = []
+    for boundary in ("aaaaaaaaaaaaaaaa", "bbbbbbbb-cccc"):
+        injector = make_injector(RULE)
+        body = b"".join(b"--%b\r\npart %d\r\n" % (boundary.encode(), number) for number in range(9000))
+        headers = [("content-type", f'{kind}; boundary="{boundary}"')]
+        send(injector, "POST", "/b", headers, body)
+        digests.append(only(injector).request_digest)
+    assert digests[0] == digests[1] is not None
+
+
+def test_digest_depends_on_bytes_and_seed(send, make_injector):
+    """Other bytes or another seed, another digest."""
+    digests = set()
+    for body, seed in ((b"a", 1), (b"b", 1), (b"a", 2)):
+        injector = make_injector(RULE, seed=seed)
+        send(injector, "PUT", "/b/k", body=body)
+        digests.add(only(injector).request_digest)
+    assert len(digests) == 3
+
+
+@given(
+    boundary=st.binary(min_size=1, max_size=3).map(lambda each: bytes(97 + byte % 2 for byte in each)),
+    data=st.binary(max_size=30).map(lambda each: bytes(97 + byte % 2 for byte in each)),
+    cuts=st.lists(st.integers(0, 30), max_size=5),
+)
+def test_the_digest_does_not_depend_on_the_pieces(boundary, data, cuts):
+    """However the network cuts a body, also through a boundary, its digest is that of the whole."""
+    kind = f"multipart/form-data; boundary={boundary.decode()}"
+    whole, pieces = BodyDigest(b"key", kind), BodyDigest(b"key", kind)
+    whole.update(data)
+    edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
+    for start, end in zip(edges, edges[1:], strict=False):
+        pieces.update(data[start:end])
+    assert (pieces.size, pieces.hexdigest()) == (len(data), whole.hexdigest())

@@ -1,0 +1,163 @@
+"""WSGI and ASGI are two ways of carrying out the same decisions."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Rule, vendors
+
+UNLIKE = ("arrived", "answered", "elapsed")
+"""Fields of an outcome that the monotonic clock decides."""
+
+STORAGE = [each for each in vendors.names() if each != "gateway"]
+
+
+def first(vendor, keep):
+    return next(row for row in vendors.get(vendor).errors if keep(row))
+
+
+RULES = [
+    *(Rule(first(each, lambda row: (row.status or 0) >= 400).address) for each in vendors.names()),
+    *(Rule(first(each, lambda row: (row.status or 0) >= 500).address) for each in vendors.names()),
+    *(Rule(f"{each}:@all", probability=0.7) for each in vendors.names()),
+    *(Rule(f"{each}:@server", when="after") for each in vendors.names()),
+    *(Rule(f"http:{status}") for status in (400, 418, 429, 500, 503, 567, 599)),
+    Rule("cos:SlowDown", status=429, message='<&"\'> \u00fc \u6162\r\n\u202e', resource="/a<b>&c"),
+    Rule("jss:SlowDown", message='say "no" \\ \x00', resource="/\u6876/\u952e"),
+    Rule("cos:InvalidAddressingHeader", status=400),
+    Rule("qiniu-mix:SlowDown", retry_after="1500ms"),
+    Rule("qiniu-mix:SlowDown", retry_after="1500ms", hint="date"),
+    Rule("http:503", retry_after=0),
+    Rule("http:503", message="", content_type="text/html"),
+    Rule("http:503", message="\u4e0d", set={"location": "/x", "X-Amz-Retry-After": "3000", "cache-control": "private"}),
+    Rule("http:503", set={"content-type": "text/x", "vary": "Cookie", "x-faultinject": "hidden"}),
+    Rule("cos:SlowDown", cors=False),
+    Rule("cos:SlowDown", drain=False),
+    Rule("cos:SlowDown", when="after", retry_after=5),
+    Rule("http:503", when="after", cors=False),
+    Rule("http:503", delay="1ms"),
+    Rule("http:503", delay="1ms..2ms", when="after"),
+    Rule("latency", delay="1ms..2ms"),
+    Rule("latency", delay="1ms", when="after"),
+    *(Rule("cos:SlowDown", status=status) for status in (200, 204, 205, 301, 304, 567)),
+    *(Rule("cos:SlowDown", status=status, when="after") for status in (204, 304)),
+    Rule("http:503", times=2, per="key"),
+    Rule("http:503", skip=1, every=2),
+    Rule("http:503", times=1, per="call"),
+    Rule("http:503", times=1, per="client"),
+    Rule("http:503", probability=0.5, method=["PUT", "HEAD"], unless={"path": "photos/b/"}),
+    Rule("http:503", operation="UploadPart"),
+    Rule("http:503", bucket="photos", key="**/*.jpg"),
+    Rule("http:503", host="*.example"),
+    Rule("http:503", header={"x-test": "a*"}, query={"partNumber": ""}),
+    Rule("http:503", client="127.0.0.0/8", size="2..5"),
+    Rule("http:503", path="photos/b c%2Fd.jpg"),
+    Rule("http:503", path="**/\u00fc.jpg"),
+    Rule("http:503", method="OPTIONS"),
+]
+
+REQUESTS = [
+    ("GET", "/photos/a.jpg", {}),
+    ("HEAD", "/photos/a.jpg", {}),
+    ("GET", "/photos/a.jpg", {"headers": [("origin", "https://web.example"), ("X-Test", "abc")]}),
+    ("PUT", "/photos/b%20c%2Fd.jpg?partNumber=1&uploadId=x&x=%2F", {"body": b"data", "headers": [("X-Test", "abc")]}),
+    ("PUT", "/photos/%C3%BC.jpg", {"body": b"x" * 70_000}),
+    ("POST", "/photos?delete", {"body": b"--b\r\n", "headers": [("content-type", "multipart/form-data; boundary=b")]}),
+    ("OPTIONS", "/photos/a.jpg", {"headers": [("access-control-request-method", "PUT"), ("origin", "x")]}),
+    ("get", "/", {"headers": [("origin", "bad\tname")]}),
+    ("GET", "/%FF%00<a>'\"", {"headers": [("user-agent", "t\u00fc")]}),
+    ("CONNECT", "/x", {}),
+    ("GET", "/x", {"headers": [("upgrade", "websocket")]}),
+    ("GET", "/photos/a.jpg", {}),
+]
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_same_scenario_same_answers_and_outcomes(both, make_injector, rule, everything):
+    """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
+    seen = []
+    for send in both:
+        injector = make_injector([rule], everything=everything)
+        answers = [send(injector, method, target, **more).wire for method, target, more in REQUESTS]
+        outcomes = [each.to_dict() for each in injector.journal.outcomes]
+        for each in outcomes:
+            assert (each["elapsed"] is None) == (each["answered"] is None)
+            for name in UNLIKE:
+                del each[name]
+        seen.append((answers, outcomes, injector.counts(), injector.errors))
+    assert seen[0] == seen[1]
+    assert seen[0][3] == []
+
+
+@pytest.mark.parametrize("vendor", STORAGE)
+def test_ids_do_not_depend_on_the_adapter(both, make_injector, vendor):
+    """The ids of the nth answer are drawn from digest and number alone, so they are the same under both."""
+    rows = []
+    for send in both:
+        injector = make_injector([Rule(f"{vendor}:@all")])
+        rows.append([(send(injector, "PUT", "/b/k").body, injector.journal.outcomes[-1].request_id) for _ in range(5)])
+    assert rows[0] == rows[1]
+    assert len({request_id for _, request_id in rows[0]}) == 5
+
+
+def test_retry_after_as_date_is_rounded_up(send, make_injector):
+    """1.5 s after 08:00:00.25 is 08:00:01.75, so the date says :02; in seconds it is 2."""
+    date = send(make_injector("http:503,retry_after=1500ms,hint=date"))
+    seconds = send(make_injector("http:503,retry_after=1500ms"))
+    assert date.header("retry-after") == "Thu, 20 Nov 2025 08:00:02 GMT"
+    assert seconds.header("retry-after") == "2"
+
+
+def test_cors_before_names_what_script_may_read(send, make_injector):
+    """With an Origin, an answer given instead of the app's lets a script read every header of it."""
+    answer = send(make_injector("cos:SlowDown,name=slow"), headers=[("origin", "https://web.example")])
+    names = "Content-Type, Content-Length, x-cos-request-id, x-cos-trace-id, x-faultinject, Cache-Control"
+    assert {name.lower(): value for name, value in answer.headers if name.lower().startswith(("access", "vary"))} == {
+        "access-control-allow-origin": "https://web.example",
+        "access-control-allow-credentials": "true",
+        "access-control-expose-headers": names,
+        "vary": "Origin",
+    }
+
+
+def test_cors_after_is_the_apps_own(send, make_injector):
+    """After the app, its own CORS headers are kept and nothing else of it."""
+    answer = send(make_injector("http:503,when=after"), headers=[("origin", "https://web.example")])
+    assert [(name.lower(), value) for name, value in answer.headers] == [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", "19"),
+        ("x-faultinject", "rule-1"),
+        ("cache-control", "no-store"),
+        ("access-control-allow-origin", "https://app.example"),
+        ("vary", "Origin"),
+    ]
+
+
+def test_header_switch_leaves_marks_out(send, make_injector):
+    """`FAULTINJECT_HEADER=0` is for byte-exact work: neither mark nor Cache-Control is added."""
+    answer = send(make_injector("http:503", FAULTINJECT_HEADER="0"))
+    assert answer.wire == (
+        503,
+        [("content-type", "text/plain; charset=utf-8"), ("content-length", "19")],
+        b"Service Unavailable",
+    )
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_answers_without_body(send, make_injector, status):
+    """204, 205 and 304 have no body and no Content-Type."""
+    answer = send(make_injector(Rule("cos:SlowDown", status=status)))
+    assert (answer.status, answer.body) == (status, b"")
+    assert answer.header("content-type") == []
+    assert answer.header("content-length") == ("0" if status == 205 else [])
+
+
+def test_head_has_the_length_but_not_the_body(send, make_injector):
+    """HEAD: status and headers as for GET, no byte of the body."""
+    got = send(make_injector("cos:SlowDown"), "GET", "/b/k")
+    head = send(make_injector("cos:SlowDown"), "HEAD", "/b/k")
+    assert head.body == b""
+    assert head.status == got.status
+    assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
+    assert head.header("content-length") == str(len(got.body))

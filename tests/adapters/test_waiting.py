@@ -1,0 +1,314 @@
+"""Waits: never shorter than asked, over as soon as nobody waits any more."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
+from faultinject.adapters.asgi_wait import Listener, pause
+from faultinject.adapters.wsgi import wait
+
+DELAYS = ["http:503,delay=90s", "http:503,delay=90s,when=after", "latency,delay=90s", "latency,delay=90s,when=after"]
+BACKENDS = ["asyncio", "trio"]
+
+
+def only(injector):
+    [outcome] = injector.journal.outcomes
+    return outcome
+
+
+@pytest.mark.parametrize("rule", DELAYS)
+def test_never_shorter_than_asked(send, clock, make_injector, rule):
+    """The clock that is waited by has moved on by at least the delay, and hardly more."""
+    injector = make_injector(rule, waits=clock, everything=True)
+    answer = send(injector)
+    assert 90 <= clock.now < 90.1
+    assert answer.status == (200 if rule.startswith("latency") else 503)
+    outcome = only(injector)
+    assert outcome.elapsed >= 90
+    assert outcome.did == ("delayed" if rule.startswith("latency") else "answered")
+
+
+def test_a_range_is_drawn_evenly_within_it(send, clock, make_injector):
+    """Every wait lies within, and they differ."""
+    injector = make_injector("http:503,delay=100ms..2s", waits=clock)
+    waits = []
+    for _ in range(40):
+        before = clock.now
+        send(injector)
+        waits.append(clock.now - before)
+    assert all(0.1 <= each <= 2.001 for each in waits)
+    assert min(waits) < 0.6
+    assert max(waits) > 1.5
+
+
+def test_a_sleep_that_ends_early_is_slept_again(make_injector, monkeypatch):
+    """uvloop and some systems wake early: the deadline is looked at again."""
+    now = [0.0]
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds / 2))
+    injector = make_injector("http:503", waits=lambda: now[0])
+    wait(injector.own_plan, 1.0)
+    assert now[0] == pytest.approx(1.0, abs=1e-9)
+
+
+ENDS = {
+    "use": lambda injector: injector.use("http:500"),
+    "disable": lambda injector: injector.disable(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("rule", DELAYS)
+def test_waits_end_with_the_scenario(send, make_injector, monkeypatch, rule, end):
+    """Replaced or switched off: what waits goes on at once, decided by the scenario it came under."""
+    injector = make_injector(rule)
+    slices = []
+
+    def sleep(seconds):
+        slices.append(seconds)
+        ENDS[end](injector)
+
+    async def asleep(seconds):
+        sleep(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("anyio.sleep", asleep)
+    assert send(injector).status == (200 if rule.startswith("latency") else 503)
+    assert len(slices) == 1
+    assert max(slices) <= 0.05
+
+
+def test_waits_end_when_it_expires(send, monkeypatch, make_injector):
+    """`FAULTINJECT_EXPIRES` ends waits too."""
+    now = [1_000.0]
+    monkeypatch.setattr("faultinject.injector._STARTED", 1_000.0)
+    injector = make_injector("http:503,delay=90s", now=lambda: now[0], FAULTINJECT_EXPIRES="10s")
+
+    def sleep(seconds):
+        now[0] += 20
+
+    async def asleep(seconds):
+        sleep(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("anyio.sleep", asleep)
+    assert send(injector).status == 503
+    assert now == [1_020.0]
+    assert send(injector).status == 200
+
+
+def test_waits_end_with_the_block(send, monkeypatch, make_injector):
+    """The end of `inject()` ends the waits of its faults."""
+    injector = make_injector([])
+    with inject("http:503,delay=90s") as faults:
+
+        def sleep(seconds):
+            faults.injector.take_out_of_force()
+
+        async def asleep(seconds):
+            sleep(seconds)
+            await anyio.lowlevel.checkpoint()
+
+        monkeypatch.setattr("time.sleep", sleep)
+        monkeypatch.setattr("anyio.sleep", asleep)
+        assert send(injector).status == 503
+        assert send(injector).status == 200
+        faults.injector.put_in_force()
+
+
+def test_wsgi_waits_end_with_the_program(monkeypatch, make_injector):
+    """A waiting worker thread does not keep a server from shutting down."""
+    from types import SimpleNamespace
+
+    monkeypatch.setattr("threading.main_thread", lambda: SimpleNamespace(is_alive=lambda: False))
+    injector = make_injector("http:503")
+    wait(injector.own_plan, 3600.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_asgi_waits_end_when_the_client_leaves(servers, make_injector, backend):
+    """A disconnect during the delay: nothing is sent, and the take goes back."""
+    injector = make_injector("http:503,delay=1h,times=1")
+    left = [{"type": "http.request"}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return left.pop(0)
+
+    async def send(message):
+        raise AssertionError("nobody is there")
+
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    anyio.run(wrapped, servers.scope(), receive, send, backend=backend)
+    assert (only(injector).did, only(injector).injected) == ("failed", False)
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_latency_meets_a_client_that_gives_up(servers, make_injector, backend):
+    """A client that loses its patience has met the fault; the app runs at once, and hears all that was heard."""
+    injector = make_injector("latency,delay=1h,times=1")
+    told = [
+        {"type": "http.request", "body": b"a", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+    left, heard = list(told), []
+
+    async def receive():
+        return left.pop(0)
+
+    async def app(scope, receive, send):
+        heard.extend([await receive(), await receive()])
+
+    wrapped = ASGIFaultMiddleware(app, injector=injector)
+    anyio.run(wrapped, servers.scope("PUT", "/b/k", body=b"a"), receive, None, backend=backend)
+    assert heard == told
+    assert (only(injector).did, only(injector).injected) == ("delayed", True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_latency_hands_on_the_body_in_order(servers, clock, make_injector, backend):
+    """Of a body on its way one piece is kept while the client is listened for; the app gets all of it."""
+    injector = make_injector("latency,delay=1s", waits=clock)
+    pieces = [{"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)]
+    left, seen = list(pieces), []
+
+    async def receive():
+        seen.append(len(heard))
+        return left.pop(0)
+
+    heard = []
+
+    async def app(scope, receive, send):
+        while True:
+            heard.append(await receive())
+            if not heard[-1]["more_body"]:
+                return
+
+    wrapped = ASGIFaultMiddleware(app, injector=injector)
+    anyio.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, None, backend=backend)
+    assert heard == pieces
+    assert seen == [0, 1, 2, 3]
+
+
+def test_expect_continue_is_not_read_ahead(servers, clock, make_injector):
+    """Reading would make the server send `100 Continue` before its time."""
+    injector = make_injector("latency,delay=1s", waits=clock)
+
+    async def receive():
+        raise AssertionError("not asked")
+
+    async def app(scope, receive, send):
+        pass
+
+    scope = servers.scope("PUT", "/b/k", [("expect", "100-continue"), ("content-length", "1")])
+    anyio.run(ASGIFaultMiddleware(app, injector=injector), scope, receive, None)
+    assert clock.now >= 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_clock_runs_while_others_are_served(servers, make_injector, backend):
+    """A wait under ASGI blocks no other request."""
+    order = []
+
+    async def one(wrapped, name, target):
+        async def send(message):
+            if message["type"] == "http.response.start":
+                order.append((name, message["status"]))
+
+        await wrapped(servers.scope("GET", target), servers.messages(), send)
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def scenario():
+        wrapped = ASGIFaultMiddleware(app, injector=make_injector("http:503,delay=60ms,path=slow"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one, wrapped, "slow", "/slow")
+            tasks.start_soon(one, wrapped, "quick", "/quick")
+
+    anyio.run(scenario, backend=backend)
+    assert order == [("quick", 200), ("slow", 503)]
+
+
+def test_a_server_that_cancels_a_wait_gives_the_take_back(servers, make_injector):
+    """Cancelled in the delay: the fault was not given."""
+    import asyncio
+
+    async def scenario(injector):
+        wrapped = ASGIFaultMiddleware(None, injector=injector)
+        task = asyncio.ensure_future(wrapped(servers.scope(), servers.messages(), None))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    for rule in ("http:503,delay=1h,times=1", "latency,delay=1h,times=1"):
+        injector = make_injector(rule)
+        asyncio.run(scenario(injector))
+        assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
+        assert only(injector).did == "failed"
+
+
+@pytest.mark.parametrize("rule", ["http:503,delay=1h", "http:503,delay=1h,when=after", "latency,delay=1h"])
+def test_a_worker_stopped_in_a_wait_gives_the_take_back(servers, monkeypatch, make_injector, rule):
+    """gunicorn's time-out ends a sync worker that waits too long."""
+
+    def sleep(seconds):
+        raise SystemExit(1)
+
+    monkeypatch.setattr("time.sleep", sleep)
+    injector = make_injector(f"{rule},times=1")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return []
+
+    with pytest.raises(SystemExit):
+        WSGIFaultMiddleware(app, injector=injector)(servers.environ(), None)
+    assert only(injector).did == "failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make_injector):
+    """start_response may be called again with exc_info, and by keyword: the wait is not repeated."""
+    import sys
+
+    calls = []
+
+    def app(environ, start_response):
+        start_response("200 OK", headers=[])
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("404 Not Found", [], sys.exc_info())
+        return [b"x"]
+
+    def start(status, headers, exc_info=None):
+        calls.append((status, clock.now >= 2, exc_info and exc_info[0]))
+
+    injector = make_injector("latency,delay=2s,when=after", waits=clock)
+    assert list(WSGIFaultMiddleware(app, injector=injector)(servers.environ(), start)) == [b"x"]
+    assert calls == [("200 OK", True, None), ("404 Not Found", True, LookupError)]
+    assert clock.now < 2.1
+
+
+def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
+    """A receive that raises ends the listening, not the wait."""
+
+    async def receive():
+        raise RuntimeError("the server's own")
+
+    async def scenario():
+        return await Listener(receive).wait(make_injector("http:503").own_plan, 0.001)
+
+    assert anyio.run(scenario) is True
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_wait_is_no_wait(make_injector, backend):
+    """Zero seconds do not even yield."""
+    anyio.run(pause, make_injector("http:503").own_plan, 0.0, backend=backend)

@@ -1,0 +1,518 @@
+"""The journal: every field, its bounds, and what must never be in it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import stat
+import threading
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
+from faultinject.audit.journal import Journal
+from faultinject.exceptions import ConfigurationError
+
+NOW = 1_763_625_600.25
+AWS = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20251120/x/s3/aws4_request, SignedHeaders=host, Signature=5EC2E7"
+
+
+def injector_for(rules, everything=False, seed="journal", test=None, **environ):
+    return Injector(rules, seed=seed, clock=lambda: NOW, environ=environ, everything=everything, test=test)
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("content-length", "3"), ("content-type", "text/plain")])
+    return [b"app"]
+
+
+def ask(injector, method="GET", target="/photos/a.jpg", headers=(), body=b"", **more):
+    path, _, query = target.partition("?")
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "REMOTE_ADDR": "10.0.0.7",
+        "REMOTE_PORT": "50123",
+        "HTTP_HOST": "Storage.example:8080",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in dict(headers).items()},
+        **more,
+    }
+    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+def only(injector):
+    [outcome] = injector.journal.outcomes
+    return outcome
+
+
+def test_every_field_of_an_injected_answer():
+    """One line whole, as DESIGN 11 lists it."""
+    injector = injector_for("cos:SlowDown,retry_after=1500ms,name=slow,method=PUT", test=lambda: "test_x")
+    headers = {
+        "authorization": AWS,
+        "user-agent": "sdk/1",
+        "amz-sdk-invocation-id": "1-2-3",
+        "amz-sdk-request": "ttl=20251120T000000Z; attempt=2; max=5",
+        "x-cos-sdk-retry": "True",
+        "if-none-match": "*",
+    }
+    body = ask(injector, "PUT", "/photos/a/b.jpg?partNumber=3&uploadId=u&x=secret", headers, b"data").decode()
+    outcome = only(injector)
+    got = outcome.to_dict()
+    arrived, answered, elapsed = got.pop("arrived"), got.pop("answered"), got.pop("elapsed")
+    assert 0 <= elapsed == answered - arrived < 5
+    digests = got.pop("principal"), got.pop("request_digest")
+    assert all(set(each) <= set("0123456789abcdef") for each in digests)
+    assert [len(each) for each in digests] == [16, 32]
+    seq = got.pop("seq")
+    assert type(seq) is int
+    request_id = got.pop("request_id")
+    assert f"<RequestId>{request_id}</RequestId>" in body
+    assert got == {
+        "v": 1,
+        "time": NOW,
+        "pid": os.getpid(),
+        "generation": 0,
+        "connection": 50123,
+        "test": "test_x",
+        "method": "PUT",
+        "path": "/photos/a/b.jpg",
+        "query": "partNumber=3&uploadId=u&x=…",
+        "host": "storage.example",
+        "client": "10.0.0.7",
+        "operation": "UploadPart",
+        "bucket": "photos",
+        "key": "a/b.jpg",
+        "request_bytes": 4,
+        "body_complete": True,
+        "user_agent": "sdk/1",
+        "attempt_hint": {"invocation": "1-2-3", "attempt": 2, "max": 5, "retry": True},
+        "rule": "slow",
+        "fault": "cos:SlowDown",
+        "when": "before",
+        "applied": False,
+        "guarded": True,
+        "hint": 2.0,
+        "hint_form": "seconds",
+        "did": "answered",
+        "status": 503,
+        "response_bytes": len(body),
+        "seed": "journal",
+        "n": 0,
+        "final": True,
+    }
+    assert outcome.injected
+
+
+def test_every_field_of_a_request_that_passes():
+    """A rule matched and did not fire: status and answer are not known, for nothing was wrapped."""
+    injector = injector_for("cos:SlowDown,probability=0")
+    ask(injector, "GET", "/photos")
+    outcome = only(injector)
+    got = {name: value for name, value in outcome.to_dict().items() if name not in ("arrived", "seq", "pid")}
+    assert got == {
+        "v": 1, "time": NOW, "answered": None, "generation": 0, "connection": 50123, "principal": None,
+        "test": None, "method": "GET", "path": "/photos", "query": "", "host": "storage.example",
+        "client": "10.0.0.7", "operation": "ListObjects", "bucket": "photos", "key": None, "request_bytes": 0,
+        "request_digest": None, "body_complete": None, "user_agent": None, "attempt_hint": None, "rule": "rule-1",
+        "fault": None, "when": None, "applied": True, "guarded": False, "hint": None, "hint_form": None,
+        "did": "passed", "status": None, "response_bytes": None, "request_id": None, "elapsed": None,
+        "seed": "journal", "n": 0,
+    }  # fmt: skip
+    assert not outcome.injected
+
+
+def test_a_group_is_named_by_what_was_drawn():
+    """`fault` is the code on the wire, not the group in the rule."""
+    injector = injector_for("jss:@server")
+    body = json.loads(ask(injector))
+    assert only(injector).fault == f"jss:{body['code']}"
+
+
+def test_unmatched_requests_are_recorded_only_where_all_are(tmp_path):
+    """By default a request that no rule is for leaves no trace; with FAULTINJECT_JOURNAL every request does."""
+    quiet = injector_for("cos:SlowDown,path=elsewhere/")
+    ask(quiet)
+    assert quiet.journal.outcomes == []
+    loud = injector_for("cos:SlowDown,path=elsewhere/", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
+    ask(loud)
+    outcome = only(loud)
+    assert (outcome.did, outcome.status, outcome.response_bytes, outcome.rule, outcome.n) == (
+        "passed", 200, 3, None, None
+    )  # fmt: skip
+    assert outcome.elapsed is not None
+    assert json.loads((tmp_path / "journal").read_text())["status"] == 200
+
+
+def test_under_inject_every_request_is_recorded():
+    """Within a block, attempts that no rule is for count as well."""
+    injector = injector_for([])
+    with inject("cos:SlowDown,path=elsewhere/") as faults:
+        ask(injector)
+    assert faults.attempts == 1
+    assert injector.journal.outcomes == []
+
+
+def test_the_ring_is_bounded_and_counts_what_it_drops():
+    """10,000 lines stay, the newest."""
+    injector = injector_for("cos:SlowDown,probability=0")
+    assert injector.journal._size == 10_000
+    journal = Journal(size=5)
+    ask(injector)
+    line = injector.journal._lines[0][1]
+    for seq in range(12):
+        journal.add((seq, *line[1:]))
+    assert [each.seq for each in journal.outcomes] == [7, 8, 9, 10, 11]
+    assert (len(journal), journal.dropped) == (5, 7)
+    journal.clear()
+    assert (journal.outcomes, journal.dropped) == ([], 0)
+
+
+def test_drops_are_counted_exactly_by_threads():
+    """Many threads at once: not one drop is lost."""
+    injector = injector_for("cos:SlowDown,probability=0")
+    ask(injector)
+    line = injector.journal._lines[0][1]
+    journal = Journal(size=1)
+
+    def add():
+        for _ in range(2000):
+            journal.add(line)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert journal.dropped == 15_999
+
+
+def test_texts_are_cut():
+    """2,048 characters of a text are enough for anybody, and a bound for a hostile one."""
+    injector = injector_for("cos:SlowDown", test=lambda: "t" * 5000)
+    ask(
+        injector,
+        "M" * 5000,
+        "/" + "p" * 100_000 + "?acl=" + "q" * 100_000,
+        {"user-agent": "u" * 5000, "amz-sdk-invocation-id": "i" * 5000},
+        HTTP_HOST="h" * 5000,
+    )
+    outcome = only(injector)
+    assert {
+        name: len(value) for name, value in outcome.to_dict().items() if isinstance(value, str) and len(value) > 100
+    } == {"test": 2048, "path": 2048, "query": 2048, "host": 2048, "user_agent": 2048, "bucket": 2047}
+    assert len(outcome.attempt_hint["invocation"]) == 2048
+    assert len(outcome.method) == 64
+
+
+SECRETS = {
+    "authorization": "q-sign-algorithm=sha1&q-ak=AKID&q-sign-time=1;2&q-signature=SECRET",
+    "cookie": "session=SECRET",
+    "x-amz-security-token": "SECRET",
+    "x-cos-security-token": "SECRET",
+    "x-api-key": "SECRET",
+    "proxy-authorization": "Basic SECRET",
+}
+SECRET_QUERIES = [
+    "X-Amz-Signature=SECRET&X-Amz-Credential=AKID%2F2025&X-Amz-Security-Token=SECRET&acl",
+    "AWSAccessKeyId=AKID&Signature=SECRET&Expires=1",
+    "sign=q-sign-algorithm%3Dsha1%26q-signature%3DSECRET",
+    "q-ak=AKID&q-signature=SECRET&x-cos-security-token=SECRET",
+    "access_key_id=AKID&signature=SECRET&expires=1",
+    "e=1&token=AKID:SECRET",
+    "password=SECRET&code=SECRET&=SECRET&a=b=SECRET",
+]
+SECRET_HEADS = [
+    AWS.replace("5EC2E7", "SECRET"),
+    "AWS4-HMAC-SHA256 Credential=AKID, SignedHeaders=host, Signature=SECRET",
+    "AWS AKID:SECRET",
+    "QS AKID:SECRET",
+    "jingdong AKID:SECRET",
+    "Qiniu AKID:SECRET",
+    "Bearer SECRET",
+    "Basic SECRET",
+    "SECRET",
+    "Digest username=x, response=SECRET",
+]
+
+
+def texts(value):
+    if isinstance(value, tuple | list):
+        return [text for each in value for text in texts(each)]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for text in texts(pair)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("query", SECRET_QUERIES)
+@pytest.mark.parametrize("authorization", SECRET_HEADS)
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_no_secret_anywhere(tmp_path, query, authorization, kind):
+    """No Authorization, cookie, signature or token in the file, in an outcome, or in what the ring keeps."""
+    path = tmp_path / "journal"
+    for rule in ("cos:SlowDown", "cos:SlowDown,probability=0", "cos:SlowDown,path=elsewhere/"):
+        injector = injector_for(rule, FAULTINJECT_JOURNAL=str(path))
+        headers = {**SECRETS, "authorization": authorization}
+        if kind == "wsgi":
+            ask(injector, "GET", f"/b/k?{query}", headers)
+        else:
+            asyncio.run(ask_asgi(injector, query, headers))
+        kept = [text for _, line in injector.journal._lines for text in texts(line)]
+        assert [text for text in kept if "SECRET" in text] == []
+        assert "SECRET" not in repr([each.to_dict() for each in injector.journal.outcomes])
+    assert "SECRET" not in path.read_text()
+    assert "AKID" not in path.read_text()
+
+
+async def ask_asgi(injector, query, headers):
+    async def nothing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message):
+        pass
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/b/k",
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("10.0.0.7", 50123),
+    }
+    await ASGIFaultMiddleware(nothing, injector=injector)(scope, None, send)
+
+
+PRINCIPALS = [
+    {"authorization": AWS},
+    {"authorization": "AWS AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {"authorization": "q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-sign-time=1;2&q-signature=00"},
+    {"authorization": "QS AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {"authorization": "jingdong AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {"authorization": "Qiniu AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {"authorization": "QBox AKIDEXAMPLE:c2lnbmF0dXJl"},
+    "X-Amz-Algorithm=A&X-Amz-Credential=AKIDEXAMPLE%2F20251120%2Fx&X-Amz-Signature=00",
+    "X-Amz-Credential=AKIDEXAMPLE/20251120/x&X-Amz-Signature=00",
+    "AWSAccessKeyId=AKIDEXAMPLE&Signature=00&Expires=1",
+    "q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-signature=00",
+    "access_key_id=AKIDEXAMPLE&signature=00",
+    "AccessKey=AKIDEXAMPLE&Signature=00",
+]
+
+
+@pytest.mark.parametrize("where", PRINCIPALS, ids=str)
+def test_the_principal_is_the_same_however_it_signs(where):
+    """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
+    found = []
+    for seed in ("one", "one", "two"):
+        injector = injector_for("cos:SlowDown", seed=seed)
+        if isinstance(where, dict):
+            ask(injector, headers=where)
+        else:
+            ask(injector, target=f"/b/k?{where}")
+        found.append(only(injector).principal)
+    expected = injector_for("cos:SlowDown", seed="one")
+    ask(expected, headers={"authorization": AWS})
+    assert found[0] == found[1] == only(expected).principal
+    assert found[2] not in (None, found[0])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"authorization": "Bearer x"}, {"authorization": "Basic eA=="}, {"authorization": "QS "}, {"authorization": ""}],
+    ids=str,
+)
+def test_no_principal_without_an_access_key(headers):
+    """Tokens identify nobody."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector, headers=headers)
+    assert only(injector).principal is None
+
+
+GUARDED = [
+    ({"idempotency-key": "1"}, ""),
+    ({"if-match": "x"}, ""),
+    ({"if-none-match": "*"}, ""),
+    ({"if-modified-since": "x"}, ""),
+    ({"if-unmodified-since": "x"}, ""),
+    ({"x-cos-forbid-overwrite": "true"}, ""),
+    ({}, "?uploadType=media&ifGenerationMatch=0"),
+    ({}, "?ifMetagenerationMatch=1"),
+]
+
+
+@pytest.mark.parametrize(("headers", "query"), GUARDED, ids=str)
+def test_guarded(headers, query):
+    """An Idempotency-Key, a precondition, or the vendor's own."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector, "PUT", f"/b/k{query}", headers)
+    ask(injector, "PUT", "/b/k")
+    assert [each.guarded for each in injector.journal.outcomes] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("headers", "hint"),
+    [
+        ({}, None),
+        ({"amz-sdk-invocation-id": "x"}, {"invocation": "x"}),
+        ({"amz-sdk-request": "attempt=1; max=3"}, {"attempt": 1, "max": 3}),
+        ({"amz-sdk-request": "attempt=x;;max=;ttl=3"}, None),
+        ({"amz-sdk-request": f"attempt={'9' * 5000}"}, None),
+        ({"amz-sdk-request": "attempt=²"}, None),
+        ({"x-cos-sdk-retry": "true"}, {"retry": True}),
+        ({"x-cos-sdk-retry": "no"}, None),
+    ],
+)
+def test_attempt_hint(headers, hint):
+    """What the client itself says of its attempt, and nothing that it did not say."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector, headers=headers)
+    assert only(injector).attempt_hint == hint
+
+
+def test_hint_forms():
+    """The wait that the answer asked for: seconds, or a date; without one, null."""
+    found = []
+    for rule in ("http:503", "http:503,retry_after=1500ms", "http:503,retry_after=3s,hint=date"):
+        injector = injector_for(rule)
+        ask(injector)
+        found.append((only(injector).hint, only(injector).hint_form))
+    assert found == [(None, None), (2.0, "seconds"), (3.0, "date")]
+
+
+def test_the_file(tmp_path):
+    """Mode 0600, appended to, one line a write, readable as JSON at any moment."""
+    path = tmp_path / "journal"
+    path.write_text('{"v": 1}\n')
+    path.unlink()
+    injector = injector_for("cos:SlowDown,path=slow/", FAULTINJECT_JOURNAL=str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    writes = []
+    real = os.write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", lambda file, data: writes.append(data) or real(file, data))
+        ask(injector, "PUT", "/slow/ü", body=b"x")
+        ask(injector, "GET", "/quick")
+    assert len(writes) == 3
+    assert all(each.endswith(b"\n") and each.count(b"\n") == 1 for each in writes)
+    first, last, passed = (json.loads(line) for line in path.read_bytes().splitlines())
+    assert (first["did"], "final" in first, last["did"], last["final"]) == ("answered", False, "answered", True)
+    assert first["seq"] == last["seq"] == passed["seq"] - 1
+    assert first["request_digest"] is None
+    assert last["request_digest"] is not None
+    assert [each.to_dict() for each in injector.journal.outcomes] == [last, passed]
+
+
+def test_several_injectors_append_to_one_file(tmp_path):
+    """O_APPEND: nobody overwrites anybody's lines."""
+    path = tmp_path / "journal"
+    injectors = [injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path)) for _ in range(3)]
+    for _ in range(5):
+        for each in injectors:
+            ask(each)
+    assert len({json.loads(line)["seq"] for line in path.read_text().splitlines()}) == 15
+
+
+def test_the_file_stops_at_its_bound(tmp_path, monkeypatch, caplog):
+    """At 1 GiB it takes no more lines and says so once; the ring goes on."""
+    path = tmp_path / "journal"
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
+    ask(injector)
+    size = path.stat().st_size
+    monkeypatch.setattr("faultinject.audit.journal.LARGEST_FILE", 2 * size + size // 2)
+    caplog.clear()
+    for _ in range(4):
+        ask(injector)
+    assert path.stat().st_size <= 2 * size + size // 2
+    assert len(path.read_text().splitlines()) == 2
+    assert [each.getMessage() for each in caplog.records if "takes no more lines" in each.getMessage()] == [
+        f"faultinject: the journal {path} takes no more lines: it has reached 1 GiB"
+    ]
+    assert len(injector.journal.outcomes) == 5
+
+
+def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, monkeypatch, caplog):
+    """The answer goes out; the log says why the file ends."""
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
+
+    def full(file, data):
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", full)
+        assert b"SlowDown" in ask(injector)
+    assert "takes no more lines: No space left on device" in caplog.text
+    assert injector.errors == []
+    assert b"SlowDown" in ask(injector)
+
+
+@pytest.mark.parametrize("what", ["nowhere/journal", "", "link"])
+def test_a_file_that_cannot_be_opened_stops_the_start(tmp_path, what):
+    """The message names the variable, the path and the reason."""
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    path = str(tmp_path / what)
+    with pytest.raises(ConfigurationError) as caught:
+        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=path)
+    reason = {"nowhere/journal": "No such file or directory", "": "Is a directory"}.get(
+        what, "Too many levels of symbolic links"
+    )
+    if what == "":
+        path = path.rstrip("/")
+    assert str(caught.value) == f"FAULTINJECT_JOURNAL: cannot write to {path!r}: {reason}"
+    assert [each.where for each in caught.value.problems] == ["FAULTINJECT_JOURNAL"]
+
+
+def test_a_pipe_without_a_reader_does_not_hang_the_start(tmp_path):
+    """Opening waits for nobody."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="FAULTINJECT_JOURNAL"):
+        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "pipe"))
+
+
+def test_the_file_is_closed_with_its_injector(tmp_path):
+    """A session of many blocks does not run out of descriptors."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
+    import gc
+
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_outcomes_are_values():
+    """Equal fields, equal outcomes; unknown ones are no error."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector)
+    outcome = only(injector)
+    assert Outcome(**outcome.to_dict()) == outcome
+    assert Outcome(**outcome.to_dict(), later="field") == outcome
+    assert Outcome(**{**outcome.to_dict(), "n": 9}) != outcome
+    assert repr(outcome) == "<Outcome GET /photos/a.jpg answered: cos:SlowDown by rule-1>"
+
+
+def test_two_lines_are_one_outcome():
+    """A final line stands for its first, in the place of the first."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector, "PUT", "/b/1", body=b"x")
+    ask(injector, "GET", "/b/2")
+    assert len(injector.journal) == 3
+    assert [(each.path, each.final) for each in injector.journal.outcomes] == [("/b/1", True), ("/b/2", None)]
+
+
+def test_a_generation_is_counted():
+    """Outcomes tell which scenario decided them."""
+    injector = injector_for("cos:SlowDown")
+    ask(injector)
+    injector.use("http:500", seed=7)
+    ask(injector)
+    assert [(each.generation, each.seed, each.fault) for each in injector.journal.outcomes] == [
+        (0, "journal", "cos:SlowDown"),
+        (1, "7", "http:500"),
+    ]

@@ -1,0 +1,174 @@
+"""The nearest request: which one is named, and which condition is blamed."""
+
+import re
+
+import pytest
+from faultinject import Rule, inject
+from faultinject.adapters.wsgi import WSGIFaultMiddleware
+from faultinject.audit.nearest import nearest_request
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+
+def request(method, target, **more):
+    path, _, query = target.partition("?")
+    return {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query, **more}
+
+
+def nearest(rule, *requests):
+    """What is said after these requests of a rule that they were held against."""
+    wrapped = WSGIFaultMiddleware(app, "http:418,times=0")
+    with inject(rule) as faults:
+        for environ in requests:
+            b"".join(wrapped(environ, lambda *_: None))
+        assert faults.unmatched() == [name for name in faults.injector.counts()]
+        return nearest_request(faults.rules[0], faults.outcomes, faults.injector.own_plan)
+
+
+@pytest.mark.parametrize(
+    ("rule", "environ", "expected"),
+    [
+        ("http:503,method=PUT", request("GET", "/a"), "nearest: GET /a (method=PUT did not hold)"),
+        (
+            "http:503,method=PUT,method=POST",
+            request("GET", "/a?uploads"),
+            "nearest: GET /a?uploads (method=PUT,method=POST did not hold)",
+        ),
+        (
+            "http:503,path=photos/",
+            request("GET", "/photos"),
+            "nearest: GET /photos (path=photos/ did not hold)",
+        ),
+        (
+            "http:503,method=PUT,path=b",
+            request("GET", "/a"),
+            "nearest: GET /a (method=PUT and path=b did not hold)",
+        ),
+        ("http:503,unless.path=a", request("GET", "/a"), "nearest: GET /a (unless.path=a held)"),
+        (
+            "http:503,method=PUT,unless.path=a",
+            request("GET", "/a"),
+            "nearest: GET /a (method=PUT did not hold; unless.path=a held)",
+        ),
+        (
+            "http:503,host=b.test",
+            request("GET", "/a", HTTP_HOST="A.test:80"),
+            "nearest: GET /a (host=b.test (it was a.test) did not hold)",
+        ),
+        (
+            "http:503,size=5MiB..",
+            request("PUT", "/a", CONTENT_LENGTH="7"),
+            "nearest: PUT /a (size=5MiB.. (it was 7) did not hold)",
+        ),
+        (
+            "http:503,size=1..",
+            request("GET", "/a"),
+            "nearest: GET /a (size=1.. (there was none) did not hold)",
+        ),
+        (
+            "http:503,client=10.0.0.0/8",
+            request("GET", "/a", REMOTE_ADDR="127.0.0.1"),
+            "nearest: GET /a (client=10.0.0.0/8 (it was 127.0.0.1) did not hold)",
+        ),
+        (
+            "cos:SlowDown,operation=PutObject",
+            request("PUT", "/b/k", HTTP_X_AMZ_COPY_SOURCE="/b/l"),
+            "nearest: PUT /b/k (operation=PutObject (it was CopyObject) did not hold)",
+        ),
+        (
+            "cos:SlowDown,bucket=photos,key=cat.jpg",
+            request("GET", "/photos/dog.jpg", SCRIPT_NAME="/mount"),
+            "nearest: GET /mount/photos/dog.jpg (key=cat.jpg (it was dog.jpg) did not hold)",
+        ),
+        (
+            "http:503,bucket=videos",
+            request("GET", "/cat.jpg", HTTP_HOST="photos.s3.amazonaws.com"),
+            "nearest: GET /cat.jpg (bucket=videos (it was photos) did not hold)",
+        ),
+        (
+            "cos:SlowDown,key=**",
+            request("GET", "/photos"),
+            "nearest: GET /photos (key=** (there was none) did not hold)",
+        ),
+        ("http:503,query.uploads=", request("GET", "/a"), "nearest: GET /a (query.uploads= did not hold)"),
+        (
+            "http:503,query.token=x",
+            request("GET", "/a?token=y"),
+            "nearest: GET /a?token=… (query.token=x did not hold)",
+        ),
+        (
+            "http:503,header.x-test=abc",
+            request("GET", "/a", HTTP_X_TEST="abd"),
+            "nearest: GET /a (header.x-test=abc did not hold)",
+        ),
+        (
+            "http:503,unless.header.x-test=abc",
+            request("GET", "/a", HTTP_X_TEST="abc"),
+            "nearest: GET /a (unless.header.x-test=abc held)",
+        ),
+        (
+            "http:503,header.x-a=1,header.x-b=2",
+            request("GET", "/a", HTTP_X_A="1"),
+            "nearest: GET /a (of header.x-a=1, header.x-b=2 not all held)",
+        ),
+        (
+            "http:503,header.user-agent=curl*",
+            request("GET", "/a", HTTP_USER_AGENT="boto3"),
+            "nearest: GET /a (header.user-agent=curl* did not hold)",
+        ),
+        (
+            "http:503",
+            request("GET", "/a", HTTP_UPGRADE="websocket"),
+            "nearest: GET /a (its conditions hold, but it came before the rule, or is an upgrade or a CORS preflight)",
+        ),
+        (
+            "http:503,method=PUT",
+            request("GET", "/a\r\n\x1b[31m\u202e".encode().decode("latin-1")),
+            "nearest: GET /a\\r\\n\\x1b[31m\\u202e (method=PUT did not hold)",
+        ),
+    ],
+)
+def test_blames_the_condition_that_did_not_hold(rule, environ, expected):
+    """One line: the request as it was, and what kept it away."""
+    assert nearest(rule, environ) == expected
+
+
+def test_request_outside_of_begin_and_end():
+    """A request that met all conditions at the wrong time shows when it came."""
+    said = nearest("http:503,begin=1h,end=2h", request("GET", "/a"))
+    assert re.fullmatch(r"nearest: GET /a \(it came after \d+\.\d{3}s, outside of begin=1h,end=2h\)", said)
+
+
+def test_names_the_request_that_met_most_conditions():
+    """Of several requests the one with the fewest conditions left is shown, the first of equals."""
+    requests = [
+        request("GET", "/other"),
+        request("PUT", "/first"),
+        request("PUT", "/second"),
+        request("GET", "/x"),
+    ]
+    assert (
+        nearest("http:503,method=PUT,path=photos/", *requests)
+        == "nearest: PUT /first (path=photos/ did not hold)"
+    )
+
+
+def test_no_request():
+    """Nothing was seen, and that is what is said."""
+    assert nearest("http:503") == "no request was seen"
+
+
+def test_faults_knows_its_nearest_request():
+    """`faults.assert_all_fired()` names the rule and its nearest request."""
+    wrapped = WSGIFaultMiddleware(app, "http:418,times=0")
+    rule = Rule("http:503", method="PUT", name="put")
+    with inject(rule) as faults:
+        b"".join(wrapped(request("GET", "/a"), lambda *_: None))
+        with pytest.raises(AssertionError) as caught:
+            faults.assert_all_fired()
+    assert str(caught.value) == (
+        "put (http:503,method=PUT,name=put) injected nothing: nearest: GET /a (method=PUT did not hold)"
+    )

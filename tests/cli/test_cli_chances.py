@@ -1,0 +1,121 @@
+"""Rates, chances and dead rules, held against the engine itself."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from faultinject import Rule, Scenario
+from faultinject.cli import chances, exchange
+from faultinject.cli.words import percent
+
+CERTAIN = ["", "skip=1", "every=2", "times=1", "times=2,per=call", "skip=1,every=2", "skip=2,times=1", "times=0"]
+REQUEST = exchange.environ("PUT", "/bucket/key", "127.0.0.1")
+
+
+def answers(rules, count, seed="0"):
+    """Which rule answers each of that many attempts."""
+    trial = exchange.Trial(rules, seed)
+    outcomes = [trial.ask(REQUEST)[1] for _ in range(count)]
+    return [each.rule if each.injected else None for each in outcomes]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(CERTAIN, CERTAIN)])
+def test_certain_rules_fail_as_the_engine_says(first, second):
+    """For rules without chance, P(all n attempts fail) is 1 as long as the engine fails every attempt, then 0."""
+    rules = Scenario([",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]).rules
+    failed = [each is not None for each in answers(rules, 5)]
+    assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(["", "skip=1", "every=2", "every=3"], repeat=2)])
+def test_certain_rules_fire_at_the_rate_of_the_engine(first, second):
+    """Over whole cycles after the skipped ones, each rule answers the share of attempts that is told."""
+    rules = Scenario([",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]).rules
+    told = answers(rules, 13)[1:]
+    assert chances.rates(rules) == pytest.approx([told.count(f"rule-{n}") / 12 for n in (1, 2)])
+
+
+def test_chances_are_those_of_the_engine():
+    """Over many identities, chance after chance comes out as told, latency not counted as a failure."""
+    rules = Scenario(["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]).rules
+    assert chances.rates(rules) == pytest.approx([0.4, 0.3, 0.18])
+    assert chances.all_fail(rules, 3) == pytest.approx([0.58, 0.58**2, 0.58**3])
+    trial = exchange.Trial(rules, "1")
+    count = 1000
+    calls = []
+    for number in range(count):
+        request = exchange.environ("PUT", f"/bucket/k{number}", "127.0.0.1")
+        calls.append([trial.ask(request)[1].fault for _ in range(2)])
+    both = sum({*call} <= {"http:503", "http:500"} for call in calls) / count
+    assert both == pytest.approx(0.58**2, abs=0.05)
+
+
+def test_times_and_chance_together():
+    """At most one failure in all: two attempts cannot both fail."""
+    assert chances.all_fail([Rule("http:503", probability=0.5, times=1)], 3) == [0.5, 0.0, 0.0]
+
+
+def test_an_answer_below_400_is_no_failure():
+    """A redirect or a 200 is an answer, not an error."""
+    assert chances.all_fail([Rule("cos:SlowDown", status=200)], 1) == [0.0]
+
+
+def test_above_stays_quiet_for_one_call():
+    """One call does not exceed a rate."""
+    rule = Rule("http:503", above="5/s")
+    assert (chances.rates([rule]), chances.all_fail([rule], 2)) == ([0.0], [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("rules", "dead"),
+    [
+        (["http:503", "http:500"], {1: "rule-1 answers every request that it matches"}),
+        (["latency,delay=0s", "http:500"], {1: "rule-1 answers every request that it matches"}),
+        (["http:503,method=PUT,method=POST", "http:500,method=put,path=a"], {1: "rule-1 answers every request that it matches"}),
+        (["http:503,header.x=", "http:500,header.x="], {1: "rule-1 answers every request that it matches"}),
+        (["cos:SlowDown,bucket=a", "cos:AccessDenied,bucket=a"], {1: "rule-1 answers every request that it matches"}),
+        (["http:503,probability=0"], {0: "probability is 0"}),
+        (["http:503,times=0", "http:500"], {0: "times is 0"}),
+        (["http:503,begin=2s,end=1s"], {0: "it ends before it begins"}),
+        (["http:503,path=a,unless.path=a,unless.path=b"], {0: "its conditions and unless.path exclude each other"}),
+    ],
+)
+def test_dead_rules(rules, dead):
+    """What is called dead is certain never to fire, and does not fire."""
+    found = Scenario(rules)
+    assert chances.dead(found.rules, found.display_names) == dead
+    assert not {found.display_names[number] for number in dead} & {*answers(found.rules, 20)}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["http:503,probability=0.99", "http:500"],
+        ["http:503,times=100", "http:500"],
+        ["http:503,skip=1", "http:500"],
+        ["http:503,end=1h", "http:500"],
+        ["http:503,above=5/s", "http:500"],
+        ["http:503,method=PUT", "http:500"],
+        ["http:503,method=PUT", "http:500,method=PUT,method=GET"],
+        ["http:503,header.x=", "http:500,method=PUT"],
+        ["http:503,unless.path=a", "http:500"],
+        ["http:503", "http:500,method=OPTIONS"],
+        ["cos:SlowDown,bucket=a", "jss:SlowDown,bucket=a"],
+        ["http:503,times=0,name=a", "http:500"],
+    ],
+)
+def test_rules_that_may_fire_are_not_called_dead(rules):
+    """Where it is not certain, nothing is said of the later rule."""
+    found = Scenario(rules)
+    assert 1 not in chances.dead(found.rules, found.display_names)
+
+
+@pytest.mark.parametrize(
+    ("chance", "text"),
+    [(0.0, "0 %"), (1.0, "100 %"), (0.3, "30 %"), (0.0027, "0.27 %"), (4e-7, "< 0.001 %"), (0.99999, "> 99.99 %")],
+)
+def test_percent(chance, text):
+    """Never 0 or 100 for what is only close to it."""
+    assert percent(chance) == text

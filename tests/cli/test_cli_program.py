@@ -1,0 +1,118 @@
+"""The program as a whole: help, version, wrong use, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import faultinject
+
+COMMANDS = ["demo", "serve", "vendors", "preview", "check"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_help_lists_the_commands_in_order(run, arguments):
+    """Without arguments, with -h and with --help the same page names every command."""
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    listed = out.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ") and line[2].isalpha()][:5] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help(run, command, option):
+    """Each command explains itself."""
+    code, out, err = run(command, option)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: faultinject {command} ")
+
+
+def test_help_of_check_lists_the_whole_vocabulary(run):
+    """Every fault, condition, trigger and effect stands in `check -h`."""
+    from faultinject.core.conditions import CONDITIONS
+    from faultinject.core.effects import EFFECTS
+    from faultinject.core.faults import FAULTS
+    from faultinject.core.triggers import TRIGGERS
+
+    _, out, _ = run("check", "-h")
+    first_words = {line.split()[0] for line in out.splitlines() if line.strip()}
+    keys = [each.title for group in (CONDITIONS, TRIGGERS, EFFECTS) for each in group.values()]
+    assert {*keys, *(each.title for each in FAULTS)} <= first_words
+
+
+def test_the_module_runs_as_the_program():
+    """`python -m faultinject` is the same program, under its own name."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "faultinject", "--version"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"faultinject {faultinject.__version__}\n", "")
+
+
+def test_a_misspelt_command_is_wrong_use(run):
+    """An unknown command exits with 2, and the nearest is named."""
+    code, out, err = run("vendrs")
+    assert (code, out) == (2, "")
+    assert "No such command 'vendrs'" in err
+    assert "vendors" in err.rpartition("No such command")[2]
+
+
+def test_a_misspelt_option_is_wrong_use(run):
+    """An unknown option exits with 2, and the nearest is named."""
+    code, out, err = run("serve", "--vendr", "cos")
+    assert (code, out) == (2, "")
+    assert "No such option" in err
+    assert "--vendor" in err
+
+
+@pytest.mark.parametrize("command", ["explore", "report", "conformance", "control", "run"])
+def test_commands_of_later_versions_are_absent(run, command):
+    """What is not built is not there."""
+    assert run(command)[0] == 2
+
+
+def test_every_mistake_is_told_on_standard_error(run):
+    """All problems of a configuration come out, without a traceback, and standard output stays empty."""
+    code, out, err = run("check", "cos:Slowdown,times=x", "http:9")
+    assert (code, out) == (2, "")
+    assert err == (
+        "faultinject: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n"
+        "  cos:Slowdown,times=x\n"
+        "  ^^^^^^^^^^^^\n"
+        "faultinject: times: x is not a whole number of 0 or more\n"
+        "  cos:Slowdown,times=x\n"
+        "                     ^\n"
+        "faultinject: http:9 is not http: and a status from 400 to 599\n"
+        "  http:9\n"
+        "  ^^^^^^\n"
+    )
+
+
+def test_an_unwritable_journal_is_one_line(run, tmp_path):
+    """A file of the environment that cannot be opened is named, and the exit code is 2."""
+    code, _, err = run("serve", "-r", "http:503", env={"FAULTINJECT_JOURNAL": str(tmp_path)})
+    assert code == 2
+    assert err.count("\n") == 1
+    assert str(tmp_path) in err
+
+
+def test_a_closed_pipe_is_no_traceback():
+    """`faultinject vendors --json | head -1` says nothing on standard error."""
+    command = f'"{sys.executable}" -m faultinject vendors --json | head -1'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+def test_a_terminal_with_rich_gets_a_table(monkeypatch, capsys):
+    """With rich and a terminal, tables are drawn; without rich the same cells are aligned text."""
+    from faultinject.cli import table
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    table.show(("code", "status"), [("[bold]Slow", "503")])
+    assert "─" in (drawn := capsys.readouterr().out)
+    assert "[bold]Slow" in drawn
+    monkeypatch.setitem(sys.modules, "rich.table", None)
+    table.show(("code", "status"), [("[bold]Slow", "503")])
+    assert capsys.readouterr().out == "code        status\n[bold]Slow  503\n"

@@ -1,0 +1,166 @@
+"""An app behind the middleware that is asked with plain environs, and the statistics of what it answers."""
+
+from __future__ import annotations
+
+import threading
+from math import erfc, exp, lgamma, log, sqrt
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.adapters.driving import drive
+from faultinject.core.request import WSGIRequest
+
+
+def environ_of(target, *, host="", body=b"", headers=(), **more):
+    """`PUT /b/k?a=1` as a WSGI server without a raw target hands it out."""
+    method, _, url = target.partition(" ")
+    path, _, query = url.partition("?")
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode().decode("latin-1"),
+        "QUERY_STRING": query,
+        "REMOTE_ADDR": "127.0.0.1",
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers},
+        **more,
+    }
+    if host:
+        environ["HTTP_HOST"] = host
+    if body:
+        import io
+
+        environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+    return environ
+
+
+class Site:
+    """An app and the middleware around it.
+
+    `ask` gives the name of the rule that answered, or None when the app did.
+    """
+
+    def __init__(self, rules, seed="0", *, app=None, now=None, **settings):
+        self.now = 1_700_000_000.0 if now is None else now
+        self.injector = Injector(rules, seed=seed, environ=settings, clock=lambda: self.now)
+        self.app = WSGIFaultMiddleware(app or answer, injector=self.injector)
+
+    def ask(self, target="PUT /photos/cat.jpg", **more):
+        got = []
+        self.app(environ_of(target, **more), lambda status, headers, exc_info=None: got.append(dict(headers)))
+        return got[0].get("x-faultinject")
+
+    def asks(self, targets):
+        return [self.ask(each) for each in targets]
+
+    def decide(self, target="PUT /photos/cat.jpg", **more):
+        """The action itself: nothing is sent and nothing waited for."""
+        plan = self.injector.own_plan
+        environ = environ_of(target, **more)
+        request = WSGIRequest(environ)
+        find = plan.environ.get(request.method, plan.environ_default)
+        action = drive(plan, plan.run(request, find(environ)))
+        if getattr(action, "entry", None) is not None:
+            plan.surroundings.finish()
+        return action
+
+    @property
+    def counts(self):
+        return {name: (each["matched"], each["injected"]) for name, each in self.injector.counts().items()}
+
+    @property
+    def outcomes(self):
+        return self.injector.journal.outcomes
+
+
+def answer(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Make a `Site`."""
+    return Site
+
+
+@pytest.fixture(scope="session")
+def environ():
+    """Make an environ."""
+    return environ_of
+
+
+@pytest.fixture(scope="session")
+def in_threads():
+    """Run a function of the thread's number in so many threads at once; gives what they return."""
+
+    def run(count, work):
+        results = [None] * count
+        errors = []
+        gate = threading.Barrier(count)
+
+        def one(number):
+            try:
+                gate.wait()
+                results[number] = work(number)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert errors == []
+        return results
+
+    return run
+
+
+class Statistics:
+    """Chi-square tests, exact for every number of degrees of freedom."""
+
+    @staticmethod
+    def tail(statistic, freedom):
+        """The chance of a statistic at least as large when nothing is wrong."""
+        half = statistic / 2
+        if half <= 0:
+            return 1.0
+        at, found = (0.5, erfc(sqrt(half))) if freedom % 2 else (1.0, exp(-half))
+        while at < freedom / 2:
+            found += exp(at * log(half) - half - lgamma(at + 1))
+            at += 1
+        return found
+
+    def fits(self, counts, shares):
+        """p of counts against the shares that are expected."""
+        total = sum(counts)
+        wanted = [total * share for share in shares]
+        assert min(wanted) >= 5, "too few for a chi-square test"
+        statistic = sum((have - want) ** 2 / want for have, want in zip(counts, wanted, strict=True))
+        return self.tail(statistic, len(counts) - 1)
+
+    def even(self, counts):
+        """p of counts that should all be the same."""
+        return self.fits(counts, [1 / len(counts)] * len(counts))
+
+    def independent(self, pairs):
+        """p of pairs whose halves should know nothing of each other."""
+        pairs = list(pairs)
+        lefts, rights = sorted({left for left, _ in pairs}), sorted({right for _, right in pairs})
+        assert len(lefts) > 1 and len(rights) > 1, "one of them never changes"
+        by_left = {each: sum(left == each for left, _ in pairs) for each in lefts}
+        by_right = {each: sum(right == each for _, right in pairs) for each in rights}
+        statistic = 0.0
+        for left in lefts:
+            for right in rights:
+                want = by_left[left] * by_right[right] / len(pairs)
+                assert want >= 5, "too few for a chi-square test"
+                statistic += (sum(each == (left, right) for each in pairs) - want) ** 2 / want
+        return self.tail(statistic, (len(lefts) - 1) * (len(rights) - 1))
+
+
+@pytest.fixture(scope="session")
+def p_of():
+    """Chi-square tests: each gives the chance of what was seen, when nothing is wrong."""
+    return Statistics()

@@ -1,0 +1,317 @@
+"""Replay: what one seed promises, sentence by sentence."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import uuid
+from collections import Counter
+
+import pytest
+
+from faultinject import Rule
+
+MIXED = """
+    cos:SlowDown,method=PUT,probability=0.3,times=20
+    cos:@server,path=photos/,probability=0.2,skip=3,every=2
+    http:503,probability=0.4,times=2,per=call
+    latency,delay=0ms,probability=0.5,name=late
+"""
+CHANCE = "cos:SlowDown,method=PUT,probability=0.3 jss:@client,bucket=photos,probability=0.2 http:503,probability=0.1"
+THINGS = [
+    f"{method} /{bucket}/k{number}{query}"
+    for method in ("PUT", "GET")
+    for bucket in ("photos", "film")
+    for number in range(100)
+    for query in ("", "?partNumber=2")
+]
+
+
+def facts(made):
+    return [(each.method, each.path, each.rule, each.fault, each.did, each.status, each.n) for each in made.outcomes]
+
+
+def faults(made):
+    """By identity: which rule answered its attempts, and how often."""
+    return Counter((each.method, each.path, each.query, each.rule) for each in made.outcomes if each.injected)
+
+
+def test_requests_one_after_another_get_the_same_faults(site):
+    """Whatever triggers the rules have: the whole journal is the same, and another seed's is not."""
+    chosen = random.Random(5)
+    targets = [chosen.choice(THINGS[:60]) for _ in range(800)]
+    first, again, other = site(MIXED, "7"), site(MIXED, "7"), site(MIXED, "8")
+    for made in (first, again, other):
+        made.asks(targets)
+    assert facts(first) == facts(again) != facts(other)
+    assert {each.rule for each in first.outcomes if each.injected} == {"rule-1", "rule-2", "rule-3", "late"}
+
+
+def test_another_process_replays_to_the_byte():
+    """Ids and bodies too, when the clock is the same: neither string hashing nor memory addresses are in it."""
+    program = """
+import json, sys
+from faultinject import Injector, WSGIFaultMiddleware
+answers = []
+app = WSGIFaultMiddleware(
+    lambda environ, start: start("200 OK", []) and [] or [],
+    injector=Injector(sys.argv[1], seed="7", environ={}, clock=lambda: 1.7e9),
+)
+for number in range(200):
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": f"/photos/k{number % 50}", "QUERY_STRING": "", "SCRIPT_NAME": ""}
+    body = app(environ, lambda *answer: answers.append(answer))
+    answers.append(b"".join(body).decode())
+print(json.dumps(answers))
+"""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program, "cos:@all,probability=0.3 jss:SlowDown,probability=0.5"],
+            env={"PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert runs[0] == runs[1]
+    assert len({json.dumps(each) for each in json.loads(runs[0])}) > 150
+
+
+def test_ids_are_unique_in_a_run(site):
+    """Requests of one identity get each its own ids, however many there are."""
+    made = site("cos:SlowDown")
+    made.asks(["PUT /photos/cat.jpg"] * 500)
+    assert len({each.request_id for each in made.outcomes}) == 500
+
+
+@pytest.mark.parametrize("order", range(4))
+def test_order_changes_nothing_for_distinct_things(site, order):
+    """Requests of different identities may come in any order."""
+    shuffled = list(THINGS)
+    random.Random(order).shuffle(shuffled)
+    first, again = site(CHANCE, "3"), site(CHANCE, "3")
+    first.asks(THINGS)
+    again.asks(shuffled)
+    assert faults(first) == faults(again)
+    assert 100 < faults(first).total() < 300
+
+
+def test_interleaving_changes_nothing_for_the_retries_of_things(site):
+    """Each thing's first, second, third attempt fails or not, whatever comes between."""
+    targets = [each for each in THINGS[:50] for _ in range(6)]
+    shuffled = list(targets)
+    random.Random(1).shuffle(shuffled)
+    first, again = site(CHANCE, "3"), site(CHANCE, "3")
+    first.asks(targets)
+    again.asks(shuffled)
+    by_attempt = [{(each.path, each.query, each.n, each.rule, each.injected) for each in made.outcomes} for made in (first, again)]
+    assert by_attempt[0] == by_attempt[1]
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_threads_change_nothing(site, in_threads, round_):
+    """One thread or sixteen: the same things fail, each as often."""
+    targets = THINGS * 5
+    alone, together = site(CHANCE, "11"), site(CHANCE, "11")
+    alone.asks(targets)
+    switches = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        in_threads(16, lambda number: together.asks(targets[number::16]))
+    finally:
+        sys.setswitchinterval(switches)
+    assert faults(alone) == faults(together)
+    assert sum(faults(alone).values()) > 500
+
+
+def test_parallel_attempts_of_one_thing_fail_as_often(site, in_threads):
+    """Which of them is which does not matter: n is given out once each."""
+    alone, together = site("http:503,probability=0.3", "11"), site("http:503,probability=0.3", "11")
+    one = [alone.ask() for _ in range(1600)]
+    many = [each for asked in in_threads(16, lambda _: [together.ask() for _ in range(100)]) for each in asked]
+    assert Counter(one) == Counter(many)
+    assert sorted(each.n for each in together.outcomes) == list(range(1600))
+
+
+def keys_of_a_run(seed):
+    """Keys as a test makes them: each run has its own UUIDs, digests and times."""
+    chosen = random.Random(seed)
+    for _ in range(100):
+        yield from (
+            f"PUT /photos/{uuid.UUID(int=chosen.getrandbits(128))}.jpg",
+            f"GET /photos/{chosen.getrandbits(256):064x}",
+            f"DELETE /photos/{chosen.randrange(10**9, 10**10)}/{chosen.randrange(10**12, 10**16)}.log",
+            f"GET /bucket-{chosen.getrandbits(128):032X}?prefix={chosen.randrange(10**9, 10**10)}",
+        )
+
+
+def test_keys_that_are_new_in_every_run_get_the_same_draws(site):
+    """A UUID, a hex digest or a timestamp in a path does not change what fails."""
+    rules = "http:503,probability=0.3"
+    first, again = (site(rules, "5").asks(keys_of_a_run(run)) for run in (1, 2))
+    # The placeholders make one identity of each kind, so attempts in order are what is compared.
+    assert first == again
+    assert 60 < sum(each is not None for each in first) < 180
+
+
+PRESIGNED = [
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK{0}%2F20261120%2Fx%2Fs3%2Faws4_request&X-Amz-Date=20261120T10{0}Z"
+    "&X-Amz-Expires={0}&X-Amz-SignedHeaders=host&X-Amz-Signature=ab{0}&X-Amz-Security-Token=t{0}",
+    "AWSAccessKeyId=a{0}&Signature=s%2F{0}%3D&Expires={0}",
+    "q-sign-algorithm=sha1&q-ak=a{0}&q-sign-time={0};9&q-key-time={0};9&q-header-list=&q-url-param-list=&q-signature={0}"
+    "&x-cos-security-token=t{0}",
+    "access_key_id=a{0}&expires={0}&signature={0}",
+    "e={0}&token=a:{0}=",
+    "AccessKey=a{0}&Expires={0}&Signature=x{0}",
+    "uploadId={0}",
+    "UPLOADID={0}&DATE={0}",
+    "X%2DAmz%2DSignature={0}",
+]
+
+
+@pytest.mark.parametrize("query", PRESIGNED, ids=lambda each: each.partition("=")[0])
+@pytest.mark.parametrize("kept", ["", "partNumber=3", "versionId=abc"])
+def test_a_presigned_retry_is_the_same_thing(site, query, kept):
+    """Signature, date, expiry, token, credential and upload id are new in each attempt; the thing is not."""
+    made, plain = (site("http:503,times=3,per=call http:502,probability=0.5", "1") for _ in range(2))
+
+    def target(attempt):
+        return "PUT /photos/cat.jpg?" + "&".join(filter(None, [query.format(attempt), kept]))
+
+    assert [made.ask(target(attempt)) for attempt in range(3, 9)] == [
+        plain.ask("PUT /photos/cat.jpg" + (f"?{kept}" if kept else "")) for _ in range(6)
+    ]
+    assert [each.n for each in made.outcomes] == [0, 1, 2, 3, 4, 5]
+    assert made.counts["rule-1"] == (6, 3)
+
+
+def test_a_parameter_that_means_something_makes_another_thing(site):
+    """Nothing but the volatile ones is left out."""
+    made = site("http:503,times=1,per=call")
+    targets = [f"GET /b/k?{each}" for each in ("", "versionId=1", "versionId=2", "partNumber=1", "signatures=1", "acl")]
+    assert made.asks(targets) == ["rule-1"] * 6
+    assert made.asks(targets) == [None] * 6
+
+
+SELVES = [
+    "cos:SlowDown,probability=0.3,path=photos/",
+    "http:503,probability=0.3,name=named",
+    "jss:@client,probability=0.3,unless.method=GET",
+]
+
+
+def hits_of(site, rules, rule, *, seed="9"):
+    """What a rule would draw for each thing, whoever answers: it stands alone for the answer."""
+    made = site(rules, seed)
+    made.asks(THINGS[:200])
+    found = made.injector.own_plan
+    number = [str(each) for each in found.rules].index(str(rule))
+    return [found.ready(number).drawn(f"PUT /photos/k{key}", n) for key in range(200) for n in range(2)]
+
+
+@pytest.mark.parametrize("text", SELVES)
+def test_other_rules_change_no_draw_of_a_rule(site, text):
+    """Added before it or after it, removed, moved about: a rule draws what it drew."""
+    (rule,) = site(text).injector.scenario.rules
+    alone = hits_of(site, [rule], rule)
+    others = ["http:500,times=2", "cos:@all,probability=0.9", "latency,delay=0s", "http:503,probability=0.3,name=other"]
+    for rules in ([*others, rule], [rule, *others], [others[0], rule, *others[1:]], others[:1] + [rule]):
+        assert hits_of(site, rules, rule) == alone
+
+
+@pytest.mark.parametrize("text", SELVES)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"times": 5},
+        {"skip": 2},
+        {"every": 3},
+        {"per": "call", "times": 1},
+        {"above": "100/s"},
+        {"begin": "0s", "end": "1h"},
+    ],
+)
+def test_edited_triggers_change_no_draw(site, text, edit):
+    """Neither do effects: only name, fault and conditions are in the label."""
+    (rule,) = site(text).injector.scenario.rules
+    parts = rule.to_dict()
+    fault = parts.pop("fault")
+    changed = Rule(fault, **parts, **edit)
+    assert hits_of(site, [changed], changed) == hits_of(site, [rule], rule)
+    calmer = Rule(fault, **{**parts, "delay": "1s", "retry_after": 5})
+    assert hits_of(site, [calmer], calmer) == hits_of(site, [rule], rule)
+
+
+def test_a_named_rule_may_be_edited_all_over(site):
+    """A given name is the whole label; without one, conditions and fault are."""
+    one, two = Rule("http:503", name="up", probability=0.3), Rule("cos:SlowDown", name="up", method="PUT", probability=0.3)
+    assert hits_of(site, [one], one) == hits_of(site, [two], two)
+    unnamed = Rule("http:503", probability=0.3)
+    assert hits_of(site, [one], one) != hits_of(site, [unnamed], unnamed)
+    assert hits_of(site, [Rule("http:503", path="**", probability=0.3)], Rule("http:503", path="**", probability=0.3)) != (
+        hits_of(site, [unnamed], unnamed)
+    )
+
+
+def test_a_name_by_position_is_for_display_only(site):
+    """A rule that moves is called otherwise and draws the same."""
+    first = site("http:503,probability=0.3", "9").asks(THINGS)
+    second = site("http:500,method=PATCH http:503,probability=0.3", "9").asks(THINGS)
+    assert {each for each in first if each} == {"rule-1"} and {each for each in second if each} == {"rule-2"}
+    assert [each is None for each in first] == [each is None for each in second]
+
+
+@pytest.mark.parametrize("rules", ["http:503,probability=0.5 http:503,probability=0.5", ["latency,delay=0s,probability=0.5"] * 2])
+def test_twins_draw_apart(site, p_of, rules):
+    """Two rules of equal label: the later one counts as another, and the earlier one draws what it draws alone."""
+    made = site(rules, "2")
+    made.asks(THINGS)
+    plan = made.injector.own_plan
+    pairs = [
+        (plan.ready(0).drawn(each, 0) is None, plan.ready(1).drawn(each, 0) is None)
+        for each in (f"PUT /k{number}" for number in range(1000))
+    ]
+    assert p_of.independent(pairs) > 0.001
+    alone = site(rules.split()[0] if isinstance(rules, str) else rules[0], "2").injector.own_plan
+    assert [one for one, _ in pairs] == [alone.ready(0).drawn(f"PUT /k{number}", 0) is None for number in range(1000)]
+
+
+def test_a_rule_and_a_name_that_reads_like_it_are_twins_in_the_order_written(site):
+    """Which of them is asked about a request first makes no difference."""
+    rules = "http:503,path=photos/,name=latency,probability=0.5 latency,delay=0s,probability=0.5"
+    first, second = site(rules, "4"), site(rules, "4")
+    first.asks(["GET /photos/a", "GET /else"])
+    second.asks(["GET /else", "GET /photos/a"])
+    for number in (0, 1):
+        assert [
+            made.injector.own_plan.ready(number).drawn("GET /x", 5) for made in (first, second)
+        ].count(first.injector.own_plan.ready(number).drawn("GET /x", 5)) == 2
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"host": "photos.example"},
+        {"host": "photos.example:8080"},
+        {"SERVER_NAME": "x", "SERVER_PORT": "81", "wsgi.url_scheme": "https"},
+        {"headers": [("Range", "bytes=0-9"), ("Authorization", "q-ak=a"), ("User-Agent", "x")]},
+        {"body": b"0123456789"},
+        {"REMOTE_ADDR": "10.9.8.7", "REMOTE_PORT": "81"},
+    ],
+    ids=["host", "port", "server", "headers", "body", "client"],
+)
+def test_where_and_with_what_a_request_comes_changes_nothing(site, more):
+    """Host, port, headers, body and client are not in the identity: servers on random ports replay."""
+    plain, other = site(CHANCE, "6"), site(CHANCE, "6")
+    assert [plain.ask(each) for each in THINGS] == [other.ask(each, **more) for each in THINGS]
+
+
+def test_changed_rules_count_from_zero_and_draw_the_same(site):
+    """`use()` with the same rules is a replay; `add()` goes on."""
+    made = site(CHANCE, "6")
+    first = made.asks(THINGS * 2)
+    made.injector.use(CHANCE)
+    assert made.asks(THINGS * 2) == first
+    going_on = site(CHANCE, "6")
+    going_on.asks(THINGS)
+    going_on.injector.add("http:500,path=never")
+    assert going_on.asks(THINGS) == first[len(THINGS) :]

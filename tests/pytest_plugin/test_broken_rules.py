@@ -1,0 +1,124 @@
+"""Markers that are wrong: the test that carries them fails with a message, the others run."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ('"cos:Slowdown"', "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
+        ('"http:503", probability=1.5', "http:503: probability: 1.5 is not between 0 and 1"),
+        ("", "no rule is given; a marker needs one, such as faultinject('cos:SlowDown')"),
+        ('"http:503", "http:500", times=1', "times: keys need exactly one fault, such as 'cos:SlowDown'"),
+        ('"http:503", seed=1.5', "seed: 1.5 is not text or a whole number"),
+        ("503", "rules[[]0[]]: 503 is not a rule: give text or a Rule"),
+    ],
+)
+def test_message(run, marker, message):
+    """An error at set-up names the node and the mistake, without a traceback; no fixture is set up."""
+    result = run(f"""
+        import pytest
+
+        @pytest.fixture
+        def never():
+            raise AssertionError("set up")
+
+        @pytest.mark.faultinject({marker})
+        def test_broken(never):
+            pass
+
+        @pytest.mark.faultinject("http:503")
+        def test_fine(client):
+            assert client.get("/a").status_code == 503
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ ERROR at setup of test_broken _*",
+            f"test_message.py::test_broken: marker faultinject of test_broken: {message}",
+            "ERROR test_message.py::test_broken*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*marked.py*")
+
+
+def test_every_mistake_is_named(run):
+    """Mistakes of class and function are told together, each with its place."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:Nope")
+        class TestAll:
+            @pytest.mark.faultinject("http:99", delay="5")
+            def test_broken(self):
+                pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_broken: marker faultinject of TestAll: cos:Nope *",
+            "*::test_broken: marker faultinject of test_broken: http:99*",
+        ]
+    )
+
+
+def test_caret_stands_under_the_mistake(run):
+    """Wrong text is shown with a caret below."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503,times=-1")
+        def test_broken():
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["  http:503,times=-1", "                 ^^"])
+
+
+def test_names_must_be_unique_over_all_markers(run):
+    """Two markers whose rules have the same name cannot be told apart."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", name="slow")
+        @pytest.mark.faultinject("http:500", name="slow")
+        def test_broken():
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*::test_broken: markers faultinject together: *slow*"])
+
+
+def test_wrong_environment(run, monkeypatch):
+    """A variable that nobody knows is an error of each test with faults, and of no other."""
+    monkeypatch.setenv("FAULTINJECT_HAEDER", "0")
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        def test_marked(client):
+            pass
+
+        def test_other(client):
+            assert client.get("/a").status_code == 200
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["FAULTINJECT_HAEDER is not a variable of faultinject; did you mean FAULTINJECT_HEADER?"]
+    )
+
+
+def test_wrong_rule_in_the_test(run):
+    """`faults.add()` with a wrong rule raises in the test, and the rules in force stay."""
+    result = run("""
+        import pytest
+        from faultinject.exceptions import ConfigurationError
+
+        @pytest.mark.faultinject("http:503")
+        def test_marked(client, faults):
+            with pytest.raises(ConfigurationError):
+                faults.add("http:503", probability=2)
+            assert client.get("/a").status_code == 503
+    """)
+    result.assert_outcomes(passed=1)

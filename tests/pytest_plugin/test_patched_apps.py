@@ -1,0 +1,242 @@
+"""In-process apps that nobody wrapped, or whose `install()` was off, and those that are wrapped besides."""
+
+import subprocess
+import sys
+
+import pytest
+
+APPS = {
+    "flask": "conftest.app",
+    "flask subclass": "Subclass('sub')",
+    "flask, installed while off": "faultinject.install(make())",
+    "flask, installed": "faultinject.install(make(), 'http:418', enabled=True)",
+    "flask, installed, wrapped by hand": "by_hand(faultinject.install(make(), 'http:418', enabled=True))",
+    "flask, mounted": "DispatcherMiddleware(conftest.app, {'/mount': make()})",
+    "wsgi callable, wrapped": "faultinject.WSGIFaultMiddleware(Plain(), 'http:418')",
+}
+
+
+@pytest.mark.parametrize("app", APPS.values(), ids=APPS)
+def test_wsgi(passes, app):
+    """One decision and one record a request, however often it passes us."""
+    passes(
+        f"""
+        import conftest
+        import faultinject
+        import flask
+        import httpx
+        import pytest
+        from werkzeug.middleware.dispatcher import DispatcherMiddleware
+        from werkzeug.test import Client
+
+        def everything(path):
+            return "app"
+
+        def make(kind=flask.Flask, name="other"):
+            app = kind(name)
+            app.add_url_rule("/<path:path>", view_func=everything)
+            return app
+
+        class Subclass(flask.Flask):
+            def __init__(self, name):
+                super().__init__(name)
+                self.add_url_rule("/<path:path>", view_func=everything)
+
+            def __call__(self, environ, start_response):
+                environ["outer"] = True
+                return super().__call__(environ, start_response)
+
+        class Plain:
+            def __call__(self, environ, start_response):
+                start_response("200 OK", [("Content-Length", "3")])
+                return [b"app"]
+
+        def by_hand(app):
+            app.wsgi_app = faultinject.WSGIFaultMiddleware(app.wsgi_app, "http:418")
+            return app
+
+        app = {app}
+
+        @pytest.mark.faultinject("cos:SlowDown", times=1, path="mount/")
+        def test_werkzeug(faults):
+            client = Client(app)
+            assert [client.get("/mount/a").status_code for _ in range(2)] == [503, 200]
+            assert [each.did for each in faults.outcomes] == ["answered", "passed"]
+
+        @pytest.mark.faultinject("cos:SlowDown", method="PUT", times=1)
+        def test_httpx(faults):
+            with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://storage.test") as client:
+                assert client.get("/mount/a").status_code == 200
+                assert client.put("/mount/a").status_code == 503
+            assert [each.did for each in faults.outcomes] == ["passed", "answered"]
+    """,
+        2,
+    )
+
+
+ASGI_APPS = {
+    "starlette": "make()",
+    "fastapi": "make(FastAPI)",
+    "subclass": "make(Subclass)",
+    "installed while off": "faultinject.install(make())",
+    "installed": "faultinject.install(make(), 'http:418', enabled=True)",
+    "with our middleware": "by_hand(make())",
+    "mounted": "Starlette(routes=[Mount('/mount', make())])",
+}
+
+
+@pytest.mark.parametrize("app", ASGI_APPS.values(), ids=ASGI_APPS)
+def test_asgi(passes, app):
+    """The same for ASGI, with Starlette's test client."""
+    passes(f"""
+        import faultinject
+        import pytest
+        from fastapi import FastAPI
+        from starlette.applications import Starlette
+        from starlette.responses import PlainTextResponse
+        from starlette.routing import Mount
+        from starlette.testclient import TestClient
+
+        async def everything(request):
+            return PlainTextResponse("app")
+
+        def make(kind=Starlette):
+            app = kind()
+            app.router.add_route("/{{path:path}}", everything, methods=["GET", "PUT"])
+            return app
+
+        class Subclass(Starlette):
+            async def __call__(self, scope, receive, send):
+                await super().__call__(scope, receive, send)
+
+        def by_hand(app):
+            app.add_middleware(faultinject.ASGIFaultMiddleware, rules="http:418")
+            return app
+
+        app = {app}
+
+        @pytest.mark.faultinject("cos:SlowDown", times=1, path="mount/")
+        def test_one(faults):
+            with TestClient(app) as client:
+                assert [client.get("/mount/a").status_code for _ in range(2)] == [503, 200]
+                assert client.put("/mount/b").text == "app"
+            assert [each.did for each in faults.outcomes] == ["answered", "passed", "passed"]
+    """)
+
+
+def test_websockets_pass(passes):
+    """What is not HTTP passes the patch untouched."""
+    passes("""
+        import pytest
+        from starlette.applications import Starlette
+        from starlette.routing import WebSocketRoute
+        from starlette.testclient import TestClient
+
+        async def echo(socket):
+            await socket.accept()
+            await socket.send_text(await socket.receive_text())
+            await socket.close()
+
+        app = Starlette(routes=[WebSocketRoute("/ws", echo)])
+
+        def test_one(faults):
+            faults.add("http:503")
+            with TestClient(app).websocket_connect("/ws") as socket:
+                socket.send_text("hello")
+                assert socket.receive_text() == "hello"
+            assert faults.attempts == 0
+    """)
+
+
+def test_app_called_by_its_class(passes):
+    """`Flask.__call__(app, ...)` and arguments by name pass the patch as well."""
+    passes("""
+        import flask
+        import pytest
+        from conftest import app
+        from werkzeug.test import Client
+
+        @pytest.mark.faultinject("http:503")
+        def test_one():
+            assert Client(lambda environ, start: flask.Flask.__call__(app, environ, start)).get("/a").status_code == 503
+            named = lambda environ, start: app(environ=environ, start_response=start)
+            assert Client(named).get("/a").status_code == 503
+    """)
+
+
+def test_session_without_faults_patches_nothing(run):
+    """Where no test needs faults the frameworks are as they came."""
+    run("""
+        import flask
+        import types
+
+        def test_one():
+            assert type(flask.Flask.__call__) is types.FunctionType
+    """).assert_outcomes(passed=1)
+
+
+def test_frameworks_are_put_back(run):
+    """After the session `Flask.__call__` and `Starlette.__call__` are the very objects that they were."""
+    import flask
+    import starlette.applications
+
+    classes = flask.Flask, starlette.applications.Starlette
+    before = [vars(each)["__call__"] for each in classes]
+    run("""
+        import flask
+        import pytest
+        import wrapt
+
+        @pytest.mark.faultinject("http:503")
+        def test_one(client):
+            assert isinstance(vars(flask.Flask)["__call__"], wrapt.FunctionWrapper)
+            client.get("/a")
+    """).assert_outcomes(passed=1)
+    assert [vars(each)["__call__"] for each in classes] == before
+
+
+def test_patch_over_ours_stays():
+    """Where somebody has patched after us, that patch is kept and ours does nothing any more."""
+    import flask
+
+    from faultinject import inject
+    from faultinject.adapters.patch import Patch
+
+    original = vars(flask.Flask)["__call__"]
+    patch = Patch()
+    ours = flask.Flask.__call__
+
+    def theirs(self, environ, start_response):
+        return ours(self, environ, start_response)
+
+    try:
+        flask.Flask.__call__ = theirs
+        app = flask.Flask("app")
+        with inject("http:503"):
+            assert app.test_client().get("/").status_code == 503
+        patch.undo()
+        assert vars(flask.Flask)["__call__"] is theirs
+        with inject("http:503"):
+            assert app.test_client().get("/").status_code == 404
+    finally:
+        flask.Flask.__call__ = original
+
+
+def test_frameworks_imported_later():
+    """A framework that is imported after the patch is covered; one imported after `undo` is not touched."""
+    script = """if True:
+        import sys
+        from faultinject import inject
+        from faultinject.adapters.patch import Patch
+
+        assert "flask" not in sys.modules and "starlette" not in sys.modules
+        patch = Patch()
+        import flask
+        with inject("http:503"):
+            assert flask.Flask("app").test_client().get("/").status_code == 503
+        patch.undo()
+        assert flask.Flask("app").test_client().get("/").status_code == 404
+        from starlette.applications import Starlette
+        assert type(vars(Starlette)["__call__"]).__name__ == "function"
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,0 +1,55 @@
+"""What pytest says about the plugin."""
+
+import pytest
+
+
+def test_markers_option(run):
+    """`pytest --markers` documents the marker with its full signature."""
+    result = run("", "--markers")
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.faultinject(rule, /, [*]rules, seed=None, [*][*]keys): inject these faults*"]
+    )
+
+
+def test_fixtures_option(run):
+    """`pytest --fixtures` documents the fixture."""
+    result = run("", "--fixtures", "-v")
+    result.stdout.fnmatch_lines(["faults -- *", "*The faults of this test: what was injected so far*"])
+
+
+def test_help_option(run):
+    """`pytest --help` documents options and ini values."""
+    result = run("", "--help")
+    result.stdout.fnmatch_lines(
+        [
+            "*--faultinject-seed=N|random",
+            "*--faultinject-off*",
+            "*faultinject_seed (string):*",
+            "*faultinject_unmatched (string):*",
+        ]
+    )
+
+
+def test_header(run):
+    """The header shows the seed, which a replay needs."""
+    run("def test_one(): pass").stdout.fnmatch_lines(["faultinject: seed 0"])
+
+
+def test_collect_only(run):
+    """`--collect-only` collects and patches nothing."""
+    result = run(
+        """
+        import flask
+        import pytest
+
+        original = vars(flask.Flask)["__call__"]
+
+        @pytest.mark.faultinject("http:503")
+        def test_one():
+            pass
+        """,
+        "--collect-only",
+        "-q",
+    )
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["test_collect_only.py::test_one"])

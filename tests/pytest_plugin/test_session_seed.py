@@ -1,0 +1,204 @@
+"""The seed of a session and of its tests, and what a failing test shows to see its faults again."""
+
+import re
+import shlex
+
+import pytest
+
+SHOWS_ITS_SEED = """
+    import pytest
+
+    @pytest.mark.faultinject("http:503")
+    def test_one(client, faults):
+        client.get("/a")
+        print("seed:", faults.seed)
+"""
+
+THROWS_DICE = """
+    import pytest
+
+    @pytest.mark.faultinject("http:503", probability=0.5)
+    def test_one(client):
+        print("dice:", "".join(str(client.get(f"/{n}").status_code)[0] for n in range(64)))
+        assert False
+"""
+
+
+def seed_of(result):
+    result.assert_outcomes(passed=1)
+    return re.search(
+        r"seed: (\S+)", result.stdout.str().partition("test session starts")[2].partition("collected")[2]
+    )[1]
+
+
+def dice(result):
+    result.assert_outcomes(failed=1)
+    return re.search(r"^dice: ([25]+)$", result.stdout.str(), re.M)[1]
+
+
+def test_seed_is_zero_and_the_node_id(run):
+    """Without a word about it every session has the same faults, and every test others."""
+    result = run(SHOWS_ITS_SEED, "-s")
+    assert seed_of(result) == "0/test_seed_is_zero_and_the_node_id.py::test_one"
+    result.stdout.fnmatch_lines(["faultinject: seed 0"])
+
+
+def test_option_stands_above_ini(project, run):
+    """`--faultinject-seed` stands above `faultinject_seed`, which stands above 0."""
+    project.makeini("[pytest]\nfaultinject_seed = 7\nasyncio_default_fixture_loop_scope = function")
+    result = run(SHOWS_ITS_SEED, "-s")
+    assert seed_of(result) == "7/test_option_stands_above_ini.py::test_one"
+    result.stdout.fnmatch_lines(["faultinject: seed 7"])
+    result = run(SHOWS_ITS_SEED, "-s", "--faultinject-seed=8")
+    assert seed_of(result) == "8/test_option_stands_above_ini.py::test_one"
+    result.stdout.fnmatch_lines(["faultinject: seed 8"])
+
+
+def test_random_seed_is_shown(run):
+    """`random` chooses a number, another one each time, and the header says which."""
+    chosen = set()
+    for _ in range(2):
+        result = run(SHOWS_ITS_SEED, "-s", "--faultinject-seed=random")
+        header = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.M)[1]
+        assert seed_of(result).partition("/")[0] == header
+        chosen.add(header)
+    assert len(chosen) == 2
+
+
+@pytest.mark.parametrize(
+    "marker", ['"http:503", seed=42', '"http:503", seed="42"', 'Scenario("http:503", seed=42)']
+)
+def test_marker_may_say_the_seed(run, marker):
+    """A marker's seed, or its scenario's, is the test's whatever the session's is."""
+    result = run(
+        f"""
+        import pytest
+        from faultinject import Scenario
+
+        @pytest.mark.faultinject({marker})
+        def test_one(client, faults):
+            client.get("/a")
+            faults.clear()
+            print("seed:", faults.seed)
+        """,
+        "-s",
+        "--faultinject-seed=8",
+    )
+    assert seed_of(result) == "42"
+
+
+def test_innermost_seed_holds(run):
+    """Of several markers with a seed the one nearest to the test is asked."""
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.faultinject("http:503", seed="class")
+        class TestAll:
+            @pytest.mark.faultinject("http:500", seed="function")
+            @pytest.mark.faultinject("http:502")
+            def test_one(self, client, faults):
+                client.get("/a")
+                print("seed:", faults.seed)
+        """,
+        "-s",
+    )
+    assert seed_of(result) == "function"
+
+
+def test_seed_decides_the_faults(run):
+    """The same seed gives the same faults, another one others."""
+    first = dice(run(THROWS_DICE))
+    assert set(first) == {"2", "5"}
+    assert first == dice(run(THROWS_DICE))
+    assert first != dice(run(THROWS_DICE, "--faultinject-seed=1"))
+
+
+def test_unprintable_seed(run):
+    """A seed that no terminal can show is refused in one line."""
+    result = run(SHOWS_ITS_SEED, "--faultinject-seed=a\x1b")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --faultinject-seed: 'a\\x1b' is not printable text"])
+
+
+def test_failing_test_shows_what_was_injected(run):
+    """A line a request, in order, with text from requests escaped and secrets left out."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown", times=1, name="slow")
+        def test_one(client):
+            client.put("/photos/cat%1B[31m.jpg?token=secret")
+            client.get("/photos/cat.jpg")
+            assert False
+    """)
+    result.assert_outcomes(failed=1)
+    section = result.stdout.str().partition("- faultinject -")[2].partition("\n")[2]
+    section = re.sub(r"\+\d\.\d{3}s", "+0.000s", section.partition("=====")[0])
+    assert section == (
+        "seed 0/test_failing_test_shows_what_was_injected.py::test_one\n"
+        "slow: cos:SlowDown,times=1,name=slow\n"
+        "1 of 2 requests got a fault\n"
+        "   arrived  request                              status  answered by\n"
+        "1  +0.000s  PUT /photos/cat\\x1b[31m.jpg?token=…  503     slow: cos:SlowDown\n"
+        "2  +0.000s  GET /photos/cat.jpg                  200     app\n"
+        "replay: pytest 'test_failing_test_shows_what_was_injected.py::test_one' --faultinject-seed=0\n"
+    )
+
+
+def test_long_record_is_cut_in_the_middle(run):
+    """A thousand requests show the first and the last twenty, and how many are left out."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", probability=0)
+        def test_one(client):
+            for number in range(1000):
+                client.get(f"/{number}/{'x' * 200}")
+            assert False
+    """)
+    table = (
+        result.stdout.str()
+        .partition("0 of 1000 requests got a fault\n")[2]
+        .partition("replay:")[0]
+        .splitlines()
+    )
+    assert [line.split()[0] for line in table[1:]] == [
+        *map(str, range(1, 21)),
+        "…",
+        *map(str, range(981, 1001)),
+    ]
+    assert "… 960 more …" in table[21]
+    assert max(map(len, table)) < 150
+
+
+def test_passing_test_shows_nothing(run):
+    """The section is for tests that failed while they ran."""
+    result = run(SHOWS_ITS_SEED, "-rA")
+    result.stdout.no_fnmatch_line("*- faultinject -*")
+
+
+@pytest.mark.parametrize("has_ini", [True, False])
+def test_replay_command_replays(project, run, monkeypatch, has_ini):
+    """The command shown gives the same faults, from another directory and without an ini file as well."""
+    if not has_ini:
+        for each in project.path.glob("*.ini"):
+            each.unlink()
+    below = project.mkdir("below")
+    project.makepyfile(
+        **{
+            "below/test_dice": THROWS_DICE.replace(
+                "def test_one", "@pytest.mark.parametrize('_', ['it\\'s; $0'])\n    def test_one"
+            ).replace("(client)", "(client, _)")
+        }
+    )
+    monkeypatch.chdir(below)
+    quiet = ("-p", "no:randomly", "-W", "ignore", "-o", "asyncio_default_fixture_loop_scope=function")
+    first = project.runpytest_inprocess(
+        *quiet, "--faultinject-seed=3", *([] if has_ini else [f"--rootdir={project.path}"])
+    )
+    [line] = [line for line in first.outlines if line.startswith("replay: ")]
+    command = shlex.split(line.removeprefix("replay: "))
+    assert command[:3] == ["pytest", "test_dice.py::test_one[it's; $0]", "--faultinject-seed=3"]
+    second = project.runpytest_inprocess(*quiet, *command[1:])
+    assert dice(second) == dice(first)

@@ -1,0 +1,79 @@
+"""Sessions without faults: marked tests are skipped, not run without their faults."""
+
+import pytest
+
+SOURCE = """
+    import pytest
+
+    @pytest.mark.faultinject("cos:SlowDown")
+    def test_marked(client):
+        assert client.get("/a").status_code == 503
+
+    def test_uses_the_fixture(client, faults):
+        faults.add("http:503")
+        assert client.get("/a").status_code == 503
+
+    def test_asks_at_run_time(request):
+        request.getfixturevalue("faults")
+
+    def test_other(client):
+        assert client.get("/a").status_code == 200
+"""
+
+
+def test_option(run):
+    """`--faultinject-off` skips tests that are marked or use `faults`, with that reason, at their own place."""
+    result = run(SOURCE, "--faultinject-off", "-rs")
+    result.assert_outcomes(passed=1, skipped=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            "faultinject: seed 0, off",
+            "SKIPPED [[]1[]] test_option.py:3: faultinject is off: --faultinject-off",
+        ]
+    )
+
+
+@pytest.mark.parametrize("word", ["0", "off", "No"])
+def test_environment(run, monkeypatch, word):
+    """`FAULTINJECT_ENABLED=0` does the same."""
+    monkeypatch.setenv("FAULTINJECT_ENABLED", word)
+    result = run(SOURCE, "-rs")
+    result.assert_outcomes(passed=1, skipped=3)
+    result.stdout.fnmatch_lines(["SKIPPED *faultinject is off: FAULTINJECT_ENABLED=0"])
+
+
+@pytest.mark.parametrize("word", ["1", ""])
+def test_environment_that_does_not_switch_off(run, monkeypatch, word):
+    """Tests need no switch, and one that is on does no harm though it comes without rules."""
+    monkeypatch.setenv("FAULTINJECT_ENABLED", word)
+    run(SOURCE).assert_outcomes(passed=4)
+
+
+def test_environment_with_another_word(run, monkeypatch):
+    """A word that is neither yes nor no stops the session with its line."""
+    monkeypatch.setenv("FAULTINJECT_ENABLED", "maybe")
+    result = run(SOURCE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: FAULTINJECT_ENABLED: *maybe*"])
+    run("def test_other(): pass").assert_outcomes(passed=1)
+
+
+def test_production(run, monkeypatch):
+    """Where the environment says production nothing is injected, and the failing test says why."""
+    monkeypatch.setenv("APP_ENV", "production")
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_marked(client):
+            assert client.get("/a").status_code == 200
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*faultinject is off: APP_ENV=production looks like production*"])
+
+
+def test_plugin_left_out(run):
+    """`-p no:faultinject` leaves no fixture and no marker, and does no harm to other tests."""
+    run(
+        "def test_other(client): assert client.get('/a').status_code == 200", "-p", "no:faultinject"
+    ).assert_outcomes(passed=1)

@@ -1,0 +1,202 @@
+"""A test whose rule no request met proves nothing, so it fails."""
+
+import pytest
+
+
+def test_unmatched_rule_fails_a_passed_test(run):
+    """The failure names the rule, the nearest request and the condition that kept it away."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown", method="PUT", path="photos/")
+        def test_one(client):
+            client.get("/videos/cat.mp4")
+            client.get("/photos/cat.jpg")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ test_one _*",
+            "faultinject: no request met the conditions of",
+            "  rule-1 (cos:SlowDown,method=PUT,path=photos/)",
+            "    nearest: GET /photos/cat.jpg (method=PUT did not hold)",
+            "*- faultinject -*",
+            "0 of 2 requests got a fault",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*All traceback entries*")
+
+
+def test_each_rule_of_a_function_counts(run):
+    """One rule that was met does not speak for the other one, nor for a parameter's."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.parametrize("_", [
+            pytest.param(1, marks=pytest.mark.faultinject("http:504,name=parameter,method=DELETE"))
+        ])
+        @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
+        def test_one(client, _):
+            client.get("/a")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "faultinject: no request met the conditions of",
+            "  not-met (*",
+            "    near*",
+            "  parameter (*",
+            "    near*",
+        ]
+    )
+
+
+def test_no_request_at_all(run):
+    """Where nothing was seen the failure says so, and how other apps are covered."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("cos:SlowDown")
+        def test_one():
+            pass
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["    no request was seen", "Flask, Starlette and FastAPI apps*ASGIFaultMiddleware*"]
+    )
+
+
+def test_class_and_module_markers_count_together(run):
+    """Rules of classes and modules are for many tests: one of them met is enough, none is not."""
+    result = run("""
+        import pytest
+
+        pytestmark = pytest.mark.faultinject("http:503", method="PUT", name="module")
+
+        @pytest.mark.faultinject("http:500", method="DELETE", name="class")
+        class TestAll:
+            def test_meets_one(self, client):
+                assert client.put("/a").status_code == 503
+
+            def test_meets_none(self, client):
+                assert client.get("/a").status_code == 200
+
+            @pytest.mark.faultinject("http:502", method="POST", name="function")
+            def test_meets_one_but_not_its_own(self, client):
+                assert client.put("/a").status_code == 503
+    """)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_meets_none*",
+            "  module (*",
+            "    near*",
+            "  class (*",
+            "*test_meets_one_but_not_its_own*",
+            "  function (*",
+        ]
+    )
+    assert "  module (" not in result.stdout.str().partition("_ TestAll.test_meets_one_but_not_its_own _")[2]
+
+
+def test_rule_that_was_met_but_never_fired_is_fine(passes):
+    """Chance, skip and times decide whether a rule fires; that is no mistake of the test."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", probability=0)
+        @pytest.mark.faultinject("http:503", skip=5)
+        @pytest.mark.faultinject("http:503", times=0)
+        def test_one(client, faults):
+            assert client.get("/a").status_code == 200
+            with pytest.raises(AssertionError, match="rule-1 .* injected nothing: 1 requests met its conditions"):
+                faults.assert_all_fired()
+    """)
+
+
+def test_rules_that_were_cleared_away_count_all_the_same(run):
+    """`faults.clear()` at the end of a test hides no rule that was never met, and forgets none that was."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        def test_met(client, faults):
+            client.get("/a")
+            faults.clear()
+
+        @pytest.mark.faultinject("http:503", method="PUT")
+        def test_not_met(client, faults):
+            client.get("/a")
+            faults.clear()
+
+        @pytest.mark.faultinject("http:503")
+        def test_added(client, faults):
+            faults.add("http:500", method="PUT")
+            client.get("/a")
+    """)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_not_met*"])
+
+
+def test_failed_and_skipped_tests_keep_their_own_reason(run):
+    """An unmatched rule is no news of a test that did not pass."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        def test_fails():
+            assert 1 == 2
+
+        @pytest.mark.faultinject("http:503")
+        def test_skips():
+            pytest.skip("not today")
+
+        @pytest.mark.faultinject("http:503")
+        @pytest.mark.xfail
+        def test_fails_as_expected():
+            assert 1 == 2
+
+        @pytest.mark.faultinject("http:503")
+        @pytest.mark.skip
+        def test_never():
+            pass
+    """)
+    result.assert_outcomes(failed=1, skipped=2, xfailed=1)
+    result.stdout.no_fnmatch_line("*no request met*")
+
+
+def test_ini_can_make_it_a_warning(project, run):
+    """`faultinject_unmatched = warn`: the test passes with a warning."""
+    project.makeini("[pytest]\nfaultinject_unmatched = warn\nasyncio_default_fixture_loop_scope = function")
+    source = """
+        import pytest
+
+        @pytest.mark.faultinject("http:503", method="PUT")
+        def test_one(client):
+            client.get("/a")
+    """
+    result = run(source, "-W", "default::pytest.PytestWarning")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["*PytestWarning: faultinject: no request met*", "*nearest: GET /a (method=PUT did*"]
+    )
+
+
+def test_ini_can_ignore_it(project, passes):
+    """`faultinject_unmatched = ignore`: the test passes."""
+    project.makeini("[pytest]\nfaultinject_unmatched = ignore\nasyncio_default_fixture_loop_scope = function")
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503", method="PUT")
+        def test_one(client):
+            client.get("/a")
+    """)
+
+
+def test_ini_with_another_word(project, run):
+    """A word that is none of the three stops the session with a line that names them."""
+    project.makeini("[pytest]\nfaultinject_unmatched = maybe\nasyncio_default_fixture_loop_scope = function")
+    result = run("def test_one(): pass")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"])

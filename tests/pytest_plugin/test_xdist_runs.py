@@ -1,0 +1,37 @@
+"""Marked tests under xdist, in processes of their own."""
+
+import re
+
+SOURCE = """
+    import pytest
+
+    pytestmark = pytest.mark.faultinject("cos:SlowDown", times=1)
+
+    @pytest.mark.parametrize("number", range(8))
+    def test_one(client, faults, number):
+        assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+        print("seed:", faults.seed)
+        assert number != 3
+"""
+
+
+def test_workers_share_one_seed_and_no_faults(project):
+    """The controller chooses the seed once; every worker's tests have their own rules and counts."""
+    project.makepyfile(SOURCE)
+    result = project.runpytest_subprocess("-n2", "--faultinject-seed=random", "-rA")
+    result.assert_outcomes(passed=7, failed=1)
+    shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.M)[1]
+    seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.M)
+    assert seeds == [shown] * 8
+    result.stdout.fnmatch_lines(
+        [
+            f"replay: pytest 'test_workers_share_one_seed_and_no_faults.py::test_one[[]3[]]' --faultinject-seed={shown}"
+        ]
+    )
+
+
+def test_without_xdist(project):
+    """The plugin's hook for xdist is no obstacle where xdist is not loaded."""
+    project.makepyfile("def test_one(): pass")
+    result = project.runpytest_inprocess("-p", "no:xdist")
+    result.assert_outcomes(passed=1)

@@ -1,0 +1,108 @@
+"""Byte for byte what leaves the socket, for what no SDK shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from faultinject import vendors
+
+COS = ["Content-Type: application/xml", "x-cos-request-id: {id}", "x-cos-trace-id: {trace}"]
+QINGSTOR = ["Content-Type: application/json", "x-qs-request-id: {id}"]
+JSS = ["Content-Type: application/json;charset=UTF-8", "x-jss-request-id: {id}"]
+MIX = ["Content-Type: application/json", "X-Request-Id: {id}"]
+SAMPLES = [
+    ("cos:SlowDown", "503 Service Unavailable", COS, 429),
+    ("cos:NoSuchKey", "404 Not Found", COS, 439),
+    ("qingstor:too_many_buckets", "403 Forbidden", QINGSTOR, 204),
+    ("jss:SlowDown", "400 Bad Request", JSS, 131),
+    ("jss:NoSuchKey", "404 Not Found", JSS, 133),
+    ("qiniu-mix:SlowDown", "503 Service Unavailable", MIX, 133),
+    ("qiniu-mix:NoSuchKey", "404 Not Found", MIX, 142),
+    ("jss:InvalidCallback", "567 Unknown", JSS, 141),
+    ("gateway:BadGateway", "502 Bad Gateway", ["Content-Type: text/html"], 150),
+]
+samples = pytest.mark.parametrize(
+    ("address", "status", "headers", "length"), SAMPLES, ids=[each[0] for each in SAMPLES]
+)
+
+
+def ask(server, method, target=b"/bucket/photos/cat.jpg?x=1"):
+    got = server.wire(b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % (method, target))
+    head, body = got.split(b"\r\n\r\n", 1)
+    status, *lines = head.decode("latin-1").split("\r\n")
+    # these three are the server's own
+    own = [line for line in lines if line.partition(":")[0] not in ("Server", "Date", "Connection")]
+    return status.partition(" ")[2], own, body
+
+
+@samples
+def test_sample(address, status, headers, length, unmarked_server):
+    """Status line, headers in order and the length of the body are those of the published samples."""
+    unmarked_server.use(address)
+    got = ask(unmarked_server, b"GET")
+    outcome = unmarked_server.last
+    trace = re.search(b"<TraceId>(.*)</TraceId>", got[2])
+    lines = [line.format(id=outcome.request_id, trace=trace and trace[1].decode()) for line in headers]
+    assert got[:2] == (status, [lines[0], f"Content-Length: {length}", *lines[1:]])
+    assert len(got[2]) == length
+    assert (outcome.request_id or "nginx").encode() in got[2]
+
+
+@samples
+def test_no_byte_of_a_body_leaks_on_head(address, status, headers, length, unmarked_server):
+    """HEAD's answer ends with its headers on a server that strips nothing; they are GET's."""
+    unmarked_server.use(address)
+    got = ask(unmarked_server, b"HEAD")
+    assert (got[0], got[1][1], got[2]) == (status, f"Content-Length: {length}", b"")
+    assert [line.partition(":")[0] for line in got[1][2:]] == [line.partition(":")[0] for line in headers[1:]]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("address", ["cos:SlowDown", "jss:SlowDown"])
+def test_statuses_without_a_body(address, status, unmarked_server):
+    """Behind 204 and 304 comes nothing, and nothing says what it would be."""
+    unmarked_server.use(address, status=status)
+    got = ask(unmarked_server, b"GET")
+    assert (got[0][:3], got[2]) == (str(status), b"")
+    assert [line.partition(":")[0] for line in got[1]] == [
+        name for name, _ in vendors.get(address.partition(":")[0]).id_headers
+    ]
+
+
+def test_reset_content_has_an_empty_body(unmarked_server):
+    """205 may not have content either, but a server must frame that; ours does so with an empty chunk."""
+    unmarked_server.use("cos:SlowDown", status=205)
+    got = unmarked_server.raw("GET", "/bucket/key")
+    assert (got.status, got.body, "content-type" in got.headers) == (205, b"", False)
+    assert got.headers["x-cos-request-id"] == unmarked_server.last.request_id
+
+
+@pytest.mark.parametrize("vendor", vendors.names())
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /\xff\xfe%00%0d%0aset-cookie:%20a=b/\xe7\x8c\xab?q=\xff%0a HTTP/1.0",
+        b"GET /%ff%fe/%ed%a0%80/<b>&amp; HTTP/1.0",
+        b"GET //a//../%2e%2e/%2F HTTP/1.0",
+        b"PUT http://other/bucket/key?%0d%0a=1 HTTP/1.0",
+        b"GET * HTTP/1.0",
+        b"GET /" + b"a" * 60_000 + b" HTTP/1.0",
+    ],
+    ids=["bytes", "percent", "dots", "absolute", "asterisk", "long"],
+)
+def test_hostile_requests_without_host(vendor, request_line, server):
+    """Bytes that no client should send, and no Host: answered with the vendor's error and journalled."""
+    server.use(f"{vendor}:@all")
+    got = server.wire(request_line + b"\r\n\r\n")
+    head, body = got.split(b"\r\n\r\n", 1)
+    outcome = server.last
+    assert head.startswith(b"HTTP/1.1 %d " % outcome.status)
+    assert b"\r\nContent-Length: %d\r\n" % len(body) in head
+    assert b"set-cookie" not in head.lower()
+    assert re.fullmatch(rb"HTTP/1\.1 [2-5]\d\d [A-Za-z -]+(\r\n[A-Za-z-]+: [ -~]+)+", head)
+    absolute = request_line.startswith(b"PUT http://other")
+    assert (outcome.host, outcome.did) == ("other" if absolute else "", "answered")
+    assert len(outcome.path) <= 2048
+    assert not absolute or outcome.path == "/bucket/key"

@@ -1,0 +1,70 @@
+"""The examples' pages say what their code does; the code itself is run by the examples' own tests."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from faultinject import Scenario
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+FOLDERS = sorted(each.parent for each in EXAMPLES.glob("*/README.md"))
+PAGES = {folder.name: (folder / "README.md").read_text(encoding="utf-8") for folder in FOLDERS}
+LINES = [
+    (name, line)
+    for name, page in PAGES.items()
+    for body in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for line in body.splitlines()
+]
+
+
+def test_every_example_is_a_page_an_app_and_tests():
+    """The five examples are there, each with the three things that make one."""
+    assert sorted(PAGES) == ["env_only", "fastapi_upload", "flask_upload", "moto_s3", "pytest_marker"]
+    for folder in FOLDERS:
+        assert (folder / "app.py").is_file() or (folder / "server.py").is_file()
+        assert (folder / f"test_{folder.name}.py").is_file()
+
+
+@pytest.mark.parametrize(("name", "line"), LINES)
+def test_command_of_a_page_names_things_that_exist(name: str, line: str):
+    """Paths, modules, apps and rules in the commands are real; the typo is the one that its page announces."""
+    for path in re.findall(r"examples/\w+|env_only/faults\.toml", line):
+        assert (EXAMPLES.parent / path).exists() or (EXAMPLES / path).exists()
+    for module in re.findall(r"(?:--app |python -m )(\w+\.\w+)", line):
+        importlib.import_module(module)
+    for module, app in re.findall(r"uvicorn (\w+\.\w+):(\w+)", line):
+        assert callable(getattr(importlib.import_module(module), app))
+    for rules in re.findall(r"FAULTINJECT_RULES=(\S+)", line):
+        if "unavailabel" not in rules:
+            assert Scenario.parse(rules).rules
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if "```python" in page])
+def test_code_on_a_page_is_the_code_of_the_example(name: str):
+    """A test shown on the page is the test that runs, but for annotations and docstring."""
+    [block] = re.findall(r"^```python\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
+    shown = functions(block)
+    real = functions((EXAMPLES / name / f"test_{name}.py").read_text(encoding="utf-8"))
+    assert shown
+    assert {each: real.get(each) for each in shown} == {
+        each: text.replace("b'12345678...'", "CAT") for each, text in shown.items()
+    }
+
+
+def functions(source: str) -> dict[str, str]:
+    """Each function's text, without annotations and docstring."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for each in node.args.args:
+                each.annotation = None
+            if ast.get_docstring(node):
+                del node.body[0]
+            found[node.name] = ast.unparse(node)
+    return found

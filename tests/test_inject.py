@@ -1,0 +1,335 @@
+"""`inject()`: for its block, these rules instead of everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from werkzeug.test import Client
+
+import faultinject
+from faultinject import ASGIFaultMiddleware, Injector, Rule, Scenario, WSGIFaultMiddleware, inject
+from faultinject.exceptions import ConfigurationError, RuleNotMatched
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """No variable of faultinject from outside."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("FAULTINJECT_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+@pytest.fixture
+def get():
+    """`get(path)`: the status that an app with rules of its own gives."""
+    return getter("http:599,path=own/")
+
+
+def getter(rules):
+    client = Client(WSGIFaultMiddleware(app, rules))
+    return lambda path="/", method="GET": client.open(path, method=method).status_code
+
+
+def test_for_the_block_and_not_beyond(get):
+    """Rules take the place of those of every middleware, and give it back."""
+    other = getter([])
+    assert [get("/own/a"), other("/own/a")] == [599, 200]
+    with inject("http:503,path=own/") as faults:
+        assert [get("/own/a"), other("/own/a"), get("/else")] == [503, 503, 200]
+    assert [get("/own/a"), other("/own/a")] == [599, 200]
+    assert (faults.injected, faults.attempts) == (2, 3)
+
+
+def test_counts_start_at_zero(get):
+    """Each block counts anew."""
+    for _ in range(2):
+        with inject("http:503", times=2) as faults:
+            assert [get() for _ in range(3)] == [503, 503, 200]
+            assert faults.injected == 2
+
+
+def test_middleware_made_within_the_block_takes_part():
+    """Also an app that is wrapped, or constructed, later."""
+    with inject("http:503"):
+        assert getter([])() == 503
+    assert getter([])() == 200
+
+
+def test_async_with():
+    """The same under async with."""
+
+    async def asgi_app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def scenario():
+        statuses = []
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        wrapped = ASGIFaultMiddleware(asgi_app, [])
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        async with inject("http:503", times=1) as faults:
+            await wrapped(dict(scope), None, send)
+            await wrapped(dict(scope), None, send)
+        await wrapped(dict(scope), None, send)
+        return statuses, faults.injected
+
+    assert asyncio.run(scenario()) == ([503, 200, 200], 1)
+
+
+def test_nested_the_inner_counts(get):
+    """The innermost block stands; the outer goes on where it was."""
+    with inject("http:503", times=2) as outer:
+        assert get() == 503
+        with inject("http:500") as inner:
+            assert get() == 500
+        assert [get(), get()] == [503, 200]
+    assert (outer.injected, outer.attempts, inner.injected, inner.attempts) == (2, 3, 1, 1)
+
+
+def test_in_threads(get):
+    """Everywhere in the process: threads of a live server, whoever started them."""
+    statuses = []
+    with inject("http:503", times=30) as faults:
+        threads = [threading.Thread(target=lambda: statuses.extend(get() for _ in range(10))) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert (statuses.count(503), statuses.count(200)) == (30, 50)
+    assert (faults.injected, faults.attempts) == (30, 80)
+
+
+def test_blocks_that_end_out_of_order(get):
+    """Two threads' blocks: each end takes away its own."""
+    one, two = inject("http:500"), inject("http:503")
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert get() == 503
+    two.__exit__(None, None, None)
+    assert get() == 200
+
+
+def test_one_block_twice(get):
+    """The same object may be entered again; it goes on counting."""
+    faults = inject("http:503,delay=1ms", times=2)
+    with faults:
+        assert get() == 503
+    with faults:
+        assert [get(), get()] == [503, 200]
+    assert get() == 200
+    assert faults.injected == 2
+
+
+def test_an_exception_ends_the_block(get):
+    """Whatever happens, the rules are taken away again."""
+    with pytest.raises(LookupError), inject("http:503"):
+        raise LookupError
+    assert get() == 200
+
+
+def test_spellings_of_rules(get):
+    """Text, several in one text, Rule, several arguments, a Scenario, keys."""
+    for given, keys in (
+        (("http:503,method=GET",), {}),
+        (("http:500,path=no http:503",), {}),
+        ((Rule("http:503"),), {}),
+        (("http:500,path=no", Rule("http:503")), {}),
+        ((Scenario("http:503", seed=3),), {}),
+        (("http:503",), {"method": ["GET"], "path": "**", "unless": {"path": "no"}, "name": "n", "times": 1}),
+    ):
+        with inject(*given, **keys) as faults:
+            assert get() == 503
+        assert faults.injected == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: inject("http:503 http:500", times=1),
+        lambda: inject("http:503", "http:500", times=1),
+        lambda: inject(Rule("http:503"), times=1),
+        lambda: inject("http:503,method=PUT", times=1),
+        lambda: inject("", times=1),
+    ],
+)
+def test_keys_need_exactly_one_rule(wrong):
+    """Which rule would the keys be of?"""
+    with pytest.raises(ConfigurationError, match="times: keys need exactly one fault, such as 'cos:SlowDown'"):
+        wrong()
+
+
+def test_a_scenario_stands_alone():
+    """It has rules and seed already."""
+    for given, keys in (((Scenario("http:503"), "http:500"), {}), ((Scenario("http:503"),), {"times": 1})):
+        with pytest.raises(ConfigurationError, match="a Scenario stands alone"):
+            inject(*given, **keys)
+
+
+def test_wrong_rules_are_raised_before_the_block():
+    """Every mistake, at the call."""
+    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+        inject("cos:Slowdown")
+    with pytest.raises(TypeError):
+        inject()
+
+
+def test_seeds(environment):
+    """seed= stands above the scenario's, that above FAULTINJECT_SEED; without any one is chosen."""
+    environment.setenv("FAULTINJECT_SEED", "env")
+    assert inject("http:503").seed == "env"
+    assert inject(Scenario("http:503", seed=5)).seed == "5"
+    assert inject(Scenario("http:503", seed=5), seed="x").seed == "x"
+    environment.delenv("FAULTINJECT_SEED")
+    assert inject("http:503").seed != inject("http:503").seed
+    with pytest.raises(ConfigurationError):
+        inject("http:503", seed=1.5)
+
+
+def test_replay(get):
+    """One seed, one series."""
+    runs = []
+    for seed in (7, 7, 8):
+        with inject("http:503", probability=0.5, seed=seed):
+            runs.append([get(f"/k{number}") for number in range(64)])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_add(get):
+    """More rules, behind those in force, whose counts go on."""
+    with inject("http:503", times=2) as faults:
+        assert get() == 503
+        faults.add("http:500", times=1)
+        assert [str(each) for each in faults.rules] == ["http:503,times=2", "http:500,times=1"]
+        assert [get(), get(), get()] == [503, 500, 200]
+        with pytest.raises(ConfigurationError):
+            faults.add("http:5")
+        faults.add(Scenario("http:502,name=last"))
+        assert get() == 502
+    assert faults.injected == 4
+
+
+def test_adding_changes_no_draw(get):
+    """The draws of the rules in force are those they would have been."""
+    runs = []
+    for adds in (False, True):
+        with inject("http:503", probability=0.5, seed=1) as faults:
+            first = [get() for _ in range(20)]
+            if adds:
+                faults.add("http:500,path=elsewhere")
+            runs.append(first + [get() for _ in range(40)])
+    assert runs[0] == runs[1]
+
+
+def test_clear(get):
+    """No rules any more; what happened stays on record, and what follows is recorded too."""
+    with inject("http:503") as faults:
+        assert get() == 503
+        faults.clear()
+        assert get() == 200
+        assert faults.rules == ()
+        assert (faults.injected, faults.attempts) == (1, 2)
+
+
+def test_pause(get):
+    """A test's own requests: no fault, no count, no record; also when pauses nest."""
+    with inject("http:503", times=2) as faults:
+        assert get() == 503
+        with faults.pause():
+            assert get("/own/a") == 200
+            with faults.pause():
+                assert get() == 200
+            assert get() == 200
+        assert get() == 503
+        assert get() == 200
+    assert (faults.injected, faults.attempts) == (2, 3)
+
+
+def test_a_pause_cuts_no_delay_short(get, monkeypatch):
+    """Faults of other threads that are under way are waited out."""
+    now = [0.0]
+
+    def sleep(seconds):
+        with faults.pause():
+            now[0] += seconds
+
+    monkeypatch.setattr("time.sleep", sleep)
+    with inject("http:503", delay="1s") as faults:
+        faults.injector._surroundings.monotonic = lambda: now[0]
+        assert get() == 503
+    assert now[0] >= 1
+
+
+def test_assert_all_fired(get):
+    """Fails with the name of each rule that injected nothing, and says whether requests were there for it."""
+    with inject("http:503,path=a", "http:500,path=b,probability=0,name=never", "http:502,path=c") as faults:
+        get("/a")
+        get("/b")
+        with pytest.raises(RuleNotMatched) as caught:
+            faults.assert_all_fired()
+    message = str(caught.value)
+    assert isinstance(caught.value, AssertionError)
+    assert "never (http:500,path=b,probability=0,name=never) injected nothing: 1 requests met its conditions" in message
+    assert "rule-3 (http:502,path=c) injected nothing: " in message
+    assert "rule-1" not in message
+    assert faults.unmatched() == ["rule-3"]
+    with inject("http:503") as faults:
+        get()
+        faults.assert_all_fired()
+
+
+def test_outcomes(get):
+    """What happened to each request, in order."""
+    with inject("http:503", path="a") as faults:
+        get("/a")
+        get("/b", "POST")
+    assert [(each.method, each.path, each.did, each.status) for each in faults.outcomes] == [
+        ("GET", "/a", "answered", 503),
+        ("POST", "/b", "passed", 200),
+    ]
+
+
+def test_kill_switch(environment, get):
+    """`FAULTINJECT_ENABLED=0` stands above a block too."""
+    environment.setenv("FAULTINJECT_ENABLED", "0")
+    with inject("http:503") as faults:
+        assert get() == 200
+    assert faults.attempts == 0
+
+
+def test_an_app_that_is_switched_off_takes_part(environment):
+    """A block is for every middleware, also one whose own rules are disabled or have expired."""
+    injector = Injector("http:599", environ={"FAULTINJECT_EXPIRES": "0s"})
+    injector.disable()
+    client = Client(WSGIFaultMiddleware(app, injector=injector))
+    assert client.get("/").status_code == 200
+    with inject("http:503"):
+        assert client.get("/").status_code == 503
+    assert client.get("/").status_code == 200
+
+
+def test_production_is_guarded(environment, get, caplog):
+    """A block in production does nothing, and says so."""
+    environment.setenv("APP_ENV", "Production")
+    with inject("http:503"):
+        assert get() == 200
+    assert [each.levelname for each in caplog.records if "looks like production" in each.getMessage()] == ["ERROR"]
+
+
+def test_the_docstring_example():
+    """As the reference shows it."""
+    with faultinject.inject("cos:SlowDown", times=2) as faults:
+        assert faults.injected == 0

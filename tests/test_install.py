@@ -1,0 +1,488 @@
+"""`install()`: one line around any app."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import io
+import logging
+from contextlib import suppress
+
+import fastapi
+import flask
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client
+
+import faultinject
+from faultinject import Injector, WSGIFaultMiddleware, get_injector, injectors, install
+from faultinject.exceptions import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """No variable of faultinject, and no injector of the environment from another test."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("FAULTINJECT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(injectors, "_shared", None)
+    return monkeypatch
+
+
+@pytest.fixture
+def on(environment):
+    environment.setenv("FAULTINJECT_ENABLED", "1")
+    environment.setenv("FAULTINJECT_RULES", "http:503,times=5,name=five")
+    environment.setenv("FAULTINJECT_SEED", "install")
+
+
+def flask_app():
+    app = flask.Flask("tested")
+    app.add_url_rule("/", "home", lambda: "app")
+    app.add_url_rule("/fails", "fails", lambda: 1 / 0)
+    return app
+
+
+def starlette_app(kind=Starlette):
+    def home(request):
+        return PlainTextResponse("app")
+
+    def fails(request):
+        raise LookupError
+
+    return kind(routes=[Route("/", home), Route("/fails", fails)])
+
+
+def wsgi_app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+async def asgi_app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"app"})
+
+
+def get(app, path="/"):
+    """The status of one GET, by the client that fits the app."""
+    if isinstance(app, flask.Flask):
+        return app.test_client().get(path).status_code
+    if isinstance(app, Starlette) or inspect.iscoroutinefunction(app):
+        return asyncio.run(get_asgi(app, path))
+    return Client(app).get(path).status_code
+
+
+async def get_asgi(app, path):
+    statuses = []
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "http_version": "1.1", "query_string": b""}
+    with suppress(LookupError):  # ServerErrorMiddleware raises again what it has answered
+        await app(scope, receive, send)
+    return statuses[0]
+
+
+APPS = {
+    "flask": flask_app,
+    "starlette": starlette_app,
+    "fastapi": lambda: starlette_app(fastapi.FastAPI),
+    "wsgi": lambda: wsgi_app,
+    "asgi": lambda: asgi_app,
+}
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_off_is_the_very_object_untouched(kind, caplog):
+    """Not switched on: nothing is wrapped, nothing is changed, nothing is said."""
+    app = APPS[kind]()
+    before = dict(vars(app))
+    assert install(app) is app
+    assert vars(app) == before
+    assert get(app) == 200
+    assert get_injector(app) is None
+    assert caplog.records == []
+
+
+def test_off_looks_at_nothing():
+    """Off, even what is no app comes back: a start in production cannot fail here."""
+    for app in (object(), None, flask.Flask, dict):
+        assert install(app) is app
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_on_from_the_environment(on, kind, caplog):
+    """The environment's rules; scenario and seed are logged once, at WARNING."""
+    app = APPS[kind]()
+    installed = install(app)
+    assert (installed is app) == (kind in ("flask", "starlette", "fastapi"))
+    assert [get(installed) for _ in range(7)] == [503] * 5 + [200] * 2
+    assert get_injector(installed) is get_injector()
+    assert [(each.levelno, each.getMessage()) for each in caplog.records if each.name == "faultinject"] == [
+        (logging.WARNING, "faultinject is on: seed install, rules http:503,times=5,name=five")
+    ]
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_twice_does_not_inject_twice(on, kind):
+    """A second install() changes nothing; with rules it replaces the first's."""
+    app = install(APPS[kind]())
+    assert install(app) is app
+    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
+    assert install(app, "http:500,times=1") is app
+    assert [get(app) for _ in range(3)] == [500, 200, 200]
+
+
+def test_two_apps_share_the_environments_injector(on, caplog):
+    """`times=5` is five in all; it is announced once."""
+    one, two = install(flask_app()), install(starlette_app())
+    assert [get(each) for each in (one, two) * 4] == [503] * 5 + [200] * 3
+    assert get_injector(one) is get_injector(two) is get_injector()
+    assert sum("faultinject is on" in each.getMessage() for each in caplog.records) == 1
+
+
+def test_rules_in_code_are_the_apps_own(on):
+    """With rules an app has an injector of its own, which reads every variable but the rules."""
+    one, two = install(flask_app(), "http:500,times=1"), install(flask_app(), "http:500,times=1")
+    assert [get(each) for each in (one, two, one)] == [500, 500, 200]
+    assert get_injector(one) is not get_injector(two)
+    assert get_injector(one).seed == "install"
+    assert get_injector() is None
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_kill_switch(environment, kind):
+    """`FAULTINJECT_ENABLED=0` stands above everything, also above enabled=True and an app wrapped by hand."""
+    environment.setenv("FAULTINJECT_ENABLED", "0")
+    app = APPS[kind]()
+    assert install(app, "http:503", enabled=True) is app
+    injector = Injector("http:503")
+    assert install(app, injector=injector, enabled=True) is app
+    assert not injector.enabled
+    injector.enable()
+    assert not injector.enabled
+    assert get(WSGIFaultMiddleware(wsgi_app, "http:503")) == 200
+
+
+def test_enabled_in_code(environment):
+    """`enabled=True` reads rules from the environment as if ENABLED were 1; False is off without a word."""
+    environment.setenv("FAULTINJECT_RULES", "http:503")
+    app = flask_app()
+    assert install(app, enabled=False) is app
+    assert get(app) == 200
+    assert get(install(app, enabled=True)) == 503
+
+
+def test_rules_without_being_on_are_warned_of(caplog):
+    """One WARNING names the variable."""
+    app = flask_app()
+    assert install(app, "http:503") is app
+    assert get(app) == 200
+    assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
+        (logging.WARNING, "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
+    ]
+    caplog.clear()
+    install(app, "http:503", enabled=False)
+    assert caplog.records == []
+
+
+def test_an_injector_of_your_own(on):
+    """An injector may be given instead of rules, not beside them."""
+    injector = Injector("http:500")
+    app = install(flask_app(), injector=injector)
+    assert get_injector(app) is injector
+    assert get(app) == 500
+    with pytest.raises(ConfigurationError, match="rules and a seed belong to the injector: give one or the other"):
+        install(flask_app(), "http:503", injector=injector)
+    with pytest.raises(ConfigurationError):
+        WSGIFaultMiddleware(wsgi_app, seed=1, injector=injector)
+
+
+@pytest.mark.parametrize("kind", ["starlette", "fastapi"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_outside_all_middleware(on, kind, when):
+    """Outside what add_middleware adds, before or after install(), and outside ServerErrorMiddleware."""
+    seen = []
+
+    class Seeing(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            seen.append(request.url.path)
+            return await call_next(request)
+
+    app = APPS[kind]()
+    if when == "before":
+        app.add_middleware(Seeing)
+    install(app, "http:503,when=after,times=2,unless.path=/other;http:599,path=/other")
+    if when == "after":
+        app.add_middleware(Seeing)
+    assert [get(app), get(app, "/other")] == [503, 599]
+    assert seen == ["/"]
+    # A crash is ServerErrorMiddleware's 500: seen from outside it is an app that failed, and passes.
+    assert get(app, "/fails") == 500
+    assert [each.did for each in get_injector(app).journal.outcomes] == ["answered", "answered", "app_failed"]
+    assert [get(app), get(app)] == [503, 200]
+    assert seen == ["/", "/fails", "/", "/"]
+
+
+def test_after_the_stack_was_built(on):
+    """An app that has served a request already is wrapped as well."""
+    app = starlette_app()
+    assert get(app) == 200
+    assert get(install(app)) == 503
+
+
+def test_add_middleware(on):
+    """The middleware itself can be added as any other."""
+    app = starlette_app()
+    app.add_middleware(faultinject.ASGIFaultMiddleware, rules="http:599")
+    assert get(app) == 599
+    app = Starlette(
+        routes=[Route("/", lambda _: PlainTextResponse("app"))],
+        middleware=[Middleware(faultinject.ASGIFaultMiddleware, rules="http:598")],
+    )
+    assert get(app) == 598
+
+
+def test_mounted_apps(on):
+    """An installed app mounted in an installed app: decided once, the mount point is part of the path."""
+    inner = install(starlette_app(fastapi.FastAPI), "http:500,path=/sub/")
+    outer = install(Starlette(routes=[Mount("/sub", inner), Route("/", lambda _: PlainTextResponse("x"))]), "http:599,path==/")
+    assert [get(outer, "/sub/"), get(outer, "/")] == [500, 599]
+    assert get_injector(inner).counts()["rule-1"] == {"matched": 1, "injected": 1}
+
+
+def test_flask_in_middleware_of_its_own(on):
+    """What is put around `app.wsgi_app` later leaves the injector to be found."""
+    app = install(flask_app())
+    app.wsgi_app = ProxyFix(app.wsgi_app)
+    assert get_injector(app) is get_injector()
+    install(app, "http:500,times=1")
+    assert [get(app), get(app)] == [500, 200]
+
+
+def test_flask_around_its_error_handling(on):
+    """`after`: a crash in a view is the app's own 500."""
+    app = install(flask_app(), "http:503,when=after")
+    assert [get(app), get(app, "/fails")] == [503, 500]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_nested_the_outermost_with_a_matching_rule_decides(on, kind):
+    """One decision a request, by the outermost that has a rule for it."""
+    app = {"wsgi": wsgi_app, "asgi": asgi_app}[kind]
+    around = {"wsgi": faultinject.WSGIFaultMiddleware, "asgi": faultinject.ASGIFaultMiddleware}[kind]
+    inner, outer = Injector("http:500"), Injector("http:599,path=/outer,probability=0;http:598,path=/both")
+    app = around(around(app, injector=inner), injector=outer)
+    assert [get(app, path) for path in ("/inner", "/outer", "/both")] == [500, 200, 598]
+    assert inner.counts() == {"rule-1": {"matched": 1, "injected": 1}}
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_nested_around_one_injector_counts_once(on, kind):
+    """The environment's injector around and inside: counts and journal see one request."""
+    around = {"wsgi": faultinject.WSGIFaultMiddleware, "asgi": faultinject.ASGIFaultMiddleware}[kind]
+    app = around(around({"wsgi": wsgi_app, "asgi": asgi_app}[kind]))
+    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
+    assert get_injector().counts() == {"five": {"matched": 6, "injected": 5}}
+    with faultinject.inject("http:500,path=elsewhere") as faults:
+        get(app)
+    assert faults.attempts == 1
+
+
+class Instance:
+    def __init__(self):
+        self.config = "mine"
+
+    def __call__(self, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+    def method(self, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+    @classmethod
+    def of_class(cls, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+    @staticmethod
+    def of_nobody(environ, start_response):
+        return wsgi_app(environ, start_response)
+
+    def three(self, more, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+
+class AsgiInstance:
+    async def __call__(self, scope, receive, send):
+        await asgi_app(scope, receive, send)
+
+    async def method(self, scope, receive, send):
+        await asgi_app(scope, receive, send)
+
+
+class Slotted:
+    __slots__ = ()
+
+    def __call__(self, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+
+class Django:
+    """As `django.core.handlers.wsgi.WSGIHandler`."""
+
+    request_class = dict
+
+    def __init__(self):
+        self._middleware_chain = None
+
+    def __call__(self, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+
+class DjangoAsync:
+    """As `django.core.handlers.asgi.ASGIHandler`."""
+
+    async def __call__(self, scope, receive, send):
+        await asgi_app(scope, receive, send)
+
+
+def sync_asgi(scope, receive, send):
+    return asgi_app(scope, receive, send)
+
+
+def with_defaults(environ, start_response, more=None):
+    return wsgi_app(environ, start_response)
+
+
+def any_arguments(*args):
+    return wsgi_app(*args)
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def around(*args, **keys):
+        return function(*args, **keys)
+
+    return around
+
+
+class AwaitableAsgi:
+    def __call__(self, scope, receive, send):
+        return asgi_app(scope, receive, send)
+
+
+CALLABLES = {
+    "instance": Instance(),
+    "bound method": Instance().method,
+    "class method": Instance.of_class,
+    "static method": Instance.of_nobody,
+    "partial": functools.partial(Instance().three, "more"),
+    "partial by name": functools.partial(with_defaults, more=1),
+    "slotted": Slotted(),
+    "lambda": lambda environ, start_response: wsgi_app(environ, start_response),
+    "with defaults": with_defaults,
+    "any arguments": any_arguments,
+    "decorated": decorated(wsgi_app),
+    "Django": Django(),
+    "asgi instance": AsgiInstance(),
+    "asgi method": AsgiInstance().method,
+    "asgi partial": functools.partial(asgi_app),
+    "sync asgi": sync_asgi,
+    "sync asgi instance": AwaitableAsgi(),
+    "Django async": DjangoAsync(),
+}
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_any_callable(on, name):
+    """WSGI or ASGI is told by the callable's own arguments, as uvicorn tells it."""
+    app = install(CALLABLES[name])
+    assert inspect.iscoroutinefunction(app) == ("asgi" in name or "async" in name)
+    assert [get(app) for _ in range(6)] == [503] * 5 + [200]
+    assert get_injector(app) is get_injector()
+
+
+def test_interface_says_it(on):
+    """Where a decorator hides the arguments, `interface` tells; anything else is refused."""
+    assert inspect.iscoroutinefunction(install(decorated(asgi_app), interface="asgi"))
+    app = flask_app()
+    assert install(app, interface="wsgi") is app
+    with pytest.raises(ConfigurationError, match="interface 'http' is neither wsgi nor asgi"):
+        install(wsgi_app, interface="http")
+
+
+def test_attributes_are_forwarded(on):
+    """Instance attributes of what was wrapped are there on the wrapper."""
+    app = Instance()
+    assert install(app).config == "mine"
+    assert install(app).app is app
+
+
+def factory():
+    return flask_app()
+
+
+def test_factories_and_classes_are_refused(on):
+    """The message says what it takes it for, and what to do."""
+    with pytest.raises(TypeError) as caught:
+        install(factory)
+    assert str(caught.value) == (
+        f"{factory!r} takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory:"
+        " call install() inside it"
+    )
+    with pytest.raises(TypeError) as caught:
+        install(Instance)
+    assert str(caught.value) == (
+        f"{Instance!r} is a class: it looks like an app factory: call install() inside it"
+    )
+    for wrong in (None, "app", lambda one: one, lambda a, b, c, d: a, functools.partial(wsgi_app, {})):
+        with pytest.raises(TypeError, match="it looks like an app factory: call install"):
+            install(wrong)
+
+
+def test_wrong_configuration_stops_the_start(environment):
+    """Every mistake, before anything is changed."""
+    environment.setenv("FAULTINJECT_ENABLED", "1")
+    environment.setenv("FAULTINJECT_RULES", "cos:Slowdown")
+    app = flask_app()
+    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+        install(app)
+    with pytest.raises(ConfigurationError):
+        install(starlette_app(), "cos:SlowDown,probability=30%")
+    assert get(app) == 200
+    environment.setenv("FAULTINJECT_ENABLED", "perhaps")
+    with pytest.raises(ConfigurationError, match="FAULTINJECT_ENABLED"):
+        install(app)
+
+
+def test_on_without_rules_is_an_error(environment):
+    """Enabled and nothing to inject is a mistake of somebody."""
+    environment.setenv("FAULTINJECT_ENABLED", "1")
+    with pytest.raises(ConfigurationError, match="has no rule: set FAULTINJECT_RULES"):
+        install(flask_app())
+    assert get(install(flask_app(), "http:503")) == 503
+
+
+def test_a_seed_without_rules_is_the_environments_rules_with_that_seed(on):
+    """`install(app, seed=…)` replays the environment's rules, with counts of its own."""
+    app = install(flask_app(), seed=9)
+    assert get_injector(app).seed == "9"
+    assert get(app) == 503
+
+
+def test_get_injector_of_something_else():
+    """None where nobody installed anything."""
+    assert get_injector() is None
+    assert get_injector(object()) is None
+    assert get_injector(io.StringIO()) is None

@@ -1,0 +1,99 @@
+"""The recipes of the contributor's page work: a copy of the package follows them, and a real request shows it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import faultinject
+
+PACKAGE = Path(faultinject.__file__).parent
+PAGE = (PACKAGE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+FILES = re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CLASSES = re.findall(r"^```python class=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+ASK = """
+import io, sys, faultinject
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"the app's answer"]
+
+def ask(rules, method, path, **more):
+    heads = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x",
+               "SERVER_PORT": "80", "wsgi.input": io.BytesIO(), **more}
+    faulty = faultinject.WSGIFaultMiddleware(app, rules, seed=1)
+    body = b"".join(faulty(environ, lambda status, headers: heads.append((status, dict(headers)))))
+    return heads[0][0], heads[0][1], body.decode()
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package, to be changed."""
+    shutil.copytree(PACKAGE, tmp_path / "faultinject", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "faultinject"
+
+
+def run(copy: Path, *arguments: str) -> str:
+    """What a Python that sees the copy prints."""
+    hidden = ("FAULTINJECT_", "COV", "PYTEST_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    environ["PYTHONPATH"] = str(copy.parent)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environ,
+        cwd=copy.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_recipe_of_a_vendor_makes_a_vendor(copy: Path) -> None:
+    """A folder is all it takes: rules, groups, ids, addresses and the command line know the vendor."""
+    for path, text in FILES:
+        (copy / path).parent.mkdir(exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    ask = """
+status, headers, body = ask("acme:@throttle,bucket=photos,key=cat.jpg", "PUT", "/cat.jpg", HTTP_HOST="photos.storage.acme.example")
+id_ = headers["X-Acme-Request-Id"]
+print(faultinject.vendors.names(), status, headers["Content-Type"], len(id_), body.replace(id_, "~").strip())
+"""
+    assert run(copy, "-c", ASK + ask) == (
+        "('acme', 'cos', 'gateway', 'jss', 'qingstor', 'qiniu-mix') 503 Service Unavailable application/json 8 "
+        '{"error":"SlowDown","text":"Please reduce your request rate.","on":"/photos/cat.jpg","id":"~"}\n'
+    )
+    assert "Please reduce your request rate." in run(copy, "-m", "faultinject", "vendors", "acme:SlowDown")
+
+
+def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
+    """A class in one place is all it takes: text, Python, `unless.` and the nearest spelling know the key."""
+    [(path, name, text)] = CLASSES
+    module = copy / path
+    source = module.read_text(encoding="utf-8")
+    head, table, tail = source.partition("CONDITIONS: dict[str, Condition] = {")
+    module.write_text(
+        f"{head}{text}\n\n{table}{tail.replace('Size(),', f'Size(), {name}(),')}", encoding="utf-8"
+    )
+    ask = """
+print(ask("http:503,agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
+print(ask("http:503,unless.agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
+print(faultinject.Rule("http:503", agent="boto3*", path="a") == faultinject.Scenario("http:503,path=a,agent=boto3*").rules[0])
+try:
+    faultinject.Rule("http:503", agnet="x")
+except faultinject.FaultInjectError as error:
+    print(error)
+"""
+    assert run(copy, "-c", ASK + ask) == (
+        "Service Unavailable\nthe app's answer\nTrue\nhttp:503: agnet is not a key; did you mean agent?\n"
+    )
