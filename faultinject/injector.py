@@ -224,7 +224,7 @@ class Injector:
         if self._salt and self._process == os.getpid():
             return self._own
         with self._change:
-            if self._salt and self._process == os.getpid():
+            if self._salt and self._process == os.getpid():  # pragma: no cover - another thread was first
                 return self._own
             told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
             self._swap(self._compile(self.scenario), self.scenario)
@@ -307,5 +307,5 @@ def _after_fork() -> None:
         injector.after_fork()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(after_in_child=_after_fork)

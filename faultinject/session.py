@@ -44,11 +44,18 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> S
         if rules or keys:
             raise ConfigurationError("a Scenario stands alone: give it no further rules or keys")
         return rule
+    if keys and not rules and isinstance(rule, str) and "," not in rule and len(rule.split()) == 1:
+        return Scenario([Rule(rule, **keys)])
+    scenario = Scenario([rule, *rules])
     if not keys:
-        return Scenario([rule, *rules])
-    if rules or not isinstance(rule, str) or "," in rule or len(rule.split()) != 1:
+        return scenario
+    if len(scenario.rules) != 1:
         raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")
-    return Scenario([Rule(rule, **keys)])
+    given: dict[str, Any] = scenario.rules[0].to_dict()
+    twice = sorted(given.keys() & keys.keys())
+    if twice:
+        raise ConfigurationError(f"{', '.join(twice)}: given in the rule itself and as a key")
+    return Scenario([Rule(given.pop("fault"), **given, **keys)])
 
 
 class Faults:

@@ -79,7 +79,7 @@ def test_async_with():
                 statuses.append(message["status"])
 
         wrapped = ASGIFaultMiddleware(asgi_app, [])
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "http_version": "1.1"}
         async with inject("http:503", times=1) as faults:
             await wrapped(dict(scope), None, send)
             await wrapped(dict(scope), None, send)
@@ -161,8 +161,7 @@ def test_spellings_of_rules(get):
     [
         lambda: inject("http:503 http:500", times=1),
         lambda: inject("http:503", "http:500", times=1),
-        lambda: inject(Rule("http:503"), times=1),
-        lambda: inject("http:503,method=PUT", times=1),
+        lambda: inject(Rule("http:503"), "http:503", times=1),
         lambda: inject("", times=1),
     ],
 )
@@ -170,6 +169,15 @@ def test_keys_need_exactly_one_rule(wrong):
     """Which rule would the keys be of?"""
     with pytest.raises(ConfigurationError, match="times: keys need exactly one fault, such as 'cos:SlowDown'"):
         wrong()
+
+
+def test_keys_beside_those_of_the_rule(get):
+    """One rule with keys of its own takes more of them, but none twice."""
+    for rule in ("http:503,method=GET,header.x=", Rule("http:503", method="GET", header={"x": ""})):
+        faults = inject(rule, times=1, unless={"path": "a"}, delay=1)
+        assert [str(each) for each in faults.rules] == ["http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"]
+        with pytest.raises(ConfigurationError, match="method: given in the rule itself and as a key"):
+            inject(rule, method="PUT")
 
 
 def test_a_scenario_stands_alone():

@@ -22,6 +22,7 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import Injector, WSGIFaultMiddleware, get_injector, injectors, install
+from faultinject.adapters.installation import interface_of
 from faultinject.exceptions import ConfigurationError
 
 
@@ -486,3 +487,11 @@ def test_get_injector_of_something_else():
     assert get_injector() is None
     assert get_injector(object()) is None
     assert get_injector(io.StringIO()) is None
+
+
+def test_callables_of_c_are_told_by_their_signature():
+    """Without a code object the signature says it, and where there is none, nobody knows."""
+    assert [interface_of(each) for each in (divmod, setattr, print)] == ["wsgi", "asgi", "wsgi"]
+    for wrong in (len, max):
+        with pytest.raises(TypeError, match="it looks like an app factory"):
+            interface_of(wrong)

@@ -124,10 +124,7 @@ async def _pass(
         entry.forget()
         await _watched(app, scope, receive, send, entry, did)
         return
-    if did == "passed":
-        entry.write(did, answered=False, applied=True)
-    else:
-        entry.withdraw(did, applied=True)
+    entry.withdraw(did, applied=True)
     await app(scope, receive, send)
 
 
@@ -276,9 +273,8 @@ def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
 
     vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
     return faultinject

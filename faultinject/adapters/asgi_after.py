@@ -47,6 +47,8 @@ class AppAnswer:
             return
         if self.cut:
             raise OSError("the client has left")
+        if self._given:
+            return
         kind = message["type"]
         if kind == "http.response.start":
             if message["status"] >= 500:
@@ -84,13 +86,11 @@ class AppAnswer:
         with self.timer:
             await self._started.wait()
             await anyio.sleep(LONGEST)
-        if not self.timer.cancelled_caught and not self.failed:
+        if not (self.timer.cancelled_caught or self.failed or self._given):
             await self.cut_off()
 
     async def cut_off(self) -> None:
         """The app takes too long or says too much: tell it that the client left, and give the fault."""
-        if self._given:
-            return
         self.cut = True
         for scope in self._listening:
             scope.cancel()
@@ -98,8 +98,6 @@ class AppAnswer:
 
     async def give(self) -> None:
         """Give the fault, once."""
-        if self._given:
-            return
         self._given = True
         self.timer.cancel()
         action = self._action
@@ -142,7 +140,7 @@ async def respond_after(
                 await app(scope, answer.receive, answer.send)
             except anyio.get_cancelled_exc_class():
                 raise
-            except BaseException as error:  # noqa: BLE001 - raised again outside the group
+            except BaseException as error:
                 raised = error
             answer.timer.cancel()
     finally:

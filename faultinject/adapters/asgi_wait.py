@@ -52,7 +52,7 @@ class Listener:
         while True:
             try:
                 message = await self._receive()
-            except Exception:  # noqa: BLE001 - the app will meet it, if it asks
+            except Exception:  # the app will meet it, if it asks
                 return
             self._heard.append(message)
             if message["type"] == "http.disconnect":

@@ -24,6 +24,7 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
     """Run a plan's flow to its action."""
     counts = plan.counts
     answer: list[Number] | bool | None = None
+    taken: Take | None = None
     try:
         while True:
             ask = flow.send(answer)
@@ -31,19 +32,24 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
                 answer = counts.match(ask.keys, ask.now)
             elif isinstance(ask, Take):
                 answer = counts.take(ask)
+                taken = ask if answer else None
             elif isinstance(ask, GiveBack):
                 counts.give_back(ask.take)
-                answer = None
+                answer = taken = None
             else:
                 unreachable(ask)
     except StopIteration as end:
         action: Action | None = end.value
         return action
+    except Exception:
+        if taken is not None:
+            counts.give_back(taken)
+        raise
     finally:
         flow.close()
 
 
-class ClientGone(Exception):  # noqa: N818 - no error of anybody's
+class ClientGone(Exception):
     """The client left before it had sent its whole request."""
 
 
@@ -57,6 +63,8 @@ def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False) -> None:
 
 def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], error: Exception) -> None:
     """Deciding failed, the request passes: tell which rule it was, and note the request."""
+    from contextlib import suppress
+
     name = ""
     if request is not None:
         for number in candidates:
@@ -66,13 +74,11 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
                 name = plan.names[number]
                 break
     plan.surroundings.failed(error, name)
-    try:
-        if request is not None:
+    if request is not None:
+        with suppress(Exception):  # one error a request is enough to tell
             entry = plan.note(request)
             entry.rule = name or None
             entry.withdraw("failed", applied=True)
-    except Exception as another:
-        plan.surroundings.failed(another, name)
 
 
 def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:

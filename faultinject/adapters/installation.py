@@ -142,10 +142,8 @@ def _function(app: Any) -> tuple[Any, int]:
         elif hasattr(app, "__code__"):
             return app, bound
         else:
-            call = getattr(type(app), "__call__", None)
-            if call is None or not hasattr(call, "__code__"):
-                return app, bound
-            return call, bound + 1
+            call = type(app).__call__
+            return (call, bound + 1) if hasattr(call, "__code__") else (app, bound)
 
 
 def _interface_by_signature(app: Any) -> str:

@@ -115,10 +115,7 @@ def _pass(
     if plan.surroundings.everything:
         entry.forget()
         return _watched(app, environ, start_response, entry, did)
-    if did == "passed":
-        entry.write(did, answered=False, applied=True)
-    else:
-        entry.withdraw(did, applied=True)
+    entry.withdraw(did, applied=True)
     return app(environ, start_response)
 
 

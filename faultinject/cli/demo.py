@@ -39,7 +39,7 @@ def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
     from faultinject.adapters.wsgi import wrap
     from faultinject.cli import listening, table
     from faultinject.cli import rules as reading
-    from faultinject.cli.scoreboard import COLUMNS, Scoreboard
+    from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
     from faultinject.injector import Injector
     from faultinject.objectstore import ObjectStore
@@ -53,7 +53,7 @@ def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
     url = listening.url_of(sock)
     listening.heed_interrupts()
     live = sys.stdout.isatty() and _has_rich()
-    board = Scoreboard(_silent if live else _print_attempt)
+    board = Scoreboard(silent if live else _print_attempt)
     injector.journal.follow(board.saw)
     server = listening.wsgi_server(wrap(ObjectStore("cos"), injector), sock)
     listening.in_thread(server)
@@ -64,13 +64,17 @@ def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
 
     click.echo(f"cos-python-sdk-v5 {version('cos-python-sdk-v5')} against the embedded object store on {url}")
     click.echo(f"{calls} calls, {probability:.0%} documented errors of Tencent COS, seed {injector.seed}\n")
-    workload.start()
-    if live:
-        _watch(workload, board)
-    else:
-        click.echo(_line(COLUMNS))
+    try:
+        if not live:
+            click.echo(_line(COLUMNS))
+        workload.start()
+        if live:
+            _watch(workload, board)
         while not workload.over:
             time.sleep(0.05)
+    finally:
+        board.close()
+        server.shutdown()
     click.echo()
     for line in table.aligned(board.summary()):
         click.echo(line)
@@ -95,10 +99,6 @@ def _has_rich() -> bool:
     from importlib.util import find_spec
 
     return find_spec("rich") is not None
-
-
-def _silent(_attempt: Attempt) -> None:
-    """The live table shows it."""
 
 
 def _print_attempt(attempt: Attempt) -> None:

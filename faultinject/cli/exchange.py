@@ -27,13 +27,13 @@ class Answer:
     Attributes:
         status: status code and reason phrase, `503 Service Unavailable`.
         headers: in order.
-        body: the bytes, empty for HEAD.
+        pieces: the body as it came.
     """
 
     def __init__(self) -> None:
         self.status = ""
         self.headers: list[tuple[str, str]] = []
-        self.body = b""
+        self.pieces: list[bytes] = []
 
     def start(
         self, status: str, headers: list[tuple[str, str]], _error: object = None
@@ -41,10 +41,12 @@ class Answer:
         """Stands in for the server's `start_response`."""
         self.status = status
         self.headers = headers
-        return self._write
+        return self.pieces.append
 
-    def _write(self, piece: bytes) -> None:
-        self.body += piece
+    @property
+    def body(self) -> bytes:
+        """The bytes, empty for HEAD."""
+        return b"".join(self.pieces)
 
     def to_bytes(self) -> bytes:
         """Status line, headers, an empty line, body."""
@@ -109,7 +111,7 @@ class Trial:
         """Send a request; the app below answers 200 and nothing."""
         answer = Answer()
         result = wrap(_empty, self.injector)({**request, "wsgi.input": io.BytesIO()}, answer.start)
-        answer.body += b"".join(result)
+        answer.pieces += result
         return answer, self._last[0]
 
     def _note(self, outcome: Outcome) -> None:

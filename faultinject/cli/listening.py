@@ -89,5 +89,5 @@ def heed_interrupts() -> None:
 
 
 def in_thread(server: BaseWSGIServer) -> None:
-    """Run a server beside the program, until the program ends."""
+    """Run a server beside the program, until it is shut down or the program ends."""
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -34,6 +34,8 @@ def load(address: str) -> tuple[Any, str]:
             raise ConfigurationError(f"{reached} has no attribute {attribute}{hint}")
         app = getattr(app, attribute)
         reached = f"{reached}.{attribute}"
+    if not callable(app):
+        raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
     try:
         return app, interface_of(app)
     except TypeError:

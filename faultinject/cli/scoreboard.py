@@ -114,6 +114,11 @@ class Scoreboard:
         if hit:
             self._tell(attempt)
 
+    def close(self) -> None:
+        """Tell of no attempt any more."""
+        with self._lock:
+            self._tell = silent
+
     def latest(self, count: int) -> list[Attempt]:
         """The newest attempts of calls that were hit."""
         with self._lock:
@@ -150,3 +155,7 @@ class Scoreboard:
         if cut:
             rows.append(("cut short", cut, "still under way when the time was over"))
         return [(name, str(number), remark) for name, number, remark in rows]
+
+
+def silent(_attempt: Attempt) -> None:
+    """What is told to nobody."""

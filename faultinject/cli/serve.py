@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Outcome
     from faultinject.injector import Injector
     from faultinject.settings.environment import Environment
-    from faultinject.settings.scenario import Scenario
 
 
 @click.command()
@@ -56,18 +55,18 @@ def serve(
     if app is None:
         served, kind, title = _store(vendor or "cos", settings)
     else:
-        served, kind = loading.load(app)
+        with _announced_below():
+            served, kind = loading.load(app)
         title = app
-    injector = None
     if scenario.rules:
         reading.refuse_switched_off(settings)
         with _announced_below():
             served = install(served, scenario, seed=seed, enabled=True)
-        injector = get_injector(served)
+    injector = get_injector(served)
     server = listening.uvicorn_server(served) if kind == "asgi" else None
     sock = listening.listen(host, port)
     listening.heed_interrupts()
-    _announce(title, listening.url_of(sock), scenario, injector)
+    _announce(title, listening.url_of(sock), injector)
     if injector is not None:
         injector.journal.follow(_tell)
     try:
@@ -75,8 +74,10 @@ def serve(
             listening.wsgi_server(served, sock).serve_forever()
         else:
             server.run(sockets=[sock])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # the latter is uvicorn's way to say that the app did not start
         pass
+    finally:
+        sock.close()
     if server is not None and not server.started:
         click.echo("faultinject: the app did not start", err=True)
         return 2
@@ -97,26 +98,29 @@ def _announced_below() -> Iterator[None]:
     """For its block, the start-up line is not logged: it stands in what is printed below."""
     import logging
 
+    def is_other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("faultinject is on")
+
     log = logging.getLogger("faultinject")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    log.addFilter(is_other)
     try:
         yield
     finally:
-        log.setLevel(level)
+        log.removeFilter(is_other)
 
 
-def _announce(title: str, url: str, scenario: Scenario, injector: Injector | None) -> None:
+def _announce(title: str, url: str, injector: Injector | None) -> None:
     from faultinject.cli.words import sentence
     from faultinject.core.values import visible
 
     click.echo(f"{title} on {url}")
-    for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
-        click.echo(f"  {name}: {visible(str(rule))}")
-        click.echo(f"    {sentence(rule)}")
     if injector is None:
         click.echo("  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3")
     else:
+        scenario = injector.scenario
+        for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
+            click.echo(f"  {name}: {visible(str(rule))}")
+            click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
     click.echo("Ctrl-C ends it.")
 

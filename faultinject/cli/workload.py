@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from faultinject.exceptions import MissingExtra
 
 if TYPE_CHECKING:
+    from requests import Session
+
     from faultinject.cli.scoreboard import Scoreboard
 
 BUCKET = "demo-1250000000"
@@ -70,12 +72,13 @@ class Workload:
 
     def prepare(self) -> None:
         """Make the bucket and the objects that calls read and delete; no faults may be in force."""
-        client = self._client()
-        client.create_bucket(BUCKET)
-        client.put_object(BUCKET, b"a photo", "source.jpg")
-        for number in range(self._calls):
-            if OPERATIONS[number % len(OPERATIONS)] not in ("PutObject", "CopyObject"):
-                client.put_object(BUCKET, b"a photo", key_of(number))
+        with self._session() as session:
+            client = self._client(session)
+            client.create_bucket(BUCKET)
+            client.put_object(BUCKET, b"a photo", "source.jpg")
+            for number in range(self._calls):
+                if OPERATIONS[number % len(OPERATIONS)] not in ("PutObject", "CopyObject"):
+                    client.put_object(BUCKET, b"a photo", key_of(number))
 
     def start(self) -> None:
         """Begin."""
@@ -90,11 +93,14 @@ class Workload:
             return True
         return not any(each.is_alive() for each in self._workers)
 
-    def _client(self) -> Any:
+    def _session(self) -> Session:
         from requests import Session
 
         session = Session()
         session.trust_env = False  # no proxy stands before loopback
+        return session
+
+    def _client(self, session: Session) -> Any:
         config = self._sdk.CosConfig(
             Region=REGION,
             SecretId="id",
@@ -108,7 +114,10 @@ class Workload:
         return self._sdk.CosS3Client(config, session=session)
 
     def _work(self) -> None:
-        client = self._client()
+        with self._session() as session:
+            self._call(self._client(session))
+
+    def _call(self, client: Any) -> None:
         while time.monotonic() - self._began < BEGIN_FOR:
             try:
                 number = self._waiting.get_nowait()

@@ -202,14 +202,14 @@ class Outcome:
 
     def __repr__(self) -> str:
         what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
-        return f"<Outcome {self.method} {self.path} {self.did}: {what}>"
+        return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {what}>"
 
 
 def quoted(text: str) -> str:
-    """Text from a request for logs, tables and pages: control, format and bidi characters escaped.
+    r"""Text from a request for logs, tables and pages: control, format and bidi characters escaped.
 
-    >>> quoted("a\\r\\nb\\u202e")
-    'a\\\\r\\\\nb\\\\u202e'
+    >>> quoted("a\r\nb\u202e")
+    'a\\r\\nb\\u202e'
     """
     if text.isascii() and text.isprintable():
         return text

@@ -51,7 +51,7 @@ class Request:
             self.path = mount + below if mount else below
         else:
             self.path, self._raw_path = _read_target(mount, below, target)
-            self.below = self.path[len(mount) :] if self.path.startswith(mount) else self.path
+            self.below = self.path.removeprefix(mount)
 
     @property
     def raw_path(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from faultinject.core.counter import Counter
+from faultinject.core.draw import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 KEPT = 65_536
 """Pairs of (rule, scope) and of (rule, identity) that are remembered, those matched last."""
+LONGEST = 128
+"""Characters of a scope or identity that are kept; a longer one is known by its digest, so memory stays bounded."""
 
 
 class Scope:
@@ -29,7 +32,7 @@ class Scope:
         self.matches = Counter()
         self.due = 0.0
         self._taken = Counter()
-        self._back: deque[None] = deque()
+        self._back: list[None] = []
 
     def take(self, times: int) -> bool:
         """One more injection, if fewer than `times` are out."""
@@ -66,9 +69,11 @@ class MemoryCounts:
             scope = rules.get(rule) or rules.setdefault(rule, Scope())
             place = scope.matches.next()
             if name:
-                scope = _recent(self._scopes, (rule, name), Scope)
+                scope = _recent(self._scopes, (rule, name if len(name) <= LONGEST else _short(name)), Scope)
                 place = scope.matches.next()
-            n = _recent(identities, (rule, identity), _numbers)()
+            n = _recent(
+                identities, (rule, identity if len(identity) <= LONGEST else _short(identity)), _numbers
+            )()
             numbers.append((place, n, above is None or self._exceeds(scope, above, now)))
         return numbers
 
@@ -89,7 +94,10 @@ class MemoryCounts:
         return self._rules.get(rule) or self._rules.setdefault(rule, Scope())
 
     def _scope(self, ask: Take) -> Scope:
-        return _recent(self._scopes, (ask.rule, ask.scope), Scope) if ask.scope else self._whole(ask.rule)
+        name = ask.scope
+        if not name:
+            return self._whole(ask.rule)
+        return _recent(self._scopes, (ask.rule, name if len(name) <= LONGEST else _short(name)), Scope)
 
     def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
         limit, period = above
@@ -106,6 +114,10 @@ class MemoryCounts:
 
 def _numbers() -> Callable[[], int]:
     return Counter().next
+
+
+def _short(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 def _recent(table: OrderedDict[tuple[int, str], T], key: tuple[int, str], make: Callable[[], T]) -> T:

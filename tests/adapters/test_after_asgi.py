@@ -64,6 +64,7 @@ def test_given_at_the_last_message(run, make_injector):
 
     async def app(scope, receive, send):
         assert (await receive())["body"] == b"upload"
+        await send({"type": "http.response.debug", "info": {}})
         await start(send)
         await body(send, b"a", more=True)
         log.append(only(injector).final)
@@ -326,3 +327,39 @@ def test_keyboard_interrupt_stays_itself(servers, make_injector):
     wrapped = ASGIFaultMiddleware(app, injector=make_injector(RULE))
     with pytest.raises(KeyboardInterrupt):
         anyio.run(wrapped, servers.scope(), servers.messages(), None)
+
+
+def test_what_an_app_says_after_its_end_is_dropped(run, make_injector):
+    """The fault is given once."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        for _ in range(3):
+            await body(send, b"x")
+
+    injector = make_injector(RULE)
+    sent, error = run(app, injector)
+    assert (statuses(sent), len(sent), error) == ([503], 2, None)
+
+
+def test_an_app_that_listens_itself_is_waited_with(run, make_injector):
+    """While the app's own task waits for a disconnect we do not take its messages away."""
+    heard = []
+
+    async def listen(receive):
+        heard.append(await receive())
+
+    async def app(scope, receive, send):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, receive)
+            await anyio.lowlevel.checkpoint()
+            await start(send)
+            await body(send)
+            tasks.cancel_scope.cancel()
+
+    async def receive():
+        await anyio.sleep_forever()
+
+    injector = make_injector("cos:SlowDown,when=after,delay=5ms")
+    sent, error = run(app, injector, receive)
+    assert (statuses(sent), heard, error) == ([503], [], None)

@@ -274,3 +274,34 @@ def test_two_lines_in_the_journal(servers, make_injector, tmp_path):
     assert (last["final"], last["seq"], last["pid"], last["applied"]) == (True, first["seq"], first["pid"], True)
     assert first["answered"] is None
     assert last["answered"] is not None
+
+
+def test_started_twice_and_nothing_to_close(servers, make_injector):
+    """start_response called again with exc_info before anything left, and a plain list as the answer."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("x-first", "1"), ("vary", "a")])
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("404 Not Found", [("vary", "b")], sys.exc_info())
+        return [b"x"]
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).header("vary") == "b"
+    assert only(injector).did == "answered"
+
+    def late(environ, start_response):
+        yield b""
+        start_response("500 Internal Server Error", [])
+        yield b"own"
+
+    class Iterable:
+        def __init__(self, pieces):
+            self.pieces = pieces
+
+        def __iter__(self):
+            return iter(self.pieces)
+
+    answer = run(servers, lambda *each: Iterable(late(*each)), make_injector(RULE))
+    assert (answer.status, answer.body) == (500, b"own")

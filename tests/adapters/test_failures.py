@@ -34,6 +34,7 @@ BREAK = {
     "the take": lambda patch: patch.setattr(MemoryCounts, "take", broken),
     "the renderer": lambda patch: patch.setattr(vendors.get("cos"), "envelope", broken),
     "the ids": lambda patch: patch.setattr(vendors.get("cos"), "make_ids", broken),
+    "the facts": lambda patch: patch.setattr("faultinject.core.request.facts", broken),
     "the request view": lambda patch: patch.setattr(Request, "__init__", broken),
 }
 
@@ -56,7 +57,7 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, monkeypatch
     [told] = errors(caplog)
     assert re.fullmatch(r"faultinject: rule (slow|\?) failed, the request passed untouched", told)
     assert [each for each in injector.journal.outcomes if each.injected] == []
-    if where != "the request view":
+    if where not in ("the request view", "the facts"):
         assert {each.did for each in injector.journal.outcomes} == {"failed"}
         assert {each.request_id for each in injector.journal.outcomes} == {None}
 
@@ -71,11 +72,12 @@ def test_the_log_names_the_rule(send, make_injector, monkeypatch, caplog, where)
     assert [each.split()[2] for each in errors(caplog)] == ["first", "second"]
 
 
-def test_a_take_whose_answer_could_not_be_made_goes_back(send, make_injector):
-    """`times=1` still gives one once the renderer works again."""
+@pytest.mark.parametrize("where", ["the renderer", "the facts"])
+def test_a_take_whose_answer_could_not_be_made_goes_back(send, make_injector, where):
+    """`times=1` still gives one once what was broken works again."""
     injector = make_injector("cos:SlowDown,times=1")
     with pytest.MonkeyPatch.context() as patch:
-        BREAK["the renderer"](patch)
+        BREAK[where](patch)
         assert send(injector).status == 200
     assert send(injector).status == 503
     assert send(injector).status == 200
@@ -222,3 +224,25 @@ def test_every_place_is_given_back(send, make_injector):
         with pytest.raises(LookupError):
             send(injector, app=fails)
     assert send(injector).status == 503
+
+
+def test_a_request_that_no_server_makes_passes(servers, make_injector):
+    """Without the keys that every environ and scope have the app is asked, not us."""
+    asked = []
+
+    async def asgi(scope, receive, send):
+        asked.append(scope)
+
+    def wsgi(environ, start_response):
+        asked.append(environ)
+        return []
+
+    injector = make_injector("cos:SlowDown")
+    assert WSGIFaultMiddleware(wsgi, injector=injector)({}, None) == []
+    anyio.run(ASGIFaultMiddleware(asgi, injector=injector), {"type": "http"}, None, None)
+    assert [type(each) for each in injector.errors] == [KeyError, KeyError]
+    injector.disable()
+    assert WSGIFaultMiddleware(wsgi, injector=injector)({}, None) == []
+    anyio.run(ASGIFaultMiddleware(asgi, injector=injector), {"type": "http"}, None, None)
+    assert asked == [{}, {"type": "http"}, {}, {"type": "http"}]
+    assert injector.failures == 2

@@ -124,6 +124,11 @@ def raising(environ, start_response):
     raise LookupError("the app's own")
 
 
+def half(environ, start_response):
+    start_response("200 OK", [("content-type", "text/plain")])
+    raise LookupError("the app's own")
+
+
 def odd(environ, start_response):
     start_response("OK", [("content-type", "text/plain")])
     return [b""]
@@ -148,7 +153,7 @@ def exchange(app, environ):
     return events
 
 
-@pytest.mark.parametrize("app", [streaming, late_start, writing, correcting, by_name, file, raising, odd])
+@pytest.mark.parametrize("app", [streaming, late_start, writing, correcting, by_name, file, raising, half, odd])
 @pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
 @pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
 def test_same_events_as_without(servers, app, rules, everything):

@@ -495,6 +495,8 @@ def test_outcomes_are_values():
     assert Outcome(**outcome.to_dict(), later="field") == outcome
     assert Outcome(**{**outcome.to_dict(), "n": 9}) != outcome
     assert repr(outcome) == "<Outcome GET /photos/a.jpg answered: cos:SlowDown by rule-1>"
+    hostile = Outcome(method="GET", path="/a\x1b[31m\u202e", did="passed")
+    assert repr(hostile) == "<Outcome GET /a\\x1b[31m\\u202e passed: app's answer>"
 
 
 def test_two_lines_are_one_outcome():
@@ -516,3 +518,28 @@ def test_a_generation_is_counted():
         (0, "journal", "cos:SlowDown"),
         (1, "7", "http:500"),
     ]
+
+
+def test_followers_hear_each_line(monkeypatch, caplog):
+    """A live table follows; one that fails is told of, and disturbs nobody."""
+    injector = injector_for("cos:SlowDown")
+    heard = []
+    injector.journal.follow(heard.append)
+    ask(injector, "PUT", body=b"x")
+    assert [(each.did, each.final) for each in heard] == [("answered", None), ("answered", True)]
+    assert heard[-1] == only(injector)
+
+    def fails(outcome):
+        raise LookupError
+
+    injector.journal.follow(fails)
+    assert b"SlowDown" in ask(injector)
+    assert [each.levelname for each in caplog.records if each.levelname == "ERROR"] == ["ERROR"]
+
+
+def test_multipart_without_a_boundary():
+    """A form that names no boundary is digested as it is."""
+    injector = injector_for("cos:SlowDown")
+    for kind in ("multipart/form-data", "text/plain; boundary=x", ""):
+        ask(injector, "POST", body=b"--x--", CONTENT_TYPE=kind)
+    assert len({each.request_digest for each in injector.journal.outcomes}) == 1

@@ -116,3 +116,27 @@ def test_a_terminal_with_rich_gets_a_table(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich.table", None)
     table.show(("code", "status"), [("[bold]Slow", "503")])
     assert capsys.readouterr().out == "code        status\n[bold]Slow  503\n"
+
+
+def test_a_program_without_streams(monkeypatch):
+    """Under pythonw there is no standard output; the program ends as ever."""
+    from faultinject.cli import main
+
+    monkeypatch.setattr("sys.argv", ["faultinject", "--version"])
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+
+
+def test_an_error_of_the_system_without_a_file_is_not_hidden(monkeypatch):
+    """Only errors that name a file are told as one line; others are bugs and keep their traceback."""
+    from faultinject import vendors
+    from faultinject.cli.program import program
+
+    def broken():
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(vendors, "names", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        program.main(["vendors"])

@@ -1,0 +1,122 @@
+"""ASGI middleware is constructed late: wrong rules stop the server at its lifespan, or let requests pass."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError
+
+MESSAGE = "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"
+
+
+async def app(scope, receive, send):
+    await send({"type": "app", "scope": scope["type"]})
+
+
+def run(wrapped, scope, *messages):
+    left, sent = list(messages), []
+
+    async def receive():
+        return left.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(wrapped(scope, receive, send))
+    return sent
+
+
+def test_lifespan_startup_fails_with_the_message(caplog):
+    """Not an exception, which uvicorn takes for "lifespan unsupported"; the log has it as an ERROR too."""
+    wrapped = ASGIFaultMiddleware(app, "cos:Slowdown")
+    [failed] = run(wrapped, {"type": "lifespan"}, {"type": "lifespan.startup"})
+    assert failed["type"] == "lifespan.startup.failed"
+    assert failed["message"].startswith("faultinject: ")
+    assert MESSAGE in failed["message"]
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert MESSAGE in record.getMessage()
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_without_lifespan_requests_pass(kind):
+    """The app is served as it is; wrong rules inject nothing."""
+    wrapped = ASGIFaultMiddleware(app, "cos:Slowdown")
+    assert run(wrapped, {"type": kind}) == [{"type": "app", "scope": kind}]
+    assert wrapped.app is app
+
+
+@pytest.mark.parametrize(
+    ("variables", "where"),
+    [
+        ({"FAULTINJECT_RULES": "cos:Slowdown"}, "FAULTINJECT_RULES"),
+        ({"FAULTINJECT_RULES": "http:503", "FAULTINJECT_JOURNAL": "/nowhere/at/all"}, "FAULTINJECT_JOURNAL"),
+        ({"FAULTINJECT_RULES": "http:503", "FAULTINJECT_STOR": "x"}, "FAULTINJECT_STORE"),
+        ({}, "has no rule"),
+    ],
+)
+def test_wrong_environment_is_the_same(monkeypatch, variables, where):
+    """Also where the environment is wrong; WSGI middleware raises at once."""
+    monkeypatch.setattr("faultinject.injectors._shared", None)
+    for name in list(os.environ):
+        if name.startswith("FAULTINJECT_"):
+            monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    [failed] = run(ASGIFaultMiddleware(app), {"type": "lifespan"}, {"type": "lifespan.startup"})
+    assert where in failed["message"]
+    with pytest.raises(ConfigurationError, match=where):
+        WSGIFaultMiddleware(app)
+
+
+SERVED = """
+import faultinject
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("app"))])
+app.add_middleware(faultinject.ASGIFaultMiddleware, rules="cos:Slowdown")
+"""
+
+
+def uvicorn(tmp_path, *options):
+    (tmp_path / "served.py").write_text(SERVED)
+    command = [sys.executable, "-m", "uvicorn", "served:app", "--port", "0", *options]
+    return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def test_uvicorn_does_not_start(tmp_path):
+    """For real: the process ends by itself, with an exit code and the message."""
+    with uvicorn(tmp_path) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert MESSAGE in errors
+    assert "Application startup failed. Exiting." in errors
+
+
+def test_uvicorn_without_lifespan_serves(tmp_path):
+    """For real: with `--lifespan off` the app is served untouched, and the log says why nothing is injected."""
+    from http.client import HTTPConnection
+
+    with uvicorn(tmp_path, "--lifespan", "off") as process:
+        try:
+            for line in process.stderr:
+                if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+                    break
+            connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b"app")
+            connection.close()
+        finally:
+            process.terminate()
+            errors = process.stderr.read()
+    assert MESSAGE in errors

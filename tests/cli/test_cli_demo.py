@@ -1,0 +1,225 @@
+"""`faultinject demo`: the real COS SDK against the store, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from faultinject import Outcome, Scenario
+from faultinject.cli import chances
+from faultinject.cli.demo import rules_for
+from faultinject.cli.scoreboard import Scoreboard, silent
+
+ARGUMENTS = ("demo", "--seed", "7", "--calls", "40")
+
+
+def whole(*arguments, **env):
+    """Run the program to its end: exit code, lines, standard error, seconds."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "faultinject", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **env},
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """One short run without a terminal, behind a proxy that is not there."""
+    return whole(*ARGUMENTS, HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
+
+
+def numbers(lines):
+    """The summary: each name with its number."""
+    rows = [re.match(r"([a-z ]+?) +(\d+)(?: |$)", line) for line in lines[lines.index("", 3) :]]
+    return {row[1]: int(row[2]) for row in rows if row}
+
+
+def attempts(lines):
+    """The lines of attempts: number, operation, key, injected, verdict."""
+    return [re.split(r"  +", line) for line in lines if re.match(r"\d  ", line)]
+
+
+def test_it_ends_by_itself_with_a_summary(demo):
+    """Exit code 0 within 20 s, nothing on standard error, and the command that replays it."""
+    code, lines, err, seconds = demo
+    assert (code, err) == (0, "")
+    assert seconds < 20
+    assert re.match(r"cos-python-sdk-v5 [\d.]+ against the embedded object store on http://127.0.0.1:\d+$", lines[0])
+    assert lines[1] == "40 calls, 30% documented errors of Tencent COS, seed 7"
+    assert lines[3].split() == ["attempt", "operation", "key", "injected", *"what the SDK did".split()]
+    assert lines[-1] == "The same again: faultinject demo --seed 7"
+
+
+def test_the_summary_counts_what_was_shown(demo):
+    """Calls, attempts, faults, recovered and given up are those of the lines above."""
+    _, lines, _, _ = demo
+    shown = attempts(lines)
+    counted = numbers(lines)
+    hit = {key for _, _, key, injected, _ in shown if injected != "-"}
+    gave_up = {key for _, _, key, _, verdict in shown if verdict.startswith("gave up")}
+    assert counted == {
+        "calls": 40,
+        "attempts": 40 - len(hit) + len(shown),
+        "injected faults": sum(injected != "-" for *_, injected, _ in shown),
+        "recovered": len(hit - gave_up),
+        "given up": len(gave_up),
+    }
+    assert counted["recovered"] and counted["given up"]
+
+
+def test_the_sdk_did_what_is_told(demo):
+    """5xx answers are retried after 1, 2 and 3 s, 4xx answers are not, and the fourth attempt is the last."""
+    _, lines, _, _ = demo
+    for number, _, _, injected, verdict in attempts(lines):
+        if injected == "-":
+            assert verdict == "recovered"
+        elif injected.startswith("4"):
+            assert verdict == (f"gave up: {injected[:3]}, no retry" if number == "1" else f"gave up, {number} attempts")
+        elif number == "4":
+            assert verdict == "gave up, 4 attempts"
+        else:
+            waited = float(re.fullmatch(r"retried after ([\d.]+) s", verdict)[1])
+            assert int(number) <= waited < int(number) + 0.9
+
+
+def test_a_seed_replays(demo):
+    """The same seed gives every call the same faults, though calls run in parallel."""
+    again = whole(*ARGUMENTS)
+
+    def faults(lines):
+        return sorted(each[:4] for each in attempts(lines))
+
+    assert faults(again[1]) == faults(demo[1])
+    assert numbers(again[1]) == numbers(demo[1])
+
+
+def test_ctrl_c_ends_it_with_one_line(start):
+    """Ctrl-C: exit code 130 and no traceback."""
+    process = start("demo", "--probability", "1", "--calls", "100")
+    process.until("attempt")
+    code, rest = process.interrupt()
+    assert code == 130
+    assert rest[-1] == "faultinject: interrupted"
+    assert not any("Traceback" in line for line in rest)
+
+
+def test_the_port_is_taken(start, run):
+    """A port in use is one line and exit code 2."""
+    port = start("serve", "--port", "0").until("Ctrl-C")[0].rpartition(":")[2]
+    assert run("demo", "--port", port) == (
+        *(2, ""),
+        f"faultinject: port {port} of 127.0.0.1 is in use; choose another with --port, or 0 for any free one\n",
+    )
+
+
+def test_the_sdk_is_missing(run, monkeypatch):
+    """Without the extra, the message has the command that installs it."""
+    monkeypatch.setitem(sys.modules, "qcloud_cos", None)
+    assert run("demo") == (
+        *(2, ""),
+        'faultinject: demo needs the SDK of Tencent COS: pip install "faultinject[demo]"\n',
+    )
+
+
+def test_the_kill_switch_is_told(run):
+    """A demo without faults would show nothing."""
+    assert run("demo", env={"FAULTINJECT_ENABLED": "0"}) == (
+        *(2, ""),
+        "faultinject: FAULTINJECT_ENABLED=0 keeps every fault away; unset it\n",
+    )
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
+def test_the_rules_come_to_the_probability(probability):
+    """Together the rules answer that share of all attempts, in fixed proportions."""
+    rates = chances.rates(rules_for(probability))
+    assert sum(rates) == pytest.approx(probability, abs=1e-5)
+    assert rates == pytest.approx([probability * share for share in (0.7, 0.15, 0.15)], abs=1e-5)
+
+
+def test_the_rules_mix_what_the_sdk_retries_and_what_not():
+    """Some of the errors are 5xx, some 4xx, and COS documents them as worth another try or passing."""
+    statuses = [{row.status // 100 for row in rule.resolved.rows} for rule in Scenario(rules_for(0.3)).rules]
+    assert statuses == [{5}, {4}, {4}]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
+def test_a_terminal_gets_a_live_table():
+    """With rich and a terminal the table is redrawn in place, and the same summary follows."""
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "faultinject", "demo", "--seed", "7", "--calls", "8"],
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "90", "LINES": "30"},
+    )
+    os.close(slave)
+    data = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        data += piece
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    text = data.decode()
+    assert "\x1b[2K" in text
+    assert "calls done" in text
+    assert re.search(r"\r\ncalls +8\r\n", text)
+
+
+def test_it_ends_in_time_whatever_happens():
+    """When the time is over, no call is begun, nobody is waited for, and the summary says so."""
+    hurry = "from faultinject.cli import main, workload as w; w.BEGIN_FOR, w.END_AFTER = 0.2, 0.5; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hurry, "demo", "--probability", "1", "--calls", "500", "--seed", "1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert numbers(lines)["cut short"] > 0
+    assert numbers(lines)["calls"] < 500
+
+
+def test_the_scoreboard_keeps_to_its_calls():
+    """Requests of others are not counted; a call that never reached the server is given up."""
+    board = Scoreboard(silent)
+    board.begin("PutObject", "mine")
+    board.begin("GetObject", "late")
+    board.saw(Outcome(key="other", did="passed"))
+    board.end("mine", succeeded=False)
+    board.saw(Outcome(key="late", did="answered", fault="cos:SlowDown", status=503, arrived=1.0))
+    assert [each.cells() for each in board.latest(9)] == [("1", "GetObject", "late", "503 SlowDown", "…")]
+    assert board.summary() == [
+        ("calls", "2", ""),
+        ("attempts", "1", "0.50 a call"),
+        ("injected faults", "1", "100 % of the attempts"),
+        ("recovered", "0", "hit by a fault, and the caller never knew"),
+        ("given up", "1", "1 at once, 0 after retries"),
+        ("cut short", "1", "still under way when the time was over"),
+    ]
+
+
+def test_nothing_happened():
+    """No call at all is a summary of zeros."""
+    assert [row[1:] for row in Scoreboard(silent).summary()][:3] == [
+        ("0", ""),
+        ("0", "0.00 a call"),
+        ("0", "0 % of the attempts"),
+    ]

@@ -1,0 +1,275 @@
+"""`faultinject serve`: a real server in a process of its own, and everything that keeps it from starting."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from faultinject.cli import listening, loading
+
+APPS = '''
+from flask import Flask
+from fastapi import FastAPI
+import faultinject
+
+web = Flask(__name__)
+installed = Flask("installed")
+faultinject.install(installed)
+api = FastAPI()
+
+@web.put("/photos/<name>")
+@installed.put("/photos/<name>")
+def put(name):
+    return {"stored": name}
+
+@api.put("/photos/{name}")
+async def put_async(name: str):
+    return {"stored": name}
+
+async def broken(scope, receive, send):
+    assert scope["type"] == "lifespan"
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+def plain(environ, start):
+    start("200 OK", [])
+    return [b"plain"]
+
+class Site:
+    app = staticmethod(plain)
+
+def factory():
+    return web
+
+number = 3
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory with apps in it."""
+    (tmp_path / "shop.py").write_text(APPS)
+    (tmp_path / "syntax.py").write_text("x = 1\ndef (\n")
+    (tmp_path / "raises.py").write_text("\n\nraise ValueError('no\\nsettings')\n")
+    (tmp_path / "lacks.py").write_text("import there_is_no_such_module\n")
+    monkeypatch.chdir(tmp_path)
+    path = [*sys.path]
+    yield tmp_path
+    sys.path[:] = path
+    for name in ("shop", "syntax", "raises", "lacks"):
+        sys.modules.pop(name, None)
+
+
+def put(url, path="/photos/cat.jpg"):
+    return requests.put(url + path, data=b"meow", timeout=10)
+
+
+def test_the_store_with_a_rule(start):
+    """Without an app the store is served; address, rules, seed and each fault are told; Ctrl-C ends with 0."""
+    process = start("serve", "--port", "0", "--seed", "4", "-r", "cos:SlowDown,method=PUT,times=1,name=slow")
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head == [
+        f"the embedded object store (Tencent Cloud COS) on {url}",
+        "  slow: cos:SlowDown,method=PUT,times=1,name=slow",
+        "    PUT requests get cos:SlowDown (503), at most once in all.",
+        "  seed: 4",
+        "Ctrl-C ends it.",
+    ]
+    answers = [put(url, "/photos"), put(url, "/photos"), put(url)]
+    assert [each.status_code for each in answers] == [503, 200, 200]
+    assert answers[0].headers["x-faultinject"] == "slow"
+    assert requests.get(url + "/photos/cat.jpg", timeout=10).content == b"meow"
+    assert process.line() == "PUT /photos -> cos:SlowDown (503) by slow"
+    assert process.interrupt() == (
+        0,
+        ["", "ended; injected:", "  slow: 1 of 3 requests that met its conditions"],
+    )
+
+
+def test_a_store_without_rules(start):
+    """No rules, no faults, and that is said; --vendor chooses the dialect."""
+    process = start("serve", "--port", "0", "--vendor", "jss")
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[0] == f"the embedded object store (JD Cloud JSS) on {url}"
+    assert head[1] == "  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3"
+    answer = requests.get(url + "/nowhere", timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NoSuchBucket")
+    assert process.interrupt() == (0, ["", "ended"])
+
+
+@pytest.mark.parametrize("app", ["shop:web", "shop:installed", "shop:api"])
+@pytest.mark.parametrize("on", ["", "1"])
+def test_an_app_with_rules_of_the_environment(here, start, app, on):
+    """Flask and FastAPI apps, also ones that install faultinject themselves, are served with the environment's rules."""
+    env = {**os.environ, "FAULTINJECT_RULES": "http:500,path=photos/,times=1", "FAULTINJECT_SEED": "5"}
+    env["FAULTINJECT_ENABLED"] = on
+    process = start("serve", app, "--port", "0", env=env)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[0] == f"{app} on {url}"
+    assert "  seed: 5" in head
+    answers = [put(url), put(url)]
+    assert [each.status_code for each in answers] == [500, 200]
+    assert answers[1].json() == {"stored": "cat.jpg"}
+    assert process.line() == "PUT /photos/cat.jpg -> http:500 by rule-1"
+    assert process.interrupt() == (
+        0,
+        ["", "ended; injected:", "  rule-1: 1 of 2 requests that met its conditions"],
+    )
+
+
+def test_the_port_is_in_use(start, run):
+    """A second server on the same port is refused in one line."""
+    process = start("serve", "--port", "0")
+    port = process.until("Ctrl-C")[0].rpartition(":")[2]
+    assert run("serve", "--port", port) == (
+        *(2, ""),
+        f"faultinject: port {port} of 127.0.0.1 is in use; choose another with --port, or 0 for any free one\n",
+    )
+
+
+def test_an_app_that_does_not_start(here, start):
+    """An ASGI app whose lifespan fails ends the program with 2."""
+    process = start("serve", "shop:broken", "--port", "0")
+    lines = process.until("faultinject:")
+    assert lines[-1] == "faultinject: the app did not start"
+    assert any("no database" in line for line in lines)
+    assert process.process.wait(timeout=30) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("shop", "'shop' is not MODULE:APP, such as shop.web:app"),
+        ("shop:", "'shop:' is not MODULE:APP, such as shop.web:app"),
+        ("shop:make()", "'shop:make()' is not MODULE:APP, such as shop.web:app"),
+        ("nothing:app", "there is no module nothing here or on the path"),
+        ("shop.web:app", "there is no module shop.web here or on the path"),
+        ("lacks:app", "lacks cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'"),
+        ("syntax:app", "syntax cannot be imported: {here}/syntax.py:2: invalid syntax"),
+        ("raises:app", "raises cannot be imported: {here}/raises.py:3: ValueError: no settings"),
+        ("shop:wep", "shop has no attribute wep; did you mean web?"),
+        ("shop:Site.qqq", "shop.Site has no attribute qqq"),
+        ("shop:number", "shop:number is no app: it is of type int"),
+        (
+            "shop:factory",
+            "shop:factory takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"
+            " name the app that it makes",
+        ),
+    ],
+)
+def test_what_is_no_app(here, run, address, message):
+    """Each way of naming no app is one line and exit code 2."""
+    code, out, err = run("serve", address)
+    assert (code, out) == (2, "")
+    assert err.replace(str(here) + "/./", str(here) + "/") == f"faultinject: {message.format(here=here)}\n"
+
+
+def test_a_nested_attribute_is_found(here):
+    """`MODULE:ATTR.ATTR` walks to the app."""
+    app, kind = loading.load("shop:Site.app")
+    assert (app(None, lambda *_: None), kind) == ([b"plain"], "wsgi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--host", "no host"), "faultinject: the host 'no host' cannot be resolved"),
+        (("--host", "." * 300), f"faultinject: the host '{'.' * 300}' cannot be resolved"),
+        (
+            ("--host", "203.0.113.7"),
+            "faultinject: 203.0.113.7 is not an address of this machine; choose another with --host",
+        ),
+        (("--port", "70000"), "Error: Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
+        (("--vendor", "gateway"), "faultinject: gateway is no object storage; the embedded store speaks cos, jss, qingstor, qiniu-mix"),
+        (("--vendor", "qiniu"), "faultinject: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
+        (
+            ("shop:web", "--vendor", "cos"),
+            "Error: --vendor is for the embedded store; an app is served as it is",
+        ),
+        (("--file", "nowhere.toml"), "faultinject: nowhere.toml: there is no such file"),
+    ],
+)
+def test_what_cannot_be_served(run, arguments, message):
+    """One clear line, exit code 2."""
+    code, out, err = run("serve", *arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == message
+
+
+def test_a_privileged_port_is_explained(monkeypatch):
+    """Without the right to use a port, the message says which ports need none."""
+
+    class Refusing(socket.socket):
+        def bind(self, address):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+    with pytest.raises(Exception, match="^port 80 needs more rights than this user has; choose one from 1024 on"):
+        listening.listen("127.0.0.1", 80)
+
+
+def test_a_refusal_of_another_kind(monkeypatch):
+    """Whatever else the system says is passed on."""
+
+    class Refusing(socket.socket):
+        def listen(self, backlog):
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+    with pytest.raises(Exception, match="^127.0.0.1 port 0 cannot be listened on: No buffer space available$"):
+        listening.listen("127.0.0.1", 0)
+
+
+def test_the_url_of_an_ipv6_address():
+    """An IPv6 address stands in brackets."""
+    with listening.listen("::1", 0) as sock:
+        assert listening.url_of(sock) == f"http://[::1]:{sock.getsockname()[1]}"
+
+
+def test_uvicorn_is_missing(here, run, monkeypatch):
+    """An ASGI app without the extra names the command that installs it."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert run("serve", "shop:api") == (
+        *(2, ""),
+        'faultinject: an ASGI app is served by uvicorn: pip install "faultinject[serve]"\n',
+    )
+
+
+def test_the_kill_switch_keeps_rules_away(run):
+    """FAULTINJECT_ENABLED=0 stands above rules given here."""
+    assert run("serve", "-r", "http:503", env={"FAULTINJECT_ENABLED": "0"}) == (
+        *(2, ""),
+        "faultinject: FAULTINJECT_ENABLED=0 keeps every fault away; unset it\n",
+    )
+
+
+def test_a_wrong_variable_stops_it(run):
+    """A misspelt variable is told before anything is served."""
+    assert run("serve", "-r", "http:503", env={"FAULTINJECT_SED": "0"}) == (
+        *(2, ""),
+        "faultinject: FAULTINJECT_SED is not a variable of faultinject; did you mean FAULTINJECT_SEED?\n",
+    )
+
+
+def test_the_server_goes_on_when_nobody_reads(start):
+    """A closed standard output costs no answer."""
+    command = [sys.executable, "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().rpartition(" on ")[2].strip()
+        while not process.stdout.readline().startswith("Ctrl-C"):
+            pass
+        process.stdout.close()
+        assert [put(url).status_code for _ in range(3)] == [503, 503, 503]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read().splitlines()[-1] == "  rule-1: 3 of 3 requests that met its conditions"

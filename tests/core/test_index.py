@@ -1,0 +1,233 @@
+"""The index never hides a rule: what it leaves out could not have matched."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from faultinject import Injector, Rule
+from faultinject.adapters.driving import drive
+from faultinject.core.reading import Reading
+from faultinject.core.request import ASGIRequest, WSGIRequest
+
+ENDPOINTS = ("storage.example",)
+
+SEGMENTS = ["photos", "film", "a.b", "a", "é", "猫", "%2F", "a%2Fb", "%41", ".", "..", "", "\ufffd", "%FF", "%2f", "P", "x y"]
+WILD = ["*", "**", "?", "a*", "*a", "ph?tos", "é*", "=a", "%2F*"]
+HOSTS = [
+    "",
+    "example.com",
+    "Example.COM:8080",
+    "photos.storage.example",
+    "Photos.Storage.Example:80",
+    "a.b.storage.example",
+    "a.b.cos.ap-x.myqcloud.com",
+    "photos.cos.ap-x.myqcloud.com:443",
+    "film.s3.amazonaws.com",
+    "a.pek3a.qingstor.com",
+    "storage.example",
+    "[::1]:80",
+    "[::1]",
+    "127.0.0.1:1",
+    "é.example",
+    ":80",
+]
+BUCKETS = ["photos", "film", "a.b", "a", "é", "P", "=a*", "=a", "p*", "*", "a%2Fb", "x y", "..", "=photos", "*.b"]
+METHODS = ["PUT", "GET", "put", "Delete", "PROPPATCH", "propPatch", "OPTIONS", "=PUT", "P*", "HEAD"]
+
+patterns = st.builds(
+    lambda parts, lead, tail: lead + "/".join(parts) + tail,
+    st.lists(st.sampled_from(SEGMENTS) | st.sampled_from(WILD), min_size=1, max_size=4),
+    st.sampled_from(["", "/", "="]),
+    st.sampled_from(["", "/", "/**"]),
+).filter(bool)
+
+
+def some(values):
+    return st.lists(values, min_size=1, max_size=3, unique=True)
+
+
+conditions = st.fixed_dictionaries(
+    {},
+    optional={
+        "method": some(st.sampled_from(METHODS)),
+        "path": some(patterns),
+        "bucket": some(st.sampled_from(BUCKETS)),
+        "host": some(
+            st.sampled_from(["example.com", "EXAMPLE.com", "*.storage.example", "=Example.com", "[::1]", "127.0.0.1", "é.example", "*"])
+        ),
+        "key": some(patterns),
+        "header": st.just({"x-test": ""}),
+    },
+)
+rules_of = st.builds(
+    lambda fault, keys, unless: Rule(fault, **keys, **({"unless": unless} if unless else {}), times=0),
+    st.sampled_from(["cos:SlowDown", "jss:SlowDown", "qingstor:internal_error", "qiniu-mix:SlowDown", "http:503", "gateway:BadGateway"]),
+    conditions,
+    st.none() | conditions,
+)
+targets = st.builds(
+    lambda parts, tail: "/" + "/".join(parts) + tail,
+    st.lists(st.sampled_from(SEGMENTS), min_size=0, max_size=4),
+    st.sampled_from(["", "/"]),
+)
+requests_of = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["PUT", "GET", "put", "DELETE", "delete", "PROPPATCH", "propPatch", "OPTIONS", "HEAD", "BREW"]),
+        "target": targets | st.sampled_from(["*", "", "/"]),
+        "mount": st.sampled_from(["", "", "", "/photos", "/é", "/a/", "/a/b", "/a%2Fb", "/ph"]),
+        "host": st.sampled_from(HOSTS),
+        "raw": st.booleans(),
+        "inside": st.booleans(),
+        "more": st.sampled_from([{}, {"x-test": "1"}, {"upgrade": "websocket"}, {"access-control-request-method": "PUT"}]),
+    }
+)
+
+
+def encoded(target):
+    """The target on the wire: what is not ASCII, and blanks, percent-encoded; what is encoded already stays."""
+    from urllib.parse import quote
+
+    return quote(target, safe="/%.~*")
+
+
+def decoded(raw):
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(raw)
+
+
+def environ_of(method, target, mount, host, raw, inside, more):
+    del inside
+    wire = encoded(target)
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": decoded(encoded(mount)).decode("latin-1"),
+        "PATH_INFO": decoded(wire).decode("latin-1"),
+        "QUERY_STRING": "",
+    }
+    if raw:
+        environ["RAW_URI"] = encoded(mount) + wire + "?x=1"
+    if host:
+        environ["HTTP_HOST"] = host
+    return environ | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in more.items()}
+
+
+def scope_of(method, target, mount, host, raw, inside, more):
+    """`inside`: the path includes the mount point, as the specification has it by now."""
+    wire = encoded(mount if inside else "") + encoded(target)
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": decoded(wire).decode("utf-8", "replace"),
+        "root_path": decoded(encoded(mount)).decode("utf-8", "replace"),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in more.items()],
+    }
+    if raw:
+        scope["raw_path"] = wire.encode()
+    if host:
+        scope["headers"].append((b"host", host.encode("latin-1")))
+    return scope
+
+
+def matched_by_definition(rules, request):
+    """Every rule is asked, with its own vendor's reading: no index, no plan."""
+    if request.upgrades:
+        return []
+    found = []
+    for number, rule in enumerate(rules):
+        reading = Reading(rule.vendor, ENDPOINTS)
+        if request.is_preflight and "OPTIONS" not in rule.conditions.get("method", ()):
+            continue
+        if all(test(request) for test in rule.compile_conditions(reading)) and not any(
+            test(request) for test in rule.compile_unless(reading)
+        ):
+            found.append(number)
+    return found
+
+
+def made_for(request):
+    """Rules that the request meets if there is justice: chance alone would seldom hit."""
+    bucket, key = Reading(None, ENDPOINTS).read_address(request)
+    keys = [{"method": request.method.upper()}, {"path": f"={request.path}"}, {"path": f"{request.path}/**"}]
+    keys += [{"path": request.path}] if request.path else []
+    keys += [{"host": f"={request.host}"}] if request.host else []
+    keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
+    keys += [{"key": f"={key}"}] if key else []
+    return [Rule("http:503", **each, times=0) for each in keys]
+
+
+def decide(rules, asked, *, wsgi, everything=False):
+    """The numbers of the rules that counted the request, and of those that the index found."""
+    rules = [*rules, *made_for(WSGIRequest(environ_of(**asked)) if wsgi else ASGIRequest(scope_of(**asked)))]
+    injector = Injector(rules, environ={"FAULTINJECT_ENDPOINT": ENDPOINTS[0]}, everything=everything)
+    plan = injector.own_plan
+    if wsgi:
+        place = environ_of(**asked)
+        find, request = plan.environ.get(asked["method"], plan.environ_default), WSGIRequest(place)
+    else:
+        place = scope_of(**asked)
+        find, request = plan.scope.get(asked["method"], plan.scope_default), ASGIRequest(place)
+    candidates = None if find is None else find(place)
+    if candidates:
+        drive(plan, plan.run(request, candidates))
+    counted = [number for number in range(len(rules)) if plan.counts.matched(number)]
+    return counted, candidates, matched_by_definition(rules, request)
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@settings(max_examples=700, deadline=None)
+@given(rules=st.lists(rules_of, min_size=1, max_size=6), asked=requests_of)
+def test_the_index_hides_no_rule(rules, asked, wsgi):
+    """With the index as by asking every rule: the same rules count the request, in the order written."""
+    counted, candidates, expected = decide(rules, asked, wsgi=wsgi)
+    assert counted == expected
+    assert candidates is None or list(candidates) == sorted(set(candidates))
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@settings(max_examples=60, deadline=None)
+@given(rules=st.lists(rules_of, min_size=18, max_size=40), asked=requests_of)
+def test_many_methods_and_rules_hide_none_either(rules, asked, wsgi):
+    """Beyond so many methods the index no longer sorts by them."""
+    rules = [*rules, *(Rule("http:503", method=f"M{number}", times=0) for number in range(12))]
+    counted, _, expected = decide(rules, asked, wsgi=wsgi)
+    assert counted == expected
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@settings(max_examples=60, deadline=None)
+@given(rules=st.lists(rules_of, min_size=0, max_size=4), asked=requests_of)
+def test_where_everything_is_noted_every_request_is_looked_at(rules, asked, wsgi):
+    """An empty find is not None then, and the decisions are the same."""
+    counted, candidates, expected = decide(rules, asked, wsgi=wsgi, everything=True)
+    assert counted == expected
+    assert candidates is not None
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_an_index_is_one(wsgi):
+    """Of 10,000 rules the one that may match is handed out; for a method in no rule there is not even a look."""
+    rules = [Rule("http:503", method="PUT", path=f"/folder-{number}/**") for number in range(4000)]
+    rules += [Rule("http:503", method="PUT", bucket=f"bucket-{number}") for number in range(3000)]
+    rules += [Rule("http:503", method="PUT", host=f"host-{number}.example") for number in range(3000)]
+    plan = Injector(rules, environ={}).own_plan
+    plain = {"mount": "", "raw": False, "inside": True, "more": {}}
+
+    def candidates(method, target, host=""):
+        asked = {"method": method, "target": target, "host": host, **plain}
+        finders, default = (plan.environ, plan.environ_default) if wsgi else (plan.scope, plan.scope_default)
+        find = finders.get(method, default)
+        return None if find is None else find(environ_of(**asked) if wsgi else scope_of(**asked))
+
+    assert candidates("PUT", "/folder-17/a/b") == [17]
+    assert candidates("PUT", "/folder-17") == [17]
+    assert candidates("put", "/folder-17/a/b") == [17]
+    assert candidates("PUT", "/bucket-2999/k") == [6999]
+    assert candidates("PUT", "/k", "bucket-2999.cos.x.myqcloud.com") == [6999]
+    assert candidates("PUT", "/folder-3/k", "HOST-5.example:80") == [3, 7005]
+    assert candidates("PUT", "/other/k", "other.example") is None
+    assert candidates("GET", "/folder-17/a/b") is None
+    assert "GET" not in plan.environ and plan.environ_default is None

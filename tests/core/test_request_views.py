@@ -1,0 +1,208 @@
+"""The request views: WSGI and ASGI answer the same questions with the same words."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.core.request import ASGIRequest, WSGIRequest, without_port
+
+HEADERS = [("Host", "H"), ("X-Test", "a")]
+
+
+def wsgi(method="GET", mount="", path=b"/", raw=None, query="", headers=HEADERS, **more):
+    """As a server makes it: bytes as Latin-1 text."""
+    environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path.decode("latin-1"), "QUERY_STRING": query}
+    if raw is not None:
+        environ["RAW_URI"] = raw
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    return WSGIRequest(environ | more)
+
+
+def asgi(method="GET", mount="", path=b"/", raw=None, query="", headers=HEADERS, **more):
+    """As a server makes it: the path decoded, mount point included."""
+    scope = {
+        "type": "http",
+        "method": method,
+        "root_path": mount,
+        "path": mount + path.decode("utf-8", "replace"),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+        "http_version": "1.1",
+    }
+    if raw is not None:
+        scope["raw_path"] = raw.encode("latin-1")
+    return ASGIRequest(scope | more)
+
+
+@pytest.fixture(params=[wsgi, asgi], ids=["wsgi", "asgi"])
+def view(request):
+    return request.param
+
+
+TARGETS = [
+    # path as the server decodes it, raw target, path, raw path
+    (b"/a/b", "/a/b", "/a/b", "/a/b"),
+    (b"/a/b", None, "/a/b", "/a/b"),
+    (b"/a b", "/a%20b", "/a b", "/a%20b"),
+    (b"/a b", None, "/a b", "/a%20b"),
+    (b"/a/b", "/a%2Fb", "/a%2Fb", "/a%2Fb"),
+    (b"/a/b", "/a%2fb", "/a%2Fb", "/a%2fb"),
+    ("/ü".encode(), "/%C3%BC", "/ü", "/%C3%BC"),
+    ("/ü".encode(), None, "/ü", "/%C3%BC"),
+    (b"/\xff", "/%FF", "/\ufffd", "/%FF"),
+    (b"/[x]|", "/[x]|", "/[x]|", "/[x]|"),
+    (b"/%41", "/%2541", "/%41", "/%2541"),
+    (b"/a", "/a?x=/b", "/a", "/a"),
+    (b"/a", "http://h/a?x", "/a", "/a"),
+    (b"/rewritten", "/sent", "/rewritten", "/rewritten"),
+    (b"//a/../b/", "//a/../b/", "//a/../b/", "//a/../b/"),
+    (b"", "", "", ""),
+]
+
+
+@pytest.mark.parametrize(("path", "raw", "decoded", "sent"), TARGETS)
+def test_path_and_raw_path(view, path, raw, decoded, sent):
+    """Decoded once as UTF-8 from the raw target, `%2F` kept; what was rewritten is the path that counts."""
+    request = view(path=path, raw=raw)
+    assert (request.path, request.raw_path, request.mount, request.below) == (decoded, sent, "", decoded)
+
+
+MOUNTED = [
+    # mount, path below, raw target, path, below, raw path
+    ("/m", b"/a", "/m/a", "/m/a", "/a", "/m/a"),
+    ("/m", b"/a/b", "/m/a%2Fb", "/m/a%2Fb", "/a%2Fb", "/m/a%2Fb"),
+    ("/m", b"/a", None, "/m/a", "/a", "/m/a"),
+    ("/m", b"/a", "/a", "/m/a", "/a", "/m/a"),
+    ("/m n", b"/a b", "/a%20b", "/m n/a b", "/a b", "/m%20n/a%20b"),
+    ("/m", b"", "/m", "/m", "", "/m"),
+]
+
+
+@pytest.mark.parametrize(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
+def test_mount_point(view, mount, path, raw, decoded, below, sent):
+    """The mount point is part of the path, and apart from what bucket and key are read from."""
+    request = view(mount=mount, path=path, raw=raw)
+    assert (request.path, request.mount, request.below, request.raw_path) == (decoded, mount, below, sent)
+
+
+def test_root_path_that_only_looks_like_one():
+    """`/api` is no mount point of `/apix`: an older server left it out of the path."""
+    scope = {"method": "GET", "root_path": "/api", "path": "/apix", "headers": []}
+    request = ASGIRequest(scope)
+    assert (request.path, request.below) == ("/api/apix", "/apix")
+    request = ASGIRequest(scope | {"root_path": "/api/", "path": "/api/x"})
+    assert (request.path, request.below) == ("/api/x", "/x")
+
+
+def test_method_query_and_headers(view):
+    """As sent; header names in any case, several values, none."""
+    request = view("pUt", query="a=1&b&c=%20+&a=2&=x&%61=3", headers=[*HEADERS, ("Content-Type", "x")])
+    assert (request.method, request.query) == ("pUt", "a=1&b&c=%20+&a=2&=x&%61=3")
+    assert request.query_values("a") == ("1", "2", "3")
+    assert request.query_values("b") == ("",)
+    assert request.query_values("c") == ("  ",)
+    assert request.query_values("d") == ()
+    assert request.header("x-test") == ("a",)
+    assert request.header("content-type") == ("x",)
+    assert request.header("x-none") == ()
+
+
+def test_repeated_headers():
+    """ASGI shows each; a WSGI server has joined them."""
+    headers = [("X-Test", "a"), ("x-test", "b")]
+    assert asgi(headers=headers).header("x-test") == ("a", "b")
+
+
+def test_absent_content_headers():
+    """Servers give an absent Content-Type as an empty text; an empty header of another name is there."""
+    request = wsgi(CONTENT_TYPE="", CONTENT_LENGTH="", HTTP_X_EMPTY="")
+    assert (request.header("content-type"), request.header("content-length")) == ((), ())
+    assert request.header("x-empty") == ("",)
+    assert (request.content_length, request.has_body) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("Photos.Example:8080", "photos.example"),
+        ("[::1]:80", "[::1]"),
+        ("[FE80::1]", "[fe80::1]"),
+        ("h", "h"),
+        ("", ""),
+        (":80", ""),
+        ("[", "[]"),
+    ],
+)
+def test_host(view, host, name):
+    """Without its port, in lower case."""
+    assert without_port(host) == name
+    assert view(headers=[("Host", host)]).host == name
+
+
+def test_hosts_remembered_are_bounded():
+    """A flood of hosts is forgotten again."""
+    from faultinject.core import request
+
+    for number in range(3000):
+        without_port(f"host-{number}:80")
+    assert len(request._hosts) <= 1024
+
+
+def test_no_host(view):
+    """HTTP/1.0 needs none."""
+    assert view(headers=[]).host == ""
+
+
+@pytest.mark.parametrize(
+    ("length", "number", "body"),
+    [("5", 5, True), ("0", 0, False), ("-1", None, False), ("5x", None, False), ("²", None, False), ("9" * 30, None, False)],
+)
+def test_content_length(view, length, number, body):
+    """A number of bytes, or nothing."""
+    request = view(headers=[("Content-Length", length)])
+    assert (request.content_length, request.has_body) == (number, body)
+
+
+def test_chunked_body(view):
+    """A transfer encoding announces a body."""
+    assert view(headers=[("Transfer-Encoding", "chunked")]).has_body
+    assert not view().has_body
+    assert asgi(http_version="2").has_body
+    assert not asgi(http_version="2", headers=[("content-length", "0")]).has_body
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "upgrades", "preflight"),
+    [
+        ("GET", [], False, False),
+        ("GET", [("Upgrade", "websocket")], True, False),
+        ("GET", [("Upgrade", " H2C ")], False, False),
+        ("CONNECT", [], True, False),
+        ("OPTIONS", [], False, False),
+        ("OPTIONS", [("Access-Control-Request-Method", "PUT")], False, True),
+        ("GET", [("Access-Control-Request-Method", "PUT")], False, False),
+    ],
+)
+def test_what_is_never_matched(view, method, headers, upgrades, preflight):
+    """Upgrades, CONNECT and preflights; h2c is offered with ordinary requests and ignored by servers."""
+    request = view(method, headers=headers)
+    assert (request.upgrades, request.is_preflight) == (upgrades, preflight)
+    if upgrades or preflight:
+        assert not request.ordinary
+
+
+def test_client(view):
+    """The address as the server reports it, or nothing."""
+    assert wsgi(REMOTE_ADDR="10.0.0.1").client == "10.0.0.1"
+    assert wsgi(REMOTE_ADDR="").client is None
+    assert asgi(client=("10.0.0.1", 5)).client == "10.0.0.1"
+    assert asgi(client=["10.0.0.1", 5]).client == "10.0.0.1"
+    assert view().client is None
+    assert asgi(client=None).client is None
+
+
+def test_text_that_no_server_gives():
+    """Text beyond Latin-1 in an environ breaks PEP 3333, not us."""
+    assert wsgi(PATH_INFO="/\u6876").path == "/?"

@@ -1,0 +1,394 @@
+"""The injector: what is in force, on or off, and what the environment says about it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+import pytest
+
+from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError, NotBuiltYet
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+STAGES = (
+    "ENV", "APP_ENV", "ENVIRONMENT", "FLASK_ENV", "DJANGO_ENV", "FASTAPI_ENV", "NODE_ENV", "DEPLOY_ENV", "STAGE"
+)  # fmt: skip
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path="/", method="GET", **more):
+    statuses = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **more}
+    list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda status, _: statuses.append(int(status[:3]))))
+    return statuses[0]
+
+
+def make(rules="http:503", clock=lambda: 1000.0, seed=1, **environ):
+    return Injector(rules, seed=seed, clock=clock, environ=environ)
+
+
+def told(caplog, level=logging.WARNING):
+    return [each.getMessage() for each in caplog.records if each.levelno >= level]
+
+
+def test_use_swaps_whole(caplog):
+    """A new scenario: its own counts from zero, its own generation, the seed in force unless it has one."""
+    injector = make("http:503,times=1")
+    assert [get(injector), get(injector)] == [503, 200]
+    injector.use("http:500,times=1")
+    assert (injector.seed, [get(injector), get(injector)]) == ("1", [500, 200])
+    injector.use(Scenario("http:502", seed="other"))
+    assert (injector.seed, get(injector)) == ("other", 502)
+    injector.use([Rule("http:501")], seed=3)
+    assert (injector.seed, get(injector)) == ("3", 501)
+    assert [each.generation for each in injector.journal.outcomes] == [0, 0, 1, 1, 2, 3]
+
+
+def test_a_wrong_scenario_leaves_the_old_one_working():
+    """Every mistake is raised, nothing is changed."""
+    injector = make("http:503")
+    scenario = injector.scenario
+    for change in (injector.use, injector.add):
+        with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+            change("cos:Slowdown")
+    with pytest.raises(ConfigurationError):
+        injector.use("http:500", seed=1.5)
+    assert injector.scenario is scenario
+    assert (injector.seed, get(injector)) == ("1", 503)
+
+
+def test_seed_order():
+    """In code: seed=, the scenario's, FAULTINJECT_SEED; from the environment: the variable above the file's."""
+    env = {"FAULTINJECT_SEED": "env", "FAULTINJECT_RULES": "http:503"}
+    assert Injector(Scenario("http:503", seed="own"), seed=0, environ=env).seed == "0"
+    assert Injector(Scenario("http:503", seed="own"), environ=env).seed == "own"
+    assert Injector("http:503", environ=env).seed == "env"
+    assert Injector(environ=env).seed == "env"
+    assert Injector(seed="arg", environ=env).seed == "arg"
+
+
+def test_a_seed_is_chosen_and_kept():
+    """Without any a random one; it stays when the scenario is swapped, unless the new one has its own."""
+    one, two = make(seed=None), make(seed=None)
+    assert one.seed != two.seed
+    seed = one.seed
+    one.use("http:500")
+    assert one.seed == seed
+    one.use(Scenario("http:500", seed=5))
+    assert one.seed == "5"
+
+
+def test_42_and_text_42_are_the_same():
+    """A seed is text."""
+    runs = []
+    for seed in (42, "42"):
+        injector = make("http:503,probability=0.5", seed=seed)
+        runs.append([get(injector, f"/{number}") for number in range(50)])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == 2
+
+
+def test_enable_and_disable():
+    """Off: untouched and uncounted; on again, the counts go on."""
+    injector = make("http:503,times=2")
+    assert get(injector) == 503
+    injector.disable()
+    assert (injector.enabled, get(injector)) == (False, 200)
+    injector.enable()
+    assert (injector.enabled, get(injector), get(injector)) == (True, 503, 200)
+    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
+
+
+def test_use_while_disabled_stays_disabled():
+    """Swapping is not switching on."""
+    injector = make()
+    injector.disable()
+    injector.use("http:500")
+    assert get(injector) == 200
+    injector.enable()
+    assert get(injector) == 500
+
+
+def test_counts_by_name():
+    """Every rule, in order: how many requests met its conditions, how many got its fault."""
+    injector = make("http:503,times=1,path=a,name=first http:500,path=a http:502,path=c")
+    for _ in range(3):
+        get(injector, "/a")
+    assert injector.counts() == {
+        "first": {"matched": 3, "injected": 1},
+        "rule-2": {"matched": 3, "injected": 2},
+        "rule-3": {"matched": 0, "injected": 0},
+    }
+
+
+def test_exact_under_threads():
+    """64 threads, times=100: one hundred, not one more or less."""
+    injector = make("http:503,times=100")
+    statuses = []
+
+    def hammer():
+        for number in range(25):
+            statuses.append(get(injector, f"/{number}"))
+
+    threads = [threading.Thread(target=hammer) for _ in range(64)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert (statuses.count(503), statuses.count(200)) == (100, 1500)
+    assert injector.counts() == {"rule-1": {"matched": 1600, "injected": 100}}
+
+
+def test_swapping_under_load_is_atomic():
+    """One request is decided by one scenario: never a mixture, never an error."""
+    injector = make("http:503,name=a")
+    seen, stop = set(), threading.Event()
+
+    def hammer():
+        while not stop.is_set():
+            seen.add(get(injector))
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for number in range(60):
+        injector.use("http:500,name=b" if number % 2 else "http:503,name=a")
+        injector.add("http:599,path=never")
+        if number % 10 == 0:
+            injector.disable()
+            injector.enable()
+    stop.set()
+    for each in threads:
+        each.join()
+    assert seen <= {503, 500, 200}
+    assert injector.errors == []
+    named = {each.rule: each.fault for each in injector.journal.outcomes if each.injected}
+    assert {"a": "http:503", "b": "http:500"} | named == {"a": "http:503", "b": "http:500"}
+
+
+def test_store():
+    """This version counts in memory; others are refused by name."""
+    assert get(Injector("http:503", store="memory:", environ={})) == 503
+    for store in ("file:/tmp/x", "redis://h"):
+        with pytest.raises(NotBuiltYet, match="is not built yet; there is memory:"):
+            Injector("http:503", store=store, environ={})
+        with pytest.raises(NotBuiltYet, match="not built yet"):
+            make(FAULTINJECT_STORE=store)
+
+
+def test_variables_apply_to_rules_in_code():
+    """Every variable but FILE, RULES and RULE_* is read."""
+    injector = make(
+        "cos:SlowDown,bucket=photos",
+        FAULTINJECT_RULES="this is not read",
+        FAULTINJECT_ENDPOINT="storage.example",
+        FAULTINJECT_HEADER="0",
+    )
+    assert get(injector, "/k", HTTP_HOST="photos.storage.example") == 503
+    with pytest.raises(ConfigurationError, match="FAULTINJECT_MAX_ACTIV"):
+        make(FAULTINJECT_MAX_ACTIV="1")
+
+
+@pytest.mark.parametrize("value", ["production", "PROD", "Prod-eu", " prd ", "live", "Live"])
+@pytest.mark.parametrize("variable", STAGES)
+def test_production_guard(variable, value, caplog):
+    """Nothing is injected, the app runs untouched, one ERROR says why and how to allow it."""
+    injector = make(**{variable: value})
+    for _ in range(2):
+        assert get(injector) == 200
+    injector.enable()
+    injector.use("http:500")
+    assert (injector.enabled, get(injector)) == (False, 200)
+    assert injector.journal.outcomes == []
+    messages = told(caplog)
+    assert messages[0] == (
+        f"faultinject is off: {variable}={value.strip()} looks like production; to inject there set"
+        " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
+    )
+    assert [each.levelname for each in caplog.records][0] == "ERROR"
+
+
+@pytest.mark.parametrize("module", ["shop.settings.production", "prod", "a.b.live"])
+def test_production_guard_for_django(module, caplog):
+    """The last part of DJANGO_SETTINGS_MODULE counts."""
+    assert get(make(DJANGO_SETTINGS_MODULE=module)) == 200
+    assert len(told(caplog)) == 1
+    assert get(make(DJANGO_SETTINGS_MODULE="production.settings.dev")) == 503
+
+
+@pytest.mark.parametrize("value", ["staging", "development", "test", "", "alive", "approd"])
+def test_no_production(value):
+    """What merely looks like it is not."""
+    assert get(make(ENV=value)) == 503
+
+
+def test_production_can_be_allowed():
+    """With an end of at most a day."""
+    injector = make(ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES="2h", clock=lambda: 1000.0)
+    assert get(injector) == 503
+    for expires in ("25h", ""):
+        with pytest.raises(ConfigurationError, match="allow needs FAULTINJECT_EXPIRES of at most 24h"):
+            make(ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES=expires)
+
+
+def test_kill_switch_is_silent_in_production(caplog):
+    """ENABLED=0 says nothing, wherever it is."""
+    assert get(make(ENV="prod", FAULTINJECT_ENABLED="0")) == 200
+    assert told(caplog) == []
+
+
+def test_expires_by_duration(monkeypatch):
+    """Counted from the start of the process, to the second."""
+    monkeypatch.setattr("faultinject.injector._STARTED", 5000.0)
+    now = [5000.0]
+    injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="10m")
+    assert get(injector) == 503
+    now[0] = 5599.9
+    assert get(injector) == 503
+    now[0] = 5600.0
+    assert get(injector) == 200
+    late = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="10m")
+    assert get(late) == 200
+
+
+def test_expires_at_a_time():
+    """An ISO time with its zone."""
+    now = [0.0]
+    injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="2030-01-31T12:00:00+02:00")
+    from datetime import UTC, datetime
+
+    end = datetime(2030, 1, 31, 10, tzinfo=UTC).timestamp()
+    found = []
+    for now[0] in (end - 1, end):
+        found.append(get(injector))
+    assert found == [503, 200]
+    with pytest.raises(ConfigurationError, match="has no zone; did you mean"):
+        make(FAULTINJECT_EXPIRES="2030-01-31T12:00:00")
+
+
+def test_the_start_is_announced_once(caplog):
+    """Scenario and seed at WARNING: a rule that a shell cut short is visible."""
+    injector = make("cos:SlowDown,times=2,path=photos/ http:503", seed="s")
+    for _ in range(3):
+        get(injector)
+    assert told(caplog) == ["faultinject is on: seed s, rules cos:SlowDown,path=photos/,times=2 http:503"]
+
+
+def test_announced_again_when_it_changed(caplog):
+    """A middleware that is made after a swap tells of the scenario in force then."""
+    injector = make("http:503")
+    get(injector)
+    injector.use([])
+    get(injector)
+    assert told(caplog) == ["faultinject is on: seed 1, rules http:503", "faultinject is on: seed 1, rules none"]
+
+
+def test_begin_and_end_follow_the_injectors_clock():
+    """From and until this long after the scenario took effect."""
+    now = [100.0]
+    injector = make("http:503,begin=10s,end=20s", clock=lambda: now[0])
+    found = []
+    for now[0] in (100.0, 109.9, 110.0, 119.9, 120.0):
+        found.append(get(injector))
+    assert found == [200, 200, 503, 503, 200]
+    injector.use("http:503,end=5s")
+    assert get(injector) == 503
+
+
+@pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing child"])
+def test_several_processes_draw_independently(module, monkeypatch, caplog):
+    """Without a store between them each process draws with a number of its own, and the log says so."""
+    import sys
+    from types import SimpleNamespace
+
+    if module == "gunicorn.arbiter":
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace())
+    else:
+        monkeypatch.setitem(
+            sys.modules, "multiprocessing.process", SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1))
+        )
+    runs = []
+    for _ in range(2):
+        injector = make("http:503,probability=0.5", seed="same")
+        runs.append([get(injector, f"/{number}") for number in range(64)])
+    assert runs[0] != runs[1]
+    assert told(caplog)[:2] == [
+        "faultinject is on: seed same, rules http:503,probability=0.5",
+        "faultinject: several processes and no store between them: each counts for itself and replay is off",
+    ]
+
+
+def test_wsgi_multiprocess_separates_at_the_first_request(caplog):
+    """A server that says `wsgi.multiprocess` says it with the request; once is enough."""
+    runs = []
+    for _ in range(2):
+        injector = make("http:503,probability=0.5", seed="same")
+        runs.append([get(injector, f"/{number}", **{"wsgi.multiprocess": True}) for number in range(64)])
+    assert runs[0] != runs[1]
+    assert sum("replay is off" in each for each in told(caplog)) == 2
+
+
+def in_child(work):
+    """What `work()` returns in a forked child."""
+    import json
+
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(writing, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        data = file.read()
+    assert os.waitpid(pid, 0)[1] == 0
+    return json.loads(data)
+
+
+def test_a_fork_separates():
+    """Forked workers draw independently of each other and of their parent, which goes on as it was."""
+    injector = make("http:503,probability=0.5", seed="same")
+    reference = make("http:503,probability=0.5", seed="same")
+
+    def run():
+        return [get(injector, f"/{number}") for number in range(64)], [each.pid for each in injector.journal.outcomes]
+
+    expected = [get(reference, f"/{number}") for number in range(64)]
+    get(injector, "/before")
+    parent = os.getpid()
+    children = [in_child(run) for _ in range(2)]
+    assert children[0][0] != children[1][0] != expected
+    for _, pids in children:
+        assert len(set(pids)) == 1
+        assert parent not in pids
+        assert len(pids) == 64
+    assert run()[0] == expected
+
+
+def test_preloaded_workers_are_independent_too(monkeypatch):
+    """gunicorn --preload makes the injector in the master: the number there must not be everybody's."""
+    import sys
+    from types import SimpleNamespace
+
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", SimpleNamespace())
+    injector = make("http:503,probability=0.5", seed="same")
+    runs = [in_child(lambda: [get(injector, f"/{number}") for number in range(64)]) for _ in range(2)]
+    assert runs[0] != runs[1]
+
+
+def test_a_fork_while_locks_are_held():
+    """A thread of the parent that holds our locks does not exist in the child."""
+    from faultinject import injector as module
+
+    injector = make("http:503")
+    with module._lock, injector._change:
+        assert in_child(lambda: get(injector)) == 503
