@@ -10,6 +10,8 @@ Every public name is loaded on first use. PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject import exceptions as exceptions
@@ -60,15 +62,20 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
     if name in ("exceptions", "vendors"):
-        return import_module(f"{__name__}.{name}")
+        return _module(name)
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    value: object = getattr(_module(_PLACES[name]), name)
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> object:
+    # importlib would be loaded for this alone.
+    path = f"{__name__}.{name}"
+    __import__(path)
+    return sys.modules[path]
 
 
 def __dir__() -> list[str]:

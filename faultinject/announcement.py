@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from logging import Logger
 
+_MOST_RULES = 20
+_LONGEST_RULE = 500
 
-def on(seed: str, rules: Iterable[object]) -> None:
+
+def on(seed: str, rules: Sequence[object]) -> None:
     """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible."""
-    _log().warning("faultinject is on: seed %s, rules %s", seed, " ".join(map(str, rules)) or "none")
+    told = [_cut(str(each)) for each in rules[:_MOST_RULES]]
+    if len(rules) > _MOST_RULES:
+        told.append(f"and {len(rules) - _MOST_RULES} more")
+    _warn("faultinject is on: seed %s, rules %s", seed, " ".join(told) or "none")
 
 
 def separate() -> None:
     """Several processes serve the app, and they share no counts."""
-    _log().warning(
+    _warn(
         "faultinject: several processes and no store between them: each counts for itself and replay is off"
     )
 
@@ -31,7 +39,7 @@ def production(variable: str) -> None:
 
 def forgotten() -> None:
     """Rules were given in code, and nothing switches them on."""
-    _log().warning("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
+    _warn("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
 
 
 def failed(error: Exception, rule: str) -> None:
@@ -47,6 +55,18 @@ def refused(error: Exception) -> None:
 def journal_ends(path: str, why: str) -> None:
     """A journal's file takes no more lines."""
     _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+
+
+def _warn(text: str, *values: object) -> None:
+    if "logging" in sys.modules:
+        _log().warning(text, *values)
+    else:
+        # What logging itself would do where nobody has set it up, at a third of the start-up time.
+        print(text % values, file=sys.stderr)  # noqa: T201 - stands for the log
+
+
+def _cut(rule: str) -> str:
+    return rule if len(rule) <= _LONGEST_RULE else f"{rule[:_LONGEST_RULE]}…"
 
 
 def _log() -> Logger:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from _thread import allocate_lock
 from weakref import WeakSet
 
 from faultinject.audit.journal import Journal
+from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan, Surroundings
 from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.stores.memory import MemoryCounts
+from faultinject.stores.processes import several_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,19 +30,6 @@ _overrides: list[Injector] = []
 _lock = allocate_lock()
 _STARTED = time.time()
 _ERRORS_KEPT = 100
-
-
-class Off:
-    """The plan of an injector that is off: no method has a rule."""
-
-    environ: dict[str, None] = {}  # noqa: RUF012 - never changed
-    scope: dict[str, None] = {}  # noqa: RUF012 - never changed
-    environ_default = None
-    scope_default = None
-    ended = True
-
-
-OFF = Off()
 
 
 class Injector:
@@ -100,7 +88,8 @@ class Injector:
         self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
         self._choose_seed(self.scenario, seed)
         self._generation = 0
-        self._salt = os.urandom(16) if _several_processes() and not everything else b""
+        self._injected = 0
+        self._salt = os.urandom(16) if several_processes() and not everything else b""
         self._process = os.getpid()
         self._announced = -1
         self._blamed: set[str] = set()
@@ -128,6 +117,7 @@ class Injector:
         with self._change:
             self._choose_seed(given, seed)
             self._generation += 1
+            self._injected = self.injected
             self._swap(self._compile(given), given)
 
     def add(self, rules: Rules) -> None:
@@ -194,6 +184,11 @@ class Injector:
     def own_plan(self) -> Plan:
         """The compiled scenario of this injector, whether or not it is in force."""
         return self._own
+
+    @property
+    def injected(self) -> int:
+        """How many requests got a fault, whatever the scenario was."""
+        return self._injected + sum(map(self._own.injected, range(len(self._own.rules))))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
@@ -290,14 +285,6 @@ def as_scenario(rules: Rules) -> Scenario:
 def _settle_all() -> None:
     for injector in _all:
         injector._settle()  # noqa: SLF001 - one module
-
-
-def _several_processes() -> bool:
-    """Whether this process is one of several that serve the same app."""
-    if "gunicorn.arbiter" in sys.modules:
-        return True
-    process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None
 
 
 def _after_fork() -> None:

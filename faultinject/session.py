@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Outcome
 
 
-def inject(rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int | None = None, **keys: Any) -> Faults:
+def inject(
+    rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int | None = None, **keys: Any
+) -> Faults:
     """A context manager, also `async with`: faults for its block, everywhere in the process.
 
     Args:
@@ -79,12 +81,12 @@ class Faults:
     @property
     def injected(self) -> int:
         """How many requests got a fault."""
-        return sum(each.injected for each in self.outcomes)
+        return self._injector.injected
 
     @property
     def attempts(self) -> int:
         """How many requests were seen, with and without a fault."""
-        return len(self.outcomes)
+        return self._injector.journal.requests
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -137,7 +139,11 @@ class Faults:
         counts = self._injector.counts()
         for (name, count), rule in zip(counts.items(), self.rules, strict=True):
             if not count["injected"]:
-                met = f"{count['matched']} requests met its conditions" if count["matched"] else self.nearest(rule)
+                met = (
+                    f"{count['matched']} requests met its conditions"
+                    if count["matched"]
+                    else self.nearest(rule)
+                )
                 silent.append(f"{name} ({rule}) injected nothing: {met}")
         if silent:
             raise RuleNotMatched("\n".join(silent))
@@ -157,7 +163,9 @@ class Faults:
     ) -> None:
         self._injector.take_out_of_force()
         if error is None and self._injector.errors:
-            raise InjectionFailed("an error inside faultinject let requests pass") from self._injector.errors[0]
+            raise InjectionFailed("an error inside faultinject let requests pass") from self._injector.errors[
+                0
+            ]
 
     async def __aenter__(self) -> Faults:
         return self.__enter__()

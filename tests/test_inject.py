@@ -103,7 +103,9 @@ def test_in_threads(get):
     """Everywhere in the process: threads of a live server, whoever started them."""
     statuses = []
     with inject("http:503", times=30) as faults:
-        threads = [threading.Thread(target=lambda: statuses.extend(get() for _ in range(10))) for _ in range(8)]
+        threads = [
+            threading.Thread(target=lambda: statuses.extend(get() for _ in range(10))) for _ in range(8)
+        ]
         for each in threads:
             each.start()
         for each in threads:
@@ -167,7 +169,9 @@ def test_spellings_of_rules(get):
 )
 def test_keys_need_exactly_one_rule(wrong):
     """Which rule would the keys be of?"""
-    with pytest.raises(ConfigurationError, match="times: keys need exactly one fault, such as 'cos:SlowDown'"):
+    with pytest.raises(
+        ConfigurationError, match="times: keys need exactly one fault, such as 'cos:SlowDown'"
+    ):
         wrong()
 
 
@@ -175,7 +179,9 @@ def test_keys_beside_those_of_the_rule(get):
     """One rule with keys of its own takes more of them, but none twice."""
     for rule in ("http:503,method=GET,header.x=", Rule("http:503", method="GET", header={"x": ""})):
         faults = inject(rule, times=1, unless={"path": "a"}, delay=1)
-        assert [str(each) for each in faults.rules] == ["http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"]
+        assert [str(each) for each in faults.rules] == [
+            "http:503,method=GET,header.x=,unless.path=a,times=1,delay=1s"
+        ]
         with pytest.raises(ConfigurationError, match="method: given in the rule itself and as a key"):
             inject(rule, method="PUT")
 
@@ -290,7 +296,10 @@ def test_assert_all_fired(get):
             faults.assert_all_fired()
     message = str(caught.value)
     assert isinstance(caught.value, AssertionError)
-    assert "never (http:500,path=b,probability=0,name=never) injected nothing: 1 requests met its conditions" in message
+    assert (
+        "never (http:500,path=b,probability=0,name=never) injected nothing: 1 requests met its conditions"
+        in message
+    )
     assert "rule-3 (http:502,path=c) injected nothing: " in message
     assert "rule-1" not in message
     assert faults.unmatched() == ["rule-3"]
@@ -334,10 +343,21 @@ def test_production_is_guarded(environment, get, caplog):
     environment.setenv("APP_ENV", "Production")
     with inject("http:503"):
         assert get() == 200
-    assert [each.levelname for each in caplog.records if "looks like production" in each.getMessage()] == ["ERROR"]
+    assert [each.levelname for each in caplog.records if "looks like production" in each.getMessage()] == [
+        "ERROR"
+    ]
 
 
 def test_the_docstring_example():
     """As the reference shows it."""
     with faultinject.inject("cos:SlowDown", times=2) as faults:
         assert faults.injected == 0
+
+
+def test_numbers_are_exact_beyond_the_ring(get):
+    """The journal forgets its oldest lines; how many there were stays known."""
+    with inject("http:503", method="PUT", times=10_100) as faults:
+        for _ in range(10_200):
+            get(method="PUT")
+    assert faults.injector.journal.dropped == 200
+    assert (faults.injected, faults.attempts, len(faults.outcomes)) == (10_100, 10_200, 10_000)

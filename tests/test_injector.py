@@ -27,7 +27,11 @@ def app(environ, start_response):
 def get(injector, path="/", method="GET", **more):
     statuses = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **more}
-    list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda status, _: statuses.append(int(status[:3]))))
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
     return statuses[0]
 
 
@@ -135,8 +139,7 @@ def test_exact_under_threads():
     statuses = []
 
     def hammer():
-        for number in range(25):
-            statuses.append(get(injector, f"/{number}"))
+        statuses.extend(get(injector, f"/{number}") for number in range(25))
 
     threads = [threading.Thread(target=hammer) for _ in range(64)]
     for each in threads:
@@ -213,7 +216,7 @@ def test_production_guard(variable, value, caplog):
         f"faultinject is off: {variable}={value.strip()} looks like production; to inject there set"
         " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
     )
-    assert [each.levelname for each in caplog.records][0] == "ERROR"
+    assert next(each.levelname for each in caplog.records) == "ERROR"
 
 
 @pytest.mark.parametrize("module", ["shop.settings.production", "prod", "a.b.live"])
@@ -232,7 +235,9 @@ def test_no_production(value):
 
 def test_production_can_be_allowed():
     """With an end of at most a day."""
-    injector = make(ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES="2h", clock=lambda: 1000.0)
+    injector = make(
+        ENV="prod", FAULTINJECT_PRODUCTION="allow", FAULTINJECT_EXPIRES="2h", clock=lambda: 1000.0
+    )
     assert get(injector) == 503
     for expires in ("25h", ""):
         with pytest.raises(ConfigurationError, match="allow needs FAULTINJECT_EXPIRES of at most 24h"):
@@ -288,7 +293,10 @@ def test_announced_again_when_it_changed(caplog):
     get(injector)
     injector.use([])
     get(injector)
-    assert told(caplog) == ["faultinject is on: seed 1, rules http:503", "faultinject is on: seed 1, rules none"]
+    assert told(caplog) == [
+        "faultinject is on: seed 1, rules http:503",
+        "faultinject is on: seed 1, rules none",
+    ]
 
 
 def test_begin_and_end_follow_the_injectors_clock():
@@ -313,7 +321,9 @@ def test_several_processes_draw_independently(module, monkeypatch, caplog):
         monkeypatch.setitem(sys.modules, module, SimpleNamespace())
     else:
         monkeypatch.setitem(
-            sys.modules, "multiprocessing.process", SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1))
+            sys.modules,
+            "multiprocessing.process",
+            SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1)),
         )
     runs = []
     for _ in range(2):
@@ -360,7 +370,9 @@ def test_a_fork_separates():
     reference = make("http:503,probability=0.5", seed="same")
 
     def run():
-        return [get(injector, f"/{number}") for number in range(64)], [each.pid for each in injector.journal.outcomes]
+        return [get(injector, f"/{number}") for number in range(64)], [
+            each.pid for each in injector.journal.outcomes
+        ]
 
     expected = [get(reference, f"/{number}") for number in range(64)]
     get(injector, "/before")

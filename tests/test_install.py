@@ -90,7 +90,14 @@ async def get_asgi(app, path):
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "http_version": "1.1", "query_string": b""}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [],
+        "http_version": "1.1",
+        "query_string": b"",
+    }
     with suppress(LookupError):  # ServerErrorMiddleware raises again what it has answered
         await app(scope, receive, send)
     return statuses[0]
@@ -192,7 +199,10 @@ def test_rules_without_being_on_are_warned_of(caplog):
     assert install(app, "http:503") is app
     assert get(app) == 200
     assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
-        (logging.WARNING, "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
+        (
+            logging.WARNING,
+            "faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1",
+        )
     ]
     caplog.clear()
     install(app, "http:503", enabled=False)
@@ -205,7 +215,9 @@ def test_an_injector_of_your_own(on):
     app = install(flask_app(), injector=injector)
     assert get_injector(app) is injector
     assert get(app) == 500
-    with pytest.raises(ConfigurationError, match="rules and a seed belong to the injector: give one or the other"):
+    with pytest.raises(
+        ConfigurationError, match="rules and a seed belong to the injector: give one or the other"
+    ):
         install(flask_app(), "http:503", injector=injector)
     with pytest.raises(ConfigurationError):
         WSGIFaultMiddleware(wsgi_app, seed=1, injector=injector)
@@ -259,7 +271,10 @@ def test_add_middleware(on):
 def test_mounted_apps(on):
     """An installed app mounted in an installed app: decided once, the mount point is part of the path."""
     inner = install(starlette_app(fastapi.FastAPI), "http:500,path=/sub/")
-    outer = install(Starlette(routes=[Mount("/sub", inner), Route("/", lambda _: PlainTextResponse("x"))]), "http:599,path==/")
+    outer = install(
+        Starlette(routes=[Mount("/sub", inner), Route("/", lambda _: PlainTextResponse("x"))]),
+        "http:599,path==/",
+    )
     assert [get(outer, "/sub/"), get(outer, "/")] == [500, 599]
     assert get_injector(inner).counts()["rule-1"] == {"matched": 1, "injected": 1}
 
@@ -391,7 +406,7 @@ CALLABLES = {
     "partial": functools.partial(Instance().three, "more"),
     "partial by name": functools.partial(with_defaults, more=1),
     "slotted": Slotted(),
-    "lambda": lambda environ, start_response: wsgi_app(environ, start_response),
+    "lambda": lambda environ, start_response: wsgi_app(environ, start_response),  # noqa: PLW0108
     "with defaults": with_defaults,
     "any arguments": any_arguments,
     "decorated": decorated(wsgi_app),

@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_NAMES_REMEMBERED = 1024
+_names: dict[str, bytes] = {}
+
+
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
-    app: ASGIApp, rules: Rules | None = None, *, seed: str | int | None = None, injector: Injector | None = None
+    app: ASGIApp,
+    rules: Rules | None = None,
+    *,
+    seed: str | int | None = None,
+    injector: Injector | None = None,
 ) -> ASGIApp:
     """Put faults around an ASGI app.
 
@@ -115,9 +123,7 @@ async def exchange(
         plan.surroundings.finish()
 
 
-async def _pass(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass
-) -> None:
+async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:
     entry, did = action.entry, action.did
     assert entry is not None
     if plan.surroundings.everything:
@@ -138,7 +144,9 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
             started = True
             headers = message.get("headers", ())
             if isinstance(headers, list | tuple):  # what can be looked at once only is the server's
-                lengths = (value.decode("latin-1") for name, value in headers if name.lower() == b"content-length")
+                lengths = (
+                    value.decode("latin-1") for name, value in headers if name.lower() == b"content-length"
+                )
                 entry.saw(message["status"], lengths)
             else:
                 entry.saw(message["status"], ())
@@ -188,7 +196,7 @@ def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
                 from faultinject.adapters.asgi_wait import pause
 
                 waited = True
-                await pause(plan, seconds)
+                await pause(plan, seconds, receive)
             await send(message)
 
         await app(scope, receive, hold)
@@ -232,9 +240,18 @@ async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, re
 
 async def respond(send: Send, action: Respond, headers: Headers) -> None:
     """Send an injected answer."""
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    names = _names
+    encoded = [(names.get(name) or _encode(name), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": action.answer.status, "headers": encoded})
     await send({"type": "http.response.body", "body": action.body})
+
+
+def _encode(name: str) -> bytes:
+    """A header's name as ASGI wants it, remembered: answers use few names, and use them always."""
+    if len(_names) >= _NAMES_REMEMBERED:
+        _names.clear()
+    found = _names[name] = name.lower().encode("latin-1")
+    return found
 
 
 async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:

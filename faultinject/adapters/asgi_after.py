@@ -113,7 +113,7 @@ class AppAnswer:
 
     async def _wait(self, seconds: float) -> None:
         if self._listening:
-            await pause(self._plan, seconds)
+            await pause(self._plan, seconds, self._receive)
             return
         listener = Listener(self._receive)
         self._receive = listener.receive

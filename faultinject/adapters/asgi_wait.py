@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 _SLICE = 0.05
 
 
-async def pause(plan: Plan, seconds: float) -> None:
-    """Sleep, checking the deadline again (uvloop wakes early); the plan's end ends it."""
+async def pause(plan: Plan, seconds: float, receive: Receive) -> None:
+    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the server's end it."""
     clock = plan.surroundings.monotonic
     end = clock() + seconds
-    while (left := end - clock()) > 0 and not plan.over:
+    # uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of
+    # the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
+    exchange = getattr(receive, "__self__", None)
+    kept = getattr(exchange, "keep_alive", False)
+    while (left := end - clock()) > 0 and not plan.over and getattr(exchange, "keep_alive", False) is kept:
         await anyio.sleep(min(left, _SLICE))
 
 
@@ -40,11 +44,11 @@ class Listener:
             listens: whether the client is listened for; not where reading would ask it to send its body.
         """
         if not listens:
-            await pause(plan, seconds)
+            await pause(plan, seconds, self._receive)
             return True
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen, tasks.cancel_scope)
-            await pause(plan, seconds)
+            await pause(plan, seconds, self._receive)
             tasks.cancel_scope.cancel()
         return not any(message["type"] == "http.disconnect" for message in self._heard)
 

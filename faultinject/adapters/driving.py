@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Action, Number
+    from faultinject.core.actions import Action
     from faultinject.core.outcome import Entry
     from faultinject.core.plan import Flow, Plan
     from faultinject.core.request import Request
@@ -23,7 +23,7 @@ NOTED = "faultinject.noted"
 def drive(plan: Plan, flow: Flow) -> Action | None:
     """Run a plan's flow to its action."""
     counts = plan.counts
-    answer: list[Number] | bool | None = None
+    answer: object = None
     taken: Take | None = None
     try:
         while True:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 
-from faultinject.exceptions import ConfigurationError
-from faultinject.settings.environment import is_switched_on
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
@@ -51,7 +48,7 @@ def install(
 
     Where faults are off, `app` is not even looked at.
     """
-    says = is_switched_on(os.environ)
+    says = _switched_on()
     if says is False or not (says if enabled is None else enabled):
         if (rules is not None or injector is not None) and enabled is None and says is None:
             from faultinject import announcement
@@ -71,6 +68,15 @@ def install(
     found.announce()
     around: App = _put_around(app, found, kind)
     return around
+
+
+def _switched_on() -> bool | None:
+    # The way of every app that is not tested now: a look, and nothing is loaded.
+    if not any(map(os.environ.get, ("FAULTINJECT_ENABLED", "FAULTINJECT_SESSION"))):
+        return None
+    from faultinject.settings.environment import is_switched_on
+
+    return is_switched_on(os.environ)
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
@@ -111,6 +117,8 @@ def _interface(app: Any, interface: str | None = None) -> str:
         return "starlette"
     if interface is not None:
         if interface not in ("wsgi", "asgi"):
+            from faultinject.exceptions import ConfigurationError
+
             raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
         return interface
     if not isinstance(app, type) and callable(app):
@@ -154,7 +162,9 @@ def _interface_by_signature(app: Any) -> str:
     except (TypeError, ValueError):
         parameters = None
     if parameters is not None:
-        positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        positional = [
+            each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        ]
         needed = sum(each.default is each.empty for each in positional)
         if needed == 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters):
             return "wsgi"

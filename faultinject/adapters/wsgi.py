@@ -14,6 +14,7 @@ from faultinject.injectors import injector_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from socket import socket
     from typing import Any
 
     from faultinject.core.actions import Headers
@@ -28,7 +29,11 @@ _SLICE = 0.05
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
-    app: WSGIApp, rules: Rules | None = None, *, seed: str | int | None = None, injector: Injector | None = None
+    app: WSGIApp,
+    rules: Rules | None = None,
+    *,
+    seed: str | int | None = None,
+    injector: Injector | None = None,
 ) -> WSGIApp:
     """Put faults around a WSGI app.
 
@@ -107,9 +112,7 @@ def exchange(
         plan.surroundings.finish()
 
 
-def _pass(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass
-) -> Iterable[bytes]:
+def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
     entry, did = action.entry, action.did
     assert entry is not None
     if plan.surroundings.everything:
@@ -191,7 +194,7 @@ def _respond(
             raise
         hold(plan, entry, action.delay)
         entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    start_response(f"{action.answer.status} {action.answer.reason}", action.headers)
+    start_response(action.answer.status_line, action.headers)
     return [action.body] if action.body else []
 
 
@@ -207,6 +210,17 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
+    # A client that stalls can be let go of where the server shows its connection.
+    connection = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
+    patience = None if connection is None else connection.gettimeout()
+    try:
+        return _read(environ, plan, length, connection)
+    finally:
+        if connection is not None:
+            connection.settimeout(patience)
+
+
+def _read(environ: Environ, plan: Plan, length: int | None, connection: socket | None) -> Body:
     source = environ["wsgi.input"]
     # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
     read = getattr(source, "read1", source.read)
@@ -214,10 +228,15 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
     clock = plan.surroundings.monotonic
     end = clock() + LONGEST
     while length is None or digest.size < length:
-        if digest.size >= MOST or clock() > end:
+        left = end - clock()
+        if digest.size >= MOST or left <= 0:
             return digest.size, digest.hexdigest(), False
+        if connection is not None:
+            connection.settimeout(left)
         try:
             piece = read(PIECE if length is None else min(PIECE, length - digest.size))
+        except TimeoutError:
+            return digest.size, digest.hexdigest(), False
         except Exception as error:
             raise ClientGone from error
         if not piece:

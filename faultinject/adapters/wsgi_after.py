@@ -81,7 +81,7 @@ def respond_after(
     hold(plan, entry, action.delay, applied=True)
     entry.write("app_cut" if answer.cut else "answered", applied=True)
     headers = taken_over(action.headers, answer.headers) if action.answer.cors else action.headers
-    start_response(f"{action.answer.status} {action.answer.reason}", headers)
+    start_response(action.answer.status_line, headers)
     return [action.body] if action.body else []
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.core.outcome import Line
+    from faultinject.core.reading import Reading
 
 KEPT = 10_000
 """Lines that the ring keeps."""
@@ -48,6 +49,7 @@ class Journal:
         self._size = size
         self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
         self._taken = Counter()
+        self._begun = Counter()
         self._file = None if path is None else JournalFile(path)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
 
@@ -56,6 +58,8 @@ class Journal:
         test = None if self._test is None else self._test()
         self._lines.append((test, line))
         self._taken.next()
+        if line[-1] is None:
+            self._begun.next()
         if self._file is None and not self._followers:
             return
         try:
@@ -80,6 +84,11 @@ class Journal:
         return max(0, self._taken.value - self._size)
 
     @property
+    def requests(self) -> int:
+        """How many requests were noted, also those that the ring no longer holds."""
+        return self._begun.value
+
+    @property
     def outcomes(self) -> list[Outcome]:
         """One outcome a request, in the order they were decided; a final line stands for its first."""
         merged: dict[int, Outcome] = {}
@@ -91,6 +100,7 @@ class Journal:
         """Forget the lines in memory; a file keeps its own."""
         self._lines.clear()
         self._taken = Counter()
+        self._begun = Counter()
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -208,7 +218,8 @@ class _Recalled:
         self.below = below
         self.query = query
         self.host = host
-        self.addresses: dict[object, tuple[str | None, str | None]] = {}
+        self.read_by: Reading | None = None
+        self.address: tuple[str | None, str | None] = (None, None)
         self._headers = headers
 
     def header(self, name: str) -> tuple[str, ...]:

@@ -99,7 +99,8 @@ class Remembered:
         self.host = outcome.host
         self.client = outcome.client
         self.content_length = outcome.request_bytes
-        self.addresses: dict[object, tuple[str | None, str | None]] = {}
+        self.read_by: Reading | None = None
+        self.address: tuple[str | None, str | None] = (None, None)
         self._user_agent = outcome.user_agent
         self._copies = "Copy" in (outcome.operation or "")
         whole = "/".join(("", *filter(None, (outcome.bucket, outcome.key))))

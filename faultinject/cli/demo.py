@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))
 
 
-@click.command()
+@click.command(short_help="Watch a real SDK fight 30 % of documented errors.")
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
 @click.option(
     "--probability",

@@ -13,6 +13,7 @@ from faultinject.adapters.wsgi import wrap
 from faultinject.core.outcome import Outcome
 from faultinject.core.request import WSGIRequest
 from faultinject.core.rule import Rule
+from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
 
@@ -108,10 +109,18 @@ class Trial:
         self.injector.journal.follow(self._note)
 
     def ask(self, request: dict[str, Any]) -> tuple[Answer, Outcome]:
-        """Send a request; the app below answers 200 and nothing."""
+        """Send a request; the app below answers 200 and nothing.
+
+        Raises:
+            InjectionFailed: an error inside faultinject, which is logged.
+        """
         answer = Answer()
         result = wrap(_empty, self.injector)({**request, "wsgi.input": io.BytesIO()}, answer.start)
         answer.pieces += result
+        if self.injector.errors:
+            raise InjectionFailed(
+                "an error inside faultinject let the request pass"
+            ) from self.injector.errors[0]
         return answer, self._last[0]
 
     def _note(self, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
 
 
-@click.command()
+@click.command(short_help="Show the exact bytes of a rule's answer.")
 @click.argument("rule")
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")

@@ -41,11 +41,6 @@ class Program(click.Group):
         except FaultInjectError as error:
             tell(error)
             code = 2
-        except OSError as error:
-            if error.filename is None:
-                raise
-            click.echo(f"faultinject: {error.filename}: {error.strerror}", err=True)
-            code = 2
         if standalone_mode:
             sys.exit(code)
         return code

@@ -141,8 +141,10 @@ class Report:
 
     def _show_rates(self) -> None:
         chosen = [self.rules[number] for number in self.matching]
-        of_what = "this request" if self._environ is not None else "a request that every rule matches"
-        what = f"{of_what} (the first rule that passes its triggers fires)" if len(chosen) > 1 else of_what
+        several = len(chosen) > 1
+        of_what = f"a request that {'every' if several else 'the'} rule matches"
+        what = of_what if self._environ is None else "this request"
+        what += " (the first rule that passes its triggers fires)" if several else ""
         click.echo(f"\nEvery attempt of {what}:")
         rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
         table.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+from doctest import DocTestParser
+
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.effects import EFFECTS
 from faultinject.core.faults import FAULTS
 from faultinject.core.key import Key
+from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """Titles, each with pairs of a word and its meaning."""
     return [
-        ("Faults", [(each.title, _meaning(each.__doc__)) for each in FAULTS]),
+        ("Faults", [(each.title, _meaning(each.__doc__ or "")) for each in FAULTS]),
         ("Conditions (unless.KEY=VALUE negates one)", [_row(each) for each in CONDITIONS.values()]),
         ("Triggers", [_row(each) for each in TRIGGERS.values()]),
         ("Effects", [_row(each) for each in EFFECTS.values()]),
@@ -21,8 +25,24 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _row(key: Key) -> tuple[str, str]:
     default = f" [default: {key.default_text}]" if key.default_text else ""
-    return key.title, f"{_meaning(key.__doc__)}{default}"
+    return key.title, f"{_meaning(key.__doc__ or '')}{default}"
 
 
-def _meaning(docstring: str | None) -> str:
-    return (docstring or "").partition("\n")[0].replace("`", "")
+def _meaning(docstring: str) -> str:
+    """The docstring's first line, and the rule of its example as text; nothing where `-OO` took docstrings away."""
+    if not docstring:
+        return ""
+    return f"{docstring.partition(chr(10))[0].replace('`', '')} Such as {example(docstring)}"
+
+
+def example(docstring: str) -> str:
+    r"""The first rule that a docstring's examples make, as text.
+
+    >>> example('The chance.\n\n>>> Rule("http:503", probability=0.5).value("probability")\n0.5\n')
+    'http:503,probability=0.5'
+    """
+    source = DocTestParser().get_examples(docstring)[0].source
+    calls = (each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call))
+    call = next(each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "Rule")
+    keys = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
+    return str(Rule(ast.literal_eval(call.args[0]), **keys))

@@ -30,11 +30,22 @@ def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
 
 def address(bucket: str | None, below: str) -> Address:
     """Bucket and key of a path, given the bucket that the host names, if any."""
-    path = below[1:] if below[:1] == "/" else below
+    path = below.removeprefix("/")
     if bucket is not None:
         return bucket, path or None
     bucket, _, key = path.partition("/")
     return (bucket, key or None) if bucket else (None, None)
+
+
+def split_mount(root_path: str, path: str) -> tuple[str, str]:
+    """Mount point and path below it; ASGI servers differ in whether the path begins with the mount point.
+
+    >>> split_mount("/app", "/app/a/b"), split_mount("/app", "/a/b"), split_mount("/app", "/apple")
+    (('/app', '/a/b'), ('/app', '/a/b'), ('/app', '/apple'))
+    """
+    mount = root_path.rstrip("/")
+    end = len(mount)
+    return mount, path[end:] if path.startswith(mount) and path[end : end + 1] in ("", "/") else path
 
 
 def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:

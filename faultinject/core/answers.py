@@ -36,27 +36,40 @@ class Answer:
         fault: what the journal calls the fault.
         status: the HTTP status.
         content_type: the Content-Type, exactly.
+        id_headers: pairs of a header's name and the name of the id that it carries.
 
     Attributes:
-        reason: the reason phrase for servers that send ours.
+        status_line: the status with the reason phrase, for servers that send ours.
         after: the app runs first and its answer is dropped.
         drain: whether the request body is read before answering.
         cors: whether a browser's script may read the answer.
     """
 
     __slots__ = (
-        "_bodyless", "_content_type", "_delay", "_marks", "_set", "_wait", "after", "cors", "drain", "fault", "hint",
-        "hint_form", "reason", "status",
+        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "_wait", "after", "cors", "drain", "fault", "hint",
+        "hint_form", "status", "status_line", "when",
     )  # fmt: skip
 
-    def __init__(self, rule: ReadyRule, fault: str, status: int, content_type: str) -> None:
+    def __init__(
+        self,
+        rule: ReadyRule,
+        fault: str,
+        status: int,
+        content_type: str,
+        id_headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         value = rule.rule.value
         self.fault = fault
         self.status = status
-        self.after: bool = value("when") == "after"
-        self.reason = reason(status)
+        self.status_line = f"{status} {reason(status)}"
+        self.when: str = value("when")
+        self.after = self.when == "after"
         self._bodyless = status in _WITHOUT_BODY
-        self._content_type = ("Content-Type", content_type)
+        self._first: Headers = [("Content-Type", content_type)]
+        if self._bodyless:
+            # For 205: without a length waitress marks the end of a body, even for HEAD.
+            self._first = [("Content-Length", "0")] if status == 205 else []
+        self._id_headers = tuple(id_headers)
         self.cors: bool = value("cors")
         self.drain: bool = value("drain")
         self._delay: tuple[float, float] = value("delay")
@@ -64,11 +77,15 @@ class Answer:
         self._wait: float | None = value("retry_after")
         self.hint_form = None if self._wait is None else value("hint")
         self.hint = None if self._wait is None else float(-(-self._wait // 1))
-        self._marks: Headers = []
+        self._last: Headers = []
+        if self.hint is not None and self.hint_form != "date":
+            self._last.append(("Retry-After", f"{self.hint:.0f}"))
         if rule.surroundings.marked:
-            self._marks = [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
+            self._last += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
 
-    def give(self, request: Request, entry: Entry, digest: bytes, body: bytes, more: Headers) -> Respond:
+    def give(
+        self, request: Request, entry: Entry, digest: bytes, body: bytes, ids: Mapping[str, str]
+    ) -> Respond:
         """The answer to one request.
 
         Args:
@@ -76,64 +93,64 @@ class Answer:
             entry: what the journal is told.
             digest: where the delay is drawn from.
             body: the whole body, also for HEAD.
-            more: the headers that carry the ids.
+            ids: the answer's ids by name.
         """
-        headers: Headers = []
-        if not self._bodyless:
-            headers = [self._content_type, ("Content-Length", str(len(body)))]
-        elif self.status == 205:  # without a length waitress marks the end of a body, even for HEAD
-            headers = [("Content-Length", "0")]
-        if self._bodyless or request.method.upper() == "HEAD":
+        headers = self._first.copy()
+        if self._bodyless:
             body = b""
-        headers += more
-        if self._wait is not None:
-            headers.append(("Retry-After", self._retry_after(self._wait, entry.time)))
-        headers += self._marks
+        else:
+            headers.append(("Content-Length", str(len(body))))
+            if request.method.upper() == "HEAD":
+                body = b""
+        for name, which in self._id_headers:
+            headers.append((name, ids[which]))
+        if self._wait is not None and self.hint_form == "date":
+            headers.append(("Retry-After", http_date(entry.time + self._wait)))
+        headers += self._last
         for name, text in self._set:
             headers = [each for each in headers if each[0].lower() != name]
             headers.append((name, text))
-        if self.cors and not self.after:
-            headers = with_cors(headers, request)
+        if self.cors and not self.after and (origin := request.origin) is not None:
+            headers = with_cors(headers, origin)
         entry.fault = self.fault
-        entry.when = "after" if self.after else "before"
+        entry.when = self.when
         entry.status = self.status
         entry.response_bytes = len(body)
-        entry.hint, entry.hint_form = self.hint, self.hint_form
+        entry.hint = self.hint
+        entry.hint_form = self.hint_form
         low, high = self._delay
         return Respond(entry, self, headers, body, low if low == high else between(digest, low, high))
-
-    def _retry_after(self, wait: float, now: float) -> str:
-        return http_date(now + wait) if self.hint_form == "date" else str(int(-(-wait // 1)))
 
 
 def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> Act:
     """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
-    message, resource = value("message"), value("resource")
+    message = value("message")
     prepared: list[tuple[Answer, Callable[[str, Mapping[str, str]], bytes]] | None] = [None] * len(rows)
-    make_ids, id_headers, resource_of = vendor.make_ids, vendor.id_headers, vendor.resource
+    make_ids = vendor.make_ids
+    resource_of = vendor.resource if value("resource") is None else None
+    place: str = value("resource") or ""
     reading = rule.reading
 
-    def prepare(row: DocumentedError) -> tuple[Answer, Callable[[str, Mapping[str, str]], bytes]]:
+    def prepare(index: int) -> tuple[Answer, Callable[[str, Mapping[str, str]], bytes]]:
+        row = rows[index]
         status = value("status") or row.status
         assert status is not None
         text = row.message if message is None else message
-        answer = Answer(rule, row.address, status, vendor.content_type)
-        return answer, vendor.envelope(code=row.code, message=text, status=status)
+        answer = Answer(rule, row.address, status, vendor.content_type, vendor.id_headers)
+        found = prepared[index] = answer, vendor.envelope(code=row.code, message=text, status=status)
+        return found
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         index = 0 if len(rows) == 1 else choose(digest, len(rows))
-        found = prepared[index]
-        if found is None:
-            found = prepared[index] = prepare(rows[index])
-        answer, fill = found
+        answer, fill = prepared[index] or prepare(index)
         ids = make_ids(entropy(digest, entry.seq), int(entry.time))
-        place = resource
-        if place is None and resource_of is not None:
-            place = resource_of(*reading.read_address(request), request.raw_path)
-        body = fill(place or "", ids)
         entry.request_id = ids.get("request_id")
-        return answer.give(request, entry, digest, body, [(name, ids[which]) for name, which in id_headers])
+        if resource_of is None:
+            return answer.give(request, entry, digest, fill(place, ids), ids)
+        bucket, key = reading.read_address(request)
+        body = fill(resource_of(bucket, key, request.raw_path), ids)
+        return answer.give(request, entry, digest, body, ids)
 
     return act
 
@@ -146,19 +163,18 @@ def plain(rule: ReadyRule, status: int) -> Act:
     answer = Answer(rule, f"http:{status}", status, value("content_type"))
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        return answer.give(request, entry, digest, body, [])
+        return answer.give(request, entry, digest, body, {})
 
     return act
 
 
-def with_cors(headers: Headers, request: Request) -> Headers:
-    """The headers that let a browser's script read the answer, where the request has an Origin."""
-    origin = request.header("origin")
-    if not origin or not (origin[0].isascii() and origin[0].isprintable()):
+def with_cors(headers: Headers, origin: str) -> Headers:
+    """The headers that let a browser's script of that origin read the answer."""
+    if not (origin.isascii() and origin.isprintable()):
         return headers
     return [
         *headers,
-        ("Access-Control-Allow-Origin", origin[0]),
+        ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Allow-Credentials", "true"),
         ("Access-Control-Expose-Headers", ", ".join(name for name, _ in headers)),
         ("Vary", "Origin"),

@@ -36,9 +36,11 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
     below = limit.to_bytes(8, "big") if limit < ONE else b"\xff" * 33
 
     def draw(identity: str, n: int) -> bytes | None:
-        text = f"{identity}\0{n}"
         state = copy()
-        state.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
+        try:
+            state.update(f"{identity}\0{n}".encode())
+        except UnicodeEncodeError:
+            state.update(f"{identity}\0{n}".encode("utf-8", "surrogatepass"))
         digest = state.digest()
         return digest if digest < below else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,9 @@ NONE_TELLING: Mapping[str, str] = {}
 
 # How the schemes that put `key id:signature` behind their name are called.
 _SCHEMES = frozenset(("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS"))
+# What AWS and COS put before the access-key id, and what cannot stand in it.
+_CREDENTIAL = re.compile("Credential=([^/&,; ]*)").search
+_COS_KEY = re.compile("q-ak=([^/&,; ]*)").search
 _shown: frozenset[str] | None = None
 
 
@@ -52,8 +57,12 @@ def facts(
 ) -> Facts:
     """The facts of one request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
-    key = key_id(authorization) if authorization else query_key_id(query) if query else None
+    key = None
+    if authorization:
+        key = key_id(authorization)
     if query:
+        if not authorization:
+            key = query_key_id(query)
         query = shown_query(query)
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
@@ -76,10 +85,9 @@ def key_id(authorization: str) -> str | None:
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    for mark in ("Credential=", "q-ak="):
-        _, found, rest = authorization.partition(mark)
-        if found:
-            return _first_word(rest)
+    found = _CREDENTIAL(authorization) if "Credential=" in authorization else _COS_KEY(authorization)
+    if found:
+        return found[1][:LONGEST_TEXT] or None
     scheme, _, rest = authorization.partition(" ")
     if scheme in _SCHEMES and ":" in rest:
         return _first_word(rest.partition(":")[0])

@@ -150,7 +150,7 @@ class Latency(Fault):
         low, high = rule.rule.value("delay")
         when = rule.rule.value("when")
 
-        def act(request: Request, entry: Entry, digest: bytes) -> Action:  # noqa: ARG001 - like every fault's
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = self.text, when
             delay = low if low == high else between(digest, low, high)
             return Forward(entry, after=when == "after", delay=delay)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from faultinject.core.address import split_mount
 from faultinject.core.patterns import literal_prefix
 from faultinject.core.request import without_port
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _HOSTS_REMEMBERED = 1024
 # More methods than this tell nothing apart, and each costs a shelf of its own.
 _MOST_METHODS = 16
+# Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
+_ALL_CASES = 8
 
 
 class Shelf:
@@ -99,7 +102,16 @@ class Shelf:
                 path = environ["SCRIPT_NAME"] + path
             segments = path.split("/", parts)
             node = root.get(segments[1]) if len(segments) > 1 else None
-            return always if node is None else _together(_walk(node, segments), always)
+            if node is None:
+                return always
+            found = node.get(None)
+            for segment in segments[2:]:
+                node = node.get(segment)
+                if node is None:
+                    break
+                if None in node:
+                    found = _together(node[None], found)
+            return always if found is None else _together(found, always) if always else found
 
         def by_name(environ: Mapping[str, Any]) -> Found:
             found = by_path(environ) if root else always
@@ -122,29 +134,34 @@ class Shelf:
 
         def by_path(scope: Mapping[str, Any]) -> Found:
             path = scope["path"]
-            mount = scope.get("root_path")
-            if mount and not path.startswith(mount):
-                path = mount + path
+            if scope.get("root_path"):
+                path = "".join(split_mount(scope["root_path"], path))
             segments = path.split("/", parts)
             node = root.get(segments[1]) if len(segments) > 1 else None
-            return always if node is None else _together(_walk(node, segments), always)
+            if node is None:
+                return always
+            found = node.get(None)
+            for segment in segments[2:]:
+                node = node.get(segment)
+                if node is None:
+                    break
+                if None in node:
+                    found = _together(node[None], found)
+            return always if found is None else _together(found, always) if always else found
 
         def by_name(scope: Mapping[str, Any]) -> Found:
             found = by_path(scope) if root else always
             if buckets:
                 path = scope["path"]
-                mount = scope.get("root_path")
-                if mount and path.startswith(mount):
-                    path = path[len(mount) :]
+                if scope.get("root_path"):
+                    _, path = split_mount(scope["root_path"], path)
                 end = path.find("/", 1)
                 hit = buckets.get(path[1:end] if end > 0 else path[1:])
                 if hit is not None:
                     found = _together(hit, found)
-            host = None
-            for name, value in scope["headers"]:
-                if name == b"host":
-                    host = value
-                    break
+            headers = scope["headers"]
+            # Clients send Host first.
+            host = headers[0][1] if headers and headers[0][0] == b"host" else _host(headers)
             hit = remembered[host] if host in remembered else by_host(host)
             return found if hit is None else _together(hit, found)
 
@@ -190,6 +207,9 @@ class Index:
             else:
                 for method in {each.upper() for each in asked}:
                     shelves[method].file(number, rule)
+                if any(len(each) > _ALL_CASES for each in asked):
+                    any_method = True
+                    other.file(number, rule)
         ready = _never_nothing if everything else _as_it_is
         self.environ: dict[str, Finder] = {}
         self.scope: dict[str, Finder] = {}
@@ -211,17 +231,8 @@ def _never_nothing(find: Finder) -> Finder:
     return lambda request: find(request) or ()
 
 
-def _walk(node: Any, segments: list[str]) -> list[int] | None:
-    """The rules along a path, from the node of its first segment."""
-    found: list[int] | None = node.get(None)
-    for segment in segments[2:]:
-        node = node.get(segment)
-        if node is None:
-            break
-        hit = node.get(None)
-        if hit is not None:
-            found = hit if found is None else sorted({*found, *hit})
-    return found
+def _host(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    return next((value for name, value in headers if name == b"host"), None)
 
 
 def _together(found: list[int] | None, more: Found) -> Found:
@@ -247,6 +258,6 @@ def _file_names(number: int, names: dict[str, list[int]], patterns: Iterable[str
 
 def _spellings(method: str) -> set[str]:
     """Every case of a method: the first look must be one look into a dict."""
-    if len(method) > 8:
+    if len(method) > _ALL_CASES:
         return {method, method.lower(), method.title()}
     return {"".join(letters) for letters in product(*({each.upper(), each.lower()} for each in method))}

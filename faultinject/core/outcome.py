@@ -4,11 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from faultinject.core.actions import Take
     from faultinject.core.facts import Facts
+    from faultinject.core.plan import Surroundings
     from faultinject.core.reading import Reading
     from faultinject.core.ready import ReadyRule
 
@@ -37,14 +38,22 @@ class Entry:
     """The journal's view of one request while it is under way; every `write` is one line."""
 
     __slots__ = (
-        "arrived", "facts", "fault", "fired", "hint", "hint_form", "journal", "monotonic", "n", "origin", "reading",
-        "request_id", "response_bytes", "rule", "seq", "status", "take", "time", "when", "written",
+        "arrived", "facts", "fault", "fired", "hint", "hint_form", "n", "origin", "reading", "request_id",
+        "response_bytes", "rule", "seq", "status", "surroundings", "take", "time", "when", "written",
     )  # fmt: skip
+
+    fault: str | None
+    when: str | None
+    status: int | None
+    response_bytes: int | None
+    request_id: str | None
+    hint: float | None
+    hint_form: str | None
+    fired: ReadyRule | None
 
     def __init__(
         self,
-        journal: Callable[[Line], None],
-        monotonic: Callable[[], float],
+        surroundings: Surroundings,
         seq: int,
         origin: Origin,
         time: float,
@@ -53,9 +62,9 @@ class Entry:
         reading: Reading,
         rule: str | None,
         n: int | None,
+        take: Take | None,
     ) -> None:
-        self.journal = journal
-        self.monotonic = monotonic
+        self.surroundings = surroundings
         self.seq = seq
         self.origin = origin
         self.time = time
@@ -64,19 +73,19 @@ class Entry:
         self.reading = reading
         self.rule = rule
         self.n = n
-        self.fault: str | None = None
-        self.when: str | None = None
-        self.status: int | None = None
-        self.response_bytes: int | None = None
-        self.request_id: str | None = None
-        self.hint: float | None = None
-        self.hint_form: str | None = None
-        self.take: Take | None = None
-        self.fired: ReadyRule | None = None
+        self.take = take
+        self.fault = self.when = self.fired = None
+        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
         self.written = False
 
     def write(
-        self, did: str, *, answered: bool = True, applied: bool = False, body: Body | None = None, last: bool = True
+        self,
+        did: str,
+        *,
+        answered: bool = True,
+        applied: bool = False,
+        body: Body | None = None,
+        last: bool = True,
     ) -> None:
         """Add a line that says what was done.
 
@@ -87,13 +96,14 @@ class Entry:
             body: bytes read of the request body, their digest, whether that was all.
             last: whether the end is known; otherwise a final line follows.
         """
-        self.journal(
+        surroundings = self.surroundings
+        surroundings.journal(
             (
                 self.seq,
                 self.origin,
                 self.time,
                 self.arrived,
-                self.monotonic() if answered else None,
+                surroundings.monotonic() if answered else None,
                 self.facts,
                 self.reading,
                 self.rule,
@@ -116,7 +126,10 @@ class Entry:
     def saw(self, status: str | int, lengths: Iterable[str]) -> None:
         """Note the status and the Content-Length of the app's own answer."""
         self.status = _number(str(status))
-        self.response_bytes = _number(next(iter(lengths), ""))
+        try:
+            self.response_bytes = _number(str(next(iter(lengths), "")))
+        except Exception:  # odd headers are between the app and its server
+            self.response_bytes = None
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""

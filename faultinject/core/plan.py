@@ -19,7 +19,7 @@ from faultinject.core.ready import ReadyRule
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from faultinject.core.actions import Action, Ask, MatchKey, Number
     from faultinject.core.outcome import Line
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
     from faultinject.vendors.vendor import Vendor
 
-    Flow = Generator[Ask, list[Number] | bool | None, Action | None]
+    # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
+    Flow = Generator[Ask, Any, Action | None]
 
     class Counts(Protocol):
         """Where a scenario's counts live."""
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
         def matched(self, rule: int) -> int:
             """How many requests the rule's conditions met."""
+
 
 _seq = count()
 
@@ -156,26 +158,18 @@ class Plan:
             None when no rule's conditions hold, `Pass` when none fires, else what to do.
         """
         surroundings = self.surroundings
-        arrived = surroundings.monotonic()
-        now = surroundings.clock()
+        arrived, now = surroundings.monotonic(), surroundings.clock()
         if surroundings.expires is not None and now >= surroundings.expires:
             return None
-        matched = self._matching(request, candidates, now - self.started)
+        matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
             return None
-        keys: list[MatchKey] = []
-        for rule in matched:
-            exact, identity = rule.reading.identify(request)
-            scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-            keys.append((rule.number, scope, identity, rule.above))
-        numbers = yield Match(keys, now)
-        assert isinstance(numbers, list)
-        for index, rule in enumerate(matched):
-            place, n, exceeds = numbers[index]
-            if place < rule.skip or not exceeds or (place - rule.skip + 1) % rule.every:
+        numbers: list[Number] = yield Match(keys, now)
+        for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
+            if not exceeds or (rule.spares is not None and rule.spares(place)):
                 continue
-            _, scope, identity, _ = keys[index]
-            digest = rule.drawn(identity, n)
+            # Where chance has no say, nothing is drawn before the rule may inject.
+            digest = b"" if rule.certain else rule.drawn(identity, n)
             if digest is None:
                 continue
             take = None
@@ -183,14 +177,13 @@ class Plan:
                 take = Take(rule.number, scope, rule.times)
                 if not (yield take):
                     continue
-            entry = self._entry(request, rule, n, now, arrived)
-            entry.take = take
+            entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
             if not surroundings.begin():
                 if take is not None:
                     yield GiveBack(take)
                 return Pass(entry, "refused")
             try:
-                action = rule.act(request, entry, digest)
+                action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
             except Exception as error:
                 surroundings.finish()
                 if take is not None:
@@ -200,15 +193,15 @@ class Plan:
             rule.fired.next()
             entry.fired = rule
             return action
-        first, n = matched[0], numbers[0][1]
+        rule, n = matched[0], numbers[0][1]
         if surroundings.everything:
-            return Pass(self._entry(request, first, n, now, arrived))
+            return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
         surroundings.journal(
             (
-                next(_seq), self.origin, now, arrived, None, request.facts(), first.reading, first.name, None, None,
+                next(_seq), self.origin, now, arrived, None, request.facts(), rule.reading, rule.name, None, None,
                 n, None, None, None, None, None, "passed", True, None, None,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         return PASSED
 
     @property
@@ -227,7 +220,8 @@ class Plan:
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
         surroundings = self.surroundings
-        return self._entry(request, None, None, surroundings.clock(), surroundings.monotonic())
+        now, arrived = surroundings.clock(), surroundings.monotonic()
+        return self._entry(request, self.reading(None), None, None, now, arrived)
 
     def injected(self, number: int) -> int:
         """How many requests got the fault of that rule."""
@@ -253,31 +247,29 @@ class Plan:
         return found
 
     def _entry(
-        self, request: Request, rule: ReadyRule | None, n: int | None, now: float, arrived: float
+        self,
+        request: Request,
+        reading: Reading,
+        name: str | None,
+        n: int | None,
+        now: float,
+        arrived: float,
+        take: Take | None = None,
     ) -> Entry:
-        surroundings = self.surroundings
-        name, reading = (None, self.reading(None)) if rule is None else (rule.name, rule.reading)
-        return Entry(
-            surroundings.journal,
-            surroundings.monotonic,
-            next(_seq),
-            self.origin,
-            now,
-            arrived,
-            request.facts(),
-            reading,
-            name,
-            n,
-        )
+        facts = request.facts()
+        return Entry(self.surroundings, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
 
-    def _matching(self, request: Request, candidates: Sequence[int], age: float) -> list[ReadyRule]:
+    def _matching(
+        self, request: Request, candidates: Sequence[int], age: float
+    ) -> tuple[list[ReadyRule], list[MatchKey]]:
+        matched: list[ReadyRule] = []
+        keys: list[MatchKey] = []
         preflight = False
         if not request.ordinary:
             if request.upgrades:
-                return []
+                return matched, keys
             preflight = request.is_preflight
         ready = self._ready
-        matched = []
         for number in candidates:
             rule = ready[number] or self.ready(number)
             if (
@@ -285,8 +277,11 @@ class Plan:
                 and (not preflight or rule.takes_preflights)
                 and rule.matches(request)
             ):
+                exact, identity = rule.reading.identify(request)
+                scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
                 matched.append(rule)
-        return matched
+                keys.append((number, scope, identity, rule.above))
+        return matched, keys
 
     def _make(self, number: int) -> ReadyRule:
         rule = self.rules[number]

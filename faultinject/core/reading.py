@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
         method: str
         query: str
-        addresses: dict[object, Address]
+        read_by: Reading | None
+        address: Address
 
         @property
         def host(self) -> str: ...
@@ -50,30 +51,32 @@ class Reading:
         self._buckets: dict[str, str | None] = {}
 
     def read_address(self, request: Readable) -> Address:
-        """Bucket and key, each None when the request does not name it; worked out once a request."""
-        addresses = request.addresses
-        found = addresses.get(self)
-        if found is not None:
-            return found
-        host = request.host
-        buckets = self._buckets
-        if host in buckets:
-            bucket = buckets[host]
-        else:
-            if len(buckets) >= _HOSTS_REMEMBERED:
-                buckets.clear()
-            bucket = buckets[host] = host_bucket(host, self.endpoints)
-        found = addresses[self] = address(bucket, request.below)
+        """Bucket and key, each None when the request does not name it; kept for the next that asks the same."""
+        if request.read_by is self:
+            return request.address
+        bucket = self._buckets.get(request.host, "")
+        if bucket == "":
+            bucket = self._bucket(request.host)
+        found = request.address = address(bucket, request.below)
+        request.read_by = self
         return found
 
     def identify(self, request: Request) -> tuple[str, str]:
-        """The identity letter for letter, and with placeholders; worked out once a request."""
-        found = request.identities.get(self)
-        if found is None:
-            bucket, key = self.read_address(request)
-            exact = exact_identity(request, bucket, key)
-            found = request.identities[self] = exact, with_placeholders(exact)
+        """The identity letter for letter, and with placeholders; kept for the next that asks the same."""
+        if request.identified_by is self:
+            return request.identities
+        bucket, key = self.read_address(request)
+        exact = exact_identity(request, bucket, key)
+        found = request.identities = exact, with_placeholders(exact)
+        request.identified_by = self
         return found
+
+    def _bucket(self, host: str) -> str | None:
+        buckets = self._buckets
+        if len(buckets) >= _HOSTS_REMEMBERED:
+            buckets.clear()
+        bucket = buckets[host] = host_bucket(host, self.endpoints)
+        return bucket
 
     def operation(self, request: Readable) -> str | None:
         """The operation by S3's name, or None when the request has the form of none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.core.counter import Counter
-from faultinject.core.draw import drawer, threshold
+from faultinject.core.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,18 +26,20 @@ class ReadyRule:
         rule: the rule as written.
         reading: how it reads bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
+        spares: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
         act: what the fault does to a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
+        certain: whether the probability is 1.
         drawn: the digest of the nth match of an identity, or None when chance says no.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """
 
     __slots__ = (
-        "above", "act", "drawn", "every", "fired", "matches", "name", "number", "reading", "rule", "scope",
-        "skip", "surroundings", "takes_preflights", "times", "undone", "window",
+        "above", "act", "certain", "drawn", "fired", "matches", "name", "number", "reading", "rule", "scope", "spares",
+        "surroundings", "takes_preflights", "times", "undone", "window",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, number: int, label: str) -> None:
@@ -48,8 +50,7 @@ class ReadyRule:
         self.surroundings = plan.surroundings
         self.reading = plan.reading(rule.vendor)
         self.above: tuple[int, float] | None = rule.value("above")
-        self.skip: int = rule.value("skip")
-        self.every: int = rule.value("every")
+        self.spares = _spares(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
         self.window = _window(rule.value("begin"), rule.value("end"))
@@ -57,6 +58,7 @@ class ReadyRule:
         self.fired = Counter()
         self.undone = Counter()
         limit = threshold(rule.value("probability"))
+        self.certain = limit >= ONE
         self.drawn = drawer(plan.key, label, limit) if limit else _never
         self.act = rule.resolved.prepare(self)
         self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
@@ -65,8 +67,8 @@ class ReadyRule:
 def _all_of(conditions: list[Check], unless: list[Check]) -> Check:
     """One test for all; the common small numbers without a loop."""
     if unless:
-        return lambda request: all(holds(request) for holds in conditions) and not any(
-            holds(request) for holds in unless
+        return lambda request: (
+            all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
         )
     if not conditions:
         return lambda _: True
@@ -80,6 +82,12 @@ def _all_of(conditions: list[Check], unless: list[Check]) -> Check:
 
 def _never(identity: str, n: int) -> None:
     """The draw of a rule with probability 0."""
+
+
+def _spares(skip: int, every: int) -> Callable[[int], bool] | None:
+    if every == 1:
+        return None if skip == 0 else lambda place: place < skip
+    return lambda place: place < skip or (place - skip + 1) % every != 0
 
 
 def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:

@@ -6,7 +6,9 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
+from faultinject.core.address import split_mount
 from faultinject.core.facts import NONE_TELLING, TELLING, facts
+from faultinject.core.target import decode_form, encode, read_target, utf8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from faultinject.core.address import Address
     from faultinject.core.facts import Facts
+    from faultinject.core.reading import Reading
 
 
 class Request:
@@ -28,29 +31,37 @@ class Request:
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
-        addresses: bucket and key by way of reading, so that many rules read a request once.
-        identities: likewise what draws depend on.
+        read_by: the reading that `address` comes from, so that many rules read a request once.
+        address: bucket and key.
+        identified_by: the reading that `identities` come from.
+        identities: what draws depend on, letter for letter and with placeholders.
     """
 
     __slots__ = (
-        "_raw_path", "addresses", "below", "host", "identities", "method", "mount", "ordinary", "path", "query",
+        "_raw_path", "address", "below", "host", "identified_by", "identities", "method", "mount", "ordinary", "path",
+        "query", "read_by",
     )  # fmt: skip
 
     method: str
     query: str
     host: str
     ordinary: bool
+    address: Address
+    identities: tuple[str, str]
 
     def __init__(self, mount: str, below: str, target: str) -> None:
-        self.addresses: dict[object, Address] = {}
-        self.identities: dict[object, tuple[str, str]] = {}
+        self.read_by: Reading | None = None
+        self.identified_by: Reading | None = None
         self.mount = mount
-        self._raw_path: str | None = target or None
-        if not target or (target == below and "%" not in target and not mount):
+        self._raw_path: str | None
+        if target == below and not mount and "%" not in target:
+            self._raw_path = self.path = self.below = below
+        elif not target:
+            self._raw_path = None
             self.below = below
-            self.path = mount + below if mount else below
+            self.path = mount + below
         else:
-            self.path, self._raw_path = _read_target(mount, below, target)
+            self.path, self._raw_path = read_target(mount, below, target)
             self.below = self.path.removeprefix(mount)
 
     @property
@@ -58,11 +69,13 @@ class Request:
         """The path as it came on the wire, without query; encoded anew where the server does not show it."""
         raw = self._raw_path
         if raw is None:
-            raw = self._raw_path = self.path if _needs_no_encoding(self.path) else _encode(self.path)
+            raw = self._raw_path = encode(self.path)
         return raw
 
     if TYPE_CHECKING:  # what each view answers in its own way
 
+        @property
+        def origin(self) -> str | None: ...
         @property
         def client(self) -> str | None: ...
         @property
@@ -81,8 +94,8 @@ class Request:
         found = []
         for pair in self.query.split("&"):
             key, _, value = pair.partition("=")
-            if pair and (key if key.isalnum() else _decode_form(key)) == name:
-                found.append(_decode_form(value))
+            if pair and (key if key.isalnum() else decode_form(key)) == name:
+                found.append(decode_form(value))
         return tuple(found)
 
 
@@ -96,13 +109,19 @@ class WSGIRequest(Request):
         get = environ.get
         self.method = method = environ["REQUEST_METHOD"]
         self.query = get("QUERY_STRING", "")
-        self.host = without_port(get("HTTP_HOST") or "")
+        host = get("HTTP_HOST") or ""
+        self.host = _hosts.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
-        if not below.isascii() or not mount.isascii():
-            mount, below = _utf8(mount), _utf8(below)
+        if not below.isascii() or (mount and not mount.isascii()):
+            mount, below = utf8(mount), utf8(below)
         target = get("RAW_URI") or get("REQUEST_URI") or ""
         Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin of a browser's script, or None."""
+        return self._environ.get("HTTP_ORIGIN")
 
     @property
     def client(self) -> str | None:
@@ -117,7 +136,8 @@ class WSGIRequest(Request):
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced."""
-        return bool(self.content_length) or "HTTP_TRANSFER_ENCODING" in self._environ
+        length = self._environ.get("CONTENT_LENGTH")
+        return bool(length and _number(length)) or "HTTP_TRANSFER_ENCODING" in self._environ
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
@@ -143,6 +163,9 @@ class WSGIRequest(Request):
         """What the journal keeps of the request."""
         environ = self._environ
         get = environ.get
+        telling = NONE_TELLING
+        if not environ.keys().isdisjoint(_TELLING_KEYS):
+            telling = {name: environ[key] for key, name in _TELLING_KEYS.items() if key in environ}
         return facts(
             self,
             get("REMOTE_ADDR"),
@@ -150,9 +173,7 @@ class WSGIRequest(Request):
             get("HTTP_AUTHORIZATION"),
             get("HTTP_USER_AGENT"),
             get("CONTENT_LENGTH"),
-            NONE_TELLING
-            if environ.keys().isdisjoint(_TELLING_KEYS)
-            else {name: environ[key] for key, name in _TELLING_KEYS.items() if key in environ},
+            telling,
         )
 
 
@@ -165,22 +186,28 @@ class ASGIRequest(Request):
         self._scope = scope
         self._headers: dict[str, tuple[str, ...]] | None = None
         # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
-        self._known: dict[str, str] = {}
-        known = self._known
+        known: dict[str, str] = {}
+        self._known = known
         names = _KNOWN
         for key, value in scope["headers"]:
             if key in names:
                 known[names[key]] = value.decode("latin-1")
         self.method = method = scope["method"]
-        self.query = (scope.get("query_string") or b"").decode("latin-1")
-        self.host = without_port(known.get("host", ""))
+        query, raw = scope.get("query_string"), scope.get("raw_path")
+        self.query = query.decode("latin-1") if query else ""
+        host = known.get("host", "")
+        self.host = _hosts.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "upgrade" not in known
-        mount, path = scope.get("root_path") or "", scope["path"]
-        below = path
-        if mount and path.startswith(mount := mount.rstrip("/")) and path[len(mount) : len(mount) + 1] in ("", "/"):
-            below = path[len(mount) :]
-        target = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
-        Request.__init__(self, mount, below, target)
+        mount, below = scope.get("root_path") or "", scope["path"]
+        if mount:
+            mount, below = split_mount(mount, below)
+        target = raw.decode("latin-1") if raw else ""
+        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin of a browser's script, or None."""
+        return self._known.get("origin")
 
     @property
     def client(self) -> str | None:
@@ -196,9 +223,11 @@ class ASGIRequest(Request):
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced; HTTP/2 announces none."""
-        if self.content_length is None:
-            return bool(self.header("transfer-encoding")) or self._scope.get("http_version") not in ("1.0", "1.1")
-        return self.content_length > 0
+        known = self._known
+        length = _number(known["content-length"]) if "content-length" in known else None
+        if length is None:
+            return "transfer-encoding" in known or self._scope.get("http_version") not in ("1.0", "1.1")
+        return length > 0
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case."""
@@ -213,7 +242,7 @@ class ASGIRequest(Request):
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends the body."""
-        return any(each.lower() == "100-continue" for each in self.header("expect"))
+        return self._known.get("expect", "").lower() == "100-continue"
 
     @property
     def upgrades(self) -> bool:
@@ -229,32 +258,12 @@ class ASGIRequest(Request):
     def facts(self) -> Facts:
         """What the journal keeps of the request."""
         known = self._known
+        telling = NONE_TELLING
+        if not _TELLING_NAMES.isdisjoint(known):
+            telling = {name: known[name] for name in TELLING if name in known}
         host, port = self._scope.get("client") or (None, None)
-        return facts(
-            self,
-            host,
-            port,
-            known.get("authorization"),
-            known.get("user-agent"),
-            known.get("content-length"),
-            NONE_TELLING
-            if known.keys().isdisjoint(TELLING)
-            else {name: known[name] for name in TELLING if name in known},
-        )
-
-
-def _read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
-    """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
-    full = mount + below
-    if raw[:1] != "/" and "://" in raw:
-        raw = "/" + raw.partition("://")[2].partition("/")[2]
-    # A middleware may have rewritten the path: then the server's raw target is of another request.
-    decoded = _decode(raw)
-    if raw and decoded == full:
-        return _decode_but_slash(raw), raw
-    if raw and decoded == below:
-        return _decode_but_slash(raw := _encode(mount) + raw), raw
-    return full, _encode(full)
+        authorization, agent = known.get("authorization"), known.get("user-agent")
+        return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
 
 
 def _leaves_http(upgrade: str) -> bool:
@@ -263,10 +272,9 @@ def _leaves_http(upgrade: str) -> bool:
 
 
 _TELLING_KEYS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in TELLING}
-_KNOWN = {
-    name.encode(): name
-    for name in (*TELLING, "authorization", "content-length", "host", "upgrade", "user-agent")
-}
+_TELLING_NAMES = frozenset(TELLING)
+_DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
+_KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
 _HOSTS_REMEMBERED = 1024
 _hosts: dict[str, str] = {}
 # Methods that ask for a closer look before any rule may match.
@@ -287,33 +295,3 @@ def without_port(host: str) -> str:
 def _number(value: object) -> int | None:
     text = str(value) if value is not None else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
-
-
-def _utf8(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _decode(text: str) -> str:
-    if "%" not in text:
-        return text if text.isascii() else _utf8(text)
-    from urllib.parse import unquote_to_bytes
-
-    return unquote_to_bytes(text.encode("latin-1", "replace")).decode("utf-8", "replace")
-
-
-def _decode_form(text: str) -> str:
-    return _decode(text.replace("+", " "))
-
-
-def _decode_but_slash(text: str) -> str:
-    return "%2F".join(_decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
-
-
-def _needs_no_encoding(path: str) -> bool:
-    return path.isascii() and path.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum()
-
-
-def _encode(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text.encode("utf-8", "replace"), safe="/!$&'()*+,;=:@~")

@@ -25,7 +25,7 @@ YES = frozenset(("yes", "true", "on", "1"))
 NO = frozenset(("no", "false", "off", "0"))
 
 
-class Mistake(Exception):  # noqa: N818 - what it is, told before it is an error of a configuration
+class Mistake(Exception):
     """What is wrong with one key or value, before anyone knows where it stands.
 
     Attributes:

@@ -94,7 +94,7 @@ class Item:
         self.value_at = value_at
 
 
-class Misplaced(Exception):  # noqa: N818 - never leaves this module
+class Misplaced(Exception):
     """The grammar is broken at this span."""
 
     def __init__(self, message: str, start: int, end: int) -> None:

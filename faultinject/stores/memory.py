@@ -26,21 +26,31 @@ LONGEST = 128
 class Scope:
     """What is counted for one rule in one scope: matches, injections, and the rate's next free moment."""
 
-    __slots__ = ("_back", "_taken", "due", "matches")
+    __slots__ = ("_back", "_exhausted", "_taken", "due", "match", "matches")
 
     def __init__(self) -> None:
         self.matches = Counter()
-        self.due = 0.0
+        self.match = self.matches.next
+        self.due = float("-inf")
         self._taken = Counter()
+        self._exhausted = False
         self._back: list[None] = []
 
     def take(self, times: int) -> bool:
         """One more injection, if fewer than `times` are out."""
-        try:
-            self._back.pop()
-        except IndexError:
-            return self._taken.value < times and self._taken.next() < times
-        return True
+        if self._back:
+            try:
+                self._back.pop()
+            except IndexError:  # pragma: no cover - another thread was faster
+                pass
+            else:
+                return True
+        if self._exhausted:
+            return False
+        if self._taken.next() < times:
+            return True
+        self._exhausted = True
+        return False
 
     def give_back(self) -> None:
         """A take that was not carried out."""
@@ -52,6 +62,7 @@ class MemoryCounts:
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
+        self._first: float | None = None
         self._rules: dict[int, Scope] = {}
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
@@ -67,14 +78,14 @@ class MemoryCounts:
         rules, identities = self._rules, self._identities
         for rule, name, identity, above in keys:
             scope = rules.get(rule) or rules.setdefault(rule, Scope())
-            place = scope.matches.next()
+            place = scope.match()
             if name:
                 scope = _recent(self._scopes, (rule, name if len(name) <= LONGEST else _short(name)), Scope)
-                place = scope.matches.next()
-            n = _recent(
-                identities, (rule, identity if len(identity) <= LONGEST else _short(identity)), _numbers
-            )()
-            numbers.append((place, n, above is None or self._exceeds(scope, above, now)))
+                place = scope.match()
+            if len(identity) > LONGEST:
+                identity = _short(identity)  # noqa: PLW2901
+            count = _recent(identities, (rule, identity), _numbers)
+            numbers.append((place, count(), above is None or self._exceeds(scope, above, now)))
         return numbers
 
     def take(self, ask: Take) -> bool:
@@ -103,6 +114,10 @@ class MemoryCounts:
         limit, period = above
         gap = period / limit
         with self._lock:
+            # Seconds since the first request: sums of short gaps would lose their digits behind unix time's.
+            if self._first is None:
+                self._first = now
+            now -= self._first
             due = max(scope.due, now) + gap
             # Some slack for the rounding of many additions.
             if due - now > period + gap / 1000:
@@ -125,17 +140,14 @@ def _recent(table: OrderedDict[tuple[int, str], T], key: tuple[int, str], make: 
 
     Each step is one C call over keys of C types, so threads need no lock of ours to get the same entry.
     """
-    entry = table.get(key)
-    if entry is None:
+    try:
+        table.move_to_end(key)
+        return table[key]
+    except KeyError:
         entry = table.setdefault(key, make())
-        while len(table) > KEPT:
-            try:
-                table.popitem(last=False)
-            except KeyError:  # pragma: no cover - another thread emptied it
-                break
-    else:
+    while len(table) > KEPT:
         try:
-            table.move_to_end(key)
-        except KeyError:  # pragma: no cover - another thread dropped it as the oldest
-            table.setdefault(key, entry)
+            table.popitem(last=False)
+        except KeyError:  # pragma: no cover - another thread emptied it
+            break
     return entry

@@ -22,7 +22,8 @@ def without_surrogates(text: str) -> str:
 
 def escape_xml(text: str) -> str:
     """Escape for XML character data; characters that XML 1.0 forbids are removed."""
-    if not (text.isascii() and text.isprintable()):
+    plain = text.isascii() and text.isprintable()
+    if not plain:
         kept = (each for each in without_surrogates(text) if each >= " " or each in "\t\n\r")
         text = "".join(each for each in kept if each not in "\ufffe\uffff")
     if "&" in text:
@@ -31,11 +32,13 @@ def escape_xml(text: str) -> str:
         text = text.replace("<", "&lt;").replace(">", "&gt;")
     if "'" in text:
         text = text.replace("'", "&apos;")
-    return text.replace("\r", "&#13;") if "\r" in text else text
+    return text if plain else text.replace("\r", "&#13;")
 
 
 def escape_json(text: str) -> str:
     """Escape for the inside of a JSON string; other languages stay as they are, in UTF-8."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     from json.encoder import encode_basestring
 
     escaped: str = encode_basestring(without_surrogates(text))
@@ -64,21 +67,18 @@ def fill_partly(
         A function from the resource and the ids of one answer to the body. Ids are ASCII letters, digits and
         what base64 adds, which no format needs to escape.
     """
-    fixed = {name: escape(value).encode() for name, value in values.items()}
-    layout, holes = b"", []
-    for index, part in enumerate(template.replace(b"%%", b"\0").split(b"%(")):
-        name, _, text = part.partition(b")s") if index else (b"", b"", part)
-        if name.decode() in fixed:
-            text = fixed[name.decode()] + text
-        elif index:
-            holes.append(name.decode())
-            layout += b"\1"
-        layout += text
-    layout = layout.replace(b"\0", b"%").replace(b"%", b"%%").replace(b"\1", b"%b")
+    start, *rest = template.decode().split("%(")
+    pieces, holes = [start.replace("%%", "%")], []
+    for each in rest:
+        name, _, text = each.partition(")s")
+        if name not in values:
+            holes.append((len(pieces), name))
+        pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
 
     def fill_rest(resource: str, ids: Mapping[str, str]) -> bytes:
-        return layout % tuple(
-            [escape(resource).encode() if name == "resource" else ids[name].encode() for name in holes]
-        )
+        filled = pieces.copy()
+        for place, name in holes:
+            filled[place] = escape(resource) if name == "resource" else ids[name]
+        return "".join(filled).encode()
 
     return fill_rest

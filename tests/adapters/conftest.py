@@ -142,6 +142,7 @@ def messages(body=b"", more=()):
         if left:
             return left.pop(0)
         await asyncio.Event().wait()
+        return None
 
     return receive
 
@@ -221,7 +222,12 @@ def servers():
     from types import SimpleNamespace
 
     return SimpleNamespace(
-        environ=make_environ, scope=make_scope, wsgi=serve_wsgi, asgi=serve_asgi, messages=messages, Answer=Answer
+        environ=make_environ,
+        scope=make_scope,
+        wsgi=serve_wsgi,
+        asgi=serve_asgi,
+        messages=messages,
+        Answer=Answer,
     )
 
 

@@ -33,7 +33,9 @@ def run(request, servers):
         wrapped = ASGIFaultMiddleware(app, injector=injector)
         error = None
         try:
-            anyio.run(wrapped, servers.scope("PUT", "/b/k", **more), receive or stays, send, backend=request.param)
+            anyio.run(
+                wrapped, servers.scope("PUT", "/b/k", **more), receive or stays, send, backend=request.param
+            )
         except Exception as caught:
             error = caught
         return sent, error

@@ -72,7 +72,7 @@ def test_an_app_that_raises_passes(servers, make_injector):
         run(servers, app, injector)
     assert (only(injector).did, only(injector).applied, only(injector).status) == ("app_failed", True, None)
     assert injector.counts()["rule-1"]["injected"] == 0
-    assert run(servers, lambda *_: _[1]("200 OK", []) and [] or [], injector).status == 503
+    assert run(servers, lambda *_: (_[1]("200 OK", []) and []) or [], injector).status == 503
 
 
 def test_an_app_that_raises_in_its_body_is_closed_once(servers, make_injector):
@@ -268,10 +268,15 @@ def test_two_lines_in_the_journal(servers, make_injector, tmp_path):
 
     path = tmp_path / "journal"
     injector = make_injector(RULE, FAULTINJECT_JOURNAL=str(path))
-    run(servers, lambda _, start: start("200 OK", []) and [] or [], injector)
+    run(servers, lambda _, start: (start("200 OK", []) and []) or [], injector)
     first, last = map(json.loads, path.read_text().splitlines())
     assert "final" not in first
-    assert (last["final"], last["seq"], last["pid"], last["applied"]) == (True, first["seq"], first["pid"], True)
+    assert (last["final"], last["seq"], last["pid"], last["applied"]) == (
+        True,
+        first["seq"],
+        first["pid"],
+        True,
+    )
     assert first["answered"] is None
     assert last["answered"] is not None
 

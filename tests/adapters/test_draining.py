@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,9 @@ def test_wsgi_leaves_a_body_without_marked_end(servers, make_injector):
     injector = make_injector(RULE)
     source = Source(b"chunked")
     more = {"wsgi.input": source, "HTTP_TRANSFER_ENCODING": "chunked"}
-    answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more))
+    answer = servers.wsgi(
+        WSGIFaultMiddleware(never, injector=injector), servers.environ("PUT", "/b/k", **more)
+    )
     assert (answer.status, source.sizes) == (503, [])
     assert what(only(injector)) == ("answered", None, None, None)
 
@@ -148,7 +151,12 @@ def test_bytes_are_bounded(monkeypatch, send, make_injector):
     injector = make_injector(RULE)
     answer = send(injector, "PUT", "/b/k", body=b"d" * 200_000)
     outcome = only(injector)
-    assert (answer.status, outcome.did, outcome.body_complete, outcome.injected) == (503, "drain_cut", False, True)
+    assert (answer.status, outcome.did, outcome.body_complete, outcome.injected) == (
+        503,
+        "drain_cut",
+        False,
+        True,
+    )
 
 
 def test_wsgi_seconds_are_bounded(servers, clock, make_injector):
@@ -179,9 +187,12 @@ def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
         if left:
             return left.pop()
         await anyio.sleep_forever()
+        return None
 
     wrapped = ASGIFaultMiddleware(never, injector=injector)
-    answer = anyio.run(servers.asgi, wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, backend=backend)
+    answer = anyio.run(
+        servers.asgi, wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, backend=backend
+    )
     assert answer.status == 503
     assert what(only(injector)) == ("drain_cut", 1, digest(b"x"), False)
 
@@ -296,6 +307,6 @@ def test_the_digest_does_not_depend_on_the_pieces(boundary, data, cuts):
     whole, pieces = BodyDigest(b"key", kind), BodyDigest(b"key", kind)
     whole.update(data)
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         pieces.update(data[start:end])
     assert (pieces.size, pieces.hexdigest()) == (len(data), whole.hexdigest())

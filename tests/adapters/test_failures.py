@@ -65,7 +65,9 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, monkeypatch
 @pytest.mark.parametrize("where", ["a condition", "the renderer"])
 def test_the_log_names_the_rule(send, make_injector, monkeypatch, caplog, where):
     """Once for every rule, by its name."""
-    injector = make_injector(["cos:SlowDown,name=first,method=PUT", "cos:InternalError,name=second,method=GET"])
+    injector = make_injector(
+        ["cos:SlowDown,name=first,method=PUT", "cos:InternalError,name=second,method=GET"]
+    )
     BREAK[where](monkeypatch)
     for method in ("PUT", "GET", "PUT", "GET"):
         send(injector, method)
@@ -206,7 +208,9 @@ def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, backend):
 @pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
 def test_refused_is_the_apps_own_answer(send, make_injector, everything):
     """Nothing of the fault that was refused is in the outcome."""
-    injector = make_injector(Rule("cos:SlowDown", retry_after=2), everything=everything, FAULTINJECT_MAX_ACTIVE="0")
+    injector = make_injector(
+        Rule("cos:SlowDown", retry_after=2), everything=everything, FAULTINJECT_MAX_ACTIVE="0"
+    )
     assert send(injector).status == 200
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.rule, outcome.hint, outcome.request_id) == ("refused", "rule-1", None, None)

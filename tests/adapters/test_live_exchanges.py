@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from xml.etree import ElementTree
 
 import pytest
@@ -66,13 +66,13 @@ def werkzeug_server(injector):
 
 @contextmanager
 def waitress_server(injector):
-    server = create_server(WSGIFaultMiddleware(wsgi_app, injector=injector), host="127.0.0.1", port=0, threads=2)
+    server = create_server(
+        WSGIFaultMiddleware(wsgi_app, injector=injector), host="127.0.0.1", port=0, threads=2
+    )
 
     def run():
-        try:
+        with suppress(OSError):  # its loop's own descriptor was closed
             server.run()
-        except OSError:  # its loop's own descriptor was closed
-            pass
 
     def stop():
         server.trigger.pull_trigger(server.close)
@@ -91,7 +91,6 @@ def uvicorn_server(injector):
         lifespan="off",
         http="h11",
         h11_max_incomplete_event_size=300_000,
-        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     with thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
@@ -119,7 +118,11 @@ def gunicorn_server(rules, tmp_path):
     (tmp_path / "served.py").write_text(GUNICORN)
     (tmp_path / "rules.toml").write_text(rules)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    env = {**kept, "FAULTINJECT_FILE": str(tmp_path / "rules.toml"), "FAULTINJECT_JOURNAL": str(tmp_path / "journal")}
+    env = {
+        **kept,
+        "FAULTINJECT_FILE": str(tmp_path / "rules.toml"),
+        "FAULTINJECT_JOURNAL": str(tmp_path / "journal"),
+    }
     command = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "--keep-alive", "5", "served:app"]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
         port = None
@@ -211,7 +214,12 @@ def check_sanity(port):
             assert (status[1], of_head["content-length"]) == ("503", headers["content-length"])
             status, headers, body = ask("PUT", "/slow/a", b"x" * 200_000)
             assert (status[1], len(body)) == ("503", int(headers["content-length"]))
-            for target, code in (("/odd/a", "567"), ("/empty/a", "204"), ("/reset/a", "205"), ("/same/a", "304")):
+            for target, code in (
+                ("/odd/a", "567"),
+                ("/empty/a", "204"),
+                ("/reset/a", "205"),
+                ("/same/a", "304"),
+            ):
                 assert ask("GET", target)[0][1] == code
                 assert ask("HEAD", target)[0][1] == code
             assert ask("GET", "/after/a")[0][1] == "503"
@@ -245,7 +253,7 @@ def test_keep_alive_stays_in_step_on_gunicorn(tmp_path):
                 body = b"x" * 100_000 if method == "PUT" else b""
                 length = f"Content-Length: {len(body)}\r\n" if body else ""
                 request = f"{method} /{path}a HTTP/1.1\r\nHost: h\r\n{length}\r\n".encode() + body
-                status, headers, answer = client.ask(request, head=method == "HEAD")
+                _status, headers, _answer = client.ask(request, head=method == "HEAD")
                 assert headers["x-faultinject"] == rule.name
                 if method == "HEAD":
                     assert client.file.read() == b""
@@ -344,3 +352,49 @@ def test_no_host_and_http_1_0(hostile):
     client.close()
     assert status[1] == "503"
     assert [each.host for each in injector.journal.outcomes] == [""]
+
+
+WAITS = [
+    "http:503,delay=1h",
+    "latency,delay=1h",
+    "http:503,delay=1h,when=after",
+    "latency,delay=1h,when=after",
+]
+
+
+@pytest.mark.parametrize("rule", WAITS)
+def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
+    """uvicorn waits for what is under way when it is told to stop: the wait ends, the fault is given."""
+    injector = Injector(rule, seed=1, environ={})
+    begun = threading.Event()
+    injector.journal.follow(lambda _: begun.set())
+    statuses = []
+
+    def ask(port):
+        client = Connection(port)
+        statuses.append(client.ask(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")[0][1])
+        client.close()
+
+    with uvicorn_server(injector) as port:
+        client = threading.Thread(target=ask, args=(port,))
+        client.start()
+        assert begun.wait(10)
+    client.join(10)
+    assert statuses == ["200" if rule.startswith("latency") else "503"]
+
+
+def test_a_client_that_stalls_holds_werkzeug_no_longer_than_the_bound(monkeypatch):
+    """Half a body and then nothing: the fault is given when the bound is reached."""
+    monkeypatch.setattr("faultinject.adapters.wsgi.LONGEST", 0.1)
+    injector = Injector("http:503", seed=1, environ={})
+    with werkzeug_server(injector) as port:
+        client = Connection(port)
+        status, _, _ = client.ask(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+        client.close()
+    [outcome] = injector.journal.outcomes
+    assert (status[1], outcome.did, outcome.request_bytes, outcome.body_complete) == (
+        "503",
+        "drain_cut",
+        4,
+        False,
+    )

@@ -22,14 +22,18 @@ RULES = [
     *(Rule(f"{each}:@all", probability=0.7) for each in vendors.names()),
     *(Rule(f"{each}:@server", when="after") for each in vendors.names()),
     *(Rule(f"http:{status}") for status in (400, 418, 429, 500, 503, 567, 599)),
-    Rule("cos:SlowDown", status=429, message='<&"\'> \u00fc \u6162\r\n\u202e', resource="/a<b>&c"),
+    Rule("cos:SlowDown", status=429, message="<&\"'> \u00fc \u6162\r\n\u202e", resource="/a<b>&c"),
     Rule("jss:SlowDown", message='say "no" \\ \x00', resource="/\u6876/\u952e"),
     Rule("cos:InvalidAddressingHeader", status=400),
     Rule("qiniu-mix:SlowDown", retry_after="1500ms"),
     Rule("qiniu-mix:SlowDown", retry_after="1500ms", hint="date"),
     Rule("http:503", retry_after=0),
     Rule("http:503", message="", content_type="text/html"),
-    Rule("http:503", message="\u4e0d", set={"location": "/x", "X-Amz-Retry-After": "3000", "cache-control": "private"}),
+    Rule(
+        "http:503",
+        message="\u4e0d",
+        set={"location": "/x", "X-Amz-Retry-After": "3000", "cache-control": "private"},
+    ),
     Rule("http:503", set={"content-type": "text/x", "vary": "Cookie", "x-faultinject": "hidden"}),
     Rule("cos:SlowDown", cors=False),
     Rule("cos:SlowDown", drain=False),
@@ -60,9 +64,17 @@ REQUESTS = [
     ("GET", "/photos/a.jpg", {}),
     ("HEAD", "/photos/a.jpg", {}),
     ("GET", "/photos/a.jpg", {"headers": [("origin", "https://web.example"), ("X-Test", "abc")]}),
-    ("PUT", "/photos/b%20c%2Fd.jpg?partNumber=1&uploadId=x&x=%2F", {"body": b"data", "headers": [("X-Test", "abc")]}),
+    (
+        "PUT",
+        "/photos/b%20c%2Fd.jpg?partNumber=1&uploadId=x&x=%2F",
+        {"body": b"data", "headers": [("X-Test", "abc")]},
+    ),
     ("PUT", "/photos/%C3%BC.jpg", {"body": b"x" * 70_000}),
-    ("POST", "/photos?delete", {"body": b"--b\r\n", "headers": [("content-type", "multipart/form-data; boundary=b")]}),
+    (
+        "POST",
+        "/photos?delete",
+        {"body": b"--b\r\n", "headers": [("content-type", "multipart/form-data; boundary=b")]},
+    ),
     ("OPTIONS", "/photos/a.jpg", {"headers": [("access-control-request-method", "PUT"), ("origin", "x")]}),
     ("get", "/", {"headers": [("origin", "bad\tname")]}),
     ("GET", "/%FF%00<a>'\"", {"headers": [("user-agent", "t\u00fc")]}),
@@ -96,7 +108,9 @@ def test_ids_do_not_depend_on_the_adapter(both, make_injector, vendor):
     rows = []
     for send in both:
         injector = make_injector([Rule(f"{vendor}:@all")])
-        rows.append([(send(injector, "PUT", "/b/k").body, injector.journal.outcomes[-1].request_id) for _ in range(5)])
+        rows.append(
+            [(send(injector, "PUT", "/b/k").body, injector.journal.outcomes[-1].request_id) for _ in range(5)]
+        )
     assert rows[0] == rows[1]
     assert len({request_id for _, request_id in rows[0]}) == 5
 
@@ -113,7 +127,9 @@ def test_cors_before_names_what_script_may_read(send, make_injector):
     """With an Origin, an answer given instead of the app's lets a script read every header of it."""
     answer = send(make_injector("cos:SlowDown,name=slow"), headers=[("origin", "https://web.example")])
     names = "Content-Type, Content-Length, x-cos-request-id, x-cos-trace-id, x-faultinject, Cache-Control"
-    assert {name.lower(): value for name, value in answer.headers if name.lower().startswith(("access", "vary"))} == {
+    assert {
+        name.lower(): value for name, value in answer.headers if name.lower().startswith(("access", "vary"))
+    } == {
         "access-control-allow-origin": "https://web.example",
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": names,

@@ -138,7 +138,12 @@ def test_same_messages_as_without(servers, app, rules, everything):
         [outcome] = injector.journal.outcomes
         status = {pathsend: 206, raising: None, silent: None}.get(app, 200)
         length = 2 if app is plain else None
-        assert (outcome.did, outcome.status, outcome.response_bytes, outcome.applied) == ("passed", status, length, True)
+        assert (outcome.did, outcome.status, outcome.response_bytes, outcome.applied) == (
+            "passed",
+            status,
+            length,
+            True,
+        )
 
 
 def test_the_wrapper_is_an_async_function():

@@ -134,6 +134,16 @@ def odd(environ, start_response):
     return [b""]
 
 
+def odd_headers(environ, start_response):
+    start_response("200 OK", [(None, 1, 2), ("content-length", 2), "x"])
+    return [b"ab"]
+
+
+def int_length(environ, start_response):
+    start_response("200 OK", [("content-length", 2)])
+    return [b"ab"]
+
+
 def exchange(app, environ):
     """Everything that a server sees of an app."""
     events = []
@@ -153,14 +163,19 @@ def exchange(app, environ):
     return events
 
 
-@pytest.mark.parametrize("app", [streaming, late_start, writing, correcting, by_name, file, raising, half, odd])
+@pytest.mark.parametrize(
+    "app",
+    [streaming, late_start, writing, correcting, by_name, file, raising, half, odd, odd_headers, int_length],
+)
 @pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
 @pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
 def test_same_events_as_without(servers, app, rules, everything):
     """Calls, order, types and bytes are those without middleware, also where every request is recorded."""
     injector = Injector(rules, seed=1, environ={}, everything=everything)
     bare = exchange(app, servers.environ(**{"wsgi.file_wrapper": FileWrapper}))
-    wrapped = exchange(WSGIFaultMiddleware(app, injector=injector), servers.environ(**{"wsgi.file_wrapper": FileWrapper}))
+    wrapped = exchange(
+        WSGIFaultMiddleware(app, injector=injector), servers.environ(**{"wsgi.file_wrapper": FileWrapper})
+    )
     if everything and app is by_name:
         bare[0] = ("start", *bare[0][1:])
     assert wrapped == bare

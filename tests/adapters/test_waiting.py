@@ -9,7 +9,12 @@ from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
 from faultinject.adapters.asgi_wait import Listener, pause
 from faultinject.adapters.wsgi import wait
 
-DELAYS = ["http:503,delay=90s", "http:503,delay=90s,when=after", "latency,delay=90s", "latency,delay=90s,when=after"]
+DELAYS = [
+    "http:503,delay=90s",
+    "http:503,delay=90s,when=after",
+    "latency,delay=90s",
+    "latency,delay=90s,when=after",
+]
 BACKENDS = ["asyncio", "trio"]
 
 
@@ -172,7 +177,9 @@ def test_latency_meets_a_client_that_gives_up(servers, make_injector, backend):
 def test_latency_hands_on_the_body_in_order(servers, clock, make_injector, backend):
     """Of a body on its way one piece is kept while the client is listened for; the app gets all of it."""
     injector = make_injector("latency,delay=1s", waits=clock)
-    pieces = [{"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)]
+    pieces = [
+        {"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)
+    ]
     left, seen = list(pieces), []
 
     async def receive():
@@ -311,4 +318,4 @@ def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_wait_is_no_wait(make_injector, backend):
     """Zero seconds do not even yield."""
-    anyio.run(pause, make_injector("http:503").own_plan, 0.0, backend=backend)
+    anyio.run(pause, make_injector("http:503").own_plan, 0.0, None, backend=backend)

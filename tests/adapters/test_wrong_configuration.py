@@ -90,7 +90,9 @@ app.add_middleware(faultinject.ASGIFaultMiddleware, rules="cos:Slowdown")
 def uvicorn(tmp_path, *options):
     (tmp_path / "served.py").write_text(SERVED)
     command = [sys.executable, "-m", "uvicorn", "served:app", "--port", "0", *options]
-    return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
 
 
 def test_uvicorn_does_not_start(tmp_path):

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ from faultinject.audit.journal import Journal
 from faultinject.exceptions import ConfigurationError
 
 NOW = 1_763_625_600.25
-AWS = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20251120/x/s3/aws4_request, SignedHeaders=host, Signature=5EC2E7"
+AWS = (
+    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20251120/x/s3/aws4_request, SignedHeaders=host, Signature=5EC2E7"
+)
 
 
 def injector_for(rules, everything=False, seed="journal", test=None, **environ):
@@ -205,7 +208,9 @@ def test_texts_are_cut():
     )
     outcome = only(injector)
     assert {
-        name: len(value) for name, value in outcome.to_dict().items() if isinstance(value, str) and len(value) > 100
+        name: len(value)
+        for name, value in outcome.to_dict().items()
+        if isinstance(value, str) and len(value) > 100
     } == {"test": 2048, "path": 2048, "query": 2048, "host": 2048, "user_agent": 2048, "bucket": 2047}
     assert len(outcome.attempt_hint["invocation"]) == 2048
     assert len(outcome.method) == 64
@@ -325,7 +330,13 @@ def test_the_principal_is_the_same_however_it_signs(where):
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"authorization": "Bearer x"}, {"authorization": "Basic eA=="}, {"authorization": "QS "}, {"authorization": ""}],
+    [
+        {},
+        {"authorization": "Bearer x"},
+        {"authorization": "Basic eA=="},
+        {"authorization": "QS "},
+        {"authorization": ""},
+    ],
     ids=str,
 )
 def test_no_principal_without_an_access_key(headers):
@@ -402,7 +413,12 @@ def test_the_file(tmp_path):
     assert len(writes) == 3
     assert all(each.endswith(b"\n") and each.count(b"\n") == 1 for each in writes)
     first, last, passed = (json.loads(line) for line in path.read_bytes().splitlines())
-    assert (first["did"], "final" in first, last["did"], last["final"]) == ("answered", False, "answered", True)
+    assert (first["did"], "final" in first, last["did"], last["final"]) == (
+        "answered",
+        False,
+        "answered",
+        True,
+    )
     assert first["seq"] == last["seq"] == passed["seq"] - 1
     assert first["request_digest"] is None
     assert last["request_digest"] is not None
@@ -477,13 +493,13 @@ def test_a_pipe_without_a_reader_does_not_hang_the_start(tmp_path):
 
 def test_the_file_is_closed_with_its_injector(tmp_path):
     """A session of many blocks does not run out of descriptors."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
     import gc
 
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
 def test_outcomes_are_values():

@@ -10,7 +10,16 @@ from faultinject import Rule, Scenario
 from faultinject.cli import chances, exchange
 from faultinject.cli.words import percent
 
-CERTAIN = ["", "skip=1", "every=2", "times=1", "times=2,per=call", "skip=1,every=2", "skip=2,times=1", "times=0"]
+CERTAIN = [
+    "",
+    "skip=1",
+    "every=2",
+    "times=1",
+    "times=2,per=call",
+    "skip=1,every=2",
+    "skip=2,times=1",
+    "times=0",
+]
 REQUEST = exchange.environ("PUT", "/bucket/key", "127.0.0.1")
 
 
@@ -24,22 +33,30 @@ def answers(rules, count, seed="0"):
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(CERTAIN, CERTAIN)])
 def test_certain_rules_fail_as_the_engine_says(first, second):
     """For rules without chance, P(all n attempts fail) is 1 as long as the engine fails every attempt, then 0."""
-    rules = Scenario([",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]).rules
+    rules = Scenario(
+        [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
+    ).rules
     failed = [each is not None for each in answers(rules, 5)]
     assert chances.all_fail(rules) == [float(all(failed[:n])) for n in range(1, 6)]
 
 
-@pytest.mark.parametrize(("first", "second"), [*itertools.product(["", "skip=1", "every=2", "every=3"], repeat=2)])
+@pytest.mark.parametrize(
+    ("first", "second"), [*itertools.product(["", "skip=1", "every=2", "every=3"], repeat=2)]
+)
 def test_certain_rules_fire_at_the_rate_of_the_engine(first, second):
     """Over whole cycles after the skipped ones, each rule answers the share of attempts that is told."""
-    rules = Scenario([",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]).rules
+    rules = Scenario(
+        [",".join(filter(None, ("http:503", first))), ",".join(filter(None, ("http:500", second)))]
+    ).rules
     told = answers(rules, 13)[1:]
     assert chances.rates(rules) == pytest.approx([told.count(f"rule-{n}") / 12 for n in (1, 2)])
 
 
 def test_chances_are_those_of_the_engine():
     """Over many identities, chance after chance comes out as told, latency not counted as a failure."""
-    rules = Scenario(["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]).rules
+    rules = Scenario(
+        ["http:503,probability=0.4", "latency,delay=0s,probability=0.5", "http:500,probability=0.6"]
+    ).rules
     assert chances.rates(rules) == pytest.approx([0.4, 0.3, 0.18])
     assert chances.all_fail(rules, 3) == pytest.approx([0.58, 0.58**2, 0.58**3])
     trial = exchange.Trial(rules, "1")
@@ -73,13 +90,22 @@ def test_above_stays_quiet_for_one_call():
     [
         (["http:503", "http:500"], {1: "rule-1 answers every request that it matches"}),
         (["latency,delay=0s", "http:500"], {1: "rule-1 answers every request that it matches"}),
-        (["http:503,method=PUT,method=POST", "http:500,method=put,path=a"], {1: "rule-1 answers every request that it matches"}),
+        (
+            ["http:503,method=PUT,method=POST", "http:500,method=put,path=a"],
+            {1: "rule-1 answers every request that it matches"},
+        ),
         (["http:503,header.x=", "http:500,header.x="], {1: "rule-1 answers every request that it matches"}),
-        (["cos:SlowDown,bucket=a", "cos:AccessDenied,bucket=a"], {1: "rule-1 answers every request that it matches"}),
+        (
+            ["cos:SlowDown,bucket=a", "cos:AccessDenied,bucket=a"],
+            {1: "rule-1 answers every request that it matches"},
+        ),
         (["http:503,probability=0"], {0: "probability is 0"}),
         (["http:503,times=0", "http:500"], {0: "times is 0"}),
         (["http:503,begin=2s,end=1s"], {0: "it ends before it begins"}),
-        (["http:503,path=a,unless.path=a,unless.path=b"], {0: "its conditions and unless.path exclude each other"}),
+        (
+            ["http:503,path=a,unless.path=a,unless.path=b"],
+            {0: "its conditions and unless.path exclude each other"},
+        ),
     ],
 )
 def test_dead_rules(rules, dead):
@@ -114,7 +140,14 @@ def test_rules_that_may_fire_are_not_called_dead(rules):
 
 @pytest.mark.parametrize(
     ("chance", "text"),
-    [(0.0, "0 %"), (1.0, "100 %"), (0.3, "30 %"), (0.0027, "0.27 %"), (4e-7, "< 0.001 %"), (0.99999, "> 99.99 %")],
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.3, "30 %"),
+        (0.0027, "0.27 %"),
+        (4e-7, "< 0.001 %"),
+        (0.99999, "> 99.99 %"),
+    ],
 )
 def test_percent(chance, text):
     """Never 0 or 100 for what is only close to it."""

@@ -224,13 +224,15 @@ def test_the_host_names_the_bucket(run):
 def test_a_request_that_vendors_read_differently(run):
     """Where rules of several vendors read a request differently, each reading is shown."""
     host = "photos-1.cos.ap-guangzhou.myqcloud.com"
-    _, out, _ = run("check", "cos:SlowDown", "http:503,times=1", "--request", "/a/b", "--host", host, "--json")
+    _, out, _ = run(
+        "check", "cos:SlowDown", "http:503,times=1", "--request", "/a/b", "--host", host, "--json"
+    )
     assert [each["bucket"] for each in json.loads(out)["request"]["read"]] == ["photos-1", "a"]
 
 
 def test_a_delay_is_not_waited_for(run):
     """Replaying a rule with an hour of delay costs no time."""
-    code, out, _ = run("check", "latency,delay=1h", "--request", "/a", "--seed", "0", "--json")
+    _code, out, _ = run("check", "latency,delay=1h", "--request", "/a", "--seed", "0", "--json")
     assert json.loads(out)["request"]["attempts"] == ["latency"] * 5
 
 
@@ -262,7 +264,11 @@ def test_the_environment_off(run):
 
 def test_the_environment_on(run):
     """On: variables, seed and rules as a server would see them."""
-    env = {"FAULTINJECT_ENABLED": "yes", "FAULTINJECT_RULES": "http:503,probability=0.5", "FAULTINJECT_SEED": "9"}
+    env = {
+        "FAULTINJECT_ENABLED": "yes",
+        "FAULTINJECT_RULES": "http:503,probability=0.5",
+        "FAULTINJECT_SEED": "9",
+    }
     code, out, err = run("check", env={**env, "FAULTINJECT_EXPIRES": "2h", "FAULTINJECT_HEADER": "0"})
     assert (code, err) == (0, "")
     lines = [line.split(maxsplit=1) for line in out.splitlines()[:9]]
@@ -345,7 +351,9 @@ def test_a_wrong_environment(run, env, message):
     assert run("check", env=env) == (2, "", f"faultinject: {message}\n")
 
 
-@pytest.mark.parametrize("arguments", [("check",), ("check", "http:503"), ("serve", "-r", "http:503"), ("demo",)])
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("check", "http:503"), ("serve", "-r", "http:503"), ("demo",)]
+)
 def test_production_is_refused(run, arguments):
     """Where nothing would be injected, the programs that inject or check end with 2 and say how to allow it."""
     env = {"DEPLOY_ENV": "Production-eu", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -360,9 +368,7 @@ def test_production_is_refused(run, arguments):
 def test_production_allowed(run):
     """Allowed for a while, it is fine, and said."""
     env = {"STAGE": "live", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
-    code, out, _ = run(
-        "check", env={**env, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
-    )
+    code, out, _ = run("check", env={**env, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"})
     assert code == 0
     assert ["production", "STAGE=live looks like it, and allowed"] in [
         line.split(maxsplit=1) for line in out.splitlines()

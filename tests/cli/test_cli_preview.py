@@ -94,7 +94,9 @@ def test_a_rule_for_other_requests_is_shown_all_the_same(run_bytes):
     """Where the request does not meet the conditions, standard error says so and the fault is shown."""
     code, data, err = run_bytes("preview", "http:503,path=photos/", "--path", "x/y")
     assert code == 0
-    assert err == "faultinject: GET x/y does not meet the rule's conditions; its fault is shown all the same\n"
+    assert (
+        err == "faultinject: GET x/y does not meet the rule's conditions; its fault is shown all the same\n"
+    )
     assert data == run_bytes("preview", "http:503")[1]
 
 
@@ -127,7 +129,8 @@ def test_settings_that_shape_answers_hold(run_bytes):
     assert (code, err) == (0, "")
     assert [name for name, _ in split(data)[1]] == ["Content-Type", "Content-Length"]
     chosen = {
-        seed: split(run_bytes("preview", "jss:@all", env={"FAULTINJECT_SEED": seed})[1])[0] for seed in "abcdefgh"
+        seed: split(run_bytes("preview", "jss:@all", env={"FAULTINJECT_SEED": seed})[1])[0]
+        for seed in "abcdefgh"
     }
     assert len(set(chosen.values())) > 1
     assert chosen["a"] == split(run_bytes("preview", "jss:@all", "--seed", "a")[1])[0]
@@ -180,3 +183,16 @@ def test_a_rule_changed_is_a_rule():
     changed = exchange.changed(rule, times=None)
     assert str(changed) == "cos:SlowDown,method=PUT,unless.path=x,retry_after=2s,name=n"
     assert str(exchange.unconditional(changed)) == "cos:SlowDown,retry_after=2s,name=n"
+
+
+def test_an_error_inside_is_no_preview(run, monkeypatch):
+    """An error of ours is told as one, never shown as the app's answer."""
+    from faultinject.core.plan import Plan
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Plan, "run", broken)
+    code, out, err = run("preview", "http:503")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "faultinject: an error inside faultinject let the request pass"

@@ -129,14 +129,20 @@ def test_a_program_without_streams(monkeypatch):
     assert end.value.code == 0
 
 
-def test_an_error_of_the_system_without_a_file_is_not_hidden(monkeypatch):
-    """Only errors that name a file are told as one line; others are bugs and keep their traceback."""
-    from faultinject import vendors
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["-h"], 0), (["check", "http:503,times=0"], 1), (["nothing"], 2)]
+)
+def test_a_caller_may_ask_for_the_code(capsys, arguments, code):
+    """Without click's standalone mode the exit code comes back instead of an exit."""
     from faultinject.cli.program import program
 
-    def broken():
-        raise OSError(5, "Input/output error")
+    assert program.main(arguments, prog_name="faultinject", standalone_mode=False) == code
 
-    monkeypatch.setattr(vendors, "names", broken)
-    with pytest.raises(OSError, match="Input/output error"):
-        program.main(["vendors"])
+
+def test_help_needs_no_docstrings():
+    """Python's -OO takes docstrings away; the vocabulary is still listed."""
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "faultinject", "check", "-h"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "probability" in done.stdout

@@ -14,7 +14,7 @@ import requests
 
 from faultinject.cli import listening, loading
 
-APPS = '''
+APPS = """
 from flask import Flask
 from fastapi import FastAPI
 import faultinject
@@ -49,7 +49,7 @@ def factory():
     return web
 
 number = 3
-'''
+"""
 
 
 @pytest.fixture
@@ -154,7 +154,10 @@ def test_an_app_that_does_not_start(here, start):
         ("shop:make()", "'shop:make()' is not MODULE:APP, such as shop.web:app"),
         ("nothing:app", "there is no module nothing here or on the path"),
         ("shop.web:app", "there is no module shop.web here or on the path"),
-        ("lacks:app", "lacks cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'"),
+        (
+            "lacks:app",
+            "lacks cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'",
+        ),
         ("syntax:app", "syntax cannot be imported: {here}/syntax.py:2: invalid syntax"),
         ("raises:app", "raises cannot be imported: {here}/raises.py:3: ValueError: no settings"),
         ("shop:wep", "shop has no attribute wep; did you mean web?"),
@@ -190,7 +193,10 @@ def test_a_nested_attribute_is_found(here):
             "faultinject: 203.0.113.7 is not an address of this machine; choose another with --host",
         ),
         (("--port", "70000"), "Error: Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
-        (("--vendor", "gateway"), "faultinject: gateway is no object storage; the embedded store speaks cos, jss, qingstor, qiniu-mix"),
+        (
+            ("--vendor", "gateway"),
+            "faultinject: gateway is no object storage; the embedded store speaks cos, jss, qingstor, qiniu-mix",
+        ),
         (("--vendor", "qiniu"), "faultinject: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
         (
             ("shop:web", "--vendor", "cos"),
@@ -214,7 +220,9 @@ def test_a_privileged_port_is_explained(monkeypatch):
             raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket, "socket", Refusing)
-    with pytest.raises(Exception, match="^port 80 needs more rights than this user has; choose one from 1024 on"):
+    with pytest.raises(
+        Exception, match=r"^port 80 needs more rights than this user has; choose one from 1024 on"
+    ):
         listening.listen("127.0.0.1", 80)
 
 
@@ -226,7 +234,9 @@ def test_a_refusal_of_another_kind(monkeypatch):
             raise OSError(errno.ENOBUFS, "No buffer space available")
 
     monkeypatch.setattr(socket, "socket", Refusing)
-    with pytest.raises(Exception, match="^127.0.0.1 port 0 cannot be listened on: No buffer space available$"):
+    with pytest.raises(
+        Exception, match=r"^127\.0\.0\.1 port 0 cannot be listened on: No buffer space available$"
+    ):
         listening.listen("127.0.0.1", 0)
 
 
@@ -261,10 +271,11 @@ def test_a_wrong_variable_stops_it(run):
     )
 
 
-def test_the_server_goes_on_when_nobody_reads(start):
+def test_the_server_goes_on_when_nobody_reads():
     """A closed standard output costs no answer."""
     command = [sys.executable, "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
         url = process.stdout.readline().rpartition(" on ")[2].strip()
         while not process.stdout.readline().startswith("Ctrl-C"):
             pass
@@ -273,3 +284,7 @@ def test_the_server_goes_on_when_nobody_reads(start):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
         assert process.stderr.read().splitlines()[-1] == "  rule-1: 3 of 3 requests that met its conditions"
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()

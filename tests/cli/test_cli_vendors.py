@@ -44,7 +44,9 @@ def test_json_is_an_array_of_all_documented_errors(run):
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_json_of_one_vendor(run, vendor):
     """With a vendor named, the array has its rows alone."""
-    assert json.loads(run("vendors", vendor, "--json")[1]) == [row.to_dict() for row in vendors.get(vendor).errors]
+    assert json.loads(run("vendors", vendor, "--json")[1]) == [
+        row.to_dict() for row in vendors.get(vendor).errors
+    ]
 
 
 def test_json_of_one_error_and_of_a_group(run):
@@ -61,7 +63,10 @@ def test_the_list_of_vendors(run):
     lines = out.splitlines()
     assert lines[0].split() == ["id", "vendor", "errors", "statuses", "content", "type"]
     assert [line.split()[0] for line in lines[1 : 1 + len(vendors.names())]] == list(vendors.names())
-    assert "cos        Tencent Cloud COS  81      301 307 400 403 404 405 409 411 412 416 500 501 503      application/xml" in lines
+    assert (
+        "cos        Tencent Cloud COS  81      301 307 400 403 404 405 409 411 412 416 500 501 503      application/xml"
+        in lines
+    )
     assert f"Reserved, not built yet: {' '.join(sorted(vendors.RESERVED))}" in lines
 
 
@@ -109,7 +114,10 @@ def test_an_error_without_a_status(run):
         ("s3", "vendor s3 is reserved and not built yet; there are cos, gateway, jss, qingstor, qiniu-mix"),
         ("cos:SlowDon", "cos:SlowDon is not a documented error of cos; did you mean cos:SlowDown?"),
         ("jss:SlowDown/2", "jss:SlowDown/2: jss documents 1 row of SlowDown"),
-        ("jss:@none", "jss:@none is not a group; the groups are @all, @server, @client, @throttle, @retryable"),
+        (
+            "jss:@none",
+            "jss:@none is not a group; the groups are @all, @server, @client, @throttle, @retryable",
+        ),
     ],
 )
 def test_what_is_not_in_the_catalogue(run, address, message):

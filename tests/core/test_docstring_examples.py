@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import importlib
+import pkgutil
 
 import pytest
 
+import faultinject
 from faultinject.core import vocabulary
 from faultinject.core.faults import FAULTS, get
 from faultinject.core.rule import Rule
@@ -41,3 +44,23 @@ def test_a_fault_takes_known_effects_only(fault):
     text = {"vendor:Code": "cos:SlowDown", "http:NNN": "http:503"}.get(fault.title, fault.title)
     assert type(get(text)) is fault
     assert get(text).meaning.endswith(".")
+
+
+def modules_with_examples():
+    """Every module of the package in whose source an example stands."""
+    for found in pkgutil.walk_packages(faultinject.__path__, "faultinject."):
+        if found.name != "faultinject.__main__" and not found.ispkg:
+            source = found.module_finder.find_spec(found.name).loader.get_source(found.name)
+            if ">>> " in source:
+                yield found.name
+
+
+@pytest.mark.parametrize("name", [*modules_with_examples()])
+def test_the_examples_of_a_module_are_right(name):
+    """Wherever a docstring shows what comes out, that is what comes out."""
+    module = importlib.import_module(name)
+    known = {"Rule": Rule, "Scenario": Scenario, "inject": faultinject.inject}
+    runner = doctest.DocTestRunner(verbose=False)
+    examples = [each for each in doctest.DocTestFinder().find(module, extraglobs=known) if each.examples]
+    assert examples
+    assert [each.name for each in examples if runner.run(each).failed] == []

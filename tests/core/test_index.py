@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Injector, Rule
@@ -13,7 +13,25 @@ from faultinject.core.request import ASGIRequest, WSGIRequest
 
 ENDPOINTS = ("storage.example",)
 
-SEGMENTS = ["photos", "film", "a.b", "a", "é", "猫", "%2F", "a%2Fb", "%41", ".", "..", "", "\ufffd", "%FF", "%2f", "P", "x y"]
+SEGMENTS = [
+    "photos",
+    "film",
+    "a.b",
+    "a",
+    "é",
+    "猫",
+    "%2F",
+    "a%2Fb",
+    "%41",
+    ".",
+    "..",
+    "",
+    "\ufffd",
+    "%FF",
+    "%2f",
+    "P",
+    "x y",
+]
 WILD = ["*", "**", "?", "a*", "*a", "ph?tos", "é*", "=a", "%2F*"]
 HOSTS = [
     "",
@@ -33,7 +51,23 @@ HOSTS = [
     "é.example",
     ":80",
 ]
-BUCKETS = ["photos", "film", "a.b", "a", "é", "P", "=a*", "=a", "p*", "*", "a%2Fb", "x y", "..", "=photos", "*.b"]
+BUCKETS = [
+    "photos",
+    "film",
+    "a.b",
+    "a",
+    "é",
+    "P",
+    "=a*",
+    "=a",
+    "p*",
+    "*",
+    "a%2Fb",
+    "x y",
+    "..",
+    "=photos",
+    "*.b",
+]
 METHODS = ["PUT", "GET", "put", "Delete", "PROPPATCH", "propPatch", "OPTIONS", "=PUT", "P*", "HEAD"]
 
 patterns = st.builds(
@@ -55,7 +89,18 @@ conditions = st.fixed_dictionaries(
         "path": some(patterns),
         "bucket": some(st.sampled_from(BUCKETS)),
         "host": some(
-            st.sampled_from(["example.com", "EXAMPLE.com", "*.storage.example", "=Example.com", "[::1]", "127.0.0.1", "é.example", "*"])
+            st.sampled_from(
+                [
+                    "example.com",
+                    "EXAMPLE.com",
+                    "*.storage.example",
+                    "=Example.com",
+                    "[::1]",
+                    "127.0.0.1",
+                    "é.example",
+                    "*",
+                ]
+            )
         ),
         "key": some(patterns),
         "header": st.just({"x-test": ""}),
@@ -63,7 +108,16 @@ conditions = st.fixed_dictionaries(
 )
 rules_of = st.builds(
     lambda fault, keys, unless: Rule(fault, **keys, **({"unless": unless} if unless else {}), times=0),
-    st.sampled_from(["cos:SlowDown", "jss:SlowDown", "qingstor:internal_error", "qiniu-mix:SlowDown", "http:503", "gateway:BadGateway"]),
+    st.sampled_from(
+        [
+            "cos:SlowDown",
+            "jss:SlowDown",
+            "qingstor:internal_error",
+            "qiniu-mix:SlowDown",
+            "http:503",
+            "gateway:BadGateway",
+        ]
+    ),
     conditions,
     st.none() | conditions,
 )
@@ -74,13 +128,17 @@ targets = st.builds(
 )
 requests_of = st.fixed_dictionaries(
     {
-        "method": st.sampled_from(["PUT", "GET", "put", "DELETE", "delete", "PROPPATCH", "propPatch", "OPTIONS", "HEAD", "BREW"]),
+        "method": st.sampled_from(
+            ["PUT", "GET", "put", "DELETE", "delete", "PROPPATCH", "propPatch", "OPTIONS", "HEAD", "BREW"]
+        ),
         "target": targets | st.sampled_from(["*", "", "/"]),
         "mount": st.sampled_from(["", "", "", "/photos", "/é", "/a/", "/a/b", "/a%2Fb", "/ph"]),
         "host": st.sampled_from(HOSTS),
         "raw": st.booleans(),
         "inside": st.booleans(),
-        "more": st.sampled_from([{}, {"x-test": "1"}, {"upgrade": "websocket"}, {"access-control-request-method": "PUT"}]),
+        "more": st.sampled_from(
+            [{}, {"x-test": "1"}, {"upgrade": "websocket"}, {"access-control-request-method": "PUT"}]
+        ),
     }
 )
 
@@ -139,7 +197,7 @@ def matched_by_definition(rules, request):
     found = []
     for number, rule in enumerate(rules):
         reading = Reading(rule.vendor, ENDPOINTS)
-        if request.is_preflight and "OPTIONS" not in rule.conditions.get("method", ()):
+        if request.is_preflight and "OPTIONS" not in map(str.upper, rule.conditions.get("method", ())):
             continue
         if all(test(request) for test in rule.compile_conditions(reading)) and not any(
             test(request) for test in rule.compile_unless(reading)
@@ -154,7 +212,7 @@ def made_for(request):
     keys = [{"method": request.method.upper()}, {"path": f"={request.path}"}, {"path": f"{request.path}/**"}]
     keys += [{"path": request.path}] if request.path else []
     keys += [{"host": f"={request.host}"}] if request.host else []
-    keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
+    keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket and bucket != "*" else []
     keys += [{"key": f"={key}"}] if key else []
     return [Rule("http:503", **each, times=0) for each in keys]
 
@@ -178,7 +236,7 @@ def decide(rules, asked, *, wsgi, everything=False):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=6), asked=requests_of)
 def test_the_index_hides_no_rule(rules, asked, wsgi):
     """With the index as by asking every rule: the same rules count the request, in the order written."""
@@ -188,17 +246,17 @@ def test_the_index_hides_no_rule(rules, asked, wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=60, deadline=None)
-@given(rules=st.lists(rules_of, min_size=18, max_size=40), asked=requests_of)
-def test_many_methods_and_rules_hide_none_either(rules, asked, wsgi):
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(rules=st.lists(rules_of, max_size=4), asked=requests_of)
+def test_rules_for_many_methods_hide_none_either(rules, asked, wsgi):
     """Beyond so many methods the index no longer sorts by them."""
-    rules = [*rules, *(Rule("http:503", method=f"M{number}", times=0) for number in range(12))]
+    rules = [*rules, *(Rule("http:503", method=f"M{number}", times=0) for number in range(20))]
     counted, _, expected = decide(rules, asked, wsgi=wsgi)
     assert counted == expected
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=0, max_size=4), asked=requests_of)
 def test_where_everything_is_noted_every_request_is_looked_at(rules, asked, wsgi):
     """An empty find is not None then, and the decisions are the same."""
@@ -231,3 +289,48 @@ def test_an_index_is_one(wsgi):
     assert candidates("PUT", "/other/k", "other.example") is None
     assert candidates("GET", "/folder-17/a/b") is None
     assert "GET" not in plan.environ and plan.environ_default is None
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize("method", ["PUT", "options", "PROPPATCH", "UNSUBSCRIBE"])
+def test_a_method_is_found_in_any_case(wsgi, method):
+    """Also one too long for every mixture of cases to be known beforehand; and no other one is looked at in vain."""
+    plain = {"target": "/a", "mount": "", "host": "", "raw": False, "inside": True, "more": {}}
+    for asked in (
+        method,
+        method.lower(),
+        method.upper(),
+        method.title(),
+        method.swapcase(),
+        method[:3].lower() + method[3:].upper(),
+    ):
+        rules = [Rule("http:503", method=method, path="/a")]
+        plan = Injector(rules, environ={}).own_plan
+        finders, default = (plan.environ, plan.environ_default) if wsgi else (plan.scope, plan.scope_default)
+        find = finders.get(asked, default)
+        place = environ_of(method=asked, **plain) if wsgi else scope_of(method=asked, **plain)
+        assert find is not None and find(place) == [0]
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_a_flood_of_hosts_confuses_nobody(wsgi):
+    """What is remembered of hosts is bounded: it is forgotten and worked out anew."""
+    rules = [
+        Rule("cos:SlowDown", bucket="photos"),
+        Rule("http:503", host="example.com"),
+        Rule("http:502", bucket="a.b", vendor="cos"),
+    ]
+    plan = Injector(rules, environ={}).own_plan
+    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True, "more": {}}
+    hosts = ["photos.cos.x.myqcloud.com", "Example.com:8080", "a.b.cos.x.myqcloud.com"]
+    for number in range(2500):
+        for expected, host in [*enumerate(hosts), (None, f"host-{number}.example")]:
+            place = environ_of(host=host, **plain) if wsgi else scope_of(host=host, **plain)
+            found = (plan.environ_default if wsgi else plan.scope_default)(place)
+            assert found == (None if expected is None else [expected])
+            if expected is not None and number % 100 == 0:
+                request = WSGIRequest(place) if wsgi else ASGIRequest(place)
+                before = plan.counts.matched(expected)
+                drive(plan, plan.run(request, found))
+                plan.surroundings.finish()
+                assert plan.counts.matched(expected) == before + 1

@@ -36,8 +36,12 @@ def repeats(site, rule, seed, count):
 
 def test_the_statistics_are_right(p_of):
     """Values of the published chi-square table, at the thousandth and at the middle."""
-    assert [round(p_of.tail(x, freedom), 4) for x, freedom in [(10.828, 1), (13.816, 2), (29.588, 10)]] == [0.001] * 3
-    assert [round(p_of.tail(x, freedom), 3) for x, freedom in [(0.455, 1), (4.351, 5), (99.334, 100)]] == [0.5] * 3
+    assert [round(p_of.tail(x, freedom), 4) for x, freedom in [(10.828, 1), (13.816, 2), (29.588, 10)]] == [
+        0.001
+    ] * 3
+    assert [round(p_of.tail(x, freedom), 3) for x, freedom in [(0.455, 1), (4.351, 5), (99.334, 100)]] == [
+        0.5
+    ] * 3
 
 
 @pytest.mark.parametrize("probability", PROBABILITIES)
@@ -69,7 +73,9 @@ def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
 
 def test_the_smallest_and_the_largest_chance_are_no_ends(site):
     """A chance so small that nothing is below it never fires; the largest below one is not always."""
-    plans = [site(f"http:503,probability={each}", "0") for each in ("0.00000000000000000001", "0.9999999999999999")]
+    plans = [
+        site(f"http:503,probability={each}", "0") for each in ("0.00000000000000000001", "0.9999999999999999")
+    ]
     assert [sum(made.ask() is not None for _ in range(500)) for made in plans] == [0, 500]
 
 

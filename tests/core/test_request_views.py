@@ -11,7 +11,12 @@ HEADERS = [("Host", "H"), ("X-Test", "a")]
 
 def wsgi(method="GET", mount="", path=b"/", raw=None, query="", headers=HEADERS, **more):
     """As a server makes it: bytes as Latin-1 text."""
-    environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path.decode("latin-1"), "QUERY_STRING": query}
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": mount,
+        "PATH_INFO": path.decode("latin-1"),
+        "QUERY_STRING": query,
+    }
     if raw is not None:
         environ["RAW_URI"] = raw
     for name, value in headers:
@@ -157,7 +162,14 @@ def test_no_host(view):
 
 @pytest.mark.parametrize(
     ("length", "number", "body"),
-    [("5", 5, True), ("0", 0, False), ("-1", None, False), ("5x", None, False), ("²", None, False), ("9" * 30, None, False)],
+    [
+        ("5", 5, True),
+        ("0", 0, False),
+        ("-1", None, False),
+        ("5x", None, False),
+        ("²", None, False),
+        ("9" * 30, None, False),
+    ],
 )
 def test_content_length(view, length, number, body):
     """A number of bytes, or nothing."""

@@ -12,12 +12,7 @@ from faultinject import vendors
 from faultinject.core import faults
 from faultinject.core.rule import Rule
 from faultinject.core.vocabulary import KEYS
-from faultinject.exceptions import (
-    ConfigurationError,
-    NotBuiltYet,
-    UnknownDocumentedError,
-    UnknownVendor,
-)
+from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError, UnknownVendor
 
 
 def test_a_rule_prints_in_canonical_order():

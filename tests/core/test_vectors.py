@@ -74,7 +74,12 @@ def test_the_published_vectors_decide(site, seed, label, identity, n, first, sha
 
 def test_the_readme_publishes_these_five():
     """The table in the README is this list."""
-    table = (Path(__file__).parents[2] / "README.md").read_text().partition("| seed | label |")[2].splitlines()[2:7]
+    table = (
+        (Path(__file__).parents[2] / "README.md")
+        .read_text()
+        .partition("| seed | label |")[2]
+        .splitlines()[2:7]
+    )
     cells = [re.findall(r"`([^`]*)`", line) for line in table]
     assert cells == [[seed, label, identity, first[:16]] for seed, label, identity, _, first, _ in VECTORS]
     assert [int(line.split("|")[4]) for line in table] == [n for *_, n, _, _ in VECTORS]

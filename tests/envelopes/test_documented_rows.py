@@ -131,11 +131,12 @@ def test_the_peculiar_statuses_are_among_the_rows():
 @pytest.mark.parametrize("status", [204, 205, 304])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
 def test_statuses_without_a_body(vendor, status, method, send, inject_with, id_shape):
-    """204, 205 and 304 have neither body nor Content-Type; ids and marks stay."""
+    """204, 205 and 304 have neither body nor Content-Type; ids and marks stay, and 205 says that it is empty."""
     row = vendors.get(vendor).errors[0]
     answer = send(inject_with(Rule(row.address, status=status)), method, TARGET)
     ids = ids_of(answer, vendor, id_shape)
-    headers = [*((name, ids[which]) for name, which in vendors.get(vendor).id_headers), *MARKS]
+    length = [("Content-Length", "0")] if status == 205 else []
+    headers = [*length, *((name, ids[which]) for name, which in vendors.get(vendor).id_headers), *MARKS]
     if send.lower_case:
         headers = [(name.lower(), value) for name, value in headers]
     assert answer == (status, headers, b"")

@@ -33,7 +33,7 @@ def seed_of(result):
 
 def dice(result):
     result.assert_outcomes(failed=1)
-    return re.search(r"^dice: ([25]+)$", result.stdout.str(), re.M)[1]
+    return re.search(r"^dice: ([25]+)$", result.stdout.str(), re.MULTILINE)[1]
 
 
 def test_seed_is_zero_and_the_node_id(run):
@@ -59,7 +59,7 @@ def test_random_seed_is_shown(run):
     chosen = set()
     for _ in range(2):
         result = run(SHOWS_ITS_SEED, "-s", "--faultinject-seed=random")
-        header = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.M)[1]
+        header = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.MULTILINE)[1]
         assert seed_of(result).partition("/")[0] == header
         chosen.add(header)
     assert len(chosen) == 2

@@ -20,8 +20,8 @@ def test_workers_share_one_seed_and_no_faults(project):
     project.makepyfile(SOURCE)
     result = project.runpytest_subprocess("-n2", "--faultinject-seed=random", "-rA")
     result.assert_outcomes(passed=7, failed=1)
-    shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.M)[1]
-    seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.M)
+    shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.MULTILINE)[1]
+    seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.MULTILINE)
     assert seeds == [shown] * 8
     result.stdout.fnmatch_lines(
         [

@@ -108,7 +108,7 @@ def test_from_env_reads_the_variables_of_rules_only():
     """Switched on or not."""
     environ = {"FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": "5", "FAULTINJECT_NONSENSE": "1"}
     assert Scenario.from_env(environ) == Scenario("http:503", seed=5)
-    with pytest.raises(ConfigurationError, match="^FAULTINJECT_RULES: http:1 is"):
+    with pytest.raises(ConfigurationError, match=r"^FAULTINJECT_RULES: http:1 is"):
         Scenario.from_env({"FAULTINJECT_RULES": "http:1"})
 
 

@@ -177,7 +177,7 @@ def test_unknown_vendors(id, message):
 
 def test_address_without_a_vendor():
     """A bare code is not an address."""
-    with pytest.raises(UnknownVendor, match="^'SlowDown' is not of the form vendor:Code$"):
+    with pytest.raises(UnknownVendor, match=r"^'SlowDown' is not of the form vendor:Code$"):
         vendors.find("SlowDown")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
+from binascii import b2a_base64, hexlify
+from struct import Struct
 
 from faultinject.vendors.vendor import Vendor
 
-TRACE_PREFIX = "8efc6b2d3b069ca89454d10b9ef00187"
+TRACE_PREFIX = b"8efc6b2d3b069ca89454d10b9ef00187"
+
+_drawn = Struct(">IHHB").unpack_from
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
@@ -14,23 +17,17 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
     The top bit of each drawn field is set: no field is ever short, so that all answers have the same length.
     """
-    number = int.from_bytes(entropy[:9])
-    first = number >> 40 | 0x80000000
-    second = number >> 24 & 0xFFFF | 0x8000
-    third = number & 0xFFFFFF | 0x800000
+    first, second, high, low = _drawn(entropy)
+    fields = unix_seconds & 0xFFFFFFFF, first | 0x80000000, second | 0x8000, high << 8 | low | 0x800000
     return {
-        "request_id": _base64(f"{unix_seconds & 0xFFFFFFFF:08x}_{first:x}_{second:x}_{third:x}"),
-        "trace_id": _base64(TRACE_PREFIX + entropy[16:64].hex()),
+        "request_id": b2a_base64(b"%08x_%x_%x_%x" % fields, newline=False).decode(),
+        "trace_id": b2a_base64(TRACE_PREFIX + hexlify(entropy[16:64]), newline=False).decode(),
     }
 
 
 def resource(_bucket: str | None, _key: str | None, raw_path: str) -> str:
     """The path as it was sent, never empty: the SDK drops the whole error when one element is."""
     return raw_path or "/"
-
-
-def _base64(text: str) -> str:
-    return b2a_base64(text.encode(), newline=False).decode()
 
 
 VENDOR = Vendor(

@@ -1,0 +1,48 @@
+"""The request target: from what a server decoded and the raw target to the path that rules see."""
+
+from __future__ import annotations
+
+
+def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
+    """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
+    full = mount + below
+    if raw[:1] != "/" and "://" in raw:
+        raw = "/" + raw.partition("://")[2].partition("/")[2]
+    # A middleware may have rewritten the path: then the server's raw target is of another request.
+    decoded = _decode(raw)
+    if raw and decoded == full:
+        return _decode_but_slash(raw), raw
+    if raw and decoded == below:
+        return _decode_but_slash(raw := encode(mount) + raw), raw
+    return full, encode(full)
+
+
+def utf8(text: str) -> str:
+    """What a WSGI server hands out as Latin-1, read as UTF-8."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _decode(text: str) -> str:
+    if "%" not in text:
+        return text if text.isascii() else utf8(text)
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(text.encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+def decode_form(text: str) -> str:
+    """A name or value of a query, decoded."""
+    return _decode(text.replace("+", " "))
+
+
+def _decode_but_slash(text: str) -> str:
+    return "%2F".join(_decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
+
+
+def encode(text: str) -> str:
+    """A path as a client would send it."""
+    if text.isascii() and text.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum():
+        return text
+    from urllib.parse import quote
+
+    return quote(text.encode("utf-8", "replace"), safe="/!$&'()*+,;=:@~")

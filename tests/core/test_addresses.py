@@ -1,0 +1,172 @@
+"""Bucket and key: path style and virtual-host style, as each vendor reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+FAULT = {
+    "cos": "cos:SlowDown",
+    "jss": "jss:InternalError",
+    "qingstor": "qingstor:internal_error",
+    "qiniu-mix": "qiniu-mix:InternalError",
+    "s3": "http:503",
+}
+HOSTS = [
+    # whose way, host, bucket that it names
+    ("cos", "photos-1250000000.cos.ap-guangzhou.myqcloud.com", "photos-1250000000"),
+    ("cos", "photos-1250000000.cos.accelerate.myqcloud.com", "photos-1250000000"),
+    ("cos", "photos-1250000000.cos.ap-guangzhou.tencentcos.cn", "photos-1250000000"),
+    ("cos", "photos-1250000000.cos-internal.ap-guangzhou.tencentcos.cn", "photos-1250000000"),
+    ("cos", "Photos-1.COS.ap-x.MyQCloud.com:8443", "photos-1"),
+    ("cos", "cos.ap-guangzhou.myqcloud.com", None),
+    ("cos", "service.cos.myqcloud.com", None),
+    ("cos", "photos.s3.amazonaws.com", None),
+    ("cos", "photos.myqcloud.com", None),
+    ("cos", "evil-cos.ap-guangzhou.myqcloud.com", None),
+    ("jss", "photos.storage.jd.com", "photos"),
+    ("jss", "my.photos.storage.jd.com", "my.photos"),
+    ("jss", "photos.storage.jcloud.com", "photos"),
+    ("jss", "photos.s-bj.jcloud.com", "photos"),
+    ("jss", "photos.oss.cn-north-1.jcloudcs.com", "photos"),
+    ("jss", "storage.jd.com", None),
+    ("jss", "oss.cn-north-1.jcloudcs.com", None),
+    ("jss", "notstorage.jd.com", None),
+    ("qingstor", "photos.pek3a.qingstor.com", "photos"),
+    ("qingstor", "photos.s3.pek3a.qingstor.com", "photos"),
+    ("qingstor", "pek3a.qingstor.com", None),
+    ("qingstor", "s3.pek3a.qingstor.com", None),
+    ("qiniu-mix", "photos.mix-api.qiniu.com", "photos"),
+    ("qiniu-mix", "photos.cn-south-1-mix.qiniu.com", "photos"),
+    ("qiniu-mix", "photos.cn-north-1-mix.qiniu.com", "photos"),
+    ("qiniu-mix", "mix-api.qiniu.com", None),
+    ("s3", "photos.s3.amazonaws.com", "photos"),
+    ("s3", "photos.s3.eu-west-1.amazonaws.com", "photos"),
+    ("s3", "photos.s3-eu-west-1.amazonaws.com", "photos"),
+    ("s3", "my.photos.s3.eu-west-1.amazonaws.com", "my.photos"),
+    ("s3", "s3.eu-west-1.amazonaws.com", None),
+    ("s3", "photos.cos.ap-x.myqcloud.com", None),
+    ("s3", "localhost:8000", None),
+    ("s3", "127.0.0.1", None),
+    ("s3", "[::1]:9000", None),
+    ("s3", "", None),
+]
+
+
+def address_of(site, rule, target, host="", **more):
+    made = site(rule, **more.pop("settings", {}))
+    made.ask(target, host=host, **more)
+    (outcome,) = made.outcomes
+    return outcome.bucket, outcome.key
+
+
+@pytest.mark.parametrize(("vendor", "host", "bucket"), HOSTS)
+def test_a_host_below_an_endpoint_names_the_bucket(site, vendor, host, bucket):
+    """Else the first segment of the path does; a host that looks alike is none."""
+    assert address_of(site, FAULT[vendor], "GET /a/b.jpg", host) == (
+        (bucket, "a/b.jpg") if bucket else ("a", "b.jpg")
+    )
+    assert address_of(site, FAULT[vendor], "GET /", host) == (bucket, None)
+
+
+@pytest.mark.parametrize("vendor", FAULT)
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("GET /", (None, None)),
+        ("GET /photos", ("photos", None)),
+        ("GET /photos/", ("photos", None)),
+        ("GET /photos/a", ("photos", "a")),
+        ("GET /photos/a/", ("photos", "a/")),
+        ("GET /photos//a", ("photos", "/a")),
+        ("GET /photos/../a/.", ("photos", "../a/.")),
+        ("GET //a", (None, None)),
+        ("GET /my.photos/ключ/猫 1", ("my.photos", "ключ/猫 1")),
+    ],
+)
+def test_else_the_path_does(site, vendor, target, address):
+    """Nothing is normalised: keys may hold anything."""
+    assert address_of(site, FAULT[vendor], target) == address
+
+
+@pytest.mark.parametrize("vendor", FAULT)
+def test_your_own_domain_is_an_endpoint_of_every_vendor(site, vendor):
+    """`FAULTINJECT_ENDPOINT` names one or more host suffixes."""
+    settings = {"FAULTINJECT_ENDPOINT": "Storage.Example, s3.local"}
+    for host, expected in [
+        ("photos.storage.example", ("photos", "a/b")),
+        ("my.photos.STORAGE.example:8080", ("my.photos", "a/b")),
+        ("photos.s3.local", ("photos", "a/b")),
+        ("storage.example", ("a", "b")),
+        ("xstorage.example", ("a", "b")),
+        ("other.example", ("a", "b")),
+    ]:
+        assert address_of(site, FAULT[vendor], "GET /a/b", host, settings=settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("mount", "path", "address"),
+    [
+        ("/store", "/photos/a", ("photos", "a")),
+        ("/store", "/", (None, None)),
+        ("/store", "", (None, None)),
+        ("/a/b", "/a/b/c", ("a", "b/c")),
+    ],
+)
+def test_below_the_mount_point(site, mount, path, address):
+    """An app that is mounted somewhere is a store of its own."""
+    assert address_of(site, "cos:SlowDown", f"GET {path}", SCRIPT_NAME=mount) == address
+
+
+@pytest.mark.parametrize(
+    ("rule", "seen"),
+    [
+        ("http:503", "s3"),
+        ("latency,delay=0ms", "s3"),
+        ("gateway:BadGateway", "s3"),
+        ("http:503,vendor=cos", "cos"),
+        ("latency,delay=0ms,vendor=cos", "cos"),
+        ("gateway:BadGateway,vendor=cos", "cos"),
+        ("http:503,vendor=jss", "jss"),
+        ("cos:SlowDown", "cos"),
+    ],
+)
+def test_a_fault_of_no_storage_vendor_reads_the_s3_way_or_as_it_is_told(site, rule, seen):
+    """Bucket, key, operation and identity alike."""
+    hosts = {
+        "s3": "photos.s3.amazonaws.com",
+        "cos": "photos.cos.ap-x.myqcloud.com",
+        "jss": "photos.storage.jd.com",
+    }
+    for vendor, host in hosts.items():
+        made = site(rule)
+        made.ask("PUT /a/b", host=host)
+        (outcome,) = made.outcomes
+        assert (outcome.bucket, outcome.key) == (("photos", "a/b") if vendor == seen else ("a", "b"))
+        assert outcome.operation == "PutObject"
+
+
+def test_each_rule_reads_a_request_its_own_way(site):
+    """Three rules, three vendors, one request: the bucket is where each of them looks for it."""
+    made = site(
+        """cos:SlowDown,bucket=photos,name=cos jss:InternalError,bucket=photos,name=jss
+        http:503,bucket=photos,vendor=qingstor,name=qingstor http:502,bucket=photos,key=*,name=path"""
+    )
+    for host, name in [
+        ("photos.cos.ap-x.myqcloud.com", "cos"),
+        ("photos.storage.jd.com", "jss"),
+        ("photos.pek3a.qingstor.com", "qingstor"),
+        ("localhost", None),
+    ]:
+        assert made.ask("PUT /k", host=host) == name
+    assert made.ask("PUT /photos/k", host="localhost") == "cos"
+    assert made.ask("PUT /photos/k", host="photos.cos.ap-x.myqcloud.com") == "cos"
+
+
+def test_an_encoded_slash_belongs_to_the_key(site):
+    """Where the server shows the raw target; it is written `%2F` in a pattern too."""
+    made = site("cos:SlowDown,key=a%2Fb,name=key cos:SlowDown,bucket=x%2Fy,name=bucket")
+    assert made.ask("PUT /photos/a/b", RAW_URI="/photos/a%2fb") == "key"
+    assert made.ask("PUT /photos/a/b", RAW_URI="/photos/a/b") is None
+    assert made.ask("PUT /photos/a/b") is None
+    assert made.ask("PUT /x/y/k", RAW_URI="/x%2Fy/k") == "bucket"
+    assert made.ask("PUT /photos/a/b", RAW_URI="/quite/another") is None

@@ -1,0 +1,112 @@
+"""Identities: the quick way of writing placeholders is the definition."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from faultinject.core.identity import volatile_parameters, with_placeholders
+
+UUID = "2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d"
+
+
+def by_definition(identity):
+    """The contract's own words: leftmost UUIDs, then 16 hex digits or more, then 10 decimal digits or more."""
+    identity = re.sub(
+        "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}", "~", identity
+    )
+    return re.sub("[0-9]{10,}", "~", re.sub("[0-9A-Fa-f]{16,}", "~", identity))
+
+
+pieces = st.sampled_from(
+    [
+        UUID,
+        UUID.upper(),
+        UUID[:-1],
+        UUID[1:],
+        "0123456789",
+        "012345678",
+        "abcdef",
+        "ABCDEF",
+        "deadbeef",
+        "-",
+        "/",
+        "~",
+        "g",
+        "é",
+        "猫",
+        "�",
+        "�",
+        "😀",
+        "٠١٢٣٤٥٦٧٨٩",
+        "?",
+        "&",
+        "%2F",
+        "0",
+        "a",
+        "1700000000",
+        "f" * 15,
+        "f" * 16,
+    ]
+)
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(st.lists(pieces, max_size=10).map("".join) | st.text("0f-~", max_size=60))
+@example(UUID + UUID)
+@example(UUID + "-" + UUID)
+@example(f"{UUID[:9]}{UUID}")
+@example(f"{UUID[:24]}{UUID}")
+@example("0123456789abcde" + UUID)
+@example(UUID + "0123456789abcde")
+@example("0" * 8 + "-0000" * 6 + "0" * 12)
+def test_placeholders_are_written_by_the_definition(identity):
+    """Whatever stands beside a UUID, a digest or a number."""
+    assert with_placeholders(identity) == by_definition(identity)
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+@settings(derandomize=True)
+def test_an_identity_has_one_form(identity):
+    """Writing placeholders once more changes nothing, unless the first ones brought digits together."""
+    once = with_placeholders(identity)
+    assert not re.search("[0-9]{10}|[0-9A-Fa-f]{16}", once)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-amz-signature",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "signature",
+        "expires",
+        "awsaccesskeyid",
+        "q-signature",
+        "q-sign-time",
+        "q-key-time",
+        "q-ak",
+        "x-cos-security-token",
+        "access_key_id",
+        "e",
+        "token",
+        "uploadid",
+    ],
+)
+def test_what_presigning_adds_is_volatile(name):
+    """The data file has every parameter that the ways of presigning put in, in lower case."""
+    assert name in volatile_parameters()
+
+
+@pytest.mark.parametrize(
+    "name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"]
+)
+def test_what_means_something_is_not(name):
+    """Two parts of an upload are two things."""
+    assert name not in volatile_parameters()
+    assert all(each == each.lower().strip() for each in volatile_parameters())

@@ -1,0 +1,125 @@
+"""Conditions through the middleware: what is never matched, what keeps a rule away, where a request came from."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"target": "CONNECT /b/k"}, "a tunnel"),
+        (
+            {"target": "GET /b/k", "headers": [("Upgrade", "websocket"), ("Connection", "Upgrade")]},
+            "a websocket",
+        ),
+        ({"target": "POST /b/k", "headers": [("Upgrade", "WebSocket")]}, "a websocket"),
+        ({"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}, "a preflight"),
+    ],
+)
+@pytest.mark.parametrize(
+    "rules", ["http:503", "http:503,path=b/** http:502,method=*", "http:503,header.upgrade="]
+)
+def test_what_is_never_matched(site, rules, asked, why):
+    """Upgrades, CONNECT and preflights pass, and are not even counted."""
+    made = site(rules)
+    assert made.ask(**asked) is None, why
+    assert set(made.counts.values()) == {(0, 0)}
+    assert made.outcomes == []
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "options", "Options"])
+def test_a_preflight_is_matched_when_the_method_is_asked_for(site, method):
+    """`method=OPTIONS`, alone or among others; `unless` asks for nothing."""
+    preflight = {"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}
+    assert site(f"http:503,method={method}").ask(**preflight) == "rule-1"
+    assert site(f"http:503,method=PUT,method={method}").ask(**preflight) == "rule-1"
+    assert site("http:503,method=PUT").ask(**preflight) is None
+    assert site(f"http:503,unless.method={method}").ask(**preflight) is None
+    mixed = site(f"http:500 http:503,method={method}")
+    assert mixed.ask(**preflight) == "rule-2"
+    assert mixed.counts == {"rule-1": (0, 0), "rule-2": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"target": "OPTIONS /b/k"},
+        {"target": "PUT /b/k", "headers": [("Access-Control-Request-Method", "PUT")]},
+        {"target": "GET /b/k", "headers": [("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]},
+        {"target": "GET /b/k", "headers": [("Connection", "upgrade")]},
+    ],
+)
+def test_what_only_looks_like_it_is_matched(site, asked):
+    """An OPTIONS of one's own, an offer of HTTP/2 that servers ignore."""
+    assert site("http:503").ask(**asked) == "rule-1"
+
+
+UNLESS = [
+    ("unless.method=GET", {"target": "GET /b/k"}, {"target": "PUT /b/k"}),
+    ("unless.path=health", {"target": "GET /health"}, {"target": "GET /healthy"}),
+    ("unless.path=a/,unless.path=b/", {"target": "GET /b/k"}, {"target": "GET /c/k"}),
+    ("unless.header.x-user=7", {"headers": [("X-User", "7")]}, {"headers": [("X-User", "8")]}),
+    ("unless.header.x-user=", {"headers": [("X-User", "8")]}, {}),
+    ("unless.query.dry=", {"target": "PUT /b/k?dry"}, {"target": "PUT /b/k?dr=y"}),
+    ("unless.host=*.internal", {"host": "a.internal:80"}, {"host": "internal"}),
+    ("unless.bucket=logs", {"target": "PUT /logs/k"}, {"target": "PUT /log/s"}),
+    ("unless.key=*.tmp", {"target": "PUT /b/a.tmp"}, {"target": "PUT /b/a/b.tmp"}),
+    ("unless.operation=List*", {"target": "GET /b"}, {"target": "GET /b/k"}),
+    ("unless.client=10.0.0.0/8", {"REMOTE_ADDR": "10.1.1.1"}, {"REMOTE_ADDR": "11.1.1.1"}),
+    ("unless.size=..10", {"body": b"123"}, {"body": b"12345678901"}),
+    ("unless.method=GET,unless.path=b/", {"target": "GET /c"}, {"target": "PUT /c"}),
+    ("unless.method=GET,unless.path=b/", {"target": "PUT /b/k"}, {"target": "PUT /c"}),
+    ("path=b/,unless.key=k", {"target": "PUT /b/k"}, {"target": "PUT /b/l"}),
+    ("path=b/,method=PUT,unless.key=k", {"target": "GET /b/l"}, {"target": "PUT /b/l"}),
+]
+
+
+@pytest.mark.parametrize(("keys", "kept_away", "met"), UNLESS)
+def test_any_unless_that_holds_keeps_the_rule_away(site, keys, kept_away, met):
+    """It does not count the request either."""
+    made = site(f"http:503,drain=no,{keys}")
+    assert made.ask(**kept_away) is None
+    assert made.counts == {"rule-1": (0, 0)}
+    assert made.ask(**met) == "rule-1"
+
+
+def test_all_conditions_must_hold_and_any_value_will_do(site):
+    """Three conditions of two values each: eight ways to match, every other one misses."""
+    made = site("http:503,method=PUT,method=POST,path=a/,path=b/,query.x=1,query.x=2")
+    for method in ("PUT", "POST", "GET"):
+        for path in ("a", "b", "c"):
+            for x in ("1", "2", "3"):
+                hit = "rule-1" if method != "GET" and path != "c" and x != "3" else None
+                assert made.ask(f"{method} /{path}/k?x={x}") == hit
+
+
+@pytest.mark.parametrize(
+    ("rule", "environ", "hit"),
+    [
+        # Mount point and path together; decoded once, as UTF-8.
+        ("path=/mount/a", {"SCRIPT_NAME": "/mount", "PATH_INFO": "/a"}, True),
+        ("path=/a", {"SCRIPT_NAME": "/mount", "PATH_INFO": "/a"}, False),
+        ("path=/кот/", {"PATH_INFO": "/кот/x".encode().decode("latin-1")}, True),
+        ("path=/a%20b", {"PATH_INFO": "/a%20b"}, True),
+        ("path=/a%20b", {"PATH_INFO": "/a b", "RAW_URI": "/a%20b"}, False),
+        ('path="/a b"', {"PATH_INFO": "/a b", "RAW_URI": "/a%20b"}, True),
+        ("path=/a%2Fb", {"PATH_INFO": "/a/b", "RAW_URI": "/a%2fb"}, True),
+        ("path=/a/b", {"PATH_INFO": "/a/b", "RAW_URI": "/a%2fb"}, False),
+        ("path=/a/b", {"PATH_INFO": "/a/b", "REQUEST_URI": "http://h/a/b?c"}, True),
+        ("path=/m%2Fn/a", {"SCRIPT_NAME": "/m/n", "PATH_INFO": "/a", "RAW_URI": "/m%2Fn/a"}, True),
+        # A middleware that rewrote the path counts, not the target that the server got.
+        ("path=/new", {"PATH_INFO": "/new", "RAW_URI": "/old"}, True),
+        ("path=/old", {"PATH_INFO": "/new", "RAW_URI": "/old"}, False),
+        # Nothing is tidied up.
+        ("path=/a//b", {"PATH_INFO": "/a//b"}, True),
+        ("path=/a/b", {"PATH_INFO": "/a//b"}, False),
+        ("path=/b", {"PATH_INFO": "/a/../b"}, False),
+        ("path=/a/../b", {"PATH_INFO": "/a/../b"}, True),
+        ("path=/\ufffd", {"PATH_INFO": "/\xff"}, True),
+        ("path=**", {"PATH_INFO": "*"}, False),
+    ],
+)
+def test_the_path_that_is_matched(site, rule, environ, hit):
+    """Each row: a rule, what the server says, whether it matches."""
+    assert (site(f"http:503,{rule}").ask("GET /", **environ) is not None) == hit

@@ -1,0 +1,140 @@
+"""A scenario is swapped at once: every request is decided by exactly one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from faultinject import Rule, Scenario
+from faultinject.exceptions import ConfigurationError
+
+
+def test_a_request_is_decided_by_one_scenario(site, in_threads):
+    """Threads ask while another one swaps without a pause: status, rule and generation always belong together."""
+    scenarios = [
+        Scenario(Rule(f"http:{500 + number}", name=f"g{number}"), seed=number) for number in range(50)
+    ]
+    made = site(scenarios[0], seed=None)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    asking = set(range(1, 7))
+    swapped = threading.Semaphore(0)
+
+    def work(thread):
+        if thread == 0:
+            swaps = 0
+            while asking:
+                swaps += 1
+                made.injector.use(scenarios[swaps % 50])
+                swapped.release()
+            return []
+        answers = []
+        try:
+            for number in range(400):
+                if number % 40 == 0:
+                    swapped.acquire()
+                answers.append((f"/t{thread}/{number}", made.ask(f"PUT /t{thread}/{number}")))
+            return answers
+        finally:
+            asking.discard(thread)
+
+    try:
+        answers = dict(each for asked in in_threads(7, work) for each in asked)
+    finally:
+        sys.setswitchinterval(before)
+    outcomes = {each.path: each for each in made.outcomes}
+    assert len(answers) == len(outcomes) == 2400
+    for path, rule in answers.items():
+        outcome = outcomes[path]
+        number = outcome.generation % 50
+        assert (rule, outcome.rule, outcome.fault, outcome.status, outcome.seed) == (
+            (f"g{number}", f"g{number}", f"http:{500 + number}", 500 + number, str(number))
+        )
+    assert len({each.generation for each in outcomes.values()}) > 10
+
+
+def test_generations_are_counted(site):
+    """Each scenario in force has its number, from 0."""
+    made = site("http:500")
+    made.ask()
+    made.injector.use("http:501")
+    made.ask()
+    made.injector.add("http:502,path=x")
+    made.ask("GET /x")
+    assert [(each.generation, each.rule, each.status) for each in made.outcomes] == [
+        (0, "rule-1", 500),
+        (1, "rule-1", 501),
+        (2, "rule-1", 501),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "cos:NoSuchThing",
+        "http:503,probability=2",
+        "http:503,name=a http:502,name=a",
+        "http:503,tmies=2",
+        ["http:503", 7],
+    ],
+)
+@pytest.mark.parametrize("how", ["use", "add"])
+def test_a_wrong_scenario_leaves_the_old_one_working(site, wrong, how):
+    """Its rules, seed, counts and generation: as if nobody had asked."""
+    made = site("http:503,times=3,name=old", "7")
+    assert made.ask() == "old"
+    plan, scenario = made.injector.plan, made.injector.scenario
+    with pytest.raises(ConfigurationError):
+        getattr(made.injector, how)(wrong)
+    assert (made.injector.plan, made.injector.scenario, made.injector.seed) == (plan, scenario, "7")
+    assert made.asks(["GET /"] * 3) == ["old", "old", None]
+    assert {each.generation for each in made.outcomes} == {0}
+
+
+def test_an_added_rule_with_a_taken_name_is_refused(site):
+    """Together the rules must be as right as if they had been given at once."""
+    made = site("http:503,name=old,times=1")
+    with pytest.raises(ConfigurationError, match="old"):
+        made.injector.add("http:502,name=old")
+    assert made.asks(["GET /"] * 2) == ["old", None]
+
+
+def test_added_rules_stand_behind_and_the_first_ones_go_on(site):
+    """Counts, draws and clock of the rules in force are not disturbed."""
+    made = site("http:503,times=2")
+    assert made.ask() == "rule-1"
+    made.injector.add("http:502,times=1")
+    assert made.asks(["GET /"] * 3) == ["rule-1", "rule-2", None]
+    assert made.counts == {"rule-1": (4, 2), "rule-2": (3, 1)}
+
+
+def test_a_seed_stays_with_a_scenario_that_has_none(site):
+    """Else a swap would end the replay."""
+    made = site("http:503", "7")
+    made.injector.use("http:502")
+    assert made.injector.seed == "7"
+    made.injector.use(Scenario("http:502", seed="8"))
+    assert made.injector.seed == "8"
+    made.injector.use("http:502", seed=9)
+    assert made.injector.seed == "9"
+
+
+def test_off_means_untouched_and_on_goes_on(site):
+    """Counts are kept while it is off, and nothing is counted."""
+    made = site("http:503,times=3")
+    assert made.ask() == "rule-1"
+    made.injector.disable()
+    assert made.asks(["GET /"] * 3) == [None] * 3
+    made.injector.enable()
+    assert made.asks(["GET /"] * 3) == ["rule-1", "rule-1", None]
+    assert made.counts == {"rule-1": (4, 3)}
+
+
+def test_the_kill_switch_cannot_be_undone_by_code(site):
+    """`FAULTINJECT_ENABLED=0` stands above everything."""
+    made = site("http:503", FAULTINJECT_ENABLED="0")
+    made.injector.enable()
+    made.injector.use("http:502")
+    assert made.asks(["GET /"] * 2) == [None, None]
