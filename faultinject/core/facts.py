@@ -41,8 +41,8 @@ NONE_TELLING: Mapping[str, str] = {}
 # How the schemes that put `key id:signature` behind their name are called.
 _SCHEMES = frozenset(("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS"))
 # What AWS and COS put before the access-key id, and what cannot stand in it.
-_CREDENTIAL = re.compile("Credential=([^/&,; ]*)").search
-_COS_KEY = re.compile("q-ak=([^/&,; ]*)").search
+_CREDENTIAL = re.compile("Credential=([^/&,; ]{0,2048})").search
+_COS_KEY = re.compile("q-ak=([^/&,; ]{0,2048})").search
 _shown: frozenset[str] | None = None
 
 
@@ -87,7 +87,7 @@ def key_id(authorization: str) -> str | None:
     """
     found = _CREDENTIAL(authorization) if "Credential=" in authorization else _COS_KEY(authorization)
     if found:
-        return found[1][:LONGEST_TEXT] or None
+        return found[1] or None
     scheme, _, rest = authorization.partition(" ")
     if scheme in _SCHEMES and ":" in rest:
         return _first_word(rest.partition(":")[0])

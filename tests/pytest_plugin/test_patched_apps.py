@@ -164,15 +164,17 @@ def test_app_called_by_its_class(passes):
     """)
 
 
-def test_session_without_faults_patches_nothing(run):
+def test_session_without_faults_patches_nothing(project):
     """Where no test needs faults the frameworks are as they came."""
-    run("""
+    project.makepyfile("""
         import flask
         import types
 
         def test_one():
             assert type(flask.Flask.__call__) is types.FunctionType
-    """).assert_outcomes(passed=1)
+    """)
+    # A process of its own: this one's session may have patched them for its own tests.
+    project.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_frameworks_are_put_back(run):
@@ -197,19 +199,17 @@ def test_frameworks_are_put_back(run):
 
 def test_patch_over_ours_stays():
     """Where somebody has patched after us, that patch is kept and ours does nothing any more."""
-    import flask
+    script = """if True:
+        import flask
+        from faultinject import inject
+        from faultinject.adapters.patch import Patch
 
-    from faultinject import inject
-    from faultinject.adapters.patch import Patch
+        patch = Patch()
+        ours = flask.Flask.__call__
 
-    original = vars(flask.Flask)["__call__"]
-    patch = Patch()
-    ours = flask.Flask.__call__
+        def theirs(self, environ, start_response):
+            return ours(self, environ, start_response)
 
-    def theirs(self, environ, start_response):
-        return ours(self, environ, start_response)
-
-    try:
         flask.Flask.__call__ = theirs
         app = flask.Flask("app")
         with inject("http:503"):
@@ -218,8 +218,8 @@ def test_patch_over_ours_stays():
         assert vars(flask.Flask)["__call__"] is theirs
         with inject("http:503"):
             assert app.test_client().get("/").status_code == 404
-    finally:
-        flask.Flask.__call__ = original
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_frameworks_imported_later():
