@@ -8,6 +8,11 @@ if TYPE_CHECKING:
 
     Address = tuple[str | None, str | None]
 
+HOSTS_REMEMBERED = 1024
+"""How many Host headers are remembered, with what was worked out of each."""
+LONGEST_HOST = 255
+"""Characters of a Host header that is remembered."""
+
 
 def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
     """Bucket and key of a request; None for what it does not name.

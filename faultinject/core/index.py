@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from faultinject.core.address import split_mount
+from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, split_mount
 from faultinject.core.patterns import literal_prefix
 from faultinject.core.request import without_port
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Found = Sequence[int] | None
     Finder = Callable[[Mapping[str, Any]], Found]
 
-_HOSTS_REMEMBERED = 1024
 # More methods than this tell nothing apart, and each costs a shelf of its own.
 _MOST_METHODS = 16
 # Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
@@ -86,9 +85,10 @@ class Shelf:
         label = host.partition(".")[0]
         shelves = (self.hosts.get(host, ()), self.buckets.get(label, ()), self._dotted.get(label, ()))
         found = sorted({number for shelf in shelves for number in shelf})
-        if len(self._by_host) >= _HOSTS_REMEMBERED:
-            self._by_host.clear()
-        self._by_host[raw] = found or None
+        if raw is None or len(raw) <= LONGEST_HOST:
+            if len(self._by_host) >= HOSTS_REMEMBERED:
+                self._by_host.clear()
+            self._by_host[raw] = found or None
         return found or None
 
     def in_environ(self) -> Finder:

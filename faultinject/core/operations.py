@@ -51,7 +51,9 @@ def _table() -> dict[tuple[str, str], tuple[Shape, ...]]:
         for row in csv.DictReader(read("faultinject.vendors", "s3-operations.csv").decode().splitlines()):
             split = (each.partition("=") for each in row["query"].split())
             query = tuple((name, value or None) for name, _, value in split)
-            found.setdefault((row["method"], row["level"]), []).append((row["operation"], query, row["header"]))
+            found.setdefault((row["method"], row["level"]), []).append(
+                (row["operation"], query, row["header"])
+            )
         for place, shapes in found.items():
             shapes.sort(key=lambda shape: (-len(shape[1]), -len(shape[2].split()), shape[0]))
             _shapes[place] = tuple(shapes)

@@ -12,6 +12,7 @@ from itertools import count
 from faultinject.core.actions import PASSED, GiveBack, Match, Pass, Take
 from faultinject.core.draw import seed_key
 from faultinject.core.index import Index
+from faultinject.core.labels import Labels
 from faultinject.core.outcome import Entry
 from faultinject.core.reading import Reading
 from faultinject.core.ready import ReadyRule
@@ -148,7 +149,7 @@ class Plan:
         self.scope_default = index.scope_default
         self._ready: list[ReadyRule | None] = [None] * len(self.rules)
         self._readings: dict[str, Reading] = {}
-        self._twins: dict[str, int] = {}
+        self._labels = Labels(self.rules)
         self._lock = allocate_lock()
 
     def run(self, request: Request, candidates: Sequence[int]) -> Flow:
@@ -215,7 +216,7 @@ class Plan:
         self.started = old.started
         for number, rule in enumerate(old._ready):
             self._ready[number] = rule
-        self._twins.update(old._twins)
+        self._labels = Labels(self.rules, old._labels)
 
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
@@ -235,7 +236,7 @@ class Plan:
             with self._lock:
                 found = self._ready[number]
                 if found is None:
-                    found = self._ready[number] = self._make(number)
+                    found = self._ready[number] = ReadyRule(self, number, self._labels.make(number))
         return found
 
     def reading(self, vendor: Vendor | None) -> Reading:
@@ -282,10 +283,3 @@ class Plan:
                 matched.append(rule)
                 keys.append((number, scope, identity, rule.above))
         return matched, keys
-
-    def _make(self, number: int) -> ReadyRule:
-        rule = self.rules[number]
-        label = rule.label
-        # Rules of one label are candidates together, so the earlier ones were made before.
-        twin = self._twins[label] = self._twins.get(label, 0) + 1
-        return ReadyRule(self, number, label if twin == 1 else f"{label}#{twin}")

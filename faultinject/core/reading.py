@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core.address import address, host_bucket
+from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, address, host_bucket
 from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.operations import operation
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 # What a fault of no storage vendor goes by; the vendors' own suffixes stand in their folders.
 S3_ENDPOINTS = ("s3.amazonaws.com", "s3.*.amazonaws.com", "s3-*.amazonaws.com")
-
-_HOSTS_REMEMBERED = 1024
 
 
 class Reading:
@@ -72,10 +70,11 @@ class Reading:
         return found
 
     def _bucket(self, host: str) -> str | None:
-        buckets = self._buckets
-        if len(buckets) >= _HOSTS_REMEMBERED:
-            buckets.clear()
-        bucket = buckets[host] = host_bucket(host, self.endpoints)
+        bucket = host_bucket(host, self.endpoints)
+        if len(host) <= LONGEST_HOST:
+            if len(self._buckets) >= HOSTS_REMEMBERED:
+                self._buckets.clear()
+            self._buckets[host] = bucket
         return bucket
 
     def operation(self, request: Readable) -> str | None:

@@ -6,7 +6,7 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.core.address import split_mount
+from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, split_mount
 from faultinject.core.facts import NONE_TELLING, TELLING, facts
 from faultinject.core.target import decode_form, encode, read_target, utf8
 
@@ -191,7 +191,7 @@ class ASGIRequest(Request):
         names = _KNOWN
         for key, value in scope["headers"]:
             if key in names:
-                known[names[key]] = value.decode("latin-1")
+                known.setdefault(names[key], value.decode("latin-1"))
         self.method = method = scope["method"]
         query, raw = scope.get("query_string"), scope.get("raw_path")
         self.query = query.decode("latin-1") if query else ""
@@ -275,7 +275,6 @@ _TELLING_KEYS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in TELL
 _TELLING_NAMES = frozenset(TELLING)
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
-_HOSTS_REMEMBERED = 1024
 _hosts: dict[str, str] = {}
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
@@ -286,9 +285,11 @@ def without_port(host: str) -> str:
     found = _hosts.get(host)
     if found is None:
         name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
-        if len(_hosts) >= _HOSTS_REMEMBERED:
-            _hosts.clear()
-        found = _hosts[host] = name.lower()
+        found = name.lower()
+        if len(host) <= LONGEST_HOST:
+            if len(_hosts) >= HOSTS_REMEMBERED:
+                _hosts.clear()
+            _hosts[host] = found
     return found
 
 

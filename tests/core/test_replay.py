@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
+from hashlib import blake2b
 
 import pytest
 
@@ -333,3 +334,23 @@ def test_changed_rules_count_from_zero_and_draw_the_same(site):
     going_on.asks(THINGS)
     going_on.injector.add("http:500,path=never")
     assert going_on.asks(THINGS) == first[len(THINGS) :]
+
+
+@pytest.mark.parametrize("first", ["/photos/a", "/else"])
+def test_a_name_that_reads_like_a_bare_fault_is_a_twin_in_the_order_written(site, first):
+    """Whichever rule is asked first, a given name and an equal unnamed label draw apart in the order written."""
+    rules = (
+        "http:503,path=photos/,name=latency,probability=0.5 latency,delay=0ms,probability=0.5 "
+        "latency,delay=0ms,probability=0.5,when=after"
+    )
+    made = site(rules, seed=3)
+    made.ask(f"PUT {first}")
+    labels = [made.injector.own_plan.ready(number).drawn("PUT /x", 0) for number in range(3)]
+    alone = site(rules, seed=3).injector.own_plan
+    assert labels == [alone.ready(number).drawn("PUT /x", 0) for number in (0, 1, 2)]
+    digests = {
+        blake2b(b"%b\0PUT /x\0%d" % (label, 0), key=blake2b(b"3").digest(), digest_size=32).digest()
+        for label in (b"latency", b"latency#2", b"latency#3")
+    }
+    assert {each for each in labels if each is not None} <= digests
+    assert len(set(labels) - {None}) == sum(each is not None for each in labels)

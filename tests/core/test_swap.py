@@ -20,12 +20,13 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     asking = set(range(1, 7))
-    swapped = threading.Semaphore(0)
+    wanted, swapped = threading.Semaphore(0), threading.Semaphore(0)
 
     def work(thread):
         if thread == 0:
             swaps = 0
             while asking:
+                wanted.acquire(timeout=0.05)
                 swaps += 1
                 made.injector.use(scenarios[swaps % 50])
                 swapped.release()
@@ -34,6 +35,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads):
         try:
             for number in range(400):
                 if number % 40 == 0:
+                    wanted.release()
                     swapped.acquire()
                 answers.append((f"/t{thread}/{number}", made.ask(f"PUT /t{thread}/{number}")))
             return answers
