@@ -53,15 +53,10 @@ def escape_html(text: str) -> str:
 ESCAPES: Mapping[str, Callable[[str], str]] = {"xml": escape_xml, "json": escape_json, "html": escape_html}
 
 
-def fill(template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> bytes:
-    """The body: `template` with each `%(name)s` replaced by the escaped value, UTF-8."""
-    return template % {name.encode(): escape(value).encode() for name, value in values.items()}
-
-
-def fill_partly(
+def prepare(
     template: bytes, escape: Callable[[str], str], values: Mapping[str, str]
 ) -> Callable[[str, Mapping[str, str]], bytes]:
-    """Fill what is known already, as `fill` would.
+    """Replace each `%(name)s` of a template whose value is known already by the escaped value, UTF-8.
 
     Returns:
         A function from the resource and the ids of one answer to the body. Ids are ASCII letters, digits and

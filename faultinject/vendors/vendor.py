@@ -227,7 +227,7 @@ class Vendor:
     def envelope(self, *, code: str, message: str, status: int) -> Callable[[str, Ids], bytes]:
         """A function from the resource and the ids of one answer to its body, for one error."""
         known = {"code": code, "message": message, "status": str(status)}
-        return envelope.fill_partly(self.template, self.escape, known)
+        return envelope.prepare(self.template, self.escape, known)
 
     def render(self, *, code: str, message: str, status: int, resource: str | None = None, ids: Ids) -> bytes:
         """The body of an error, byte for byte as the vendor sends it."""

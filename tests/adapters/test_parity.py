@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import ASGIFaultMiddleware, Rule, vendors
 
 UNLIKE = ("arrived", "answered", "elapsed")
 """Fields of an outcome that the monotonic clock decides."""
@@ -177,3 +178,12 @@ def test_head_has_the_length_but_not_the_body(send, make_injector):
     assert head.status == got.status
     assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
     assert head.header("content-length") == str(len(got.body))
+
+
+def test_any_number_of_header_names(servers):
+    """Names that are remembered in their wire form are few; an answer with more is as right as any."""
+    keys = {f"X-Number-{number}": str(number) for number in range(600)}
+    app = ASGIFaultMiddleware(None, Rule("http:503", set=keys), seed=0)
+    answer = anyio.run(servers.asgi, app, servers.scope("GET", "/"), servers.messages())
+    got = {name: value for name, value in answer.headers if name.startswith("x-number-")}
+    assert got == {key.lower(): value for key, value in keys.items()}

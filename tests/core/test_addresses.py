@@ -170,3 +170,13 @@ def test_an_encoded_slash_belongs_to_the_key(site):
     assert made.ask("PUT /photos/a/b") is None
     assert made.ask("PUT /x/y/k", RAW_URI="/x%2Fy/k") == "bucket"
     assert made.ask("PUT /photos/a/b", RAW_URI="/quite/another") is None
+
+
+def test_a_very_long_host_is_read_each_time(site):
+    """A Host that is too long to be remembered is decided like any other, and again the same."""
+    long = ".".join(["a" * 60] * 5)
+    made = site(f"cos:SlowDown,host={long}.example cos:NoSuchKey,bucket={long}")
+    for _ in range(2):
+        assert made.ask("GET /k", HTTP_HOST=f"{long}.example") == "rule-1"
+        assert made.ask("GET /k", HTTP_HOST=f"{long}.cos.ap-x.myqcloud.com") == "rule-2"
+        assert made.ask("GET /k", HTTP_HOST="else.example") is None

@@ -235,3 +235,14 @@ def test_catalogue_from_a_zip_and_without_heavy_imports(packed, tmp_path):
         for vendor in VENDORS
     }
     assert run.stdout == EXPECTED.format(**sizes)
+
+
+def test_a_vendor_whose_module_is_broken_says_so(tmp_path, monkeypatch):
+    """An import that fails inside a vendor's own file is not taken for a vendor that is not there."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "vendor.py").write_text("import no_such_module_anywhere\n")
+    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(tmp_path)])
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        vendors.get("broken")

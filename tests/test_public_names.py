@@ -1,0 +1,27 @@
+"""What `import faultinject` offers."""
+
+import pytest
+
+import faultinject
+from faultinject import vendors
+from faultinject.exceptions import Problem
+
+
+@pytest.mark.parametrize("name", faultinject.__all__)
+def test_every_public_name_is_there_and_listed(name):
+    """Names are loaded on first use, and `dir()` shows them before."""
+    assert getattr(faultinject, name) is not None
+    assert name in dir(faultinject)
+
+
+def test_unknown_names_are_attribute_errors():
+    """A typo is told as for any module."""
+    with pytest.raises(AttributeError, match=r"^module 'faultinject' has no attribute 'instal'$"):
+        faultinject.instal  # noqa: B018 - the look is what is tested
+
+
+def test_values_show_themselves():
+    """In a debugger a row, a vendor and a problem say what they are."""
+    assert repr(vendors.find("jss:BucketNotEmpty/3")) == "<DocumentedError jss:BucketNotEmpty/3 409>"
+    assert repr(vendors.get("cos")) == "<Vendor cos>"
+    assert repr(Problem("is wrong", where="rule 1")) == "Problem('rule 1: is wrong')"
