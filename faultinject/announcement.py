@@ -21,6 +21,11 @@ def on(seed: str, rules: Sequence[object]) -> None:
     _warn("faultinject is on: seed %s, rules %s", seed, " ".join(told) or "none")
 
 
+def expired() -> None:
+    """Nothing is injected any more."""
+    _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+
+
 def separate() -> None:
     """Several processes serve the app, and they share no counts."""
     _warn(

@@ -148,7 +148,7 @@ class Injector:
         with _lock:
             _overrides.remove(self)
             _settle_all()
-        self._own.ended = True
+        self._own.end()
 
     def enable(self) -> None:
         """Switch on, unless the environment says no."""
@@ -162,7 +162,7 @@ class Injector:
         self._enabled = False
         with _lock:
             _settle_all()
-        self._own.ended = True
+        self._own.end()
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
@@ -209,6 +209,8 @@ class Injector:
 
         if self._production is not None:
             announcement.production(self._production)
+        elif self._own.expired:
+            announcement.expired()
         elif self._enabled:
             announcement.on(self.seed, self.scenario.rules)
             if self._salt:
@@ -257,7 +259,7 @@ class Injector:
             old, self._own = self._own, plan
             self.scenario = scenario
             _settle_all()
-        old.ended = True
+        old.end()
 
     def _settle(self) -> None:
         first = _overrides[-1] if _overrides else self

@@ -7,6 +7,8 @@ from faultinject.injector import Injector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from faultinject.injector import Rules
 
 _shared: Injector | None = None
@@ -14,15 +16,23 @@ _shared: Injector | None = None
 _MOST_LAYERS = 32
 
 
-def shared_injector() -> Injector:
+def shared_injector(seed: str | int | None = None) -> Injector:
     """The injector that every app shares whose rules come from the environment; made on first use.
 
+    Args:
+        seed: the seed of a first use; a later one can only ask for the same.
+
     Raises:
-        ConfigurationError: the environment's rules or variables are wrong, or there are none.
+        ConfigurationError: the environment's rules or variables are wrong, or there are none; or another seed.
     """
     global _shared  # noqa: PLW0603
     if _shared is None:
-        _shared = Injector()
+        _shared = Injector(seed=seed)
+    elif seed is not None and str(seed) != _shared.seed:
+        raise ConfigurationError(
+            f"apps with the environment's rules share one injector, whose seed is {_shared.seed}:"
+            f" seed {seed} needs rules of its own"
+        )
     return _shared
 
 
@@ -38,20 +48,25 @@ def injector_for(
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
         return injector
-    return shared_injector() if rules is None and seed is None else Injector(rules, seed=seed)
+    return shared_injector(seed) if rules is None else Injector(rules, seed=seed)
 
 
 def get_injector(app: object = None) -> Injector | None:
     """The injector around an app, or without an app the one that reads the environment; None when there is none."""
     if app is None:
         return _shared
-    place = app
-    for _ in range(_MOST_LAYERS):
-        found = getattr(place, "injector", None)
-        if isinstance(found, Injector):
-            return found
-        if place is app:
-            place = getattr(app, "wsgi_app", None) or getattr(app, "build_middleware_stack", None)
-        else:  # middleware that was put around the app's own `wsgi_app` later
+    place = wrapper_of(app)
+    found: Injector | None = None if place is None else place.injector
+    return found
+
+
+def wrapper_of(app: Any) -> Any:
+    """What we put around an app, told by its attribute `injector`; None when there is none."""
+    inside = [app, getattr(app, "wsgi_app", None), getattr(app, "build_middleware_stack", None)]
+    # Middleware that was put around the app's own `wsgi_app` later, or added to a Starlette app.
+    for first in (inside[1], getattr(app, "middleware_stack", None)):
+        place = first
+        for _ in range(_MOST_LAYERS):
             place = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
-    return None
+            inside.append(place)
+    return next((each for each in inside if isinstance(getattr(each, "injector", None), Injector)), None)

@@ -50,6 +50,8 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> S
         return Scenario([Rule(rule, **keys)])
     scenario = Scenario([rule, *rules])
     if not keys:
+        if not scenario.rules:
+            raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
         return scenario
     if len(scenario.rules) != 1:
         raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")

@@ -361,3 +361,14 @@ def test_numbers_are_exact_beyond_the_ring(get):
             get(method="PUT")
     assert faults.injector.journal.dropped == 200
     assert (faults.injected, faults.attempts, len(faults.outcomes)) == (10_100, 10_200, 10_000)
+
+
+@pytest.mark.parametrize("empty", ["", " ; \n"])
+def test_no_rule_is_a_mistake(empty):
+    """An empty text is a rule that somebody forgot; a Scenario without rules is asked for."""
+    with pytest.raises(
+        ConfigurationError, match=r"^there is no rule: give one, such as 'cos:SlowDown,times=2'$"
+    ):
+        inject(empty)
+    with inject(Scenario([])) as faults:
+        assert faults.rules == ()

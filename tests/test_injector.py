@@ -404,3 +404,10 @@ def test_a_fork_while_locks_are_held():
     injector = make("http:503")
     with module._lock, injector._change:
         assert in_child(lambda: get(injector)) == 503
+
+
+def test_what_has_expired_is_not_said_to_be_on(caplog):
+    """The line at the start is true."""
+    injector = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-01-01T00:00:00Z"})
+    injector.announce()
+    assert caplog.messages == ["faultinject is off: FAULTINJECT_EXPIRES has passed"]

@@ -21,7 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 import faultinject
-from faultinject import Injector, WSGIFaultMiddleware, get_injector, injectors, install
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, injectors, install
 from faultinject.adapters.installation import interface_of
 from faultinject.exceptions import ConfigurationError
 
@@ -510,3 +510,47 @@ def test_callables_of_c_are_told_by_their_signature():
     for wrong in (len, max):
         with pytest.raises(TypeError, match="it looks like an app factory"):
             interface_of(wrong)
+
+
+def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch):
+    """A second `install` with rules takes one app out of the shared injector, and no other."""
+    monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
+    first, second = (install(flask.Flask(name)) for name in ("first", "second"))
+    install(first, "http:418")
+    assert [each.test_client().get("/").status_code for each in (first, second)] == [418, 503]
+    assert get_injector(second) is get_injector() is not get_injector(first)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_starlette_app_gets_rules_of_its_own(on, monkeypatch, built):
+    """Also when its middleware has been put together before."""
+    monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
+    app = install(Starlette())
+    if built:
+        assert asyncio.run(get_asgi(app, "/")) == 503
+    install(app, "http:418")
+    assert asyncio.run(get_asgi(app, "/")) == 418
+    assert asyncio.run(get_asgi(install(Starlette()), "/")) == 503
+
+
+def test_a_seed_belongs_to_all_apps_of_the_environment(on, monkeypatch):
+    """`times=5` is five in all, also where a seed is given; another seed is refused, not dropped."""
+    monkeypatch.setenv("FAULTINJECT_RULES", "http:503,times=1")
+    monkeypatch.delenv("FAULTINJECT_SEED")
+    first, second = (install(flask.Flask(name), seed=1) for name in ("first", "second"))
+    assert get_injector(first) is get_injector(second) is get_injector()
+    assert get_injector().seed == "1"
+    install(first, seed="1")
+    with pytest.raises(
+        ConfigurationError, match=r"share one injector, whose seed is 1: seed 99 needs rules of its own$"
+    ):
+        install(second, seed=99)
+
+
+def test_added_middleware_is_found():
+    """The injector of `add_middleware` can be reached once the app has put its middleware together."""
+    app = Starlette()
+    app.add_middleware(ASGIFaultMiddleware, rules="http:418")
+    assert get_injector(app) is None
+    assert asyncio.run(get_asgi(app, "/")) == 418
+    assert get_injector(app).counts() == {"rule-1": {"matched": 1, "injected": 1}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
+from faultinject.core.answers import at_its_start
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
@@ -54,7 +55,9 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
     try:
         found = injector_for(rules, seed=seed, injector=injector)
     except FaultInjectError as error:
-        return _refusing(app, error)
+        from faultinject.adapters.asgi_refusal import refusing
+
+        return refusing(app, error)
     found.announce()
     return wrap(app, found)
 
@@ -79,7 +82,13 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             return
         await exchange(app, scope, receive, send, plan, candidates)
 
-    vars(faultinject).update(getattr(app, "__dict__", {}), app=app, injector=injector)
+    def use_injector(other: Injector) -> None:
+        nonlocal injector
+        injector = vars(faultinject)["injector"] = other
+
+    vars(faultinject).update(
+        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
+    )
     return faultinject
 
 
@@ -209,7 +218,7 @@ async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, re
     drains = action.answer.drain and request.has_body and not request.expects_continue
     if not drains and not action.delay:
         entry.write("answered")
-        await respond(send, action, action.headers)
+        await respond(send, action, at_its_start(action, plan.surroundings.clock()))
         return
     entry.write("answered", answered=False, last=False)
     try:
@@ -235,7 +244,7 @@ async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, re
         undo(plan, entry, "failed")
         raise
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    await respond(send, action, action.headers)
+    await respond(send, action, at_its_start(action, plan.surroundings.clock()))
 
 
 async def respond(send: Send, action: Respond, headers: Headers) -> None:
@@ -278,20 +287,3 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
             digest.update(message.get("body", b""))
             whole = not message.get("more_body")
     return digest.size, digest.hexdigest(), whole
-
-
-def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
-    """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
-    from faultinject import announcement
-
-    announcement.refused(error)
-
-    async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
-
-    vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
-    return faultinject

@@ -7,7 +7,7 @@ import anyio
 from faultinject.adapters.asgi import respond
 from faultinject.adapters.asgi_wait import Listener, pause
 from faultinject.adapters.driving import undo
-from faultinject.core.answers import taken_over
+from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class AppAnswer:
         if kind == "http.response.start":
             if message["status"] >= 500:
                 self.failed = True
-                self.undo("app_failed")
+                self.undo("app_failed", message["status"])
                 await self._send(message)
                 return
             headers = message.get("headers", ())
@@ -108,7 +108,9 @@ class AppAnswer:
             return
         self.settled = True
         action.entry.write("app_cut" if self.cut else "answered", applied=True)
-        headers = taken_over(action.headers, self._headers) if action.answer.cors else action.headers
+        headers = at_its_start(action, self._plan.surroundings.clock())
+        if action.answer.cors:
+            headers = taken_over(headers, self._headers)
         await respond(self._send, action, headers)
 
     async def _wait(self, seconds: float) -> None:
@@ -119,11 +121,11 @@ class AppAnswer:
         self._receive = listener.receive
         self._gone = not await listener.wait(self._plan, seconds)
 
-    def undo(self, did: str) -> None:
-        """The fault is not given, unless it was."""
+    def undo(self, did: str, status: int | None = None) -> None:
+        """The fault is not given, unless it was; `status` is the app's own."""
         if not self.settled:
             self.settled = True
-            undo(self._plan, self._action.entry, did, applied=True)
+            undo(self._plan, self._action.entry, did, applied=True, status=status)
 
 
 async def respond_after(

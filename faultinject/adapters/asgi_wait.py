@@ -15,12 +15,16 @@ _SLICE = 0.05
 async def pause(plan: Plan, seconds: float, receive: Receive) -> None:
     """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the server's end it."""
     clock = plan.surroundings.monotonic
-    end = clock() + seconds
+    end, endings = clock() + seconds, plan.endings
     # uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of
     # the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
     exchange = getattr(receive, "__self__", None)
     kept = getattr(exchange, "keep_alive", False)
-    while (left := end - clock()) > 0 and not plan.over and getattr(exchange, "keep_alive", False) is kept:
+    while (
+        (left := end - clock()) > 0
+        and not plan.over(endings)
+        and getattr(exchange, "keep_alive", False) is kept
+    ):
         await anyio.sleep(min(left, _SLICE))
 
 

@@ -53,12 +53,15 @@ class ClientGone(Exception):
     """The client left before it had sent its whole request."""
 
 
-def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False) -> None:
-    """A fault that was decided on is not carried out: its take goes back, and the journal says why."""
+def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False, status: int | None = None) -> None:
+    """A fault that was decided on is not carried out: its take goes back, and the journal says why.
+
+    The status of the app's own answer is told only where every request is noted, as with requests that pass.
+    """
     if entry.take is not None:
         plan.counts.give_back(entry.take)
         entry.take = None
-    entry.withdraw(did, applied=applied)
+    entry.withdraw(did, applied=applied, status=status if plan.surroundings.everything else None)
 
 
 def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], error: Exception) -> None:

@@ -55,14 +55,19 @@ def install(
 
             announcement.forgotten()
         return app
-    from faultinject.injectors import get_injector, injector_for
+    from faultinject.injectors import get_injector, injector_for, wrapper_of
 
     kind = _interface(app, interface)
-    installed = get_injector(app)
-    if installed is not None and injector in (None, installed):
-        if rules is not None:
-            installed.use(rules, seed=seed)
-            installed.announce()
+    place = wrapper_of(app)
+    if place is not None and injector in (None, place.injector):
+        if rules is not None and place.injector is get_injector():
+            # The environment's rules are every app's; from now on this one has its own.
+            place.use_injector(injector_for(rules, seed=seed))
+        elif rules is not None:
+            place.injector.use(rules, seed=seed)
+        elif seed is not None:
+            injector_for(None, seed=seed)
+        place.injector.announce()
         return app
     found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
@@ -91,7 +96,13 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
         def build_middleware_stack() -> ASGIApp:
             return asgi.wrap(build(), injector)
 
-        vars(build_middleware_stack).update(injector=injector)
+        def use_injector(other: Injector) -> None:
+            nonlocal injector
+            injector = vars(build_middleware_stack)["injector"] = other
+            if app.middleware_stack is not None:
+                app.middleware_stack.use_injector(other)
+
+        vars(build_middleware_stack).update(injector=injector, use_injector=use_injector)
         app.build_middleware_stack = build_middleware_stack
         if app.middleware_stack is not None:
             app.middleware_stack = asgi.wrap(app.middleware_stack, injector)

@@ -6,6 +6,7 @@ import time
 
 from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
+from faultinject.core.answers import at_its_start
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
@@ -72,7 +73,13 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
             plan = injector.separate()
         return exchange(app, environ, start_response, plan, candidates)
 
-    vars(faultinject).update(getattr(app, "__dict__", {}), app=app, injector=injector)
+    def use_injector(other: Injector) -> None:
+        nonlocal injector
+        injector = vars(faultinject)["injector"] = other
+
+    vars(faultinject).update(
+        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
+    )
     return faultinject
 
 
@@ -194,7 +201,7 @@ def _respond(
             raise
         hold(plan, entry, action.delay)
         entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    start_response(action.answer.status_line, action.headers)
+    start_response(action.answer.status_line, at_its_start(action, plan.surroundings.clock()))
     return [action.body] if action.body else []
 
 
@@ -263,6 +270,6 @@ def wait(plan: Plan, seconds: float) -> None:
     from threading import main_thread
 
     clock = plan.surroundings.monotonic
-    end = clock() + seconds
-    while (left := end - clock()) > 0 and not plan.over and main_thread().is_alive():
+    end, endings = clock() + seconds, plan.endings
+    while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
         time.sleep(min(left, _SLICE))

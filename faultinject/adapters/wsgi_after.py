@@ -6,7 +6,7 @@ from itertools import chain
 
 from faultinject.adapters.driving import undo
 from faultinject.adapters.wsgi import hold
-from faultinject.core.answers import taken_over
+from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
@@ -76,11 +76,13 @@ def respond_after(
             undo(plan, entry, "app_failed", applied=True)
             raise
     if failed is not None:
-        undo(plan, entry, "app_failed", applied=True)
+        undo(plan, entry, "app_failed", applied=True, status=answer.status)
         return failed
     hold(plan, entry, action.delay, applied=True)
     entry.write("app_cut" if answer.cut else "answered", applied=True)
-    headers = taken_over(action.headers, answer.headers) if action.answer.cors else action.headers
+    headers = at_its_start(action, plan.surroundings.clock())
+    if action.answer.cors:
+        headers = taken_over(headers, answer.headers)
     start_response(action.answer.status_line, headers)
     return [action.body] if action.body else []
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from stat import S_ISREG
 
 from faultinject import announcement
 from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
-from faultinject.core.outcome import Outcome
+from faultinject.core.outcome import Outcome, _number
 from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
@@ -114,7 +115,7 @@ class Journal:
         method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
-        size, digest, complete = body or (_number(content_length), None, None)
+        size, digest, complete = body or (_number(str(content_length)), None, None)
         return Outcome(
             v=1,
             time=time,
@@ -123,7 +124,7 @@ class Journal:
             pid=os.getpid(),
             seq=seq,
             generation=generation,
-            connection=_number(port),
+            connection=_number(str(port)),
             principal=_principal(key_id, key_of_seed),
             test=test and test[:LONGEST_TEXT],
             method=method,
@@ -161,7 +162,7 @@ class JournalFile:
     """A file that outcomes are appended to, one write a line, by any number of processes.
 
     Args:
-        path: where; a new file can be read by nobody else (mode 0600).
+        path: where; a regular file of ours can be read by nobody else (mode 0600), also when it is not new.
 
     Raises:
         ConfigurationError: it cannot be opened.
@@ -175,6 +176,7 @@ class JournalFile:
             flags |= getattr(os, name, 0)
         try:
             self._file = os.open(path, flags, 0o600)
+            _close_to_others(self._file)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise ConfigurationError(
@@ -210,6 +212,17 @@ class JournalFile:
         self.close()
 
 
+def _close_to_others(file: int) -> None:
+    """Give a regular file of ours mode 0600; some file systems have no modes."""
+    found = os.fstat(file)
+    ours = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
+    if ours and S_ISREG(found.st_mode) and found.st_mode & 0o077:
+        from contextlib import suppress
+
+        with suppress(OSError):
+            os.fchmod(file, 0o600)
+
+
 class _Recalled:
     """A request as the journal kept it, for reading bucket, key and operation afterwards."""
 
@@ -232,11 +245,6 @@ def _principal(key_id: str | None, key: bytes) -> str | None:
     if key_id is None:
         return None
     return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
-
-
-def _number(value: object) -> int | None:
-    text = "" if value is None else str(value)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:

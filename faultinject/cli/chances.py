@@ -14,8 +14,8 @@ LONGEST_CYCLE = 10_000
 def rates(rules: Sequence[Rule]) -> list[float]:
     """The share of attempts that each rule answers, of attempts that meet the conditions of all.
 
-    The first that passes its triggers fires. `times` is taken as not yet used up, windows as open; `above` keeps
-    a rule away, because the rate is taken as not exceeded.
+    The first that passes its triggers fires. `times` is taken as not yet used up, windows as open
+    unless they never are; `above` keeps a rule away, because the rate is taken as not exceeded.
     """
     shares = [0.0] * len(rules)
     start = max((rule.value("skip") for rule in rules), default=0)
@@ -96,17 +96,26 @@ def covers(wide: Rule, narrow: Rule) -> bool:
 def _chance(rule: Rule, place: int) -> float:
     """The chance that the attempt of that number, from 0, passes the rule's triggers."""
     beyond = place - rule.value("skip")
-    if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
+    if (
+        _never_open(rule)
+        or beyond < 0
+        or (beyond + 1) % rule.value("every")
+        or rule.value("above") is not None
+    ):
         return 0.0
     probability: float = rule.value("probability")
     return probability
+
+
+def _never_open(rule: Rule) -> bool:
+    return rule.value("end") is not None and rule.value("end") <= rule.value("begin")
 
 
 def _never(rule: Rule) -> str | None:
     for key, zero in (("times", 0), ("probability", 0.0)):
         if rule.value(key) == zero and rule.value(key) is not None:
             return f"{key} is 0"
-    if rule.value("end") is not None and rule.value("end") <= rule.value("begin"):
+    if _never_open(rule):
         return "it ends before it begins"
     for key, texts in rule.conditions.items():
         if set(texts) <= set(rule.unless.get(key, ())):

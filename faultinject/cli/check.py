@@ -27,7 +27,9 @@ class RuleCommand(click.Command):
 @click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
 @click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
 def check(
+    context: click.Context,
     *,
     rules: tuple[str, ...],
     file: str | None,
@@ -44,10 +46,15 @@ def check(
     import os
     import time
 
+    from click.core import ParameterSource
+
     from faultinject.cli import environment, report
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
 
+    for name in ("host", "seed") if request is None else ():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name} is for the request of --request, and there is none")
     asked = None if request is None else report.parse_request(request, host)
     settings = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 # Errors that the SDK retries, and two that COS documents as passing and that the SDK does not retry.
 SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))
+
+
+# What a row of the live table needs, in characters.
+NARROWEST = 80
 
 
 @click.command(short_help="Watch a real SDK fight 30 % of documented errors.")
@@ -29,11 +34,15 @@ SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTim
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]"
 )
-def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
+@click.pass_context
+def demo(context: click.Context, seed: str | None, probability: float, calls: int, port: int) -> int:
     """Watch a real SDK fight documented errors: the COS SDK against the embedded object store.
 
-    Everything is on loopback and in memory. It ends by itself within about 20 seconds.
+    Everything is on loopback and in memory. It ends by itself within about 20 seconds. Of the environment only
+    FAULTINJECT_ENABLED=0 is heeded, which stops it; it also runs where the environment says production, because
+    nothing but its own store gets faults.
     """
+    import os
     from importlib.metadata import version
 
     from faultinject.adapters.wsgi import wrap
@@ -43,17 +52,18 @@ def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
     from faultinject.cli.workload import Workload, load_sdk
     from faultinject.injector import Injector
     from faultinject.objectstore import ObjectStore
+    from faultinject.settings.environment import read_environment
 
     sdk = load_sdk()
-    settings = reading.surroundings()
-    reading.refuse_production(settings)
-    reading.refuse_switched_off(settings)
-    injector = Injector(rules_for(probability), seed=seed, everything=True)
+    switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
+    reading.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
+    injector = Injector(rules_for(probability), seed=seed, environ={}, everything=True)
     sock = listening.listen("127.0.0.1", port)
     url = listening.url_of(sock)
     listening.heed_interrupts()
-    live = sys.stdout.isatty() and _has_rich()
-    board = Scoreboard(silent if live else _print_attempt)
+    live = _is_wide_terminal()
+    lines = Lines()
+    board = Scoreboard(silent if live else lines.show)
     injector.journal.follow(board.saw)
     server = listening.wsgi_server(wrap(ObjectStore("cos"), injector), sock)
     listening.in_thread(server)
@@ -70,16 +80,28 @@ def demo(seed: str | None, probability: float, calls: int, port: int) -> int:
         workload.start()
         if live:
             _watch(workload, board)
-        while not workload.over:
+        while not workload.over and lines.error is None:
             time.sleep(0.05)
     finally:
         board.close()
         server.shutdown()
+    if lines.error is not None:
+        raise lines.error
     click.echo()
     for line in table.aligned(board.summary()):
         click.echo(line)
-    click.echo(f"\nThe same again: faultinject demo --seed {injector.seed}")
+    click.echo(f"\nThe same again: {command_of(context, injector.seed)}")
     return 0
+
+
+def command_of(context: click.Context, seed: str) -> str:
+    """The command line that gives the same run again: the seed, and every option that is not its default."""
+    words = ["faultinject", "demo", "--seed", seed]
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        if option.name != "seed" and value != option.default:
+            words += [option.opts[0], str(value)]
+    return shlex.join(words)
 
 
 def rules_for(probability: float) -> list[Any]:
@@ -95,14 +117,36 @@ def rules_for(probability: float) -> list[Any]:
     return rules
 
 
-def _has_rich() -> bool:
-    from importlib.util import find_spec
+def _is_wide_terminal() -> bool:
+    """Whether a live table can be drawn and has room; else there are plain lines."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    try:
+        from rich.console import Console
+    except ImportError:
+        return False
+    console = Console()
+    return not console.is_dumb_terminal and console.width >= NARROWEST
 
-    return find_spec("rich") is not None
 
+class Lines:
+    """One line an attempt, written by many threads.
 
-def _print_attempt(attempt: Attempt) -> None:
-    click.echo(_line(attempt.cells()))
+    Attributes:
+        error: why standard output took no more lines, for the program's own thread to raise; else None.
+    """
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+
+    def show(self, attempt: Attempt) -> None:
+        """Write an attempt."""
+        if self.error is not None:
+            return
+        try:
+            click.echo(_line(attempt.cells()))
+        except OSError as error:
+            self.error = error
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -75,8 +75,9 @@ class Seen:
             lines.append(("seed", settings.seed or "chosen and logged at start"))
             if settings.expires is not None:
                 moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
-                over = ", which is over" if settings.expires <= self._now else ""
-                lines.append(("expires", f"{moment}{over}, when this were started now"))
+                over = settings.expires <= self._now
+                what = " has passed: nothing will be injected" if over else ", if it is started now"
+                lines.append(("expires", f"{moment}{what}"))
             if not settings.header:
                 lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
         return lines

@@ -88,6 +88,18 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def heed_endings() -> None:
+    """Let the ways in which a service is told to end, SIGTERM and SIGHUP, be as Ctrl-C."""
+
+    def end(_number: int, _frame: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, end)
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # which nohup asks for
+        signal.signal(hangup, end)
+
+
 def in_thread(server: BaseWSGIServer) -> None:
     """Run a server beside the program, until it is shut down or the program ends."""
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

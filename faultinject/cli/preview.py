@@ -51,9 +51,9 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
         return 0
     if high:
         click.echo(f"faultinject: sent after {late}", err=True)
-    stream = sys.stdout.buffer
-    stream.write(answer.to_bytes())
-    stream.flush()
+    if sys.stdout is not None:  # it is None behind `>&-`
+        sys.stdout.buffer.write(answer.to_bytes())
+        sys.stdout.buffer.flush()
     return 0
 
 

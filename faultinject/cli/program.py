@@ -32,6 +32,11 @@ class Program(click.Group):
         try:
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
+        except SystemExit as end:
+            # click's way to say that nobody reads any more, as behind `| head -1`.
+            if not isinstance(end.__context__, BrokenPipeError):
+                raise
+            code = 0
         except click.ClickException as error:
             error.show()
             code = error.exit_code

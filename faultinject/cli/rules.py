@@ -6,9 +6,12 @@ import os
 import time
 from collections.abc import Sequence
 
-from faultinject.exceptions import ConfigurationError, Problem, ProductionRefused
+from faultinject.exceptions import ConfigurationError, ProductionRefused
+from faultinject.settings.diagnosis import Diagnosis
 from faultinject.settings.environment import Environment, production_reason, read_environment
+from faultinject.settings.file import read_file
 from faultinject.settings.scenario import Scenario
+from faultinject.settings.text import read_rules
 
 
 def given(texts: Sequence[str], file: str | None) -> Scenario | None:
@@ -19,25 +22,12 @@ def given(texts: Sequence[str], file: str | None) -> Scenario | None:
     """
     if not texts and file is None:
         return None
-    problems: list[Problem] = []
-    sorts: set[type[ConfigurationError]] = set()
-    found: list[Scenario] = []
-    try:
-        if file is not None:
-            found.append(Scenario.load(file))
-    except ConfigurationError as error:
-        problems += error.problems
-        sorts.add(type(error))
-    for text in texts:
-        try:
-            found.append(Scenario.parse(text))
-        except ConfigurationError as error:
-            problems += error.problems
-            sorts.add(type(error))
-    if problems:
-        raise (sorts.pop() if len(sorts) == 1 else ConfigurationError)(problems)
-    seed = found[0].seed if file is not None else None
-    return Scenario([rule for each in found for rule in each.rules], seed=seed)
+    diagnosis = Diagnosis()
+    rules, seed = ([], None) if file is None else read_file(file, diagnosis)
+    for number, text in enumerate(texts, 1):
+        rules += read_rules(text, f"RULE {number}" if len(texts) > 1 else "", diagnosis)
+    diagnosis.close()
+    return Scenario.of_rules(rules, seed)
 
 
 def surroundings() -> Environment:

@@ -37,8 +37,8 @@ def serve(
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
-    Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C
-    ends it with a summary.
+    Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
+    SIGTERM and SIGHUP end it with a summary.
     """
     import os
 
@@ -66,19 +66,23 @@ def serve(
     server = listening.uvicorn_server(served) if kind == "asgi" else None
     sock = listening.listen(host, port)
     listening.heed_interrupts()
-    _announce(title, listening.url_of(sock), injector)
-    if injector is not None:
-        injector.journal.follow(_tell)
+    listening.heed_endings()
+    interrupted = False
     try:
+        _announce(title, listening.url_of(sock), injector, vendor or "cos")
+        if injector is not None:
+            injector.journal.follow(_tell)
         if server is None:
             listening.wsgi_server(served, sock).serve_forever()
         else:
             server.run(sockets=[sock])
-    except (KeyboardInterrupt, SystemExit):  # the latter is uvicorn's way to say that the app did not start
+    except KeyboardInterrupt:
+        interrupted = True
+    except SystemExit:  # uvicorn's way to say that the app did not start
         pass
     finally:
         sock.close()
-    if server is not None and not server.started:
+    if server is not None and not server.started and not interrupted:
         click.echo("faultinject: the app did not start", err=True)
         return 2
     _sum_up(injector)
@@ -109,13 +113,14 @@ def _announced_below() -> Iterator[None]:
         log.removeFilter(is_other)
 
 
-def _announce(title: str, url: str, injector: Injector | None) -> None:
+def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
     from faultinject.cli.words import sentence
     from faultinject.core.values import visible
 
     click.echo(f"{title} on {url}")
     if injector is None:
-        click.echo("  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3")
+        example = f"{_example(vendor)},probability=0.3"
+        click.echo(f"  no rules, so no faults; give some with -r, such as -r {example}")
     else:
         scenario = injector.scenario
         for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
@@ -123,6 +128,15 @@ def _announce(title: str, url: str, injector: Injector | None) -> None:
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
     click.echo("Ctrl-C ends it.")
+
+
+def _example(vendor: str) -> str:
+    """An error by which the vendor asks clients to slow down."""
+    from faultinject import vendors
+
+    addresses = [each.address for each in vendors.get(vendor).group("@throttle")]
+    slow = f"{vendor}:SlowDown"
+    return slow if slow in addresses else addresses[0]
 
 
 def _tell(outcome: Outcome) -> None:

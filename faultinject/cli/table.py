@@ -10,7 +10,7 @@ import click
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to standard output."""
-    if not (sys.stdout.isatty() and _show_rich(columns, rows)):
+    if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
         for line in aligned([columns, *rows]):
             click.echo(line)
 

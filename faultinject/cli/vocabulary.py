@@ -11,6 +11,7 @@ from faultinject.core.faults import FAULTS
 from faultinject.core.key import Key
 from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
+from faultinject.core.vocabulary import KEYS
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -20,6 +21,7 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
         ("Conditions (unless.KEY=VALUE negates one)", [_row(each) for each in CONDITIONS.values()]),
         ("Triggers", [_row(each) for each in TRIGGERS.values()]),
         ("Effects", [_row(each) for each in EFFECTS.values()]),
+        ("And two more", [_row(each) for word, each in KEYS.items() if word in ("name", "vendor")]),
     ]
 
 
@@ -29,10 +31,11 @@ def _row(key: Key) -> tuple[str, str]:
 
 
 def _meaning(docstring: str) -> str:
-    """The docstring's first line, and the rule of its example as text; nothing where `-OO` took docstrings away."""
+    """The docstring, and the rule of its example as text; nothing where `-OO` took docstrings away."""
     if not docstring:
         return ""
-    return f"{docstring.partition(chr(10))[0].replace('`', '')} Such as {example(docstring)}"
+    prose = " ".join(docstring.partition(">>> ")[0].replace("`", "").split())
+    return f"{prose} Such as {example(docstring)}"
 
 
 def example(docstring: str) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from faultinject.core.request import Request
     from faultinject.vendors.vendor import DocumentedError, Vendor
 
+# Vendors' own headers that ask to wait, in milliseconds.
+_MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 _WITHOUT_BODY = frozenset((204, 205, 304))
 _reasons: dict[int, str] = {}
 
@@ -43,11 +45,14 @@ class Answer:
         after: the app runs first and its answer is dropped.
         drain: whether the request body is read before answering.
         cors: whether a browser's script may read the answer.
+        dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
+        hint: the wait that the answer asks for in seconds, or None.
+        hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "_wait", "after", "cors", "drain", "fault", "hint",
-        "hint_form", "status", "status_line", "when",
+        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "after", "cors", "dated", "drain", "fault",
+        "hint", "hint_form", "status", "status_line", "when",
     )  # fmt: skip
 
     def __init__(
@@ -74,12 +79,15 @@ class Answer:
         self.drain: bool = value("drain")
         self._delay: tuple[float, float] = value("delay")
         self._set = rule.rule.set_headers
-        self._wait: float | None = value("retry_after")
-        self.hint_form = None if self._wait is None else value("hint")
-        self.hint = None if self._wait is None else float(-(-self._wait // 1))
         self._last: Headers = []
-        if self.hint is not None and self.hint_form != "date":
+        self.dated: float | None = None
+        self.hint, self.hint_form = read_hint(dict(self._set))
+        wait: float | None = value("retry_after")
+        if wait is not None and "retry-after" not in dict(self._set):
+            self.hint, self.hint_form = float(-(-wait // 1)), value("hint")
             self._last.append(("Retry-After", f"{self.hint:.0f}"))
+            if self.hint_form == "date":
+                self.dated = wait
         if rule.surroundings.marked:
             self._last += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
 
@@ -104,8 +112,6 @@ class Answer:
                 body = b""
         for name, which in self._id_headers:
             headers.append((name, ids[which]))
-        if self._wait is not None and self.hint_form == "date":
-            headers.append(("Retry-After", http_date(entry.time + self._wait)))
         headers += self._last
         for name, text in self._set:
             headers = [each for each in headers if each[0].lower() != name]
@@ -172,19 +178,56 @@ def with_cors(headers: Headers, origin: str) -> Headers:
     """The headers that let a browser's script of that origin read the answer."""
     if not (origin.isascii() and origin.isprintable()):
         return headers
-    return [
-        *headers,
-        ("Access-Control-Allow-Origin", origin),
-        ("Access-Control-Allow-Credentials", "true"),
-        ("Access-Control-Expose-Headers", ", ".join(name for name, _ in headers)),
-        ("Vary", "Origin"),
-    ]
+    return _with(
+        headers,
+        [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Access-Control-Expose-Headers", ", ".join(name for name, _ in headers)),
+            ("Vary", "Origin"),
+        ],
+    )
 
 
 def taken_over(headers: Headers, app_headers: Headers) -> Headers:
     """The answer's headers with the CORS headers of the app's own answer."""
     names = ("access-control-", "vary")
-    return [*headers, *(each for each in app_headers if each[0].lower().startswith(names))]
+    return _with(headers, [each for each in app_headers if each[0].lower().startswith(names)])
+
+
+def _with(headers: Headers, more: Headers) -> Headers:
+    """Both; a header that the rule itself sets stands alone."""
+    given = {name.lower() for name, _ in headers}
+    return [*headers, *(each for each in more if each[0].lower() not in given)]
+
+
+def at_its_start(action: Respond, now: float) -> Headers:
+    """The headers of an answer that starts now, unix time: an HTTP-date to wait for counts from here."""
+    wait = action.answer.dated
+    if wait is None:
+        return action.headers
+    return [
+        (name, http_date(now + wait)) if name == "Retry-After" else (name, value)
+        for name, value in action.headers
+    ]
+
+
+def read_hint(headers: Mapping[str, str]) -> tuple[float | None, str | None]:
+    """The wait in seconds that headers of lower-case names ask for, and in which form.
+
+    >>> read_hint({"x-amz-retry-after": "1500"})
+    (1.5, 'x-amz-retry-after')
+    """
+    if "retry-after" in headers:
+        text = headers["retry-after"]
+        if text.isascii() and text.isdecimal():
+            return float(text), "seconds"
+        return None, "date" if text.endswith(" GMT") else "unreadable"
+    for name in _MILLISECONDS:
+        if name in headers:
+            text = headers[name]
+            return (int(text) / 1000, name) if text.isascii() and text.isdecimal() else (None, "unreadable")
+    return None, None
 
 
 def http_date(moment: float) -> str:

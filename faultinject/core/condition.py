@@ -36,7 +36,7 @@ class Condition(Key):
     def parse(self, text: str) -> str:
         """The pattern; raises `Mistake` when it is empty or too big."""
         if not text:
-            raise Mistake(f"{self.key} needs a value")
+            raise Mistake("needs a value")
         if (problem := patterns.check_pattern(text)) is not None:
             raise Mistake(problem)
         return text

@@ -151,7 +151,7 @@ class ContentType(Effect):
     def parse(self, text: str) -> str:
         """A header's value."""
         if not text:
-            raise Mistake("content_type needs a value")
+            raise Mistake("needs a value")
         return values.header_text(text)
 
 

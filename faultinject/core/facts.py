@@ -66,7 +66,7 @@ def facts(
         query = shown_query(query)
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
-        user_agent = _cut(user_agent or "")
+        user_agent = _cut(user_agent) if user_agent else user_agent
     if telling:
         telling = {name: _cut(value) for name, value in telling.items()}
     length = content_length[:20] if content_length else None

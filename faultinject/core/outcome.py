@@ -135,13 +135,20 @@ class Entry:
         """No fault is given after all: nothing of its answer is true of the app's."""
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
 
-    def withdraw(self, did: str, *, applied: bool = False) -> None:
-        """Note that the fault was not carried out, and why."""
+    def withdraw(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
+        """Note that the fault was not carried out, and why.
+
+        Args:
+            did: the outcome's word.
+            applied: whether the app ran.
+            status: of the app's own answer, which starts now; None where it is not known.
+        """
         if self.fired is not None:
             self.fired.undone.next()
             self.fired = None
         self.forget()
-        self.write(did, answered=False, applied=applied)
+        self.status = status
+        self.write(did, answered=status is not None, applied=applied)
 
 
 def _number(text: str) -> int | None:

@@ -138,6 +138,8 @@ class Plan:
         self.surroundings = surroundings
         self.generation = generation
         self.started = surroundings.clock()
+        self.endings = 0
+        """How often the scenario was replaced or switched off: a wait that began before one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
@@ -205,11 +207,20 @@ class Plan:
         )  # fmt: skip
         return PASSED
 
+    def end(self) -> None:
+        """Let the waits of this plan end: it is replaced or switched off."""
+        self.ended = True
+        self.endings += 1
+
+    def over(self, endings: int) -> bool:
+        """Whether a wait is over that began after so many endings: replaced, switched off or expired."""
+        return self.ended or self.endings != endings or self.expired
+
     @property
-    def over(self) -> bool:
-        """Whether waits for this plan end: it was replaced or switched off, or it expired."""
+    def expired(self) -> bool:
+        """Whether the time is over in which anything is injected."""
         expires = self.surroundings.expires
-        return self.ended or (expires is not None and self.surroundings.clock() >= expires)
+        return expires is not None and self.surroundings.clock() >= expires
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan, whose rules are the first of these, has counted and prepared."""

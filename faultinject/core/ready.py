@@ -54,7 +54,9 @@ class ReadyRule:
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
         self.window = _window(rule.value("begin"), rule.value("end"))
-        self.takes_preflights = "OPTIONS" in (each.upper() for each in rule.conditions.get("method", ()))
+        self.takes_preflights = "OPTIONS" in (
+            each.removeprefix("=").upper() for each in rule.conditions.get("method", ())
+        )
         self.fired = Counter()
         self.undone = Counter()
         limit = threshold(rule.value("probability"))

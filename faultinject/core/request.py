@@ -235,7 +235,7 @@ class ASGIRequest(Request):
         if headers is None:
             headers = self._headers = {}
             for key, value in self._scope["headers"]:
-                text = key.decode("latin-1").lower()
+                text = key.decode("latin-1").lower().replace("_", "-")
                 headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
         return headers.get(name, ())
 

@@ -72,13 +72,22 @@ def listed(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(some)} {last} {end}" if some else end
 
 
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` with the known word that looks most like `word`, or nothing."""
+    near = most_like(word, known)
+    return f"; did you mean {near}?" if near is not None else ""
+
+
+def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word that looks most like `word`, else the only one that begins with it, or None."""
     from difflib import get_close_matches
 
     folded = {each.lower().replace("_", "-"): each for each in known}
-    near = get_close_matches(word.lower().replace("_", "-"), folded, 1, cutoff)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
+    text = word.lower().replace("_", "-")
+    near = get_close_matches(text, folded, 1, cutoff)
+    if not near and len(text) > 2:
+        near = [each for each in folded if each.startswith(text)]
+    return folded[near[0]] if len(near) == 1 else None
 
 
 def number_text(number: float) -> str:

@@ -6,7 +6,7 @@ only in how they come to entries.
 
 from __future__ import annotations
 
-from faultinject.core import faults
+from faultinject.core import faults, spelling
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.effects import EFFECTS, LATER, OF_LATER_FAULTS
 from faultinject.core.key import Key
@@ -90,6 +90,11 @@ RANKS: dict[str, tuple[int, Key]] = {
 }
 FIRST_EFFECT = RANKS["when"][0]
 KEYS: dict[str, Key] = {key: each for key, (rank, each) in RANKS.items() if rank < LATER_RANK}
+SEPARATORS = frozenset(f",{spelling.SEPARATORS}")
+MORE_THAN_A_FAULT = (
+    "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
+    "or all of it to Scenario.parse"
+)
 # Which ranks a fault takes, by its own words.
 _takes: dict[tuple[str, ...], frozenset[int]] = {}
 
@@ -140,6 +145,8 @@ def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
         if unless:
             near = nearest(word, CONDITIONS)
             raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
+        if word == "fault":
+            raise Mistake("the fault stands first, without a key", at_key=True)
         if word == "unless":
             raise Mistake("unless needs a condition, such as unless.path", at_key=True)
         raise Mistake(f"{shown(word)} is not a key{nearest(word, ('fault', 'unless', *KEYS))}", at_key=True)
@@ -173,7 +180,7 @@ def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, M
         fault = faults.get(text)
         takes = _ranks(fault)
     except Mistake as mistake:
-        wrong.append((-1, mistake))
+        wrong.append((-1, mistake if SEPARATORS.isdisjoint(text) else Mistake(MORE_THAN_A_FAULT)))
     given: str | None = None
     conditions: Conditions = {}
     unless: Conditions = {}

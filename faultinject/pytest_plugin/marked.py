@@ -16,7 +16,7 @@ from faultinject.pytest_plugin import SEED
 from faultinject.pytest_plugin.marks import MarkedRules, markers
 from faultinject.pytest_plugin.record import record, replay
 from faultinject.session import Faults
-from faultinject.settings.environment import is_switched_on
+from faultinject.settings.environment import is_switched_on, production_reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class MarkedTest:
         self.item = item
         self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid)
         self._given = given
+        self._production = production_reason(os.environ)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
         self._plan = self.faults.injector.own_plan
         if not self.faults.injector.enabled:
@@ -67,12 +68,12 @@ class MarkedTest:
         says = self.item.config.getini("faultinject_unmatched")
         if says == "ignore" or not (missed := self._missed()):
             return
-        lines = ["faultinject: no request met the conditions of"]
+        lines = [*self._off(), "faultinject: no request met the conditions of"]
         outcomes = self.faults.outcomes
         for number in missed:
             lines.append(f"  {self._plan.names[number]} ({self._plan.rules[number]})")
             lines.append(f"    {nearest_request(self._plan.rules[number], outcomes, self._plan)}")
-        if not outcomes:
+        if not outcomes and len(lines) == 1 + 2 * len(missed):
             lines.append(
                 "Flask, Starlette and FastAPI apps of this process are seen by themselves; put WSGIFaultMiddleware"
                 " or ASGIFaultMiddleware around any other app."
@@ -81,6 +82,18 @@ class MarkedTest:
         if says == "error":
             pytest.fail(message, pytrace=False)
         self.item.warn(pytest.PytestWarning(message))
+
+    def _off(self) -> list[str]:
+        """Why nothing could be injected, whatever the requests were."""
+        injector = self.faults.injector
+        if self._production is not None and not injector.enabled:
+            return [
+                f"faultinject: nothing is injected, because {self._production} looks like production; run tests"
+                " without it, or set FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
+            ]
+        if injector.own_plan.expired:
+            return ["faultinject: nothing is injected, because FAULTINJECT_EXPIRES has passed"]
+        return []
 
     def _missed(self) -> list[int]:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""

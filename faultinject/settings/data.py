@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.core.rule import Rule, entries_of, place_of
 from faultinject.core.values import Mistake, nearest, shown
 from faultinject.core.vocabulary import combine
+from faultinject.settings.diagnosis import owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> tuple[list[
     seed = read_seed(data.get("seed"), locate(None, "seed") if "seed" in data else "", diagnosis)
     tables = data.get("rules", [])
     if not isinstance(tables, list):
-        diagnosis.add("rules is not a list of tables", locate(None, "rules"))
+        message = "rules is not a list of tables"
+        if isinstance(tables, dict):
+            message = "rules is one table, not a list of them; write [[rules]], in JSON [{…}]"
+        diagnosis.add(message, locate(None, "rules"))
         return [], seed
     rules = []
     for index, table in enumerate(tables):
@@ -58,7 +62,14 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
-    return Rule.of_parts(fault, parts) if parts is not None and not wrong and isinstance(fault, str) else None
+    if parts is None or wrong or not isinstance(fault, str):
+        return None
+    rule = Rule.of_parts(fault, parts)
+    if rule.name is not None:
+        inside, where = f"rules[{index}]", locate(index, "name")
+        head = ": ".join(filter(None, (where, f"{inside}.name")))
+        diagnosis.claim(rule.name, owner(inside, where), head)
+    return rule
 
 
 def read_seed(seed: object, where: str, diagnosis: Diagnosis) -> str | None:

@@ -7,6 +7,8 @@ from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from faultinject.core.values import Mistake
 
 BEFORE, AFTER = 60, 40
@@ -15,14 +17,15 @@ BEFORE, AFTER = 60, 40
 class Diagnosis:
     """Mistakes found so far; `close` raises them, if any."""
 
-    __slots__ = ("_problems", "_sorts")
+    __slots__ = ("_owners", "_problems", "_sorts")
 
     def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
         self._problems: list[Problem] = []
         self._sorts: set[type[ConfigurationError]] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self._problems)
+    def __len__(self) -> int:
+        return len(self._problems)
 
     def add(
         self,
@@ -39,23 +42,43 @@ class Diagnosis:
         """Note a mistake in a key or value."""
         self.add(mistake.message, where, excerpt, mistake.error)
 
-    def absorb(self, error: ConfigurationError, where: str = "") -> None:
-        """Note the mistakes of another configuration, which stands at `where`."""
-        for each in error.problems:
-            place = ": ".join(filter(None, (where, each.where)))
-            self._problems.append(Problem(each.message, where=place, excerpt=each.excerpt))
-        self._sorts.add(type(error))
+    def claim(self, name: str, owner: str, where: str, excerpt: str = "") -> None:
+        """Note that a rule is given this name, which only one rule may have.
 
-    def extend(self, other: Diagnosis) -> None:
-        """Note all that another one holds."""
-        self._problems += other._problems
+        Args:
+            name: the name.
+            owner: the rule, for the message of another one that has its name.
+            where: the place of the name.
+            excerpt: the text at that place.
+        """
+        if name in self._owners:
+            first = self._owners[name] or "another rule"
+            self.add(f"{name} is already the name of {first}; names must be unique", where, excerpt)
+        else:
+            self._owners[name] = owner
+
+    def may_claim(self, names: Iterable[str]) -> bool:
+        """Whether no rule has any of these names."""
+        return self._owners.keys().isdisjoint(names)
+
+    def absorb(self, other: Diagnosis, where: str) -> None:
+        """Note all that another one holds, of a configuration that stands at `where`."""
+        for each in other._problems:
+            place = f"{where}: {each.where}" if each.where else where
+            self._problems.append(Problem(each.message, where=place, excerpt=each.excerpt))
         self._sorts |= other._sorts
+        self._owners |= other._owners
 
     def close(self) -> None:
         """Raise all mistakes as one error, of their own sort when they have one sort."""
         if self._problems:
             sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
             raise sort(self._problems)
+
+
+def owner(inside: str, where: str) -> str:
+    """What a rule is called in a message about another one: `rule 1 (FAULTINJECT_RULES)`."""
+    return f"{inside} ({where})" if inside and where else inside or where
 
 
 def excerpt(text: str, start: int, end: int) -> str:

@@ -197,7 +197,7 @@ def _read_expiry(
     left = None
     if text is not None:
         try:
-            if "-" in text or ":" in text:
+            if "-" in text or ":" in text or not text[0].isdecimal():
                 environment.expires = _moment(text)
                 left = environment.expires - now
             else:
@@ -224,7 +224,7 @@ def _moment(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Mistake(
-            f"{shown(text)} is not a duration such as 2h or a time such as 2030-01-31T12:00:00Z"
+            f"{shown(text)} is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z"
         ) from None
     if moment.tzinfo is None:
         raise Mistake(f"{shown(text)} has no zone; did you mean {text}Z?")

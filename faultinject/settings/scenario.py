@@ -56,7 +56,6 @@ class Scenario:
         diagnosis = Diagnosis()
         found = read_any(rules, diagnosis)
         text = read_seed(seed, "", diagnosis)
-        check_names(found, "", diagnosis)
         diagnosis.close()
         _fill(self, found, text)
 
@@ -78,7 +77,9 @@ class Scenario:
 
         diagnosis = Diagnosis()
         found = read_rules(text, where, diagnosis)
-        return cls._closed(found, read_seed(seed, where, diagnosis), where, diagnosis)
+        seed = read_seed(seed, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Scenario:
@@ -91,7 +92,8 @@ class Scenario:
 
         diagnosis = Diagnosis()
         found, seed = read_file(path, diagnosis)
-        return cls._closed(found, seed, str(path), diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "") -> Scenario:
@@ -100,7 +102,8 @@ class Scenario:
 
         diagnosis = Diagnosis()
         found, seed = read_toml(text, where, diagnosis)
-        return cls._closed(found, seed, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
 
     @classmethod
     def from_json(cls, text: str, *, where: str = "") -> Scenario:
@@ -109,7 +112,8 @@ class Scenario:
 
         diagnosis = Diagnosis()
         found, seed = read_json(text, where, diagnosis)
-        return cls._closed(found, seed, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
@@ -120,12 +124,6 @@ class Scenario:
         scenario = read_scenario(environ, diagnosis)
         diagnosis.close()
         return scenario
-
-    @classmethod
-    def _closed(cls, rules: list[Rule], seed: str | None, where: str, diagnosis: Diagnosis) -> Scenario:
-        check_names(rules, where, diagnosis)
-        diagnosis.close()
-        return cls.of_rules(rules, seed)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""
@@ -182,21 +180,16 @@ def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
         return []
     found: list[Rule] = []
     for index, each in enumerate(rules):
+        place = f"rules[{index}]"
         if isinstance(each, Rule):
             found.append(each)
+            if each.name is not None:
+                diagnosis.claim(each.name, place, f"{place}.name")
         elif isinstance(each, str):
-            found += read_rules(each, f"rules[{index}]" if len(rules) > 1 else "", diagnosis)
+            found += read_rules(each, place if len(rules) > 1 else "", diagnosis)
         else:
-            diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", f"rules[{index}]")
+            diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", place)
     return found
-
-
-def check_names(rules: Iterable[Rule], where: str, diagnosis: Diagnosis) -> None:
-    """Every name may be given once."""
-    seen: dict[str, int] = {}
-    for number, rule in enumerate(rules, 1):
-        if rule.name is not None and (first := seen.setdefault(rule.name, number)) != number:
-            diagnosis.add(f"rule {first} and rule {number} are both named {rule.name}", where)
 
 
 def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:

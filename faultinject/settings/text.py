@@ -13,10 +13,12 @@ from faultinject.core.rule import Rule, place_of
 from faultinject.core.spelling import BLANKS, SEPARATORS
 from faultinject.core.values import Mistake, shown
 from faultinject.core.vocabulary import combine, entry, split_key
-from faultinject.settings.diagnosis import Diagnosis, excerpt
+from faultinject.settings.diagnosis import Diagnosis, excerpt, owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faultinject.core.vocabulary import Entry
 
     Span = tuple[int, int]
@@ -46,9 +48,12 @@ def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
     """The rules of a text that are right; mistakes go into `diagnosis`."""
     if '"' not in text:
         try:
-            return _quick(text)
+            rules = _quick(text)
         except Mistake:
             pass
+        else:
+            if _claim(rules, where, diagnosis):
+                return rules
     return Reader(text).rules(where, diagnosis)
 
 
@@ -70,6 +75,16 @@ def _quick(text: str) -> list[Rule]:
             raise wrong[0][1]
         rules.append(Rule.of_parts(fault, parts))
     return rules
+
+
+def _claim(rules: Sequence[Rule], where: str, diagnosis: Diagnosis) -> bool:
+    """Note the names that rules are given; nothing is noted when one stands twice."""
+    named = {rule.name: number for number, rule in enumerate(rules, 1) if rule.name is not None}
+    if len(named) < sum(rule.name is not None for rule in rules) or not diagnosis.may_claim(named):
+        return False
+    for name, number in named.items():
+        diagnosis.claim(name, owner(f"rule {number}" if len(rules) > 1 else "", where), "")
+    return True
 
 
 def _read(item: str) -> Entry:
@@ -117,10 +132,16 @@ class Reader:
         while self._more():
             found.append(self._rule())
         for number, draft in enumerate(found, 1):
-            place = where if len(found) == 1 else f"{where}: rule {number}" if where else f"rule {number}"
+            inside = f"rule {number}" if len(found) > 1 else ""
+            place = f"{where}: {inside}" if where and inside else where or inside
             rule = self._made(draft, place, diagnosis)
-            if rule is not None:
-                rules.append(rule)
+            if rule is None:
+                continue
+            rules.append(rule)
+            if rule.name is not None:
+                at = next(item.value_at for item in draft[2] if item.key == "name")
+                head = f"{place}: name" if place else "name"
+                diagnosis.claim(rule.name, owner(inside, where), head, excerpt(self.text, *at))
         return rules
 
     def _made(self, draft: Draft, place: str, diagnosis: Diagnosis) -> Rule | None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
     from faultinject.settings.diagnosis import Diagnosis
 
+# Strings, comments, and what arrays and tables are made of.
+TOKENS = r'''"""(?:\\.|[^\\])*?"""|\'{3}.*?\'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#[^\n]*|[][{},\n]'''
+
 
 def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
     """The rules and the seed of a TOML text; mistakes go into `diagnosis`, with file and line.
@@ -30,6 +33,8 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
         diagnosis.add("nested too deeply", where)
     except ValueError as error:
         message, _, place = str(error).partition(" (at ")
+        if "('rules',)" in message:
+            message += "; write [[rules]] for each rule"
         line = place.removeprefix("line ").partition(",")[0]
         if not line.isdecimal():
             line = str(len(text.splitlines()) or 1) if place else ""
@@ -80,11 +85,34 @@ class Lines:
                     table = header.partition(".")[2]
                     self._known.setdefault((index, table), number)
             elif "=" in text and text[0] != "#":
-                key = ".".join(filter(None, (table, _key(text.partition("=")[0]))))
+                name, _, value = text.partition("=")
+                key = ".".join(filter(None, (table, _key(name))))
                 self._known.setdefault((index, key), number)
+                if (index, key) == (None, "rules") and value.strip()[:1] == "[":
+                    self._look_into(number)
             for quotes in ('"""', "'''"):
                 if text.count(quotes) % 2:
                     inside = quotes
+
+    def _look_into(self, number: int) -> None:
+        """Find where each table begins of an array that begins in this line."""
+        from re import DOTALL, finditer
+
+        start = sum(len(line) + 1 for line in self.text.split("\n")[: number - 1])
+        index = depth = 0
+        for match in finditer(TOKENS, self.text[start:], DOTALL):
+            sign = match[0]
+            if sign in "[{":
+                if depth == 1:
+                    self._known[index, ""] = number
+                depth += 1
+            elif sign in "]}":
+                depth -= 1
+                if not depth:
+                    return
+            elif sign == ",":
+                index += depth == 1
+            number += sign.count("\n")
 
 
 def _key(text: str) -> str:

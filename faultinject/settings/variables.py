@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from faultinject.core.values import is_name, nearest, shown
-from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.core.values import is_name, most_like, shown
+from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.diagnosis import Diagnosis
-from faultinject.settings.scenario import Scenario, check_names
+from faultinject.settings.scenario import Scenario
 from faultinject.settings.text import read_rules
 
 TYPE_CHECKING = False
@@ -62,8 +62,10 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
         if variable.startswith(KUBERNETES) or value_of(environ, variable) is None:
             continue
         if variable not in NOT_BUILT:
-            near = nearest(variable, VARIABLES, 0.8) or f"; there are {', '.join(VARIABLES)}"
-            diagnosis.add(f"{shown(variable)} is not a variable of faultinject{near}")
+            known = [each.removeprefix(PREFIX) for each in VARIABLES]
+            near = most_like(variable.removeprefix(PREFIX), known, 0.7)
+            hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
+            diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
         elif variable != "FAULTINJECT_SESSION":
             diagnosis.add("not built yet", variable, error=NotBuiltYet)
 
@@ -74,13 +76,11 @@ def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
     seed = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
-        try:
-            loaded = Scenario.load(path)
-        except ConfigurationError as error:
-            diagnosis.absorb(error, "FAULTINJECT_FILE")
-        else:
-            rules += loaded.rules
-            seed = loaded.seed
+        from faultinject.settings.file import read_file
+
+        found, seed = read_file(path, inner := Diagnosis())
+        rules += found
+        diagnosis.absorb(inner, "FAULTINJECT_FILE")
     text = value_of(environ, "FAULTINJECT_RULES")
     if text is not None:
         rules += read_rules(text, "FAULTINJECT_RULES", diagnosis)
@@ -88,7 +88,6 @@ def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
         text = value_of(environ, variable)
         if text is not None:
             rules += _named_rule(variable, text, diagnosis)
-    check_names(rules, "", diagnosis)
     own = read_seed(environ, diagnosis)
     return Scenario.of_rules(rules, seed if own is None else own)
 
@@ -116,10 +115,14 @@ def _named_rule(variable: str, text: str, diagnosis: Diagnosis) -> list[Rule]:
     name = variable.removeprefix(RULE).lower().replace("_", "-")
     if not is_name(name):
         diagnosis.add(f"{shown(name)} is not a name for a rule", variable)
-    rules = read_rules(text, variable, inner := Diagnosis())
-    if not inner and len(rules) != 1:
+    before = len(diagnosis)
+    rules = read_rules(text, variable, diagnosis)
+    if len(diagnosis) == before and len(rules) != 1:
         diagnosis.add(
             f"this names one rule and holds {len(rules)}; FAULTINJECT_RULES takes several", variable
         )
-    diagnosis.extend(inner)
-    return [each.named(name) for each in rules] if len(rules) == 1 else []
+    if len(rules) != 1:
+        return []
+    if rules[0].name is None:
+        diagnosis.claim(name, variable, variable)
+    return [rules[0].named(name)]

@@ -75,12 +75,12 @@ class MemoryCounts:
             now: the injector's clock in seconds, for rates.
         """
         numbers = []
-        rules, identities = self._rules, self._identities
+        identities = self._identities
         for rule, name, identity, above in keys:
-            scope = rules.get(rule) or rules.setdefault(rule, Scope())
+            scope = self._whole(rule)
             place = scope.match()
             if name:
-                scope = _recent(self._scopes, (rule, name if len(name) <= LONGEST else _short(name)), Scope)
+                scope = self._part(rule, name)
                 place = scope.match()
             if len(identity) > LONGEST:
                 identity = _short(identity)  # noqa: PLW2901
@@ -104,11 +104,11 @@ class MemoryCounts:
     def _whole(self, rule: int) -> Scope:
         return self._rules.get(rule) or self._rules.setdefault(rule, Scope())
 
+    def _part(self, rule: int, name: str) -> Scope:
+        return _recent(self._scopes, (rule, name if len(name) <= LONGEST else _short(name)), Scope)
+
     def _scope(self, ask: Take) -> Scope:
-        name = ask.scope
-        if not name:
-            return self._whole(ask.rule)
-        return _recent(self._scopes, (ask.rule, name if len(name) <= LONGEST else _short(name)), Scope)
+        return self._part(ask.rule, ask.scope) if ask.scope else self._whole(ask.rule)
 
     def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
         limit, period = above

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, vendors
+from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 
 UNLIKE = ("arrived", "answered", "elapsed")
 """Fields of an outcome that the monotonic clock decides."""
@@ -187,3 +187,28 @@ def test_any_number_of_header_names(servers):
     answer = anyio.run(servers.asgi, app, servers.scope("GET", "/"), servers.messages())
     got = {name: value for name, value in answer.headers if name.startswith("x-number-")}
     assert got == {key.lower(): value for key, value in keys.items()}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_an_app_that_fails_shows_its_status_where_all_is_noted(servers, make_injector, noted):
+    """With `when=after` a 5xx of the app's own goes on record like any answer that passes."""
+
+    def app(environ, start_response):
+        start_response("507 Full", [])
+        return [b"full"]
+
+    async def asgi_app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 507, "headers": []})
+        await send({"type": "http.response.body", "body": b"full"})
+
+    wsgi, asgi = (make_injector("http:500,when=after,times=1", everything=noted) for _ in range(2))
+    servers.wsgi(WSGIFaultMiddleware(app, injector=wsgi), servers.environ("GET", "/b"))
+    wrapped = ASGIFaultMiddleware(asgi_app, injector=asgi)
+    anyio.run(servers.asgi, wrapped, servers.scope("GET", "/b"), servers.messages())
+    for injector in (wsgi, asgi):
+        [outcome] = injector.journal.outcomes
+        assert (outcome.did, outcome.status, outcome.answered is None) == (
+            "app_failed",
+            507 if noted else None,
+            not noted,
+        )

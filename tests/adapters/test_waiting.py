@@ -319,3 +319,26 @@ def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
 def test_no_wait_is_no_wait(make_injector, backend):
     """Zero seconds do not even yield."""
     anyio.run(pause, make_injector("http:503").own_plan, 0.0, None, backend=backend)
+
+
+@pytest.mark.parametrize("swift", [True, False])
+def test_a_wait_ends_however_short_the_switch_off_was(swift):
+    """Off and on again between two looks of a waiting request still ends its wait."""
+    from faultinject import Injector
+    from faultinject.adapters.wsgi import wait
+
+    injector = Injector("http:503,delay=1h", environ={})
+    plan = injector.own_plan
+    looks = []
+
+    def monotonic():
+        looks.append(None)
+        if len(looks) == 3:
+            injector.disable()
+            if swift:
+                injector.enable()
+        return 0.0
+
+    plan.surroundings.monotonic = monotonic
+    wait(plan, 0.001)
+    assert len(looks) <= 4

@@ -425,6 +425,32 @@ def test_the_file(tmp_path):
     assert [each.to_dict() for each in injector.journal.outcomes] == [last, passed]
 
 
+def test_a_file_that_was_there_is_closed_to_others(tmp_path):
+    """Mode 0600 whatever it was, and its lines stay."""
+    path = tmp_path / "journal"
+    path.write_text('{"v": 1}\n')
+    path.chmod(0o644)
+    Journal(path=str(path))
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, '{"v": 1}\n')
+
+
+def test_a_file_whose_mode_stays_is_written_all_the_same(tmp_path, monkeypatch):
+    """On a file system without modes, and in a file of somebody else's, which is not ours to change."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "journal"
+    path.touch()
+    path.chmod(0o644)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchmod", refuse)
+        ask(injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path)))
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    ask(injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path)))
+    assert (stat.S_IMODE(path.stat().st_mode), len(path.read_text().splitlines())) == (0o644, 2)
+
+
 def test_several_injectors_append_to_one_file(tmp_path):
     """O_APPEND: nobody overwrites anybody's lines."""
     path = tmp_path / "journal"
@@ -559,3 +585,12 @@ def test_multipart_without_a_boundary():
     for kind in ("multipart/form-data", "text/plain; boundary=x", ""):
         ask(injector, "POST", body=b"--x--", CONTENT_TYPE=kind)
     assert len({each.request_digest for each in injector.journal.outcomes}) == 1
+
+
+def test_no_user_agent_is_null_also_in_a_long_request():
+    """Cutting texts makes nothing up."""
+    injector = injector_for("http:503")
+    app = WSGIFaultMiddleware(None, injector=injector)
+    app({"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "y" * 3000}, lambda *_: None)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.user_agent, len(outcome.path)) == (None, 2048)

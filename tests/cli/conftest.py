@@ -83,7 +83,11 @@ class Running:
 
     def interrupt(self):
         """Ctrl-C: the exit code and the lines that were left."""
-        self.process.send_signal(signal.SIGINT)
+        return self.end(signal.SIGINT)
+
+    def end(self, number):
+        """Send a signal: the exit code and the lines that were left."""
+        self.process.send_signal(number)
         code = self.process.wait(timeout=30)
         rest = []
         while (line := self.line()) is not None:

@@ -69,6 +69,16 @@ def test_chances_are_those_of_the_engine():
     assert both == pytest.approx(0.58**2, abs=0.05)
 
 
+@pytest.mark.parametrize("window", ["begin=1s,end=0s", "begin=1s,end=1s", "end=0s"])
+def test_a_window_that_never_opens_comes_to_nothing(window):
+    """What never fires has no rate and fails no attempt; the rule behind it has them all."""
+    rules = Scenario([f"cos:SlowDown,{window}", "http:503"]).rules
+    assert chances.dead(rules, ("a", "b")) == {0: "it ends before it begins"}
+    assert chances.rates(rules) == [0.0, 1.0]
+    assert chances.all_fail(rules[:1], 2) == [0.0, 0.0]
+    assert answers(rules, 3) == ["rule-2"] * 3
+
+
 def test_times_and_chance_together():
     """At most one failure in all: two attempts cannot both fail."""
     assert chances.all_fail([Rule("http:503", probability=0.5, times=1)], 3) == [0.5, 0.0, 0.0]

@@ -150,7 +150,9 @@ def test_two_rules_of_one_name(run):
     """A name stands once, wherever its rules come from."""
     assert run("check", "http:500,name=a", "http:501,name=a") == (
         *(2, ""),
-        "faultinject: rule 1 and rule 2 are both named a\n",
+        "faultinject: RULE 2: name: a is already the name of RULE 1; names must be unique\n"
+        "  http:501,name=a\n"
+        "                ^\n",
     )
 
 
@@ -254,6 +256,15 @@ def test_what_is_no_request(run, request_):
     )
 
 
+@pytest.mark.parametrize("arguments", [("http:503",), ()])
+@pytest.mark.parametrize("option", ["--seed", "--host"])
+def test_what_is_for_a_request_needs_one(run, option, arguments):
+    """`--seed` and `--host` say something about a request; without one they would be ignored."""
+    code, out, err = run("check", *arguments, option, "1")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == f"Error: {option} is for the request of --request, and there is none"
+
+
 def test_the_environment_off(run):
     """Nothing set: off, and fine."""
     assert run("check") == (
@@ -274,7 +285,7 @@ def test_the_environment_on(run):
     lines = [line.split(maxsplit=1) for line in out.splitlines()[:9]]
     expires = lines.pop(7)
     assert expires[0] == "expires"
-    assert expires[1].endswith("+00:00, when this were started now")
+    assert expires[1].endswith("+00:00, if it is started now")
     assert lines == [
         ["faults", "on"],
         ["FAULTINJECT_ENABLED", "yes"],
@@ -351,9 +362,7 @@ def test_a_wrong_environment(run, env, message):
     assert run("check", env=env) == (2, "", f"faultinject: {message}\n")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("check",), ("check", "http:503"), ("serve", "-r", "http:503"), ("demo",)]
-)
+@pytest.mark.parametrize("arguments", [("check",), ("check", "http:503"), ("serve", "-r", "http:503")])
 def test_production_is_refused(run, arguments):
     """Where nothing would be injected, the programs that inject or check end with 2 and say how to allow it."""
     env = {"DEPLOY_ENV": "Production-eu", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -363,6 +372,15 @@ def test_production_is_refused(run, arguments):
         "faultinject: DEPLOY_ENV=Production-eu looks like production, where nothing is injected; to inject there"
         " set FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h\n",
     )
+
+
+def test_an_expiry_that_has_passed(run):
+    """The end of injection is told, and that nothing will be injected."""
+    env = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
+    _, out, _ = run("check", env={**env, "FAULTINJECT_EXPIRES": "2001-09-09T01:46:40Z"})
+    assert ["expires", "2001-09-09 01:46:40+00:00 has passed: nothing will be injected"] in [
+        line.split(maxsplit=1) for line in out.splitlines()
+    ]
 
 
 def test_production_allowed(run):

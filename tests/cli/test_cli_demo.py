@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -13,8 +15,8 @@ import pytest
 
 from faultinject import Outcome, Scenario
 from faultinject.cli import chances
-from faultinject.cli.demo import rules_for
-from faultinject.cli.scoreboard import Scoreboard, silent
+from faultinject.cli.demo import Lines, rules_for
+from faultinject.cli.scoreboard import Attempt, Scoreboard, silent
 
 ARGUMENTS = ("demo", "--seed", "7", "--calls", "40")
 
@@ -59,7 +61,65 @@ def test_it_ends_by_itself_with_a_summary(demo):
     )
     assert lines[1] == "40 calls, 30% documented errors of Tencent COS, seed 7"
     assert lines[3].split() == ["attempt", "operation", "key", "injected", *"what the SDK did".split()]
-    assert lines[-1] == "The same again: faultinject demo --seed 7"
+    assert lines[-1] == "The same again: faultinject demo --seed 7 --calls 40"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [
+        (("--seed", "7", "--calls", "150", "--probability", "0.30"), "--seed 7"),
+        (("--probability", "0.5"), "--seed 9 --probability 0.5"),
+        (("--port", "8123", "--calls", "3"), "--seed 9 --calls 3 --port 8123"),
+        (("--seed", "a b;"), "--seed 'a b;'"),
+    ],
+)
+def test_the_command_that_gives_the_same_again(arguments, again):
+    """The seed and every option that is not its default, quoted for a shell."""
+    from faultinject.cli.demo import command_of, demo
+
+    with demo.make_context("demo", [*arguments]) as context:
+        assert command_of(context, context.params["seed"] or "9") == f"faultinject demo {again}"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"FAULTINJECT_EXPIRES": "2001-09-09T01:46:40Z", "FAULTINJECT_MAX_ACTIVE": "0", "FAULTINJECT_SEED": "9"},
+        {"FAULTINJECT_RULES": "nonsense", "FAULTINJECT_FILE": "nowhere.toml", "FAULTINJECT_SED": "1"},
+        {"ENV": "production", "FAULTINJECT_SESSION": "x", "FAULTINJECT_ENDPOINT": "127.0.0.1"},
+    ],
+)
+def test_the_environment_does_not_change_it(demo, env):
+    """Whatever is set for other programs: the demo has its own rules, seed and store; also in production."""
+    code, lines, err, _ = whole(*ARGUMENTS, **env)
+    assert (code, err) == (0, "")
+    assert numbers(lines) == numbers(demo[1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_nobody_reads_any_more():
+    """Behind `| head -1` it ends at once: exit code 0, and not a word of its threads."""
+    program = f"{shlex.quote(sys.executable)} -m faultinject demo --seed 7"
+    command = f"{{ {program}; echo $? >&2; }} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("cos-python-sdk-v5 ")
+    assert done.stderr == "0\n"
+
+
+def test_lines_end_with_the_first_error(monkeypatch):
+    """The first error of standard output is kept for the program's own thread, and nothing is written behind it."""
+    written = []
+
+    def full(line):
+        written.append(line)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("click.echo", full)
+    lines = Lines()
+    attempt = Attempt(1, "PutObject", Outcome(key="k"))
+    lines.show(attempt)
+    lines.show(attempt)
+    assert (len(written), lines.error.errno) == (1, errno.ENOSPC)
 
 
 def test_the_summary_counts_what_was_shown(demo):
@@ -158,8 +218,13 @@ def test_the_rules_mix_what_the_sdk_retries_and_what_not():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
-def test_a_terminal_gets_a_live_table():
-    """With rich and a terminal the table is redrawn in place, and the same summary follows."""
+@pytest.mark.parametrize(
+    ("term", "columns", "live"),
+    [("xterm", "90", True), ("xterm", "80", True), ("xterm", "79", False), ("dumb", "90", False)],
+)
+def test_a_terminal_gets_a_live_table(term, columns, live):
+    """With rich and a terminal wide enough, the table is redrawn in place, else there are plain lines; the same
+    summary follows."""
     import pty
 
     master, slave = pty.openpty()
@@ -167,7 +232,7 @@ def test_a_terminal_gets_a_live_table():
         [sys.executable, "-m", "faultinject", "demo", "--seed", "7", "--calls", "8"],
         stdout=slave,
         stderr=slave,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "90", "LINES": "30"},
+        env={**os.environ, "TERM": term, "COLUMNS": columns, "LINES": "30"},
     )
     os.close(slave)
     data = b""
@@ -180,8 +245,8 @@ def test_a_terminal_gets_a_live_table():
         process.kill()
         process.wait()
     text = data.decode()
-    assert "\x1b[2K" in text
-    assert "calls done" in text
+    assert ("\x1b" in text, "calls done" in text) == (live, live)
+    assert bool(re.search(r"^attempt  operation ", text, re.MULTILINE)) is not live
     assert re.search(r"\r\ncalls +8\r\n", text)
 
 

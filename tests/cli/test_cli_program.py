@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -40,7 +41,8 @@ def test_help_of_check_lists_the_whole_vocabulary(run):
     _, out, _ = run("check", "-h")
     first_words = {line.split()[0] for line in out.splitlines() if line.strip()}
     keys = [each.title for group in (CONDITIONS, TRIGGERS, EFFECTS) for each in group.values()]
-    assert {*keys, *(each.title for each in FAULTS)} <= first_words
+    assert {*keys, "name", "vendor", *(each.title for each in FAULTS)} <= first_words
+    assert "One of rule, call (the retries of one thing: method, bucket, key, query), key (bucket and key), bucket, operation, client." in " ".join(out.split())
 
 
 def test_the_module_runs_as_the_program():
@@ -78,16 +80,47 @@ def test_every_mistake_is_told_on_standard_error(run):
     code, out, err = run("check", "cos:Slowdown,times=x", "http:9")
     assert (code, out) == (2, "")
     assert err == (
-        "faultinject: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n"
+        "faultinject: RULE 1: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n"
         "  cos:Slowdown,times=x\n"
         "  ^^^^^^^^^^^^\n"
-        "faultinject: times: x is not a whole number of 0 or more\n"
+        "faultinject: RULE 1: times: x is not a whole number of 0 or more\n"
         "  cos:Slowdown,times=x\n"
         "                     ^\n"
-        "faultinject: http:9 is not http: and a status from 400 to 599\n"
+        "faultinject: RULE 2: http:9 is not http: and a status from 400 to 599\n"
         "  http:9\n"
         "  ^^^^^^\n"
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-h"],
+        ["check", "-h"],
+        ["check", "http:503,times=1"],
+        ["check", "http:503", "--json"],
+        ["vendors"],
+        ["vendors", "cos"],
+        ["preview", "cos:SlowDown"],
+        ["demo", "--calls", "3"],
+    ],
+)
+def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
+    """As behind `| head -1`: exit code 0, nothing on standard error, not at shutdown either."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-X", "dev", "-m", "faultinject", *arguments]
+    try:
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_exit_that_is_no_closed_pipe_stays(run, monkeypatch):
+    """A module of the user's that exits on import ends the program with its own code."""
+    monkeypatch.setattr("faultinject.vendors.names", lambda: sys.exit(7))
+    assert run("vendors")[0] == 7
 
 
 def test_an_unwritable_journal_is_one_line(run, tmp_path):
@@ -103,6 +136,16 @@ def test_a_closed_pipe_is_no_traceback():
     command = f'"{sys.executable}" -m faultinject vendors --json | head -1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("command", ["vendors", "preview http:503", "demo --calls 2 --seed 1", "check http:503"])
+def test_a_closed_standard_output_is_no_traceback(command):
+    """`>&-` leaves no standard output at all; the program does its work."""
+    done = subprocess.run(
+        f'"{sys.executable}" -m faultinject {command} >&-', shell=True, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_terminal_with_rich_gets_a_table(monkeypatch, capsys):

@@ -12,6 +12,7 @@ import sys
 import pytest
 import requests
 
+from faultinject import Scenario
 from faultinject.cli import listening, loading
 
 APPS = """
@@ -95,15 +96,39 @@ def test_the_store_with_a_rule(start):
 
 
 def test_a_store_without_rules(start):
-    """No rules, no faults, and that is said; --vendor chooses the dialect."""
+    """No rules, no faults, and that is said, with an error of the vendor; --vendor chooses the dialect."""
     process = start("serve", "--port", "0", "--vendor", "jss")
     head = process.until("Ctrl-C")
     url = head[0].rpartition(" on ")[2]
     assert head[0] == f"the embedded object store (JD Cloud JSS) on {url}"
-    assert head[1] == "  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3"
+    assert head[1] == "  no rules, so no faults; give some with -r, such as -r jss:SlowDown,probability=0.3"
     answer = requests.get(url + "/nowhere", timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (404, "NoSuchBucket")
     assert process.interrupt() == (0, ["", "ended"])
+
+
+@pytest.mark.parametrize("vendor", ["cos", "jss", "qingstor", "qiniu-mix"])
+def test_the_advice_is_a_rule_of_the_vendor(vendor):
+    """What a store without rules is said to be given is a rule that its vendor documents."""
+    from faultinject.cli.serve import _example
+
+    [rule] = Scenario.parse(f"{_example(vendor)},probability=0.3").rules
+    assert (rule.fault.partition(":")[0], rule.resolved.rows[0].category) == (vendor, "throttle")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("app", [(), ("shop:api",)])
+def test_it_is_told_to_end(here, start, app, number):
+    """SIGTERM and SIGHUP, by which services and terminals end a program, end it like Ctrl-C, with the summary."""
+    process = start("serve", *app, "--port", "0", "-r", "http:503")
+    url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
+    assert put(url).status_code == 503
+    process.line()
+    assert process.end(getattr(signal, number)) == (
+        *(0,),
+        ["", "ended; injected:", "  rule-1: 1 of 1 requests that met its conditions"],
+    )
 
 
 @pytest.mark.parametrize("app", ["shop:web", "shop:installed", "shop:api"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from math import erfc, exp, lgamma, log, sqrt
 
 import pytest
@@ -82,6 +83,12 @@ def answer(environ, start_response):
 def site():
     """Make a `Site`."""
     return Site
+
+
+@pytest.fixture(autouse=True)
+def numbered_from_0(monkeypatch):
+    """Ids depend on the number of a request in its process: here the same, whatever tests ran before."""
+    monkeypatch.setattr("faultinject.core.plan._seq", count())
 
 
 @pytest.fixture(scope="session")

@@ -123,3 +123,11 @@ def test_all_conditions_must_hold_and_any_value_will_do(site):
 def test_the_path_that_is_matched(site, rule, environ, hit):
     """Each row: a rule, what the server says, whether it matches."""
     assert (site(f"http:503,{rule}").ask("GET /", **environ) is not None) == hit
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "options", "=OPTIONS"])
+def test_a_preflight_is_matched_where_its_method_is_asked_for(site, method):
+    """However the rule writes it; a rule without a method leaves preflights alone."""
+    more = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT", "HTTP_ORIGIN": "https://a.example"}
+    assert site(f"http:503,method={method}").ask("OPTIONS /b/k", **more) == "rule-1"
+    assert site("http:503").ask("OPTIONS /b/k", **more) is None

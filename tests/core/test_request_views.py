@@ -218,3 +218,11 @@ def test_client(view):
 def test_text_that_no_server_gives():
     """Text beyond Latin-1 in an environ breaks PEP 3333, not us."""
     assert wsgi(PATH_INFO="/\u6876").path == "/?"
+
+
+def test_header_names_fold_alike():
+    """`x_test` and `x-test` are one name, as a WSGI server cannot tell them apart."""
+    from faultinject.core.request import ASGIRequest
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x_test", b"1"), (b"X-Test", b"2")]}
+    assert ASGIRequest(scope).header("x-test") == ("1", "2")

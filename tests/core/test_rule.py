@@ -401,6 +401,28 @@ REFUSED = [
         ConfigurationError,
         "cos:SlowDown: probabilty is not a key; did you mean probability?",
     ),
+    (
+        "cos:SlowDown",
+        {"prob": 1},
+        ConfigurationError,
+        "cos:SlowDown: prob is not a key; did you mean probability?",
+    ),
+    (
+        "cos:SlowDown",
+        {"fault": "reset"},
+        ConfigurationError,
+        "cos:SlowDown: the fault stands first, without a key",
+    ),
+    *(
+        (
+            text,
+            {},
+            ConfigurationError,
+            f"{text}: only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
+            "or all of it to Scenario.parse",
+        )
+        for text in ("cos:SlowDown,times=2", "http:503,times=2", "latency,delay=1s", "coz:X; http:503")
+    ),
     ("cos:SlowDown", {"unless": {"times": 1}}, ConfigurationError, "cos:SlowDown: times is not a condition"),
     (
         "cos:SlowDown",
@@ -455,7 +477,7 @@ REFUSED = [
         "http:503",
         {"content_type": ""},
         ConfigurationError,
-        "http:503: content_type: content_type needs a value",
+        "http:503: content_type: needs a value",
     ),
     (
         "http:503",

@@ -243,6 +243,22 @@ def test_what_is_neither_yes_nor_no_is_refused():
     assert caught.value.message == "maybe is not yes or no"
 
 
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("prob", "; did you mean probability?"),
+        ("probabilty", "; did you mean probability?"),
+        ("co", ""),
+        ("content", ""),
+        ("CONTENT-T", "; did you mean content_type?"),
+        ("retry_after", ""),
+    ],
+)
+def test_the_nearest_looks_alike_or_begins_alike(word, near):
+    """A beginning of one word is near to it, of two words or below three letters to none."""
+    assert values.nearest(word, ("probability", "content_type", "content_negotiation_of_tables")) == near
+
+
 @pytest.mark.parametrize("text", ["99", "600", "abc", "2000", "²00", ""])
 def test_what_is_no_status_is_refused(text):
     """A status has three digits, 200 to 599."""

@@ -66,6 +66,35 @@ def test_no_request_at_all(run):
     )
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("APP_ENV", "production", "APP_ENV=production looks like production; run tests without it*"),
+        ("FAULTINJECT_EXPIRES", "2001-09-09T01:46:40Z", "FAULTINJECT_EXPIRES has passed"),
+    ],
+)
+def test_an_environment_that_injects_nothing_is_named_first(run, monkeypatch, variable, value, why):
+    """Where no rule could have been met, that is said before the rules."""
+    monkeypatch.setenv(variable, value)
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        def test_one(client):
+            client.get("/a")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ test_one _*",
+            f"faultinject: nothing is injected, because {why}",
+            "faultinject: no request met the conditions of",
+            "  rule-1 (http:503)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("Flask, Starlette and FastAPI apps*")
+
+
 def test_class_and_module_markers_count_together(run):
     """Rules of classes and modules are for many tests: one of them met is enough, none is not."""
     result = run("""

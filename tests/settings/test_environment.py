@@ -174,6 +174,20 @@ WRONG = [
         {**ON, "FAULTINJECT_PROBABILITY": "1"},
         f"FAULTINJECT_PROBABILITY is not a variable of faultinject; there are {', '.join(VARIABLES)}",
     ),
+    *(
+        (
+            {**ON, f"FAULTINJECT_{name}": "1"},
+            f"FAULTINJECT_{name} is not a variable of faultinject; there are {', '.join(VARIABLES)}",
+        )
+        for name in ("TIMEOUT", "DEBUG", "X", "MIDDLEWARE")
+    ),
+    *(
+        (
+            {**ON, f"FAULTINJECT_{name}": "1"},
+            f"FAULTINJECT_{name} is not a variable of faultinject; did you mean FAULTINJECT_{near}?",
+        )
+        for name, near in (("EXPIRE", "EXPIRES"), ("MAX", "MAX_ACTIVE"), ("ENDPOINTS", "ENDPOINT"))
+    ),
     (
         {**ON, "FAULTINJECT_RULLES": "1"},
         "FAULTINJECT_RULLES is not a variable of faultinject; did you mean FAULTINJECT_RULES?",
@@ -197,7 +211,17 @@ WRONG = [
     ({**ON, "FAULTINJECT_RULE__X": "http:503"}, "FAULTINJECT_RULE__X: -x is not a name for a rule"),
     (
         {**ON, "FAULTINJECT_RULE_X": "http:503", "FAULTINJECT_RULE_x": "http:503"},
-        "rule 2 and rule 3 are both named x",
+        "FAULTINJECT_RULE_x: x is already the name of FAULTINJECT_RULE_X; names must be unique",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULES": "http:503 http:504,name=x", "FAULTINJECT_RULE_X": "http:505"},
+        "FAULTINJECT_RULE_X: x is already the name of rule 2 (FAULTINJECT_RULES); names must be unique",
+    ),
+    (
+        {**ON, "FAULTINJECT_RULE_A": "http:503,name=x", "FAULTINJECT_RULE_B": "http:504,name=x"},
+        "FAULTINJECT_RULE_B: name: x is already the name of FAULTINJECT_RULE_A; names must be unique\n"
+        "  http:504,name=x\n"
+        "                ^",
     ),
     ({**ON, "FAULTINJECT_SEED": "\udcff"}, "FAULTINJECT_SEED: not valid Unicode"),
     ({**ON, "FAULTINJECT_HEADER": "x"}, "FAULTINJECT_HEADER: x is not yes or no"),
@@ -218,7 +242,11 @@ WRONG = [
     ),
     (
         {**ON, "FAULTINJECT_EXPIRES": "12:00"},
-        "FAULTINJECT_EXPIRES: 12:00 is not a duration such as 2h or a time such as 2030-01-31T12:00:00Z",
+        "FAULTINJECT_EXPIRES: 12:00 is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
+    ),
+    (
+        {**ON, "FAULTINJECT_EXPIRES": "tomorrow"},
+        "FAULTINJECT_EXPIRES: tomorrow is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
     ),
     ({**ON, "FAULTINJECT_PRODUCTION": "yes"}, "FAULTINJECT_PRODUCTION: yes is not allow"),
     (
@@ -242,6 +270,17 @@ def test_a_wrong_variable_is_refused_in_exact_words(environ, message):
     with pytest.raises(ConfigurationError) as caught:
         read_environment(environ, now=NOW)
     assert str(caught.value) == message
+
+
+def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
+    """A name is unique across the file and the variables, and both places are told."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.toml").write_text('[[rules]]\nfault = "http:503"\nname = "x"\n')
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment({**ON, "FAULTINJECT_FILE": "rules.toml", "FAULTINJECT_RULE_X": "http:504"}, now=NOW)
+    assert str(caught.value) == (
+        "FAULTINJECT_RULE_X: x is already the name of rules[0] (rules.toml:3); names must be unique"
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ WRONG = [
     ),
     ("http:503,delay=5", "delay: 5 has no unit; did you mean 5s?\n  http:503,delay=5\n                 ^"),
     ("http:503,dealy=5s", "dealy is not a key; did you mean delay?\n  http:503,dealy=5s\n           ^^^^^"),
-    ("http:503,fault=x", "fault is not a key; did you mean fault?\n  http:503,fault=x\n           ^^^^^"),
+    ("http:503,fault=x", "the fault stands first, without a key\n  http:503,fault=x\n           ^^^^^"),
     ("http:503,", "a rule cannot end with a comma\n  http:503,\n          ^"),
     ("http:503, \n http:504", "rule 1: a rule cannot end with a comma\n  http:503, \n          ^"),
     ("http:503,,times=1", "there is nothing between two commas\n  http:503,,times=1\n          ^^"),
@@ -108,7 +108,19 @@ WRONG = [
         'a quote can only stand round a whole value or name\n  http:503,query.a"b"=x\n                  ^',
     ),
     ("latency", "latency needs a delay, such as delay=2s\n  latency\n  ^^^^^^^"),
-    ("http:503\nhttp:504,path=\n", "rule 2: path: path needs a value\n  http:504,path=\n                ^"),
+    ("http:503\nhttp:504,path=\n", "rule 2: path: needs a value\n  http:504,path=\n                ^"),
+    (
+        "http:503,name=a\nhttp:504 http:505,times=1,name=a",
+        "rule 3: name: a is already the name of rule 1; names must be unique\n"
+        "  http:504 http:505,times=1,name=a\n"
+        "                                 ^",
+    ),
+    (
+        'http:503,name=a http:504,name=x http:505,name="a"',
+        "rule 3: name: a is already the name of rule 1; names must be unique\n"
+        '  http:503,name=a http:504,name=x http:505,name="a"\n'
+        "                                                ^^^",
+    ),
     (
         "http:503,name=\u202ex",
         "name: \\u202ex is not a name: a letter or digit, then up to 63 letters, digits, . _ or -\n  http:503,name=\\u202ex\n                ^^^^^^^",

@@ -58,7 +58,22 @@ def test_a_seed_is_text(seed, text):
         (
             "http:503,name=a http:504 http:505,name=a",
             None,
-            "rule 1 and rule 3 are both named a",
+            "rule 3: name: a is already the name of rule 1; names must be unique\n"
+            "  http:503,name=a http:504 http:505,name=a\n"
+            "                                         ^",
+        ),
+        (
+            [Rule("http:503", name="a"), Rule("http:504"), Rule("http:505", name="a")],
+            None,
+            "rules[2].name: a is already the name of rules[0]; names must be unique",
+        ),
+        (
+            ["http:503 http:504,name=a", Rule("http:505", name="a"), "http:500,name=a"],
+            None,
+            "rules[1].name: a is already the name of rule 2 (rules[0]); names must be unique\n"
+            "rules[2]: name: a is already the name of rule 2 (rules[0]); names must be unique\n"
+            "  http:500,name=a\n"
+            "                ^",
         ),
     ],
 )
@@ -178,7 +193,7 @@ def test_toml_has_the_same_vocabulary(tmp_path):
         (TOML.replace("0.3", "1.5"), ["rules.toml:6: rules[0].probability: 1.5 is not between 0 and 1"]),
         (TOML.replace('"2s"', "2"), ["rules.toml:10: rules[0].retry-after: 2 has no unit; did you mean 2s?"]),
         (TOML.replace('"abc"', '"**************************"'), ["rules.toml:11: rules[0].header.x-test: a pattern of 26 stars; at most 16 are allowed"]),
-        (TOML.replace('"health"', '""'), ["rules.toml:13: rules[0].unless.path: path needs a value"]),
+        (TOML.replace('"health"', '""'), ["rules.toml:13: rules[0].unless.path: needs a value"]),
         (TOML.replace("drain = false", "drain = 5"), ["rules.toml:21: rules[1].drain: 5 is not yes or no"]),
         (TOML.replace("Location", "Date"), ["rules.toml:25: rules[1]: set.date: the server sets date itself"]),
         (TOML.replace("times = 5", "tiems = 5"), ["rules.toml:7: rules[0]: tiems is not a key; did you mean times?"]),
@@ -193,7 +208,7 @@ def test_toml_has_the_same_vocabulary(tmp_path):
         (TOML.replace("cos:SlowDown", "cos:Slowdown"), ["rules.toml:5: rules[0].fault: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"]),
         (TOML.replace("seed = 42", "sede = 42"), ["rules.toml:2: sede is not a key of a scenario; did you mean seed?"]),
         (TOML.replace("seed = 42", "seed = 4.2"), ["rules.toml:2: seed: 4.2 is not text or a whole number"]),
-        (TOML + '\n[[rules]]\nfault="http:504"\nname="text"', ["rules.toml: rule 2 and rule 3 are both named text"]),
+        (TOML + '\n[[rules]]\nfault="http:504"\nname="text"', ["rules.toml:29: rules[2].name: text is already the name of rules[1] (rules.toml:16); names must be unique"]),
         (TOML + '\n[[rules]]\nfault="latency"', ["rules.toml:28: rules[2].fault: latency needs a delay, such as delay=2s"]),
         ('x = 1\nrules = [{fault = "http:503", times = -1}, "http:503"]', [
             "rules.toml:1: x is not a key of a scenario",
@@ -201,8 +216,17 @@ def test_toml_has_the_same_vocabulary(tmp_path):
             "rules.toml:2: rules[1]: 'http:503' is not a table with a fault",
         ]),
         ("rules = 5", ["rules.toml:1: rules is not a list of tables"]),
+        ('seed = 1\n[rules]\nfault = "http:503"', ["rules.toml:2: rules is one table, not a list of them; write [[rules]], in JSON [{…}]"]),
+        ('[[rules]]\nfault = "http:503,times=2"', ["rules.toml:2: rules[0].fault: only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), or all of it to Scenario.parse"]),
+        ('rules = [{fault="http:503"},\n{fault="http:1"}, # {,[\n\'{\', {fault="http:503", path=["{,", \'[\'],\nmessage="""\n\\"{,\n""", times=-1},\n{fault="http:2"}]\n[x]', [
+            "rules.toml:8: x is not a key of a scenario",
+            "rules.toml:2: rules[1].fault: http:1 is not http: and a status from 400 to 599",
+            "rules.toml:1: rules[2]: '{' is not a table with a fault",
+            "rules.toml:3: rules[3].times: -1 is not a whole number of 0 or more",
+            "rules.toml:7: rules[4].fault: http:2 is not http: and a status from 400 to 599",
+        ]),
         ('[[rules]]\nfault = "http:503"\n"query.a-b" = []', ["rules.toml:3: rules[0].query.a-b: [] is not a value of query: give it as text"]),
-        ('[[rules]]\nfault = "http:503"\n["rules"]\n', ["rules.toml:3: Cannot declare ('rules',) twice"]),
+        ('[[rules]]\nfault = "http:503"\n["rules"]\n', ["rules.toml:3: Cannot declare ('rules',) twice; write [[rules]] for each rule"]),
         ("seed = 42\n[[rules]\n", ["rules.toml:2: Expected ']]' at the end of an array declaration"]),
         ('seed = 1\nx = "', ["rules.toml:2: Unterminated string"]),
         pytest.param("a = " + "[" * 5000, ["rules.toml: nested too deeply"], id="deep"),
@@ -234,6 +258,7 @@ def test_a_mistake_in_toml_without_a_file_has_its_key():
         ('{"rules": [{"fault": "http:503", "times": -1}]}', ["rules.json: rules[0].times: -1 is not a whole number of 0 or more"]),
         ('{"rules": [{"fault": "http:503", "times": 1, "times": 2}]}', ["rules.json: times is given twice"]),
         ('{"rules": [{"fault": "http:503", "delay": 5}]}', ["rules.json: rules[0].delay: 5 has no unit; did you mean 5s?"]),
+        ('{"rules": [{"fault": "http:503", "name": "a"}, {"fault": "http:504", "name": "a"}]}', ["rules.json: rules[1].name: a is already the name of rules[0] (rules.json); names must be unique"]),
         ('{"rules":\n[}', ["rules.json:2: Expecting value"]),
         ("[]", ['rules.json: a scenario is a table with "rules" and perhaps "seed"']),
         pytest.param("[" * 100000, ["rules.json: nested too deeply"], id="deep"),

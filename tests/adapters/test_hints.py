@@ -1,0 +1,78 @@
+"""The wait that an answer asks for: what the client reads, and what the journal says of it."""
+
+import pytest
+
+from faultinject import WSGIFaultMiddleware
+
+
+@pytest.fixture
+def ask(servers, make_injector):
+    """Asks through WSGI; gives the headers and the outcome."""
+
+    def ask(rules, app=None, **more):
+        injector = make_injector(rules)
+        answer = servers.wsgi(
+            WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k", **more)
+        )
+        return answer.headers, injector.journal.outcomes[-1]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint", "form"),
+    [
+        ("cos:SlowDown", None, None),
+        ("cos:SlowDown,retry_after=1200ms", 2.0, "seconds"),
+        ("cos:SlowDown,retry_after=2s,hint=date", 2.0, "date"),
+        ("cos:SlowDown,set.retry-after=7", 7.0, "seconds"),
+        ("cos:SlowDown,retry_after=2s,set.retry-after=7", 7.0, "seconds"),
+        ("cos:SlowDown,set.x-amz-retry-after=1500", 1.5, "x-amz-retry-after"),
+        ("cos:SlowDown,set.x-ms-retry-after-ms=250", 0.25, "x-ms-retry-after-ms"),
+        ("cos:SlowDown,set.retry-after=soon", None, "unreadable"),
+        ("cos:SlowDown,set.retry-after-ms=soon", None, "unreadable"),
+        ('cos:SlowDown,set.retry-after="Fri, 20 Nov 2026 08:00:00 GMT"', None, "date"),
+    ],
+)
+def test_the_journal_says_what_the_answer_says(ask, rule, hint, form):
+    """Whoever asked to wait, and however: an effect of the rule, or a header that it sets."""
+    headers, outcome = ask(rule)
+    assert (outcome.hint, outcome.hint_form) == (hint, form)
+    assert sum(name.lower() == "retry-after" for name, _ in headers) == (
+        "retry" in rule and "x-" not in rule and "-ms" not in rule
+    )
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_date_counts_from_the_answer(servers, monkeypatch, when):
+    """An answer that waits does not name a moment that has passed when it goes out."""
+    from faultinject import Injector
+
+    now = [1_800_000_000.25]
+    monkeypatch.setattr(
+        "faultinject.adapters.wsgi.wait", lambda plan, seconds: now.__setitem__(0, now[0] + seconds)
+    )
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"fine"]
+
+    rule = f"cos:SlowDown,delay=30s,retry_after=2s,hint=date,when={when}"
+    injector = Injector(rule, environ={}, clock=lambda: now[0])
+    answer = servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k"))
+    assert dict(answer.headers)["Retry-After"] == "Fri, 15 Jan 2027 08:00:33 GMT"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_header_that_the_rule_sets_stands_alone(ask, when):
+    """Browsers refuse an answer that allows two origins."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Access-Control-Allow-Origin", "https://app.example"), ("Vary", "Origin")])
+        return [b"fine"]
+
+    rule = f"cos:SlowDown,set.access-control-allow-origin=*,set.vary=x,when={when}"
+    headers, _ = ask(rule, app, HTTP_ORIGIN="https://a.example")
+    got = [(name.lower(), value) for name, value in headers]
+    assert [value for name, value in got if name == "access-control-allow-origin"] == ["*"]
+    assert [value for name, value in got if name == "vary"] == ["x"]
