@@ -38,7 +38,45 @@ def test_every_block_is_of_a_language_that_is_run_here() -> None:
     assert TEXT.count("\n```") == 2 * len(BLOCKS)
 
 
-@pytest.mark.parametrize("body", [each for each in blocks("python") if "def test_" not in each.values[0]])
+SDK_BLOCKS = [
+    pytest.param(vendor, each.values[0], id=f"{vendor}, {each.id}")
+    for vendor, each in zip(
+        re.findall(r"`--vendor ([\w-]+)`", TEXT),
+        (each for each in blocks("python") if "127.0.0.1" in each.values[0]),
+        strict=True,
+    )
+]
+
+
+def test_every_storage_vendor_has_its_client() -> None:
+    """Each vendor that `serve` has a store for."""
+    assert sorted(each.values[0] for each in SDK_BLOCKS) == ["cos", "jss", "qingstor", "qiniu-mix"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDKs' source, and of the sockets that their users leave open
+@pytest.mark.parametrize(("vendor", "body"), SDK_BLOCKS)
+def test_sdk_block_reaches_the_store(vendor: str, body: str) -> None:
+    """The client of the README stores and loads an object, through a server such as `serve`, but for the port."""
+    from faultinject.cli import listening
+    from faultinject.objectstore import ObjectStore
+
+    server = listening.wsgi_server(ObjectStore(vendor), listening.listen("127.0.0.1", 0))
+    listening.in_thread(server)
+    try:
+        test_python_block_prints_what_it_says(body.replace("8000", str(server.port)))
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        each
+        for each in blocks("python")
+        if not any(word in each.values[0] for word in ("def test_", "127.0.0.1"))
+    ],
+)
 def test_python_block_prints_what_it_says(body: str) -> None:
     """What stands behind `# ` after a print, or below it, is what is printed."""
     expected = [line.partition(")  # ")[2] for line in body.splitlines() if ")  # " in line]

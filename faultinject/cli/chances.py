@@ -17,7 +17,17 @@ def rates(rules: Sequence[Rule]) -> list[float]:
     The first that passes its triggers fires. `times` is taken as not yet used up, windows as open
     unless they never are; `above` keeps a rule away, because the rate is taken as not exceeded.
     """
-    shares = [0.0] * len(rules)
+    return [_precise(each) for each in _shares(rules)[:-1]]
+
+
+def untouched(rules: Sequence[Rule]) -> float:
+    """The share of the same attempts that no rule answers."""
+    return _precise(_shares(rules)[-1])
+
+
+def _shares(rules: Sequence[Rule]) -> list[float]:
+    """The share of each rule, and behind them what is left."""
+    shares = [0.0] * (len(rules) + 1)
     start = max((rule.value("skip") for rule in rules), default=0)
     cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
     for place in range(start, start + cycle):
@@ -26,7 +36,8 @@ def rates(rules: Sequence[Rule]) -> list[float]:
             fires = left * _chance(rule, place) if rule.value("times") != 0 else 0.0
             shares[number] += fires / cycle
             left -= fires
-    return [round(each, 12) for each in shares]
+        shares[-1] += left / cycle
+    return shares
 
 
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
@@ -50,7 +61,7 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
                     after[now] = after.get(now, 0.0) + fires
         states = after
-        chances.append(round(sum(states.values()), 12))
+        chances.append(_precise(sum(states.values())))
     return chances
 
 
@@ -91,6 +102,11 @@ def covers(wide: Rule, narrow: Rule) -> bool:
     return all(
         key in narrow.conditions and _folded(key, narrow) <= _folded(key, wide) for key in wide.conditions
     )
+
+
+def _precise(chance: float) -> float:
+    """Twelve digits, from the first that is not 0: a small chance stays one."""
+    return float(f"{chance:.12g}")
 
 
 def _chance(rule: Rule, place: int) -> float:

@@ -5,8 +5,10 @@ Exit codes: 0 fine, 1 a check said no, 2 wrong use or configuration, 130 Ctrl-C.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -20,6 +22,19 @@ from faultinject.cli.vendors import vendors
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
+class Unread(Exception):
+    """Nobody reads standard output any more, as behind `| head -1`. Click would make exit code 1 of it."""
+
+
+@contextmanager
+def heeding_readers() -> Iterator[None]:
+    """For its block, a closed pipe is `Unread`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Unread from None
+
+
 class Program(click.Group):
     """A group whose errors of every kind end as one message and the right exit code."""
 
@@ -27,15 +42,23 @@ class Program(click.Group):
         """The names of the commands in the order of a newcomer's way."""
         return list(self.commands)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments; help and version are written here."""
+        with heeding_readers():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with heeding_readers():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run, and exit unless `standalone_mode` is off; then the code is returned."""
         try:
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
-        except SystemExit as end:
-            # click's way to say that nobody reads any more, as behind `| head -1`.
-            if not isinstance(end.__context__, BrokenPipeError):
-                raise
+        except Unread:
+            abandon_output()
             code = 0
         except click.ClickException as error:
             error.show()
@@ -46,9 +69,25 @@ class Program(click.Group):
         except FaultInjectError as error:
             tell(error)
             code = 2
+        except OSError as error:
+            abandon_output()
+            place = "" if error.filename is None else f"{error.filename}: "
+            click.echo(f"faultinject: {place}{error.strerror or error}", err=True)
+            code = 2
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+def abandon_output() -> None:
+    """Let what is still buffered go nowhere, instead of failing at shutdown."""
+    try:
+        number = sys.stdout.fileno()
+    except (AttributeError, OSError):  # there is none, or it is no file
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def tell(error: FaultInjectError) -> None:

@@ -113,7 +113,7 @@ class Report:
     @property
     def untouched(self) -> float:
         """The share of attempts that no rule answers."""
-        return max(0.0, round(1.0 - sum(self.rates.values()), 12))
+        return chances.untouched([self.rules[number] for number in self.matching])
 
     def show(self) -> None:
         """Write it for people."""

@@ -18,7 +18,7 @@ def given(texts: Sequence[str], file: str | None) -> Scenario | None:
     """The rules of a file and behind them those of arguments; None when there are neither.
 
     Raises:
-        ConfigurationError: with every mistake of all of them.
+        ConfigurationError: with every mistake of all of them, or there is no rule in any of them.
     """
     if not texts and file is None:
         return None
@@ -26,6 +26,10 @@ def given(texts: Sequence[str], file: str | None) -> Scenario | None:
     rules, seed = ([], None) if file is None else read_file(file, diagnosis)
     for number, text in enumerate(texts, 1):
         rules += read_rules(text, f"RULE {number}" if len(texts) > 1 else "", diagnosis)
+    if not rules and not diagnosis:
+        diagnosis.add(
+            "there is no rule: give one, such as 'cos:SlowDown,times=2'", "" if file is None else file
+        )
     diagnosis.close()
     return Scenario.of_rules(rules, seed)
 

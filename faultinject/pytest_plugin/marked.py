@@ -87,13 +87,12 @@ class MarkedTest:
         """Why nothing could be injected, whatever the requests were."""
         injector = self.faults.injector
         if self._production is not None and not injector.enabled:
-            return [
-                f"faultinject: nothing is injected, because {self._production} looks like production; run tests"
-                " without it, or set FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
-            ]
-        if injector.own_plan.expired:
-            return ["faultinject: nothing is injected, because FAULTINJECT_EXPIRES has passed"]
-        return []
+            why = f"{self._production} looks like production; unset it where tests run"
+        elif injector.own_plan.expired:
+            why = "FAULTINJECT_EXPIRES has passed"
+        else:
+            return []
+        return [f"faultinject: nothing is injected, because {why}"]
 
     def _missed(self) -> list[int]:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""

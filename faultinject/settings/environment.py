@@ -197,12 +197,12 @@ def _read_expiry(
     left = None
     if text is not None:
         try:
-            if "-" in text or ":" in text or not text[0].isdecimal():
-                environment.expires = _moment(text)
-                left = environment.expires - now
-            else:
+            if text.rstrip("hms").replace(".", "").isdecimal():
                 left = values.duration(text)
                 environment.expires = started + left
+            else:
+                environment.expires = _moment(text)
+                left = environment.expires - now
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_EXPIRES")
             left = 0.0

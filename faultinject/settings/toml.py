@@ -100,7 +100,7 @@ class Lines:
 
         start = sum(len(line) + 1 for line in self.text.split("\n")[: number - 1])
         index = depth = 0
-        for match in finditer(TOKENS, self.text[start:], DOTALL):
+        for match in finditer(TOKENS, self.text[start:], DOTALL):  # pragma: no branch - it ends
             sign = match[0]
             if sign in "[{":
                 if depth == 1:

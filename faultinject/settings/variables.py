@@ -37,7 +37,7 @@ NOT_BUILT = (
     "FAULTINJECT_CONTROL_REMOTE",
     "FAULTINJECT_SESSION",
 )
-# Kubernetes makes these for a Service named "faultinject".
+# What Kubernetes makes for a Service of the name "faultinject" begins with these.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
 
@@ -59,7 +59,7 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
-        if variable.startswith(KUBERNETES) or value_of(environ, variable) is None:
+        if _is_of_kubernetes(variable) or value_of(environ, variable) is None:
             continue
         if variable not in NOT_BUILT:
             known = [each.removeprefix(PREFIX) for each in VARIABLES]
@@ -68,6 +68,16 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
             diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
         elif variable != "FAULTINJECT_SESSION":
             diagnosis.add("not built yet", variable, error=NotBuiltYet)
+
+
+def _is_of_kubernetes(variable: str) -> bool:
+    """Whether Kubernetes makes it for a Service whose name is, or only begins with, "faultinject"."""
+    return (
+        variable.startswith(KUBERNETES)
+        or variable.endswith(("_SERVICE_HOST", "_PORT"))
+        or "_SERVICE_PORT_" in variable
+        or variable.partition("_PORT_")[2][:1].isdecimal()
+    )
 
 
 def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:

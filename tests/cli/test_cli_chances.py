@@ -84,6 +84,24 @@ def test_times_and_chance_together():
     assert chances.all_fail([Rule("http:503", probability=0.5, times=1)], 3) == [0.5, 0.0, 0.0]
 
 
+def test_a_small_chance_is_not_none():
+    """However small, a chance that is not 0 is not told as 0, and what is left of it neither."""
+    small = [Rule("http:503", probability=0.001)]
+    assert chances.all_fail(small) == pytest.approx([1e-3, 1e-6, 1e-9, 1e-12, 1e-15], rel=1e-9, abs=0)
+    large = [Rule("http:503", probability=0.9999999999999)]
+    assert chances.untouched(large) == pytest.approx(1e-13, rel=1e-2, abs=0)
+    assert [percent(each) for each in (chances.all_fail(small)[4], chances.untouched(large))] == [
+        "< 0.001 %"
+    ] * 2
+
+
+def test_what_is_left_by_certain_rules():
+    """Of cycles that rules answer wholly nothing is left, in spite of the rounding of numbers."""
+    assert chances.untouched(Scenario(["http:503,every=3", "http:500"]).rules) == 0.0
+    assert chances.untouched(Scenario(["http:503,every=3", "http:500,every=2"]).rules) == pytest.approx(1 / 3)
+    assert chances.untouched([]) == 1.0
+
+
 def test_an_answer_below_400_is_no_failure():
     """A redirect or a 200 is an answer, not an error."""
     assert chances.all_fail([Rule("cos:SlowDown", status=200)], 1) == [0.0]

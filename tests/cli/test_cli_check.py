@@ -146,6 +146,27 @@ def test_a_file_and_rules(run, tmp_path):
     assert "'x' is not a vendor" in err
 
 
+@pytest.mark.parametrize("command", [("check",), ("serve", "--port", "0", "-r")])
+@pytest.mark.parametrize("rule", ["", " ", ";", "\n"])
+def test_nothing_is_no_rule(run, command, rule):
+    """An argument that a shell left empty is told; it would look like a rule that is fine."""
+    assert run(*command, rule) == (
+        *(2, ""),
+        "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n",
+    )
+
+
+def test_a_file_without_rules(run, tmp_path):
+    """A file that holds no rule is told, with its name."""
+    (tmp_path / "rules.toml").write_text("seed = 1\n")
+    code, out, err = run("check", "--file", str(tmp_path / "rules.toml"))
+    assert (code, out) == (2, "")
+    assert (
+        err
+        == f"faultinject: {tmp_path}/rules.toml: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
+    )
+
+
 def test_two_rules_of_one_name(run):
     """A name stands once, wherever its rules come from."""
     assert run("check", "http:500,name=a", "http:501,name=a") == (

@@ -84,7 +84,11 @@ def test_the_command_that_gives_the_same_again(arguments, again):
 @pytest.mark.parametrize(
     "env",
     [
-        {"FAULTINJECT_EXPIRES": "2001-09-09T01:46:40Z", "FAULTINJECT_MAX_ACTIVE": "0", "FAULTINJECT_SEED": "9"},
+        {
+            "FAULTINJECT_EXPIRES": "2001-09-09T01:46:40Z",
+            "FAULTINJECT_MAX_ACTIVE": "0",
+            "FAULTINJECT_SEED": "9",
+        },
         {"FAULTINJECT_RULES": "nonsense", "FAULTINJECT_FILE": "nowhere.toml", "FAULTINJECT_SED": "1"},
         {"ENV": "production", "FAULTINJECT_SESSION": "x", "FAULTINJECT_ENDPOINT": "127.0.0.1"},
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,10 @@ def test_help_of_check_lists_the_whole_vocabulary(run):
     first_words = {line.split()[0] for line in out.splitlines() if line.strip()}
     keys = [each.title for group in (CONDITIONS, TRIGGERS, EFFECTS) for each in group.values()]
     assert {*keys, "name", "vendor", *(each.title for each in FAULTS)} <= first_words
-    assert "One of rule, call (the retries of one thing: method, bucket, key, query), key (bucket and key), bucket, operation, client." in " ".join(out.split())
+    assert (
+        "One of rule, call (the retries of one thing: method, bucket, key, query), key (bucket and key), bucket, operation, client."
+        in " ".join(out.split())
+    )
 
 
 def test_the_module_runs_as_the_program():
@@ -117,10 +121,16 @@ def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_exit_that_is_no_closed_pipe_stays(run, monkeypatch):
-    """A module of the user's that exits on import ends the program with its own code."""
-    monkeypatch.setattr("faultinject.vendors.names", lambda: sys.exit(7))
-    assert run("vendors")[0] == 7
+@pytest.mark.parametrize("arguments", [["-h"], ["vendors"]])
+def test_a_caller_whose_pipe_nobody_reads_gets_the_code(monkeypatch, arguments):
+    """In this process too; what was buffered goes nowhere."""
+    from faultinject.cli.program import program
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        assert program.main(arguments, prog_name="faultinject", standalone_mode=False) == 0
 
 
 def test_an_unwritable_journal_is_one_line(run, tmp_path):
@@ -138,12 +148,36 @@ def test_a_closed_pipe_is_no_traceback():
     assert (done.stdout, done.stderr) == ("[\n", "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize(
+    "arguments",
+    [["-h"], ["vendors"], ["preview", "http:503"], ["check", "http:503"], ["demo", "--calls", "3"]],
+)
+def test_a_full_disk_is_one_line(arguments):
+    """What cannot be written is told in one line, exit code 2, nothing more at shutdown."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-m", "faultinject", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (2, "faultinject: No space left on device\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-@pytest.mark.parametrize("command", ["vendors", "preview http:503", "demo --calls 2 --seed 1", "check http:503"])
+@pytest.mark.parametrize(
+    "command", ["vendors", "preview http:503", "demo --calls 2 --seed 1", "check http:503"]
+)
 def test_a_closed_standard_output_is_no_traceback(command):
     """`>&-` leaves no standard output at all; the program does its work."""
     done = subprocess.run(
-        f'"{sys.executable}" -m faultinject {command} >&-', shell=True, capture_output=True, text=True, timeout=60
+        f'"{sys.executable}" -m faultinject {command} >&-',
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -69,7 +69,7 @@ def test_no_request_at_all(run):
 @pytest.mark.parametrize(
     ("variable", "value", "why"),
     [
-        ("APP_ENV", "production", "APP_ENV=production looks like production; run tests without it*"),
+        ("APP_ENV", "production", "APP_ENV=production looks like production; unset it where tests run"),
         ("FAULTINJECT_EXPIRES", "2001-09-09T01:46:40Z", "FAULTINJECT_EXPIRES has passed"),
     ],
 )

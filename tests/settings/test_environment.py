@@ -244,9 +244,12 @@ WRONG = [
         {**ON, "FAULTINJECT_EXPIRES": "12:00"},
         "FAULTINJECT_EXPIRES: 12:00 is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
     ),
-    (
-        {**ON, "FAULTINJECT_EXPIRES": "tomorrow"},
-        "FAULTINJECT_EXPIRES: tomorrow is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
+    *(
+        (
+            {**ON, "FAULTINJECT_EXPIRES": text},
+            f"FAULTINJECT_EXPIRES: {text} is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
+        )
+        for text in ("tomorrow", "2d", "-5s", "h")
     ),
     ({**ON, "FAULTINJECT_PRODUCTION": "yes"}, "FAULTINJECT_PRODUCTION: yes is not allow"),
     (
@@ -316,10 +319,18 @@ def test_a_session_switches_on_what_is_not_built_yet():
         "FAULTINJECT_SERVICE_PORT_HTTP",
         "FAULTINJECT_PORT",
         "FAULTINJECT_PORT_80_TCP_ADDR",
+        "FAULTINJECT_DEMO_SERVICE_HOST",
+        "FAULTINJECT_DEMO_SERVICE_PORT",
+        "FAULTINJECT_DEMO_SERVICE_PORT_HTTP",
+        "FAULTINJECT_DEMO_PORT",
+        "FAULTINJECT_DEMO_PORT_80_TCP",
+        "FAULTINJECT_DEMO_PORT_80_TCP_ADDR",
+        "FAULTINJECT_DEMO_PORT_80_TCP_PORT",
+        "FAULTINJECT_DEMO_PORT_80_TCP_PROTO",
     ],
 )
 def test_what_kubernetes_makes_is_no_variable_of_ours(variable):
-    """For a Service named faultinject."""
+    """For a Service named faultinject, or whose name merely begins so."""
     assert read_environment({**ON, variable: "tcp://10.0.0.1:80"}, now=NOW).enabled is True
 
 
@@ -347,7 +358,9 @@ def test_every_mistake_is_told_at_once():
     ("text", "expires"),
     [
         ("90s", NOW + 90),
+        ("1.5m", NOW + 90),
         ("2001-09-09T01:47:00Z", NOW + 20),
+        ("20010909T014700Z", NOW + 20),
         ("2001-09-09T03:47:00+02:00", NOW + 20),
         ("2000-01-01T00:00:00Z", 946684800.0),
     ],
