@@ -85,11 +85,16 @@ def _switched_on() -> bool | None:
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
-    from faultinject.adapters import asgi, wsgi
+    # Each adapter is loaded only where it serves.
+    if kind in ("flask", "wsgi"):
+        from faultinject.adapters import wsgi
 
-    if kind == "flask":
+        if kind == "wsgi":
+            return wsgi.wrap(app, injector)
         app.wsgi_app = wsgi.wrap(app.wsgi_app, injector)
         return app
+    from faultinject.adapters import asgi
+
     if kind == "starlette":
         build = app.build_middleware_stack
 
@@ -107,7 +112,7 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
         if app.middleware_stack is not None:
             app.middleware_stack = asgi.wrap(app.middleware_stack, injector)
         return app
-    return wsgi.wrap(app, injector) if kind == "wsgi" else asgi.wrap(app, injector)
+    return asgi.wrap(app, injector)
 
 
 def interface_of(app: object) -> Interface:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from re import Match
     from typing import Any
 
     from faultinject.core.request import Request
@@ -40,10 +39,8 @@ NONE_TELLING: Mapping[str, str] = {}
 
 # How the schemes that put `key id:signature` behind their name are called.
 _SCHEMES = frozenset(("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS"))
-# What AWS and COS put before the access-key id, and what cannot stand in it.
-_CREDENTIAL = re.compile("Credential=([^/&,; ]{0,2048})").search
-_COS_KEY = re.compile("q-ak=([^/&,; ]{0,2048})").search
 _shown: frozenset[str] | None = None
+_marked: Callable[[str], Match[str] | None] | None = None
 
 
 def facts(
@@ -85,7 +82,7 @@ def key_id(authorization: str) -> str | None:
     >>> key_id("QS ACCESSKEYID:c2lnbmF0dXJl")
     'ACCESSKEYID'
     """
-    found = _CREDENTIAL(authorization) if "Credential=" in authorization else _COS_KEY(authorization)
+    found = (_marked or _compile())(authorization)
     if found:
         return found[1] or None
     scheme, _, rest = authorization.partition(" ")
@@ -98,6 +95,15 @@ def _first_word(text: str) -> str | None:
     for end in "/&,; ":
         text = text.partition(end)[0]
     return text[:LONGEST_TEXT] or None
+
+
+def _compile() -> Callable[[str], Match[str] | None]:
+    """What AWS and COS put before the access-key id, and what cannot stand in it; `re` is slow to load."""
+    import re
+
+    global _marked  # noqa: PLW0603
+    _marked = re.compile("(?:Credential|q-ak)=([^/&,; ]{0,2048})").search
+    return _marked
 
 
 def query_key_id(query: str) -> str | None:

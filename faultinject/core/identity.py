@@ -6,10 +6,10 @@ written `~`, so that a test's random keys and timestamps do not change its draws
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from re import Pattern
+
     from faultinject.core.request import Request
 
 # An identity's shape has "0" for every hexadecimal digit. What a placeholder may stand for is found in it by plain
@@ -18,8 +18,7 @@ _SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for e
 _UUID = "00000000-0000-0000-0000-000000000000"
 _LONG_HEX = "0" * 16
 _LONG = "0" * 10
-_HEX = re.compile(r"[0-9A-Fa-f]{16,}")
-_NUMBER = re.compile(r"[0-9]{10,}")
+_runs: list[Pattern[str]] = []
 
 _volatile: frozenset[str] | None = None
 
@@ -64,9 +63,15 @@ def with_placeholders(identity: str) -> str:
             kept.append(identity[at:end])
             at = end + len(_UUID)
         identity, shape = "~".join(kept), "~".join(parts)
+    if _LONG not in shape:
+        return identity
+    if not _runs:
+        import re  # slow to load, and most scenarios never come here
+
+        _runs.extend((re.compile(r"[0-9A-Fa-f]{16,}"), re.compile(r"[0-9]{10,}")))
     if _LONG_HEX in shape:
-        identity = _HEX.sub("~", identity)
-    return _NUMBER.sub("~", identity) if _LONG in shape else identity
+        identity = _runs[0].sub("~", identity)
+    return _runs[1].sub("~", identity)
 
 
 def _name(pair: str) -> str:

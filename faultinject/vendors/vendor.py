@@ -256,9 +256,10 @@ def read(package: str, name: str) -> bytes:
     """A file of a package, also from a zip archive."""
     import os
     import sys
-    from importlib import import_module
 
-    module = sys.modules.get(package) or import_module(package)
+    if package not in sys.modules:
+        __import__(package)
+    module = sys.modules[package]
     loader: Any = module.__loader__
     data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
     return data
