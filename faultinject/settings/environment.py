@@ -38,7 +38,6 @@ class Environment:
         header: whether injected answers are marked.
         endpoints: the user's own host suffixes, lower case, without leading dots.
         store: where counts live.
-        store_given: whether the variable names the store.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
         expires: unix seconds from which nothing is injected, or None.
@@ -56,7 +55,6 @@ class Environment:
         "scenario",
         "seed",
         "store",
-        "store_given",
     )
 
     def __init__(self, enabled: bool | None) -> None:
@@ -66,7 +64,6 @@ class Environment:
         self.header = True
         self.endpoints: tuple[str, ...] = ()
         self.store = "memory:"
-        self.store_given = False
         self.journal: str | None = None
         self.max_active = 100
         self.expires: float | None = None
@@ -173,7 +170,6 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     store = value_of(environ, "FAULTINJECT_STORE")
-    environment.store_given = store is not None
     if store is not None and store.startswith(("file:", "redis:", "rediss:")):
         diagnosis.add(f"{shown(store)} is not built yet; use memory:", "FAULTINJECT_STORE", error=NotBuiltYet)
     elif store not in (None, "memory:"):

@@ -28,22 +28,6 @@ MISQUOTED = "a quote can only stand round a whole value or name"
 _remembered: dict[str, Entry] = {}
 
 
-def parse_rules(text: str, *, where: str = "") -> list[Rule]:
-    """The rules of a text.
-
-    Args:
-        text: none, one or more rules.
-        where: what the text is, for messages, such as the name of a variable.
-
-    Raises:
-        ConfigurationError: with every mistake, its rule, place and excerpt.
-    """
-    diagnosis = Diagnosis()
-    rules = read_rules(text, where, diagnosis)
-    diagnosis.close()
-    return rules
-
-
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
     """The rules of a text that are right; mistakes go into `diagnosis`."""
     if '"' not in text:

@@ -12,7 +12,7 @@ from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError
 from faultinject.settings.diagnosis import Diagnosis
 from faultinject.settings.scenario import Scenario
-from faultinject.settings.text import Reader, _quick, parse_rules
+from faultinject.settings.text import Reader, _quick
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NASTY = st.text(st.sampled_from(list(" \t\r\n,;=\"\\'*?/.#[]{}%aé猫\x00\x7f\u2028\U0001f600-_")), max_size=10)
@@ -123,7 +123,7 @@ def scenarios():
 @given(rules())
 def test_a_rule_printed_and_read_is_the_same_rule(rule):
     """And printing it again gives the same text."""
-    (again,) = parse_rules(str(rule))
+    (again,) = Scenario.parse(str(rule)).rules
     assert again == rule
     assert str(again) == str(rule)
     assert hash(again) == hash(rule)
@@ -173,7 +173,7 @@ def test_no_text_is_anything_but_rules_or_a_configuration_error(one, other):
         f"http:503,query.{one}={other}",
     ):
         try:
-            parse_rules(text, where="FAULTINJECT_RULES")
+            Scenario.parse(text, where="FAULTINJECT_RULES")
         except ConfigurationError as error:
             assert all(line.isprintable() for line in str(error).split("\n"))
             for problem in error.problems:

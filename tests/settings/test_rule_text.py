@@ -8,7 +8,12 @@ from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError
 from faultinject.settings import text as reader
 from faultinject.settings.diagnosis import excerpt
-from faultinject.settings.text import parse_rules
+from faultinject.settings.scenario import Scenario
+
+
+def parse_rules(text, where=""):
+    """The rules of a text."""
+    return list(Scenario.parse(text, where=where).rules)
 
 
 @pytest.mark.parametrize(
