@@ -56,6 +56,8 @@ def client():
 def project(pytester, monkeypatch):
     """A project with a Flask app that nobody wrapped and a fixture `client` for it."""
     monkeypatch.delenv("FAULTINJECT_ENABLED", raising=False)
+    for variable in ("CI", "BUILD_NUMBER"):  # pytest's summary is longer there
+        monkeypatch.delenv(variable, raising=False)
     pytester.makeini(INI)
     pytester.makeconftest(CONFTEST)
     return pytester
