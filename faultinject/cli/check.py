@@ -18,7 +18,9 @@ class RuleCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=RuleCommand, short_help="Check rules: what they mean and what they come to.")
+@click.command(
+    cls=RuleCommand, context_settings=CONTEXT, short_help="Check rules: what they mean and what they come to."
+)
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
 @click.option(

@@ -21,7 +21,7 @@ SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTim
 NARROWEST = 80
 
 
-@click.command(short_help="Watch a real SDK fight 30 % of documented errors.")
+@click.command(context_settings=CONTEXT, short_help="Watch a real SDK fight 30 % of documented errors.")
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
 @click.option(
     "--probability",

@@ -7,11 +7,12 @@ import sys
 
 import click
 
+from faultinject.cli.context import CONTEXT
 from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
 
 
-@click.command(short_help="Show the exact bytes of a rule's answer.")
+@click.command(context_settings=CONTEXT, short_help="Show the exact bytes of a rule's answer.")
 @click.argument("rule")
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")

@@ -15,6 +15,7 @@ import click
 
 from faultinject import __version__
 from faultinject.cli.check import check
+from faultinject.cli.context import CONTEXT
 from faultinject.cli.demo import demo
 from faultinject.cli.preview import preview
 from faultinject.cli.serve import serve
@@ -99,7 +100,7 @@ def tell(error: FaultInjectError) -> None:
 @click.group(
     cls=Program,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
     epilog="A rule is a fault with keys: cos:SlowDown,probability=0.3,method=PUT. 'faultinject check -h' lists them.",
 )
 @click.version_option(__version__, prog_name="faultinject", message="%(prog)s %(version)s")

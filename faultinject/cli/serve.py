@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from faultinject.settings.environment import Environment
 
 
-@click.command(short_help="Serve an app, or the embedded object store, with faults in front.")
+@click.command(
+    context_settings=CONTEXT, short_help="Serve an app, or the embedded object store, with faults in front."
+)
 @click.argument("app", required=False, metavar="[MODULE:APP]")
 @click.option("--vendor", metavar="VENDOR", help="Whose dialect the embedded store speaks.  [default: cos]")
 @click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import DocumentedError, Vendor
 
 
-@click.command(short_help="List vendors, a vendor's documented errors, or one in full.")
+@click.command(
+    context_settings=CONTEXT, short_help="List vendors, a vendor's documented errors, or one in full."
+)
 @click.argument("address", required=False, metavar="[VENDOR[:CODE]]")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of documented errors.")
 def vendors(address: str | None, as_json: bool) -> int:
