@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from faultinject.cli.context import CONTEXT
+
 
 class RuleCommand(click.Command):
     """A command whose help ends with the vocabulary of rules."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from faultinject.cli.context import CONTEXT
+
 if TYPE_CHECKING:
     from faultinject.cli.scoreboard import Attempt, Scoreboard
     from faultinject.cli.workload import Workload

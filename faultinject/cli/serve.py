@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from faultinject.cli.context import CONTEXT
+
 if TYPE_CHECKING:
     from faultinject.core.outcome import Outcome
     from faultinject.injector import Injector

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faultinject.cli.context import CONTEXT
+
 if TYPE_CHECKING:
     from faultinject.vendors.vendor import DocumentedError, Vendor
 
