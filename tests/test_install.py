@@ -554,3 +554,11 @@ def test_added_middleware_is_found():
     assert get_injector(app) is None
     assert asyncio.run(get_asgi(app, "/")) == 418
     assert get_injector(app).counts() == {"rule-1": {"matched": 1, "injected": 1}}
+
+
+def test_rules_again_replace_those_of_the_app():
+    """An app that has its own injector keeps it; its rules and counts are new."""
+    app = install(flask.Flask("app"), "http:503", enabled=True)
+    injector = get_injector(app)
+    assert install(app, "http:418", enabled=True) is app
+    assert (get_injector(app), app.test_client().get("/").status_code) == (injector, 418)

@@ -88,7 +88,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
         board.close()
         server.shutdown()
     if lines.error is not None:
-        raise lines.error
+        raise lines.error  # pragma: no cover - a closed pipe, in a process of its own
     click.echo()
     for line in table.aligned(board.summary()):
         click.echo(line)

@@ -96,7 +96,9 @@ def heed_endings() -> None:
 
     signal.signal(signal.SIGTERM, end)
     hangup = getattr(signal, "SIGHUP", None)
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # which nohup asks for
+    if (
+        hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    ):  # pragma: no branch - nohup ignores it
         signal.signal(hangup, end)
 
 

@@ -235,10 +235,8 @@ def _host(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     return next((value for name, value in headers if name == b"host"), None)
 
 
-def _together(found: list[int] | None, more: Found) -> Found:
+def _together(found: list[int], more: Found) -> list[int]:
     """Both in the order written, each rule once."""
-    if found is None:
-        return more
     return sorted({*found, *more}) if more else found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 import shlex
@@ -298,3 +299,13 @@ def test_nothing_happened():
         ("0", "0.00 a call"),
         ("0", "0 % of the attempts"),
     ]
+
+
+def test_without_rich_there_are_plain_lines(monkeypatch):
+    """The live table is an extra; a terminal alone does not make it."""
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    module = importlib.import_module("faultinject.cli.demo")
+    assert module._is_wide_terminal() is False

@@ -223,3 +223,11 @@ def test_help_needs_no_docstrings():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "probability" in done.stdout
+
+
+def test_no_output_at_all_is_left_alone(monkeypatch):
+    """Where there is no standard output, there is nothing to give up."""
+    from faultinject.cli.program import abandon_output
+
+    monkeypatch.setattr(sys, "stdout", None)
+    assert abandon_output() is None

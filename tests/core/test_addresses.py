@@ -180,3 +180,12 @@ def test_a_very_long_host_is_read_each_time(site):
         assert made.ask("GET /k", HTTP_HOST=f"{long}.example") == "rule-1"
         assert made.ask("GET /k", HTTP_HOST=f"{long}.cos.ap-x.myqcloud.com") == "rule-2"
         assert made.ask("GET /k", HTTP_HOST="else.example") is None
+
+
+def test_any_number_of_hosts_is_read_right(site):
+    """What is remembered of hosts is bounded; a flood of them changes no reading."""
+    made = site("cos:SlowDown,bucket=photos*")
+    for number in range(1100):
+        assert made.ask("GET /k", HTTP_HOST=f"photos{number}.cos.ap-x.myqcloud.com") == "rule-1"
+    assert made.ask("GET /k", HTTP_HOST="photos0.cos.ap-x.myqcloud.com") == "rule-1"
+    assert made.ask("GET /k", HTTP_HOST="videos.cos.ap-x.myqcloud.com") is None
