@@ -75,7 +75,8 @@ def waitress_server(injector):
             server.run()
 
     def stop():
-        server.trigger.pull_trigger(server.close)
+        with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
+            server.trigger.pull_trigger(server.close)
 
     with thread(run, stop):
         yield server.effective_port
