@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
-from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.driving import (
+    DECIDED,
+    ClientGone,
+    delay_before,
+    drive,
+    first_to_note,
+    skipped,
+    undo,
+)
+from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
-from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -16,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Headers
-    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.outcome import Entry
     from faultinject.injector import Injector, Rules
 
     Scope = MutableMapping[str, Any]
@@ -25,10 +32,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-_NAMES_REMEMBERED = 1024
-_names: dict[str, bytes] = {}
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
@@ -115,17 +118,14 @@ async def exchange(
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
+    assert request is not None
     try:
         if isinstance(action, Forward):
-            await _forward(app, scope, receive, send, plan, action)
+            await _forward(app, scope, receive, send, plan, action, request)
         elif isinstance(action, Respond):
-            if action.answer.after:
-                from faultinject.adapters.asgi_after import respond_after
-
-                await respond_after(app, scope, receive, send, plan, action)
-            else:
-                assert request is not None
-                await _respond(receive, send, plan, action, request)
+            await _respond(app, scope, receive, send, plan, action, request)
+        elif isinstance(action, Disconnect):
+            await _respond(app, scope, receive, send, plan, action.instead, request, action)
         else:
             unreachable(action)
     finally:
@@ -170,24 +170,34 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
 
 
 async def _forward(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Forward
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    plan: Plan,
+    action: Forward,
+    request: ASGIRequest,
 ) -> None:
-    entry = action.entry
-    entry.write("delayed", answered=False, applied=True, last=False)
+    entry, shape = action.entry, action.shape
+    entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
     if action.after:
         app = _late(app, plan, action.delay)
-    else:
+    elif action.delay:
         from faultinject.adapters.asgi_wait import Listener
 
         listener = Listener(receive)
         receive = listener.receive
         try:
             # A client that loses its patience has met the fault; what it asked for takes place all the same.
-            await listener.wait(plan, action.delay, listens=not ASGIRequest(scope).expects_continue)
+            await listener.wait(plan, action.delay, listens=not request.expects_continue)
         except BaseException:
             undo(plan, entry, "failed")
             raise
-    if plan.surroundings.everything:
+    if shape is not None:
+        from faultinject.adapters.asgi_shape import shaped
+
+        await shaped(app, scope, receive, send, plan, entry, shape, request)
+    elif plan.surroundings.everything:
         await _watched(app, scope, receive, send, entry, "delayed")
     else:
         await app(scope, receive, send)
@@ -213,77 +223,65 @@ def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
     return late
 
 
-async def _respond(receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest) -> None:
-    entry = action.entry
-    drains = action.answer.drain and request.has_body and not request.expects_continue
-    if not drains and not action.delay:
-        entry.write("answered")
-        await respond(send, action, at_its_start(action, plan.surroundings.clock()))
+async def _respond(
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    plan: Plan,
+    action: Respond,
+    request: ASGIRequest,
+    end: Disconnect | None = None,
+) -> None:
+    """Answer instead of the app, or with `end` break the connection."""
+    entry, answer = action.entry, action.answer
+    did = "answered" if end is None else end.how
+    if answer.after:
+        from faultinject.adapters.asgi_after import respond_after
+
+        await respond_after(app, scope, receive, send, plan, action, request, end)
         return
-    entry.write("answered", answered=False, last=False)
-    try:
-        body = await drain(receive, plan, request) if drains else None
-        if action.delay:
-            from faultinject.adapters.asgi_wait import Listener
+    body = None
+    drains = answer.drain and request.has_body and not request.expects_continue
+    delay = delay_before(action, end)
+    if drains or delay:
+        entry.write(did, answered=False, last=False)
+        try:
+            if drains:
+                from faultinject.adapters.asgi_wait import drain
 
-            listens = drains or not request.has_body
-            if not await Listener(receive).wait(plan, action.delay, listens=listens):
-                raise ClientGone
-    except ClientGone:
-        undo(plan, entry, "failed")
+                body = await drain(receive, plan, request)
+            if delay:
+                from faultinject.adapters.asgi_wait import Listener
+
+                listens = drains or not request.has_body
+                if not await Listener(receive).wait(plan, delay, listens=listens):
+                    raise ClientGone
+        except ClientGone:
+            undo(plan, entry, "failed")
+            return
+        except Exception as error:
+            # The body is half read: neither the app nor the vendor's answer makes sense any more.
+            plan.surroundings.failed(error, entry.rule or "")
+            undo(plan, entry, "failed")
+            failure = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
+            await send({"type": "http.response.start", "status": 500, "headers": failure})
+            await send({"type": "http.response.body"})
+            return
+        except BaseException:
+            undo(plan, entry, "failed")
+            raise
+    if body is not None and not body[2] and end is None:
+        did = "drain_cut"
+    headers = at_its_start(action, plan.surroundings.clock())
+    if end is not None or answer.special:
+        from faultinject.adapters.asgi_special import Special
+        from faultinject.adapters.asgi_wait import noticed
+
+        special = Special(scope, receive, send, plan, action, request, end)
+        await special.give(headers, did, body=body)
+        if special.broken:
+            await noticed(receive)
         return
-    except Exception as error:
-        # The body is half read: neither the app nor the vendor's answer makes sense any more.
-        plan.surroundings.failed(error, entry.rule or "")
-        undo(plan, entry, "failed")
-        headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
-        await send({"type": "http.response.start", "status": 500, "headers": headers})
-        await send({"type": "http.response.body"})
-        return
-    except BaseException:
-        undo(plan, entry, "failed")
-        raise
-    entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    await respond(send, action, at_its_start(action, plan.surroundings.clock()))
-
-
-async def respond(send: Send, action: Respond, headers: Headers) -> None:
-    """Send an injected answer."""
-    names = _names
-    encoded = [(names.get(name) or _encode(name), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": action.answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": action.body})
-
-
-def _encode(name: str) -> bytes:
-    """A header's name as ASGI wants it, remembered: answers use few names, and use them always."""
-    if len(_names) >= _NAMES_REMEMBERED:
-        _names.clear()
-    found = _names[name] = name.lower().encode("latin-1")
-    return found
-
-
-async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
-    """Read the request body and drop it, within bounds of bytes and seconds.
-
-    Returns:
-        Bytes read, their digest, whether that was all.
-
-    Raises:
-        ClientGone: it left, or the server cannot read its body.
-    """
-    import anyio
-
-    digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
-    whole = False
-    with anyio.move_on_after(LONGEST):
-        while digest.size < MOST and not whole:
-            try:
-                message = await receive()
-            except Exception as error:
-                raise ClientGone from error
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            digest.update(message.get("body", b""))
-            whole = not message.get("more_body")
-    return digest.size, digest.hexdigest(), whole
+    entry.write(did, body=body)
+    await respond(send, action, headers)

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import anyio
 
-from faultinject.adapters.asgi import respond
-from faultinject.adapters.asgi_wait import Listener, pause
-from faultinject.adapters.driving import undo
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_wait import Listener, noticed, pause
+from faultinject.adapters.driving import delay_before, undo
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.core.actions import Headers, Respond
+    from faultinject.core.actions import Disconnect, Headers, Respond
     from faultinject.core.plan import Plan
+    from faultinject.core.request import ASGIRequest
 
 
 class AppAnswer:
     """The app's answer as it comes: dropped, or passed on when it turns out to be a failure."""
 
-    def __init__(self, send: Send, receive: Receive, plan: Plan, action: Respond) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, receive: Receive, plan: Plan, action: Respond, request: ASGIRequest
+    ) -> None:
+        self._scope = scope
         self._send = send
         self._receive = receive
         self._plan = plan
         self._action = action
+        self._request = request
         self._dropped = 0
         self._headers: Headers = []
         self._started = anyio.Event()
         self._listening: set[anyio.CancelScope] = set()
         self._gone = False
         self._given = False
+        self.end: Disconnect | None = None
+        """How the connection ends instead of an answer."""
+        self.broken = False
+        """Whether it has."""
         self.timer = anyio.CancelScope()
         """Cancelled when the app's answer is no longer waited for."""
         self.failed = False
@@ -100,17 +109,25 @@ class AppAnswer:
         """Give the fault, once."""
         self._given = True
         self.timer.cancel()
-        action = self._action
-        if action.delay and not self._gone:
-            await self._wait(action.delay)
+        action, end = self._action, self.end
+        delay = delay_before(action, end)
+        if delay and not self._gone:
+            await self._wait(delay)
         if self._gone:
             self.undo("failed")
             return
         self.settled = True
-        action.entry.write("app_cut" if self.cut else "answered", applied=True)
         headers = at_its_start(action, self._plan.surroundings.clock())
         if action.answer.cors:
             headers = taken_over(headers, self._headers)
+        if end is not None or action.answer.special:
+            from faultinject.adapters.asgi_special import Special
+
+            special = Special(self._scope, self._receive, self._send, self._plan, action, self._request, end)
+            await special.give(headers, "answered", applied=True)
+            self.broken = special.broken
+            return
+        action.entry.write("app_cut" if self.cut else "answered", applied=True)
         await respond(self._send, action, headers)
 
     async def _wait(self, seconds: float) -> None:
@@ -129,11 +146,20 @@ class AppAnswer:
 
 
 async def respond_after(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Respond
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    plan: Plan,
+    action: Respond,
+    request: ASGIRequest,
+    end: Disconnect | None,
 ) -> None:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
-    action.entry.write("answered", answered=False, last=False)
-    answer = AppAnswer(send, receive, plan, action)
+    did = "answered" if end is None else end.how
+    action.entry.write(did, answered=False, last=False)
+    answer = AppAnswer(scope, send, receive, plan, action, request)
+    answer.end = end
     raised: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
@@ -150,3 +176,5 @@ async def respond_after(
         answer.undo("app_failed")
     if raised is not None and not (answer.cut and isinstance(raised, Exception)):
         raise raised
+    if answer.broken:
+        await noticed(receive)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
+
+from faultinject.adapters.driving import ClientGone
+from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import Message, Receive
+    from faultinject.core.outcome import Body
     from faultinject.core.plan import Plan
+    from faultinject.core.request import ASGIRequest
 
 _SLICE = 0.05
+_NOTICED = 1.0
 
 
 async def pause(plan: Plan, seconds: float, receive: Receive) -> None:
@@ -69,3 +77,34 @@ class Listener:
             if message.get("more_body"):
                 # Of a body that is on its way no more is kept than this piece.
                 return
+
+
+async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
+    """Read the request body and drop it, within bounds of bytes and seconds.
+
+    Returns:
+        Bytes read, their digest, whether that was all.
+
+    Raises:
+        ClientGone: it left, or the server cannot read its body.
+    """
+    digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
+    whole = False
+    with anyio.move_on_after(LONGEST):
+        while digest.size < MOST and not whole:
+            try:
+                message = await receive()
+            except Exception as error:
+                raise ClientGone from error
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            digest.update(message.get("body", b""))
+            whole = not message.get("more_body")
+    return digest.size, digest.hexdigest(), whole
+
+
+async def noticed(receive: Receive) -> None:
+    """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so."""
+    with suppress(Exception), anyio.move_on_after(_NOTICED):
+        while (await receive())["type"] != "http.disconnect":
+            pass

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Action
+    from faultinject.core.actions import Action, Disconnect, Respond
     from faultinject.core.outcome import Entry
     from faultinject.core.plan import Flow, Plan
     from faultinject.core.request import Request
@@ -62,6 +62,16 @@ def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False, status: i
         plan.counts.give_back(entry.take)
         entry.take = None
     entry.withdraw(did, applied=applied, status=status if plan.surroundings.everything else None)
+
+
+def delay_before(action: Respond, end: Disconnect | None) -> float:
+    """Seconds to wait before an answer or the end of the connection begins.
+
+    A late answer waits behind its head, and a hang is one wait from its beginning to its end.
+    """
+    if action.answer.late or (end is not None and end.held is not None):
+        return 0.0
+    return action.delay
 
 
 def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], error: Exception) -> None:

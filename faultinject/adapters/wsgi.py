@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
-from faultinject.adapters.driving import DECIDED, ClientGone, drive, first_to_note, skipped, undo
-from faultinject.core.actions import PASSED, Forward, Pass, Respond, unreachable
+from faultinject.adapters.driving import (
+    DECIDED,
+    ClientGone,
+    delay_before,
+    drive,
+    first_to_note,
+    skipped,
+    undo,
+)
+from faultinject.adapters.wsgi_wait import drain, hold, wait
+from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
-from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
 from faultinject.injectors import injector_for
@@ -15,18 +21,15 @@ from faultinject.injectors import injector_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from socket import socket
     from typing import Any
 
     from faultinject.core.actions import Headers
-    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.outcome import Entry
     from faultinject.injector import Injector, Rules
 
     Environ = dict[str, Any]
     Start = Callable[..., Callable[[bytes], object]]
     WSGIApp = Callable[[Environ, Start], Iterable[bytes]]
-
-_SLICE = 0.05
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
@@ -107,16 +110,15 @@ def exchange(
         return _pass(app, environ, start_response, plan, action)
     try:
         if isinstance(action, Forward):
-            return _forward(app, environ, start_response, plan, action)
+            return _forward(app, environ, start_response, plan, action, request)
         if isinstance(action, Respond):
-            if action.answer.after:
-                from faultinject.adapters.wsgi_after import respond_after
-
-                return respond_after(app, environ, start_response, plan, action)
-            return _respond(environ, start_response, plan, action, request)
+            return _respond(app, environ, start_response, plan, action, request)
+        if isinstance(action, Disconnect):
+            return _respond(app, environ, start_response, plan, action.instead, request, action)
         unreachable(action)
     finally:
-        plan.surroundings.finish()
+        if not action.entry.held:
+            plan.surroundings.finish()
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
@@ -156,10 +158,10 @@ def _watched(
 
 
 def _forward(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward, request: WSGIRequest
 ) -> Iterable[bytes]:
-    entry = action.entry
-    entry.write("delayed", answered=False, applied=True, last=False)
+    entry, shape = action.entry, action.shape
+    entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
     start = start_response
     if action.after:
         waited = False
@@ -172,23 +174,42 @@ def _forward(
             return start_response(*answer, **named)
 
     else:
-        hold(plan, entry, action.delay)
+        # A client that loses its patience has met the fault; what it asked for takes place all the same.
+        hold(environ, plan, entry, action.delay)
+    if shape is not None:
+        from faultinject.adapters.wsgi_shape import shaped
+
+        return shaped(app, environ, start_response, plan, entry, shape, request)
     if plan.surroundings.everything:
         return _watched(app, environ, start, entry, "delayed")
     return app(environ, start)
 
 
 def _respond(
-    environ: Environ, start_response: Start, plan: Plan, action: Respond, request: WSGIRequest
+    app: WSGIApp,
+    environ: Environ,
+    start_response: Start,
+    plan: Plan,
+    action: Respond,
+    request: WSGIRequest,
+    end: Disconnect | None = None,
 ) -> Iterable[bytes]:
-    entry = action.entry
-    drains = action.answer.drain and request.has_body
-    if not drains and not action.delay:
-        entry.write("answered")
-    else:
-        entry.write("answered", answered=False, last=False)
+    """Answer instead of the app, or with `end` break the connection."""
+    entry, answer = action.entry, action.answer
+    did = "answered" if end is None else end.how
+    if answer.after:
+        from faultinject.adapters.wsgi_after import respond_after
+
+        return respond_after(app, environ, start_response, plan, action, request, end)
+    body = None
+    drains = answer.drain and request.has_body
+    delay = delay_before(action, end)
+    if drains or delay:
+        entry.write(did, answered=False, last=False)
         try:
             body = drain(environ, plan, request) if drains else None
+            if not hold(environ, plan, entry, delay):
+                raise ClientGone
         except Exception as error:
             # The body is half read: neither the app nor the vendor's answer makes sense any more.
             if not isinstance(error, ClientGone):
@@ -199,77 +220,13 @@ def _respond(
         except BaseException:
             undo(plan, entry, "failed")
             raise
-        hold(plan, entry, action.delay)
-        entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    start_response(action.answer.status_line, at_its_start(action, plan.surroundings.clock()))
+    if body is not None and not body[2] and end is None:
+        did = "drain_cut"
+    headers = at_its_start(action, plan.surroundings.clock())
+    if end is not None or answer.special:
+        from faultinject.adapters.wsgi_special import give_special
+
+        return give_special(environ, start_response, plan, action, headers, request, end, did, body=body)
+    entry.write(did, body=body)
+    start_response(answer.status_line, headers)
     return [action.body] if action.body else []
-
-
-def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
-    """Read the request body and drop it, within bounds of bytes and seconds.
-
-    Returns:
-        Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
-
-    Raises:
-        ClientGone: the body ends too early, or the server cannot read it.
-    """
-    length = request.content_length
-    if length is None and not environ.get("wsgi.input_terminated"):
-        return None
-    # A client that stalls can be let go of where the server shows its connection.
-    connection = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
-    patience = None if connection is None else connection.gettimeout()
-    try:
-        return _read(environ, plan, length, connection)
-    finally:
-        if connection is not None:
-            connection.settimeout(patience)
-
-
-def _read(environ: Environ, plan: Plan, length: int | None, connection: socket | None) -> Body:
-    source = environ["wsgi.input"]
-    # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
-    read = getattr(source, "read1", source.read)
-    digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
-    clock = plan.surroundings.monotonic
-    end = clock() + LONGEST
-    while length is None or digest.size < length:
-        left = end - clock()
-        if digest.size >= MOST or left <= 0:
-            return digest.size, digest.hexdigest(), False
-        if connection is not None:
-            connection.settimeout(left)
-        try:
-            piece = read(PIECE if length is None else min(PIECE, length - digest.size))
-        except TimeoutError:
-            return digest.size, digest.hexdigest(), False
-        except Exception as error:
-            raise ClientGone from error
-        if not piece:
-            if length is None:
-                break
-            raise ClientGone
-        digest.update(piece)
-    return digest.size, digest.hexdigest(), True
-
-
-def hold(plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> None:
-    """Wait before a fault is given; when the server stops us meanwhile, it is not."""
-    try:
-        wait(plan, seconds)
-    except BaseException:
-        undo(plan, entry, "failed", applied=applied)
-        raise
-
-
-def wait(plan: Plan, seconds: float) -> None:
-    """Block, never shorter than asked, unless the plan is over or the program ends."""
-    if not seconds:
-        return
-    from threading import main_thread
-
-    clock = plan.surroundings.monotonic
-    end, endings = clock() + seconds, plan.endings
-    while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
-        time.sleep(min(left, _SLICE))

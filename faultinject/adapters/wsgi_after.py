@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
-from faultinject.adapters.driving import undo
-from faultinject.adapters.wsgi import hold
+from faultinject.adapters.driving import delay_before, undo
+from faultinject.adapters.wsgi_wait import hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
-    from faultinject.core.actions import Headers, Respond
+    from faultinject.core.actions import Disconnect, Headers, Respond
     from faultinject.core.plan import Plan
+    from faultinject.core.request import WSGIRequest
 
 
 class AppAnswer:
@@ -61,11 +62,18 @@ class AppAnswer:
 
 
 def respond_after(
-    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Respond
+    app: WSGIApp,
+    environ: Environ,
+    start_response: Start,
+    plan: Plan,
+    action: Respond,
+    request: WSGIRequest,
+    end: Disconnect | None,
 ) -> Iterable[bytes]:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
     entry = action.entry
-    entry.write("answered", answered=False, last=False)
+    did = "answered" if end is None else end.how
+    entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
     failed: Iterable[bytes] | None = None
     try:
@@ -78,11 +86,20 @@ def respond_after(
     if failed is not None:
         undo(plan, entry, "app_failed", applied=True, status=answer.status)
         return failed
-    hold(plan, entry, action.delay, applied=True)
-    entry.write("app_cut" if answer.cut else "answered", applied=True)
+    if not hold(environ, plan, entry, delay_before(action, end), applied=True):
+        undo(plan, entry, "failed", applied=True)
+        start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
+        return []
+    if answer.cut and end is None:
+        did = "app_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
+    if end is not None or action.answer.special:
+        from faultinject.adapters.wsgi_special import give_special
+
+        return give_special(environ, start_response, plan, action, headers, request, end, did, applied=True)
+    entry.write(did, applied=True)
     start_response(action.answer.status_line, headers)
     return [action.body] if action.body else []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.core.answers import reason
 from faultinject.core.rule import Rule
 from faultinject.core.values import listed, number_text, shown
+from faultinject.core.wire import reason
 
 SCOPES = {
     "rule": "in all",

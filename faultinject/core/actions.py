@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from faultinject.core.answers import Answer
     from faultinject.core.outcome import Entry
     from faultinject.core.request import Request
+    from faultinject.core.shapes import Shape
 
     Headers = list[tuple[str, str]]
     # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
@@ -84,9 +85,10 @@ class Respond:
         headers: the answer's headers in the vendor's order.
         body: the bytes to send; empty for HEAD.
         delay: seconds to wait before acting.
+        shape: what is done to the body on its way, or None.
     """
 
-    __slots__ = ("answer", "body", "delay", "entry", "headers")
+    __slots__ = ("answer", "body", "delay", "entry", "headers", "shape")
 
     def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
@@ -94,17 +96,45 @@ class Respond:
         self.headers = headers
         self.body = body
         self.delay = delay
+        self.shape: Shape | None = None
 
 
 class Forward:
-    """Let the app answer, late: `delay` seconds before it runs, or with `after` before its answer goes out."""
+    """Let the app answer, and change how its answer travels.
 
-    __slots__ = ("after", "delay", "entry")
+    Attributes:
+        entry: what goes into the journal.
+        after: the wait is before the answer goes out, else before the app runs.
+        delay: seconds to wait.
+        shape: what is done to the body on its way, or None.
+    """
 
-    def __init__(self, entry: Entry, *, after: bool, delay: float) -> None:
+    __slots__ = ("after", "delay", "entry", "shape")
+
+    def __init__(self, entry: Entry, *, after: bool, delay: float, shape: Shape | None = None) -> None:
         self.entry = entry
         self.after = after
         self.delay = delay
+        self.shape = shape
+
+
+class Disconnect:
+    """End the connection without an answer.
+
+    Attributes:
+        entry: what goes into the journal.
+        instead: the answer where the server does not let us; it also says when, and what is read before.
+        how: what to do: `reset` or `closed`.
+        held: seconds in which nothing happens first; None: it ends at once.
+    """
+
+    __slots__ = ("entry", "held", "how", "instead")
+
+    def __init__(self, entry: Entry, instead: Respond, how: str, held: float | None) -> None:
+        self.entry = entry
+        self.instead = instead
+        self.how = how
+        self.held = held
 
 
 def unreachable(value: Never) -> NoReturn:
@@ -114,6 +144,7 @@ def unreachable(value: Never) -> NoReturn:
 
 if TYPE_CHECKING:
     Ask = Match | Take | GiveBack
-    Action = Pass | Respond | Forward
+    Action = Pass | Respond | Forward | Disconnect
     # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
     Act = Callable[[Request, Entry, bytes], Action]
+    ActByAnswering = Callable[[Request, Entry, bytes], Respond]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from faultinject.core.actions import Respond
-from faultinject.core.draw import between, choose, entropy
+from faultinject.core.draw import choose, delays, entropy
+from faultinject.core.wire import Head, http_date, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from faultinject.core.actions import Act, Headers
+    from faultinject.core.actions import ActByAnswering, Headers
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 # Vendors' own headers that ask to wait, in milliseconds.
 _MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 _WITHOUT_BODY = frozenset((204, 205, 304))
-_reasons: dict[int, str] = {}
-
-
-def reason(status: int) -> str:
-    """The standard reason phrase; `Unknown` for a status that has none, such as 567."""
-    if not _reasons:
-        from http import HTTPStatus
-
-        _reasons.update({each.value: each.phrase for each in HTTPStatus})
-    return _reasons.get(status, "Unknown")
 
 
 class Answer:
@@ -46,13 +37,16 @@ class Answer:
         drain: whether the request body is read before answering.
         cors: whether a browser's script may read the answer.
         dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
+        exact: how the vendor's own head is written, or None where the server words it.
+        late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
+        special: it is exact or late, or its body is changed on its way.
         hint: the wait that the answer asks for in seconds, or None.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "after", "cors", "dated", "drain", "fault",
-        "hint", "hint_form", "status", "status_line", "when",
+        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "after", "cors", "dated", "drain", "exact",
+        "fault", "hint", "hint_form", "late", "special", "status", "status_line", "when",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +71,10 @@ class Answer:
         self._id_headers = tuple(id_headers)
         self.cors: bool = value("cors")
         self.drain: bool = value("drain")
-        self._delay: tuple[float, float] = value("delay")
+        self.exact: Head | None = None
+        self._delay = delays(rule)
+        self.late = status < 300 and not self._bodyless and value("delay")[1] > 0
+        self.special: bool = self.late or value("exact") or value("of") is not None
         self._set = rule.rule.set_headers
         self._last: Headers = []
         self.dated: float | None = None
@@ -106,7 +103,7 @@ class Answer:
         headers = self._first.copy()
         if self._bodyless:
             body = b""
-        else:
+        elif not (self.late and request.method.upper() != "HEAD"):
             headers.append(("Content-Length", str(len(body))))
             if request.method.upper() == "HEAD":
                 body = b""
@@ -124,11 +121,10 @@ class Answer:
         entry.response_bytes = len(body)
         entry.hint = self.hint
         entry.hint_form = self.hint_form
-        low, high = self._delay
-        return Respond(entry, self, headers, body, low if low == high else between(digest, low, high))
+        return Respond(entry, self, headers, body, self._delay(digest))
 
 
-def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> Act:
+def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
     """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
     message = value("message")
@@ -144,6 +140,8 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
         assert status is not None
         text = row.message if message is None else message
         answer = Answer(rule, row.address, status, vendor.content_type, vendor.id_headers)
+        if value("exact"):
+            answer.exact = Head(vendor, row, status)
         found = prepared[index] = answer, vendor.envelope(code=row.code, message=text, status=status)
         return found
 
@@ -161,7 +159,7 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     return act
 
 
-def plain(rule: ReadyRule, status: int) -> Act:
+def plain(rule: ReadyRule, status: int) -> ActByAnswering:
     """What an answer of no vendor does: a status and a text."""
     value = rule.rule.value
     message = value("message")
@@ -207,7 +205,7 @@ def at_its_start(action: Respond, now: float) -> Headers:
     if wait is None:
         return action.headers
     return [
-        (name, http_date(now + wait)) if name == "Retry-After" else (name, value)
+        (name, http_date(-(-(now + wait) // 1))) if name == "Retry-After" else (name, value)
         for name, value in action.headers
     ]
 
@@ -228,14 +226,3 @@ def read_hint(headers: Mapping[str, str]) -> tuple[float | None, str | None]:
             text = headers[name]
             return (int(text) / 1000, name) if text.isascii() and text.isdecimal() else (None, "unreadable")
     return None, None
-
-
-def http_date(moment: float) -> str:
-    """An HTTP-date, rounded up to the second.
-
-    >>> http_date(1763625600.25)
-    'Thu, 20 Nov 2025 08:00:01 GMT'
-    """
-    from email.utils import formatdate
-
-    return formatdate(-(-moment // 1), usegmt=True)

@@ -1,7 +1,7 @@
 """The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
 
 For one match, `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
-decide, 8-15 choose the row of a group, 16-23 the delay, 24-31 the ids. No number serves two decisions.
+decide, 8-15 choose the row of a group, 16-23 the delay, 24-31 the ids and what `corrupt` changes. No number serves two decisions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ except ImportError:  # pragma: no cover - an interpreter without the C module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from faultinject.core.ready import ReadyRule
 
     Draw = Callable[[str, int], bytes | None]
 
@@ -60,6 +62,17 @@ def choose(digest: bytes, count: int) -> int:
 def between(digest: bytes, low: float, high: float) -> float:
     """A number from `low` to `high`, evenly."""
     return low + (high - low) * (int.from_bytes(digest[16:24], "big") / ONE)
+
+
+def delays(rule: ReadyRule) -> Callable[[bytes], float]:
+    """A function from a digest to the seconds that a rule waits."""
+    low, high = rule.rule.value("delay")
+    return lambda digest: low if low == high else between(digest, low, high)
+
+
+def stretched(digest: bytes, number: int) -> bytes:
+    """64 more bytes of a match, for each number: where `corrupt` changes the body."""
+    return blake2b(b"%b%d" % (digest[24:32], number)).digest()
 
 
 def entropy(digest: bytes, seq: int) -> bytes:

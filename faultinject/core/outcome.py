@@ -38,7 +38,7 @@ class Entry:
     """The journal's view of one request while it is under way; every `write` is one line."""
 
     __slots__ = (
-        "arrived", "facts", "fault", "fired", "hint", "hint_form", "n", "origin", "reading", "request_id",
+        "arrived", "facts", "fault", "fired", "held", "hint", "hint_form", "n", "origin", "reading", "request_id",
         "response_bytes", "rule", "seq", "status", "surroundings", "take", "time", "when", "written",
     )  # fmt: skip
 
@@ -76,6 +76,8 @@ class Entry:
         self.take = take
         self.fault = self.when = self.fired = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+        self.held = False
+        """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
 
     def write(

@@ -186,13 +186,18 @@ class Plan:
                     yield GiveBack(take)
                 return Pass(entry, "refused")
             try:
-                action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
+                action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
             except Exception as error:
                 surroundings.finish()
                 if take is not None:
                     yield GiveBack(take)
                 surroundings.failed(error, rule.name)
                 return Pass(entry, "failed")
+            if isinstance(action, Pass):
+                surroundings.finish()
+                if take is not None:
+                    yield GiveBack(take)
+                return action
             rule.fired.next()
             entry.fired = rule
             return action

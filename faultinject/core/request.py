@@ -85,6 +85,8 @@ class Request:
         @property
         def upgrades(self) -> bool: ...
         @property
+        def http2(self) -> bool: ...
+        @property
         def is_preflight(self) -> bool: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def facts(self) -> Facts: ...
@@ -153,6 +155,11 @@ class WSGIRequest(Request):
         """Whether the connection is about to leave HTTP."""
         upgrade = self._environ.get("HTTP_UPGRADE")
         return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
 
     @property
     def is_preflight(self) -> bool:
@@ -251,6 +258,11 @@ class ASGIRequest(Request):
         return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
 
     @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
+
+    @property
     def is_preflight(self) -> bool:
         """Whether a browser asks whether it may ask."""
         return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
@@ -275,6 +287,7 @@ _TELLING_KEYS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in TELL
 _TELLING_NAMES = frozenset(TELLING)
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
+_MULTIPLEXED = frozenset(("2", "3"))
 _hosts: dict[str, str] = {}
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))

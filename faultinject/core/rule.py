@@ -26,7 +26,8 @@ class Rule:
     """What is done to which requests, and how often.
 
     Args:
-        fault: `vendor:Code`, `vendor:@group`, `http:NNN` or `latency`.
+        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `hang`, `reset`, `close`, `truncate`, `drip` or
+            `corrupt`.
         name: what the rule is called; without one it is called by its position.
         keys: conditions, triggers and effects. A condition takes a list for "any of these"; `header`, `query`,
             `set` and `unless` take a dict. Durations are text with a unit, `timedelta`, or seconds.
@@ -95,7 +96,7 @@ class Rule:
     @property
     def vendor(self) -> Vendor | None:
         """Whose way of reading bucket, key and operation holds; None: the S3 way."""
-        fault = faults.get(self.fault)
+        fault = faults.get(self.options.get("of", self.fault))
         if fault.addressed:
             return fault.vendor
         if "vendor" not in self.options:

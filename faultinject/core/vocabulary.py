@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from faultinject.core import faults, spelling
 from faultinject.core.conditions import CONDITIONS
-from faultinject.core.effects import EFFECTS, LATER, OF_LATER_FAULTS
+from faultinject.core.effects import EFFECTS
 from faultinject.core.key import Key
 from faultinject.core.triggers import TRIGGERS
 from faultinject.core.values import Mistake, is_name, listed, nearest, shown
-from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
     """Name, conditions, unless, options."""
 
-NAME_RANK, OPTION_RANK, UNLESS_RANK, LATER_RANK = 50, 100, 200, 300
+NAME_RANK, OPTION_RANK, UNLESS_RANK = 50, 100, 200
 
 
 class Name(Key):
@@ -71,13 +71,6 @@ class AddressedAs(Key):
         return text
 
 
-class OfLaterFault(Key):
-    """An effect of a fault that this version does not have."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-
 VENDOR = AddressedAs()
 RANKS: dict[str, tuple[int, Key]] = {
     **{key: (rank, each) for rank, (key, each) in enumerate(CONDITIONS.items())},
@@ -86,10 +79,9 @@ RANKS: dict[str, tuple[int, Key]] = {
         each.key: (OPTION_RANK + rank, each)
         for rank, each in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
     },
-    **{key: (LATER_RANK, OfLaterFault(key)) for key in sorted(OF_LATER_FAULTS)},
 }
 FIRST_EFFECT = RANKS["when"][0]
-KEYS: dict[str, Key] = {key: each for key, (rank, each) in RANKS.items() if rank < LATER_RANK}
+KEYS: dict[str, Key] = {key: each for key, (_, each) in RANKS.items()}
 SEPARATORS = frozenset(f",{spelling.SEPARATORS}")
 MORE_THAN_A_FAULT = (
     "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
@@ -131,17 +123,13 @@ def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
         full = f"{word}.{name}"
     if not text.isascii():
         _check_unicode(text)
-    if rank < LATER_RANK:
-        key.parse(text)
-        text = key.spell(text)
-    return (rank + UNLESS_RANK if unless else rank), full, text
+    key.parse(text)
+    return (rank + UNLESS_RANK if unless else rank), full, key.spell(text)
 
 
 def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
     found = RANKS.get(word)
     if found is None or (unless and found[0] >= NAME_RANK):
-        if word in LATER:
-            raise Mistake(f"{word} is not built yet", at_key=True, error=NotBuiltYet)
         if unless:
             near = nearest(word, CONDITIONS)
             raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
@@ -191,7 +179,7 @@ def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, M
         if each is None:
             continue
         rank, key, value = each
-        if rank < NAME_RANK or UNLESS_RANK <= rank < LATER_RANK:
+        if rank < NAME_RANK or rank >= UNLESS_RANK:
             place = conditions if rank < NAME_RANK else unless
             place[key] = (*place[key], value) if key in place else (value,)
             if rank <= last_condition:
@@ -228,10 +216,11 @@ def _check(
     entries: Sequence[Entry | None],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
-    if "vendor" in options and fault.addressed:
+    error = faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
+    if "vendor" in options and error.addressed:
         index = next(at for at, each in enumerate(entries) if each is not None and each[1] == "vendor")
-        assert fault.vendor is not None
-        wrong.append((index, Mistake(f"{fault.text} is read as {fault.vendor.id} reads it", at_key=True)))
+        assert error.vendor is not None
+        wrong.append((index, Mistake(f"{error.text} is read as {error.vendor.id} reads it", at_key=True)))
     try:
         fault.check(options)
     except Mistake as mistake:

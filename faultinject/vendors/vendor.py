@@ -115,6 +115,9 @@ class Vendor:
         endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands
             for one label, at the end of a label for its rest.
         addressing: `s3` when requests are read as bucket and key the S3 way; None for no storage vendor.
+        head: the headers of an error in the order in which they are seen on the wire.
+        server: the Server of the vendor's answers; empty where none is documented.
+        reasons: the reason phrases, by code, that differ from the standard ones.
     """
 
     def __init__(
@@ -131,6 +134,9 @@ class Vendor:
         resource: Callable[[str | None, str | None, str], str] | None = None,
         endpoints: tuple[str, ...] = (),
         addressing: str | None = "s3",
+        head: tuple[str, ...] = (),
+        server: str = "",
+        reasons: Mapping[str, str] | None = None,
     ) -> None:
         self.id = id
         self.title = title
@@ -141,6 +147,9 @@ class Vendor:
         self.resource = resource
         self.endpoints = endpoints
         self.addressing = addressing
+        self.head = head
+        self.server = server
+        self.reasons = reasons or {}
         self._package = package
         self._template_file = template
         self._template: bytes | None = None

@@ -42,4 +42,17 @@ VENDOR = Vendor(
     resource=resource,
     # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does
     endpoints=("cos-internal.*.tencentcos.cn", "cos.*.tencentcos.cn", "cos.*.myqcloud.com"),
+    # https://cloud.tencent.com/document/product/436/7729
+    head=(
+        "Content-Type",
+        "Content-Length",
+        "Connection",
+        "Date",
+        "Server",
+        "x-cos-request-id",
+        "x-cos-trace-id",
+    ),
+    server="tencent-cos",
+    # the documentation of 2018; error dumps have the standard phrases
+    reasons={"SlowDown": "Slow Down"},
 )

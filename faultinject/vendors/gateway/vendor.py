@@ -12,4 +12,6 @@ VENDOR = Vendor(
     escape="html",
     package=__package__,
     addressing=None,
+    head=("Server", "Date", "Content-Type", "Content-Length", "Connection"),
+    server="nginx",
 )

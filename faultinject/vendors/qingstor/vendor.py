@@ -21,4 +21,7 @@ VENDOR = Vendor(
     make_ids=make_ids,
     # https://docsv3.qingcloud.com/storage/object-storage/intro/object-storage/#zone
     endpoints=("s3.*.qingstor.com", "*.qingstor.com"),
+    # https://docsv3em.qingcloud.com/storage/object-storage/api/error_code
+    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-qs-request-id"),
+    server="QingStor",
 )

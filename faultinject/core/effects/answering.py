@@ -1,15 +1,11 @@
-"""The effects: how the fault is given. One class each, in the canonical order; `faults` says which takes which."""
+"""What an injected answer says, and how."""
 
 from __future__ import annotations
 
 from faultinject.core import values
-from faultinject.core.key import Key
+from faultinject.core.effects.effect import Effect, YesNo
 from faultinject.core.values import Mistake, is_token, shown
 
-HOUR = 3600.0
-# Reserved words of the grammar, and effects of faults that this version does not have.
-LATER = frozenset(("exact", "http2"))
-OF_LATER_FAULTS = frozenset(("duration", "of", "keep", "keep_bytes", "rate", "flips"))
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features).
 FORBIDDEN = frozenset(
@@ -28,43 +24,6 @@ FORBIDDEN = frozenset(
         "upgrade",
     )
 )
-
-
-class Effect(Key):
-    """A key that shapes what is done to the exchange."""
-
-
-class When(Effect):
-    """`before`: the app never sees the request; `after`: it runs, and its answer is replaced.
-
-    >>> print(Rule("http:503", when="after"))
-    http:503,when=after
-    """
-
-    key = "when"
-    default = "before"
-    default_text = "before"
-
-    def parse(self, text: str) -> str:
-        """`before` or `after`."""
-        return values.choice(text, ("before", "after"))
-
-
-class Delay(Effect):
-    """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h.
-
-    >>> Rule("latency", delay="100ms..2s").value("delay")
-    (0.1, 2.0)
-    """
-
-    key = "delay"
-    seconds = True
-    default = (0.0, 0.0)
-    default_text = "0"
-
-    def parse(self, text: str) -> tuple[float, float]:
-        """Shortest and longest wait, seconds."""
-        return values.duration_range(text, HOUR)
 
 
 class RetryAfter(Effect):
@@ -179,24 +138,7 @@ class Set(Effect):
             raise Mistake(f"set.{name}: the server sets {name} itself", at_key=True)
 
 
-class Drain(Effect):
-    """Read the request's body before answering.
-
-    >>> print(Rule("http:503", drain=False))
-    http:503,drain=no
-    """
-
-    key = "drain"
-    flag = True
-    default = True
-    default_text = "yes"
-
-    def parse(self, text: str) -> bool:
-        """Yes or no."""
-        return values.yes_no(text)
-
-
-class Cors(Effect):
+class Cors(YesNo):
     """Let a browser's script see the injected answer.
 
     >>> print(Rule("http:503", cors=False))
@@ -204,28 +146,17 @@ class Cors(Effect):
     """
 
     key = "cors"
-    flag = True
     default = True
     default_text = "yes"
 
-    def parse(self, text: str) -> bool:
-        """Yes or no."""
-        return values.yes_no(text)
 
+class Exact(YesNo):
+    """Send the vendor's own reason phrase, header case and order past the server, and close the connection.
 
-EFFECTS: dict[str, Effect] = {
-    each.key: each
-    for each in (
-        When(),
-        Delay(),
-        RetryAfter(),
-        Hint(),
-        Status(),
-        Message(),
-        Resource(),
-        ContentType(),
-        Set(),
-        Drain(),
-        Cors(),
-    )
-}
+    Only where the server shows its connection, without TLS and HTTP/2; elsewhere the server words the answer.
+
+    >>> print(Rule("cos:SlowDown", exact=True))
+    cos:SlowDown,exact=yes
+    """
+
+    key = "exact"

@@ -1,0 +1,243 @@
+"""ASGI: an answer whose body is changed on its way, the app's own or a documented error.
+
+A cut goes past the server, on the connection itself: there it is exact whatever the server buffers. Where that
+cannot be, the server sends what is let through.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from faultinject.adapters.asgi_special import send_all
+from faultinject.adapters.asgi_wait import noticed, pause
+from faultinject.adapters.client_errors import cut_error, in_process_scope
+from faultinject.adapters.connection import of_scope
+from faultinject.adapters.driving import ClientGone, undo
+from faultinject.core.shapes import slices
+from faultinject.core.wire import FLUSH, Framing, has_no_body, length_of, reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.adapters.connection import Connection
+    from faultinject.core.actions import Headers
+    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.plan import Plan
+    from faultinject.core.request import ASGIRequest
+    from faultinject.core.shapes import Shape
+
+# A body that the server reads from a file by itself could not be changed.
+_PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+
+
+async def shaped(
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    plan: Plan,
+    entry: Entry,
+    shape: Shape,
+    request: ASGIRequest,
+    *,
+    applied: bool = True,
+    body: Body | None = None,
+) -> None:
+    """Run the app and change its answer's body.
+
+    Args:
+        app: the app, or what gives an answer instead of it.
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        plan: the plan that decided.
+        entry: what goes into the journal.
+        shape: what is done to the body.
+        request: the view of the request.
+        applied: whether it is the app itself that runs.
+        body: what was read of the request's body.
+    """
+    if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
+        kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
+        scope = {**scope, "extensions": kept}
+    answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request)
+    answer.applied, answer.body = applied, body
+    await answer.run(app)
+
+
+class ShapedAnswer:
+    """One answer on its way."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        plan: Plan,
+        entry: Entry,
+        shape: Shape,
+        request: ASGIRequest,
+    ) -> None:
+        self.applied = True
+        self.body: Body | None = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._plan = plan
+        self._entry = entry
+        self._shape = shape
+        self._request = request
+        self._headers: Headers = []
+        self._connection: Connection | None = None
+        self._framing: Framing | None = None
+        self._started = False
+        self._passes = False
+        self._over = False
+        self._broken = False
+        self._error: Exception | None = None
+        self._began: float | None = None
+        self._sent = 0
+        self._settled = False
+
+    async def run(self, app: ASGIApp) -> None:
+        """Run the app to its end."""
+        try:
+            try:
+                await app(self._scope, self._receive, self._hand_on)
+            except BaseException:
+                self._fail()
+                raise
+            if not self._started:
+                self._fail()
+            self._settle()
+            if self._error is not None:
+                raise self._error
+        finally:
+            if self._connection is not None:
+                if self._framing is not None:
+                    self._close()
+                self._connection.release()
+        if self._broken:
+            await noticed(self._receive)
+
+    async def _hand_on(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        if self._over:
+            return
+        try:
+            if self._passes:
+                await self._send(message)
+            elif message["type"] == "http.response.start":
+                await self._begin(message)
+            elif message["type"] == "http.response.body":
+                await self._change(message.get("body", b""), more=bool(message.get("more_body")))
+            elif self._framing is None:
+                await self._send(message)
+        except ClientGone:
+            self._over = True
+
+    async def _begin(self, message: Message) -> None:
+        """Decide how the answer goes: untouched, through the server, or past it."""
+        self._started = True
+        entry, shape, request = self._entry, self._shape, self._request
+        headers = message["headers"] = list(message.get("headers", ()))
+        self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        entry.status = status = message["status"]
+        if has_no_body(request.method, status, self._headers) or not shape.fits(length_of(self._headers)):
+            self._passes = True
+            self._settle()
+            await self._send(message)
+            return
+        if not entry.written:
+            entry.write(shape.did, applied=self.applied, body=self.body, last=False)
+        if (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
+            self._connection = of_scope(self._scope, self._send)
+            past = self._connection is not None and not self._connection.encrypted and not request.http2
+            if shape.cuts and past:
+                self._framing = Framing(
+                    f"{status} {reason(status)}",
+                    self._headers,
+                    now=self._plan.surroundings.clock(),
+                    server="",
+                    chunks=self._scope.get("http_version") != "1.0",
+                )
+                await self._past(self._framing.head)
+                return
+        await self._send(message)
+
+    async def _change(self, piece: bytes, *, more: bool) -> None:
+        shape, framing = self._shape, self._framing
+        kept = shape.feed(piece) if piece else b""
+        if shape.rate is not None:
+            await self._slowly(kept, shape.rate, more=more)
+        elif framing is not None:
+            if kept:
+                await self._past(framing.frame(kept))
+            if not more and not shape.done:
+                await self._past(framing.end)
+        elif kept or not (more or shape.done):
+            await self._send({"type": "http.response.body", "body": kept, "more_body": more or shape.done})
+        self._sent += len(kept) if shape.rate is None else 0
+        if shape.done or not more:
+            self._over = True
+            self._settle()
+            if shape.done:
+                await self._cut()
+            elif framing is not None:
+                self._close()
+
+    async def _slowly(self, kept: bytes, rate: int, *, more: bool) -> None:
+        clock = self._plan.surroundings.monotonic
+        if self._began is None:
+            self._began = clock()
+        for part in slices(kept, rate):
+            self._sent += len(part)
+            left = self._began + self._sent / rate - clock()
+            if left > 0:
+                await pause(self._plan, left, self._receive)
+            if self._connection is not None and self._connection.left(0):
+                raise ClientGone
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        if not more:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _past(self, data: bytes) -> None:
+        assert self._connection is not None
+        try:
+            await send_all(self._connection, data)
+        except OSError as error:
+            raise ClientGone from error
+
+    async def _cut(self) -> None:
+        """End the connection behind what has been let through."""
+        if in_process_scope(self._scope):
+            self._error = cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")
+        elif self._connection is None:
+            # Most servers close the connection then, though they log it.
+            self._error = ConnectionAbortedError("answer cut by faultinject")
+        else:
+            if self._framing is None:
+                await anyio.sleep(FLUSH)
+            self._close()
+
+    def _close(self) -> None:
+        if not self._broken and self._connection is not None:
+            self._broken = True
+            self._connection.close()
+
+    def _settle(self) -> None:
+        """Tell the journal how it ended."""
+        if self._settled:
+            return
+        self._settled = True
+        entry = self._entry
+        if self._shape.touched:
+            entry.response_bytes = self._sent
+            entry.write(self._shape.did, applied=self.applied, body=self.body)
+        else:
+            undo(self._plan, entry, "nothing_to_cut", applied=self.applied, status=entry.status)
+
+    def _fail(self) -> None:
+        if not self._settled:
+            self._settled = True
+            undo(self._plan, self._entry, "app_failed", applied=self.applied)

@@ -1,0 +1,297 @@
+"""The client's connection under a request: found, taken away from the server, and ended as a fault asks.
+
+Imported when a fault first needs it.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+import sys
+import threading
+from contextlib import suppress
+from struct import pack
+from time import monotonic, sleep
+from weakref import WeakSet
+
+from faultinject.adapters.descriptors import INTERNET, Client, hold, identity_of, is_same, listed, put_dead
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Any, Self
+
+    from faultinject.adapters.descriptors import Identity
+
+# What a platform may lack; each is asked for anew every time.
+DESCRIPTORS = ("/proc/self/fd", "/dev/fd")  # where this process's descriptors are listed
+NATIVE = True  # servers' own handles
+UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
+LINGER = True  # the last close() of a connection that lingers 0 seconds, too
+
+POLLRDHUP = getattr(select, "POLLRDHUP", 0)  # tells that the client left, whatever is still unread
+
+_GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
+_NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
+_SLICE = 0.05
+_NO_THREADS = {
+    "enable-threads": ("false", "off", "no", "0"),
+    "threads": ("0", "1"),
+}  # as uWSGI reads its options
+
+_lock = threading.Lock()
+_ours: WeakSet[Connection] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child: a lock that nobody holds, and none of the parent's connections, which it would keep open."""
+    global _lock  # noqa: PLW0603 - the one lock of the process
+    _lock = threading.Lock()
+    for each in _ours:
+        each.release()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Connection:
+    """A client's connection, held by a descriptor of our own beside the server's.
+
+    It never depends on the blocking flag, which belongs to the server. One thread at a time.
+
+    Attributes:
+        encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
+    """
+
+    def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
+        self.encrypted = encrypted
+        self._socket = sock
+        self._number = number  # the server's descriptor; -1 once it is dead
+        _ours.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def fileno(self) -> int:
+        """Our descriptor; -1 once it is released."""
+        return self._socket.fileno()
+
+    def release(self) -> None:
+        """Close our descriptor, and nothing else; again is nothing."""
+        self._socket.close()
+
+    def reset(self) -> str:
+        """End it with an RST where that can be done, else with a FIN.
+
+        Returns:
+            What was done: "reset", or "closed" for a FIN or when the client was gone already.
+        """
+        if identity_of(self._socket) and (self._disconnect() or self._linger()):
+            return "reset"
+        return self.close()
+
+    def close(self) -> str:
+        """End it with a FIN, in both directions, so that the server sees the end as well: "closed"."""
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_RDWR)
+        return "closed"
+
+    def push(self, data: bytes | bytearray | memoryview) -> int:
+        """Send what fits without waiting.
+
+        Returns:
+            How many bytes that was; 0 when there is no room now, see `wait_writable`.
+
+        Raises:
+            OSError: the client is gone.
+        """
+        try:
+            return self._socket.send(data, _NO_WAIT)
+        except BlockingIOError:
+            return 0
+
+    def wait_writable(self, seconds: float) -> bool:
+        """Wait at most `seconds` for room; True if there is some, or the client is gone and `push` will say so."""
+        return bool(self._poll(select.POLLOUT, seconds))
+
+    def left(self, seconds: float) -> bool:
+        """Wait at most `seconds` for the client to leave; True as soon as it has.
+
+        Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
+        exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
+        no POLLRDHUP, and the server still holds the connection.
+        """
+        if self.fileno() < 0:
+            return True
+        if POLLRDHUP:
+            return bool(self._poll(POLLRDHUP, seconds))
+        end = monotonic() + seconds
+        while got := self._poll(select.POLLIN, end - monotonic()):
+            if got & _GONE or self._at_end():
+                return True
+            if (rest := end - monotonic()) <= 0:
+                break
+            if self._number >= 0:
+                sleep(min(_SLICE, rest))  # what it has sent is for the server to read
+        return False
+
+    def take_over(self) -> bool:
+        """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
+
+        Returns:
+            Whether that was done. Not when the server's descriptor is another connection's by now, nor in uWSGI
+            without threads, where none would run to go on.
+        """
+        uwsgi = sys.modules.get("uwsgi")
+        return (uwsgi is None or _runs_threads(uwsgi.opt)) and self._replace()
+
+    def _poll(self, events: int, seconds: float) -> int:
+        poll = select.poll()
+        poll.register(self._socket, events)
+        return next((got for _, got in poll.poll(max(0.0, seconds) * 1000)), 0)
+
+    def _at_end(self) -> bool:
+        # Once the server's descriptor is dead, nobody else can read what is left of the request.
+        size, flags = (1, _NO_WAIT | _socket.MSG_PEEK) if self._number >= 0 else (65_536, _NO_WAIT)
+        try:
+            return not self._socket.recv(size, flags)
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
+
+    def _disconnect(self) -> bool:
+        if not UNSPEC or self._socket.family not in INTERNET:
+            return False
+        try:
+            from ctypes import CDLL
+
+            CDLL(None).connect(self.fileno(), bytes(16), 16)  # sixteen zeros: an address of family AF_UNSPEC
+        except (ImportError, OSError, AttributeError):
+            return False
+        return identity_of(self._socket) is None
+
+    def _linger(self) -> bool:
+        if not LINGER or self._socket.family not in INTERNET or not self._replace():
+            return False
+        with suppress(OSError):  # the client is gone
+            self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, pack("ii", 1, 0))
+            self.release()
+        return self.fileno() < 0
+
+    def _replace(self) -> bool:
+        """Put a dead socket under every number by which the server knows this connection."""
+        if self._number < 0:
+            return True
+        with _lock:
+            identity = identity_of(self._socket)
+            numbers = {self._number, *(_numbers() if self._socket.family in INTERNET else ())}
+            same = [number for number in numbers if is_same(number, identity)]
+            if self._number not in same:
+                return False
+            try:
+                put_dead(same)
+            except OSError:
+                return False
+            self._number = -1
+            return True
+
+
+def of_environ(environ: Mapping[str, Any]) -> Connection | None:
+    """The connection of a WSGI request: by the server's own handle, else by the peer's name.
+
+    Returns:
+        None when there is none, as in process, or when several may be the one.
+    """
+    encrypted = environ.get("wsgi.url_scheme") == "https"
+    client = Client(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), environ.get("SERVER_PORT"))
+    with _lock:
+        if NATIVE:
+            for name in ("werkzeug.socket", "gunicorn.socket"):
+                handle = environ.get(name)
+                if found := _made(_number(handle, "fileno"), encrypted=hasattr(handle, "getpeercert")):
+                    return found
+            uwsgi = sys.modules.get("uwsgi")
+            if uwsgi is not None and (found := _made(_number(uwsgi, "connection_fd"), encrypted=encrypted)):
+                return found
+            if found := _made(_number(environ.get("wsgi.input"), "fileno"), client, encrypted=encrypted):
+                return found
+        return _by_peer(client, encrypted=encrypted)
+
+
+def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection | None:
+    """The connection of an ASGI request: by uvicorn's transport, else by the peer's name.
+
+    Returns:
+        None when there is none, as in process, or when several may be the one.
+    """
+    encrypted = scope.get("scheme") == "https"
+    address, port = scope.get("client") or (None, None)
+    _, local = scope.get("server") or (None, None)
+    client = Client(address, port, local)
+    ask = getattr(getattr(getattr(send, "__self__", None), "transport", None), "get_extra_info", None)
+    with _lock:
+        if NATIVE and ask:
+            found = _made(_number(ask("socket"), "fileno"), encrypted=ask("sslcontext") is not None)
+            if found:
+                return found
+        return _by_peer(client, encrypted=encrypted)
+
+
+def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
+    found: dict[Identity, tuple[_socket.socket, int]] = {}
+    doubtful = False
+    for number in _numbers():
+        sock = hold(number)
+        if sock is None:
+            continue
+        identity = identity_of(sock)
+        if identity and identity not in found and client.fits(identity):
+            found[identity] = sock, number
+            continue
+        doubtful = doubtful or (identity is None and client.may_have_been(sock))
+        sock.close()
+    if len(found) == 1 and not doubtful:
+        return Connection(*next(iter(found.values())), encrypted=encrypted)
+    for sock, _ in found.values():
+        sock.close()
+    return None
+
+
+def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:
+    sock = hold(number)
+    if sock is None:
+        return None
+    if client and not ((identity := identity_of(sock)) and client.fits(identity)):
+        sock.close()
+        return None
+    return Connection(sock, number, encrypted=encrypted)
+
+
+def _number(handle: Any, ask: str) -> int:
+    try:
+        return int(getattr(handle, ask)())
+    except Exception:
+        return -1  # there is none, or it is in memory, or closed
+
+
+def _numbers() -> list[int]:
+    """The descriptors of this process without those of our own connections."""
+    numbers = listed(DESCRIPTORS)
+    ours = {each.fileno() for each in _ours}
+    return [number for number in numbers if number not in ours]
+
+
+def _runs_threads(options: Mapping[Any, Any]) -> bool:
+    """Whether uWSGI lets a thread go on between two requests."""
+    for name, no in _NO_THREADS.items():
+        value = options.get(name, options.get(name.encode(), no[0]))
+        if (value.decode() if isinstance(value, bytes) else str(value)).lower() not in no:
+            return True
+    return False

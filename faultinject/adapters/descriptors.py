@@ -1,0 +1,139 @@
+"""Descriptors of sockets: which is whose, without leaking one or disturbing its owner."""
+
+from __future__ import annotations
+
+# The bare C module: gevent's own `socket.socket` makes every descriptor that it is given non-blocking.
+import _socket
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    Identity = tuple[int, int, int, Any, Any]  # inode, family, type, peer's name, own name
+
+INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+
+
+def hold(number: int) -> _socket.socket | None:
+    """A duplicate of a descriptor, if it is a socket's; asked first, and its blocking flag left as it is."""
+    try:
+        if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        ours = os.dup(number)
+    except OSError:
+        return None
+    try:
+        blocking = os.get_blocking(ours)
+        # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+        kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+        sock = _socket.socket(-1, kind, -1, ours)
+    except OSError:
+        os.close(ours)
+        return None
+    if sock.gettimeout():
+        sock.settimeout(0)
+        os.set_blocking(ours, blocking)
+    return sock
+
+
+def identity_of(sock: _socket.socket) -> Identity | None:
+    """What tells a connection from every other; None when it is not connected any more."""
+    try:
+        kind = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE)
+        return os.fstat(sock.fileno()).st_ino, sock.family, kind, sock.getpeername(), sock.getsockname()
+    except OSError:
+        return None
+
+
+def is_same(number: int, identity: Identity | None) -> bool:
+    """Whether a descriptor is that connection's."""
+    sock = hold(number)
+    if sock is None:
+        return False
+    try:
+        return identity is not None and identity_of(sock) == identity
+    finally:
+        sock.close()
+
+
+def put_dead(numbers: Iterable[int]) -> None:
+    """Let each of these numbers be a socket whose other end has gone.
+
+    Raises:
+        OSError: there is no descriptor left to make it of; nothing was changed.
+    """
+    dead, other = _socket.socketpair()
+    other.close()
+    try:
+        for number in numbers:
+            os.dup2(dead.fileno(), number, inheritable=False)
+    finally:
+        dead.close()
+
+
+def listed(folders: Iterable[str]) -> list[int]:
+    """The descriptors of this process as the first folder that can be read lists them."""
+    for folder in folders:
+        try:
+            return [int(name) for name in os.listdir(folder)]  # noqa: PTH208 - numbers, not paths
+        except OSError:
+            continue
+    return []
+
+
+class Client:
+    """Who a request comes from, as the server says it.
+
+    Args:
+        address: the client's address; anything but an IP address fits no connection.
+        port: the client's port; None or empty when the server does not say it.
+        local: the server's port; likewise. One of the two ports is needed.
+    """
+
+    def __init__(self, address: object, port: object, local: object) -> None:
+        self._address = _packed(address)
+        self._port, self._local = (None if each in (None, "") else _int(each) for each in (port, local))
+
+    def fits(self, identity: Identity) -> bool:
+        """Whether that connection may be the client's."""
+        _, family, kind, peer, own = identity
+        return (
+            self._address is not None
+            and family in INTERNET
+            and kind == _socket.SOCK_STREAM
+            and _packed(peer[0]) == self._address
+            and (self._port, self._local) != (None, None)
+            and self._port in (None, peer[1])
+            and self._local in (None, own[1])
+        )
+
+    def may_have_been(self, sock: _socket.socket) -> bool:
+        """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
+        return (
+            self._port is None
+            and sock.family in INTERNET
+            and sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) == _socket.SOCK_STREAM
+            and not sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN)
+            and sock.getsockname()[1] == self._local
+        )
+
+
+def _packed(address: object) -> bytes | None:
+    """Sixteen bytes of an address, alike for 127.0.0.1 and ::ffff:127.0.0.1; None when it is a name."""
+    text = str(address).strip("[]").partition("%")[0]
+    try:
+        if ":" in text:
+            return _socket.inet_pton(_socket.AF_INET6, text)
+        return bytes(10) + b"\xff\xff" + _socket.inet_pton(_socket.AF_INET, text)
+    except (OSError, ValueError):
+        return None
+
+
+def _int(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return -1

@@ -1,0 +1,294 @@
+"""WSGI: an answer whose body is changed on its way, the app's own or a documented error.
+
+A cut and a slow body go past the server, on the connection itself: there the cut is exact whatever the server
+buffers, and a slow body holds none of its workers. Where that cannot be, the server sends what is let through.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+
+from faultinject.adapters.client_errors import cut_error, in_process
+from faultinject.adapters.connection import of_environ
+from faultinject.adapters.driving import ClientGone, undo
+from faultinject.adapters.wsgi_special import dead, go_on, send_all
+from faultinject.adapters.wsgi_wait import wait
+from faultinject.core.shapes import slices
+from faultinject.core.wire import FLUSH, Framing, has_no_body, length_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.wsgi import Environ, Start, WSGIApp
+    from faultinject.core.actions import Headers
+    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.plan import Plan
+    from faultinject.core.request import WSGIRequest
+    from faultinject.core.shapes import Shape
+
+
+def shaped(
+    app: WSGIApp,
+    environ: Environ,
+    start_response: Start,
+    plan: Plan,
+    entry: Entry,
+    shape: Shape,
+    request: WSGIRequest,
+    *,
+    applied: bool = True,
+    body: Body | None = None,
+) -> Iterable[bytes]:
+    """Run the app and change its answer's body.
+
+    Args:
+        app: the app, or what gives an answer instead of it.
+        environ: of the request.
+        start_response: the server's.
+        plan: the plan that decided.
+        entry: what goes into the journal.
+        shape: what is done to the body.
+        request: the view of the request.
+        applied: whether it is the app itself that runs.
+        body: what was read of the request's body.
+    """
+    answer = ShapedAnswer(environ, start_response, plan, entry, shape, request)
+    answer.applied, answer.body = applied, body
+    return answer.run(app)
+
+
+class ShapedAnswer:
+    """One answer on its way; what the server gets to read when it sends it itself."""
+
+    def __init__(
+        self,
+        environ: Environ,
+        start_response: Start,
+        plan: Plan,
+        entry: Entry,
+        shape: Shape,
+        request: WSGIRequest,
+    ) -> None:
+        self.applied = True
+        self.body: Body | None = None
+        self._environ = environ
+        self._start_response = start_response
+        self._plan = plan
+        self._entry = entry
+        self._shape = shape
+        self._request = request
+        # The app goes on in the context in which it began, also on another thread.
+        self._context = copy_context()
+        self._status_line = ""
+        self._headers: Headers = []
+        self._result: Iterable[bytes] = ()
+        self._pieces: Iterator[bytes] = iter(())
+        self._first = b""
+        self._connection: Connection | None = None
+        self._framing: Framing | None = None
+        self._server_write: Callable[[bytes], object] | None = None
+        self._passes = False
+        self._began: float | None = None
+        self._sent = 0
+        self._settled = False
+        self._over: Callable[[], None] | None = None
+
+    def run(self, app: WSGIApp) -> Iterable[bytes]:
+        """What the server gets."""
+        try:
+            self._result = self._context.run(app, self._environ, self._start)
+            self._pieces = iter(self._result)
+            while not self._first and (piece := self._next()) is not None:
+                self._first = piece
+            self._begin()
+            if self._framing is None:
+                if self._shape.rate is not None and not self._passes:
+                    self._entry.held = True
+                    self._over = self._plan.surroundings.finish
+                return self
+            connection = self._connection
+            if self._shape.rate is not None and connection is not None and connection.take_over():
+                go_on(self._plan, self._entry, self._past_server)
+            else:
+                self._past_server()
+        except ClientGone:
+            self._settle()
+            self.close()
+        except BaseException:
+            self._app_failed()
+            raise
+        return dead(self._start_response)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            piece: bytes | None = self._first
+            while piece is not None:
+                if self._passes:
+                    yield piece
+                elif piece:
+                    yield from self._shaped(piece)
+                    if self._shape.done:
+                        self._settle()
+                        self._cut()
+                        return
+                piece = self._next()
+            self._settle()
+        except ClientGone:
+            self._settle()
+        except GeneratorExit:
+            self._settle()
+            raise
+        except BaseException:
+            self._app_failed()
+            raise
+        finally:
+            self._finish()
+
+    def close(self) -> None:
+        """Close the app's answer, and let go of the connection."""
+        self._finish()
+        result, self._result = self._result, ()
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                self._context.run(close)
+        finally:
+            if self._connection is not None:
+                self._connection.release()
+
+    def _start(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        if exc_info and (self._framing is not None or self._server_write is not None):
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._status_line, self._headers = status, headers
+        return self._write
+
+    def _write(self, piece: bytes) -> None:
+        """Stands in for the server's `write`, which only old apps use."""
+        try:
+            self._begin()
+            if self._passes and self._server_write is not None:
+                self._server_write(piece)
+            elif piece and not self._shape.done:
+                for part in self._shaped(piece):
+                    if self._framing is not None:
+                        self._send(self._framing.frame(part))
+                    elif self._server_write is not None:
+                        self._server_write(part)
+        except ClientGone as error:
+            raise BrokenPipeError("the client has left") from error
+
+    def _next(self) -> bytes | None:
+        return self._context.run(next, self._pieces, None)
+
+    def _begin(self) -> None:
+        """Decide, once, how the answer goes: untouched, through the server, or past it."""
+        if self._framing is not None or self._server_write is not None:
+            return
+        entry, shape, request = self._entry, self._shape, self._request
+        if not self._status_line:
+            raise AssertionError("the app has not called start_response")
+        entry.status = status = int(self._status_line[:3])
+        if has_no_body(request.method, status, self._headers) or not shape.fits(length_of(self._headers)):
+            self._passes = True
+            self._settle()
+            self._server_write = self._start_response(self._status_line, self._headers)
+            return
+        if not entry.written:
+            entry.write(shape.did, applied=self.applied, body=self.body, last=False)
+        if (shape.cuts or shape.rate is not None) and not in_process(self._environ):
+            self._connection = of_environ(self._environ)
+            if self._connection is not None and not self._connection.encrypted and not request.http2:
+                self._framing = Framing(
+                    self._status_line,
+                    self._headers,
+                    now=self._plan.surroundings.clock(),
+                    server=self._environ.get("SERVER_SOFTWARE", ""),
+                    chunks=self._environ.get("SERVER_PROTOCOL") != "HTTP/1.0",
+                )
+                self._send(self._framing.head)
+                return
+        self._server_write = self._start_response(self._status_line, self._headers)
+
+    def _past_server(self) -> None:
+        """Write the answer on the connection itself."""
+        assert self._framing is not None
+        assert self._connection is not None
+        try:
+            piece: bytes | None = self._first
+            while piece is not None and not self._shape.done:
+                for part in self._shaped(piece) if piece else ():
+                    self._send(self._framing.frame(part))
+                if not self._shape.done:
+                    piece = self._next()
+            if not self._shape.done:
+                self._send(self._framing.end)
+            self._settle()
+        except ClientGone:
+            self._settle()
+        except Exception:
+            # Only the app can fail here; the server below must not answer behind what has gone out.
+            self._app_failed()
+        self._connection.close()
+        self.close()
+
+    def _send(self, data: bytes) -> None:
+        assert self._connection is not None
+        try:
+            send_all(self._connection, data)
+        except OSError as error:
+            raise ClientGone from error
+
+    def _shaped(self, piece: bytes) -> Iterator[bytes]:
+        """The parts of a piece, each when it is due."""
+        kept = self._shape.feed(piece)
+        rate = self._shape.rate
+        clock = self._plan.surroundings.monotonic
+        if self._began is None:
+            self._began = clock()
+        for part in (kept,) if rate is None else slices(kept, rate):
+            self._sent += len(part)
+            if rate is not None:
+                left = self._began + self._sent / rate - clock()
+                if left > 0 and not wait(self._plan, left, self._connection):
+                    raise ClientGone
+            if part:
+                yield part
+
+    def _settle(self) -> None:
+        """Tell the journal how it ended."""
+        if self._settled:
+            return
+        self._settled = True
+        entry = self._entry
+        if self._shape.touched:
+            entry.response_bytes = self._sent
+            entry.write(self._shape.did, applied=self.applied, body=self.body)
+        else:
+            undo(self._plan, entry, "nothing_to_cut", applied=self.applied, status=entry.status)
+
+    def _app_failed(self) -> None:
+        if not self._settled:
+            self._settled = True
+            undo(self._plan, self._entry, "app_failed", applied=self.applied)
+        if self._framing is not None and self._connection is not None:
+            self._connection.close()
+        self.close()
+
+    def _cut(self) -> None:
+        """End the connection behind what the server has sent."""
+        if in_process(self._environ):
+            raise cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")
+        if self._connection is None:
+            # All servers close the connection then, though most of them log it.
+            raise ConnectionAbortedError("answer cut by faultinject")
+        self._connection.left(FLUSH)
+        self._connection.close()
+
+    def _finish(self) -> None:
+        over, self._over = self._over, None
+        if over is not None:
+            over()

@@ -1,0 +1,100 @@
+"""Waiting under WSGI: for the request's body, for a delay; over as soon as nobody waits any more."""
+
+from __future__ import annotations
+
+import time
+
+from faultinject.adapters.driving import ClientGone, undo
+from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
+
+    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.wsgi import Environ
+    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.plan import Plan
+    from faultinject.core.request import WSGIRequest
+
+_SLICE = 0.05
+
+
+def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
+    """Read the request body and drop it, within bounds of bytes and seconds.
+
+    Returns:
+        Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
+
+    Raises:
+        ClientGone: the body ends too early, or the server cannot read it.
+    """
+    length = request.content_length
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return None
+    # A client that stalls can be let go of where the server shows its connection.
+    connection = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
+    patience = None if connection is None else connection.gettimeout()
+    try:
+        return _read(environ, plan, length, connection)
+    finally:
+        if connection is not None:
+            connection.settimeout(patience)
+
+
+def _read(environ: Environ, plan: Plan, length: int | None, connection: socket | None) -> Body:
+    source = environ["wsgi.input"]
+    # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
+    read = getattr(source, "read1", source.read)
+    digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
+    clock = plan.surroundings.monotonic
+    end = clock() + LONGEST
+    while length is None or digest.size < length:
+        left = end - clock()
+        if digest.size >= MOST or left <= 0:
+            return digest.size, digest.hexdigest(), False
+        if connection is not None:
+            connection.settimeout(left)
+        try:
+            piece = read(PIECE if length is None else min(PIECE, length - digest.size))
+        except TimeoutError:
+            return digest.size, digest.hexdigest(), False
+        except Exception as error:
+            raise ClientGone from error
+        if not piece:
+            if length is None:
+                break
+            raise ClientGone
+        digest.update(piece)
+    return digest.size, digest.hexdigest(), True
+
+
+def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:
+    """Wait before a fault is given; no when the client left first. When the server stops us, it is not given."""
+    if not seconds:
+        return True
+    from faultinject.adapters.connection import of_environ
+
+    connection = of_environ(environ)
+    try:
+        return wait(plan, seconds, connection)
+    except BaseException:
+        undo(plan, entry, "failed", applied=applied)
+        raise
+    finally:
+        if connection is not None:
+            connection.release()
+
+
+def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
+    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first."""
+    from threading import main_thread
+
+    clock = plan.surroundings.monotonic
+    end, endings = clock() + seconds, plan.endings
+    while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
+        if connection is None:
+            time.sleep(min(left, _SLICE))
+        elif connection.left(min(left, _SLICE)):
+            return False
+    return True

@@ -1,0 +1,43 @@
+"""The effects: how the fault is given. One class each, here in the canonical order; `faults` says which takes which."""
+
+from __future__ import annotations
+
+from faultinject.core.effects.acting import Delay, Drain, Duration, Http2, When
+from faultinject.core.effects.answering import (
+    ContentType,
+    Cors,
+    Exact,
+    Hint,
+    Message,
+    Resource,
+    RetryAfter,
+    Set,
+    Status,
+)
+from faultinject.core.effects.effect import Effect
+from faultinject.core.effects.shaping import Flips, Keep, KeepBytes, Of, Rate
+
+EFFECTS: dict[str, Effect] = {
+    each.key: each
+    for each in (
+        When(),
+        Delay(),
+        RetryAfter(),
+        Hint(),
+        Status(),
+        Message(),
+        Resource(),
+        ContentType(),
+        Set(),
+        Drain(),
+        Cors(),
+        Exact(),
+        Duration(),
+        Of(),
+        Keep(),
+        KeepBytes(),
+        Rate(),
+        Flips(),
+        Http2(),
+    )
+}

@@ -1,0 +1,149 @@
+"""Faults that let the app answer, and change how its answer travels."""
+
+from __future__ import annotations
+
+from faultinject.core import answers, shapes
+from faultinject.core.actions import Forward, Pass
+from faultinject.core.draw import delays
+from faultinject.core.faults.answering import Documented
+from faultinject.core.faults.fault import Fault
+from faultinject.core.values import Mistake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.core.actions import Act, Action
+    from faultinject.core.outcome import Entry
+    from faultinject.core.ready import ReadyRule
+    from faultinject.core.request import Request
+    from faultinject.core.shapes import Shape
+
+
+class Latency(Fault):
+    """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
+
+    >>> print(Rule("latency", delay="2s", path="photos/"))
+    latency,path=photos/,delay=2s
+    """
+
+    kind = "latency"
+    title = "latency"
+    takes = ("when", "delay")
+
+    def check(self, options: dict[str, str]) -> None:
+        """Raise `Mistake` without a delay."""
+        if "delay" not in options:
+            raise Mistake("latency needs a delay, such as delay=2s")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let the app answer, later."""
+        delay = delays(rule)
+        when = rule.rule.value("when")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, when
+            return Forward(entry, after=when == "after", delay=delay(digest))
+
+        return act
+
+
+class Shaped(Fault):
+    """An answer whose body is changed on its way: the app's own, or with `of` a documented error."""
+
+    def act_on(
+        self, rule: ReadyRule, make: Callable[[bytes], Shape], refuses: Callable[[Request], bool]
+    ) -> Act:
+        """What is done to a request.
+
+        Args:
+            rule: the rule.
+            make: from the digest to what is done to one body.
+            refuses: whether nothing can be done to a request.
+        """
+        delay = delays(rule)
+        answer = None
+        of = rule.rule.value("of")
+        if of is not None:
+            error = Documented(of)
+            assert error.vendor is not None
+            answer = answers.documented(rule, error.vendor, error.rows)
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, "before"
+            if refuses(request):
+                return Pass(entry, "refused")
+            if answer is None:
+                return Forward(entry, after=False, delay=delay(digest), shape=make(digest))
+            action = answer(request, entry, digest)
+            entry.fault, action.shape = self.text, make(digest)
+            return action
+
+        return act
+
+
+class Truncate(Shaped):
+    """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
+
+    >>> print(Rule("truncate", keep=0.9, path="photos/"))
+    truncate,path=photos/,keep=0.9
+    """
+
+    kind = "truncate"
+    title = "truncate"
+    takes = ("delay", "of", "keep", "keep_bytes", "http2")
+
+    def check(self, options: dict[str, str]) -> None:
+        """Raise `Mistake` when it is said twice how much is kept."""
+        if "keep" in options and "keep_bytes" in options:
+            raise Mistake("keep and keep_bytes say the same thing; give one of them")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let a part of the body through."""
+        value = rule.rule.value
+        share, most = value("keep"), value("keep_bytes")
+        whole_connections = value("http2")
+        return self.act_on(
+            rule,
+            lambda _: shapes.Truncated(share, most),
+            lambda request: request.http2 and not whole_connections,
+        )
+
+
+class Drip(Shaped):
+    """The answer's body at `rate` bytes a second.
+
+    >>> print(Rule("drip", rate="1KiB", of="cos:SlowDown"))
+    drip,of=cos:SlowDown,rate=1KiB
+    """
+
+    kind = "drip"
+    title = "drip"
+    takes = ("delay", "of", "rate")
+
+    def check(self, options: dict[str, str]) -> None:
+        """Raise `Mistake` without a rate."""
+        if "rate" not in options:
+            raise Mistake("drip needs a rate in bytes a second, such as rate=1KiB")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let the body through slowly."""
+        rate = rule.rule.value("rate")
+        return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
+
+
+class Corrupt(Shaped):
+    """The answer with some bytes of its body changed, and the same length.
+
+    >>> print(Rule("corrupt", flips=3, path="photos/"))
+    corrupt,path=photos/,flips=3
+    """
+
+    kind = "corrupt"
+    title = "corrupt"
+    takes = ("delay", "flips")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Change bytes where the digest says."""
+        flips = rule.rule.value("flips")
+        return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)

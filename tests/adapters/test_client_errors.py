@@ -1,0 +1,604 @@
+"""Clients without a socket: told from every server, and given errors that their own `except` clauses catch."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import errno
+import http.client
+import importlib.util
+import io
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+import warnings
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import aiohttp
+import flask
+import httpx
+import pytest
+import requests
+import urllib3
+import uvicorn
+from cheroot.wsgi import Server as CherootServer
+from waitress.server import create_server
+from werkzeug.serving import make_server
+from werkzeug.test import Client
+
+from faultinject.adapters.client_errors import (
+    closed_error,
+    cut_error,
+    in_process,
+    in_process_scope,
+    reset_error,
+    timeout_error,
+)
+
+KINDS = {
+    "reset": reset_error,
+    "closed": closed_error,
+    "timeout": timeout_error,
+    "cut": lambda **named: cut_error(3, 10, **named),
+}
+
+
+@pytest.fixture(params=KINDS)
+def make(request):
+    return KINDS[request.param]
+
+
+def wsgi_verdict(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(in_process(environ)).encode()]
+
+
+async def asgi_verdict(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(in_process_scope(scope)).encode()})
+
+
+class Silent(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def run(serve, stop):
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield
+    stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@contextmanager
+def wsgiref_server():
+    with WSGIServer(("127.0.0.1", 0), Silent) as server:
+        server.set_app(wsgi_verdict)
+        with run(server.serve_forever, server.shutdown):
+            yield server.server_port
+
+
+@contextmanager
+def werkzeug_server():
+    server = make_server("127.0.0.1", 0, wsgi_verdict)
+    server.log = lambda *_: None
+    with run(server.serve_forever, server.shutdown):
+        yield server.server_port
+    server.server_close()
+
+
+@contextmanager
+def waitress_server():
+    server = create_server(wsgi_verdict, host="127.0.0.1", port=0, threads=1)
+
+    def serve():
+        with suppress(OSError):  # its loop's own descriptor was closed
+            server.run()
+
+    def stop():
+        with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
+            server.trigger.pull_trigger(server.close)
+
+    with run(serve, stop):
+        yield server.effective_port
+
+
+@contextmanager
+def cheroot_server():
+    server = CherootServer(("127.0.0.1", 0), wsgi_verdict, numthreads=1)
+    server.prepare()
+    with run(server.serve, server.stop):
+        yield server.bind_addr[1]
+
+
+@contextmanager
+def uvicorn_server(app, interface):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, interface=interface, lifespan="off", ws="none", log_level="error")
+        server = uvicorn.Server(config)
+        with run(lambda: asyncio.run(server.serve([listener])), lambda: setattr(server, "should_exit", True)):
+            yield listener.getsockname()[1]
+
+
+SERVERS = {
+    "wsgiref": wsgiref_server,
+    "werkzeug": werkzeug_server,
+    "waitress": waitress_server,
+    "cheroot": cheroot_server,
+    "uvicorn": lambda: uvicorn_server(asgi_verdict, "asgi3"),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_real_server_is_never_in_process(server):
+    """A request over a socket is told from a test client's, whatever the server."""
+    with SERVERS[server]() as port:
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/a", headers={"Connection": "close"})
+    assert answer.data == b"False"
+
+
+def bare_environ(**more):
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/a",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.input": io.BytesIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    environ.update((key.replace("__", "."), value) for key, value in more.items())
+    return environ
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"SERVER_SOFTWARE": "gunicorn/27.0.1"},
+        {"SERVER_SOFTWARE": ""},
+        {"gunicorn__socket": None},
+        {"werkzeug__socket": None},
+        {"uwsgi__version": b"2.0.31"},
+        {"uwsgi__node": b"vm"},
+        {"REMOTE_PORT": "44216"},  # eventlet, twisted
+        {"asgi__scope": {}},  # a2wsgi
+        {"wsgi__multiprocess": True},  # hypercorn, tornado; the bridges of uvicorn, starlette and asgiref
+    ],
+    ids="".join,
+)
+def test_one_sign_of_a_server_is_enough(sign):
+    """Servers share no sign, so that each of them counts alone.
+
+    WebTest, webob and requests-wsgi-adapter set nothing but what PEP 3333 asks for: no sign at all.
+    """
+    assert in_process(bare_environ())
+    assert not in_process(bare_environ(**sign))
+
+
+def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
+    """uvicorn's bridge names no server; raising there would be a 500."""
+    with pytest.warns(DeprecationWarning, match="WSGI"):
+        from uvicorn.middleware.wsgi import WSGIMiddleware
+
+        app = WSGIMiddleware(wsgi_verdict)
+    with uvicorn_server(app, "asgi3") as port:
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/a", headers={"Connection": "close"})
+    assert answer.data == b"False"
+
+
+def with_werkzeug():
+    return Client(wsgi_verdict).get("/a").data
+
+
+def with_flask():
+    app = flask.Flask("app")
+    app.wsgi_app = wsgi_verdict
+    return app.test_client().get("/a").data
+
+
+def with_httpx():
+    with httpx.Client(transport=httpx.WSGITransport(wsgi_verdict), base_url="http://app") as client:
+        return client.get("/a").content
+
+
+def with_httpx_async(app=asgi_verdict, url="http://app/a", **options):
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, **options)) as client:
+            return (await client.get(url)).content
+
+    return asyncio.run(ask())
+
+
+def with_starlette(**options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it would rather have httpx2
+        from starlette.testclient import TestClient
+
+        return TestClient(asgi_verdict, **options).get("/a").content
+
+
+CLIENTS = {
+    "werkzeug": with_werkzeug,
+    "flask": with_flask,
+    "httpx": with_httpx,
+    "httpx async": with_httpx_async,
+    "httpx async, port given": lambda: with_httpx_async(url="http://app:8000/a"),
+    "starlette": with_starlette,
+    "starlette, client given": lambda: with_starlette(client=("10.0.0.1", 4321)),
+    "httpx async, client given": lambda: with_httpx_async(client=("10.0.0.1", 4321)),
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_test_client_is_in_process(client):
+    """Test clients are recognised by what they really send."""
+    assert CLIENTS[client]() == b"True"
+
+
+def test_djangos_factory_is_in_process():
+    """It says `wsgi.multiprocess` as the bridges do, but its input is its own."""
+    payload = type("FakePayload", (), {"__module__": "django.test.client"})()
+    assert in_process(bare_environ(wsgi__multiprocess=True, wsgi__input=payload))
+
+
+HTTP = {"type": "http", "method": "GET", "path": "/a"}
+PLAIN = {"version": "3.0"}
+FULL = {"version": "3.0", "spec_version": "2.3"}
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}},
+        {"client": ("10.0.0.1", 1), "extensions": {"http.response.debug": {}}, "asgi": FULL},
+        {"client": ("testclient", 50000), "server": ["testserver", 80]},
+        {"client": ("127.0.0.1", 123), "server": ("app", 80), "asgi": PLAIN},
+        {"client": ("10.0.0.1", 9), "server": ("app", None), "asgi": PLAIN},
+        {"asgi": PLAIN},
+    ],
+    ids=[
+        "starlette",
+        "starlette client",
+        "starlette early",
+        "httpx",
+        "httpx client",
+        "async-asgi-testclient",
+    ],
+)
+def test_scopes_of_test_clients(scope):
+    """Whichever way a test client was set up, one of its signs stays."""
+    assert in_process_scope(HTTP | scope)
+
+
+def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
+    return HTTP | {"asgi": asgi, "client": client, "server": server} | more
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        server_scope(("127.0.0.1", 44216), state={}),
+        server_scope(("127.0.0.1", 123)),
+        server_scope(("testclient", 50000)),
+        server_scope(("127.0.0.1", "123"), extensions={"http.response.pathsend": {}}),
+        server_scope(["127.0.0.1", 123], asgi=PLAIN, server=["127.0.0.1", 80]),
+        server_scope(["127.0.0.1", 123], asgi=PLAIN, server=["/run/app.sock", None]),
+        server_scope(("127.0.0.1", 44216), asgi=PLAIN),
+        server_scope(("127.0.0.1", 44216), asgi=PLAIN, server=None),
+        server_scope(None, server=("/run/app.sock", None)),
+        server_scope(None, asgi=PLAIN, server=None),
+        HTTP | {"asgi": PLAIN, "server": ("127.0.0.1", 80)},
+        server_scope(("127.0.0.1", 50000), asgi=None, extensions=None),
+    ],
+    ids=[
+        "uvicorn",
+        "port 123",
+        "a proxy's header",
+        "granian",
+        "daphne",
+        "daphne, unix",
+        "terse",
+        "terse, no server",
+        "uvicorn, unix",
+        "terse, unix",
+        "no client",
+        "nothing said",
+    ],
+)
+def test_scopes_of_servers(scope):
+    """A client at a port that test clients like, or with a forged name, is still a real one."""
+    assert not in_process_scope(scope)
+
+
+CAUGHT = {
+    "reset": [
+        httpx.ReadError,
+        requests.ConnectionError,
+        urllib3.exceptions.ProtocolError,
+        aiohttp.ClientOSError,
+        ConnectionResetError,
+    ],
+    "closed": [
+        httpx.RemoteProtocolError,
+        requests.ConnectionError,
+        urllib3.exceptions.ProtocolError,
+        aiohttp.ServerDisconnectedError,
+        http.client.RemoteDisconnected,
+        ConnectionResetError,
+    ],
+    "timeout": [
+        httpx.ReadTimeout,
+        requests.ReadTimeout,
+        urllib3.exceptions.ReadTimeoutError,
+        aiohttp.SocketTimeoutError,
+        TimeoutError,
+    ],
+    "cut": [
+        httpx.RemoteProtocolError,
+        requests.exceptions.ChunkedEncodingError,
+        requests.ConnectionError,
+        urllib3.exceptions.ProtocolError,
+        urllib3.exceptions.IncompleteRead,
+        aiohttp.ClientPayloadError,
+        http.client.IncompleteRead,
+        ConnectionError,
+    ],
+}
+GENERAL = [
+    httpx.TransportError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    aiohttp.ClientError,
+    OSError,
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL],
+    ids=lambda value: value if isinstance(value, str) else f"{value.__module__}.{value.__qualname__}",
+)
+def test_each_librarys_own_class_catches(kind, expected):
+    """`except` of a library's exact class, and of its widest."""
+    error = KINDS[kind]()
+    with pytest.raises(expected):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("kind", "others"),
+    [
+        ("reset", [TimeoutError, httpx.TimeoutException, requests.Timeout, http.client.HTTPException]),
+        ("closed", [TimeoutError, httpx.NetworkError, requests.Timeout]),
+        ("timeout", [ConnectionError, httpx.NetworkError, requests.ConnectionError, aiohttp.ClientOSError]),
+        ("cut", [ConnectionResetError, TimeoutError, httpx.NetworkError, aiohttp.ClientConnectionError]),
+    ],
+)
+def test_other_kinds_do_not_catch(kind, others):
+    """A retry on time-outs only does not retry a reset, and so on."""
+    assert [each for each in others if isinstance(KINDS[kind](), each)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "number"),
+    [
+        ("reset", "[Errno {}] Connection reset by peer", errno.ECONNRESET),
+        ("closed", "Remote end closed connection without response", None),
+        ("timeout", "Read timed out", None),
+        ("cut", "Connection closed after 3 of 10 bytes of the body", None),
+    ],
+)
+def test_the_text_says_what_happened_and_who_did_it(kind, text, number):
+    """Readable alone in a log; the rule's name where there is one."""
+    error = KINDS[kind](rule="slow")
+    text = text.format(errno.ECONNRESET)
+    assert str(error) == f"{text} (injected by faultinject, rule slow)"
+    assert str(KINDS[kind]()) == f"{text} (injected by faultinject)"
+    assert error.errno == number
+    assert repr(error) == f"{type(error).__name__}({', '.join(map(repr, error.args))})"
+
+
+def test_a_traceback_can_be_printed(make):
+    """With the class's full name and the text."""
+    error = make(rule="slow")
+    last = traceback.format_exception(error)[-1]
+    assert last == f"faultinject.adapters.client_errors.{type(error).__name__}: {error}\n"
+
+
+def test_attributes_that_users_of_the_libraries_read(make):
+    """No library's constructor has run, but nothing that it would have set is missing."""
+    error = make()
+    assert (error.request, error.response) == (None, None)
+    error.request = request = httpx.Request("GET", "http://app/")
+    assert error.request is request
+    assert make().request is None
+
+
+def test_attributes_of_one_kind():
+    """As the library of that class documents them; `expected` is what was still to come."""
+    assert (timeout_error().pool, timeout_error().url) == (None, None)
+    assert (closed_error().line, closed_error().message) == ("", str(closed_error()))
+    assert reset_error().strerror == "Connection reset by peer (injected by faultinject)"
+    assert (cut_error(3, 10).partial, cut_error(3, 10).expected) == (3, 7)
+    unknown = cut_error(3, None)
+    assert (unknown.partial, unknown.expected) == (3, None)
+    assert str(unknown) == "Connection closed after 3 bytes of the body (injected by faultinject)"
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_copies_and_pickles(make, clone):
+    """Everything comes along, also what was set later."""
+    error = make(rule="slow")
+    error.add_note("second try")
+    copied = clone(error)
+    assert type(copied) is type(error)
+    assert (copied.args, vars(copied), str(copied)) == (error.args, vars(error), str(error))
+    assert vars(copied)["__notes__"] == ["second try"]
+
+
+def test_httpx_sets_the_request_on_it():
+    """The client does so with its own errors, and they show it."""
+
+    def app(environ, start_response):
+        raise reset_error()
+
+    with (
+        httpx.Client(transport=httpx.WSGITransport(app)) as client,
+        pytest.raises(httpx.TransportError) as caught,
+    ):
+        client.get("http://app/a")
+    assert caught.value.request.url == "http://app/a"
+
+
+def test_new_errors_of_one_class(make):
+    """Each error is its own; the class is made once for what is loaded."""
+    first, second = make(), make()
+    assert first is not second
+    assert type(first) is type(second)
+
+
+BARE = """
+import pickle, sys
+from faultinject.adapters import client_errors as errors
+made = [errors.reset_error(), errors.closed_error(), errors.timeout_error(), errors.cut_error(1, None)]
+if len(sys.argv) > 1:
+    made = [pickle.loads(bytes.fromhex(each)) for each in sys.argv[1:]]
+libraries = {"httpx", "httpx2", "requests", "urllib3", "aiohttp", "http"}
+assert not libraries & set(sys.modules), libraries & set(sys.modules)
+for each in made:
+    print(*(cls.__name__ for cls in type(each).__mro__), "|", each)
+"""
+PLAINEST = """\
+InjectedReset Injected ConnectionResetError ConnectionError OSError Exception BaseException object | \
+[Errno {}] Connection reset by peer (injected by faultinject)
+InjectedClose Injected ConnectionResetError ConnectionError OSError Exception BaseException object | \
+Remote end closed connection without response (injected by faultinject)
+InjectedTimeout Injected TimeoutError OSError Exception BaseException object | \
+Read timed out (injected by faultinject)
+InjectedCut Injected ConnectionError OSError Exception BaseException object | \
+Connection closed after {} of the body (injected by faultinject)
+"""
+
+
+def interpreter(*args):
+    return subprocess.run(
+        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=60
+    )
+
+
+def test_with_no_library_loaded_they_are_plain():
+    """Nothing is imported for an error: without a client it is the operating system's."""
+    assert interpreter().stdout == PLAINEST.format(errno.ECONNRESET, "1 bytes")
+
+
+def test_pickles_are_read_where_no_library_is_loaded():
+    """A process that collects errors need not have the client."""
+    pickles = [pickle.dumps(make()).hex() for make in KINDS.values()]
+    assert interpreter(*pickles).stdout == PLAINEST.format(errno.ECONNRESET, "3 of 10 bytes")
+
+
+def fake_module(**names):
+    module = ModuleType("httpx2")
+    vars(module).update(names)
+    return module
+
+
+def test_a_library_that_is_loaded_later_counts(monkeypatch):
+    """The class follows what is loaded at the time of the error."""
+    ours = type("ReadError", (Exception,), {})
+    assert not isinstance(reset_error(), ours)
+    monkeypatch.setitem(sys.modules, "httpx2", fake_module(ReadError=ours))
+    assert isinstance(reset_error(), ours)
+    assert isinstance(reset_error(), requests.ConnectionError)
+    monkeypatch.setitem(sys.modules, "httpx2", fake_module())
+    assert not isinstance(reset_error(), ours)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_httpx2_is_a_library_like_httpx(monkeypatch, kind):
+    """Starlette's client is one of it."""
+    name = CAUGHT[kind][0].__name__
+    theirs = type(name, (OSError,), {"__str__": lambda error: error.theirs})
+    monkeypatch.setitem(sys.modules, "httpx2", fake_module(**{name: theirs}))
+    error = KINDS[kind]()
+    assert isinstance(error, theirs)
+    assert isinstance(error, CAUGHT[kind][0])
+    assert "injected by faultinject" in str(error)
+
+
+def test_one_class_under_two_names(monkeypatch):
+    """A library may hand on another one's error."""
+    monkeypatch.setitem(sys.modules, "httpx2", fake_module(ReadError=httpx.ReadError))
+    assert type(reset_error()).__mro__.count(httpx.ReadError) == 1
+
+
+def test_an_older_aiohttp(monkeypatch):
+    """It has no class of its own for a time-out while reading."""
+    older = fake_module(ServerTimeoutError=aiohttp.ServerTimeoutError)
+    monkeypatch.setitem(sys.modules, "aiohttp.client_exceptions", older)
+    assert isinstance(timeout_error(), aiohttp.ServerTimeoutError)
+    assert not isinstance(timeout_error(), aiohttp.SocketTimeoutError)
+
+
+def test_the_standard_library_alone(monkeypatch):
+    """Without urllib3 the cut is still `http.client`'s."""
+    monkeypatch.delitem(sys.modules, "urllib3.exceptions")
+    assert isinstance(cut_error(3, 10), http.client.IncompleteRead)
+    assert not isinstance(cut_error(3, 10), urllib3.exceptions.HTTPError)
+
+
+class Refusing(Exception):
+    def __init_subclass__(cls):
+        raise RuntimeError("final")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [type("ReadError", (UnicodeDecodeError,), {}), Refusing, type("ReadError", (BaseException,), {}), "text"],
+    ids=["layout", "final", "no exception", "no class"],
+)
+def test_what_cannot_be_a_base_is_left_out(monkeypatch, error):
+    """One odd library costs its own class only, not the others'."""
+    monkeypatch.setitem(sys.modules, "httpx2", fake_module(ReadError=error))
+    made = reset_error()
+    assert [each.__name__ for each in type(made).__mro__].count("ReadError") == 1
+    assert not isinstance(made, Refusing)
+    assert all(isinstance(made, each) for each in CAUGHT["reset"])
+
+
+class Exploding:
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        raise AssertionError(name)
+
+
+@pytest.mark.parametrize("module", [None, Exploding()], ids=["blocked", "no module"])
+def test_what_stands_in_for_a_module_is_left_alone(monkeypatch, module):
+    """An import that is blocked, or a mock, is no library."""
+    monkeypatch.setitem(sys.modules, "httpx2", module)
+    assert isinstance(reset_error(), httpx.ReadError)
+
+
+def test_a_lazy_module_is_not_loaded(monkeypatch, tmp_path):
+    """Looking for its error would run it."""
+    source = tmp_path / "httpx2.py"
+    source.write_text("raise AssertionError('loaded')")
+    spec = importlib.util.spec_from_file_location("httpx2", source)
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "httpx2", module)
+    assert isinstance(reset_error(), httpx.ReadError)

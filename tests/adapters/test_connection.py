@@ -1,0 +1,701 @@
+"""The connection under a request, on real sockets: found or not, ended, taken over, and nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, closing, contextmanager
+from types import SimpleNamespace
+from wsgiref.simple_server import WSGIRequestHandler as PlainHandler
+from wsgiref.simple_server import make_server as make_plain_server
+
+import pytest
+import trustme
+import uvicorn
+from waitress.server import create_server
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from faultinject.adapters import connection, descriptors
+from faultinject.adapters.connection import of_environ, of_scope
+
+PATIENCE = 10
+RESET = "reset"
+
+
+def sockets():
+    """How many sockets this process holds."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            count += stat.S_ISSOCK(os.fstat(int(name)).st_mode)
+        except OSError:
+            pass  # the listing's own
+    return count
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_is_left():
+    gc.collect()
+    before = sockets()
+    yield
+    gc.collect()
+    assert sockets() == before
+
+
+class Exchange:
+    """A client, the server's socket for it, and what the server would tell of them."""
+
+    def __init__(self, family=socket.AF_INET, host="127.0.0.1"):
+        self.stack = ExitStack()
+        if family == socket.AF_UNIX:
+            self.client, self.server = (self.stack.enter_context(each) for each in socket.socketpair())
+            self.environ = {"REMOTE_ADDR": "", "SERVER_PORT": "", "gunicorn.socket": self.server}
+        else:
+            with socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::") as listening:
+                self.join(listening)
+        self.client.settimeout(PATIENCE)
+
+    def join(self, listening):
+        host = "127.0.0.1" if listening.family == socket.AF_INET else "::1"
+        self.client = self.stack.enter_context(
+            socket.create_connection((host, listening.getsockname()[1]), PATIENCE)
+        )
+        self.server = self.stack.enter_context(listening.accept()[0])
+        address, port = self.server.getpeername()[:2]
+        self.environ = {
+            "REMOTE_ADDR": address,
+            "REMOTE_PORT": str(port),
+            "SERVER_PORT": str(self.server.getsockname()[1]),
+        }
+
+    def scope(self, **more):
+        environ = self.environ
+        return {
+            "client": (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"])),
+            "server": ("127.0.0.1", int(environ["SERVER_PORT"])),
+            **more,
+        }
+
+    @property
+    def numbers(self):
+        """The server's descriptor, as an environ that knows no port and a handle that needs none."""
+        return self.server.fileno()
+
+
+@pytest.fixture
+def exchange():
+    """`exchange(family, host)`: a connection, closed at the end."""
+    with ExitStack() as stack:
+
+        def make(*options):
+            made = Exchange(*options)
+            stack.enter_context(made.stack)
+            return made
+
+        yield make
+
+
+@pytest.fixture(params=["AF_UNSPEC", "SO_LINGER"])
+def way_of_reset(request, monkeypatch):
+    """Each way to a true RST, alone."""
+    monkeypatch.setattr(connection, "UNSPEC", request.param == "AF_UNSPEC")
+    monkeypatch.setattr(connection, "LINGER", request.param == "SO_LINGER")
+    return request.param
+
+
+def seen(client):
+    """How a connection ends for its client: the bytes before, and "reset" or "closed"."""
+    client.settimeout(PATIENCE)
+    got = b""
+    while True:
+        try:
+            piece = client.recv(65_536)
+        except ConnectionResetError:
+            return got, "reset"
+        if not piece:
+            return got, "closed"
+        got += piece
+
+
+def alive(exchange):
+    """Whether bytes still go both ways."""
+    exchange.client.sendall(b"ping")
+    exchange.server.sendall(b"pong")
+    return exchange.server.recv(4) == b"ping" and exchange.client.recv(4) == b"pong"
+
+
+# Ends
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_reset_is_a_true_rst(exchange, way_of_reset, family, host):
+    """The client gets ECONNRESET, though the server holds its descriptor still."""
+    given = exchange(family, host)
+    with of_environ(given.environ) as found:
+        assert found.reset() == "reset"
+    assert seen(given.client) == (b"", "reset")
+
+
+def test_a_reset_drops_nothing_that_the_client_has_already(exchange, way_of_reset):
+    """A cut answer: what was pushed and received before stays received."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.push(b"half of it") == 10
+        assert given.client.recv(65_536) == b"half of it"
+        assert found.reset() == "reset"
+    assert seen(given.client) == (b"", "reset")
+
+
+def test_the_server_sees_an_end_after_a_reset(exchange, way_of_reset):
+    """It reads nothing more and cannot write: as if the client had left."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.reset()
+    with pytest.raises(OSError):
+        given.server.sendall(b"late")
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_without_any_mechanism_a_reset_becomes_a_fin(exchange, monkeypatch, taken):
+    """RST, then FIN: the answer says which it was."""
+    monkeypatch.setattr(connection, "UNSPEC", False)
+    monkeypatch.setattr(connection, "LINGER", False)
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.take_over() if taken else True
+        assert found.reset() == "closed"
+        assert seen(given.client) == (b"", "closed")
+
+
+def test_a_libc_that_does_not_do_it_leaves_the_other_way(exchange, monkeypatch):
+    """No ctypes in this interpreter: the RST comes of the last close()."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.reset() == "reset"
+        assert found.fileno() == -1
+    assert seen(given.client) == (b"", "reset")
+
+
+def test_a_kernel_that_refuses_is_not_believed(exchange, monkeypatch):
+    """A connect() that did nothing is no reset: a FIN is sent, and said."""
+    libc = SimpleNamespace(connect=lambda *_: -1)
+    monkeypatch.setitem(sys.modules, "ctypes", SimpleNamespace(CDLL=lambda _: libc))
+    monkeypatch.setattr(connection, "LINGER", False)
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.reset() == "closed"
+    assert seen(given.client) == (b"", "closed")
+
+
+def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(exchange, monkeypatch):
+    """The last close() is not ours when the number cannot be replaced; nothing lingers then."""
+    monkeypatch.setattr(connection, "UNSPEC", False)
+    monkeypatch.setattr(connection, "put_dead", raises(OSError("too many open files")))
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.reset() == "closed"
+    assert given.server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
+    assert seen(given.client) == (b"", "closed")
+
+
+def raises(error):
+    def call(*_):
+        raise error
+
+    return call
+
+
+def test_a_reset_after_taking_over(exchange, way_of_reset):
+    """What hung is reset at last."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.take_over()
+        assert found.reset() == "reset"
+    assert seen(given.client) == (b"", "reset")
+
+
+def test_a_unix_socket_knows_no_rst(exchange):
+    """It degrades to a FIN, by either mechanism."""
+    given = exchange(socket.AF_UNIX)
+    with of_environ(given.environ) as found:
+        assert found.reset() == "closed"
+    assert seen(given.client) == (b"", "closed")
+
+
+def test_close_is_a_fin_both_ways(exchange):
+    """The client reads an end, and so does the server."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.push(b"HTTP/1.1 200 OK\r\n")
+        assert found.close() == "closed"
+    assert seen(given.client) == (b"HTTP/1.1 200 OK\r\n", "closed")
+    assert given.server.recv(1) == b""
+
+
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_a_client_that_has_gone_is_no_error(exchange, end):
+    """Nothing is left to end, and no reset is claimed."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        given.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        given.client.close()
+        assert found.left(PATIENCE)
+        assert getattr(found, end)() == "closed"
+        assert not found.take_over()
+
+
+def test_a_client_that_goes_at_the_last_moment(exchange, monkeypatch):
+    """The options of a lost connection cannot be set everywhere: a FIN is what was done."""
+    monkeypatch.setattr(connection, "UNSPEC", False)
+    monkeypatch.setattr(connection, "pack", raises(OSError("invalid argument")))
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.reset() == "closed"
+
+
+def test_after_release_everything_is_quiet(exchange):
+    """Ends said again are harmless; the server keeps its connection."""
+    given = exchange()
+    found = of_environ(given.environ)
+    found.release()
+    found.release()
+    assert found.fileno() == -1
+    assert found.left(0)
+    assert found.reset() == found.close() == "closed"
+    assert not found.take_over()
+    with pytest.raises(OSError):
+        found.push(b"x")
+    assert alive(given)
+
+
+# Bytes
+
+
+def test_push_never_waits(exchange):
+    """What fits is sent, then 0; after the client has read there is room again."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        sent = 0
+        while now := found.push(bytes(1 << 20)):
+            sent += now
+        assert given.server.gettimeout() is None
+        assert not found.wait_writable(0)
+        left = sent
+        while left:
+            left -= len(given.client.recv(1 << 20))
+        assert found.wait_writable(PATIENCE)
+        assert found.push(memoryview(b"more")) == 4
+
+
+def test_push_says_when_the_client_has_gone(exchange):
+    """An OSError, and never a signal; there is no waiting for room either."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.close()
+        assert found.wait_writable(PATIENCE)
+        with pytest.raises(OSError):
+            found.push(b"x")
+
+
+# The client leaves
+
+
+@pytest.fixture(params=["POLLRDHUP", "recv"])
+def way_of_leaving(request, monkeypatch):
+    if request.param == "recv":
+        monkeypatch.setattr(connection, "POLLRDHUP", 0)
+    return request.param
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("how", ["FIN", "RST", "half"])
+def test_a_client_that_leaves_is_seen(exchange, way_of_leaving, taken, how):
+    """At once, also after it was taken over, and however it leaves."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.take_over() if taken else True
+        assert not found.left(0)
+        assert not found.left(0.01)
+        if how == "half":
+            given.client.shutdown(socket.SHUT_WR)
+        else:
+            if how == "RST":
+                given.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            given.client.close()
+        assert found.left(PATIENCE)
+
+
+def test_a_wait_ends_when_the_client_leaves(exchange, way_of_leaving):
+    """Not at its own end."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.take_over()
+        leave = threading.Timer(0.05, given.client.close)
+        leave.start()
+        assert found.left(60)
+        leave.join()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_unread_bytes_are_no_farewell(exchange, way_of_leaving, taken):
+    """A request that nobody reads: its client is there, and the server finds every byte."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.take_over() if taken else True
+        given.client.sendall(b"an upload")
+        select.select([found.fileno()], [], [], PATIENCE)
+        assert not found.left(0)
+        assert not found.left(0.12)
+        if not taken:
+            assert given.server.recv(65_536) == b"an upload"
+
+
+def test_unread_bytes_do_not_hide_a_farewell(exchange, way_of_leaving):
+    """Where only recv() can tell, what is left of the request is read away, once it is ours alone."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.take_over()
+        given.client.sendall(bytes(20_000))
+        given.client.shutdown(socket.SHUT_WR)
+        assert found.left(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("error", "left"), [(BlockingIOError(), False), (ConnectionResetError(), True)], ids=["none", "reset"]
+)
+def test_what_recv_says_between_two_looks(exchange, monkeypatch, error, left):
+    """Bytes that another thread took are no end; an error is one."""
+    monkeypatch.setattr(connection, "POLLRDHUP", 0)
+    given = exchange()
+    found = of_environ(given.environ)
+    given.client.sendall(b"x")
+    select.select([given.server], [], [], PATIENCE)
+    with closing(found._socket), monkeypatch.context() as patch:
+        patch.setattr(
+            found, "_socket", SimpleNamespace(fileno=found._socket.fileno, recv=raises(error))
+        )
+        assert found.left(0) is left
+
+
+# Taking over
+
+
+def test_taking_over(exchange):
+    """The server reads an end and cannot write; the client notices nothing, and is ours."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        assert found.take_over()
+        assert given.server.recv(1) == b""
+        with pytest.raises(BrokenPipeError):
+            given.server.send(b"x")
+        given.server.close()
+        assert found.push(b"late") == 4
+        assert given.client.recv(4) == b"late"
+        assert found.take_over()
+        assert of_environ({**given.environ, "REMOTE_PORT": ""}) is None
+    assert seen(given.client) == (b"", "closed")
+
+
+def test_the_dead_socket_is_not_handed_to_children(exchange):
+    """Its number is not inheritable, as the server's was not."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        found.take_over()
+        assert not os.get_inheritable(given.server.fileno())
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_number_that_is_another_connection_by_now_is_left_alone(exchange, monkeypatch, listed):
+    """The server was faster: the innocent one lives."""
+    given, innocent = exchange(), exchange()
+    with of_environ(given.environ) as found:
+        if not listed:
+            monkeypatch.setattr(connection, "DESCRIPTORS", ())
+        os.dup2(innocent.server.fileno(), given.server.fileno())
+        assert not found.take_over()
+    assert alive(innocent)
+    innocent.server.close()
+    innocent.server = given.server
+    assert alive(innocent)
+
+
+def test_a_number_that_is_no_socket_by_now_is_left_alone(exchange):
+    """A file that has got the number since."""
+    given = exchange()
+    with of_environ(given.environ) as found, open(os.devnull, "rb") as file:
+        os.dup2(file.fileno(), given.server.fileno())
+        assert not found.take_over()
+        assert os.path.sameopenfile(file.fileno(), given.server.fileno())
+        assert found.push(b"x") == 1
+
+
+def test_every_number_of_the_connection_is_taken(exchange, way_of_reset):
+    """A server that keeps two: none of them may hold the client open."""
+    given = exchange()
+    with given.server.dup() as second:
+        with of_environ(given.environ) as found:
+            assert found.take_over()
+            assert second.recv(1) == given.server.recv(1) == b""
+            assert found.reset() == "reset"
+        assert seen(given.client) == (b"", "reset")
+
+
+def test_no_descriptor_left_for_the_dead_socket(exchange, monkeypatch):
+    """Taking over is refused, and the connection stays the server's."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        monkeypatch.setattr(descriptors._socket, "socketpair", raises(OSError("too many open files")))
+        assert not found.take_over()
+    assert alive(given)
+
+
+def test_a_unix_socket_can_be_taken_over(exchange):
+    """Only the number that the server gave: their names tell two of them not apart."""
+    given, innocent = exchange(socket.AF_UNIX), exchange(socket.AF_UNIX)
+    with of_environ(given.environ) as found:
+        assert found.take_over()
+        assert given.server.recv(1) == b""
+        assert found.push(b"late") == 4
+        assert given.client.recv(4) == b"late"
+    assert alive(innocent)
+
+
+# Finding
+
+
+def test_one_of_many_is_found(exchange):
+    """By address and port of the client; the others live."""
+    many = [exchange() for _ in range(5)]
+    with of_environ(many[2].environ) as found:
+        assert found.reset() == "reset"
+    assert seen(many[2].client) == (b"", "reset")
+    assert all(alive(each) for each in many if each is not many[2])
+    assert of_environ(many[2].environ) is None
+
+
+def test_all_of_one_server_by_their_ports():
+    """Connections to one listening socket, whose own descriptor is none of them."""
+    with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
+        many = []
+        for _ in range(4):
+            given = Exchange.__new__(Exchange)
+            given.stack = stack
+            given.join(listening)
+            many.append(given)
+        without = {**many[0].environ, "REMOTE_PORT": None}
+        assert of_environ(without) is None  # four candidates
+        for given in many:
+            with of_environ(given.environ) as found:
+                assert found.close() == "closed"
+            assert seen(given.client) == (b"", "closed")
+            given.client.close()
+            given.server.close()
+
+
+def test_without_a_port_the_only_one_is_found(exchange):
+    """wsgiref, uWSGI and granian name no port; what we hold ourselves is no candidate."""
+    given = exchange()
+    environ = {key: value for key, value in given.environ.items() if key != "REMOTE_PORT"}
+    with of_environ(environ) as found, of_environ(environ) as again:
+        found.push(b"1")
+        again.push(b"2")
+    assert given.client.recv(2) == b"12"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"REMOTE_ADDR": "127.0.0.2"},
+        {"REMOTE_ADDR": None},
+        {"REMOTE_ADDR": ""},
+        {"REMOTE_ADDR": "testclient"},
+        {"REMOTE_ADDR": "::1"},
+        {"REMOTE_ADDR": "127.0.0.1\0"},
+        {"REMOTE_ADDR": "\N{SNOWMAN}"},
+        {"REMOTE_PORT": "0"},
+        {"REMOTE_PORT": "many"},
+        {"REMOTE_PORT": "-1"},
+        {"SERVER_PORT": "80"},
+        {"SERVER_PORT": "http"},
+        {"REMOTE_PORT": None, "SERVER_PORT": None},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_finds_nothing(exchange, change):
+    """A rewritten or a missing peer: never the next best."""
+    given = exchange()
+    assert of_environ({**given.environ, **change}) is None
+    assert alive(given)
+
+
+def test_the_client_in_the_same_process_is_not_the_server(exchange):
+    """Told from the client's side, its own socket is the one; ends are not mixed up."""
+    given = exchange()
+    mirrored = {"REMOTE_ADDR": "127.0.0.1", "SERVER_PORT": given.environ["REMOTE_PORT"]}
+    with of_environ(mirrored) as found:
+        found.push(b"x")
+    assert given.server.recv(1) == b"x"
+
+
+def test_a_datagram_socket_of_the_same_names_is_none(exchange):
+    """UDP, connected: there is no TCP connection to end."""
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 0))
+        client.bind(("127.0.0.1", 0))
+        server.connect(client.getsockname())
+        port, local = client.getsockname()[1], server.getsockname()[1]
+        environ = {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": str(port), "SERVER_PORT": str(local)}
+        assert of_environ(environ) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "said"),
+    [
+        (socket.AF_INET6, "::1", "::1"),
+        (socket.AF_INET6, "::1", "[::1]"),
+        (socket.AF_INET6, "::1", "0:0:0:0:0:0:0:1%lo"),
+        (socket.AF_INET, "127.0.0.1", "::ffff:127.0.0.1"),
+        (socket.AF_INET, "127.0.0.1", "::ffff:7f00:1"),
+    ],
+)
+def test_an_address_in_another_spelling(exchange, family, host, said):
+    """Scope ids, brackets and mapped addresses name the same client."""
+    given = exchange(family, host)
+    with of_environ({**given.environ, "REMOTE_ADDR": said}) as found:
+        assert found.close() == "closed"
+
+
+@pytest.mark.parametrize("said", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_an_ipv4_client_of_a_server_of_both(said, way_of_reset):
+    """Its address is mapped on the socket, and may be plain in the environ."""
+    with ExitStack() as stack, socket.create_server(
+        ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True
+    ) as listening:
+        client = stack.enter_context(
+            socket.create_connection(("127.0.0.1", listening.getsockname()[1]), PATIENCE)
+        )
+        server = stack.enter_context(listening.accept()[0])
+        environ = {
+            "REMOTE_ADDR": said,
+            "REMOTE_PORT": server.getpeername()[1],
+            "SERVER_PORT": server.getsockname()[1],
+        }
+        with of_environ(environ) as found:
+            assert found.reset() == "reset"
+        assert seen(client) == (b"", "reset")
+
+
+def test_where_nothing_lists_descriptors(exchange, monkeypatch):
+    """None without a handle; with one everything goes on."""
+    given = exchange()
+    monkeypatch.setattr(connection, "DESCRIPTORS", ("/nowhere",))
+    assert of_environ(given.environ) is None
+    with of_environ({**given.environ, "werkzeug.socket": given.server}) as found:
+        assert found.take_over()
+        assert found.reset() == "reset"
+    assert seen(given.client) == (b"", "reset")
+
+
+def test_the_second_listing_serves(exchange, monkeypatch):
+    """/dev/fd where there is no /proc."""
+    given = exchange()
+    monkeypatch.setattr(connection, "DESCRIPTORS", ("/nowhere", "/dev/fd"))
+    with of_environ(given.environ) as found:
+        assert found.close() == "closed"
+
+
+def test_no_descriptor_left_to_look_with(exchange, monkeypatch):
+    """No dup(): nothing found, nothing leaked."""
+    given = exchange()
+    with monkeypatch.context() as patch:
+        patch.setattr(descriptors.os, "dup", raises(OSError("too many open files")))
+        assert of_environ(given.environ) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(descriptors.os, "get_blocking", raises(OSError("not here")))
+        assert of_environ(given.environ) is None
+
+
+def test_only_sockets_are_ever_duplicated(exchange, monkeypatch):
+    """A dup() of a file, a terminal or an epoll is never made."""
+    given = exchange()
+    kinds = []
+    dup = os.dup
+    monkeypatch.setattr(
+        descriptors.os, "dup", lambda number: kinds.append(os.fstat(number).st_mode) or dup(number)
+    )
+    with open(os.devnull, "rb"), select.epoll(), of_environ(given.environ):
+        assert kinds
+        assert all(stat.S_ISSOCK(kind) for kind in kinds)
+
+
+def test_many_threads_find_each_its_own(exchange):
+    """A momentary duplicate of one is no second candidate for another."""
+    many = [exchange() for _ in range(8)]
+    missed, start = [], threading.Barrier(len(many))
+
+    def look(given):
+        start.wait(PATIENCE)
+        for _ in range(30):
+            with of_environ(given.environ) or closing(missed.append(given) or socket.socket()):
+                pass
+
+    threads = [threading.Thread(target=look, args=(each,)) for each in many]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(PATIENCE)
+    assert missed == []
+    assert all(alive(each) for each in many)
+
+
+# The blocking flag
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize("platform", ["Linux", "without SOCK_NONBLOCK"])
+def test_the_server_s_blocking_flag_stays(exchange, monkeypatch, blocking, platform):
+    """socket.setdefaulttimeout() of the app does not reach the server's descriptor through ours."""
+    if platform != "Linux":
+        monkeypatch.delattr(descriptors._socket, "SOCK_NONBLOCK")
+    given = exchange()
+    given.server.setblocking(blocking)
+    socket.setdefaulttimeout(30)
+    try:
+        with of_environ(given.environ) as found:
+            assert os.get_blocking(given.server.fileno()) is blocking
+            assert found.push(b"x") == 1
+            while found.push(bytes(1 << 20)):
+                pass
+            assert not found.left(0)
+            assert os.get_blocking(given.server.fileno()) is blocking
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+# Forks
+
+
+def test_a_child_has_a_lock_of_its_own_and_holds_no_client(exchange):
+    """Forked while we held the lock and a client: it can look, and the client's end does not wait for it."""
+    given = exchange()
+    with of_environ(given.environ) as found:
+        held = found.fileno()
+        with connection._lock:
+            child = os.fork()
+            if not child:
+                code = 1
+                try:
+                    with of_environ(given.environ) as own:
+                        code = 10 + (own.fileno() == held) + 2 * (found.fileno() == -1)
+                finally:
+                    os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 13
+        assert found.push(b"x") == 1

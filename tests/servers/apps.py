@@ -1,0 +1,83 @@
+"""The apps that the real servers serve: the same answers over WSGI and ASGI, known byte by byte.
+
+`GET …/photos/N` gives N known bytes, `GET …/stream` five pieces without a length, `PUT` and `POST` the digest of what
+came, `GET /ran?/a/b` how often the app has met `/a/b`, `GET /collect` collects garbage.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import Counter
+from hashlib import sha256, shake_128
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+PIECES = [shake_128(bytes([number])).digest(1000) for number in range(5)]
+KIND = "application/octet-stream"
+_ran: Counter[str] = Counter()
+
+
+def photo(size):
+    """The bytes of /photos/SIZE."""
+    return shake_128(b"photo").digest(size)
+
+
+def answer(method, path, query, body):
+    """The pieces of an answer's body, and whether its length is told."""
+    if path == "/ran":
+        return [str(_ran[query]).encode()], True
+    _ran[path] += 1
+    if path == "/collect":
+        return [str(gc.collect()).encode()], True
+    if path.endswith("/stream"):
+        return PIECES, False
+    if method in ("PUT", "POST"):
+        return [sha256(body).hexdigest().encode()], True
+    return [photo(int(path.rpartition("/photos/")[2] or 0))], True
+
+
+def headers(pieces, sized):
+    """The headers of an answer, one of them in mixed case."""
+    length = [("Content-Length", str(sum(map(len, pieces))))] if sized else []
+    return [("Content-Type", KIND), *length, ("X-App-Said", "Yes")]
+
+
+def plain_wsgi(environ, start_response):
+    """The app over WSGI."""
+    method = environ["REQUEST_METHOD"]
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+    pieces, sized = answer(method, path, environ.get("QUERY_STRING", ""), body)
+    start_response("200 OK", headers(pieces, sized))
+    return [] if method == "HEAD" else pieces if sized else iter(pieces)
+
+
+async def plain_asgi(scope, receive, send):
+    """The app over ASGI."""
+    if scope["type"] == "lifespan":
+        while True:
+            what = (await receive())["type"].removeprefix("lifespan.")
+            await send({"type": f"lifespan.{what}.complete"})
+            if what == "shutdown":
+                return
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    pieces, sized = answer(scope["method"], scope["path"], scope["query_string"].decode(), body)
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers(pieces, sized)]
+    await send({"type": "http.response.start", "status": 200, "headers": encoded})
+    for piece in [] if scope["method"] == "HEAD" else pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+# Without rules this is the server as it is without us, to compare with.
+_faulty = "FAULTINJECT_RULES" in os.environ
+wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
+asgi = ASGIFaultMiddleware(plain_asgi) if _faulty else plain_asgi

@@ -1,0 +1,438 @@
+"""What each fault is to look like from the client's side, on any server: one function a column of the results."""
+
+from __future__ import annotations
+
+import threading
+import time
+from io import BytesIO
+from xml.etree import ElementTree
+
+from faultinject import Injector, WSGIFaultMiddleware
+
+from .apps import PIECES, photo, plain_wsgi
+from .launch import SEED
+from .probe import HOST, request
+from .rules import RULES
+
+FAULTS = {}
+STREAM = b"".join(PIECES)
+
+
+def fault(name):
+    """Enter a function as a column."""
+
+    def enter(function):
+        FAULTS[name] = function
+        return function
+
+    return enter
+
+
+def ending(answer):
+    """How an answer ended for its client."""
+    return answer.end or "answered"
+
+
+def code(body):
+    """The code in a vendor's XML error."""
+    return ElementTree.fromstring(body).findtext("Code")
+
+
+def is_photo(answer, size=1000):
+    """Whether that is the app's own answer, whole."""
+    return answer.status == 200 and answer.whole and answer.body == photo(size)
+
+
+@fault("latency")
+def latency(trial):
+    """The app's own answer, late."""
+    path, answer = trial.ask("late")
+    assert is_photo(answer)
+    assert 0.2 <= answer.head_at < 2
+    return trial.seen(ending(answer), path)
+
+
+@fault("latency, after")
+def latency_after(trial):
+    """The app's own answer, late, when the app has run."""
+    path = trial.path("late-after")
+    with trial.connect() as client:
+        client.send(request("GET", path))
+        trial.server.outcome(path)
+        answer = client.answer()
+    assert is_photo(answer)
+    assert 0.2 <= answer.head_at < 2
+    return trial.seen(ending(answer), path)
+
+
+def empty(answer):
+    """Whether nothing came, or a gateway's error where the connection could not be reached."""
+    return not answer.line or (answer.status == 502 and answer.whole)
+
+
+@fault("hang")
+def hang(trial):
+    """Nothing for the duration, then the end."""
+    path, answer = trial.ask("hang")
+    assert empty(answer)
+    assert 0.3 <= answer.done_at < 2
+    assert trial.server.ran(path) == 0
+    return trial.seen(ending(answer), path)
+
+
+@fault("hang, after")
+def hang_after(trial):
+    """The same when the app has run."""
+    path, answer = trial.ask("hang-after")
+    assert empty(answer)
+    assert 0.2 <= answer.done_at < 2
+    assert trial.server.ran(path) == 1
+    return trial.seen(ending(answer), path)
+
+
+@fault("hang, client leaves")
+def hang_left(trial):
+    """A client that gives up is let go of at once."""
+    path = trial.path("hang-long")
+    with trial.connect() as client:
+        client.send(request("GET", path))
+        trial.server.outcome(path)
+        assert client.silent()
+    if isinstance(trial.server.address, tuple):
+        trial.until(lambda: client.name[1] not in trial.server.clients())
+    return trial.seen("let go", path)
+
+
+@fault("hang, five and others")
+def hang_five(trial):
+    """Five that hang keep nobody else waiting."""
+    paths = [trial.path("hang-long") for _ in range(5)]
+    clients = [trial.connect() for _ in paths]
+    try:
+        for client, path in zip(clients, paths, strict=True):
+            client.send(request("GET", path))
+            trial.server.outcome(path)
+        began = time.monotonic()
+        for _ in range(5):
+            assert is_photo(trial.ask("else")[1])
+        assert time.monotonic() - began < 1
+        assert all(client.silent() for client in clients)
+    finally:
+        for client in clients:
+            client.close()
+    return trial.seen("others answered", paths[0])
+
+
+@fault("reset")
+def reset(trial):
+    """The connection is reset and the app has not run."""
+    path, answer = trial.ask("reset")
+    assert empty(answer)
+    assert trial.server.ran(path) == 0
+    return trial.seen(ending(answer), path)
+
+
+@fault("reset, after")
+def reset_after(trial):
+    """The connection is reset and the app has run."""
+    path, answer = trial.ask("reset-after")
+    assert empty(answer)
+    assert trial.server.ran(path) == 1
+    assert trial.server.outcome(path)["applied"] is True
+    return trial.seen(ending(answer), path)
+
+
+@fault("reset, late")
+def reset_late(trial):
+    """The connection is reset no sooner than asked."""
+    path, answer = trial.ask("reset-late")
+    assert empty(answer)
+    assert 0.2 <= answer.done_at < 2
+    return trial.seen(ending(answer), path)
+
+
+@fault("reset, upload")
+def reset_upload(trial):
+    """An upload is taken whole before the reset."""
+    path, answer = trial.ask("reset", "put", "PUT", b"x" * 300_000)
+    assert empty(answer)
+    outcome = trial.server.outcome(path, until=lambda outcome: outcome["body_complete"])
+    assert (outcome["request_bytes"], outcome["body_complete"]) == (300_000, True)
+    return trial.seen(ending(answer), path)
+
+
+@fault("reset, drain=no")
+def reset_undrained(trial):
+    """The reset comes while the upload is under way, where the server does not take it whole first."""
+    return part_of_an_upload(trial, "reset-undrained", empty)
+
+
+@fault("close")
+def close(trial):
+    """The connection is closed and the app has not run."""
+    path, answer = trial.ask("close")
+    assert empty(answer)
+    assert trial.server.ran(path) == 0
+    return trial.seen(ending(answer), path)
+
+
+@fault("close, after")
+def close_after(trial):
+    """The connection is closed and the app has run."""
+    path, answer = trial.ask("close-after")
+    assert empty(answer)
+    assert trial.server.ran(path) == 1
+    return trial.seen(ending(answer), path)
+
+
+@fault("truncate")
+def truncate(trial):
+    """The full length is told, half of it comes."""
+    path, answer = trial.ask("cut")
+    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:500])
+    return trial.seen(ending(answer), path)
+
+
+@fault("truncate, keep=0")
+def truncate_all(trial):
+    """The head alone comes."""
+    path, answer = trial.ask("cut-all")
+    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", b"")
+    return trial.seen(ending(answer), path)
+
+
+@fault("truncate, no length")
+def truncate_stream(trial):
+    """A stream is cut after so many bytes."""
+    path, answer = trial.ask("cut-bytes", "stream")
+    assert answer.status == 200
+    assert answer.one("content-length") is None
+    assert answer.body == STREAM[:1500]
+    return trial.seen(ending(answer), path)
+
+
+@fault("truncate, of=cos:SlowDown")
+def truncate_error(trial):
+    """The error's full length is told, half of it comes."""
+    path, answer = trial.ask("cut-error")
+    length = int(answer.one("content-length"))
+    assert (answer.status, len(answer.body)) == (503, length // 2)
+    assert answer.body.startswith(b"<?xml")
+    assert trial.server.ran(path) == 0
+    return trial.seen(ending(answer), path)
+
+
+@fault("truncate, nothing to cut")
+def truncate_nothing(trial):
+    """A shorter body, an empty one and HEAD pass whole."""
+    path, answer = trial.ask("cut-bytes")
+    assert is_photo(answer)
+    bare, none = trial.ask("cut", "photos/0")
+    assert is_photo(none, 0)
+    head, nothing = trial.ask("cut", method="HEAD")
+    assert (nothing.status, nothing.one("content-length"), nothing.body) == (200, "1000", b"")
+    assert {trial.did(each, "nothing_to_cut") for each in (bare, head)} == {"nothing_to_cut"}
+    return trial.seen(ending(answer), path)
+
+
+@fault("drip")
+def drip(trial):
+    """No faster than asked, and others are answered meanwhile."""
+    path = trial.path("drip")
+    found = []
+
+    def ask():
+        with trial.connect() as client:
+            found.append(client.ask("GET", path))
+
+    reader = threading.Thread(target=ask)
+    reader.start()
+    trial.server.outcome(path)
+    other = trial.ask("else")[1]
+    meanwhile = reader.is_alive()
+    reader.join()
+    [answer] = found
+    assert is_photo(other)
+    assert is_photo(answer)
+    slow(answer, 2000)
+    return trial.seen(f"{ending(answer)}, others {'answered' if meanwhile else 'waited'}", path)
+
+
+def slow(answer, rate):
+    """No more bytes than the rate allows at any time, with a fifth of a second's worth to spare."""
+    assert answer.done_at >= len(answer.body) / rate - 0.2
+    assert len(answer.times) >= 3
+    for at, size in answer.times:
+        assert size <= rate * (at + 0.2), answer.times
+
+
+@fault("drip, of=cos:SlowDown")
+def drip_error(trial):
+    """The error, no faster than asked."""
+    path, answer = trial.ask("drip-error")
+    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
+    slow(answer, 2000)
+    return trial.seen(ending(answer), path)
+
+
+def flipped(one, other):
+    """In how many bytes two bodies differ."""
+    assert len(one) == len(other)
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+@fault("corrupt")
+def corrupt(trial):
+    """As many bytes as asked for are wrong, and no more; the same ones for the same seed in any process."""
+    for rule, flips in ("corrupt", 1), ("corrupt-5", 5):
+        path, answer = trial.ask(rule)
+        assert (answer.status, answer.whole) == (200, True)
+        assert flipped(answer.body, photo(1000)) == flips
+        if "replay is off" not in trial.server.log:
+            assert answer.body == in_process(path)
+    return trial.seen(ending(answer), path)
+
+
+def in_process(path):
+    """The body for the first request of that path, with no server at all."""
+    app = WSGIFaultMiddleware(plain_wsgi, injector=Injector(RULES, seed=SEED, environ={}))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": HOST, "wsgi.input": BytesIO()}
+    return b"".join(app(environ, lambda *_: None))
+
+
+@fault("corrupt, no length")
+def corrupt_stream(trial):
+    """A stream keeps its length."""
+    path, answer = trial.ask("corrupt", "stream")
+    assert (answer.status, answer.whole) == (200, True)
+    wrong = flipped(answer.body, STREAM)
+    return trial.seen(f"{wrong} wrong", path)
+
+
+@fault("error")
+def error(trial):
+    """The documented error, after the whole upload."""
+    path, answer = trial.ask("error", "put", "PUT", b"x" * 300_000)
+    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
+    outcome = trial.server.outcome(path, until=lambda outcome: outcome["body_complete"])
+    assert (outcome["request_bytes"], outcome["body_complete"]) == (300_000, True)
+    return trial.seen(answer.line.partition(" ")[2], path)
+
+
+@fault("error, drain=no")
+def error_undrained(trial):
+    """The error while the upload is under way, where the server does not take it whole first."""
+    return part_of_an_upload(trial, "error-undrained", lambda answer: answer.status == 503)
+
+
+def part_of_an_upload(trial, rule, right):
+    """Send a small part of an upload; when nothing is said about it, the rest."""
+    path = trial.path(rule, "put")
+    if trial.server.name == "granian WSGI":
+        trial.alone()
+    with trial.connect() as client:
+        client.send(request("PUT", path, b"x" * 300_000)[:1000])
+        answer = client.answer(patience=0.4)
+        when = "before the whole upload"
+        if answer.end == "open":
+            client.send(b"x" * 300_000)
+            answer = client.answer()
+            when = "after the whole upload"
+    assert right(answer)
+    return trial.seen(f"{ending(answer)} {when}", path)
+
+
+@fault("error, Expect")
+def error_expect(trial):
+    """A client that waits for 100 Continue before it uploads."""
+    path = trial.path("error", "put")
+    head, _, body = request("PUT", path, b"x" * 1000, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+    with trial.connect() as client:
+        client.send(head + b"\r\n\r\n")
+        answer = client.answer(patience=0.4)
+        saw = "after 100, without waiting" if answer.interim else "instead of 100"
+        if not answer.line:
+            saw = "after 100" if answer.interim else "without 100"
+            client.send(body)
+            answer = client.answer()
+    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
+    return trial.seen(f"503 {saw}", path)
+
+
+@fault("exact=yes")
+def exact(trial):
+    """The vendor's own reason phrase, one Server, one Date, names in the vendor's case."""
+    path, answer = trial.ask("exact")
+    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
+    assert len(answer.all("server")) == len(answer.all("date")) == 1
+    names = [name for name, _ in answer.fields]
+    as_written = {"Content-Type", "Content-Length", "Server", "Date", "x-cos-request-id"} <= set(names)
+    phrase = answer.line.partition(" ")[2]
+    return trial.seen(f"{phrase}{'' if as_written else ', other case'}", path)
+
+
+@fault("status=200, late")
+def late_error(trial):
+    """The head at once, blanks meanwhile, the error last."""
+    path, answer = trial.ask("late-error", "put?uploadId=1", "POST", b"<a/>")
+    assert (answer.status, answer.whole, code(answer.body)) == (200, True, "InternalError")
+    assert answer.head_at < 0.25
+    assert answer.times[-1][0] >= 0.3
+    path = path.partition("?")[0]
+    return trial.seen(ending(answer), path)
+
+
+@fault("HEAD")
+def head(trial):
+    """The head alone, and not one byte after it; connection faults as ever."""
+    saw = []
+    for rule in "reset", "close", "hang":
+        path, answer = trial.ask(rule, method="HEAD")
+        assert empty(answer)
+        saw.append(ending(answer))
+    for rule in "cut", "drip", "corrupt", "error":
+        path, answer = trial.ask(rule, method="HEAD")
+        assert (answer.status, answer.body) == (503 if rule == "error" else 200, b"")
+        assert trial.did(path, "answered" if rule == "error" else "nothing_to_cut") in (
+            "nothing_to_cut",
+            "answered",
+        )
+    return trial.seen(", ".join(saw), path)
+
+
+@fault("keep-alive")
+def keep_alive(trial):
+    """A connection that the server keeps stays in step through whatever leaves it open."""
+    client = trial.connect()
+    kept = 0
+    try:
+        for rule, method, target, size in (
+            ("corrupt", "GET", "photos/1000", 1000),
+            ("drip", "GET", "photos/300", 300),
+            ("cut", "GET", "photos/0", 0),
+            ("cut", "HEAD", "photos/1000", 0),
+            ("cut-bytes", "GET", "photos/700", 700),
+            ("corrupt", "HEAD", "photos/1000", 0),
+            ("corrupt", "GET", "photos/0", 0),
+            ("drip", "HEAD", "photos/1000", 0),
+            ("error", "GET", "photos/1000", None),
+            ("error", "HEAD", "photos/1000", 0),
+        ):
+            path = trial.path(rule, target)
+            answer = client.ask(method, path)
+            assert (answer.status, answer.whole) == (503 if rule == "error" else 200, True)
+            assert size is None or len(answer.body) == size
+            if trial.closes(answer):
+                assert client.end() == ("FIN", b"")
+                client.close()
+                client = trial.connect()
+                continue
+            kept += 1
+            other = client.ask("GET", trial.path("else", "photos/77"))
+            assert is_photo(other, 77)
+            if trial.closes(other):
+                client.close()
+                client = trial.connect()
+    finally:
+        client.close()
+    return trial.seen(f"kept {kept} of 10", path)

@@ -1,0 +1,343 @@
+"""The real servers, each a process of its own with the apps of `apps.py` in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from .probe import Client
+
+HERE = Path(__file__).parent
+SEED = "7"
+STARTS_WITHIN = 30.0
+ENDS_WITHIN = 10.0
+# States in /proc/net/tcp of a connection that the server has not closed: established, and left by its client.
+HELD = ("01", "08")
+
+
+def python(module, *arguments):
+    """A server that is started as a module of this interpreter."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def serving(name, place):
+    """A server that `serving.py` starts."""
+    certificate = [place.certificate] if place.certificate else []
+    return [sys.executable, "serving.py", name, place.path or str(place.port), *certificate]
+
+
+def gunicorn(place, *arguments, app="wsgi"):
+    """One worker of gunicorn."""
+    where = f"unix:{place.path}" if place.path else f"127.0.0.1:{place.port}"
+    tls = ["--certfile", place.certificate] if place.certificate else []
+    common = ["--no-control-socket", "--graceful-timeout", "2", "--keep-alive", "10", "--log-level", "warning"]
+    return python("gunicorn", "-b", where, "-w", "1", *common, *tls, *arguments, f"apps:{app}")
+
+
+def uvicorn(place, *arguments):
+    """One process of uvicorn."""
+    where = ["--uds", place.path] if place.path else ["--port", str(place.port)]
+    tls = ["--ssl-certfile", place.certificate] if place.certificate else []
+    common = ["--log-level", "warning", "--timeout-graceful-shutdown", "2"]
+    return python("uvicorn", *where, *common, *tls, *arguments, "apps:asgi")
+
+
+def granian(place, interface):
+    """One worker of granian."""
+    tls = (
+        ["--ssl-certificate", place.certificate, "--ssl-keyfile", place.certificate]
+        if place.certificate
+        else []
+    )
+    common = ["--log-level", "warning", "--workers-kill-timeout", "3"]
+    return python(
+        "granian", "--interface", interface, "--port", str(place.port), *common, *tls, f"apps:{interface}"
+    )
+
+
+def uwsgi(place, *arguments):
+    """One process of uWSGI; the router is one more."""
+    common = ["--enable-threads", "--die-on-term", "--need-app", "--disable-logging"]
+    where = ["--virtualenv", sys.prefix, "--pythonpath", str(HERE), "--module", "apps:wsgi"]
+    return [executable("uwsgi"), *arguments, *common, *where]
+
+
+def executable(name):
+    """A program beside this interpreter or on the path; None without one."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+class Kind:
+    """A server as it is started.
+
+    Args:
+        interface: `wsgi` or `asgi`.
+        command: from a `Place` to the command line.
+        module: what must be installed; of uWSGI the program.
+        tls: over TLS, with a certificate for 127.0.0.1.
+        unix: on a unix socket.
+    """
+
+    def __init__(self, interface, command, module, *, tls=False, unix=False):
+        self.interface = interface
+        self.command = command
+        self.module = module
+        self.tls = tls
+        self.unix = unix
+
+    @property
+    def missing(self):
+        """Why the server cannot be started here; empty when it can."""
+        if self.module == "uwsgi":
+            return "" if executable("uwsgi") else "uWSGI is not built"
+        absent = [each for each in (self.module, *["trustme"] * self.tls) if find_spec(each) is None]
+        return f"{absent[0]} is not installed" if absent else ""
+
+
+SERVERS = {
+    "werkzeug": Kind("wsgi", lambda at: serving("werkzeug", at), "werkzeug"),
+    "gunicorn sync": Kind("wsgi", gunicorn, "gunicorn"),
+    "gunicorn gthread": Kind("wsgi", lambda at: gunicorn(at, "-k", "gthread", "--threads", "4"), "gunicorn"),
+    "waitress": Kind("wsgi", lambda at: serving("waitress", at), "waitress"),
+    "cheroot": Kind("wsgi", lambda at: serving("cheroot", at), "cheroot"),
+    "wsgiref": Kind("wsgi", lambda at: serving("wsgiref", at), "wsgiref"),
+    "uWSGI": Kind("wsgi", lambda at: uwsgi(at, "--http-socket", f"127.0.0.1:{at.port}"), "uwsgi"),
+    "granian WSGI": Kind("wsgi", lambda at: granian(at, "wsgi"), "granian"),
+    "granian ASGI": Kind("asgi", lambda at: granian(at, "asgi"), "granian"),
+    "uvicorn h11": Kind("asgi", lambda at: uvicorn(at, "--http", "h11", "--loop", "asyncio"), "uvicorn"),
+    "uvicorn httptools": Kind(
+        "asgi", lambda at: uvicorn(at, "--http", "httptools", "--loop", "uvloop"), "uvloop"
+    ),
+    "hypercorn": Kind(
+        "asgi", lambda at: python("hypercorn", "-b", f"127.0.0.1:{at.port}", "apps:asgi"), "hypercorn"
+    ),
+    "daphne": Kind("asgi", lambda at: python("daphne", "-p", str(at.port), "-v", "0", "apps:asgi"), "daphne"),
+    "gunicorn asgi": Kind("asgi", lambda at: gunicorn(at, "-k", "asgi", app="asgi"), "gunicorn"),
+}
+"""Every server over TCP, by the name that the tables give it."""
+
+VARIANTS = {
+    **{
+        f"{name}, TLS": Kind(SERVERS[name].interface, SERVERS[name].command, SERVERS[name].module, tls=True)
+        for name in ("werkzeug", "gunicorn sync", "gunicorn gthread", "uvicorn h11", "granian ASGI")
+    },
+    **{
+        f"{name}, unix socket": Kind(
+            SERVERS[name].interface, SERVERS[name].command, SERVERS[name].module, unix=True
+        )
+        for name in ("werkzeug", "gunicorn sync", "uvicorn h11")
+    },
+    "uWSGI, router": Kind("wsgi", lambda at: uwsgi(at, "--master", "--http", f"127.0.0.1:{at.port}"), "uwsgi"),
+}
+"""The same over TLS, on unix sockets and behind a router."""
+
+KINDS = SERVERS | VARIANTS
+
+
+class Place:
+    """Where a server is to listen: a port or a path, and its certificate."""
+
+    def __init__(self, port, path, certificate):
+        self.port = port
+        self.path = path
+        self.certificate = certificate
+
+
+class Server:
+    """A running server.
+
+    Args:
+        name: one of `KINDS`.
+        folder: where its files go.
+        rules: its rules; none for the app without us.
+        variables: more of its environment.
+
+    Attributes:
+        address: where it is reached.
+        process: the process that was started; the head of a group.
+    """
+
+    def __init__(self, name, folder, rules="", **variables):
+        kind = KINDS[name]
+        self.name = name
+        self.interface = kind.interface
+        self.tls = None
+        self._log = folder / "log"
+        self._journal = folder / "journal"
+        self._read = 0
+        self._lines = {}
+        # Bound but not listening: nobody else is given this port while the server lives.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        port = self._reserved.getsockname()[1]
+        path = str(folder / "socket") if kind.unix else ""
+        self.address = path or ("127.0.0.1", port)
+        certificate = self._certify(folder) if kind.tls else ""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("FAULTINJECT_", "GUNICORN_", "GRANIAN_", "UVICORN_", "WEB_CONCURRENCY"))
+        }
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        if rules:
+            environment |= {
+                "FAULTINJECT_RULES": rules,
+                "FAULTINJECT_SEED": SEED,
+                "FAULTINJECT_JOURNAL": str(self._journal),
+            }
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                kind.command(Place(port, path, certificate)),
+                cwd=HERE,
+                env=environment | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _certify(self, folder):
+        import trustme
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            load_pem_private_key,
+        )
+
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        self.tls = ssl.create_default_context()
+        authority.configure_trust(self.tls)
+        key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+        file = folder / "certificate.pem"
+        # granian reads keys in this form only.
+        file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            + b"".join(each.bytes() for each in issued.cert_chain_pems)
+        )
+        return str(file)
+
+    def _wait_until_ready(self):
+        until = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < until:
+            assert self.process.poll() is None, f"{self.name} ended: {self.log}"
+            with suppress(ConnectionError, FileNotFoundError), self.connect() as client:
+                if client.ask("GET", "/ready/photos/1", more="Connection: close\r\n").status == 200:
+                    return
+            time.sleep(0.01)
+        raise AssertionError(f"{self.name} does not answer: {self.log}")
+
+    def connect(self):
+        """A connection to it."""
+        return Client(self.address, self.tls)
+
+    @property
+    def log(self):
+        """What it has written on its outputs."""
+        return self._log.read_text(errors="replace")
+
+    def outcomes(self):
+        """What its journal says of each request, by path and in the order of arrival; a final line stands alone."""
+        with self._journal.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                entry = json.loads(line)
+                self._lines.setdefault(entry["path"], {})[entry["pid"], entry["seq"]] = entry
+        return {path: list(entries.values()) for path, entries in self._lines.items()}
+
+    def outcome(self, path, *, until=lambda outcome: True, patience=5.0):
+        """The journal's outcome of the one request for that path, as soon as it is as wanted."""
+        end = time.monotonic() + patience
+        while True:
+            found = self.outcomes().get(path, [])
+            if (found and until(found[0])) or time.monotonic() > end:
+                [outcome] = found
+                return outcome
+            time.sleep(0.005)
+
+    def ran(self, path):
+        """How often the app has met that path."""
+        with self.connect() as client:
+            return int(client.ask("GET", f"/ran?{path}", more="Connection: close\r\n").body)
+
+    def pids(self):
+        """The processes of the server."""
+        found = []
+        for place in Path("/proc").iterdir():
+            if place.name.isdecimal():
+                with suppress(OSError):
+                    fields = (place / "stat").read_text().rpartition(")")[2].split()
+                    if int(fields[2]) == self.process.pid and fields[0] != "Z":
+                        found.append(int(place.name))
+        return found
+
+    def clients(self):
+        """The ports of the clients that the server still holds a connection to; only over TCP."""
+        ours = f":{self.address[1]:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return {
+            int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD
+        }
+
+    def leave(self):
+        """Ask it to end, without waiting."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def stop(self):
+        """End it, and whatever it has started."""
+        self.leave()
+        try:
+            self.process.wait(ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            return
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self._reserved.close()
+
+
+class Pool:
+    """Servers that are started when the first test asks for them, and live until the last has run."""
+
+    def __init__(self, folders, rules):
+        self._folders = folders
+        self._rules = rules
+        self._running = {}
+
+    def get(self, name):
+        """The running server of that name."""
+        if name not in self._running:
+            self._running[name] = Server(name, self._folders.mktemp("server"), self._rules)
+        return self._running[name]
+
+    def stop(self):
+        """End them all."""
+        for server in self._running.values():
+            server.leave()
+        for server in self._running.values():
+            server.stop()

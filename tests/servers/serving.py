@@ -1,0 +1,48 @@
+"""Servers that are started by Python: `python serving.py NAME PORT-or-path [certificate]`."""
+
+from __future__ import annotations
+
+import sys
+
+from apps import wsgi
+
+
+def werkzeug(place, certificate):
+    """The development server, threaded, with keep-alive."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    WSGIRequestHandler.protocol_version = "HTTP/1.1"
+    WSGIRequestHandler.log_request = lambda *_: None
+    host, port = ("127.0.0.1", int(place)) if place.isdecimal() else (f"unix://{place}", 0)
+    server = make_server(
+        host, port, wsgi, threaded=True, ssl_context=certificate and (certificate, certificate)
+    )
+    server.daemon_threads = True
+    server.serve_forever()
+
+
+def waitress(place, certificate):
+    """Four threads."""
+    from waitress import serve
+
+    serve(wsgi, host="127.0.0.1", port=int(place))
+
+
+def cheroot(place, certificate):
+    """Ten threads."""
+    from cheroot.wsgi import Server
+
+    Server(("127.0.0.1", int(place)), wsgi).safe_start()
+
+
+def wsgiref(place, certificate):
+    """One thread, one request at a time, HTTP/1.0."""
+    from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+    WSGIRequestHandler.log_message = lambda *_: None
+    make_server("127.0.0.1", int(place), wsgi).serve_forever()
+
+
+if __name__ == "__main__":
+    _, name, place, *rest = sys.argv
+    {each.__name__: each for each in (werkzeug, waitress, cheroot, wsgiref)}[name](place, rest[0] if rest else None)

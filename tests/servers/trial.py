@@ -1,0 +1,74 @@
+"""One fault on one server: the paths, the journal, and what is compared with the results."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+
+from .results import RESULTS, WRITING
+from .rules import TEXTS
+
+SETTLED = 0.3
+"""Seconds after which the journal's last word is taken, where no word is expected yet."""
+_numbers = count()
+
+
+class Trial:
+    """A fault that is tried on a server.
+
+    Args:
+        server: the running server.
+        fault: the name of the fault's column.
+    """
+
+    def __init__(self, server, fault):
+        self.server = server
+        self.fault = fault
+        self._known = RESULTS.get(server.name, {}).get(fault)
+
+    def path(self, rule, target="photos/1000"):
+        """A path below that rule's that nobody else asks for."""
+        assert rule == "else" or rule in TEXTS
+        return f"/{rule}/t{next(_numbers)}/{target}"
+
+    def connect(self):
+        """A connection to the server."""
+        return self.server.connect()
+
+    def ask(self, rule, target="photos/1000", method="GET", body=None, more=""):
+        """One request on a connection of its own: its path and its answer."""
+        path = self.path(rule, target)
+        if self.server.name == "granian WSGI":
+            self.alone()
+        with self.connect() as client:
+            answer = client.ask(method, path, body, more=more)
+        return path, answer
+
+    def alone(self):
+        """Wait until the server holds no connection: granian tells a WSGI app no port to find the right one by."""
+        self.until(lambda: not self.server.clients())
+
+    def closes(self, answer):
+        """Whether the server closes the connection behind that answer."""
+        says = answer.one("connection") == "close" or answer.line.startswith("HTTP/1.0")
+        return says or self.server.name.startswith("uWSGI")
+
+    def until(self, true, patience=5.0):
+        """Wait for that to become true."""
+        end = time.monotonic() + patience
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.005)
+
+    def did(self, path, wanted=None):
+        """The journal's last word on a request."""
+        if wanted is None and self._known is not None and not WRITING:
+            wanted = self._known["did"]
+        elif wanted is None:
+            time.sleep(SETTLED)
+            return self.server.outcome(path)["did"]
+        return self.server.outcome(path, until=lambda outcome: outcome["did"] == wanted, patience=2)["did"]
+
+    def seen(self, saw, path):
+        """What goes into the results."""
+        return {"saw": saw, "did": self.did(path)}
