@@ -120,7 +120,7 @@ class Entry:
                 did,
                 applied,
                 body,
-                True if self.written and last else None,
+                last if self.written else None,
             )
         )
         self.written = True
