@@ -13,7 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import crcmod
+import crcmod  # the COS SDK's
 import uvicorn
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import get_input_stream
@@ -37,37 +37,39 @@ class Row:
 
     Args:
         rule: the fault and its effects; `{error}` and `{throttled}` are the vendor's own.
+        did: what the journal says of the attempts, each word once.
         call: what the client is asked to do.
         seconds: how long the client may wait.
         checked: the app's answer has the checksums that S3 and COS send.
     """
 
-    def __init__(self, rule, call="get", *, seconds=LONG, checked=False):
+    def __init__(self, rule, did, call="get", *, seconds=LONG, checked=False):
         self.rule = rule
+        self.did = did.split()
         self.call = call
         self.seconds = seconds
         self.checked = checked
 
 
 ROWS = {
-    "hang": Row(f"hang,duration={HANG}s", seconds=SHORT),
-    "reset": Row("reset"),
-    "reset-post": Row("reset", "post"),
-    "reset-after": Row("reset,when=after", "put"),
-    "reset-after-once": Row("reset,when=after,times=1", "put"),
-    "close": Row("close"),
-    "truncate": Row("truncate"),
-    "truncate-error": Row("truncate,of={error}"),
-    "truncate-download": Row("truncate,method=GET", "download"),
-    "drip": Row("drip,rate=16KiB"),
-    "drip-long": Row("drip,rate=1400", seconds=SHORT),
-    "corrupt": Row("corrupt"),
-    "corrupt-checked": Row("corrupt", checked=True),
-    "corrupt-download": Row("corrupt,method=GET", "download", checked=True),
-    "gateway": Row("gateway:BadGateway"),
-    "late-copy": Row("cos:InternalError,status=200,delay=300ms", "copy"),
-    "late-complete": Row("cos:InternalError,status=200,delay=300ms", "complete"),
-    "exact": Row("{throttled},exact=yes"),
+    "hang": Row(f"hang,duration={HANG}s", "closed", seconds=SHORT),
+    "reset": Row("reset", "reset"),
+    "reset-post": Row("reset", "reset", "post"),
+    "reset-after": Row("reset,when=after", "reset", "put"),
+    "reset-after-once": Row("reset,when=after,times=1", "passed reset", "put"),
+    "close": Row("close", "closed"),
+    "truncate": Row("truncate", "truncated"),
+    "truncate-download": Row("truncate,method=GET", "truncated", "download"),
+    "truncate-error": Row("truncate,of={error}", "truncated"),
+    "drip": Row("drip,rate=16KiB", "dripped"),
+    "drip-long": Row("drip,rate=1400", "dripped", seconds=SHORT),
+    "corrupt": Row("corrupt", "corrupted"),
+    "corrupt-checked": Row("corrupt", "corrupted", checked=True),
+    "corrupt-download": Row("corrupt,method=GET", "corrupted", "download", checked=True),
+    "gateway": Row("gateway:BadGateway", "answered"),
+    "late-copy": Row("cos:InternalError,status=200,delay=300ms", "answered", "copy"),
+    "late-complete": Row("cos:InternalError,status=200,delay=300ms", "answered", "complete"),
+    "exact": Row("{throttled},exact=yes", "answered"),
 }
 CELLS = [
     (row, client)
@@ -151,7 +153,7 @@ def on_uvicorn(app, injector):
 
 @contextmanager
 def in_thread(run, stop):
-    """`run` in a thread, till the block ends."""
+    """`run` in a thread, till the block ends and `stop` says so."""
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
@@ -165,47 +167,48 @@ SERVERS = {"werkzeug": werkzeug, "uvicorn": on_uvicorn}
 
 
 def measure(server):
-    """What each client saw of each fault on that server: row to client to what it saw."""
+    """What each client saw of each fault on that server, and what the journal says was done, both by row."""
     app, injector = App(), Injector(Scenario.parse(rules()), seed="sdks", environ={})
     with SERVERS[server](app, injector) as port:
         url = f"http://127.0.0.1:{port}"
         clients = {(row, client): CLIENTS[client](url, ROWS[row].seconds) for row, client in CELLS}
         try:
             with ThreadPoolExecutor(48) as pool:
-                saw = dict(zip(CELLS, pool.map(lambda cell: ask(clients[cell], *cell), CELLS), strict=True))
+                cells = dict(zip(CELLS, pool.map(lambda cell: ask(clients[cell], *cell), CELLS), strict=True))
         finally:
             for each in clients.values():
                 each.close()
     assert injector.errors == []
-    attempts = Counter(each.path.rpartition("/")[2] for each in injector.journal.outcomes)
-    found = {}
-    for (row, client), (outcome, more) in saw.items():
-        key = f"{client}.{row}"
-        cell = {"saw": outcome, "attempts": attempts[key], **more}
+    done = {(row, client): [] for row, client in CELLS}
+    for each in injector.journal.outcomes:
+        client, _, row = each.path.rpartition("/")[2].rpartition(".")
+        done[row, client].append(each.did)
+    saw, did = {}, {}
+    for (row, client), (cell, seconds) in cells.items():
+        cell["attempts"] = len(done[row, client])
         if ROWS[row].call == "put":
-            cell["stored"] = app.puts[key]
-        found.setdefault(row, {})[client] = cell
-    return found
+            cell["stored"] = app.puts[f"{client}.{row}"]
+        if row == "hang" and cell["attempts"] == 1 and seconds >= HANG:
+            cell["waited"] = True
+        saw.setdefault(row, {})[client] = cell
+        did[row] = sorted({*done[row, client], *did.get(row, ())})
+    return saw, did
 
 
 def ask(client, row, name):
-    """One call: the exception's class, or what was wrong with the data, or `ok`; and what more there is to say."""
-    what = ROWS[row]
+    """One call: the exception's class, or what was wrong with the data, or `ok`; and the seconds that it took."""
     begun = time.monotonic()
     try:
-        data = getattr(client, what.call)(f"{name}.{row}")
+        data = getattr(client, ROWS[row].call)(f"{name}.{row}")
     except Returned as error:
-        return f"returned {error.status}", said(error.code)
+        cell = {"saw": f"returned {error.status}", **said(error.code)}
     except Exception as error:
-        waited = row == "hang" and HANG <= time.monotonic() - begun < HANG + SHORT
         kind = type(error)
-        return f"{kind.__module__}.{kind.__qualname__}", {
-            **said(client.code(error)),
-            **({"waited": True} if waited else {}),
-        }
-    if data is None or data == CONTENT:
-        return "ok", {}
-    return ("wrong data" if len(data) == len(CONTENT) else "short data"), {}
+        cell = {"saw": f"{kind.__module__}.{kind.__qualname__}", **said(client.code(error))}
+    else:
+        right = data is None or data == CONTENT
+        cell = {"saw": "ok" if right else "wrong data" if len(data) == len(CONTENT) else "short data"}
+    return cell, time.monotonic() - begun
 
 
 def said(code):

@@ -229,6 +229,14 @@ class Client:
         self.raw += data
         return True
 
+    def take(self, until):
+        """Whatever has come, or None when the connection ends, or that moment has come."""
+        while not self._left:
+            if not self._more(until):
+                return None
+        found, self._left = self._left, b""
+        return found
+
     def end(self, patience=PATIENCE):
         """How the connection ends from here, and the bytes that still came: `("FIN", b"")`."""
         until = time.monotonic() + patience
