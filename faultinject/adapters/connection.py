@@ -177,7 +177,10 @@ class Connection:
             CDLL(None).connect(self.fileno(), bytes(16), 16)  # sixteen zeros: an address of family AF_UNSPEC
         except (ImportError, OSError, AttributeError):
             return False
-        return identity_of(self._socket) is None
+        if identity_of(self._socket):
+            return False
+        self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
+        return True
 
     def _linger(self) -> bool:
         if not LINGER or self._socket.family not in INTERNET or not self._replace():

@@ -149,8 +149,14 @@ class Client:
         self.send(request(method, target, body, more=more))
         return self.answer(method, patience=patience)
 
-    def answer(self, method="GET", *, patience=PATIENCE):
-        """Read one answer, to its end, the connection's, or that of patience (seconds from now)."""
+    def answer(self, method="GET", *, patience=PATIENCE, interim=False):
+        """Read one answer, to its end, the connection's, or that of patience (seconds from now).
+
+        Args:
+            method: of the request.
+            patience: seconds.
+            interim: come back also when an interim answer is there.
+        """
         found = Answer()
         until = time.monotonic() + patience
         while not found.line:
@@ -162,6 +168,8 @@ class Client:
             line, *lines = head.decode("latin-1").split("\r\n")
             if line.split()[1].startswith("1"):
                 found.interim.append(int(line.split()[1]))
+                if interim:
+                    return found
                 continue
             found.line = line
             found.head_at = time.monotonic() - self._sent

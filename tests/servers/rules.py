@@ -19,6 +19,7 @@ TEXTS = {
     "cut-bytes": "truncate,keep_bytes=1500",
     "cut-error": "truncate,of=cos:SlowDown",
     "drip": "drip,rate=2000",
+    "drip-long": "drip,rate=20",
     "drip-error": "drip,of=cos:SlowDown,rate=2000",
     "corrupt": "corrupt",
     "corrupt-5": "corrupt,flips=5",
@@ -29,7 +30,7 @@ TEXTS = {
     "reset-http2": "reset,http2=yes",
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
-    "late-error": "cos:InternalError,status=200,delay=300ms",
+    "late-error": "cos:InternalError,status=200,delay=500ms",
 }
 
 
