@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
 from wsgiref.simple_server import WSGIRequestHandler as PlainHandler
@@ -58,7 +59,7 @@ class Exchange:
             self.client, self.server = (self.stack.enter_context(each) for each in socket.socketpair())
             self.environ = {"REMOTE_ADDR": "", "SERVER_PORT": "", "gunicorn.socket": self.server}
         else:
-            with socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::") as listening:
+            with socket.create_server((host, 0), family=family) as listening:
                 self.join(listening)
         self.client.settimeout(PATIENCE)
 
@@ -153,6 +154,8 @@ def test_the_server_sees_an_end_after_a_reset(exchange, way_of_reset):
     given = exchange()
     with of_environ(given.environ) as found:
         found.reset()
+    with suppress(ConnectionResetError):
+        given.server.recv(1)
     assert given.server.recv(1) == b""  # ENOTCONN would let OpenSSL try again for ever
     with pytest.raises(BrokenPipeError):
         given.server.sendall(b"late")
@@ -844,6 +847,12 @@ def connect(port):
     return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
 
+def plain(client):
+    """The answer to a request without a fault."""
+    client.request("GET", "/")
+    return client.getresponse().read()
+
+
 SERVERS = [werkzeug_server, wsgiref_server, waitress_server, uvicorn_server, httptools_server]
 ENDS = [
     ("/reset", b"", "reset"),
@@ -862,32 +871,43 @@ def way_of_finding(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("serve", SERVERS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    ("serve", "way_of_finding"),
+    [
+        pytest.param(serve, way, id=f"{serve.__name__}-{way}")
+        for serve in SERVERS
+        for way in ("handle", "peer")
+        if (serve, way) not in ((waitress_server, "handle"), (wsgiref_server, "peer"))
+    ],
+    indirect=["way_of_finding"],
+)
 def test_a_server_s_own_connection(serve, way_of_finding, way_of_reset):
     """Each end on each server, by its handle and by the peer; another connection goes on."""
     app = Noted()
-    known = way_of_finding == "peer" or serve is not waitress_server
-    with serve(app) as port, connect(port) as other:
-        request(other, "/")
-        assert other.recv(5) == b"HTTP/"
-        if serve is wsgiref_server:  # one answer a connection, and no port of the client
-            other.close()
-        for path, data, end in ENDS if known else ():
+    with serve(app) as port, closing(HTTPConnection("127.0.0.1", port, PATIENCE)) as other:
+        assert plain(other) == b"app"
+        kept = other.sock
+        for path, data, end in ENDS:
             with connect(port) as client:
                 request(client, path)
                 assert seen(client) == (data, end)
             assert app.ready.acquire(timeout=PATIENCE)
-        if known:
-            assert app.told == [end for _, _, end in ENDS]
-            assert app.encrypted == [False] * 3
-        else:
-            with connect(port) as client:
-                request(client, "/reset")
-                assert client.recv(5) == b"HTTP/"
-            assert app.told == [None]
-        with connect(port) as client:
-            request(client, "/")
-            assert client.recv(5) == b"HTTP/"
+        assert app.told == [end for _, _, end in ENDS]
+        assert app.encrypted == [False] * 3
+        assert plain(other) == b"app"
+        assert other.sock is kept  # None where each answer closes
+
+
+@pytest.mark.parametrize(("path", "data", "end"), ENDS)
+def test_a_server_that_names_no_port(path, data, end, monkeypatch):
+    """wsgiref, by the peer: its only connection is the one."""
+    monkeypatch.setattr(connection, "NATIVE", False)
+    app = Noted()
+    with wsgiref_server(app) as port, connect(port) as client:
+        request(client, path)
+        assert seen(client) == (data, end)
+        assert app.ready.acquire(timeout=PATIENCE)
+    assert app.told == [end]
 
 
 @pytest.mark.parametrize(
@@ -997,13 +1017,18 @@ def test_a_handle_comes_before_the_peer(exchange):
             assert not found.encrypted
 
 
-@pytest.mark.parametrize("handle", [io.BytesIO(), None, object(), Path(os.devnull).open("rb")], ids=repr)  # noqa: SIM115
+@pytest.mark.parametrize(
+    "handle",
+    [io.BytesIO, lambda: None, object, lambda: os.fdopen(os.open(os.devnull, os.O_RDONLY))],
+    ids=["memory", "none", "object", "file"],
+)
 def test_a_handle_that_is_no_socket(exchange, handle):
     """In memory, a file, a stranger: the peer is looked for."""
-    given = exchange()
+    given, made = exchange(), handle()
     for name in ("werkzeug.socket", "wsgi.input"):
-        with of_environ({**given.environ, name: handle}) as found:
+        with of_environ({**given.environ, name: made}) as found:
             assert found.push(b"x") == 1
+    getattr(made, "close", int)()
 
 
 def test_an_input_of_somebody_else(exchange):
@@ -1134,7 +1159,7 @@ def test_what_is_left_of_a_connection_may_have_been_the_client_s(exchange):
         assert innocent.client.recv(1) == b"x"
 
 
-def test_names_that_are_forgotten_are_no_doubt(exchange, monkeypatch):
+def test_names_that_are_forgotten_are_no_doubt():
     """Some systems do not say the port of a lost connection."""
     client = descriptors.Client("127.0.0.1", None, 80)
     lost = SimpleNamespace(family=socket.AF_INET, getsockopt=raises(OSError("invalid argument")))

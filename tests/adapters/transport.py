@@ -154,7 +154,8 @@ class WsgiWire:
         with loopback() as (client, server):
             environ = self._makers.environ(method, target, **more)
             environ["REMOTE_ADDR"], port = client.getsockname()
-            environ |= {"REMOTE_PORT": str(port), "werkzeug.socket": server}
+            environ |= {"REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
+            environ["werkzeug.socket"] = server
             if inside:
                 del environ["REMOTE_PORT"], environ["werkzeug.socket"]
             error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, server)
@@ -200,7 +201,7 @@ class AsgiWire:
         call = (app or App()).asgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             scope = self._makers.scope(method, target, **more)
-            scope["client"] = client.getsockname()
+            scope |= {"client": client.getsockname(), "server": server.getsockname()}
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)

@@ -257,9 +257,9 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(f"{self.name} does not answer: {self.log}")
 
-    def connect(self):
+    def connect(self, **options):
         """A connection to it."""
-        return Client(self.address, self.tls)
+        return Client(self.address, self.tls, **options)
 
     @property
     def log(self):
