@@ -84,8 +84,8 @@ def test_a_documented_error_is_shaped(site, fault, of):
     assert ("Content-Length", str(len(action.body))) in action.headers
     assert (action.delay, action.answer.late, action.answer.special) == (2.0, False, True)
     assert action.shape.did == {"truncate": "truncated", "drip": "dripped"}[fault]
-    assert (action.entry.fault, action.entry.when) == (fault, "before")
     assert action.answer.fault.startswith(of.partition("@")[0])
+    assert (action.entry.fault, action.entry.when) == (f"{fault},of={action.answer.fault}", "before")
     assert action.entry.status == action.answer.status
 
 

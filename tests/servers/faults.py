@@ -137,6 +137,14 @@ def reset_after(trial):
     return trial.seen(ending(answer), path)
 
 
+@fault("reset, forwarded")
+def reset_forwarded(trial):
+    """A client that is said to be somebody else is still the one that is reset."""
+    path, answer = trial.ask("reset", more="X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Port: 1\r\n")
+    assert empty(answer)
+    return trial.seen(ending(answer), path)
+
+
 @fault("reset, late")
 def reset_late(trial):
     """The connection is reset no sooner than asked."""

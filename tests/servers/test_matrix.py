@@ -49,6 +49,7 @@ DONE = {
     "hang, five and others": ("others answered", "closed"),
     "reset": ("RST", "reset"),
     "reset, after": ("RST", "reset"),
+    "reset, forwarded": ("RST", "reset"),
     "reset, late": ("RST", "reset"),
     "reset, upload": ("RST", "reset"),
     "close": ("FIN", "closed"),
