@@ -36,7 +36,8 @@ class Ends:
     """Sees from its beginning when an exchange is over before its answer is.
 
     uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of the
-    connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
+    connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). Nor does
+    gunicorn's own ASGI worker, which is not `alive` any more.
 
     Args:
         receive: the server's.
@@ -47,16 +48,17 @@ class Ends:
 
     def __init__(self, receive: Receive) -> None:
         self.gone = False
-        self._exchange = getattr(receive, "__self__", None)
+        self._exchange = exchange = getattr(receive, "__self__", None)
+        self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
 
     @property
     def over(self) -> bool:
         """Whether nobody waits for the answer any more, or the server is about to end."""
-        return self.gone or self._keeps() is not self._kept
+        return self.gone or self._keeps() != self._kept
 
-    def _keeps(self) -> object:
-        return getattr(self._exchange, "keep_alive", None)
+    def _keeps(self) -> tuple[object, object]:
+        return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 
 
 def ends_of(receive: Receive) -> Ends:

@@ -367,6 +367,20 @@ def test_unread_bytes_do_not_hide_a_farewell(exchange, way_of_leaving):
         assert found.left(PATIENCE)
 
 
+def test_waiting_beside_unread_bytes_is_no_spin(exchange, monkeypatch):
+    """They would end every poll() at once: there are pauses, of the time that is left."""
+    monkeypatch.setattr(connection, "POLLRDHUP", 0)
+    now = [0.0]
+    monkeypatch.setattr(connection, "monotonic", lambda: now[-1])
+    monkeypatch.setattr(connection, "sleep", lambda seconds: now.append(now[-1] + seconds))
+    given = exchange()
+    with of_environ(given.environ) as found:
+        given.client.sendall(b"x")
+        select.select([given.server], [], [], PATIENCE)
+        assert not found.left(0.12)
+    assert now == pytest.approx([0, 0.05, 0.1, 0.12])
+
+
 @pytest.mark.parametrize(
     ("error", "left"), [(BlockingIOError(), False), (ConnectionResetError(), True)], ids=["none", "reset"]
 )

@@ -159,3 +159,35 @@ def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector,
     assert time.monotonic() - began >= 0.1
     assert injector.errors == []
     assert last(injector)[0] in ("closed", "answered", "delayed")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_client_that_leaves_during_a_delay(servers, make_injector, when):
+    """Nobody is there to get the fault: it was not given."""
+    for kind in ("wsgi", "asgi"):
+        injector = make_injector(f"reset,delay=1h,when={when},times=1")
+        with loopback() as (client, server):
+            client.close()
+            if kind == "wsgi":
+                environ = servers.environ(**{"werkzeug.socket": server})
+                wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
+                assert wrapped(environ, lambda *_: None) == []
+            else:
+                wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
+                assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
+        assert last(injector) == ("failed", None, when == "after")
+        assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
+
+
+def test_a_client_that_leaves_its_body_unfinished(servers, make_injector):
+    """Before a delay, too, the body is read."""
+    injector = make_injector("reset,delay=1h,times=1")
+    left = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return left.pop(0)
+
+    scope = servers.scope("PUT", headers=[("content-length", "9")])
+    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, receive, None))
+    assert last(injector) == ("failed", None, False)
+    assert injector.counts()["rule-1"]["injected"] == 0

@@ -98,6 +98,17 @@ def test_other_messages_pass(servers, make_injector, rule):
     assert sent[:4] == ["early_hint", "start", "debug", "body"]
 
 
+def test_other_messages_find_no_way_past_the_server(wire, make_injector):
+    """Behind a head that went past it the server must not be told of what belongs to an answer."""
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send({"type": "http.response.trailers", "headers": []})
+        await send(dict(WHOLE))
+
+    assert wire(make_injector("truncate"), app).saw == (200, b"01234", "FIN")
+
+
 @WAYS
 @SHAPES
 def test_headers_that_can_be_read_once(wire, make_injector, rule, inside):
@@ -137,85 +148,6 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         raw, end = read(client)
     assert raw.partition(b"\r\n\r\n")[2] == b"a\r\n0123456789\r\n5\r\n01234\r\n"
     assert (end, last(injector)) == ("FIN", "truncated")
-
-
-@BACKENDS
-@pytest.mark.parametrize("leaves", ["before", "between"])
-def test_a_client_that_leaves_a_slow_body(servers, make_injector, leaves, backend):
-    """Nothing more is sent; what had gone out counts, what had not is given back."""
-    injector = make_injector("drip,rate=40,times=1")
-    with loopback() as (client, server):
-        exchange = Exchange(server, "GET")
-        if leaves == "before":
-            client.close()
-        scope = servers.scope(client=("127.0.0.1", 9))
-        sent = []
-
-        async def send(self, message):
-            sent.append(message)
-            if message.get("body"):
-                client.close()
-
-        exchange.send = send.__get__(exchange)
-        app = App()
-        assert (
-            anyio.run(exchange.run, ASGIFaultMiddleware(app.asgi, injector=injector), scope, backend=backend)
-            is None
-        )
-    [outcome] = injector.journal.outcomes
-    assert (outcome.did, app.closed) == ("dripped", 1)
-    assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
-    assert outcome.final
-
-
-def test_a_client_that_has_left_a_cut_body(servers, make_injector):
-    """Not even the head could be given: the take goes back."""
-    injector = make_injector("truncate,times=1")
-    with loopback() as (client, server):
-        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-        client.close()
-        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
-        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
-    assert last(injector) == "failed"
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
-def test_a_client_that_reads_nothing(servers, make_injector, monkeypatch):
-    """A body that finds no room is given up after a while; the app comes to its end."""
-    monkeypatch.setattr("faultinject.adapters.asgi_special.PATIENCE", 0.05)
-    app = App(bytes(50_000_000), bytes(50_000_000))
-    injector = make_injector("truncate,keep=0.9,times=1")
-    with loopback() as (_, server):
-        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
-        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
-    assert (last(injector), app.closed) == ("failed", 1)
-    assert injector.counts()["rule-1"]["injected"] == 0
-
-
-@BACKENDS
-@pytest.mark.parametrize("rule", ["drip,rate=1", "truncate,keep_bytes=8", "hang,duration=1h"])
-def test_a_server_that_cancels(servers, make_injector, rule, backend):
-    """Some do when their client left: what was done stays done, what was not is given back."""
-    injector = make_injector(f"{rule},times=1")
-
-    async def app(scope, receive, send):
-        await send(dict(START))
-        await send({"type": "http.response.body", "body": b"0123", "more_body": True})
-        await anyio.sleep_forever()
-
-    async def scenario(server):
-        exchange = Exchange(server, "GET")
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        with anyio.move_on_after(0.05) as scope:
-            await wrapped(servers.scope(), exchange.receive, exchange.send)
-        return scope.cancelled_caught
-
-    with loopback() as (_, server):
-        assert anyio.run(scenario, server, backend=backend)
-    did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
-    assert last(injector) == did
-    assert injector.counts()["rule-1"]["injected"] == (did != "failed")
-    assert len(injector._surroundings._free) == injector._surroundings.most_active
 
 
 @WAYS
@@ -258,14 +190,17 @@ def test_an_app_that_stops_in_the_middle(wire, make_injector, inside):
         "cos:InternalError,status=200,delay=1h",
     ],
 )
-def test_uvicorn_s_end_ends_a_wait(servers, make_injector, rule):
-    """It lets go of the connection when it shuts down, and waits for what is under way; it tells nobody."""
+@pytest.mark.parametrize("server_is", ["uvicorn", "gunicorn"])
+def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is):
+    """Both wait for what is under way and tell nobody: one lets go of the connection, the other's worker is dying."""
     wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
 
     async def scenario(server):
         exchange = Exchange(server, "GET")
-        exchange.keep_alive = True
-        asyncio.get_running_loop().call_later(0.1, setattr, exchange, "keep_alive", False)
+        worker = SimpleNamespace(alive=True)
+        exchange.keep_alive, exchange.protocol = True, SimpleNamespace(worker=worker)
+        ends = (exchange, "keep_alive") if server_is == "uvicorn" else (worker, "alive")
+        asyncio.get_running_loop().call_later(0.1, setattr, *ends, False)
         with anyio.fail_after(5):
             return await exchange.run(wrapped, servers.scope())
 

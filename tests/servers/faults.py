@@ -47,7 +47,7 @@ def latency(trial):
     """The app's own answer, late."""
     path, answer = trial.ask("late")
     assert is_photo(answer)
-    assert answer.head_at >= 0.2
+    assert answer.head_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -60,7 +60,7 @@ def latency_after(trial):
         trial.server.outcome(path)
         answer = client.answer()
     assert is_photo(answer)
-    assert answer.head_at >= 0.2
+    assert answer.head_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -74,7 +74,7 @@ def hang(trial):
     """Nothing for the duration, then the end."""
     path, answer = trial.ask("hang")
     assert empty(answer)
-    assert answer.done_at >= 0.3
+    assert answer.done_at >= 0.2
     assert trial.server.ran(path) == 0
     return trial.seen(ending(answer), path)
 
@@ -84,7 +84,7 @@ def hang_after(trial):
     """The same when the app has run."""
     path, answer = trial.ask("hang-after")
     assert empty(answer)
-    assert answer.done_at >= 0.2
+    assert answer.done_at >= 0.1
     assert trial.server.ran(path) == 1
     return trial.seen(ending(answer), path)
 
@@ -150,7 +150,7 @@ def reset_late(trial):
     """The connection is reset no sooner than asked."""
     path, answer = trial.ask("reset-late")
     assert empty(answer)
-    assert answer.done_at >= 0.2
+    assert answer.done_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -243,7 +243,7 @@ def drip(trial):
     """No faster than asked, and others are answered meanwhile."""
     path, answer = trial.ask("drip")
     assert is_photo(answer)
-    slow(answer, 2000)
+    slow(answer, 4000)
     with trial.connect() as client:
         long = trial.path("drip-long")
         client.send(request("GET", long))
@@ -259,11 +259,10 @@ def drip(trial):
 
 
 def slow(answer, rate):
-    """No more bytes than the rate allows at any time, with a fifth of a second's worth to spare."""
-    assert answer.done_at >= len(answer.body) / rate - 0.2
+    """No more bytes than the rate allows at any time, and not all of them at once."""
     assert len(answer.times) >= 2
     for at, size in answer.times:
-        assert size <= rate * (at + 0.2), answer.times
+        assert size <= rate * at, answer.times
 
 
 @fault("drip, of=cos:SlowDown")
@@ -375,7 +374,7 @@ def late_error(trial):
     """The head at once, blanks meanwhile, the error last."""
     path, answer = trial.ask("late-error", "put?uploadId=1", "POST", b"<a/>")
     assert (answer.status, answer.whole, code(answer.body)) == (200, True, "InternalError")
-    assert answer.times[-1][0] >= 0.5
+    assert answer.times[-1][0] >= 0.4
     assert answer.times[-1][0] - answer.head_at > 0.2
     path = path.partition("?")[0]
     return trial.seen(ending(answer), path)

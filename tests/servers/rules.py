@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 TEXTS = {
-    "late": "latency,delay=200ms",
-    "late-after": "latency,when=after,delay=200ms",
-    "hang": "hang,duration=300ms",
-    "hang-after": "hang,when=after,duration=200ms",
+    "late": "latency,delay=100ms",
+    "late-after": "latency,when=after,delay=100ms",
+    "hang": "hang,duration=200ms",
+    "hang-after": "hang,when=after,duration=100ms",
     "hang-long": "hang",
     "reset": "reset",
     "reset-after": "reset,when=after",
     "reset-undrained": "reset,drain=no",
-    "reset-late": "reset,delay=200ms",
+    "reset-late": "reset,delay=100ms",
     "close": "close",
     "close-after": "close,when=after",
     "cut": "truncate",
     "cut-all": "truncate,keep=0",
     "cut-bytes": "truncate,keep_bytes=1500",
     "cut-error": "truncate,of=cos:SlowDown",
-    "drip": "drip,rate=2000",
+    "drip": "drip,rate=4000",
     "drip-long": "drip,rate=20",
     "drip-error": "drip,of=cos:SlowDown,rate=2000",
     "corrupt": "corrupt",
@@ -26,11 +26,11 @@ TEXTS = {
     "error": "cos:SlowDown",
     "error-undrained": "cos:SlowDown,drain=no",
     "exact": "cos:SlowDown,exact=yes",
-    "hang-http2": "hang,http2=yes,duration=200ms",
+    "hang-http2": "hang,http2=yes,duration=100ms",
     "reset-http2": "reset,http2=yes",
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
-    "late-error": "cos:InternalError,status=200,delay=500ms",
+    "late-error": "cos:InternalError,status=200,delay=400ms",
 }
 
 
