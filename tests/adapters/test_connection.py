@@ -452,6 +452,7 @@ def test_every_number_of_the_connection_is_taken(exchange, way_of_reset):
     """A server that keeps two: none of them may hold the client open."""
     given = exchange()
     with given.server.dup() as second:
+        second.settimeout(PATIENCE)
         with of_environ(given.environ) as found:
             assert found.take_over()
             assert second.recv(1) == given.server.recv(1) == b""
@@ -536,7 +537,6 @@ def test_without_a_port_the_only_one_is_found(exchange):
         {"REMOTE_PORT": "-1"},
         {"SERVER_PORT": "80"},
         {"SERVER_PORT": "http"},
-        {"REMOTE_PORT": None, "SERVER_PORT": None},
     ],
     ids=str,
 )
@@ -545,6 +545,33 @@ def test_what_does_not_fit_finds_nothing(exchange, change):
     given = exchange()
     assert of_environ({**given.environ, **change}) is None
     assert alive(given)
+
+
+def test_an_address_alone_is_not_enough():
+    """One of the two ports is needed, though only one connection has this client."""
+    with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname(), PATIENCE, ("127.0.0.2", 0))
+        server = stack.enter_context(closing(client)) and stack.enter_context(listening.accept()[0])
+        environ = {"REMOTE_ADDR": "127.0.0.2", "SERVER_PORT": str(server.getsockname()[1])}
+        assert of_environ({**environ, "SERVER_PORT": ""}) is None
+        with of_environ(environ) as found:
+            assert found.push(b"x") == 1
+
+
+def test_what_listens_or_was_never_connected_is_no_doubt():
+    """Without a port: a client in the queue, or a bound socket of a parent, has not been the client's."""
+    with ExitStack() as stack, socket.create_server(("127.0.0.1", 0), reuse_port=True) as listening:
+        given = Exchange.__new__(Exchange)
+        given.stack = stack
+        given.join(listening)
+        stack.enter_context(socket.create_connection(listening.getsockname(), PATIENCE))
+        select.select([listening], [], [], PATIENCE)
+        bound = stack.enter_context(socket.socket())
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(listening.getsockname())
+        with of_environ({**given.environ, "REMOTE_PORT": ""}) as found:
+            assert found.push(b"x") == 1
+        assert given.client.recv(1) == b"x"
 
 
 def test_the_client_in_the_same_process_is_not_the_server(exchange):
@@ -675,7 +702,9 @@ def test_many_threads_find_each_its_own(exchange):
 @pytest.mark.parametrize("platform", ["Linux", "without SOCK_NONBLOCK"])
 def test_the_server_s_blocking_flag_stays(exchange, monkeypatch, blocking, platform):
     """socket.setdefaulttimeout() of the app does not reach the server's descriptor through ours."""
-    if platform != "Linux":
+    if platform == "Linux":  # it is not even changed for a moment
+        monkeypatch.setattr(descriptors.os, "set_blocking", raises(AssertionError))
+    else:
         monkeypatch.delattr(descriptors._socket, "SOCK_NONBLOCK")
     given = exchange()
     given.server.setblocking(blocking)
@@ -1079,6 +1108,16 @@ def test_uwsgi(exchange, monkeypatch, options, threads):
     assert seen(given.client) == (b"x", "reset")
 
 
+def test_uwsgi_behind_its_router(exchange, monkeypatch):
+    """The connection is the router's, not the client's: an RST would not be handed on, and is not claimed."""
+    given = exchange()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno))
+    with of_environ({**given.environ, "SERVER_PORT": "80"}) as found:
+        assert found.relayed
+        assert found.reset() == "closed"
+    assert seen(given.client) == (b"", "closed")
+
+
 def test_uwsgi_outside_of_a_request(exchange, monkeypatch):
     """Its call raises there: the peer is looked for."""
     given = exchange()
@@ -1143,6 +1182,19 @@ def test_a_transport_comes_before_the_peer(exchange):
         with of_scope({"client": ("203.0.113.9", 0)}, send) as found:
             assert found.push(b"x") == 1
             assert found.encrypted is (context is not None)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_handles_can_be_switched_off(exchange, monkeypatch, native):
+    """A handle and a peer that are two connections: which was asked?"""
+    monkeypatch.setattr(connection, "NATIVE", native)
+    handle, peer = exchange(), exchange()
+    with of_scope(peer.scope(), Cycle(socket=handle.server).send) as found:
+        found.push(b"a")
+    with of_environ({**peer.environ, "werkzeug.socket": handle.server}) as found:
+        found.push(b"w")
+    given = handle if native else peer
+    assert given.client.recv(2, socket.MSG_WAITALL) == b"aw"
 
 
 def test_a_transport_without_a_socket(exchange):

@@ -82,11 +82,7 @@ def test_nothing_is_left_behind(name, caplog):
         for _ in range(5):
             ask_for_everything(port)
         injector.use(injector.scenario)
-        end = time.monotonic() + 5
-        while (descriptors() > before or threading.active_count() > threads) and time.monotonic() < end:
-            time.sleep(0.02)  # servers close their side when they get round to it
-        assert descriptors() <= before
-        assert threading.active_count() <= threads
+        until(lambda: descriptors() <= before and threading.active_count() <= threads)
         said = [
             each.getMessage() for each in caplog.records if each.name not in ("faultinject", "waitress.queue")
         ]
@@ -133,7 +129,8 @@ def last(injector):
 
 
 def until(true):
-    end = time.monotonic() + 5
+    """Wait until that is so: servers close their side when they get round to it."""
+    end = time.monotonic() + 10
     while not true():
         assert time.monotonic() < end
         time.sleep(0.005)
