@@ -233,3 +233,16 @@ def test_an_app_that_fails_behind_a_head_that_is_out(wire, make_injector):
     assert (outcome.did, outcome.applied, outcome.final) == ("app_failed", True, True)
     assert injector.counts()["rule-1"]["injected"] == 0
     assert (app.closed, injector.errors) == (1, [])
+
+
+def test_the_server_meets_an_end_and_no_error(servers, make_injector):
+    """Servers log a connection that was reset; what is left to them of one that we reset is one that has ended."""
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        wrapped = WSGIFaultMiddleware(None, injector=make_injector("reset"))
+        assert wrapped(environ, lambda *_: None) == []
+        assert server.recv(1) == b""
+        with pytest.raises(BrokenPipeError):
+            server.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
