@@ -98,6 +98,28 @@ def test_other_messages_pass(servers, make_injector, rule):
     assert sent[:4] == ["early_hint", "start", "debug", "body"]
 
 
+@pytest.mark.parametrize(
+    "rule", ["reset", "close", "hang,duration=1ms", "truncate", "cos:SlowDown,exact=yes"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule, when):
+    """Before it misses an answer, and says so in its log."""
+    if rule != "truncate":
+        rule = f"{rule},when={when}"
+    with loopback() as (_, server):
+        exchange = Exchange(server, "GET")
+        heard = []
+
+        async def receive():
+            heard.append((await Exchange.receive(exchange))["type"])
+            return {"type": heard[-1]}
+
+        exchange.receive = receive
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
+        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+    assert heard[-1] == "http.disconnect"
+
+
 def test_other_messages_find_no_way_past_the_server(wire, make_injector):
     """Behind a head that went past it the server must not be told of what belongs to an answer."""
 

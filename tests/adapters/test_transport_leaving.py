@@ -191,3 +191,21 @@ def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):
     with loopback() as (_, server):
         assert asyncio.run(scenario(server)) is None
     assert (sent, last(injector)) == ([], "closed")
+
+
+def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_injector, out_of_reach):
+    """Heard to leave while the body was still to come: nobody gets it, slowly or at once."""
+    out_of_reach()
+    app = App()
+    injector = make_injector("drip,rate=1,delay=1h")
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    asyncio.run(ASGIFaultMiddleware(app.asgi, injector=injector)(servers.scope(), receive, send))
+    assert (sent, app.closed) == (["http.response.start"], 1)
+    assert last(injector) == "dripped"

@@ -12,7 +12,7 @@ import pytest
 
 from faultinject import WSGIFaultMiddleware
 
-from .transport import App, Broken, WsgiWire
+from .transport import App, Broken, WsgiWire, loopback
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
@@ -69,6 +69,20 @@ def test_an_app_that_writes_what_passes(wire, make_injector, inside):
     assert wire(injector, app, inside=inside).body == b"0123456789"
     assert injector.journal.outcomes[-1].did == "nothing_to_cut"
     assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@SHAPES
+def test_what_passes_is_told_before_its_first_byte(servers, make_injector, rule):
+    """The journal knows when the client does."""
+    injector = make_injector(rule)
+    told = []
+
+    def start_response(status, headers):
+        told.append(injector.journal.outcomes[-1].did)
+
+    wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
+    list(wrapped(servers.environ("HEAD"), start_response))
+    assert told == ["nothing_to_cut"]
 
 
 @WAYS
