@@ -317,6 +317,38 @@ def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_receive_that_has_begun_is_handed_on(make_injector, backend):
+    """The app asks while the listener still does: one receive serves both, and none is cancelled."""
+    asked = []
+
+    async def scenario():
+        arrives = anyio.Event()
+
+        async def receive():
+            asked.append(1)
+            await arrives.wait()
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        async with anyio.create_task_group() as tasks:
+            listener = Listener(receive, tasks)
+            assert await listener.wait(make_injector("http:503").own_plan, 0.001)
+            found = []
+
+            async def app():
+                found.append(await listener.receive())
+
+            tasks.start_soon(app)
+            await anyio.wait_all_tasks_blocked()
+            arrives.set()
+            await anyio.wait_all_tasks_blocked()
+            return found
+
+    [message] = anyio.run(scenario, backend=backend)
+    assert message["body"] == b"x"
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_no_wait_is_no_wait(make_injector, backend):
     """Zero seconds do not even yield."""
     anyio.run(pause, make_injector("http:503").own_plan, 0.0, Ends(None), backend=backend)
