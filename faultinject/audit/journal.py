@@ -10,7 +10,8 @@ from faultinject import announcement
 from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
-from faultinject.core.outcome import Outcome, _number
+from faultinject.core.outcome import Outcome
+from faultinject.core.values import whole
 from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
@@ -115,7 +116,7 @@ class Journal:
         method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
-        size, digest, complete = body or (_number(str(content_length)), None, None)
+        size, digest, complete = body or (whole(content_length), None, None)
         return Outcome(
             v=1,
             time=time,
@@ -124,7 +125,7 @@ class Journal:
             pid=os.getpid(),
             seq=seq,
             generation=generation,
-            connection=_number(str(port)),
+            connection=whole(port),
             principal=_principal(key_id, key_of_seed),
             test=test and test[:LONGEST_TEXT],
             method=method,
@@ -254,7 +255,7 @@ def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:
         hint["invocation"] = headers["amz-sdk-invocation-id"]
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
-        if name in ("attempt", "max") and (number := _number(value)) is not None:
+        if name in ("attempt", "max") and (number := whole(value)) is not None:
             hint[name] = number
     if headers.get("x-cos-sdk-retry", "").lower() == "true":
         hint["retry"] = True

@@ -12,6 +12,21 @@ HOSTS_REMEMBERED = 1024
 """How many Host headers are remembered, with what was worked out of each."""
 LONGEST_HOST = 255
 """Characters of a Host header that is remembered."""
+HOSTS: dict[str, str] = {}
+"""The names of the Host headers remembered."""
+
+
+def without_port(host: str) -> str:
+    """A Host header's name in lower case: `Photos.Example:8080` is `photos.example`."""
+    found = HOSTS.get(host)
+    if found is None:
+        name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
+        found = name.lower()
+        if len(host) <= LONGEST_HOST:
+            if len(HOSTS) >= HOSTS_REMEMBERED:
+                HOSTS.clear()
+            HOSTS[host] = found
+    return found
 
 
 def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, split_mount
+from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, split_mount, without_port
 from faultinject.core.patterns import literal_prefix
-from faultinject.core.request import without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.core.values import whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,9 +129,9 @@ class Entry:
 
     def saw(self, status: str | int, lengths: Iterable[str]) -> None:
         """Note the status and the Content-Length of the app's own answer."""
-        self.status = _number(str(status))
+        self.status = whole(status)
         try:
-            self.response_bytes = _number(str(next(iter(lengths), "")))
+            self.response_bytes = whole(next(iter(lengths), None))
         except Exception:  # odd headers are between the app and its server
             self.response_bytes = None
 
@@ -151,10 +153,6 @@ class Entry:
         self.forget()
         self.status = status
         self.write(did, answered=status is not None, applied=applied)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 class Outcome:

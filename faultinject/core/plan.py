@@ -189,11 +189,8 @@ class Plan:
             try:
                 action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
             except Exception as error:
-                surroundings.finish()
-                if take is not None:
-                    yield GiveBack(take)
                 surroundings.failed(error, rule.name)
-                return Pass(entry, "failed")
+                action = Pass(entry, "failed")
             if isinstance(action, Pass):
                 surroundings.finish()
                 if take is not None:

@@ -6,9 +6,10 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.core.address import HOSTS_REMEMBERED, LONGEST_HOST, split_mount
+from faultinject.core.address import HOSTS, split_mount, without_port
 from faultinject.core.facts import NONE_TELLING, TELLING, facts
 from faultinject.core.target import decode_form, encode, read_target, utf8
+from faultinject.core.values import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class WSGIRequest(Request):
         self.method = method = environ["REQUEST_METHOD"]
         self.query = get("QUERY_STRING", "")
         host = get("HTTP_HOST") or ""
-        self.host = _hosts.get(host) or without_port(host)
+        self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         if not below.isascii() or (mount and not mount.isascii()):
@@ -133,13 +134,13 @@ class WSGIRequest(Request):
     @property
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
-        return _number(self._environ.get("CONTENT_LENGTH"))
+        return whole(self._environ.get("CONTENT_LENGTH"))
 
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced."""
         length = self._environ.get("CONTENT_LENGTH")
-        return bool(length and _number(length)) or "HTTP_TRANSFER_ENCODING" in self._environ
+        return bool(length and whole(length)) or "HTTP_TRANSFER_ENCODING" in self._environ
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
@@ -203,7 +204,7 @@ class ASGIRequest(Request):
         query, raw = scope.get("query_string"), scope.get("raw_path")
         self.query = query.decode("latin-1") if query else ""
         host = known.get("host", "")
-        self.host = _hosts.get(host) or without_port(host)
+        self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "upgrade" not in known
         mount, below = scope.get("root_path") or "", scope["path"]
         if mount:
@@ -225,13 +226,13 @@ class ASGIRequest(Request):
     @property
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
-        return _number(self._known.get("content-length"))
+        return whole(self._known.get("content-length"))
 
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced; HTTP/2 announces none."""
         known = self._known
-        length = _number(known["content-length"]) if "content-length" in known else None
+        length = whole(known.get("content-length"))
         if length is None:
             return "transfer-encoding" in known or self._scope.get("http_version") not in ("1.0", "1.1")
         return length > 0
@@ -288,24 +289,5 @@ _TELLING_NAMES = frozenset(TELLING)
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
-_hosts: dict[str, str] = {}
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
-
-
-def without_port(host: str) -> str:
-    """A Host header's name in lower case: `Photos.Example:8080` is `photos.example`."""
-    found = _hosts.get(host)
-    if found is None:
-        name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
-        found = name.lower()
-        if len(host) <= LONGEST_HOST:
-            if len(_hosts) >= HOSTS_REMEMBERED:
-                _hosts.clear()
-            _hosts[host] = found
-    return found
-
-
-def _number(value: object) -> int | None:
-    text = str(value) if value is not None else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None

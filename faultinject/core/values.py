@@ -100,6 +100,12 @@ def number_text(number: float) -> str:
     return format(Decimal(text), "f")
 
 
+def whole(value: object) -> int | None:
+    """The number that up to 19 decimal digits are, as in a Content-Length; None for anything else."""
+    text = "" if value is None else str(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
 def decimal(text: str) -> float | None:
     """The value of plain decimal digits such as `12` or `0.5`; None for anything else."""
     return float(text) if text.replace(".", "", 1).isdecimal() and text.isascii() else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.core.values import whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,8 +120,7 @@ def length_of(headers: Iterable[tuple[str, str]]) -> int | None:
     """The Content-Length, or None."""
     for name, value in headers:
         if name.lower() == "content-length":
-            text = value.strip()
-            return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+            return whole(value.strip())
     return None
 
 
