@@ -218,10 +218,15 @@ def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
         async def hold(message: Message) -> None:
             nonlocal waited
             if not waited:
+                from contextlib import nullcontext
+
                 from faultinject.adapters.asgi_wait import Ends, pause
+                from faultinject.adapters.connection import of_scope
 
                 waited = True
-                await pause(plan, seconds, Ends(receive))
+                # The app may be listening for the client itself: here only its connection tells.
+                with of_scope(scope, send) or nullcontext() as connection:
+                    await pause(plan, seconds, Ends(receive), connection)
             await send(message)
 
         await app(scope, receive, hold)

@@ -15,7 +15,7 @@ from faultinject.adapters.client_errors import cut_error, in_process_scope
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.shapes import slices
-from faultinject.core.wire import FLUSH, Framing, has_no_body, length_of, reason
+from faultinject.core.wire import FLUSH, Framing, can_be_written, has_no_body, length_of, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class ShapedAnswer:
         if (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
             self._connection = of_scope(self._scope, self._send)
             past = self._connection is not None and not self._connection.encrypted and not request.http2
-            if shape.cuts and past:
+            if shape.cuts and past and can_be_written("", self._headers):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
@@ -200,7 +200,7 @@ class ShapedAnswer:
             self._sent += len(part)
             left = self._began + self._sent / rate - clock()
             if left > 0:
-                await pause(self._plan, left, self._ends)
+                await pause(self._plan, left, self._ends, self._connection)
             if self._ends.gone or (self._connection is not None and self._connection.left(0)):
                 raise ClientGone
             await self._send({"type": "http.response.body", "body": part, "more_body": True})

@@ -165,7 +165,7 @@ class Special:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
                 seconds = self._action.delay + end.held
                 listens = not self._request.expects_continue
-                if not await listener.wait(self._plan, seconds, listens=listens):
+                if not await listener.wait(self._plan, seconds, listens=listens, connection=connection):
                     entry.write(end.how, body=body, applied=applied)
                     return True
             if connection is not None:

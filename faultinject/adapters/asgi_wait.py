@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.asgi import Message, Receive, Send
+    from faultinject.adapters.connection import Connection
     from faultinject.core.outcome import Body, Entry
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
@@ -24,11 +25,20 @@ _SLICE = 0.05
 _NOTICED = 1.0
 
 
-async def pause(plan: Plan, seconds: float, ends: Ends) -> None:
-    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the exchange's end it."""
+async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection | None = None) -> None:
+    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the exchange's end it.
+
+    Args:
+        plan: the plan that decided.
+        seconds: how long.
+        ends: sees the exchange's end.
+        connection: shows when the client leaves, where nobody listens for that.
+    """
     clock = plan.surroundings.monotonic
     end, endings = clock() + seconds, plan.endings
     while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
+        if connection is not None and connection.left(0):
+            return
         await anyio.sleep(min(left, _SLICE))
 
 
@@ -99,18 +109,21 @@ class Listener(Ends):
             await self._news.wait()
         return self._heard.pop(0) if self._heard else {"type": "http.disconnect"}
 
-    async def wait(self, plan: Plan, seconds: float, *, listens: bool = True) -> bool:
+    async def wait(
+        self, plan: Plan, seconds: float, *, listens: bool = True, connection: Connection | None = None
+    ) -> bool:
         """Wait; no when the client left first.
 
         Args:
             plan: its end ends the wait.
             seconds: how long.
             listens: whether the client is listened for; not where reading would ask it to send its body.
+            connection: shows when it leaves, also where it is not listened for.
         """
         if listens and not self._listens and not self._asked:
             self._listens = True
             self._tasks.start_soon(self._listen)
-        await pause(plan, seconds, self)
+        await pause(plan, seconds, self, connection)
         return not self.gone
 
     async def _listen(self) -> None:

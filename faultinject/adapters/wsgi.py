@@ -11,7 +11,7 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
-from faultinject.adapters.wsgi_wait import drain, hold, wait
+from faultinject.adapters.wsgi_wait import drain, hold, wait_for_client
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
 from faultinject.core.plan import Plan
@@ -170,7 +170,7 @@ def _forward(
             nonlocal waited
             if not waited:
                 waited = True
-                wait(plan, action.delay)
+                wait_for_client(environ, plan, action.delay)
             return start_response(*answer, **named)
 
     else:

@@ -14,7 +14,7 @@ from faultinject.adapters.driving import ClientGone, undo
 from faultinject.adapters.wsgi_special import dead, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.shapes import slices
-from faultinject.core.wire import FLUSH, Framing, has_no_body, length_of
+from faultinject.core.wire import FLUSH, Framing, can_be_written, has_no_body, length_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ class ShapedAnswer:
             entry.write(shape.did, applied=self.applied, body=self.body, last=False)
         if (shape.cuts or shape.rate is not None) and not in_process(self._environ):
             self._connection = of_environ(self._environ)
-            if self._connection is not None and not self._connection.encrypted and not request.http2:
+            past = self._connection is not None and not self._connection.encrypted and not request.http2
+            if past and can_be_written(self._status_line, self._headers):
                 self._framing = Framing(
                     self._status_line,
                     self._headers,

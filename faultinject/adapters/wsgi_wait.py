@@ -71,19 +71,23 @@ def _read(environ: Environ, plan: Plan, length: int | None, connection: socket |
 
 def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:
     """Wait before a fault is given; no when the client left first. When the server stops us, it is not given."""
-    if not seconds:
-        return True
-    from faultinject.adapters.connection import of_environ
-
-    connection = of_environ(environ)
     try:
-        return wait(plan, seconds, connection)
+        return wait_for_client(environ, plan, seconds)
     except BaseException:
         undo(plan, entry, "failed", applied=applied)
         raise
-    finally:
-        if connection is not None:
-            connection.release()
+
+
+def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
+    """As `wait`, with the request's own connection where the server shows it."""
+    if not seconds:
+        return True
+    from contextlib import nullcontext
+
+    from faultinject.adapters.connection import of_environ
+
+    with of_environ(environ) or nullcontext() as connection:
+        return wait(plan, seconds, connection)
 
 
 def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:

@@ -45,6 +45,12 @@ def head(status_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
     return f"HTTP/1.1 {status_line}\r\n{lines}\r\n".encode("latin-1")
 
 
+def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether a head of an app is only what it seems to be; what ends a line early is for its server to refuse."""
+    text = status_line + "".join(name + value for name, value in headers)
+    return not any(each in text for each in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
+
+
 class Head:
     """The head of a vendor's answer: its own reason phrase, order of headers, Server and Date.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.request import ASGIRequest, WSGIRequest, without_port
+from faultinject.core.address import without_port
+from faultinject.core.request import ASGIRequest, WSGIRequest
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 

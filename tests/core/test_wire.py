@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from faultinject import vendors
-from faultinject.core.wire import Framing, Head, has_no_body, head, http_date, late_start, length_of, reason
+from faultinject.core.wire import (
+    Framing,
+    Head,
+    can_be_written,
+    has_no_body,
+    head,
+    http_date,
+    late_start,
+    length_of,
+    reason,
+)
 
 NOW = 1_784_548_800.75
 DATE = "Mon, 20 Jul 2026 12:00:00 GMT"
@@ -256,3 +266,20 @@ def test_a_head_is_latin_1_and_dates_are_gmt():
     assert head("200 OK", [("A", "é"), ("b", "")]) == b"HTTP/1.1 200 OK\r\nA: \xe9\r\nb: \r\n\r\n"
     assert http_date(NOW) == http_date(NOW + 0.249) == DATE
     assert [reason(each) for each in (200, 404, 567)] == ["OK", "Not Found", "Unknown"]
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "may"),
+    [
+        ("200 OK", [("A", "é b")], True),
+        ("200 OK", [("A", "中")], False),
+        ("200 OK\r\nX: y", [], False),
+        ("200 OK", [("A", "b\nc")], False),
+        ("200 OK", [("A\r", "b")], False),
+        ("200 OK", [("A", "\0")], False),
+        ("200 OK", [], True),
+    ],
+)
+def test_heads_that_can_be_written(line, headers, may):
+    """What ends a line early, or is no Latin-1, is left to the server."""
+    assert can_be_written(line, headers) is may

@@ -1,0 +1,73 @@
+"""Waits that nobody listens through: they end all the same when the client's connection does. And heads that are not ours to write."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+from .transport import App, Exchange, loopback, settle
+
+LATE = "latency,delay=1h,when=after"
+
+
+def test_wsgi_answer_held_back_from_a_client_that_has_left(servers, make_injector):
+    """The app has run; nobody waits for what it says."""
+    app = App()
+    injector = make_injector(LATE)
+    last_resort = threading.Timer(10, injector.disable)
+    last_resort.start()
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        client.close()
+        list(WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None))
+        in_time = not last_resort.finished.is_set()
+        last_resort.cancel()
+    assert in_time
+    assert (app.ran, injector.journal.outcomes[-1].did) == (1, "delayed")
+
+
+@pytest.mark.parametrize("rule", [LATE, "hang,duration=1h,drain=no"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, make_injector, rule, backend):
+    """Neither the app nor the fault reads the rest of the body, behind which the client's leaving would be heard."""
+    injector = make_injector(rule)
+
+    async def app(scope, receive, send):
+        await App().asgi(scope, receive, send)
+
+    with loopback() as (client, server):
+        exchange = Exchange(server, "PUT")
+
+        heard = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+        async def receive(self):
+            client.close()
+            return heard.pop() if heard else {"type": "http.disconnect"}
+
+        exchange.receive = receive.__get__(exchange)
+        if rule is LATE:
+            client.close()
+
+        async def scenario():
+            scope = servers.scope("PUT", headers=[("Content-Length", "9")])
+            with anyio.fail_after(10):
+                return await exchange.run(ASGIFaultMiddleware(app, injector=injector), scope)
+
+        assert anyio.run(scenario, backend=backend) is None
+    assert injector.journal.outcomes[-1].did == ("delayed" if rule is LATE else "closed")
+
+
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: b", "a\nb", "a\0b"])
+def test_a_head_that_ends_a_line_early(wire, make_injector, rule, value):
+    """The server is asked to send it, as without us, and may refuse; we never write such a head past it."""
+    app = App()
+    app.headers.append(("x-note", value))
+    seen = wire(make_injector(rule), app)
+    assert "connection" not in seen.headers
+    assert seen.body == (b"01234" if rule == "truncate" else b"0123456789")
+    settle()
