@@ -11,17 +11,16 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_special import send_all
 from faultinject.adapters.asgi_wait import ends_of, noticed, pause
-from faultinject.adapters.client_errors import cut_error, in_process_scope
+from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.connection import of_scope
-from faultinject.adapters.driving import ClientGone, undo
+from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.shaping import Shaping
 from faultinject.core.shapes import slices
-from faultinject.core.wire import FLUSH, Framing, can_be_written, has_no_body, length_of, reason
+from faultinject.core.wire import FLUSH, Framing, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.adapters.connection import Connection
-    from faultinject.core.actions import Headers
     from faultinject.core.outcome import Body, Entry
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
@@ -57,14 +56,13 @@ def shaped(
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
             kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
             scope = {**scope, "extensions": kept}
-        answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request)
-        answer.applied, answer.body = applied, body
+        answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request, applied=applied, body=body)
         await answer.run(app)
 
     return changed
 
 
-class ShapedAnswer:
+class ShapedAnswer(Shaping):
     """One answer on its way."""
 
     def __init__(
@@ -76,28 +74,19 @@ class ShapedAnswer:
         entry: Entry,
         shape: Shape,
         request: ASGIRequest,
+        *,
+        applied: bool,
+        body: Body | None,
     ) -> None:
-        self.applied = True
-        self.body: Body | None = None
+        super().__init__(plan, entry, shape, request, applied=applied, body=body)
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._plan = plan
-        self._entry = entry
-        self._shape = shape
-        self._request = request
         self._ends = ends_of(receive)
-        self._headers: Headers = []
-        self._connection: Connection | None = None
-        self._framing: Framing | None = None
         self._started = False
-        self._passes = False
         self._over = False
         self._broken = False
         self._error: Exception | None = None
-        self._began: float | None = None
-        self._sent = 0
-        self._settled = False
 
     async def run(self, app: ASGIApp) -> None:
         """Run the app to its end."""
@@ -145,21 +134,13 @@ class ShapedAnswer:
     async def _begin(self, message: Message) -> None:
         """Decide how the answer goes: untouched, through the server, or past it."""
         self._started = True
-        entry, shape, request = self._entry, self._shape, self._request
         headers = message["headers"] = list(message.get("headers", ()))
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        entry.status = status = message["status"]
-        if has_no_body(request.method, status, self._headers) or not shape.fits(length_of(self._headers)):
-            self._passes = True
-            self._settle()
-            await self._send(message)
-            return
-        if not entry.written:
-            entry.write(shape.did, applied=self.applied, body=self.body, last=False)
-        if (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
+        shape, status = self._shape, message["status"]
+        takes = self._takes(status)
+        if takes and (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
             self._connection = of_scope(self._scope, self._send)
-            past = self._connection is not None and not self._connection.encrypted and not request.http2
-            if shape.cuts and past and can_be_written("", self._headers):
+            if shape.cuts and self._goes_past(""):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
@@ -193,12 +174,8 @@ class ShapedAnswer:
                 self._close()
 
     async def _slowly(self, kept: bytes, rate: int, *, more: bool) -> None:
-        clock = self._plan.surroundings.monotonic
-        if self._began is None:
-            self._began = clock()
         for part in slices(kept, rate):
-            self._sent += len(part)
-            left = self._began + self._sent / rate - clock()
+            left = self._due_in(part, rate)
             if left > 0:
                 await pause(self._plan, left, self._ends, self._connection)
             if self._ends.gone or (self._connection is not None and self._connection.left(0)):
@@ -217,7 +194,7 @@ class ShapedAnswer:
     async def _cut(self) -> None:
         """End the connection behind what has been let through."""
         if in_process_scope(self._scope):
-            self._error = cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")
+            self._error = self._cut_error()
         elif self._connection is None:
             # Most servers close the connection then, though they log it.
             self._error = ConnectionAbortedError("answer cut by faultinject")
@@ -230,20 +207,3 @@ class ShapedAnswer:
         if not self._broken and self._connection is not None:
             self._broken = True
             self._connection.close()
-
-    def _settle(self, otherwise: str = "nothing_to_cut") -> None:
-        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
-        if self._settled:
-            return
-        self._settled = True
-        entry = self._entry
-        if self._shape.touched:
-            entry.response_bytes = self._sent
-            entry.write(self._shape.did, applied=self.applied, body=self.body)
-        else:
-            undo(self._plan, entry, otherwise, applied=self.applied, status=entry.status)
-
-    def _fail(self) -> None:
-        if not self._settled:
-            self._settled = True
-            undo(self._plan, self._entry, "app_failed", applied=self.applied)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
-from faultinject.adapters.client_errors import cut_error, in_process
+from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.connection import of_environ
-from faultinject.adapters.driving import ClientGone, undo
+from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.shaping import Shaping
 from faultinject.adapters.wsgi_special import dead, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.shapes import slices
-from faultinject.core.wire import FLUSH, Framing, can_be_written, has_no_body, length_of
+from faultinject.core.wire import FLUSH, Framing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
     from faultinject.core.actions import Headers
     from faultinject.core.outcome import Body, Entry
@@ -55,12 +55,11 @@ def shaped(
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
     """
-    answer = ShapedAnswer(environ, start_response, plan, entry, shape, request)
-    answer.applied, answer.body = applied, body
+    answer = ShapedAnswer(environ, start_response, plan, entry, shape, request, applied=applied, body=body)
     return answer.run(app)
 
 
-class ShapedAnswer:
+class ShapedAnswer(Shaping):
     """One answer on its way; what the server gets to read when it sends it itself."""
 
     def __init__(
@@ -71,30 +70,21 @@ class ShapedAnswer:
         entry: Entry,
         shape: Shape,
         request: WSGIRequest,
+        *,
+        applied: bool,
+        body: Body | None,
     ) -> None:
-        self.applied = True
-        self.body: Body | None = None
+        super().__init__(plan, entry, shape, request, applied=applied, body=body)
         self._environ = environ
         self._start_response = start_response
-        self._plan = plan
-        self._entry = entry
-        self._shape = shape
-        self._request = request
         # An app that goes on in another thread does so in the context in which it began.
         goes_on = shape.rate is not None and not in_process(environ)
         self._call: Callable[..., Any] = copy_context().run if goes_on else lambda work, *given: work(*given)
         self._status_line = ""
-        self._headers: Headers = []
         self._result: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] = iter(())
         self._first = b""
-        self._connection: Connection | None = None
-        self._framing: Framing | None = None
         self._server_write: Callable[[bytes], object] | None = None
-        self._passes = False
-        self._began: float | None = None
-        self._sent = 0
-        self._settled = False
         self._over: Callable[[], None] | None = None
 
     def run(self, app: WSGIApp) -> Iterable[bytes]:
@@ -189,21 +179,13 @@ class ShapedAnswer:
         """Decide, once, how the answer goes: untouched, through the server, or past it."""
         if self._framing is not None or self._server_write is not None:
             return
-        entry, shape, request = self._entry, self._shape, self._request
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        entry.status = status = int(self._status_line[:3])
-        if has_no_body(request.method, status, self._headers) or not shape.fits(length_of(self._headers)):
-            self._passes = True
-            self._settle()
-            self._server_write = self._start_response(self._status_line, self._headers)
-            return
-        if not entry.written:
-            entry.write(shape.did, applied=self.applied, body=self.body, last=False)
-        if (shape.cuts or shape.rate is not None) and not in_process(self._environ):
+        shape = self._shape
+        takes = self._takes(int(self._status_line[:3]))
+        if takes and (shape.cuts or shape.rate is not None) and not in_process(self._environ):
             self._connection = of_environ(self._environ)
-            past = self._connection is not None and not self._connection.encrypted and not request.http2
-            if past and can_be_written(self._status_line, self._headers):
+            if self._goes_past(self._status_line):
                 self._framing = Framing(
                     self._status_line,
                     self._headers,
@@ -252,34 +234,19 @@ class ShapedAnswer:
         """The parts of a piece, each when it is due."""
         kept = self._shape.feed(piece)
         rate = self._shape.rate
-        clock = self._plan.surroundings.monotonic
-        if self._began is None:
-            self._began = clock()
-        for part in (kept,) if rate is None else slices(kept, rate):
-            self._sent += len(part)
-            if rate is not None:
-                left = self._began + self._sent / rate - clock()
-                if left > 0 and not wait(self._plan, left, self._connection):
-                    raise ClientGone
-            if part:
-                yield part
-
-    def _settle(self, otherwise: str = "nothing_to_cut") -> None:
-        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
-        if self._settled:
+        if rate is None:
+            self._sent += len(kept)
+            if kept:
+                yield kept
             return
-        self._settled = True
-        entry = self._entry
-        if self._shape.touched:
-            entry.response_bytes = self._sent
-            entry.write(self._shape.did, applied=self.applied, body=self.body)
-        else:
-            undo(self._plan, entry, otherwise, applied=self.applied, status=entry.status)
+        for part in slices(kept, rate):
+            left = self._due_in(part, rate)
+            if left > 0 and not wait(self._plan, left, self._connection):
+                raise ClientGone
+            yield part
 
     def _app_failed(self) -> None:
-        if not self._settled:
-            self._settled = True
-            undo(self._plan, self._entry, "app_failed", applied=self.applied)
+        self._fail()
         if self._framing is not None and self._connection is not None:
             self._connection.close()
         self.close()
@@ -287,7 +254,7 @@ class ShapedAnswer:
     def _cut(self) -> None:
         """End the connection behind what the server has sent."""
         if in_process(self._environ):
-            raise cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")
+            raise self._cut_error()
         if self._connection is None:
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
