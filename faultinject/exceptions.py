@@ -70,3 +70,7 @@ class RuleNotMatched(FaultInjectError, AssertionError):
 
 class InjectionFailed(FaultInjectError):
     """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""
+
+
+class ExplorationFailed(FaultInjectError, AssertionError):
+    """An exploration found a scenario that breaks the code under test, or could not be made whole."""
