@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import (
-    DECIDED,
-    ClientGone,
-    delay_before,
-    drive,
-    first_to_note,
-    skipped,
-    undo,
-)
+from faultinject.adapters.driving import DECIDED, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
 from faultinject.core.plan import Plan
@@ -23,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import Any
+
+    from anyio.abc import TaskGroup
 
     from faultinject.core.outcome import Entry
     from faultinject.injector import Injector, Rules
@@ -182,25 +176,37 @@ async def _forward(
     entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
     if action.after:
         app = _late(app, plan, action.delay)
-    elif action.delay:
-        from faultinject.adapters.asgi_wait import Listener
+    if shape is not None:
+        from faultinject.adapters.asgi_shape import shaped
 
-        listener = Listener(receive)
-        receive = listener.receive
+        app = shaped(app, plan, entry, shape, request)
+    elif plan.surroundings.everything:
+        app = _counted(app, entry)
+    if action.after or not action.delay:
+        await app(scope, receive, send)
+        return
+    from faultinject.adapters.asgi_wait import Listener, in_tasks
+
+    async def later(tasks: TaskGroup) -> None:
+        listener = Listener(receive, tasks)
         try:
             # A client that loses its patience has met the fault; what it asked for takes place all the same.
             await listener.wait(plan, action.delay, listens=not request.expects_continue)
         except BaseException:
             undo(plan, entry, "failed")
             raise
-    if shape is not None:
-        from faultinject.adapters.asgi_shape import shaped
+        await app(scope, listener.receive, send)
 
-        await shaped(app, scope, receive, send, plan, entry, shape, request)
-    elif plan.surroundings.everything:
+    await in_tasks(later)
+
+
+def _counted(app: ASGIApp, entry: Entry) -> ASGIApp:
+    """`app` with its delayed answer noted."""
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
         await _watched(app, scope, receive, send, entry, "delayed")
-    else:
-        await app(scope, receive, send)
+
+    return counted
 
 
 def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
@@ -235,53 +241,24 @@ async def _respond(
 ) -> None:
     """Answer instead of the app, or with `end` break the connection."""
     entry, answer = action.entry, action.answer
-    did = "answered" if end is None else end.how
     if answer.after:
         from faultinject.adapters.asgi_after import respond_after
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
         return
-    body = None
     drains = answer.drain and request.has_body and not request.expects_continue
-    delay = delay_before(action, end)
-    if drains or delay:
-        entry.write(did, answered=False, last=False)
-        try:
-            if drains:
-                from faultinject.adapters.asgi_wait import drain
-
-                body = await drain(receive, plan, request)
-            if delay:
-                from faultinject.adapters.asgi_wait import Listener
-
-                listens = drains or not request.has_body
-                if not await Listener(receive).wait(plan, delay, listens=listens):
-                    raise ClientGone
-        except ClientGone:
-            undo(plan, entry, "failed")
-            return
-        except Exception as error:
-            # The body is half read: neither the app nor the vendor's answer makes sense any more.
-            plan.surroundings.failed(error, entry.rule or "")
-            undo(plan, entry, "failed")
-            failure = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
-            await send({"type": "http.response.start", "status": 500, "headers": failure})
-            await send({"type": "http.response.body"})
-            return
-        except BaseException:
-            undo(plan, entry, "failed")
-            raise
-    if body is not None and not body[2] and end is None:
-        did = "drain_cut"
-    headers = at_its_start(action, plan.surroundings.clock())
-    if end is not None or answer.special:
+    if end is not None or answer.special or action.delay:
         from faultinject.adapters.asgi_special import Special
-        from faultinject.adapters.asgi_wait import noticed
 
-        special = Special(scope, receive, send, plan, action, request, end)
-        await special.give(headers, did, body=body)
-        if special.broken:
-            await noticed(receive)
+        await Special(scope, receive, send, plan, action, request, end).run(drains=drains)
         return
-    entry.write(did, body=body)
-    await respond(send, action, headers)
+    body = None
+    if drains:
+        from faultinject.adapters.asgi_wait import drain_or_fail
+
+        entry.write("answered", answered=False, last=False)
+        body = await drain_or_fail(receive, send, plan, entry, request)
+        if body is None:
+            return
+    entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
+    await respond(send, action, at_its_start(action, plan.surroundings.clock()))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import anyio
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_wait import Listener, noticed, pause
+from faultinject.adapters.asgi_wait import Listener, in_tasks
 from faultinject.adapters.driving import delay_before, undo
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.adapters.asgi_special import Special
     from faultinject.core.actions import Disconnect, Headers, Respond
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
@@ -21,25 +24,20 @@ if TYPE_CHECKING:
 class AppAnswer:
     """The app's answer as it comes: dropped, or passed on when it turns out to be a failure."""
 
-    def __init__(
-        self, scope: Scope, send: Send, receive: Receive, plan: Plan, action: Respond, request: ASGIRequest
-    ) -> None:
-        self._scope = scope
+    def __init__(self, send: Send, listener: Listener, plan: Plan, action: Respond) -> None:
         self._send = send
-        self._receive = receive
+        self._listener = listener
         self._plan = plan
         self._action = action
-        self._request = request
         self._dropped = 0
         self._headers: Headers = []
         self._started = anyio.Event()
         self._listening: set[anyio.CancelScope] = set()
-        self._gone = False
         self._given = False
-        self.end: Disconnect | None = None
-        """How the connection ends instead of an answer."""
-        self.broken = False
-        """Whether it has."""
+        self.special: Special | None = None
+        """What gives an answer that the server alone cannot give, or ends the connection."""
+        self.error: BaseException | None = None
+        """What the server gets to see of that, once the app has run to its end."""
         self.timer = anyio.CancelScope()
         """Cancelled when the app's answer is no longer waited for."""
         self.failed = False
@@ -84,8 +82,7 @@ class AppAnswer:
         self._listening.add(scope)
         try:
             with scope:
-                message = await self._receive()
-                self._gone = message["type"] == "http.disconnect"
+                message = await self._listener.receive()
         finally:
             self._listening.discard(scope)
         return message
@@ -109,34 +106,21 @@ class AppAnswer:
         """Give the fault, once."""
         self._given = True
         self.timer.cancel()
-        action, end = self._action, self.end
-        delay = delay_before(action, end)
-        if delay and not self._gone:
-            await self._wait(delay)
-        if self._gone:
+        action, special, listener = self._action, self.special, self._listener
+        delay = delay_before(action, None if special is None else special.end)
+        if (delay and not await listener.wait(self._plan, delay)) or listener.gone:
             self.undo("failed")
             return
         self.settled = True
         headers = at_its_start(action, self._plan.surroundings.clock())
         if action.answer.cors:
             headers = taken_over(headers, self._headers)
-        if end is not None or action.answer.special:
-            from faultinject.adapters.asgi_special import Special
-
-            special = Special(self._scope, self._receive, self._send, self._plan, action, self._request, end)
-            await special.give(headers, "answered", applied=True)
-            self.broken = special.broken
+        did = "app_cut" if self.cut else "answered"
+        if special is not None:
+            await special.give(listener, headers, did, applied=True)
             return
-        action.entry.write("app_cut" if self.cut else "answered", applied=True)
+        action.entry.write(did, applied=True)
         await respond(self._send, action, headers)
-
-    async def _wait(self, seconds: float) -> None:
-        if self._listening:
-            await pause(self._plan, seconds, self._receive)
-            return
-        listener = Listener(self._receive)
-        self._receive = listener.receive
-        self._gone = not await listener.wait(self._plan, seconds)
 
     def undo(self, did: str, status: int | None = None) -> None:
         """The fault is not given, unless it was; `status` is the app's own."""
@@ -156,25 +140,33 @@ async def respond_after(
     end: Disconnect | None,
 ) -> None:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
-    did = "answered" if end is None else end.how
-    action.entry.write(did, answered=False, last=False)
-    answer = AppAnswer(scope, send, receive, plan, action, request)
-    answer.end = end
-    raised: BaseException | None = None
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(answer.watch_clock)
-            try:
-                await app(scope, answer.receive, answer.send)
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as error:
-                raised = error
-            answer.timer.cancel()
-    finally:
-        # Also an app that ends without an answer has failed.
-        answer.undo("app_failed")
-    if raised is not None and not (answer.cut and isinstance(raised, Exception)):
-        raise raised
-    if answer.broken:
-        await noticed(receive)
+    action.entry.write("answered" if end is None else end.how, answered=False, last=False)
+    special: Special | None = None
+    if end is not None or action.answer.special:
+        from faultinject.adapters.asgi_special import Special
+
+        special = Special(scope, receive, send, plan, action, request, end)
+
+    async def run(listening: TaskGroup) -> None:
+        answer = AppAnswer(send, Listener(receive, listening), plan, action)
+        answer.special = special
+        raised: BaseException | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(answer.watch_clock)
+                try:
+                    await app(scope, answer.receive, answer.send)
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as error:
+                    raised = error
+                answer.timer.cancel()
+        finally:
+            # Also an app that ends without an answer has failed.
+            answer.undo("app_failed")
+        if raised is not None and not (answer.cut and isinstance(raised, Exception)):
+            raise raised
+
+    await in_tasks(run)
+    if special is not None:
+        await special.finish()

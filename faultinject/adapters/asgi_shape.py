@@ -7,6 +7,7 @@ cannot be, the server sends what is let through.
 from __future__ import annotations
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_special import send_all
 from faultinject.adapters.asgi_wait import noticed, pause
@@ -30,11 +31,8 @@ if TYPE_CHECKING:
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
-async def shaped(
+def shaped(
     app: ASGIApp,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
     plan: Plan,
     entry: Entry,
     shape: Shape,
@@ -42,14 +40,11 @@ async def shaped(
     *,
     applied: bool = True,
     body: Body | None = None,
-) -> None:
-    """Run the app and change its answer's body.
+) -> ASGIApp:
+    """`app` with its answer's body changed.
 
     Args:
         app: the app, or what gives an answer instead of it.
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
         plan: the plan that decided.
         entry: what goes into the journal.
         shape: what is done to the body.
@@ -57,12 +52,16 @@ async def shaped(
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
     """
-    if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
-        kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
-        scope = {**scope, "extensions": kept}
-    answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request)
-    answer.applied, answer.body = applied, body
-    await answer.run(app)
+
+    async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+        if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
+            kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
+            scope = {**scope, "extensions": kept}
+        answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request)
+        answer.applied, answer.body = applied, body
+        await answer.run(app)
+
+    return changed
 
 
 class ShapedAnswer:
@@ -104,6 +103,9 @@ class ShapedAnswer:
         try:
             try:
                 await app(self._scope, self._receive, self._hand_on)
+            except anyio.get_cancelled_exc_class():
+                self._settle("failed")
+                raise
             except BaseException:
                 self._fail()
                 raise
@@ -123,6 +125,8 @@ class ShapedAnswer:
     async def _hand_on(self, message: Message) -> None:
         """Stands in for the server's `send`."""
         if self._over:
+            # An app that goes on without end is to hear from others that nobody listens any more.
+            await checkpoint()
             return
         try:
             if self._passes:
@@ -135,6 +139,7 @@ class ShapedAnswer:
                 await self._send(message)
         except ClientGone:
             self._over = True
+            self._settle("failed")
 
     async def _begin(self, message: Message) -> None:
         """Decide how the answer goes: untouched, through the server, or past it."""
@@ -225,8 +230,8 @@ class ShapedAnswer:
             self._broken = True
             self._connection.close()
 
-    def _settle(self) -> None:
-        """Tell the journal how it ended."""
+    def _settle(self, otherwise: str = "nothing_to_cut") -> None:
+        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
         if self._settled:
             return
         self._settled = True
@@ -235,7 +240,7 @@ class ShapedAnswer:
             entry.response_bytes = self._sent
             entry.write(self._shape.did, applied=self.applied, body=self.body)
         else:
-            undo(self._plan, entry, "nothing_to_cut", applied=self.applied, status=entry.status)
+            undo(self._plan, entry, otherwise, applied=self.applied, status=entry.status)
 
     def _fail(self) -> None:
         if not self._settled:

@@ -7,13 +7,17 @@ from contextlib import suppress
 import anyio
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_wait import Listener
+from faultinject.adapters.asgi_wait import Listener, drain_or_fail, in_tasks, noticed
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
+from faultinject.adapters.driving import delay_before, undo
+from faultinject.core.answers import at_its_start
 from faultinject.core.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from faultinject.adapters.asgi import Receive, Scope, Send
     from faultinject.adapters.connection import Connection
     from faultinject.core.actions import Disconnect, Headers, Respond
@@ -38,6 +42,8 @@ class Special:
         end: how the connection ends instead of an answer.
 
     Attributes:
+        end: how the connection ends instead of an answer, or None.
+        error: what is to be raised in the end: the client is in this process, or the server closes by it.
         broken: whether the connection was ended beneath the server, which is to notice it.
     """
 
@@ -51,29 +57,75 @@ class Special:
         request: ASGIRequest,
         end: Disconnect | None,
     ) -> None:
+        self.error: BaseException | None = None
+        self.broken = False
         self._scope = scope
         self._receive = receive
         self._send = send
         self._plan = plan
         self._action = action
         self._request = request
-        self._end = end
-        self.broken = False
+        self.end = end
+
+    async def run(self, *, drains: bool) -> None:
+        """Read the request's body or not, wait, and do it."""
+
+        async def before(tasks: TaskGroup) -> None:
+            listener = Listener(self._receive, tasks)
+            plan, action, end = self._plan, self._action, self.end
+            entry, body = action.entry, None
+            did = "answered" if end is None else end.how
+            delay = delay_before(action, end)
+            if drains or delay:
+                entry.write(did, answered=False, last=False)
+            if drains:
+                body = await drain_or_fail(listener.receive, self._send, plan, entry, self._request)
+                if body is None:
+                    return
+                did = did if body[2] or end is not None else "drain_cut"
+            if delay:
+                try:
+                    listens = drains or not self._request.has_body
+                    if not await listener.wait(plan, delay, listens=listens):
+                        undo(plan, entry, "failed")
+                        return
+                except BaseException:
+                    undo(plan, entry, "failed")
+                    raise
+            headers = at_its_start(action, plan.surroundings.clock())
+            await self.give(listener, headers, did, body=body)
+
+        await in_tasks(before)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """When the app is done, let the server and the client see the end of the connection."""
+        if self.error is not None:
+            raise self.error
+        if self.broken:
+            await noticed(self._receive)
 
     async def give(
-        self, headers: Headers, did: str, *, body: Body | None = None, applied: bool = False
+        self,
+        listener: Listener,
+        headers: Headers,
+        did: str,
+        *,
+        body: Body | None = None,
+        applied: bool = False,
     ) -> None:
         """Do it.
 
         Args:
+            listener: hears when the client leaves.
             headers: the answer's headers.
             did: what the journal says of an answer.
             body: what was read of the request's body.
             applied: whether the app ran.
         """
         action, entry = self._action, self._action.entry
-        if self._end is not None:
-            if await self._break(self._end, body, applied=applied):
+        if self.end is not None:
+            if await self._break(listener, self.end, body, applied=applied):
                 return
             entry.status, entry.response_bytes = action.answer.status, len(action.body)
             did = "answered"
@@ -83,41 +135,46 @@ class Special:
             async def error(_scope: Scope, _receive: Receive, send: Send) -> None:
                 await respond(send, action, headers)
 
-            await shaped(
-                error, self._scope, self._receive, self._send, self._plan, entry, action.shape, self._request,
-                applied=applied, body=body,
-            )  # fmt: skip
+            changed = shaped(
+                error, self._plan, entry, action.shape, self._request, applied=applied, body=body
+            )
+            await changed(self._scope, listener.receive, self._send)
             return
         elif await self._exact(headers, did, body, applied=applied):
             return
         entry.write(did, body=body, applied=applied)
         if action.answer.late and action.body:
-            await self._late(headers)
+            await self._late(listener, headers)
         else:
             await respond(self._send, action, headers)
 
-    async def _break(self, end: Disconnect, body: Body | None, *, applied: bool) -> bool:
+    async def _break(self, listener: Listener, end: Disconnect, body: Body | None, *, applied: bool) -> bool:
         """End the connection; no where the server does not let us."""
         entry, rule = end.entry, end.entry.rule or ""
         if in_process_scope(self._scope):
             entry.write("raised", body=body, applied=applied)
             if end.held is not None:
-                raise timeout_error(rule=rule)
-            raise reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
+                self.error = timeout_error(rule=rule)
+            else:
+                self.error = reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
+            return True
         if end.held is not None:
             entry.write(end.how, answered=False, last=False, body=body, applied=applied)
+            seconds = self._action.delay + end.held
             listens = not self._request.expects_continue
-            listener = Listener(self._receive)
-            await listener.wait(self._plan, self._action.delay + end.held, listens=listens)
+            if not await listener.wait(self._plan, seconds, listens=listens):
+                entry.write(end.how, body=body, applied=applied)
+                return True
         connection = of_scope(self._scope, self._send)
         if connection is None:
-            if _module(self._send).startswith("gunicorn."):
-                # It closes the connection then, and answers 500 to any other error.
-                from asyncio import CancelledError
+            if not _module(self._send).startswith("gunicorn."):
+                return False
+            # It closes the connection then, and answers 500 to any other error.
+            from asyncio import CancelledError
 
-                entry.write("closed", body=body, applied=applied)
-                raise CancelledError
-            return False
+            entry.write("closed", body=body, applied=applied)
+            self.error = CancelledError()
+            return True
         # The line stands before the client can know.
         entry.write(end.how, body=body, applied=applied)
         with connection:
@@ -147,7 +204,7 @@ class Special:
         self.broken = True
         return True
 
-    async def _late(self, headers: Headers) -> None:
+    async def _late(self, listener: Listener, headers: Headers) -> None:
         """The head at once, blanks while the client waits, then the body."""
         action, plan, send = self._action, self._plan, self._send
         body = action.body
@@ -155,7 +212,6 @@ class Special:
         clock = plan.surroundings.monotonic
         end, endings = clock() + action.delay, plan.endings
         await respond(send, action, headers, body[:start] or b" ", more=True)
-        listener = Listener(self._receive)
         while (left := end - clock()) > 0 and not plan.over(endings):
             if not await listener.wait(plan, min(left, BLANK_EVERY)):
                 return

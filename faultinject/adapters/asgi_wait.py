@@ -6,13 +6,17 @@ from contextlib import suppress
 
 import anyio
 
-from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import Message, Receive
-    from faultinject.core.outcome import Body
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+
+    from faultinject.adapters.asgi import Message, Receive, Send
+    from faultinject.core.outcome import Body, Entry
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
 
@@ -20,8 +24,15 @@ _SLICE = 0.05
 _NOTICED = 1.0
 
 
-async def pause(plan: Plan, seconds: float, receive: Receive) -> None:
-    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the server's end it."""
+async def pause(plan: Plan, seconds: float, receive: Receive, listener: Listener | None = None) -> None:
+    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the server's end it.
+
+    Args:
+        plan: the plan that decided.
+        seconds: how long.
+        receive: the server's.
+        listener: ends it when it has heard the client leave.
+    """
     clock = plan.surroundings.monotonic
     end, endings = clock() + seconds, plan.endings
     # uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of
@@ -32,20 +43,50 @@ async def pause(plan: Plan, seconds: float, receive: Receive) -> None:
         (left := end - clock()) > 0
         and not plan.over(endings)
         and getattr(exchange, "keep_alive", False) is kept
+        and not (listener is not None and listener.gone)
     ):
         await anyio.sleep(min(left, _SLICE))
 
 
 class Listener:
-    """Listens for the client to leave during a wait, and hands on afterwards what it heard."""
+    """Hears when the client leaves, and hands on to the app what it heard before.
 
-    def __init__(self, receive: Receive) -> None:
+    A receive that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
+    that has left.
+
+    Args:
+        receive: the server's.
+        tasks: where to listen.
+
+    Attributes:
+        gone: whether the client has left.
+    """
+
+    def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
+        self.gone = False
         self._receive = receive
+        self._tasks = tasks
         self._heard: list[Message] = []
+        self._news = anyio.Event()
+        self._listens = False
+        self._asked = 0
+
+    @property
+    def keep_alive(self) -> bool:
+        """What `pause` asks of uvicorn's own receive."""
+        return bool(getattr(getattr(self._receive, "__self__", None), "keep_alive", False))
 
     async def receive(self) -> Message:
         """What the app receives: first what was heard, then the rest."""
-        return self._heard.pop(0) if self._heard else await self._receive()
+        while not self._heard and not self.gone:
+            if not self._listens:
+                self._asked += 1
+                try:
+                    return self._note(await self._receive())
+                finally:
+                    self._asked -= 1
+            await self._news.wait()
+        return self._heard.pop(0) if self._heard else {"type": "http.disconnect"}
 
     async def wait(self, plan: Plan, seconds: float, *, listens: bool = True) -> bool:
         """Wait; no when the client left first.
@@ -55,28 +96,43 @@ class Listener:
             seconds: how long.
             listens: whether the client is listened for; not where reading would ask it to send its body.
         """
-        if not listens:
-            await pause(plan, seconds, self._receive)
-            return True
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._listen, tasks.cancel_scope)
-            await pause(plan, seconds, self._receive)
-            tasks.cancel_scope.cancel()
-        return not any(message["type"] == "http.disconnect" for message in self._heard)
+        if listens and not self._listens and not self._asked:
+            self._listens = True
+            self._tasks.start_soon(self._listen)
+        await pause(plan, seconds, self._receive, self)
+        return not self.gone
 
-    async def _listen(self, waiting: anyio.CancelScope) -> None:
-        while True:
+    async def _listen(self) -> None:
+        while self._listens:
             try:
-                message = await self._receive()
+                message = self._note(await self._receive())
             except Exception:  # the app will meet it, if it asks
-                return
-            self._heard.append(message)
-            if message["type"] == "http.disconnect":
-                waiting.cancel()
-                return
-            if message.get("more_body"):
+                self._listens = False
+            else:
+                self._heard.append(message)
                 # Of a body that is on its way no more is kept than this piece.
-                return
+                self._listens = not (self.gone or message.get("more_body"))
+            news, self._news = self._news, anyio.Event()
+            news.set()
+
+    def _note(self, message: Message) -> Message:
+        self.gone = self.gone or message["type"] == "http.disconnect"
+        return message
+
+
+async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
+    """Do some work with a task group at hand, which ends with it; what is raised is raised as it is."""
+    raised: BaseException | None = None
+    async with anyio.create_task_group() as tasks:
+        try:
+            await work(tasks)
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:
+            raised = error
+        tasks.cancel_scope.cancel()
+    if raised is not None:
+        raise raised
 
 
 async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
@@ -101,6 +157,27 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
             digest.update(message.get("body", b""))
             whole = not message.get("more_body")
     return digest.size, digest.hexdigest(), whole
+
+
+async def drain_or_fail(
+    receive: Receive, send: Send, plan: Plan, entry: Entry, request: ASGIRequest
+) -> Body | None:
+    """Read the request body; None when that failed, and the request is over."""
+    try:
+        return await drain(receive, plan, request)
+    except ClientGone:
+        undo(plan, entry, "failed")
+    except Exception as error:
+        # The body is half read: neither the app nor the vendor's answer makes sense any more.
+        plan.surroundings.failed(error, entry.rule or "")
+        undo(plan, entry, "failed")
+        headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        await send({"type": "http.response.body"})
+    except BaseException:
+        undo(plan, entry, "failed")
+        raise
+    return None
 
 
 async def noticed(receive: Receive) -> None:

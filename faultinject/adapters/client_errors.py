@@ -160,7 +160,6 @@ class InjectedCut(Injected, ConnectionError):
         ("httpx", "RemoteProtocolError"),
         ("httpx2", "RemoteProtocolError"),
         ("requests.exceptions", "ChunkedEncodingError"),
-        ("requests.exceptions", "ConnectionError"),
         ("urllib3.exceptions", "IncompleteRead"),
         ("urllib3.exceptions", "ProtocolError"),
         ("aiohttp.client_exceptions", "ClientPayloadError"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Identity = tuple[int, int, int, Any, Any]  # inode, family, type, peer's name, own name
 
 INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+_KIND = (_socket.SO_TYPE, _socket.SO_ACCEPTCONN)
 
 
 def hold(number: int) -> _socket.socket | None:
@@ -112,13 +113,13 @@ class Client:
 
     def may_have_been(self, sock: _socket.socket) -> bool:
         """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
-        return (
-            self._port is None
-            and sock.family in INTERNET
-            and sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) == _socket.SOCK_STREAM
-            and not sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN)
-            and sock.getsockname()[1] == self._local
-        )
+        if self._port is not None or sock.family not in INTERNET:
+            return False
+        try:
+            kind, listens = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
+            return kind == _socket.SOCK_STREAM and not listens and sock.getsockname()[1] == self._local
+        except OSError:
+            return False  # a platform that forgets the names of a lost connection
 
 
 def _packed(address: object) -> bytes | None:

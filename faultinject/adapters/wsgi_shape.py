@@ -115,7 +115,6 @@ class ShapedAnswer:
             else:
                 self._past_server()
         except ClientGone:
-            self._settle()
             self.close()
         except BaseException:
             self._app_failed()
@@ -125,21 +124,20 @@ class ShapedAnswer:
     def __iter__(self) -> Iterator[bytes]:
         try:
             piece: bytes | None = self._first
-            while piece is not None:
-                if self._passes:
+            while piece is not None and not self._shape.done:
+                if piece and self._passes:
                     yield piece
                 elif piece:
                     yield from self._shaped(piece)
-                    if self._shape.done:
-                        self._settle()
-                        self._cut()
-                        return
-                piece = self._next()
+                if not self._shape.done:
+                    piece = self._next()
             self._settle()
+            if self._shape.done:
+                self._cut()
         except ClientGone:
-            self._settle()
+            self._settle("failed")
         except GeneratorExit:
-            self._settle()
+            self._settle("failed")
             raise
         except BaseException:
             self._app_failed()
@@ -149,6 +147,8 @@ class ShapedAnswer:
 
     def close(self) -> None:
         """Close the app's answer, and let go of the connection."""
+        # What has not come to its end by now was not asked for to its end.
+        self._settle("failed")
         self._finish()
         result, self._result = self._result, ()
         try:
@@ -179,6 +179,7 @@ class ShapedAnswer:
                     elif self._server_write is not None:
                         self._server_write(part)
         except ClientGone as error:
+            self._settle("failed")
             raise BrokenPipeError("the client has left") from error
 
     def _next(self) -> bytes | None:
@@ -228,7 +229,7 @@ class ShapedAnswer:
                 self._send(self._framing.end)
             self._settle()
         except ClientGone:
-            self._settle()
+            self._settle("failed")
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._app_failed()
@@ -258,8 +259,8 @@ class ShapedAnswer:
             if part:
                 yield part
 
-    def _settle(self) -> None:
-        """Tell the journal how it ended."""
+    def _settle(self, otherwise: str = "nothing_to_cut") -> None:
+        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
         if self._settled:
             return
         self._settled = True
@@ -268,7 +269,7 @@ class ShapedAnswer:
             entry.response_bytes = self._sent
             entry.write(self._shape.did, applied=self.applied, body=self.body)
         else:
-            undo(self._plan, entry, "nothing_to_cut", applied=self.applied, status=entry.status)
+            undo(self._plan, entry, otherwise, applied=self.applied, status=entry.status)
 
     def _app_failed(self) -> None:
         if not self._settled:

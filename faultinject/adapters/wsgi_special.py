@@ -63,6 +63,7 @@ def give_special(
             _break(connection, plan, end, action.delay, body, applied=applied)
             return dead(start_response)
         if end.held is not None:
+            entry.write(end.how, answered=False, last=False, body=body, applied=applied)
             wait(plan, action.delay + end.held)
         if environ.get("SERVER_SOFTWARE", "").startswith(_CLOSES_ON_ERROR) or "uwsgi.version" in environ:
             entry.write("closed", body=body, applied=applied)
@@ -189,11 +190,14 @@ class Late:
         start = late_start(body)
         clock = plan.surroundings.monotonic
         end, endings = clock() + self._action.delay, plan.endings
-        yield body[:start] or b" "
-        while (left := end - clock()) > 0 and not plan.over(endings):
-            wait(plan, min(left, BLANK_EVERY))
-            yield b" "
-        yield body[start:]
+        try:
+            yield body[:start] or b" "
+            while (left := end - clock()) > 0 and not plan.over(endings):
+                wait(plan, min(left, BLANK_EVERY))
+                yield b" "
+            yield body[start:]
+        finally:
+            self.close()
 
     def close(self) -> None:
         """The server is done with the answer."""

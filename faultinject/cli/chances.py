@@ -43,7 +43,7 @@ def _shares(rules: Sequence[Rule]) -> list[float]:
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
     """The chance that the first 1, 2, … attempts of one call all fail, when the call is alone and the first.
 
-    An attempt fails when a rule answers it with a status of 400 or more. The attempts meet the conditions of all
+    An attempt fails when a rule breaks it, or answers it with a status of 400 or more. The attempts meet the conditions of all
     rules; windows are taken as open, rates as not exceeded.
     """
     states = {(0,) * len(rules): 1.0}
@@ -57,21 +57,12 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
                     continue
                 fires = left * _chance(rule, place)
                 left -= fires  # noqa: PLW2901 - what is left for the rules behind
-                if fires and fails(rule):
+                if fires and rule.resolved.fails(rule):
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
                     after[now] = after.get(now, 0.0) + fires
         states = after
         chances.append(_precise(sum(states.values())))
     return chances
-
-
-def fails(rule: Rule) -> bool:
-    """Whether the rule's answer is an error to the client."""
-    fault = rule.resolved
-    if fault.kind == "latency":
-        return False
-    statuses = [rule.value("status") or each.status or 0 for each in fault.rows]
-    return all(each >= 400 for each in statuses)
 
 
 def counts(rule: Rule) -> bool:

@@ -1,18 +1,20 @@
-"""One request made up for a question, sent through the real WSGI middleware in this process."""
+"""One request made up for a question, and what the engine decides to do to it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from faultinject.adapters.wsgi import wrap
-from faultinject.core.outcome import Outcome
+from faultinject.adapters.driving import drive
+from faultinject.core.actions import Disconnect, Forward, Pass, Respond
+from faultinject.core.answers import at_its_start
 from faultinject.core.request import WSGIRequest
 from faultinject.core.rule import Rule
+from faultinject.core.wire import head
 from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
@@ -20,39 +22,6 @@ from faultinject.settings.scenario import Scenario
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
 SAFE = "/!$&'()*+,;=:@~%"
-
-
-class Answer:
-    """What came back, as the server is told it.
-
-    Attributes:
-        status: status code and reason phrase, `503 Service Unavailable`.
-        headers: in order.
-        pieces: the body as it came.
-    """
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-        self.pieces: list[bytes] = []
-
-    def start(
-        self, status: str, headers: list[tuple[str, str]], _error: object = None
-    ) -> Callable[[bytes], None]:
-        """Stands in for the server's `start_response`."""
-        self.status = status
-        self.headers = headers
-        return self.pieces.append
-
-    @property
-    def body(self) -> bytes:
-        """The bytes, empty for HEAD."""
-        return b"".join(self.pieces)
-
-    def to_bytes(self) -> bytes:
-        """Status line, headers, an empty line, body."""
-        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.headers), "", ""]
-        return "\r\n".join(lines).encode("latin-1", "replace") + self.body
 
 
 def environ(method: str, target: str, host: str) -> dict[str, Any]:
@@ -94,7 +63,7 @@ def request_of(request: dict[str, Any]) -> WSGIRequest:
 
 
 class Trial:
-    """Rules tried out in this process, whatever the environment says of on and off; waits take no time.
+    """Rules tried out in this process, whatever the environment says of on and off; nothing is carried out.
 
     Args:
         rules: the rules.
@@ -103,28 +72,43 @@ class Trial:
 
     def __init__(self, rules: Iterable[Rule], seed: str) -> None:
         shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
-        at_once = [changed(each, delay="0s") if "delay" in each.options else each for each in rules]
-        self.injector = Injector(Scenario(at_once), seed=seed, environ=shaping, everything=True)
-        self._last: list[Outcome] = []
-        self.injector.journal.follow(self._note)
+        self.injector = Injector(Scenario(list(rules)), seed=seed, environ=shaping, everything=True)
 
-    def ask(self, request: dict[str, Any]) -> tuple[Answer, Outcome]:
-        """Send a request; the app below answers 200 and nothing.
+    def ask(self, request: dict[str, Any]) -> Respond | Forward | Disconnect | None:
+        """What is done to a request; None: the app answers it.
 
         Raises:
-            InjectionFailed: an error inside faultinject, which is logged.
+            InjectionFailed: an error inside faultinject, which lets a request pass.
         """
-        answer = Answer()
-        result = wrap(_empty, self.injector)({**request, "wsgi.input": io.BytesIO()}, answer.start)
-        answer.pieces += result
+        plan = self.injector.own_plan
+        try:
+            find = plan.environ.get(request["REQUEST_METHOD"], plan.environ_default)
+            candidates = () if find is None else find(request)
+            action = drive(plan, plan.run(request_of(request), candidates)) if candidates else None
+        except Exception as error:
+            raise InjectionFailed("an error inside faultinject lets the request pass") from error
         if self.injector.errors:
             raise InjectionFailed(
-                "an error inside faultinject let the request pass"
+                "an error inside faultinject lets the request pass"
             ) from self.injector.errors[0]
-        return answer, self._last[0]
+        if action is None or isinstance(action, Pass):
+            return None
+        plan.surroundings.finish()
+        return action
 
-    def _note(self, outcome: Outcome) -> None:
-        self._last = [outcome]
+
+def head_of(answer: Respond, now: float) -> bytes:
+    """Status line and headers as faultinject hands them to a server, or with `exact` to the client itself.
+
+    Args:
+        answer: what is sent.
+        now: unix seconds.
+    """
+    headers = at_its_start(answer, now)
+    common = answer.answer
+    if common.exact is not None and not common.late:
+        return common.exact.write(headers, now)
+    return head(common.status_line, headers)
 
 
 def changed(rule: Rule, **options: str | None) -> Rule:
@@ -136,8 +120,3 @@ def changed(rule: Rule, **options: str | None) -> Rule:
 def unconditional(rule: Rule) -> Rule:
     """The same rule for every request."""
     return Rule.of_parts(rule.fault, (rule.name, {}, {}, dict(rule.options)))
-
-
-def _empty(_environ: dict[str, Any], start: Callable[..., object]) -> list[bytes]:
-    start("200 OK", [("Content-Length", "0")])
-    return []

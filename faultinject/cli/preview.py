@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from faultinject.cli.context import CONTEXT
 from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
+
+if TYPE_CHECKING:
+    from faultinject.core.actions import Respond
 
 
 @click.command(context_settings=CONTEXT, short_help="Show the exact bytes of a rule's answer.")
@@ -25,10 +29,12 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
     The rule's probability and other triggers are left aside: the fault is always shown. A server adds its own
-    Date, Server and Connection.
+    Date, Server and Connection, but to an answer with exact=yes. A fault that has no bytes of its own is told
+    on standard error.
     """
     from faultinject.cli import exchange
-    from faultinject.cli.words import seconds_in_words
+    from faultinject.cli.words import given
+    from faultinject.core.actions import Respond
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.variables import value_of
 
@@ -37,25 +43,54 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
     method = method or default_method(shown)
     request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
-    answer, outcome = exchange.Trial([always], seed).ask(request)
-    if not outcome.injected:
-        note = f"{method} {path} does not meet the rule's conditions; its fault is shown all the same"
-        click.echo(f"faultinject: {note}", err=True)
-        answer, outcome = exchange.Trial([exchange.unconditional(always)], seed).ask(request)
-    if not outcome.injected:
+    trial = exchange.Trial([always], seed)
+    action = trial.ask(request)
+    if action is None:
+        _tell(f"{method} {path} does not meet the rule's conditions; its fault is shown all the same")
+        trial = exchange.Trial([exchange.unconditional(always)], seed)
+        action = trial.ask(request)
+    if action is None:
         raise ConfigurationError(f"no fault is ever given to a {method} request")
-    low, high = shown.value("delay")
-    late = seconds_in_words(low) if low == high else f"{seconds_in_words(low)} to {seconds_in_words(high)}"
-    if outcome.did == "delayed":
-        when = "before its answer goes out" if outcome.when == "after" else "before the app runs"
-        click.echo(f"faultinject: the app's own answer, {late} late (the wait is {when})", err=True)
+    if not isinstance(action, Respond):
+        _tell(f"the request gets {given(shown)}")
         return 0
-    if high:
-        click.echo(f"faultinject: sent after {late}", err=True)
+    body, notes = _sent(action, method, shown)
+    for note in notes:
+        _tell(note)
     if sys.stdout is not None:  # it is None behind `>&-`
-        sys.stdout.buffer.write(answer.to_bytes())
+        sys.stdout.buffer.write(exchange.head_of(action, trial.injector.clock()) + body)
         sys.stdout.buffer.flush()
     return 0
+
+
+def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
+    """What leaves of the body, and what is to be said of it."""
+    from faultinject.core import words
+    from faultinject.core.wire import BLANK_EVERY, has_no_body, late_start
+
+    body, shape = action.body, action.shape
+    wait = words.wait(rule) if rule.value("delay")[1] else ""
+    if action.answer.late:
+        if not body:
+            return body, []
+        start = late_start(body)
+        note = f"the head goes out at once, then blanks for {wait}, one every {words.seconds(BLANK_EVERY)}"
+        return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
+    notes = [f"sent after {wait}"] if wait else []
+    if shape is None:
+        return body, notes
+    if has_no_body(method, action.answer.status, action.headers) or not shape.fits(len(body)):
+        return body, [*notes, f"of a body of {words.count(len(body), 'byte')} nothing is cut or slowed"]
+    body = shape.feed(body)
+    if shape.cuts:
+        notes.append("behind these bytes the connection closes")
+    if shape.rate is not None:
+        notes.append(f"the body goes out at {words.count(shape.rate, 'byte')} a second")
+    return body, notes
+
+
+def _tell(note: str) -> None:
+    click.echo(f"faultinject: {note}", err=True)
 
 
 def one_rule(text: str) -> Rule:

@@ -79,8 +79,8 @@ class Report:
         """What the first attempts of the request get one after another, None for the app's own answer."""
         assert self._environ is not None
         trial = exchange.Trial(self.rules, self.seed or "0")
-        outcomes = [trial.ask(self._environ)[1] for _ in range(chances.MOST_ATTEMPTS)]
-        return [each.fault if each.injected else None for each in outcomes]
+        actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
+        return [None if each is None else each.entry.fault for each in actions]
 
     def to_dict(self) -> dict[str, object]:
         """Everything as plain data."""

@@ -144,8 +144,8 @@ def _example(vendor: str) -> str:
 
 
 def _tell(outcome: Outcome) -> None:
-    """One line for an injected fault, when it is decided."""
-    if outcome.final or not outcome.injected:
+    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+    if outcome.injected == bool(outcome.final):
         return
     from faultinject.core.outcome import quoted
 
@@ -153,6 +153,8 @@ def _tell(outcome: Outcome) -> None:
     if outcome.status is not None and not what.startswith("http:"):
         what = f"{what} ({outcome.status})"
     line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    if outcome.final:
+        line = f"{line} was not carried out: {outcome.did}"
     try:
         click.echo(line)
     except OSError:

@@ -78,6 +78,7 @@ def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
 
 def _show_error(row: DocumentedError) -> None:
     from faultinject.cli import exchange, table
+    from faultinject.core.actions import Respond
     from faultinject.core.rule import Rule
 
     fields = {key: value for key, value in row.to_dict().items() if value not in ("", None)}
@@ -88,8 +89,11 @@ def _show_error(row: DocumentedError) -> None:
     for line in table.aligned(lines):
         click.echo(line)
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
-    answer, _ = exchange.Trial([rule], "0").ask(exchange.environ("GET", "/bucket/key", "127.0.0.1"))
-    shown = answer.to_bytes().decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+    trial = exchange.Trial([rule], "0")
+    answer = trial.ask(exchange.environ("GET", "/bucket/key", "127.0.0.1"))
+    assert isinstance(answer, Respond)
+    data = exchange.head_of(answer, trial.injector.clock()) + answer.body
+    shown = data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
     click.echo(
         f"\nIn answer to GET /bucket/key{' with status=400' if row.status is None else ''}:\n\n{shown}"
     )

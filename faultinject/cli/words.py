@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from faultinject.core.effects import EFFECTS
 from faultinject.core.rule import Rule
-from faultinject.core.values import listed, number_text, shown
-from faultinject.core.wire import reason
+from faultinject.core.values import listed, shown
 
 SCOPES = {
     "rule": "in all",
@@ -22,9 +22,14 @@ def sentence(rule: Rule) -> str:
     >>> sentence(Rule("cos:SlowDown", method="PUT", path="photos/", probability=0.3, times=5))
     'PUT requests whose path is photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
     """
-    parts = [f"{_requests(rule)} get {_fault(rule)}", *_how_often(rule), *_how(rule)]
+    parts = [f"{_requests(rule)} get {rule.resolved.in_words(rule)}", *_how_often(rule), *_how(rule)]
     text = ", ".join(parts).replace(", with a chance", " with a chance", 1)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def given(rule: Rule) -> str:
+    """What one request gets when the rule fires for it."""
+    return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
 
 
 def _requests(rule: Rule) -> str:
@@ -53,19 +58,6 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     return f"whose {word} is {values}"
 
 
-def _fault(rule: Rule) -> str:
-    fault = rule.resolved
-    if fault.kind == "latency":
-        return f"the app's own answer {_delay(rule)} late"
-    if fault.kind == "http":
-        status = int(rule.fault.removeprefix("http:"))
-        return f"a plain {status} {reason(status)}"
-    if len(fault.rows) == 1:
-        return f"{rule.fault} ({rule.value('status') or fault.rows[0].status})"
-    statuses = sorted({rule.value("status") or each.status or 0 for each in fault.rows})
-    return f"one of the {len(fault.rows)} errors of {rule.fault} ({listed(map(str, statuses))})"
-
-
 def _how_often(rule: Rule) -> list[str]:
     """The triggers, in the order in which they are asked."""
     value = rule.value
@@ -92,36 +84,9 @@ def _how_often(rule: Rule) -> list[str]:
 
 def _how(rule: Rule) -> list[str]:
     """The effects that a reader must know of."""
-    value = rule.value
-    found = []
-    if value("when") == "after":
-        late = rule.resolved.kind == "latency"
-        found.append(
-            "held back when the app has run" if late else "after the app has run and in place of its answer"
-        )
-    if value("delay")[1] and rule.resolved.kind != "latency":
-        found.append(f"{_delay(rule)} late")
-    if value("retry_after") is not None:
-        found.append(f"asked to wait {rule.options['retry_after']} by Retry-After")
-    texts = {key: rule.options[key] for key in ("message", "resource", "content_type") if key in rule.options}
-    found += [f"with the {key.replace('_', ' ')} {shown(text)}" for key, text in texts.items()]
-    found += [f"with the header {name}: {text}" for name, text in rule.set_headers]
-    if not value("drain"):
-        found.append("without reading the request's body")
-    if not value("cors"):
-        found.append("without CORS headers")
-    return found
-
-
-def _delay(rule: Rule) -> str:
-    low, high = rule.value("delay")
-    return seconds_in_words(low) if low == high else f"{seconds_in_words(low)} to {seconds_in_words(high)}"
-
-
-def seconds_in_words(seconds: float) -> str:
-    """`2 s`, or `200 ms` below one second."""
-    number = round(seconds * 1000, 3) if 0 < seconds < 1 else seconds
-    return f"{number_text(number).removesuffix('.0')} {'ms' if 0 < seconds < 1 else 's'}"
+    parts = ((key.partition("."), text) for key, text in rule.options.items())
+    said = (EFFECTS[word].in_words(rule, text, name) for (word, _, name), text in parts if word in EFFECTS)
+    return [each for each in said if each]
 
 
 def percent(chance: float) -> str:

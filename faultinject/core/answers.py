@@ -73,8 +73,9 @@ class Answer:
         self.drain: bool = value("drain")
         self.exact: Head | None = None
         self._delay = delays(rule)
-        self.late = status < 300 and not self._bodyless and value("delay")[1] > 0
-        self.special: bool = self.late or value("exact") or value("of") is not None
+        cut_or_slowed = value("of") is not None
+        self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
+        self.special: bool = self.late or value("exact") or cut_or_slowed
         self._set = rule.rule.set_headers
         self._last: Headers = []
         self.dated: float | None = None

@@ -52,12 +52,12 @@ class Head:
         status: the status that is sent.
     """
 
-    __slots__ = ("_order", "_server", "_status_line")
+    __slots__ = ("_ranks", "_server", "_status_line")
 
     def __init__(self, vendor: Vendor, row: DocumentedError, status: int) -> None:
         phrase = vendor.reasons.get(row.code) if status == row.status else None
         self._status_line = f"{status} {phrase or reason(status)}"
-        self._order = vendor.head
+        self._ranks = {name.lower(): rank for rank, name in enumerate(vendor.head)}
         self._server = vendor.server
 
     def write(self, headers: Headers, now: float) -> bytes:
@@ -67,14 +67,16 @@ class Head:
             headers: the answer's headers; those that the vendor's own answers have come in its order, then the rest.
             now: unix seconds.
         """
-        given = {name.lower(): (name, value) for name, value in headers}
-        given.setdefault("date", ("Date", http_date(now)))
-        if self._server:
-            given.setdefault("server", ("Server", self._server))
+        names = {name.lower() for name, _ in headers}
+        given = [*headers]
+        if "date" not in names:
+            given.append(("Date", http_date(now)))
+        if self._server and "server" not in names:
+            given.append(("Server", self._server))
         # The connection ends behind the answer: the server below does not know that there was one.
-        given["connection"] = "Connection", "close"
-        first = [given.pop(name.lower()) for name in self._order if name.lower() in given]
-        return head(self._status_line, [*first, *given.values()])
+        given.append(("Connection", "close"))
+        given.sort(key=lambda each: self._ranks.get(each[0].lower(), len(self._ranks)))
+        return head(self._status_line, given)
 
 
 class Framing:

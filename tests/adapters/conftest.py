@@ -235,7 +235,7 @@ def servers():
 def clock(monkeypatch):
     """A clock for waits, under both adapters; give it to `make_injector` as `waits`."""
     clock = Clock()
-    monkeypatch.setattr("faultinject.adapters.wsgi.time.sleep", clock.sleep)
+    monkeypatch.setattr("faultinject.adapters.wsgi_wait.time.sleep", clock.sleep)
     monkeypatch.setattr("anyio.sleep", clock.wait)
     return clock
 

@@ -348,7 +348,6 @@ CAUGHT = {
     "cut": [
         httpx.RemoteProtocolError,
         requests.exceptions.ChunkedEncodingError,
-        requests.ConnectionError,
         urllib3.exceptions.ProtocolError,
         urllib3.exceptions.IncompleteRead,
         aiohttp.ClientPayloadError,
@@ -383,7 +382,16 @@ def test_each_librarys_own_class_catches(kind, expected):
         ("reset", [TimeoutError, httpx.TimeoutException, requests.Timeout, http.client.HTTPException]),
         ("closed", [TimeoutError, httpx.NetworkError, requests.Timeout]),
         ("timeout", [ConnectionError, httpx.NetworkError, requests.ConnectionError, aiohttp.ClientOSError]),
-        ("cut", [ConnectionResetError, TimeoutError, httpx.NetworkError, aiohttp.ClientConnectionError]),
+        (
+            "cut",
+            [
+                ConnectionResetError,
+                TimeoutError,
+                requests.ConnectionError,
+                httpx.NetworkError,
+                aiohttp.ClientConnectionError,
+            ],
+        ),
     ],
 )
 def test_other_kinds_do_not_catch(kind, others):

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import select
 import socket
+import socketserver
 import ssl
 import stat
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from wsgiref.simple_server import WSGIRequestHandler as PlainHandler
+from wsgiref.simple_server import WSGIServer
 from wsgiref.simple_server import make_server as make_plain_server
 
 import pytest
-import trustme
 import uvicorn
 from waitress.server import create_server
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler, make_server, make_ssl_devcert
 
 from faultinject.adapters import connection, descriptors
 from faultinject.adapters.connection import of_environ, of_scope
 
 PATIENCE = 10
-RESET = "reset"
 
 
 def sockets():
     """How many sockets this process holds."""
     count = 0
-    for name in os.listdir("/proc/self/fd"):
-        try:
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
+        with suppress(OSError):  # the listing's own
             count += stat.S_ISSOCK(os.fstat(int(name)).st_mode)
-        except OSError:
-            pass  # the listing's own
     return count
 
 
@@ -82,11 +82,6 @@ class Exchange:
             "server": ("127.0.0.1", int(environ["SERVER_PORT"])),
             **more,
         }
-
-    @property
-    def numbers(self):
-        """The server's descriptor, as an environ that knows no port and a handle that needs none."""
-        return self.server.fileno()
 
 
 @pytest.fixture
@@ -379,9 +374,7 @@ def test_what_recv_says_between_two_looks(exchange, monkeypatch, error, left):
     given.client.sendall(b"x")
     select.select([given.server], [], [], PATIENCE)
     with closing(found._socket), monkeypatch.context() as patch:
-        patch.setattr(
-            found, "_socket", SimpleNamespace(fileno=found._socket.fileno, recv=raises(error))
-        )
+        patch.setattr(found, "_socket", SimpleNamespace(fileno=found._socket.fileno, recv=raises(error)))
         assert found.left(0) is left
 
 
@@ -430,7 +423,7 @@ def test_a_number_that_is_another_connection_by_now_is_left_alone(exchange, monk
 def test_a_number_that_is_no_socket_by_now_is_left_alone(exchange):
     """A file that has got the number since."""
     given = exchange()
-    with of_environ(given.environ) as found, open(os.devnull, "rb") as file:
+    with of_environ(given.environ) as found, Path(os.devnull).open("rb") as file:
         os.dup2(file.fileno(), given.server.fileno())
         assert not found.take_over()
         assert os.path.sameopenfile(file.fileno(), given.server.fileno())
@@ -576,9 +569,10 @@ def test_an_address_in_another_spelling(exchange, family, host, said):
 @pytest.mark.parametrize("said", ["127.0.0.1", "::ffff:127.0.0.1"])
 def test_an_ipv4_client_of_a_server_of_both(said, way_of_reset):
     """Its address is mapped on the socket, and may be plain in the environ."""
-    with ExitStack() as stack, socket.create_server(
-        ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True
-    ) as listening:
+    with (
+        ExitStack() as stack,
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listening,
+    ):
         client = stack.enter_context(
             socket.create_connection(("127.0.0.1", listening.getsockname()[1]), PATIENCE)
         )
@@ -631,7 +625,7 @@ def test_only_sockets_are_ever_duplicated(exchange, monkeypatch):
     monkeypatch.setattr(
         descriptors.os, "dup", lambda number: kinds.append(os.fstat(number).st_mode) or dup(number)
     )
-    with open(os.devnull, "rb"), select.epoll(), of_environ(given.environ):
+    with Path(os.devnull).open("rb"), select.epoll(), of_environ(given.environ):
         assert kinds
         assert all(stat.S_ISSOCK(kind) for kind in kinds)
 
@@ -682,20 +676,462 @@ def test_the_server_s_blocking_flag_stays(exchange, monkeypatch, blocking, platf
 
 # Forks
 
+FORKED = """
+import os, socket, sys
+from faultinject.adapters import connection
 
-def test_a_child_has_a_lock_of_its_own_and_holds_no_client(exchange):
-    """Forked while we held the lock and a client: it can look, and the client's end does not wait for it."""
+with socket.create_server(("127.0.0.1", 0)) as listening:
+    client = socket.create_connection(listening.getsockname())
+    server, address = listening.accept()
+environ = {"REMOTE_ADDR": address[0], "REMOTE_PORT": address[1], "SERVER_PORT": server.getsockname()[1]}
+found = connection.of_environ(environ)
+with connection._lock:
+    child = os.fork()
+if not child:
+    with connection.of_environ(environ) as own:
+        sys.exit(found.fileno() == -1 and own.push(b"child") == 5)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+assert found.push(b"parent") == 6
+assert client.recv(11, socket.MSG_WAITALL) == b"childparent"
+"""
+
+
+def test_a_child_has_a_lock_of_its_own_and_holds_no_client():
+    """Forked while the lock and a client were held: it can look, and no client's end waits for it."""
+    script = FORKED.replace("with connection._lock:\n    child", "connection._lock.acquire()\nchild")
+    script = script.replace("assert found", "connection._lock.release()\nassert found")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# Servers
+
+
+def act(found, path, taken):
+    """What an app does with its connection; `taken` gets what outlives the request."""
+    if path == "/raw":
+        found.push(b"HTTP/1.1 503 Slow Down\r\n\r\n")
+    if path == "/taken":
+        taken.append(found)
+        return found.take_over()
+    with found:
+        return found.reset() if path == "/reset" else found.close()
+
+
+class Noted:
+    """An app of each kind, and what it was told."""
+
+    def __init__(self):
+        self.told, self.taken, self.encrypted, self.ready = [], [], [], threading.Semaphore(0)
+
+    def _act(self, found, path):
+        self.encrypted.append(found and found.encrypted)
+        self.told.append(found and act(found, path, self.taken))
+        self.ready.release()
+
+    def wsgi(self, environ, start_response):
+        if environ["PATH_INFO"] != "/":
+            self._act(of_environ(environ), environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+        return [b"app"]
+
+    async def asgi(self, scope, receive, send):
+        if scope["path"] != "/":
+            self._act(of_scope(scope, send), scope["path"])
+            return
+        headers = [(b"content-length", b"3")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"app"})
+
+
+@contextmanager
+def thread(run, stop):
+    runner = threading.Thread(target=run, daemon=True)
+    runner.start()
+    try:
+        yield
+    finally:
+        stop()
+        runner.join(PATIENCE)
+        assert not runner.is_alive()
+
+
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_):
+        pass
+
+
+class QuietPlain(PlainHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Threads(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = False  # closing it waits for them
+
+
+@contextmanager
+def werkzeug_server(app, certificate=None):
+    server = make_server(
+        "127.0.0.1", 0, app.wsgi, threaded=True, request_handler=Quiet, ssl_context=certificate
+    )
+    server.daemon_threads = False  # closing it waits for them
+    with thread(server.serve_forever, server.shutdown):
+        yield server.server_port
+    server.server_close()
+
+
+@contextmanager
+def wsgiref_server(app):
+    server = make_plain_server("127.0.0.1", 0, app.wsgi, Threads, QuietPlain)
+    with thread(server.serve_forever, server.shutdown):
+        yield server.server_port
+    server.server_close()
+
+
+@contextmanager
+def waitress_server(app):
+    server = create_server(app.wsgi, host="127.0.0.1", port=0, threads=2)
+
+    def run():
+        with suppress(OSError):  # its loop's own descriptor was closed
+            server.run()
+
+    def stop():
+        with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
+            server.trigger.pull_trigger(server.close)
+
+    with thread(run, stop):
+        yield server.effective_port
+    server.task_dispatcher.shutdown()
+
+
+@contextmanager
+def uvicorn_server(app, certificate=None, http="h11", loop="asyncio"):
+    listening = socket.create_server(("127.0.0.1", 0))
+    more = dict(zip(("ssl_certfile", "ssl_keyfile"), certificate or (), strict=False))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.asgi,
+            http=http,
+            loop=loop,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            log_level=60,
+            **more,
+        )
+    )
+    with thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
+        yield listening.getsockname()[1]
+    listening.close()
+
+
+def httptools_server(app, certificate=None):
+    return uvicorn_server(app, certificate, "httptools", "uvloop")
+
+
+def request(client, path):
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), PATIENCE)
+
+
+SERVERS = [werkzeug_server, wsgiref_server, waitress_server, uvicorn_server, httptools_server]
+ENDS = [
+    ("/reset", b"", "reset"),
+    ("/close", b"", "closed"),
+    ("/raw", b"HTTP/1.1 503 Slow Down\r\n\r\n", "closed"),
+]
+
+
+@pytest.fixture(params=["handle", "peer"])
+def way_of_finding(request, monkeypatch):
+    """Each way to a connection, alone."""
+    if request.param == "peer":
+        monkeypatch.setattr(connection, "NATIVE", False)
+    else:
+        monkeypatch.setattr(connection, "DESCRIPTORS", ())
+    return request.param
+
+
+@pytest.mark.parametrize("serve", SERVERS, ids=lambda each: each.__name__)
+def test_a_server_s_own_connection(serve, way_of_finding, way_of_reset):
+    """Each end on each server, by its handle and by the peer; another connection goes on."""
+    app = Noted()
+    known = way_of_finding == "peer" or serve is not waitress_server
+    with serve(app) as port, connect(port) as other:
+        request(other, "/")
+        assert other.recv(5) == b"HTTP/"
+        if serve is wsgiref_server:  # one answer a connection, and no port of the client
+            other.close()
+        for path, data, end in ENDS if known else ():
+            with connect(port) as client:
+                request(client, path)
+                assert seen(client) == (data, end)
+        if known:
+            assert app.told == [end for _, _, end in ENDS]
+            assert app.encrypted == [False] * 3
+        else:
+            with connect(port) as client:
+                request(client, "/reset")
+                assert client.recv(5) == b"HTTP/"
+            assert app.told == [None]
+        with connect(port) as client:
+            request(client, "/")
+            assert client.recv(5) == b"HTTP/"
+
+
+@pytest.mark.parametrize(
+    "serve", [werkzeug_server, wsgiref_server, waitress_server], ids=lambda each: each.__name__
+)
+def test_a_connection_taken_from_a_server(serve):
+    """The app has returned, the server has given up; the client waits and is answered by us."""
+    app = Noted()
+    with serve(app) as port:
+        clients = [connect(port) for _ in range(3)]
+        for client in clients:
+            request(client, "/taken")
+            assert app.ready.acquire(timeout=PATIENCE)
+        with connect(port) as client:
+            request(client, "/")
+            assert client.recv(5) == b"HTTP/"
+        assert app.told == [True] * 3
+        for number, (client, found) in enumerate(zip(clients, app.taken, strict=True)):
+            with client, found:
+                assert not found.left(0)
+                found.push(b"late %d" % number)
+                found.close()
+                assert seen(client) == (b"late %d" % number, "closed")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_ssl_devcert(str(tmp_path_factory.mktemp("tls") / "own"), host="localhost")
+
+
+@pytest.mark.parametrize(
+    "serve", [werkzeug_server, uvicorn_server, httptools_server], ids=lambda each: each.__name__
+)
+def test_below_tls(serve, way_of_finding, way_of_reset, certificate):
+    """A reset and a close reach the client; bytes would not be understood, and that is said."""
+    app, trust = Noted(), ssl.create_default_context(cafile=certificate[0])
+    with serve(app, certificate) as port:
+        for path, _, end in ENDS[:2]:
+            with trust.wrap_socket(connect(port), server_hostname="localhost") as client:
+                request(client, path)
+                with socket.socket(fileno=os.dup(client.fileno())) as below:  # OpenSSL tells an RST and a FIN not apart
+                    assert seen(below)[1] == end
+            assert app.ready.acquire(timeout=PATIENCE)
+    assert app.told == ["reset", "closed"]
+    assert app.encrypted == [True, True]
+
+
+GUNICORN = """
+from faultinject.adapters.connection import of_environ
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path != "/":
+        with of_environ(environ) as found:
+            assert "gunicorn.socket" in environ
+            found.reset() if path == "/reset" else found.close()
+    start_response("200 OK", [("Content-Length", "3")])
+    return [b"app"]
+"""
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["TCP", "unix"])
+def test_gunicorn(tmp_path, unix):
+    """One synchronous worker, by its handle; a unix socket gets a FIN for an RST."""
+    (tmp_path / "faulty.py").write_text(GUNICORN)
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) if unix else socket.create_server(("127.0.0.1", 0)) as listening:
+        if unix:
+            listening.bind(path)
+            listening.listen()
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-b", f"fd://{listening.fileno()}", "--chdir", tmp_path,
+             "--log-level", "critical", "--no-control-socket", "faulty:app"],
+            pass_fds=[listening.fileno()],
+        )  # fmt: skip
+        try:
+            for end, how in (
+                ("/reset", "closed" if unix else "reset"),
+                ("/close", "closed"),
+                ("/", "closed"),
+            ):
+                with socket.socket(listening.family) as client:
+                    client.settimeout(60)  # until it has started
+                    client.connect(listening.getsockname())
+                    request(client, end)
+                    client.settimeout(60)
+                    data = client.recv(5) if end == "/" else b"HTTP/"
+                    assert data == b"HTTP/"
+                    if end != "/":
+                        assert seen(client) == (b"", how)
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+
+
+# Handles
+
+
+def test_a_handle_comes_before_the_peer(exchange):
+    """A wrong address is no matter where the server names the socket itself."""
     given = exchange()
-    with of_environ(given.environ) as found:
-        held = found.fileno()
-        with connection._lock:
-            child = os.fork()
-            if not child:
-                code = 1
-                try:
-                    with of_environ(given.environ) as own:
-                        code = 10 + (own.fileno() == held) + 2 * (found.fileno() == -1)
-                finally:
-                    os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 13
+    for name in ("werkzeug.socket", "gunicorn.socket"):
+        with of_environ({"REMOTE_ADDR": "203.0.113.9", name: given.server}) as found:
+            assert found.push(b"x") == 1
+            assert not found.encrypted
+
+
+@pytest.mark.parametrize("handle", [io.BytesIO(), None, object(), Path(os.devnull).open("rb")], ids=repr)  # noqa: SIM115
+def test_a_handle_that_is_no_socket(exchange, handle):
+    """In memory, a file, a stranger: the peer is looked for."""
+    given = exchange()
+    for name in ("werkzeug.socket", "wsgi.input"):
+        with of_environ({**given.environ, name: handle}) as found:
+            assert found.push(b"x") == 1
+
+
+def test_an_input_of_somebody_else(exchange):
+    """A body that comes through another connection than the client's is not the client's."""
+    given, other = exchange(), exchange()
+    with other.server.makefile("rb") as file, of_environ({**given.environ, "wsgi.input": file}) as found:
         assert found.push(b"x") == 1
+    assert given.client.recv(1) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ({}, False),
+        ({"threads": b"2"}, True),
+        ({"threads": b"1"}, False),
+        ({"enable-threads": True}, True),
+        ({b"enable-threads": True}, True),
+        ({"enable-threads": b"false", b"threads": [b"4"]}, True),
+        ({"enable-threads": b"false"}, False),
+    ],
+    ids=str,
+)
+def test_uwsgi(exchange, monkeypatch, options, threads):
+    """Its own call names the descriptor; without threads nothing could go on after the request."""
+    given = exchange()
+    uwsgi = SimpleNamespace(opt=options, connection_fd=given.server.fileno)
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    with of_environ({"wsgi.url_scheme": "https"}) as found:
+        assert found.encrypted
+        assert found.push(b"x") == 1
+        assert found.take_over() is threads
+        assert found.reset() == "reset"
+    assert seen(given.client) == (b"x", "reset")
+
+
+def test_uwsgi_outside_of_a_request(exchange, monkeypatch):
+    """Its call raises there: the peer is looked for."""
+    given = exchange()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(connection_fd=raises(ValueError("not now"))))
+    with of_environ(given.environ) as found:
+        assert found.push(b"x") == 1
+
+
+# ASGI
+
+
+async def nowhere(_message):
+    raise AssertionError
+
+
+@pytest.mark.parametrize("spelling", [tuple, list])
+@pytest.mark.parametrize("port", [int, str])
+def test_a_scope_names_its_client(exchange, spelling, port):
+    """As a tuple or a list, with a number or its text."""
+    given = exchange()
+    scope = {"client": spelling(("127.0.0.1", port(given.environ["REMOTE_PORT"])))}
+    for server in (None, spelling(("127.0.0.1", port(given.environ["SERVER_PORT"])))):
+        with of_scope({**scope, "server": server, "scheme": "https"}, nowhere) as found:
+            assert found.encrypted
+            assert found.push(b"x") == 1
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {},
+        {"client": None, "server": None},
+        {"client": ("testclient", 50_000), "server": ("testserver", 80)},
+        {"client": ("127.0.0.1", 123), "server": ("testserver", None)},
+        {"client": ("203.0.113.9", 0)},
+        {"client": ("127.0.0.1", None), "server": ("/run/app.socket", None)},
+    ],
+    ids=str,
+)
+def test_a_scope_without_a_connection(exchange, scope):
+    """Test clients, unix sockets, a rewritten client: None."""
+    given = exchange()
+    assert of_scope(scope, nowhere) is None
+    assert alive(given)
+
+
+class Cycle:
+    """What uvicorn's `send` is a method of."""
+
+    def __init__(self, **extra):
+        self.transport = SimpleNamespace(get_extra_info=extra.get)
+
+    async def send(self, message):
+        raise AssertionError
+
+
+def test_a_transport_comes_before_the_peer(exchange):
+    """The client's address may have been rewritten from a header."""
+    given = exchange()
+    for context in (None, object()):
+        send = Cycle(socket=given.server, sslcontext=context).send
+        with of_scope({"client": ("203.0.113.9", 0)}, send) as found:
+            assert found.push(b"x") == 1
+            assert found.encrypted is (context is not None)
+
+
+def test_a_transport_without_a_socket(exchange):
+    """It is closing, or a stranger's: the peer is looked for."""
+    given = exchange()
+    with of_scope(given.scope(), Cycle().send) as found:
+        assert found.push(b"x") == 1
+
+
+def test_what_is_left_of_a_connection_may_have_been_the_client_s(exchange):
+    """Without a port: the client has gone, and the only one still there is innocent."""
+    with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
+        many = []
+        for _ in range(2):
+            given = Exchange.__new__(Exchange)
+            given.stack = stack
+            given.join(listening)
+            many.append(given)
+        gone, innocent = many
+        gone.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        gone.client.close()
+        select.select([gone.server], [], [], PATIENCE)
+        without = {**gone.environ, "REMOTE_PORT": None}
+        assert of_environ(without) is None
+        gone.server.close()
+        with of_environ(without) as found:
+            assert found.push(b"x") == 1
+        assert innocent.client.recv(1) == b"x"
+
+
+def test_names_that_are_forgotten_are_no_doubt(exchange, monkeypatch):
+    """Some systems do not say the port of a lost connection."""
+    client = descriptors.Client("127.0.0.1", None, 80)
+    lost = SimpleNamespace(family=socket.AF_INET, getsockopt=raises(OSError("invalid argument")))
+    assert not client.may_have_been(lost)

@@ -147,7 +147,7 @@ def test_asgi_expect_continue_is_answered_instead(servers, make_injector):
 
 def test_bytes_are_bounded(monkeypatch, send, make_injector):
     """Past the bound the fault is given all the same, and the outcome says `drain_cut`."""
-    monkeypatch.setattr(f"faultinject.adapters.{send.kind}.MOST", 3)
+    monkeypatch.setattr(f"faultinject.adapters.{send.kind}_wait.MOST", 3)
     injector = make_injector(RULE)
     answer = send(injector, "PUT", "/b/k", body=b"d" * 200_000)
     outcome = only(injector)
@@ -179,7 +179,7 @@ def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
     """A client that stalls holds us no longer than the bound."""
     import anyio
 
-    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.01)
+    monkeypatch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.01)
     injector = make_injector(RULE)
     left = [{"type": "http.request", "body": b"x", "more_body": True}]
 

@@ -7,7 +7,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
 from faultinject.adapters.asgi_wait import Listener, pause
-from faultinject.adapters.wsgi import wait
+from faultinject.adapters.wsgi_wait import wait
 
 DELAYS = [
     "http:503,delay=90s",
@@ -325,7 +325,7 @@ def test_no_wait_is_no_wait(make_injector, backend):
 def test_a_wait_ends_however_short_the_switch_off_was(swift):
     """Off and on again between two looks of a waiting request still ends its wait."""
     from faultinject import Injector
-    from faultinject.adapters.wsgi import wait
+    from faultinject.adapters.wsgi_wait import wait
 
     injector = Injector("http:503,delay=1h", environ={})
     plan = injector.own_plan

@@ -26,8 +26,8 @@ REQUEST = exchange.environ("PUT", "/bucket/key", "127.0.0.1")
 def answers(rules, count, seed="0"):
     """Which rule answers each of that many attempts."""
     trial = exchange.Trial(rules, seed)
-    outcomes = [trial.ask(REQUEST)[1] for _ in range(count)]
-    return [each.rule if each.injected else None for each in outcomes]
+    actions = [trial.ask(REQUEST) for _ in range(count)]
+    return [None if each is None else each.entry.rule for each in actions]
 
 
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(CERTAIN, CERTAIN)])
@@ -64,7 +64,8 @@ def test_chances_are_those_of_the_engine():
     calls = []
     for number in range(count):
         request = exchange.environ("PUT", f"/bucket/k{number}", "127.0.0.1")
-        calls.append([trial.ask(request)[1].fault for _ in range(2)])
+        actions = [trial.ask(request) for _ in range(2)]
+        calls.append([None if each is None else each.entry.fault for each in actions])
     both = sum({*call} <= {"http:503", "http:500"} for call in calls) / count
     assert both == pytest.approx(0.58**2, abs=0.05)
 
@@ -107,6 +108,27 @@ def test_an_answer_below_400_is_no_failure():
     assert chances.all_fail([Rule("cos:SlowDown", status=200)], 1) == [0.0]
 
 
+@pytest.mark.parametrize(
+    ("rule", "fails"),
+    [
+        ("hang", True),
+        ("reset", True),
+        ("close", True),
+        ("truncate", True),
+        ("truncate,of=cos:SlowDown", True),
+        ("drip,rate=1KiB", False),
+        ("drip,rate=1KiB,of=cos:SlowDown", True),
+        ("corrupt", False),
+        ("latency,delay=1s", False),
+        ("cos:InternalError,status=200,delay=1s", False),
+    ],
+)
+def test_what_fails_an_attempt(rule, fails):
+    """A broken connection and a cut answer are failures; an answer that is late, slow or changed is an answer."""
+    assert chances.all_fail(Scenario.parse(rule).rules, 2) == [float(fails)] * 2
+    assert chances.rates(Scenario.parse(rule).rules) == [1.0]
+
+
 def test_above_stays_quiet_for_one_call():
     """One call does not exceed a rate."""
     rule = Rule("http:503", above="5/s")
@@ -127,6 +149,7 @@ def test_above_stays_quiet_for_one_call():
             ["cos:SlowDown,bucket=a", "cos:AccessDenied,bucket=a"],
             {1: "rule-1 answers every request that it matches"},
         ),
+        (["reset", "http:500"], {1: "rule-1 answers every request that it matches"}),
         (["http:503,probability=0"], {0: "probability is 0"}),
         (["http:503,times=0", "http:500"], {0: "times is 0"}),
         (["http:503,begin=2s,end=1s"], {0: "it ends before it begins"}),

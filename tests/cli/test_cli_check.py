@@ -49,6 +49,49 @@ PHOTOS = "cos:SlowDown,probability=0.3,method=PUT,path=photos/,times=5"
             " 1 s late, with the message no, with the content type text/x, with the header x-a: 1, without reading"
             " the request's body, without CORS headers.",
         ),
+        (
+            "reset,method=PUT,path=photos/,when=after,probability=0.5",
+            "PUT requests whose path is photos/ get a connection reset with a chance of 0.5, after the app has run.",
+        ),
+        (
+            "hang,times=2,drain=no",
+            "All requests get nothing for 5 m and then a closed connection, at most twice in all, without reading"
+            " the request's body.",
+        ),
+        (
+            "hang,duration=90s,delay=1s..2s",
+            "All requests get nothing for 90 s and then a closed connection, 1 s to 2 s late.",
+        ),
+        (
+            "close,http2=yes,drain=yes,when=before",
+            "All requests get a connection closed without an answer, over HTTP/2 together with all else on that"
+            " connection.",
+        ),
+        ("truncate", "All requests get the app's own answer cut off after half of its body."),
+        ("truncate,keep=0.07", "All requests get the app's own answer cut off after 7 % of its body."),
+        ("truncate,keep=0.333", "All requests get the app's own answer cut off after 33.3 % of its body."),
+        ("truncate,keep=0", "All requests get the app's own answer cut off after its head."),
+        ("truncate,keep_bytes=0", "All requests get the app's own answer cut off after its head."),
+        (
+            "truncate,of=cos:SlowDown,keep_bytes=4KiB,delay=200ms",
+            "All requests get cos:SlowDown (503) cut off after 4096 bytes of its body, 200 ms late.",
+        ),
+        (
+            "drip,rate=1,of=jss:@server",
+            "All requests get one of the 2 errors of jss:@server (500 or 567) at 1 byte a second.",
+        ),
+        ("drip,rate=1KiB", "All requests get the app's own answer at 1024 bytes a second."),
+        ("corrupt", "All requests get the app's own answer with 1 byte of its body changed."),
+        ("corrupt,flips=3", "All requests get the app's own answer with 3 bytes of its body changed."),
+        (
+            "cos:SlowDown,exact=yes",
+            "All requests get cos:SlowDown (503), in the vendor's own words and order where the server lets us.",
+        ),
+        (
+            "cos:InternalError,status=200,delay=2m",
+            "All requests get cos:InternalError (200), the error 2 m late behind its head.",
+        ),
+        ("cos:InternalError,status=200,delay=0s", "All requests get cos:InternalError (200)."),
     ],
 )
 def test_a_rule_in_words(rule, words):
@@ -265,6 +308,19 @@ def test_no_rule_for_the_request(run):
     assert (code, err) == (1, "")
     assert "  matches    no rule\n" in out
     assert "\u202e" not in out
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["reset", "close,when=after", "hang", "truncate", "truncate,keep_bytes=5GiB", "drip,rate=1", "corrupt",
+     "truncate,of=cos:SlowDown"],
+)  # fmt: skip
+def test_faults_of_the_connection_fire_for_a_request(run, rule):
+    """`--request` tells of them as of any other, at once, whatever the app's answer would be."""
+    code, out, err = run("check", f"{rule},times=2", "--request", "PUT /a/b", "--seed", "0", "--json")
+    assert (code, err) == (0, "")
+    fault = rule.partition(",")[0]
+    assert json.loads(out)["request"]["attempts"] == [fault, fault, None, None, None]
 
 
 @pytest.mark.parametrize("request_", ["PUT", "PUT photos", "", "P(T /a"])

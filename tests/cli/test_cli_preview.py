@@ -101,24 +101,125 @@ def test_a_rule_for_other_requests_is_shown_all_the_same(run_bytes):
 
 
 @pytest.mark.parametrize(
-    ("rule", "note"),
+    ("rule", "words"),
     [
-        ("latency,delay=2s", "the app's own answer, 2 s late (the wait is before the app runs)"),
+        ("latency,delay=2s", "the app's own answer 2 s late"),
         (
             "latency,delay=100ms..2s,when=after",
-            "the app's own answer, 100 ms to 2 s late (the wait is before its answer goes out)",
+            "the app's own answer 100 ms to 2 s late, held back when the app has run",
         ),
+        ("reset,probability=0.1", "a connection reset"),
+        ("close,when=after,drain=no", "a connection closed without an answer, after the app has run, without"
+         " reading the request's body"),
+        ("hang,duration=90s", "nothing for 90 s and then a closed connection"),
+        ("truncate,keep_bytes=1", "the app's own answer cut off after 1 byte of its body"),
+        ("drip,rate=1KiB,delay=1h", "the app's own answer at 1024 bytes a second, 1 h late"),
+        ("corrupt,flips=3", "the app's own answer with 3 bytes of its body changed"),
+    ],
+)  # fmt: skip
+def test_a_fault_without_bytes_of_its_own(run_bytes, rule, words):
+    """Where no answer is made one line says what the request gets, and nothing is on standard output."""
+    assert run_bytes("preview", rule) == (0, b"", f"faultinject: the request gets {words}\n")
+
+
+def whole(run_bytes, rule, *arguments):
+    """Head and body of a rule's whole answer."""
+    code, data, err = run_bytes("preview", rule, *arguments)
+    assert (code, err) == (0, "")
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head, body
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [("", 60), (",keep=0.25", 30), (",keep=0", 0), (",keep_bytes=7", 7), (",keep_bytes=0", 0)],
+)
+def test_a_cut_error(run_bytes, key, kept):
+    """Head with the full Content-Length, and exactly the bytes that are let through."""
+    head, body = whole(run_bytes, "jss:SlowDown,name=x")
+    assert len(body) == 120
+    code, data, err = run_bytes("preview", f"truncate,of=jss:SlowDown,name=x{key}")
+    assert (code, err) == (0, "faultinject: behind these bytes the connection closes\n")
+    assert masked(data) == masked(head + b"\r\n\r\n" + body[:kept])
+
+
+def masked(data):
+    """The bytes without ids, which no two answers share."""
+    return re.sub(rb"[0-9A-F]{16}|[A-Za-z0-9+/]{38,}={0,2}", b"~", data)
+
+
+def test_a_slow_error(run_bytes):
+    """All bytes, and how fast they go."""
+    head, body = whole(run_bytes, "jss:SlowDown,name=x")
+    code, data, err = run_bytes("preview", "drip,of=jss:SlowDown,rate=1KB,delay=90s,name=x")
+    assert (code, err) == (
+        *(0,),
+        "faultinject: sent after 90 s\nfaultinject: the body goes out at 1000 bytes a second\n",
+    )
+    assert masked(data) == masked(head + b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize(
+    ("rule", "method", "size"),
+    [
+        ("truncate,of=jss:SlowDown,keep_bytes=1KiB,name=x", "GET", 120),
+        ("truncate,of=jss:SlowDown,name=x", "HEAD", 0),
+        ("drip,of=jss:SlowDown,rate=1,name=x", "HEAD", 0),
     ],
 )
-def test_latency_has_no_answer_of_its_own(run_bytes, rule, note):
-    """For latency one line says what would happen."""
-    assert run_bytes("preview", rule) == (0, b"", f"faultinject: {note}\n")
+def test_nothing_to_cut(run_bytes, rule, method, size):
+    """An answer that is shorter, or has no body at all, goes out whole, and that is said."""
+    head, body = whole(run_bytes, "jss:SlowDown,name=x", "--method", method)
+    code, data, err = run_bytes("preview", rule, "--method", method)
+    assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body))
+    assert len(body) == size
+    assert err == f"faultinject: of a body of {size} bytes nothing is cut or slowed\n"
+
+
+def test_the_vendors_own_head(run_bytes):
+    """With exact=yes the reason phrase, the order and a Server and Date of its own, and nothing that a server adds."""
+    code, data, err = run_bytes("preview", "cos:SlowDown,exact=yes,name=x")
+    status, headers, body = split(data)
+    assert (code, err, status) == (0, "", "HTTP/1.1 503 Slow Down")
+    assert [name for name, _ in headers] == [
+        *("Content-Type", "Content-Length", "Connection", "Date", "Server", "x-cos-request-id"),
+        *("x-cos-trace-id", "x-faultinject", "Cache-Control"),
+    ]
+    given = dict(headers)
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", given["Date"])
+    assert (given["Connection"], given["Content-Length"]) == ("close", str(len(body)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [("cos:InternalError", b"<?xml version='1.0' encoding='utf-8' ?>"), ("jss:InternalError", b"")],
+)
+def test_an_error_that_comes_late_in_a_200(run_bytes, fault, first):
+    """The head has no Content-Length; blanks stand where XML allows them, and the error is whole."""
+    _, body = whole(run_bytes, f"{fault},status=200")
+    code, data, err = run_bytes("preview", f"{fault},status=200,delay=2s")
+    status, headers, late = split(data)
+    assert (code, status) == (0, "HTTP/1.1 200 OK")
+    assert err == (
+        "faultinject: the head goes out at once, then blanks for 2 s, one every 200 ms (here one in all), then"
+        " the error\n"
+    )
+    assert "Content-Length" not in dict(headers)
+    assert masked(late) == masked(first + b" " + body.removeprefix(first))
+
+
+def test_head_has_no_late_error(run_bytes):
+    """There is no body that could come late: nothing is said of blanks."""
+    code, data, err = run_bytes("preview", "cos:InternalError,status=200,delay=2s", "--method", "HEAD")
+    status, headers, body = split(data)
+    assert (code, err, status, body) == (0, "", "HTTP/1.1 200 OK", b"")
+    assert "Content-Length" in dict(headers)
 
 
 def test_a_delay_is_told_and_not_waited_for(run_bytes):
     """An hour of delay costs no time here."""
     code, data, err = run_bytes("preview", "http:503,delay=1h")
-    assert (code, err) == (0, "faultinject: sent after 3600 s\n")
+    assert (code, err) == (0, "faultinject: sent after 1 h\n")
     assert data == run_bytes("preview", "http:503")[1]
 
 
@@ -164,13 +265,12 @@ def test_the_environ_is_a_right_one():
 
     made = exchange.environ("GET", "/a%2Fb/ü?x=1?2", "h:1")
     made["wsgi.errors"] = io.StringIO()
-    answer = exchange.Answer()
 
     def app(environ, start):
         start("200 OK", [("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode("latin-1")]
 
-    result = validator(app)(made, answer.start)
+    result = validator(app)(made, lambda status, headers, error=None: print)
     assert b"".join(result).decode() == "/a/b/ü"
     result.close()
     view = exchange.request_of(made)
@@ -195,4 +295,4 @@ def test_an_error_inside_is_no_preview(run, monkeypatch):
     monkeypatch.setattr(Plan, "run", broken)
     code, out, err = run("preview", "http:503")
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "faultinject: an error inside faultinject let the request pass"
+    assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"

@@ -95,6 +95,32 @@ def test_the_store_with_a_rule(start):
     )
 
 
+@pytest.mark.parametrize("app", [(), ("shop:api",)])
+def test_faults_of_the_connection(here, start, app):
+    """Resets and cuts reach the client and are told; so is one that could not be carried out, which is not counted."""
+    rules = ("-r", "reset,path=r/,name=r", "-r", "truncate,path=t/,name=t")
+    process = start("serve", *app, "--port", "0", *rules)
+    url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        requests.get(url + "/r/a", timeout=10)
+    assert process.line() == "GET /r/a -> reset by r"
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(url + "/t/a", timeout=10)
+    assert process.line() == "GET /t/a -> truncate by t"
+    assert requests.head(url + "/t/a", timeout=10).status_code == 404
+    assert process.line() == "HEAD /t/a -> truncate by t"
+    assert process.line() == "HEAD /t/a -> truncate by t was not carried out: nothing_to_cut"
+    assert process.interrupt() == (
+        0,
+        [
+            "",
+            "ended; injected:",
+            "  r: 1 of 1 requests that met its conditions",
+            "  t: 1 of 2 requests that met its conditions",
+        ],
+    )
+
+
 def test_a_store_without_rules(start):
     """No rules, no faults, and that is said, with an error of the vendor; --vendor chooses the dialect."""
     process = start("serve", "--port", "0", "--vendor", "jss")

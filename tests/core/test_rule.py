@@ -106,6 +106,11 @@ def test_values_have_defaults():
         "content_type": "text/plain; charset=utf-8",
         "drain": True,
         "cors": True,
+        "exact": False,
+        "duration": 300.0,
+        "keep": 0.5,
+        "flips": 1,
+        "http2": False,
     }
 
 
@@ -228,6 +233,7 @@ def test_many_different_faults_are_forgotten_again():
         faults._found.update(known)
 
 
+ALL = "vendor:Code, http:NNN, latency, hang, reset, close, truncate, drip and corrupt"
 REFUSED = [
     # fault, keys, sort of error, message
     (
@@ -239,18 +245,16 @@ REFUSED = [
     ("qiniu:SlowDown", {}, UnknownVendor, "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
     ("s3:SlowDown", {}, NotBuiltYet, None),
     ("cos:@slow", {}, UnknownDocumentedError, None),
-    ("hang", {}, NotBuiltYet, "hang is not built yet; there are vendor:Code, http:NNN and latency"),
+    ("cos:SlowDown", {"exact": 2}, ConfigurationError, "cos:SlowDown: exact: 2 is not yes or no"),
     (
-        "truncate",
-        {"keep": 0.5},
-        NotBuiltYet,
-        "truncate is not built yet; there are vendor:Code, http:NNN and latency",
+        "http:503",
+        {"http2": "yes"},
+        ConfigurationError,
+        "http:503 takes no http2; it takes when, delay, retry_after, hint, message, content_type, set, drain and cors",
     ),
-    ("cos:SlowDown", {"exact": True}, NotBuiltYet, "cos:SlowDown: exact is not built yet"),
-    ("http:503", {"http2": "yes"}, NotBuiltYet, "http:503: http2 is not built yet"),
-    ("", {}, ConfigurationError, "rule: there is no fault; there are vendor:Code, http:NNN and latency"),
+    ("", {}, ConfigurationError, f"rule: there is no fault; there are {ALL}"),
     ("latenzy", {"delay": 1}, ConfigurationError, "latenzy is not a fault; did you mean latency?"),
-    ("xyzzy", {}, ConfigurationError, "xyzzy is not a fault; there are vendor:Code, http:NNN and latency"),
+    ("xyzzy", {}, ConfigurationError, f"xyzzy is not a fault; there are {ALL}"),
     ("qingstor", {}, ConfigurationError, None),
     ("InvalidLocation", {}, ConfigurationError, None),
     ("http:200", {}, ConfigurationError, "http:200 is not http: and a status from 400 to 599"),
@@ -280,7 +284,7 @@ REFUSED = [
         "cos:SlowDown",
         {"content_type": "x"},
         ConfigurationError,
-        "cos:SlowDown takes no content_type; it takes when, delay, retry_after, hint, status, message, resource, set, drain and cors",
+        "cos:SlowDown takes no content_type; it takes when, delay, retry_after, hint, status, message, resource, set, drain, cors and exact",
     ),
     ("cos:SlowDown", {"vendor": "jss"}, ConfigurationError, "cos:SlowDown is read as cos reads it"),
     (
@@ -538,11 +542,11 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
 def test_every_mistake_is_told():
     """Not only the first; the common sort is kept only when it is common."""
     with pytest.raises(ConfigurationError) as caught:
-        Rule("cos:Slowdown", probability=2, exact=1, set={"a": "\n"})
+        Rule("cos:Slowdown", probability=2, exact=2, set={"a": "\n"})
     assert type(caught.value) is ConfigurationError
     assert str(caught.value).splitlines() == [
         "cos:Slowdown: probability: 2 is not between 0 and 1",
-        "cos:Slowdown: exact is not built yet",
+        "cos:Slowdown: exact: 2 is not yes or no",
         "cos:Slowdown: set.a: \\n cannot be in a header: only visible ASCII and blanks can",
         "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -106,21 +107,19 @@ def hang_left(trial):
 @fault("hang, five and others")
 def hang_five(trial):
     """Five that hang keep nobody else waiting."""
-    paths = [trial.path("hang-long") for _ in range(5)]
-    clients = [trial.connect() for _ in paths]
-    try:
-        for client, path in zip(clients, paths, strict=True):
-            client.send(request("GET", path))
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(5):
+            clients.append(stack.enter_context(trial.connect()))
+            path = trial.path("hang-long")
+            clients[-1].send(request("GET", path))
             trial.server.outcome(path)
         began = time.monotonic()
         for _ in range(5):
             assert is_photo(trial.ask("else")[1])
         assert time.monotonic() - began < 1
         assert all(client.silent() for client in clients)
-    finally:
-        for client in clients:
-            client.close()
-    return trial.seen("others answered", paths[0])
+        return trial.seen("others answered", path)
 
 
 @fault("reset")
@@ -328,8 +327,7 @@ def error_undrained(trial):
 def part_of_an_upload(trial, rule, right):
     """Send a small part of an upload; when nothing is said about it, the rest."""
     path = trial.path(rule, "put")
-    if trial.server.name == "granian WSGI":
-        trial.alone()
+    trial.alone()
     with trial.connect() as client:
         client.send(request("PUT", path, b"x" * 300_000)[:1000])
         answer = client.answer(patience=0.4)

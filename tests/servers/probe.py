@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import select
 import socket
+import ssl
 import time
 from contextlib import suppress
 
@@ -57,6 +57,49 @@ class Answer:
         return f"<Answer {self.line!r} {self.fields} {len(self.body)} bytes, whole={self.whole} {self.end}>"
 
 
+class Tls:
+    """TLS between us and the socket: how the connection below it ends is seen as it is.
+
+    Args:
+        below: the connected socket.
+        context: an `ssl.SSLContext`.
+    """
+
+    def __init__(self, below, context):
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
+        while True:
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                below.sendall(self._outgoing.read())
+                data = below.recv(65_536)
+                if not data:
+                    raise ConnectionResetError("closed during the handshake") from None
+                self._incoming.write(data)
+            else:
+                below.sendall(self._outgoing.read())
+                return
+
+    def locked(self, data):
+        """What goes out for that."""
+        self._object.write(data)
+        return self._outgoing.read()
+
+    def opened(self, data):
+        """What has come with that, which may be nothing yet."""
+        self._incoming.write(data)
+        found = b""
+        while True:
+            try:
+                piece = self._object.read(65_536)
+            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                return found
+            if not piece:
+                return found
+            found += piece
+
+
 class Client:
     """One connection.
 
@@ -76,8 +119,7 @@ class Client:
         try:
             self.socket.connect(address)
             self.name = self.socket.getsockname()
-            if tls is not None:
-                self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
+            self._tls = None if tls is None else Tls(self.socket, tls)
         except BaseException:
             self.socket.close()
             raise
@@ -100,7 +142,7 @@ class Client:
         """Send bytes, all of them; what goes wrong shows when reading."""
         self._sent = time.monotonic()
         with suppress(OSError):
-            self.socket.sendall(data)
+            self.socket.sendall(data if self._tls is None else self._tls.locked(data))
 
     def ask(self, method, target, body=None, *, patience=PATIENCE, more=""):
         """Send one request and read its answer."""
@@ -149,8 +191,9 @@ class Client:
     def _piece(self, found, size, until):
         """Add `size` bytes to the body."""
         while size:
-            if not self._left and not self._more(until):
-                return False
+            while not self._left:
+                if not self._more(until):
+                    return False
             piece, self._left = self._left[:size], self._left[size:]
             found.body += piece
             found.times.append((time.monotonic() - self._sent, len(found.body)))
@@ -180,9 +223,19 @@ class Client:
         if not data:
             self._end = "FIN"
             return False
+        if self._tls is not None:
+            data = self._tls.opened(data)
         self._left += data
         self.raw += data
         return True
+
+    def take(self, until):
+        """Whatever has come, or None when the connection ends, or that moment has come."""
+        while not self._left:
+            if not self._more(until):
+                return None
+        found, self._left = self._left, b""
+        return found
 
     def end(self, patience=PATIENCE):
         """How the connection ends from here, and the bytes that still came: `("FIN", b"")`."""
@@ -194,7 +247,9 @@ class Client:
 
     def silent(self):
         """Whether nothing has come that was not read, not even an end."""
-        return not self._left and not self._end and not select.select([self.socket], [], [], 0)[0]
+        while self._more(time.monotonic()):
+            pass
+        return not self._left and not self._end
 
 
 def request(method, target, body=None, *, more=""):

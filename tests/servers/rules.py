@@ -25,6 +25,10 @@ TEXTS = {
     "error": "cos:SlowDown",
     "error-undrained": "cos:SlowDown,drain=no",
     "exact": "cos:SlowDown,exact=yes",
+    "hang-http2": "hang,http2=yes,duration=200ms",
+    "reset-http2": "reset,http2=yes",
+    "close-http2": "close,http2=yes",
+    "cut-http2": "truncate,http2=yes",
     "late-error": "cos:InternalError,status=200,delay=300ms",
 }
 

@@ -63,8 +63,8 @@ def wire(server):
     found = []
     for method, target, body in ASKED:
         with server.connect() as client:
-            answer = client.ask(method, target, body)
-            assert answer.whole
+            assert client.ask(method, target, body, more="Connection: close\r\n").whole
+            assert client.end()[0] == "FIN"
             found.append(re.sub(rb"(?i)(\r\ndate: )[^\r]+", rb"\1", client.raw))
     return found
 

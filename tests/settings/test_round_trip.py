@@ -59,38 +59,33 @@ VALUES = {
     "set": st.dictionaries(TOKEN.map("x-{}".format), HEADER_TEXT, min_size=1, max_size=1),
     "drain": st.booleans() | st.sampled_from(["on", "0"]),
     "cors": st.booleans(),
+    "exact": st.booleans(),
+    "duration": DURATION,
+    "of": st.sampled_from(["cos:SlowDown", "jss:BucketNotEmpty/3", "qingstor:@server", "gateway:BadGateway"]),
+    "keep": st.floats(0, 1, exclude_max=True) | st.sampled_from(["0", "0.50", ".5", "00.9"]),
+    "keep_bytes": COUNT | st.sampled_from(["4KiB", "0", "1MB"]),
+    "rate": st.integers(1, 10**6) | st.sampled_from(["1KiB", "2MB"]),
+    "flips": st.integers(1, 1000) | st.just("007"),
+    "http2": st.booleans() | st.just("ON"),
     "name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True),
     "vendor": st.sampled_from(["cos", "jss"]),
 }
 TRIGGERS = ("probability", "skip", "every", "times", "per", "above", "begin", "end", "name")
+SAYING = ("when", "delay", "retry_after", "hint", "message", "set", "drain", "cors")
 FAULTS = {
-    "cos:SlowDown": (
-        "when",
-        "delay",
-        "retry_after",
-        "hint",
-        "status",
-        "message",
-        "resource",
-        "set",
-        "drain",
-        "cors",
-    ),
+    "cos:SlowDown": (*SAYING, "status", "resource", "exact"),
     "gateway:BadGateway": ("vendor", "message"),
-    "http:503": (
-        "vendor",
-        "when",
-        "delay",
-        "retry_after",
-        "hint",
-        "message",
-        "content_type",
-        "set",
-        "drain",
-        "cors",
-    ),
+    "http:503": ("vendor", *SAYING, "content_type"),
     "latency": ("vendor", "when"),
+    "hang": ("vendor", "when", "delay", "duration", "drain", "http2"),
+    "reset": ("vendor", "when", "delay", "drain", "http2"),
+    "close": ("vendor", "when", "delay", "drain", "http2"),
+    "truncate": ("delay", "of", "keep", "http2"),
+    "truncate ": ("vendor", "delay", "keep_bytes", "http2"),
+    "drip": ("delay", "of"),
+    "corrupt": ("vendor", "delay", "flips"),
 }
+NEEDED = {"latency": "delay", "drip": "rate"}
 
 
 def _valid(values):
@@ -103,13 +98,13 @@ def rules(draw):
     fault = draw(st.sampled_from(sorted(FAULTS)))
     conditions = {key: VALUES[key] for key in CONDITIONS}
     keys = draw(_valid({key: VALUES[key] for key in (*CONDITIONS, *TRIGGERS, *FAULTS[fault])}))
-    if fault == "latency":
-        keys["delay"] = draw(VALUES["delay"])
+    if fault in NEEDED:
+        keys[NEEDED[fault]] = draw(VALUES[NEEDED[fault]])
     if draw(st.booleans()):
         keys["unless"] = draw(_valid(conditions))
         if not keys["unless"]:
             del keys["unless"]
-    return Rule(fault, **keys)
+    return Rule(fault.strip(), **keys)
 
 
 def scenarios():

@@ -96,7 +96,11 @@ WRONG = [
         "times is given twice\n  http:503,times=1,times=2\n                   ^^^^^",
     ),
     ("http:503,name=a,name=b", "name is given twice\n  http:503,name=a,name=b\n                  ^^^^"),
-    (",times=1", "there is no fault; there are vendor:Code, http:NNN and latency\n  ,times=1\n  ^"),
+    (
+        ",times=1",
+        "there is no fault; there are vendor:Code, http:NNN, latency, hang, reset, close, truncate, drip and "
+        "corrupt\n  ,times=1\n  ^",
+    ),
     ('http:"503"', 'a quote can only stand round a whole value or name\n  http:"503"\n       ^'),
     ('http:503,path="a b', 'the quote is not closed\n  http:503,path="a b\n                ^'),
     (
@@ -144,11 +148,11 @@ def test_a_mistake_is_told_with_its_place(text, message):
 def test_every_mistake_is_told_in_order():
     """Of all rules, with the name of the variable."""
     with pytest.raises(ConfigurationError) as caught:
-        parse_rules("cos:SlowDown,times=x,delay=5 http:503,exact=1,status=1 http:", where="FAULTINJECT_RULES")
+        parse_rules("cos:SlowDown,times=x,delay=5 http:503,exact=maybe,status=1 http:", where="FAULTINJECT_RULES")
     assert [f"{each.where}: {each.message}" for each in caught.value.problems] == [
         "FAULTINJECT_RULES: rule 1: times: x is not a whole number of 0 or more",
         "FAULTINJECT_RULES: rule 1: delay: 5 has no unit; did you mean 5s?",
-        "FAULTINJECT_RULES: rule 2: exact is not built yet",
+        "FAULTINJECT_RULES: rule 2: exact: maybe is not yes or no",
         "FAULTINJECT_RULES: rule 2: status: 1 is not a status from 200 to 599",
         "FAULTINJECT_RULES: rule 3: http: is not http: and a status from 400 to 599",
     ]
@@ -158,8 +162,10 @@ def test_every_mistake_is_told_in_order():
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),
-        ("hang reset", NotBuiltYet),
-        ("hang cos:Slow", ConfigurationError),
+        ("s3:SlowDown minio:SlowDown", NotBuiltYet),
+        ("s3:SlowDown cos:Slow", ConfigurationError),
+        ("truncate,of=cos:Slow cos:Slow", UnknownDocumentedError),
+        ("truncate,of=s3:SlowDown", NotBuiltYet),
     ],
 )
 def test_the_error_is_of_the_sort_that_all_mistakes_have(text, sort):

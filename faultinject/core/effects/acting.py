@@ -5,6 +5,10 @@ from __future__ import annotations
 from faultinject.core import values
 from faultinject.core.effects.effect import HOUR, Effect, YesNo
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.core.rule import Rule
+
 
 class When(Effect):
     """`before`: the app never sees the request; `after`: it runs, and its answer is replaced.
@@ -20,6 +24,10 @@ class When(Effect):
     def parse(self, text: str) -> str:
         """`before` or `after`."""
         return values.choice(text, ("before", "after"))
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """What `after` comes to."""
+        return rule.resolved.after if text == "after" else ""
 
 
 class Delay(Effect):
@@ -37,6 +45,10 @@ class Delay(Effect):
     def parse(self, text: str) -> tuple[float, float]:
         """Shortest and longest wait, seconds."""
         return values.duration_range(text, HOUR)
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """How late it is."""
+        return rule.resolved.delay_in_words(rule) if rule.value("delay")[1] else ""
 
 
 class Duration(Effect):
@@ -64,6 +76,7 @@ class Drain(YesNo):
     """
 
     key = "drain"
+    unusual = "without reading the request's body"
     default = True
     default_text = "yes"
 
@@ -76,3 +89,4 @@ class Http2(YesNo):
     """
 
     key = "http2"
+    unusual = "over HTTP/2 together with all else on that connection"

@@ -6,6 +6,10 @@ from faultinject.core import values
 from faultinject.core.effects.effect import Effect, YesNo
 from faultinject.core.values import Mistake, is_token, shown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.core.rule import Rule
+
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features).
 FORBIDDEN = frozenset(
@@ -41,6 +45,10 @@ class RetryAfter(Effect):
         """Seconds."""
         return values.duration(text)
 
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """How long."""
+        return f"asked to wait {text} by Retry-After"
+
 
 class Hint(Effect):
     """How `retry_after` is said: `seconds`, or `date` for an HTTP-date, rounded up.
@@ -74,7 +82,15 @@ class Status(Effect):
         return values.status(text)
 
 
-class Message(Effect):
+class _Said(Effect):
+    """An effect that is told as it is written."""
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """Its name and value."""
+        return f"with the {self.key.replace('_', ' ')} {shown(text)}"
+
+
+class Message(_Said):
     """The message instead of the documented one; for `http:NNN` the whole body.
 
     >>> print(Rule("http:503", message="come back later"))
@@ -85,7 +101,7 @@ class Message(Effect):
     default_text = "as documented"
 
 
-class Resource(Effect):
+class Resource(_Said):
     """The resource that the envelope names, instead of the request's.
 
     >>> print(Rule("cos:SlowDown", resource="/photos"))
@@ -96,7 +112,7 @@ class Resource(Effect):
     default_text = "as documented"
 
 
-class ContentType(Effect):
+class ContentType(_Said):
     """The Content-Type of `http:NNN`.
 
     >>> print(Rule("http:503", content_type="text/html"))
@@ -137,6 +153,10 @@ class Set(Effect):
         if name in FORBIDDEN:
             raise Mistake(f"set.{name}: the server sets {name} itself", at_key=True)
 
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """The header."""
+        return f"with the header {name}: {text}"
+
 
 class Cors(YesNo):
     """Let a browser's script see the injected answer.
@@ -146,6 +166,7 @@ class Cors(YesNo):
     """
 
     key = "cors"
+    unusual = "without CORS headers"
     default = True
     default_text = "yes"
 
@@ -160,3 +181,4 @@ class Exact(YesNo):
     """
 
     key = "exact"
+    unusual = "in the vendor's own words and order where the server lets us"

@@ -21,8 +21,13 @@ class Of(Effect):
         """A documented error or a group of them."""
         from faultinject.core.faults import Documented, get
 
-        if not isinstance(get(text), Documented):
+        error = get(text) if ":" in text else None
+        if not isinstance(error, Documented):
             raise Mistake(f"{shown(text)} is not a documented error, such as cos:InternalError")
+        if error.rows[0].status is None:
+            raise Mistake(
+                f"{shown(text)} is documented without a status, and only a rule of its own can give it one"
+            )
         return text
 
 

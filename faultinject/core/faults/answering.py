@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from faultinject.core import answers
+from faultinject.core import answers, wire, words
 from faultinject.core.faults.fault import Fault
-from faultinject.core.values import Mistake, shown
+from faultinject.core.values import Mistake, listed, shown
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.core.actions import Act
     from faultinject.core.ready import ReadyRule
+    from faultinject.core.rule import Rule
 
 
 class Documented(Fault):
@@ -57,6 +58,25 @@ class Documented(Fault):
         assert self.vendor is not None
         return answers.documented(rule, self.vendor, self.rows)
 
+    def in_words(self, rule: Rule) -> str:
+        """The error, or how many there are, and their statuses."""
+        statuses = listed(map(str, self._statuses(rule)))
+        if len(self.rows) == 1:
+            return f"{self.text} ({statuses})"
+        return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
+
+    def delay_in_words(self, rule: Rule) -> str:
+        """A status below 300 goes out at once; only the error behind it is late."""
+        late = f"{words.wait(rule)} late"
+        return f"the error {late} behind its head" if self._statuses(rule)[0] < 300 else late
+
+    def fails(self, rule: Rule) -> bool:
+        """Only by its status: what a client makes of an error in a 200 is its own affair."""
+        return self._statuses(rule)[0] >= 400
+
+    def _statuses(self, rule: Rule) -> list[int]:
+        return sorted({rule.value("status") or each.status or 0 for each in self.rows})
+
 
 class Http(Fault):
     """A plain answer of that status, 400 to 599.
@@ -79,3 +99,7 @@ class Http(Fault):
     def prepare(self, rule: ReadyRule) -> Act:
         """Answer with the status and a text."""
         return answers.plain(rule, self.status)
+
+    def in_words(self, rule: Rule) -> str:
+        """The status with its reason phrase."""
+        return f"a plain {self.status} {wire.reason(self.status)}"

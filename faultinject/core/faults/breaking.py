@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core import answers
+from faultinject.core import answers, words
 from faultinject.core.actions import Disconnect, Pass
 from faultinject.core.faults.fault import Fault
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
+    from faultinject.core.rule import Rule
 
 
 class Breaking(Fault):
@@ -22,9 +23,10 @@ class Breaking(Fault):
     """
 
     how = "closed"
+    after = "after the app has run"
     takes: tuple[str, ...] = ("when", "delay", "drain", "http2")
 
-    def held(self, rule: ReadyRule) -> float | None:  # noqa: ARG002 - a hang's says how long
+    def held(self, rule: ReadyRule) -> float | None:
         """For how many seconds nothing happens first; None: it ends at once."""
         return None
 
@@ -64,6 +66,10 @@ class Hang(Breaking):
         seconds: float = rule.rule.value("duration")
         return seconds
 
+    def in_words(self, rule: Rule) -> str:
+        """How long."""
+        return f"nothing for {words.seconds(rule.value('duration'))} and then a closed connection"
+
 
 class Reset(Breaking):
     """The connection is reset (a TCP RST) before any byte of an answer.
@@ -76,6 +82,10 @@ class Reset(Breaking):
     title = "reset"
     how = "reset"
 
+    def in_words(self, rule: Rule) -> str:
+        """A reset."""
+        return "a connection reset"
+
 
 class Close(Breaking):
     """The connection is closed without a byte of an answer.
@@ -86,3 +96,7 @@ class Close(Breaking):
 
     kind = "close"
     title = "close"
+
+    def in_words(self, rule: Rule) -> str:
+        """A close."""
+        return "a connection closed without an answer"

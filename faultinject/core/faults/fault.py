@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from faultinject.core import words
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.core.actions import Act
     from faultinject.core.ready import ReadyRule
+    from faultinject.core.rule import Rule
     from faultinject.vendors.vendor import DocumentedError, Vendor
 
 
@@ -18,6 +21,7 @@ class Fault:
         text: as the rule names it.
         kind: the class's own word, for dispatch.
         takes: the effects that it takes.
+        after: what `when=after` comes to, in words.
         vendor: whose documented error it is, or None.
         rows: the documented errors that it gives, evenly drawn; empty when it gives none.
     """
@@ -25,6 +29,7 @@ class Fault:
     kind = ""
     title = ""
     takes: tuple[str, ...] = ()
+    after = "after the app has run and in place of its answer"
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -47,6 +52,18 @@ class Fault:
     @abstractmethod
     def prepare(self, rule: ReadyRule) -> Act:
         """What is done to a request that the rule fires for, with all that can be worked out beforehand."""
+
+    @abstractmethod
+    def in_words(self, rule: Rule) -> str:
+        """What a request gets: `cos:SlowDown (503)`."""
+
+    def delay_in_words(self, rule: Rule) -> str:
+        """How the rule's `delay` shows; nothing where `in_words` has said it."""
+        return f"{words.wait(rule)} late"
+
+    def fails(self, rule: Rule) -> bool:
+        """Whether a client must take the attempt for failed."""
+        return True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.text}>"

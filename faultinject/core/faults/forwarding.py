@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core import answers, shapes
+from faultinject.core import answers, shapes, words
 from faultinject.core.actions import Forward, Pass
 from faultinject.core.draw import delays
 from faultinject.core.faults.answering import Documented
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
+    from faultinject.core.rule import Rule
     from faultinject.core.shapes import Shape
 
 
@@ -30,6 +31,7 @@ class Latency(Fault):
     kind = "latency"
     title = "latency"
     takes = ("when", "delay")
+    after = "held back when the app has run"
 
     def check(self, options: dict[str, str]) -> None:
         """Raise `Mistake` without a delay."""
@@ -46,6 +48,18 @@ class Latency(Fault):
             return Forward(entry, after=when == "after", delay=delay(digest))
 
         return act
+
+    def in_words(self, rule: Rule) -> str:
+        """How late."""
+        return f"the app's own answer {words.wait(rule)} late"
+
+    def delay_in_words(self, rule: Rule) -> str:
+        """Nothing more."""
+        return ""
+
+    def fails(self, rule: Rule) -> bool:
+        """No: a late answer is an answer."""
+        return False
 
 
 class Shaped(Fault):
@@ -81,6 +95,11 @@ class Shaped(Fault):
 
         return act
 
+    def shaped_in_words(self, rule: Rule) -> str:
+        """Whose answer it is."""
+        of = rule.value("of")
+        return "the app's own answer" if of is None else Documented(of).in_words(rule)
+
 
 class Truncate(Shaped):
     """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
@@ -109,6 +128,13 @@ class Truncate(Shaped):
             lambda request: request.http2 and not whole_connections,
         )
 
+    def in_words(self, rule: Rule) -> str:
+        """Where it is cut."""
+        share, most = rule.value("keep"), rule.value("keep_bytes")
+        part = words.share(share) if most is None else words.count(most, "byte")
+        where = f"{part} of its body" if (share if most is None else most) else "its head"
+        return f"{self.shaped_in_words(rule)} cut off after {where}"
+
 
 class Drip(Shaped):
     """The answer's body at `rate` bytes a second.
@@ -131,6 +157,15 @@ class Drip(Shaped):
         rate = rule.rule.value("rate")
         return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
 
+    def in_words(self, rule: Rule) -> str:
+        """How slowly."""
+        return f"{self.shaped_in_words(rule)} at {words.count(rule.value('rate'), 'byte')} a second"
+
+    def fails(self, rule: Rule) -> bool:
+        """As what is slowed does."""
+        of = rule.value("of")
+        return of is not None and Documented(of).fails(rule)
+
 
 class Corrupt(Shaped):
     """The answer with some bytes of its body changed, and the same length.
@@ -147,3 +182,11 @@ class Corrupt(Shaped):
         """Change bytes where the digest says."""
         flips = rule.rule.value("flips")
         return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)
+
+    def in_words(self, rule: Rule) -> str:
+        """How many bytes are wrong."""
+        return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
+
+    def fails(self, rule: Rule) -> bool:
+        """No: only a client that compares a digest can tell."""
+        return False

@@ -1,0 +1,279 @@
+"""The faults of the connection and their effects as rules: every spelling, and what is refused in which words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from json import dumps
+
+import pytest
+
+from faultinject import Rule, Scenario, vendors
+from faultinject.core.effects import EFFECTS
+from faultinject.core.faults import FAULTS
+from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError
+
+TAKES = {
+    "vendor:Code": "when delay status message resource retry_after hint set drain cors exact",
+    "http:NNN": "when delay message content_type retry_after hint set drain cors",
+    "latency": "when delay",
+    "hang": "when delay duration drain http2",
+    "reset": "when delay drain http2",
+    "close": "when delay drain http2",
+    "truncate": "delay of keep keep_bytes http2",
+    "drip": "delay of rate",
+    "corrupt": "delay flips",
+}
+# A rule in its canonical text, and its keys as TOML and JSON have them.
+RULES = [
+    ("hang", {}),
+    ("hang,duration=30s", {"duration": "30s"}),
+    (
+        "hang,method=PUT,unless.path=health,times=2,when=after,delay=100ms..2s,drain=no,duration=1h,http2=yes,name=a",
+        {
+            "name": "a",
+            "http2": True,
+            "duration": "1h",
+            "drain": False,
+            "delay": "100ms..2s",
+            "when": "after",
+            "times": 2,
+            "unless": {"path": "health"},
+            "method": "PUT",
+        },
+    ),
+    ("reset,path=photos/", {"path": "photos/"}),
+    (
+        "reset,when=after,delay=1s,drain=no,http2=yes",
+        {"http2": True, "drain": False, "delay": "1s", "when": "after"},
+    ),
+    ("close,vendor=jss,per=call,delay=1ms,drain=yes", {"vendor": "jss", "per": "call", "delay": "1ms", "drain": True}),
+    ("truncate", {}),
+    ("truncate,keep=0", {"keep": 0}),
+    (
+        "truncate,delay=2s,of=cos:InternalError,keep=0.9,http2=no",
+        {"http2": False, "keep": 0.9, "of": "cos:InternalError", "delay": "2s"},
+    ),
+    ("truncate,keep=0.50", {"keep": "0.50"}),
+    ("truncate,keep_bytes=4096", {"keep_bytes": 4096}),
+    ("truncate,of=jss:BucketNotEmpty/3,keep_bytes=4KiB", {"keep_bytes": "4KiB", "of": "jss:BucketNotEmpty/3"}),
+    ("drip,rate=1", {"rate": 1}),
+    ("drip,delay=1s,of=cos:@server,rate=1KiB", {"rate": "1KiB", "of": "cos:@server", "delay": "1s"}),
+    ("drip,vendor=cos,of=gateway:BadGateway,rate=2MB", {"rate": "2MB", "of": "gateway:BadGateway", "vendor": "cos"}),
+    ("corrupt", {}),
+    ("corrupt,probability=0.1,delay=1s,flips=1000", {"flips": 1000, "delay": "1s", "probability": 0.1}),
+    ("corrupt,flips=007", {"flips": "007"}),
+    ("cos:SlowDown,status=200,cors=no,exact=yes", {"exact": True, "cors": False, "status": 200}),
+]  # fmt: skip
+
+
+def toml(fault, keys):
+    """A table of TOML; JSON's strings, numbers and bools are TOML's as well."""
+    lines = [f"unless.{name} = {dumps(value)}" for name, value in keys.get("unless", {}).items()]
+    lines += [f"{key} = {dumps(value)}" for key, value in keys.items() if key != "unless"]
+    return "\n".join(["[[rules]]", f"fault = {dumps(fault)}", *lines])
+
+
+@pytest.mark.parametrize(("text", "keys"), RULES)
+def test_every_spelling_means_the_same_rule(text, keys):
+    """Text, TOML, JSON and Python; it prints in canonical order, and what is printed is the same rule."""
+    fault = text.partition(",")[0]
+    rule = Rule(fault, **keys)
+    assert str(rule) == text
+    assert rule.to_dict() == {"fault": fault, **keys}
+    scenario = Scenario([rule])
+    assert Scenario.parse(text).rules == (rule,)
+    assert Scenario.from_toml(toml(fault, keys)).rules == (rule,)
+    assert Scenario.from_json(dumps({"rules": [{"fault": fault, **keys}]})).rules == (rule,)
+    assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "expected"),
+    [
+        (Rule("hang"), "duration", 300.0),
+        (Rule("hang", duration=1.5), "duration", 1.5),
+        (Rule("hang", duration=timedelta(minutes=2)), "duration", 120.0),
+        (Rule("hang", duration="1h"), "duration", 3600.0),
+        (Rule("hang", duration=0), "duration", 0.0),
+        (Rule("reset", delay="1h"), "delay", (3600.0, 3600.0)),
+        (Rule("truncate"), "keep", 0.5),
+        (Rule("truncate", keep=0), "keep", 0.0),
+        (Rule("truncate", keep=0.999999), "keep", 0.999999),
+        (Rule("truncate"), "keep_bytes", None),
+        (Rule("truncate", keep_bytes=0), "keep_bytes", 0),
+        (Rule("truncate", keep_bytes="4KiB"), "keep_bytes", 4096),
+        (Rule("truncate"), "of", None),
+        (Rule("truncate", of="cos:@server"), "of", "cos:@server"),
+        (Rule("drip", rate="1KB"), "rate", 1000),
+        (Rule("corrupt"), "flips", 1),
+        (Rule("corrupt", flips=1000), "flips", 1000),
+        (Rule("reset"), "http2", False),
+        (Rule("reset", http2="on"), "http2", True),
+        (Rule("cos:SlowDown"), "exact", False),
+        (Rule("cos:SlowDown", exact=1), "exact", True),
+    ],
+)
+def test_a_value_is_parsed(rule, key, expected):
+    """Durations in seconds, sizes and rates in bytes, and the documented defaults."""
+    assert rule.value(key) == expected
+
+
+EXAMPLES = {
+    "vendor:Code": ("cos:SlowDown", {}),
+    "http:NNN": ("http:503", {}),
+    "latency": ("latency", {"delay": "1s"}),
+    "drip": ("drip", {"rate": 1}),
+}
+VALUES = {
+    "delay": "1s", "retry_after": "1s", "duration": "1s", "status": 500, "of": "cos:SlowDown", "keep": 0.1,
+    "keep_bytes": 1, "rate": 2, "flips": 2, "set": {"x-a": "b"}, "when": "after", "hint": "date",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_fault_takes_the_effects_that_the_contract_gives_it(fault, effect):
+    """And refuses the others in words that say which it takes."""
+    text, keys = EXAMPLES.get(fault.title, (fault.title, {}))
+    keys = {**keys, effect: VALUES.get(effect, "yes")}
+    if effect in TAKES[fault.title].split():
+        assert effect in {key.partition(".")[0] for key in Rule(text, **keys).options}
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        Rule(text, **keys)
+    told, _, listed = str(caught.value).partition("; it takes ")
+    assert told == f"{text} takes no {effect}"
+    assert set(listed.replace(" and ", ", ").split(", ")) == set(TAKES[fault.title].split())
+
+
+SHARE = "is not a share from 0 to below 1"
+SIZE = "is not a size such as 4096, 10KB or 5MiB"
+MISTAKES = [
+    ("truncate", {"keep": 1}, f"1 {SHARE}; that would cut nothing"),
+    ("truncate", {"keep": "1.00"}, f"1.00 {SHARE}; that would cut nothing"),
+    ("truncate", {"keep": 1.5}, f"1.5 {SHARE}"),
+    ("truncate", {"keep": -1}, f"-1 {SHARE}"),
+    ("truncate", {"keep": "50%"}, f"50% {SHARE}"),
+    ("truncate", {"keep": "half"}, f"half {SHARE}"),
+    ("truncate", {"keep": ""}, f'"" {SHARE}'),
+    ("truncate", {"keep": "1e-3"}, f"1e-3 {SHARE}"),
+    ("truncate", {"keep_bytes": -1}, f"-1 {SIZE}"),
+    ("truncate", {"keep_bytes": 0.5}, f"0.5 {SIZE}"),
+    ("truncate", {"keep_bytes": "4kb"}, f"4kb {SIZE}"),
+    ("truncate", {"keep": 0.5, "keep_bytes": 5}, "keep and keep_bytes say the same thing; give one of them"),
+    ("truncate", {"keep": 1, "keep_bytes": 5}, f"1 {SHARE}; that would cut nothing"),
+    ("drip", {}, "drip needs a rate in bytes a second, such as rate=1KiB"),
+    ("drip", {"rate": 0}, "a rate of 0 would never end; it is 1 byte a second or more"),
+    ("drip", {"rate": "0MiB"}, "a rate of 0 would never end; it is 1 byte a second or more"),
+    ("drip", {"rate": "1/s"}, f"1/s {SIZE}"),
+    ("drip", {"rate": -5}, f"-5 {SIZE}"),
+    ("corrupt", {"flips": 0}, "0 is not a whole number of 1 or more"),
+    ("corrupt", {"flips": 1001}, "1001 is more than 1000"),
+    ("corrupt", {"flips": 1.5}, "1.5 is not a whole number of 1 or more"),
+    ("hang", {"duration": "61m"}, "61m is longer than 1h"),
+    ("hang", {"duration": "5"}, "5 has no unit; did you mean 5s?"),
+    ("hang", {"duration": "1s..2s"}, "1s..2s is not a duration such as 200ms, 5s, 10m or 1h"),
+    *(
+        (fault, {**keys, "delay": delay}, f"{delay.rpartition('..')[2]} is longer than 1h")
+        for fault, keys in [("hang", {}), ("reset", {}), ("close", {}), ("truncate", {}), ("corrupt", {})]
+        for delay in ("3601s", "1s..2h")
+    ),
+    ("drip", {"rate": 1, "delay": "1.5h"}, "1.5h is longer than 1h"),
+    ("drip", {"rate": 1, "of": "reset"}, "reset is not a documented error, such as cos:InternalError"),
+    ("truncate", {"of": "cos:Slowdown"}, "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
+    ("truncate", {"of": "coz:SlowDown"}, "'coz' is not a vendor; did you mean cos?"),
+    ("truncate", {"of": "s3:SlowDown"}, None),
+    *(
+        ("truncate", {"of": of}, f"{of} is not a documented error, such as cos:InternalError")
+        for of in ("http:503", "latency", "truncate", "cos", "SlowDown", "unknown")
+    ),
+    ("truncate", {"of": ""}, '"" is not a documented error, such as cos:InternalError'),
+    ("truncate", {"of": "cos:@slow"}, None),
+    (
+        "truncate",
+        {"of": "cos:InvalidAddressingHeader"},
+        "cos:InvalidAddressingHeader is documented without a status, and only a rule of its own can give it one",
+    ),
+    ("truncate", {"of": "cos:@server", "vendor": "jss"}, "cos:@server is read as cos reads it"),
+    ("truncate", {"of": "cos:SlowDown", "vendor": "cos"}, "cos:SlowDown is read as cos reads it"),
+    ("drip", {"rate": 1, "of": "http:503", "vendor": "jss"}, "http:503 is not a documented error, such as cos:InternalError"),
+    ("reset", {"http2": "maybe"}, "maybe is not yes or no"),
+    ("reset", {"when": "during"}, "during is not before or after"),
+    ("resett", {}, "resett is not a fault; did you mean reset?"),
+    ("trunc", {}, "trunc is not a fault; did you mean truncate?"),
+    ("Hang", {}, "Hang is not a fault; did you mean hang?"),
+]  # fmt: skip
+
+
+def messages(make):
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    return [each.message for each in caught.value.problems]
+
+
+@pytest.mark.parametrize(("fault", "keys", "message"), MISTAKES)
+def test_a_mistake_is_told_in_the_same_words_in_every_spelling(fault, keys, message):
+    """One mistake, one message; None: the words are those of the catalogue."""
+    told = messages(lambda: Rule(fault, **keys))
+    assert len(told) == 1
+    assert message is None or told == [message]
+    text = ",".join([fault, *(f'{key}="{value}"' for key, value in keys.items())])
+    assert messages(lambda: Scenario.parse(text)) == told
+    assert messages(lambda: Scenario.from_toml(toml(fault, keys))) == told
+    assert messages(lambda: Scenario.from_json(dumps({"rules": [{"fault": fault, **keys}]}))) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "truncate,keep=1",
+            f"keep: 1 {SHARE}; that would cut nothing\n  truncate,keep=1\n                ^",
+        ),
+        (
+            "truncate,vendor=cos,of=jss:SlowDown",
+            "jss:SlowDown is read as jss reads it\n  truncate,vendor=cos,of=jss:SlowDown\n           ^^^^^^",
+        ),
+        (
+            "drip",
+            "drip needs a rate in bytes a second, such as rate=1KiB\n  drip\n  ^^^^",
+        ),
+    ],
+)
+def test_a_mistake_has_its_place(text, told):
+    """Carets under the value, the key or the fault."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.parse(text)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(("of", "sort"), [("cos:Slow", UnknownDocumentedError), ("s3:SlowDown", NotBuiltYet)])
+def test_a_wrong_of_is_an_error_of_its_own_sort(of, sort):
+    """As the same words are in the place of the fault."""
+    with pytest.raises(sort) as caught:
+        Rule("drip", rate=1, of=of)
+    assert type(caught.value) is sort
+
+
+def test_a_number_is_seconds_in_python_only():
+    """TOML and JSON want a unit."""
+    assert Rule("hang", duration=5) == Rule("hang", duration="5s")
+    assert messages(lambda: Scenario.from_toml('[[rules]]\nfault = "hang"\nduration = 5')) == [
+        "5 has no unit; did you mean 5s?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "vendor"),
+    [
+        (Rule("truncate", of="cos:SlowDown"), "cos"),
+        (Rule("drip", rate=1, of="jss:@server"), "jss"),
+        (Rule("truncate", of="gateway:BadGateway"), None),
+        (Rule("truncate", of="gateway:BadGateway", vendor="jss"), "jss"),
+        (Rule("truncate"), None),
+        *((Rule(each, vendor="qingstor"), "qingstor") for each in ("hang", "reset", "close", "truncate", "corrupt")),
+    ],
+)  # fmt: skip
+def test_the_error_that_is_cut_says_how_requests_are_read(rule, vendor):
+    """Else `vendor`, else the S3 way."""
+    assert rule.vendor is (None if vendor is None else vendors.get(vendor))

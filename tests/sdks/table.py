@@ -1,0 +1,69 @@
+"""The table of the README: what real clients make of broken exchanges."""
+
+from __future__ import annotations
+
+HEADS = {
+    "boto3": "boto3",
+    "cos-python-sdk-v5": "cos-python-sdk-v5",
+    "qingstor-sdk": "qingstor-sdk",
+    "jss-upload": "jss-upload",
+    "requests": "requests",
+    "requests-retry": "requests, `Retry(3)`",
+    "httpx": "httpx, `retries=3`",
+    "aiohttp": "aiohttp",
+    "urllib": "`urllib.request`",
+}
+TITLES = {
+    "hang": "`hang`, time-out 1 s",
+    "reset": "`reset`",
+    "reset-post": "`reset` of a POST",
+    "reset-after": "`reset,when=after` of a PUT",
+    "reset-after-once": "`reset,when=after,times=1` of a PUT",
+    "close": "`close`",
+    "truncate": "`truncate`",
+    "truncate-download": "`truncate` of a download to a file",
+    "truncate-error": "`truncate,of=` the vendor's 500",
+    "drip": "`drip`",
+    "drip-long": "`drip` for 3 s, time-out 1 s",
+    "corrupt": "`corrupt`, the answer has an MD5 as ETag",
+    "corrupt-checked": "`corrupt`, the answer has a checksum",
+    "corrupt-download": "`corrupt` of a download to a file, the answer has a checksum",
+    "gateway": "`gateway:BadGateway`",
+    "late-copy": "`cos:InternalError,status=200,delay=300ms` of CopyObject",
+    "late-complete": "`cos:InternalError,status=200,delay=300ms` of CompleteMultipartUpload",
+    "exact": "the vendor's throttling, `exact=yes`",
+}
+
+
+def table(results: dict) -> str:
+    """A table in Markdown: one row a fault, one column a client.
+
+    Args:
+        results: what `transport.json` holds: `rows`, from the row's name to the client's to what it saw, and the
+            clients' `versions`.
+    """
+    lines = [("fault", *HEADS.values()), ("---",) * (1 + len(HEADS))]
+    for name, title in TITLES.items():
+        row = results["rows"][name]
+        lines.append((title, *(cell(row[each]) if each in row else "–" for each in HEADS)))
+    versions = results["versions"]
+    lines.append(("version", *(versions.get(each, "CPython's") for each in HEADS)))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(found: dict) -> str:
+    """What one client saw: the exception and what it says of the error, and the attempts."""
+    saw = found["saw"]
+    if saw in ("short data", "wrong data"):
+        said = f"**{saw}**"
+    elif saw == "ok":
+        said = saw
+    elif saw.startswith("returned "):
+        said = saw.replace("returned", "returns")
+    else:
+        said = f"`{saw.rpartition('.')[2]}`"
+    code = f" {found['code']}" if "code" in found else ""
+    more = f", stored ×{found['stored']}" if "stored" in found else ""
+    if found.get("waited"):
+        more += ", knows no time-out"
+    return f"{said}{code} ×{found['attempts']}{more}"

@@ -1,0 +1,96 @@
+"""A client that speaks HTTP/2 on one connection: its streams, and how the connection ended."""
+
+from __future__ import annotations
+
+import time
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+
+from .probe import HOST, PATIENCE, Client
+
+
+class Stream:
+    """One request and its answer.
+
+    Attributes:
+        status: of the answer; 0 before it is there.
+        fields: the headers.
+        body: what has come of the body.
+        end: `answered` or `reset` when the stream ended, empty until then.
+        head_at: when the head was there, seconds after the request.
+        done_at: when the stream ended.
+    """
+
+    def __init__(self):
+        self.status = 0
+        self.fields = {}
+        self.body = b""
+        self.end = ""
+        self.head_at = self.done_at = None
+        self.asked = time.monotonic()
+
+
+class Http2:
+    """One connection with prior knowledge, without TLS."""
+
+    def __init__(self, address):
+        self._client = Client(address)
+        self._http = H2Connection(H2Configuration(client_side=True))
+        self._http.initiate_connection()
+        self._streams = {}
+        self.end = ""
+        """How the connection ended: `RST`, `FIN`, or empty."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._client.close()
+
+    def ask(self, path, method="GET", body=b""):
+        """Begin a request."""
+        number = self._http.get_next_available_stream_id()
+        head = [(":method", method), (":path", path), (":scheme", "http"), (":authority", HOST)]
+        if body:
+            head.append(("content-length", str(len(body))))
+        self._http.send_headers(number, head, end_stream=not body)
+        if body:
+            self._http.send_data(number, body, end_stream=True)
+        self._client.send(self._http.data_to_send())
+        stream = self._streams[number] = Stream()
+        return stream
+
+    def wait(self, *streams, patience=PATIENCE):
+        """Read until these streams have ended, or the connection has."""
+        until = time.monotonic() + patience
+        while not self.end and not all(each.end for each in streams) and time.monotonic() < until:
+            data = self._client.take(until)
+            if data is None:
+                self.end, _ = self._client.end(0.0)
+                self.end = self.end.removeprefix("open")
+                return
+            for event in self._http.receive_data(data):
+                self._note(event)
+            self._client.send(self._http.data_to_send())
+
+    def _note(self, event):
+        stream = self._streams.get(getattr(event, "stream_id", None))
+        if stream is None:
+            return
+        now = time.monotonic() - stream.asked
+        if isinstance(event, ResponseReceived):
+            stream.fields = {_text(name): _text(value) for name, value in event.headers}
+            stream.status, stream.head_at = int(stream.fields[":status"]), now
+        elif isinstance(event, DataReceived):
+            stream.body += event.data
+            self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, StreamEnded):
+            stream.end, stream.done_at = "answered", now
+        elif isinstance(event, StreamReset):
+            stream.end, stream.done_at = "reset", now
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value

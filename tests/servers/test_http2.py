@@ -1,0 +1,98 @@
+"""HTTP/2: answers are changed stream by stream; what breaks connections does so only when the rule says `http2=yes`."""
+
+from __future__ import annotations
+
+import pytest
+
+from .apps import photo
+from .faults import code, flipped
+from .http2 import Http2
+from .launch import SERVERS
+from .trial import Trial
+
+NAMES = ("hypercorn", "granian ASGI", "granian WSGI")
+
+
+@pytest.fixture(params=NAMES)
+def trial(request, pool):
+    """A server that speaks HTTP/2."""
+    if why := SERVERS[request.param].missing:
+        pytest.skip(why)
+    return Trial(pool.get(request.param), "HTTP/2")
+
+
+def both(trial, rule, target="photos/1000", method="GET", body=b""):
+    """A request of that rule and an innocent one on one connection: path, both streams, whether the first took longer."""
+    path = trial.path(rule, target)
+    with Http2(trial.server.address) as client:
+        faulty = client.ask(path, method, body)
+        other = client.ask(trial.path("else", "photos/77"))
+        client.wait(other)
+        meanwhile = not faulty.end
+        client.wait(faulty, other)
+        assert client.end == ""
+    assert (other.status, other.body, other.end) == (200, photo(77), "answered")
+    return path, faulty, meanwhile
+
+
+@pytest.mark.parametrize("rule", ["reset", "close", "hang", "hang-long", "cut", "cut-error"])
+def test_what_would_hurt_other_streams_is_refused(trial, rule):
+    """The app's own answer comes, and the journal says why."""
+    path, faulty, _ = both(trial, rule)
+    assert (faulty.status, faulty.body, faulty.end) == (200, photo(1000), "answered")
+    assert trial.did(path, "refused") == "refused"
+
+
+@pytest.mark.parametrize(
+    ("rule", "did"), [("late", "delayed"), ("drip", "dripped"), ("corrupt", "corrupted"), ("exact", "answered")]
+)
+def test_what_concerns_one_stream_is_done(trial, rule, did):
+    """Another stream of the same connection is answered meanwhile."""
+    path, faulty, meanwhile = both(trial, rule)
+    assert faulty.end == "answered"
+    if rule == "exact":
+        assert (faulty.status, code(faulty.body)) == (503, "SlowDown")
+    else:
+        assert (faulty.status, flipped(faulty.body, photo(1000))) == (200, rule == "corrupt")
+    if rule == "late":
+        assert meanwhile
+        assert faulty.head_at >= 0.2
+    if rule == "drip":
+        assert meanwhile
+        assert faulty.done_at >= 0.4
+    assert trial.did(path, did) == did
+
+
+def test_a_late_error(trial):
+    """The head at once, the error last."""
+    path, faulty, meanwhile = both(trial, "late-error", "put", "POST", b"<a/>")
+    assert (faulty.status, code(faulty.body), faulty.end) == (200, "InternalError", "answered")
+    assert meanwhile
+    assert faulty.head_at < 0.25
+    assert faulty.done_at >= 0.3
+    assert trial.did(path, "answered") == "answered"
+
+
+@pytest.mark.parametrize(
+    ("rule", "end", "did"),
+    [
+        ("reset-http2", "RST", "reset"),
+        ("close-http2", "FIN", "closed"),
+        ("hang-http2", "FIN", "closed"),
+        ("cut-http2", "FIN", "truncated"),
+    ],
+)
+def test_a_whole_connection_is_broken_when_the_rule_says_so(trial, rule, end, did):
+    """The connection ends for all of its streams; another connection does not see it."""
+    path = trial.path(rule)
+    trial.alone()
+    with Http2(trial.server.address) as client:
+        faulty = client.ask(path)
+        client.wait(faulty)
+        if rule == "hang-http2":
+            assert not faulty.status
+        assert not faulty.end
+        assert client.end == end
+        assert faulty.body == (photo(1000)[:500] if rule == "cut-http2" else b"")
+        assert trial.did(path, did) == did
+    both(trial, "late")
