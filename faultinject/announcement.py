@@ -62,6 +62,16 @@ def journal_ends(path: str, why: str) -> None:
     _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
 
 
+def store_away(error: Exception) -> None:
+    """The store that processes share cannot be had: nothing is injected until it is back."""
+    _log().error("faultinject: nothing is injected while the store is away: %s", error)
+
+
+def store_back(missed: int) -> None:
+    """The store can be had again."""
+    _warn("faultinject: the store is back; %s decisions passed without it", missed)
+
+
 def _warn(text: str, *values: object) -> None:
     if "logging" in sys.modules:
         _log().warning(text, *values)

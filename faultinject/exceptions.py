@@ -74,3 +74,7 @@ class InjectionFailed(FaultInjectError):
 
 class ExplorationFailed(FaultInjectError, AssertionError):
     """An exploration found a scenario that breaks the code under test, or could not be made whole."""
+
+
+class StoreUnavailable(FaultInjectError):
+    """The counts that processes share cannot be had now: held by another, no space left, gone."""

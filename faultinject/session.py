@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.outcome import Outcome
+    from faultinject.runs import Exploration
 
 
 def inject(
@@ -121,6 +122,25 @@ class Faults:
     def clear(self) -> None:
         """Take all rules away; what happened so far stays on record."""
         self._injector.use(Scenario([]))
+
+    def explore(
+        self,
+        *faults: str | Rule,
+        depth: int = 1,
+        max_runs: int = 500,
+        allow: type[BaseException] | tuple[type[BaseException], ...] = (),
+    ) -> Exploration:
+        """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
+        from faultinject.runs import Exploration
+
+        return Exploration(
+            faults,
+            depth=depth,
+            max_runs=max_runs,
+            allow=allow,
+            beside=self._injector.scenario,
+            test=self._injector.journal.test,
+        )
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""

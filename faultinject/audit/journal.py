@@ -46,7 +46,7 @@ class Journal:
         size: int = KEPT,
     ) -> None:
         self.path = path
-        self._test = test
+        self.test = test
         self._size = size
         self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
         self._taken = Counter()
@@ -56,7 +56,7 @@ class Journal:
 
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
-        test = None if self._test is None else self._test()
+        test = None if self.test is None else self.test()
         self._lines.append((test, line))
         self._taken.next()
         if line[-1] is None:

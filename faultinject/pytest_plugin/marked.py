@@ -13,10 +13,12 @@ from faultinject.adapters.patch import Patch
 from faultinject.audit.nearest import nearest_request
 from faultinject.exceptions import FaultInjectError
 from faultinject.pytest_plugin import SEED
+from faultinject.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.pytest_plugin.marks import MarkedRules, markers
 from faultinject.pytest_plugin.record import record, replay
 from faultinject.session import Faults
 from faultinject.settings.environment import is_switched_on, production_reason
+from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +49,16 @@ class MarkedTest:
         given = MarkedRules(item)
         seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
         self.item = item
-        self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid)
+        self._run = item.stash.get(EXPLORED, None)
+        only = item.config.getoption("faultinject_scenario")
+        if self._run is not None:
+            self.faults = self._run.around(given.scenario, seed, item)
+        else:
+            scenario = (
+                given.scenario if only is None else Scenario.parse(only, where="--faultinject-scenario")
+            )
+            self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid)
+        self._judged = self._run is None and only is None
         self._given = given
         self._production = production_reason(os.environ)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
@@ -66,7 +77,7 @@ class MarkedTest:
     def judge(self) -> None:
         """Fail or warn about rules that no request met."""
         says = self.item.config.getini("faultinject_unmatched")
-        if says == "ignore" or not (missed := self._missed()):
+        if says == "ignore" or not self._judged or not (missed := self._missed()):
             return
         lines = [*self._off(), "faultinject: no request met the conditions of"]
         outcomes = self.faults.outcomes
@@ -114,6 +125,8 @@ class MarkedTests:
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         self._patch = None if self._off else Patch()
+        if not self._off and config.getoption("faultinject_scenario") is None:
+            config.pluginmanager.register(ExploredTests(config), f"{NAME}-explored")
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Where faults are off, skip the tests that need them."""
@@ -172,7 +185,7 @@ class MarkedTests:
         report = yield
         marked = item.stash.get(MARKED, None)
         if marked is not None:
-            if report.when == "call" and report.failed:
+            if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
@@ -221,7 +234,7 @@ class _Method:
 
 
 def _needs_faults(item: pytest.Item) -> bool:
-    return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item))
+    return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item)) or explored(item) is not None
 
 
 def _off() -> str:
