@@ -78,3 +78,7 @@ class ExplorationFailed(FaultInjectError, AssertionError):
 
 class StoreUnavailable(FaultInjectError):
     """The counts that processes share cannot be had now: held by another, no space left, gone."""
+
+
+class NotOffered(FaultInjectError, ImportError):
+    """Something that would test nothing; the message says why, and what to use instead."""

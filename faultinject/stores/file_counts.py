@@ -48,7 +48,9 @@ class FileCounts:
         self._words = table.words
         self._seconds = table.seconds
         self._ready = table.ready
-        self._scope_keys: dict[tuple[int, str], bytes] = {}
+        self._map = table.map
+        # Where scopes stand: key, byte of the key, word of the row.
+        self._places: dict[tuple[int, str], tuple[bytes, int, int]] = {}
 
     def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
         """Count one request against each of these rules, all in one step.
@@ -61,9 +63,8 @@ class FileCounts:
             StoreUnavailable: the lock is held by others.
             OSError: no space left; nothing is counted.
         """
-        scope_key = self._scope_key
         wanted = [
-            (rule, scope_key(rule, scope) if scope else None, _key(rule, identity), above)
+            (rule, self._scope_key(rule, scope) if scope else None, _key(rule, identity), above)
             for rule, scope, identity, above in keys
         ]
         table, words = self._table, self._words
@@ -103,29 +104,28 @@ class FileCounts:
             StoreUnavailable: the lock is held by others.
             OSError: no space left.
         """
+        rule, scope, times = ask.rule, ask.scope, ask.times
         words = self._words
-        if ask.scope:
-            spent = self._spent.get((ask.rule, ask.scope))
-            if spent is not None:
-                key, place, row = spent
-                # What is read is this scope's only if its place was not another's before or after.
-                if (
-                    map_[place : place + 16] == key
-                    and words[row + OUT] >= ask.times
-                    and map_[place : place + 16] == key
-                ):
-                    return False
-        else:
-            row = FIRST_RULE + ask.rule * RULE_WORDS
-            if self._ready[row >> PAGE_OF_WORD] and words[row + OUT] >= ask.times:
+        if not scope:
+            row = FIRST_RULE + rule * RULE_WORDS
+            if self._ready[row >> PAGE_OF_WORD] and words[row + OUT] >= times:
                 return False
-        key = _key(ask.rule, ask.scope) if ask.scope else None
+        elif (found := self._places.get((rule, scope))) is not None:
+            key, place, row = found
+            map_ = self._map
+            # What is read is this scope's only if the place was not another's before or after.
+            if (
+                map_[place : place + 16] == key
+                and words[row + OUT] >= times
+                and map_[place : place + 16] == key
+            ):
+                return False
         lock = self._lock
         lock.acquire()
         try:
-            row = self._row(ask, key) + OUT
+            row = self._row(rule, scope) + OUT
             out = words[row]
-            if out >= ask.times:
+            if out >= times:
                 return False
             words[row] = out + 1
             return True
@@ -139,9 +139,8 @@ class FileCounts:
             StoreUnavailable: the lock is held by others; the take stays.
             OSError: no space left.
         """
-        key = self._scope_key(ask.rule, ask.scope) if ask.scope else None
         with self._lock:
-            self._words[self._row(ask, key) + OUT] -= 1
+            self._words[self._row(ask.rule, ask.scope) + OUT] -= 1
 
     def matched(self, rule: int) -> int:
         """How many requests a rule's conditions met."""
@@ -178,12 +177,18 @@ class FileCounts:
                 self._table.prepare(row)
         return self._words[row + word]
 
-    def _row(self, ask: Take, key: bytes | None) -> int:
-        if key is None:
-            return self._table.rule(ask.rule)
-        words = self._words
+    def _row(self, rule: int, scope: str) -> int:
+        if not scope:
+            return self._table.rule(rule)
+        words, scopes = self._words, self._table.scopes
+        key = self._scope_key(rule, scope)
         words[SEQUENCE] += 1
-        return self._table.scopes.row(key, words[SEQUENCE])
+        row = scopes.row(key, words[SEQUENCE])
+        if len(scope) <= _LONGEST:
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            self._places[rule, scope] = key, scopes.place(key, row), row
+        return row
 
     def _exceeds(self, row: int, above: tuple[int, float], now: float) -> bool:
         """As `MemoryCounts` does it."""
@@ -202,16 +207,8 @@ class FileCounts:
         return False
 
     def _scope_key(self, rule: int, scope: str) -> bytes:
-        """The key of a scope; of the last few short ones it is remembered."""
-        keys = self._scope_keys
-        key = keys.get((rule, scope))
-        if key is None:
-            key = _key(rule, scope)
-            if len(scope) <= _LONGEST:
-                if len(keys) >= _REMEMBERED:
-                    keys.clear()
-                keys[rule, scope] = key
-        return key
+        found = self._places.get((rule, scope))
+        return _key(rule, scope) if found is None else found[0]
 
 
 def _key(rule: int, text: str) -> bytes:

@@ -10,16 +10,19 @@ from _thread import allocate_lock
 from time import monotonic, sleep
 from weakref import WeakValueDictionary
 
-from faultinject.exceptions import ConfigurationError, Problem, StoreUnavailable
+from faultinject.exceptions import StoreUnavailable
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
-except ImportError:  # pragma: no cover - Windows, where `FileLock.open` says so
-    LOCK_EX = LOCK_NB = LOCK_UN = 0
+except ImportError:  # pragma: no cover - Windows
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 PATIENCE = 0.05
 """Seconds after which a request goes on without the store."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
+_ASKED = 5
 
 _NONE = -1
 
@@ -43,6 +46,7 @@ class FileLock:
         found = os.fstat(file)
         self._identity = (found.st_dev, found.st_ino)
         self._threads = allocate_lock()
+        self._turns = 0
         self._process = os.getpid()
 
     @classmethod
@@ -54,14 +58,9 @@ class FileLock:
             directory: a descriptor of the directory that holds it, so that no link on the way is followed.
 
         Raises:
-            ConfigurationError: this system has no `flock`.
             OSError: it cannot be opened.
         """
-        if not LOCK_EX:
-            raise ConfigurationError(
-                [Problem("the store `file:` needs a system with flock; here is `memory:`")]
-            )
-        name = path if directory is None else os.path.basename(path)
+        name = path if directory is None else path.rpartition("/")[2]
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
         with _lock:
             found = os.fstat(file)
@@ -76,26 +75,23 @@ class FileLock:
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock.
 
+        A busy interpreter is no reason to give up: threads wait on while others of this process have their turns,
+        and another process is asked a few times, however long each time took.
+
         Raises:
             StoreUnavailable: somebody held it all the time.
         """
         threads = self._threads
-        began = None
-        if not threads.acquire(blocking=False):
-            began = monotonic()
-            if not threads.acquire(timeout=patience):
-                raise self._held(patience)
+        began = None if threads.acquire(blocking=False) else self._queue(patience)
         try:
-            flock(self._opened(), LOCK_EX | LOCK_NB)
-        except BlockingIOError:
             try:
-                self._wait((monotonic() if began is None else began) + patience, patience)
-            except BaseException:
-                threads.release()
-                raise
+                flock(self._opened(), LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                self._ask(monotonic() if began is None else began, patience)
         except BaseException:
             threads.release()
             raise
+        self._turns += 1
 
     def release(self) -> None:
         """Let the next one have it."""
@@ -120,11 +116,23 @@ class FileLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _wait(self, until: float, patience: float) -> None:
+    def _queue(self, patience: float) -> float:
+        """Wait for the threads before; gives when it began to wait for the last of them."""
+        began, turns = monotonic(), self._turns
+        while not self._threads.acquire(timeout=patience):
+            if self._turns == turns:
+                raise self._held(patience)
+            began, turns = monotonic(), self._turns
+        return began
+
+    def _ask(self, began: float, patience: float) -> None:
+        until = began + patience
         pause = _SHORTEST
-        while monotonic() < until:
+        asked = 0
+        while asked < _ASKED or monotonic() < until:
             sleep(pause)
             pause = min(2 * pause, _LONGEST)
+            asked += 1
             try:
                 flock(self._file, LOCK_EX | LOCK_NB)
             except BlockingIOError:
