@@ -33,6 +33,11 @@ def separate() -> None:
     )
 
 
+def shared(path: str) -> None:
+    """Several processes serve the app, and share their counts."""
+    _warn("faultinject: several processes share their counts in %s", path)
+
+
 def production(variable: str) -> None:
     """Nothing is injected, because the environment looks like production."""
     _log().error(

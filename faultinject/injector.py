@@ -10,11 +10,10 @@ from _weakrefset import WeakSet  # what weakref hands out, at half the start-up 
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan, Surroundings
-from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
-from faultinject.stores.memory import MemoryCounts
 from faultinject.stores.processes import several_processes
+from faultinject.stores.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +37,15 @@ class Injector:
     Args:
         scenario: rules, a `Scenario`, or None for those of the environment.
         seed: the seed's text or number; stands above the scenario's own, which stands above FAULTINJECT_SEED.
-        store: where counts live; `memory:` is the one of this version.
+        store: where counts live: `memory:` or `file:DIRECTORY`; by default FAULTINJECT_STORE, else memory for one
+            process and a private directory for several.
         clock: unix seconds, for ids, begin, end, rates and expiry.
         environ: the environment that settings are read from, by default the process's.
         test: a function to the id of the running test, for the journal.
+        everything: whether requests are noted that no rule matches.
+        counts: counts that are there already, instead of a store.
+        generation: of the first scenario.
+        journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
 
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
@@ -57,16 +61,18 @@ class Injector:
         environ: Mapping[str, str] | None = None,
         test: Callable[[], str | None] | None = None,
         everything: bool = False,
+        counts: Counts | None = None,
+        generation: int = 0,
+        journal: str | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         settings = read_environment(
             environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
-        if store not in (None, "memory:"):
-            raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
         given = settings.scenario if scenario is None else as_scenario(scenario)
         self.plan: Plan | Off = OFF
-        self.journal = Journal(path=settings.journal, test=test)
+        journal = journal or settings.journal
+        self.journal = Journal(path=journal, test=test)
         self.clock = clock
         self.errors: list[Exception] = []
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
@@ -80,17 +86,26 @@ class Injector:
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
-            everything=everything or settings.journal is not None,
+            everything=everything or journal is not None,
             expires=settings.expires,
         )
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
         self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
+        self._chosen = settings.seed is None
         self._choose_seed(self.scenario, seed)
-        self._generation = 0
+        self._generation = generation
         self._injected = 0
-        self._salt = os.urandom(16) if several_processes() and not everything else b""
+        self._counts = counts
+        self._salt = b""
         self._process = os.getpid()
+        self._alone = everything or counts is not None
+        self._sharing = Sharing(store or settings.store)
+        if several_processes() and not self._alone and self.scenario.rules:
+            if self._sharing.undecided:
+                self._sharing.share(self.scenario, None if self._chosen else self._seed)
+            elif self._sharing.directory is None:
+                self._salt = os.urandom(16)
         self._announced = -1
         self._blamed: set[str] = set()
         self._enabled = settings.enabled is not False
@@ -176,6 +191,11 @@ class Injector:
         return self._enabled and not self._paused and self._production is None
 
     @property
+    def paused(self) -> bool:
+        """Whether requests pass untouched and unrecorded for now."""
+        return self._paused > 0
+
+    @property
     def seed(self) -> str:
         """The seed in force."""
         return self._own.seed
@@ -211,25 +231,51 @@ class Injector:
             announcement.production(self._production)
         elif self._own.expired:
             announcement.expired()
-        elif self._enabled:
+        elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             announcement.on(self.seed, self.scenario.rules)
-            if self._salt:
-                announcement.separate()
+            self._tell_processes()
 
     def separate(self) -> Plan:
-        """Several processes without a store: this one draws and counts on its own, and says so once."""
-        if self._salt and self._process == os.getpid():
+        """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
+        if (
+            self._alone
+            or self._sharing.directory is not None
+            or (self._salt and self._process == os.getpid())
+        ):
             return self._own
         with self._change:
-            if self._salt and self._process == os.getpid():  # pragma: no cover - another thread was first
-                return self._own
-            told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
-            self._swap(self._compile(self.scenario), self.scenario)
+            if self._sharing.undecided:
+                self._sharing.share(self.scenario, None if self._chosen else self._seed)
+                self._swap(self._compile(self.scenario), self.scenario)
+                told = False
+            else:
+                told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
+                self._swap(self._compile(self.scenario), self.scenario)
         if self.enabled and not told:
-            from faultinject import announcement
-
-            announcement.separate()
+            self._tell_processes()
         return self._own
+
+    def before_fork(self) -> None:
+        """In the parent: a child will count with it, if nothing was counted yet."""
+        if self._sharing.undecided and not self._alone and self.scenario.rules and not self.journal.requests:
+            self.separate()
+
+    def rejoin(self) -> None:
+        """Another process of the store has put another scenario in force."""
+        with self._change:
+            if self._sharing.stale:
+                scenario, counts, self._seed = self._sharing.join()
+                self._generation += 1
+                self._injected = self.injected
+                self._swap(self._compile(scenario, counts=counts), scenario)
+
+    def _tell_processes(self) -> None:
+        from faultinject import announcement
+
+        if self._sharing.directory is not None:
+            announcement.shared(self._sharing.directory.path)
+        elif self._salt:
+            announcement.separate()
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
@@ -242,13 +288,18 @@ class Injector:
             scenario = Scenario([], seed=seed)
         if scenario.seed is not None:
             self._seed = scenario.seed
+            self._chosen = False
 
     def _compile(self, scenario: Scenario, counts: Counts | None = None) -> Plan:
+        if counts is None:
+            counts, self._counts = self._counts, None
+        if counts is None:
+            counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen)
         return Plan(
             scenario.rules,
             scenario.display_names,
             self._seed,
-            counts=counts or MemoryCounts(),
+            counts=counts,
             surroundings=self._surroundings,
             generation=self._generation,
             salt=self._salt,
@@ -284,6 +335,18 @@ def as_scenario(rules: Rules) -> Scenario:
     return rules if isinstance(rules, Scenario) else Scenario(rules)
 
 
+def convert_all(kind: type[Injector], *, forget: bool = False) -> None:
+    """Let every injector of this process be of another kind; `forget` what stood in everybody's place."""
+    with _lock:
+        if forget:
+            _overrides.clear()
+        for injector in list(_all):
+            in_force = injector.__dict__.pop("plan", OFF)
+            injector.__class__ = kind
+            injector.plan = in_force
+        _settle_all()
+
+
 def _settle_all() -> None:
     for injector in _all:
         injector._settle()  # noqa: SLF001 - one module
@@ -296,5 +359,10 @@ def _after_fork() -> None:
         injector.after_fork()
 
 
+def _before_fork() -> None:
+    for injector in list(_all):
+        injector.before_fork()
+
+
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

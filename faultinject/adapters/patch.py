@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "django.core.handlers.asgi": ("ASGIHandler", asgi.wrap),
+    "django.core.handlers.wsgi": ("WSGIHandler", wsgi.wrap),
     "flask.app": ("Flask", wsgi.wrap),
     "starlette.applications": ("Starlette", asgi.wrap),
 }

@@ -24,7 +24,11 @@ EVENT = "before-send.*"
 
 
 def inject_into(
-    client: Any, rules: Rules | None = None, *, seed: str | int | None = None, injector: Injector | None = None
+    client: Any,
+    rules: Rules | None = None,
+    *,
+    seed: str | int | None = None,
+    injector: Injector | None = None,
 ) -> Injector:
     """Give a client faults, beneath its retries and above its connections.
 
@@ -78,7 +82,11 @@ def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
 def _environ(request: Any) -> Environ:
     url = urlsplit(request.url)
     body = request.body
-    source = BytesIO(body.encode() if isinstance(body, str) else bytes(body)) if isinstance(body, str | bytes | bytearray) else body
+    source = (
+        BytesIO(body.encode() if isinstance(body, str) else bytes(body))
+        if isinstance(body, str | bytes | bytearray)
+        else body
+    )
     environ: Environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",

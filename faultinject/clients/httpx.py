@@ -50,7 +50,9 @@ class FaultTransport(httpx.BaseTransport):
         def forward(_: Environ, start_response: Start) -> Iterable[bytes]:
             response = self._transport.handle_request(request)
             passed.append(response)
-            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+            headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
+            ]
             start_response(f"{response.status_code} {response.reason_phrase}", headers)
             return _Stream(response)
 
@@ -100,7 +102,9 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
         response = await httpx.ASGITransport(app).handle_async_request(request)
         if passed and response.status_code == passed[0].status_code:
             kept = ("http_version", "reason_phrase")
-            response.extensions.update({name: passed[0].extensions[name] for name in kept if name in passed[0].extensions})
+            response.extensions.update(
+                {name: passed[0].extensions[name] for name in kept if name in passed[0].extensions}
+            )
         return response
 
     async def aclose(self) -> None:

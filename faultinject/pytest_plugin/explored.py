@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from typing import Any
 
+    from faultinject.following import Session
 
 SHARD = "faultinject_shard"
 """The hidden parameter of a test that is collected once for each of its shards."""
@@ -43,10 +44,12 @@ class ExploredRun:
         self.error: BaseException | None = None
         self.seconds = 0.0
 
-    def around(self, given: Scenario, seed: str, item: pytest.Item) -> Faults:
+    def around(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> Faults:
         """The faults of this run: its scenario's, then those of the test's own markers."""
         rules = [*self.scenario.rules, *given.rules]
-        self.faults = Faults(Scenario.of_rules(rules, seed), test=lambda: item.nodeid)
+        if session is not None and not session.attached:
+            session = None  # nobody to tell: thousands of runs need not do it
+        self.faults = Faults(Scenario.of_rules(rules, seed), test=lambda: item.nodeid, session=session)
         if self.limit is not None:
             self.faults.injector.journal.follow(Watch(self.faults, self.limit))
         return self.faults

@@ -12,6 +12,7 @@ import pytest
 from faultinject.adapters.patch import Patch
 from faultinject.audit.nearest import nearest_request
 from faultinject.exceptions import FaultInjectError
+from faultinject.following import Session
 from faultinject.pytest_plugin import SEED
 from faultinject.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.pytest_plugin.marks import MarkedRules, markers
@@ -45,19 +46,19 @@ class MarkedTest:
         ConfigurationError: a marker's rule, or a variable of the environment, is wrong.
     """
 
-    def __init__(self, item: pytest.Item, session_seed: str) -> None:
+    def __init__(self, item: pytest.Item, session_seed: str, session: Session | None) -> None:
         given = MarkedRules(item)
         seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
         self.item = item
         self._run = item.stash.get(EXPLORED, None)
         only = item.config.getoption("faultinject_scenario")
         if self._run is not None:
-            self.faults = self._run.around(given.scenario, seed, item)
+            self.faults = self._run.around(given.scenario, seed, item, session)
         else:
             scenario = (
                 given.scenario if only is None else Scenario.parse(only, where="--faultinject-scenario")
             )
-            self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid)
+            self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid, session=session)
         self._judged = self._run is None and only is None
         self._given = given
         self._production = production_reason(os.environ)
@@ -107,7 +108,11 @@ class MarkedTest:
 
     def _missed(self) -> list[int]:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""
-        given, matched = self._given, self._plan.counts.matched
+        given, plan = self._given, self._plan
+
+        def matched(rule: int) -> int:
+            return self.faults.matched(rule, plan)
+
         own = [each for each in given.own if not matched(each)]
         return own if any(map(matched, given.shared)) else sorted([*given.shared, *own])
 
@@ -125,6 +130,12 @@ class MarkedTests:
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         self._patch = None if self._off else Patch()
+        self._session = None if self._off else _session()
+        self._environ: dict[str, str | None] = {}
+        if self._session is not None:
+            for name, value in self._session.variables.items():
+                self._environ[name] = os.environ.get(name)
+                os.environ[name] = value
         if not self._off and config.getoption("faultinject_scenario") is None:
             config.pluginmanager.register(ExploredTests(config), f"{NAME}-explored")
 
@@ -150,7 +161,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         try:
-            item.stash[MARKED] = marked = MarkedTest(item, self._seed)
+            item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session)
         except FaultInjectError as error:
             wrong = str(error)
         else:
@@ -196,6 +207,13 @@ class MarkedTests:
         """Leave the frameworks as they were."""
         if self._patch is not None:
             self._patch.undo()
+        for name, value in self._environ.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if self._session is not None:
+            self._session.close()
 
 
 class _Method:
@@ -235,6 +253,13 @@ class _Method:
 
 def _needs_faults(item: pytest.Item) -> bool:
     return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item)) or explored(item) is not None
+
+
+def _session() -> Session | None:
+    """Where servers in other processes learn of the tests' faults; None where there can be none."""
+    from faultinject.stores.filelock import AVAILABLE
+
+    return Session() if AVAILABLE else None
 
 
 def _off() -> str:

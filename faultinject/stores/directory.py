@@ -1,37 +1,37 @@
 """The directory of a store: scenario, counts and journal that processes share.
 
-    version      the layout, so that another version of faultinject keeps out
-    lock         locked, never read
-    generation   eight bytes, mapped: the number of the scenario in force, 0 before the first
-    scenario     JSON: generation, the number in the name of its counts, and what was published
-    counts-N     see `stores.table`
-    journal      JSON lines
-    owner        the session that has the directory for itself, if one has
+version      the layout, so that another version of faultinject keeps out
+lock         locked, never read
+generation   eight bytes, mapped: the number of the scenario in force, 0 before the first
+scenario     JSON: generation, the number in the name of its counts, and what was published
+counts-N     see `stores.table`
+journal      JSON lines
+owner        the session that has the directory for itself, if one has
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from mmap import mmap
-from stat import S_IMODE, S_ISDIR, S_ISLNK
 
-from faultinject.exceptions import ConfigurationError, Problem, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.stores.contents import COUNTS, is_ours, remove_directory
 from faultinject.stores.file_counts import FileCounts
 from faultinject.stores.filelock import AVAILABLE, FileLock
+from faultinject.stores.lines import whole_lines
+from faultinject.stores.opening import FLAGS, open_directory, read_file, refuse, remove_file, write_file
 from faultinject.stores.owner import described, gone
 from faultinject.stores.table import MOST_RULES, make_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, NoReturn
+    from collections.abc import Callable
+    from typing import Any
 
 LAYOUT = b"1\n"
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
-_FILES = ("generation", "journal", "lock", "owner", "scenario", "scenario.new", "version")
-_COUNTS = "counts-"
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class StoreDirectory:
@@ -53,6 +53,7 @@ class StoreDirectory:
     """
 
     cell: memoryview[int]
+    lock: FileLock
 
     def __init__(self, path: str, *, make: bool = True) -> None:
         self._directory = -1
@@ -62,24 +63,24 @@ class StoreDirectory:
         self.journal = f"{path}/journal"
         try:
             self._directory = open_directory(path, make=make)
-            self._check_content()
+            self._check()
             self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
             self.lock.acquire(PATIENCE)
             try:
                 self._begin()
             finally:
                 self.lock.release()
-        except (OSError, ValueError) as error:
-            if isinstance(error, ConfigurationError):
-                raise
-            refuse(path, getattr(error, "strerror", None) or str(error), "name another directory")
+        except OSError as error:
+            unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            why = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
+            refuse(path, why, "name another directory")
 
     @property
     def generation(self) -> int:
         """The number of the scenario in force, 0 before the first."""
         return self.cell[0]
 
-    def publish(self, data: Mapping[str, Any], *, rules: int, keep_counts: bool = False) -> int:
+    def publish(self, data: dict[str, Any], *, rules: int, keep_counts: bool = False) -> int:
         """Put a scenario in force in all processes.
 
         Args:
@@ -94,28 +95,33 @@ class StoreDirectory:
             ConfigurationError: it has too many rules.
             StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
         """
-        if rules > MOST_RULES:
-            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
-        with _Changes(self):
-            return self._publish(data, keep_counts=keep_counts)
+        return self._change(rules, lambda: self._publish(data, keep_counts=keep_counts))
 
-    def agree(self, data: Mapping[str, Any], *, rules: int) -> int:
-        """As `publish`, unless the very same is in force already: the first of equal processes publishes.
+    def agree(
+        self, data: dict[str, Any], *, rules: int, same: Callable[[dict[str, Any]], bool] | None = None
+    ) -> int:
+        """As `publish`, unless the same is in force already: the first of equal processes publishes.
 
-        Raises:
-            ConfigurationError: it has too many rules.
-            StoreUnavailable: no space left, or the lock is held by others.
+        Args:
+            data: what `read` gives; JSON.
+            rules: how many rules it has.
+            same: whether what is in force is the same; by default it must be equal.
         """
-        if rules > MOST_RULES:
-            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
-        with _Changes(self):
-            found = self._read()
-            if found is not None and found["data"] == data:
-                return self._settled(found["generation"])
-            return self._publish(data)
+        from json import dumps, loads
+
+        same = same or loads(dumps(data)).__eq__
+
+        def unless_equal() -> int:
+            found = self._last()
+            if found is None or not same(found["data"]):
+                return self._publish(data)
+            self.cell[0] = found["generation"]
+            return self.generation
+
+        return self._change(rules, unless_equal)
 
     def read(self) -> tuple[int, dict[str, Any]]:
-        """The scenario in force and its generation; 0 and nothing before the first.
+        """The scenario in force: its generation and what was published; 0 and nothing before the first.
 
         Raises:
             StoreUnavailable: it cannot be read.
@@ -124,7 +130,7 @@ class StoreDirectory:
         return (0, {}) if found is None else (found["generation"], found["data"])
 
     def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
-        """The scenario in force, its generation and its counts; nothing before the first.
+        """The scenario in force as `read` gives it, and its counts; no counts before the first.
 
         Raises:
             StoreUnavailable: it cannot be read.
@@ -134,15 +140,152 @@ class StoreDirectory:
             found = self._current()
             if found is None:
                 return 0, {}, None
-            name = f"{_COUNTS}{found['counts']}"
+            path = f"{self.path}/{COUNTS}{found['counts']}"
             try:
-                counts = FileCounts(name, self.lock, directory=self._directory)
+                counts = FileCounts(path, self.lock, directory=self._directory)
             except FileNotFoundError:
-                # Replaced meanwhile; the second time it is really gone.
-                if missing == name:
-                    raise StoreUnavailable(f"{self.path}/{name} is gone") from None
-                missing = name
-            except OSError as error:
-                raise StoreUnavailable(f"{self.path}/{name}: {error.strerror}") from error
+                # Most likely replaced since it was read.
+                if missing == path:
+                    raise StoreUnavailable(f"{path} is gone") from None
+                missing = path
+            except (OSError, ValueError) as error:
+                raise StoreUnavailable(f"{path}: {error}") from error
             else:
                 return found["generation"], found["data"], counts
+
+    def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
+
+        Raises:
+            OSError: the journal cannot be read.
+        """
+        data = read_file("journal", self._directory, offset) or b""
+        lines, length = whole_lines(data)
+        return lines, offset + length
+
+    def attach(self) -> None:
+        """Note that a process takes part beside the one that has the directory."""
+        write_file("attached", self._directory, b"")
+
+    @property
+    def attached(self) -> bool:
+        """Whether one ever has."""
+        return os.path.exists(f"{self.path}/attached")  # noqa: PTH110 - pathlib takes its time to load
+
+    def claim(self) -> None:
+        """Have the directory for this process alone, as one session.
+
+        Raises:
+            ConfigurationError: the session of another process has it.
+            StoreUnavailable: the lock is held by others.
+        """
+        mine = described(os.getpid())
+
+        def write() -> int:
+            owner = (read_file("owner", self._directory) or b"").decode("ascii", "replace")
+            if owner and owner != mine and not _gone(owner):
+                why = f"is in use by the session of process {owner.partition('-')[0]}"
+                refuse(self.path, why, "end that session, or name another directory")
+            write_file("owner", self._directory, mine.encode())
+            return 0
+
+        self._change(0, write)
+
+    def remove(self) -> None:
+        """Remove the directory and everything of ours in it; whoever has it open goes on with what is open."""
+        remove_directory(self._directory, self.path)
+
+    def _check(self) -> None:
+        """No scattering of files into a directory that serves something else."""
+        names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
+        if "version" not in names and any(not is_ours(name) for name in names):
+            refuse(self.path, "holds other files", "name an empty or a new directory")
+
+    def _begin(self) -> None:
+        found = read_file("version", self._directory)
+        if not found:
+            write_file("version", self._directory, LAYOUT)
+        elif found != LAYOUT:
+            refuse(
+                self.path,
+                "was made by another version of faultinject",
+                "remove it, or name another directory",
+            )
+        file = os.open("generation", os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=self._directory)
+        try:
+            if os.fstat(file).st_size < 8:
+                os.pwrite(file, bytes(8), 0)
+            self.cell = memoryview(mmap(file, 8)).cast("q")
+        finally:
+            os.close(file)
+
+    def _change(self, rules: int, change: Callable[[], int]) -> int:
+        if rules > MOST_RULES:
+            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
+        self.lock.acquire(PATIENCE)
+        try:
+            return change()
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}: {error.strerror}") from error
+        finally:
+            self.lock.release()
+
+    def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> int:
+        from json import dumps
+
+        old = self._last()
+        generation = max(self.generation, 0 if old is None else old["generation"]) + 1
+        counts = old["counts"] if keep_counts and old is not None else generation
+        name = f"{COUNTS}{counts}"
+        if counts == generation:
+            # From a process that was killed before it was done.
+            remove_file(name, self._directory)
+            make_table(name, directory=self._directory)
+        text = dumps({"generation": generation, "counts": counts, "data": data})
+        write_file("scenario.new", self._directory, text.encode())
+        os.replace("scenario.new", "scenario", src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        self.cell[0] = generation
+        for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
+            if each.startswith(COUNTS) and each != name:
+                remove_file(each, self._directory)
+        return generation
+
+    def _current(self) -> dict[str, Any] | None:
+        found = self._read()
+        if found is not None and found["generation"] != self.generation:
+            # Just being published, or by a process that was killed before its last step.
+            with self.lock:
+                found = self._read()
+                if found is not None:
+                    self.cell[0] = found["generation"]
+        return found
+
+    def _last(self) -> dict[str, Any] | None:
+        """What was published last; a new scenario takes the place of one that is damaged."""
+        try:
+            return self._read()
+        except StoreUnavailable:
+            return None
+
+    def _read(self) -> dict[str, Any] | None:
+        from json import loads
+
+        try:
+            content = read_file("scenario", self._directory)
+            if content is None:
+                return None
+            found = loads(content)
+            return {name: found[name] for name in ("generation", "counts", "data")}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreUnavailable(f"{self.path}/scenario cannot be read: {error}") from error
+
+    def __del__(self) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+
+
+def _gone(owner: str) -> bool:
+    try:
+        return gone(owner)
+    except ValueError:
+        return True

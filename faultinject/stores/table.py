@@ -116,7 +116,8 @@ class Table:
 
     def __init__(self, path: str, *, directory: int | None = None) -> None:
         self._file = -1
-        self._file = os.open(path, _FLAGS, dir_fd=directory)
+        name = path if directory is None else path.rpartition("/")[2]
+        self._file = os.open(name, _FLAGS, dir_fd=directory)
         if os.fstat(self._file).st_size != SIZE:
             raise StoreUnavailable(f"{path} is damaged")
         self.map = mmap(self._file, SIZE)
