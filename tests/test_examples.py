@@ -23,8 +23,15 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The five examples are there, each with the three things that make one."""
-    assert sorted(PAGES) == ["env_only", "fastapi_upload", "flask_upload", "moto_s3", "pytest_marker"]
+    """The six examples are there, each with the three things that make one."""
+    assert sorted(PAGES) == [
+        "broken_connection",
+        "env_only",
+        "fastapi_upload",
+        "flask_upload",
+        "moto_s3",
+        "pytest_marker",
+    ]
     for folder in FOLDERS:
         assert (folder / "app.py").is_file() or (folder / "server.py").is_file()
         assert (folder / f"test_{folder.name}.py").is_file()

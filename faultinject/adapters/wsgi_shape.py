@@ -80,8 +80,9 @@ class ShapedAnswer:
         self._entry = entry
         self._shape = shape
         self._request = request
-        # The app goes on in the context in which it began, also on another thread.
-        self._context = copy_context()
+        # An app that goes on in another thread does so in the context in which it began.
+        goes_on = shape.rate is not None and not in_process(environ)
+        self._call: Callable[..., Any] = copy_context().run if goes_on else lambda work, *given: work(*given)
         self._status_line = ""
         self._headers: Headers = []
         self._result: Iterable[bytes] = ()
@@ -99,7 +100,7 @@ class ShapedAnswer:
     def run(self, app: WSGIApp) -> Iterable[bytes]:
         """What the server gets."""
         try:
-            self._result = self._context.run(app, self._environ, self._start)
+            self._result = self._call(app, self._environ, self._start)
             self._pieces = iter(self._result)
             while not self._first and (piece := self._next()) is not None:
                 self._first = piece
@@ -154,7 +155,7 @@ class ShapedAnswer:
         try:
             close = getattr(result, "close", None)
             if close is not None:
-                self._context.run(close)
+                self._call(close)
         finally:
             if self._connection is not None:
                 self._connection.release()
@@ -183,7 +184,8 @@ class ShapedAnswer:
             raise BrokenPipeError("the client has left") from error
 
     def _next(self) -> bytes | None:
-        return self._context.run(next, self._pieces, None)
+        piece: bytes | None = self._call(next, self._pieces, None)
+        return piece
 
     def _begin(self) -> None:
         """Decide, once, how the answer goes: untouched, through the server, or past it."""

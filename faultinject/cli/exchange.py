@@ -81,16 +81,15 @@ class Trial:
             InjectionFailed: an error inside faultinject, which lets a request pass.
         """
         plan = self.injector.own_plan
+        what = "an error inside faultinject lets the request pass"
         try:
             find = plan.environ.get(request["REQUEST_METHOD"], plan.environ_default)
             candidates = () if find is None else find(request)
             action = drive(plan, plan.run(request_of(request), candidates)) if candidates else None
         except Exception as error:
-            raise InjectionFailed("an error inside faultinject lets the request pass") from error
+            raise InjectionFailed(what) from error
         if self.injector.errors:
-            raise InjectionFailed(
-                "an error inside faultinject lets the request pass"
-            ) from self.injector.errors[0]
+            raise InjectionFailed(what) from self.injector.errors[0]
         if action is None or isinstance(action, Pass):
             return None
         plan.surroundings.finish()

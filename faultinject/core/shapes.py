@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 _PARTS = 10**12
 
 
@@ -140,7 +139,7 @@ class Corrupted(Shape):
             place = int.from_bytes(drawn[:8], "big") * length >> 64
             while place in masks:
                 place = (place + 1) % length
-            masks[place] = drawn[8] % 255 + 1
+            masks[place] = (int.from_bytes(drawn[8:16], "big") * 255 >> 64) + 1
         self._masks = masks
         return masks
 

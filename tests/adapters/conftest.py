@@ -13,6 +13,8 @@ from anyio.lowlevel import checkpoint
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from faultinject.core import plan
 
+from .transport import WIRES
+
 NOW = 1_763_625_600.25
 
 
@@ -229,6 +231,12 @@ def servers():
         messages=messages,
         Answer=Answer,
     )
+
+
+@pytest.fixture(params=WIRES)
+def wire(request, servers):
+    """`wire(injector, app, method, target, …)`: one request on a real connection, through an adapter."""
+    return WIRES[request.param](servers)
 
 
 @pytest.fixture

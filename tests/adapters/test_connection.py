@@ -926,7 +926,9 @@ def test_below_tls(serve, way_of_finding, way_of_reset, certificate):
         for path, _, end in ENDS[:2]:
             with trust.wrap_socket(connect(port), server_hostname="localhost") as client:
                 request(client, path)
-                with socket.socket(fileno=os.dup(client.fileno())) as below:  # OpenSSL tells an RST and a FIN not apart
+                with socket.socket(
+                    fileno=os.dup(client.fileno())
+                ) as below:  # OpenSSL tells an RST and a FIN not apart
                     assert seen(below)[1] == end
             assert app.ready.acquire(timeout=PATIENCE)
     assert app.told == ["reset", "closed"]

@@ -296,3 +296,16 @@ def test_an_error_inside_is_no_preview(run, monkeypatch):
     code, out, err = run("preview", "http:503")
     assert (code, out) == (2, "")
     assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"
+
+
+def test_an_error_of_a_fault_is_no_preview(run, monkeypatch):
+    """Nor is one that the engine itself has met."""
+    from faultinject.core.answers import Answer
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Answer, "give", broken)
+    code, out, err = run("preview", "http:503")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"

@@ -226,3 +226,20 @@ def test_header_names_fold_alike():
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x_test", b"1"), (b"X-Test", b"2")]}
     assert ASGIRequest(scope).header("x-test") == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("environ", "scope", "shared"),
+    [
+        ({"SERVER_PROTOCOL": "HTTP/2"}, {"http_version": "2"}, True),
+        ({"SERVER_PROTOCOL": "HTTP/2.0"}, {"http_version": "2.0"}, True),
+        ({"SERVER_PROTOCOL": "HTTP/3"}, {"http_version": "3"}, True),
+        ({"SERVER_PROTOCOL": "HTTP/1.1"}, {"http_version": "1.1"}, False),
+        ({"SERVER_PROTOCOL": "HTTP/1.0"}, {"http_version": "1.0"}, False),
+        ({"SERVER_PROTOCOL": ""}, {"http_version": ""}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_connection_is_shared_since_http_2(environ, scope, shared):
+    """There the end of a connection would end other requests as well."""
+    assert (wsgi(**environ).http2, asgi(**scope).http2) == (shared, shared)

@@ -91,15 +91,15 @@ def test_so_many_bytes_of_an_unknown_length_are_kept(body, most):
     ("share", "length", "kept"),
     [
         (0.5, 1, 0), (0.5, 2, 1), (0.5, 3, 1), (0.5, 1023, 511), (0.0, 10, 0), (0.29, 100, 29), (0.57, 100, 57),
-        (0.999999, 10, 9), (0.9999999999999999, 5, 4), (1e-300, 1000, 0), (0.7, 10**18, 7 * 10**17),
-        (0.9999999999999999, 10**18, 10**18 - 1),
+        (0.999999, 10, 9), (0.9999999999999999, 5, 4), (1e-300, 1000, 0), (0.7, 10**6, 700_000),
+        (0.9999999999999999, 10**6, 10**6 - 1), (0.000001, 10**6, 1),
     ],
 )  # fmt: skip
 def test_a_share_is_rounded_down(share, length, kept):
     """As one would on paper, and at least one byte is missing."""
     shape = Truncated(share, None)
     assert shape.fits(length)
-    assert shape._limit == kept
+    assert len(shape.feed(bytes(length))) == kept
 
 
 def test_nothing_comes_behind_a_cut():
@@ -134,7 +134,7 @@ def test_a_shape_says_what_it_does(shape, did, cuts, rate):
 # --- slow ----------------------------------------------------------------------------------------------------
 
 
-@given(bodies(), st.integers(1, 10**6), st.booleans())
+@given(bodies(), st.integers(1, 2000) | st.integers(1, 10**18), st.booleans())
 def test_a_slow_body_is_the_same_body(body, rate, known):
     """In slices of a twentieth of a second, or a byte each."""
     whole, pieces = body
@@ -175,7 +175,7 @@ def test_so_many_bytes_of_a_known_length_are_changed_whatever_the_pieces(body, f
 @given(bodies(), st.integers(1, 1000), DIGESTS)
 def test_of_an_unknown_length_the_first_piece_is_changed(body, flips, digest):
     """As if it were the whole body; what follows is untouched."""
-    whole, pieces = body
+    _, pieces = body
     shape, alone = Corrupted(flips, digest), Corrupted(flips, digest)
     assert shape.fits(None)
     fed = [shape.feed(each) for each in pieces]
@@ -219,5 +219,4 @@ def test_changes_are_spread_evenly(p_of):
             values[out[at] - 1] += 1
     assert sum(places) == 8000
     assert p_of.even(places) > 0.001
-    # A byte has 256 values and a change 255: the first comes twice as often.
-    assert p_of.fits(values, [2 / 256, *[1 / 256] * 254]) > 0.001
+    assert p_of.even(values) > 0.001 and min(values) > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 HEADS = {
     "boto3": "boto3",
     "cos-python-sdk-v5": "cos-python-sdk-v5",
@@ -61,7 +63,9 @@ def cell(found: dict) -> str:
     elif saw.startswith("returned "):
         said = saw.replace("returned", "returns")
     else:
-        said = f"`{saw.rpartition('.')[2]}`"
+        package, name = saw.partition(".")[0], saw.rpartition(".")[2]
+        taken = package != "builtins" and hasattr(builtins, name)
+        said = f"`{package}.{name}`" if taken else f"`{name}`"
     code = f" {found['code']}" if "code" in found else ""
     more = f", stored ×{found['stored']}" if "stored" in found else ""
     if found.get("waited"):

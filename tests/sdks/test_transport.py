@@ -13,12 +13,18 @@ import pytest
 
 from faultinject.core.faults import FAULTS
 
-from .clients import CLIENTS
 from .table import HEADS, TITLES
-from .trial import CELLS, ROWS, SERVERS, measure, versions
+from .trial import CELLS, CLIENTS, ROWS, SERVERS, measure, versions
 
 FILE = Path(__file__).with_name("transport.json")
 WRITING = os.environ.get("WRITE_SDK_RESULTS") == "1"
+
+
+def expected(server, row, client, published):
+    """What is published, but for a mistake of the COS SDK: it reads Content-Length as spelled like this only."""
+    if (server, client, ROWS[row].call) == ("uvicorn", "cos-python-sdk-v5", "download"):
+        return {"saw": "builtins.KeyError", "attempts": 0}
+    return published["rows"].get(row, {}).get(client)
 
 
 @pytest.mark.slow
@@ -26,20 +32,17 @@ WRITING = os.environ.get("WRITE_SDK_RESULTS") == "1"
 def test_what_clients_make_of_each_fault(server):
     """Exception and number of attempts are the published ones, and every fault was done as the rule says."""
     saw, did = measure(server)
-    assert did == {name: row.did for name, row in ROWS.items()}
-    if WRITING:
+    assert did == {name: sorted(row.did) for name, row in ROWS.items()}
+    if WRITING and server == "werkzeug":
         found = {"versions": versions(), "rows": saw}
         FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        return
     published = json.loads(FILE.read_text(encoding="utf-8"))
-    told = published["rows"]
+    told = {cell: expected(server, *cell, published) for cell in CELLS}
     different = {
-        f"{client}, {row}": (saw[row][client], told.get(row, {}).get(client))
-        for row, client in CELLS
-        if saw[row][client] != told.get(row, {}).get(client)
+        cell: (saw[cell[0]][cell[1]], told[cell]) for cell in CELLS if saw[cell[0]][cell[1]] != told[cell]
     }
-    assert not different, (
-        f"measured, published; {versions()}, published for {published['versions']}; if that is right: "
+    assert different == {}, (
+        f"measured with {versions()}, published for {published['versions']}; if that is right: "
         "WRITE_SDK_RESULTS=1 pytest tests/sdks/test_transport.py"
     )
 

@@ -20,7 +20,22 @@ from werkzeug.wsgi import get_input_stream
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, WSGIFaultMiddleware
 
-from .clients import CLIENTS, Returned
+from .client import Returned
+from .http_clients import Aiohttp, Httpx, Requests, RequestsRetry, Urllib
+from .vendor_clients import Boto3, Cos, JssUpload, QingStorSdk
+
+CLIENTS = {
+    "boto3": Boto3,
+    "cos-python-sdk-v5": Cos,
+    "qingstor-sdk": QingStorSdk,
+    "jss-upload": JssUpload,
+    "requests": Requests,
+    "requests-retry": RequestsRetry,
+    "httpx": Httpx,
+    "aiohttp": Aiohttp,
+    "urllib": Urllib,
+}
+"""By a name that a rule may have."""
 
 CRC64 = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 CONTENT = bytes(range(256)) * 16
@@ -29,7 +44,7 @@ CHECKSUMS = {
     "x-cos-hash-crc64ecma": str(CRC64(CONTENT)),
 }
 SHORT, LONG = 1.0, 30.0
-HANG = 5
+HANG = 7  # longer than any client keeps a connection that it has given up: qingstor-sdk for 5 s, till it tries again
 
 
 class Row:

@@ -40,7 +40,15 @@ def gunicorn(place, *arguments, app="wsgi"):
     """One worker of gunicorn."""
     where = f"unix:{place.path}" if place.path else f"127.0.0.1:{place.port}"
     tls = ["--certfile", place.certificate] if place.certificate else []
-    common = ["--no-control-socket", "--graceful-timeout", "2", "--keep-alive", "10", "--log-level", "warning"]
+    common = [
+        "--no-control-socket",
+        "--graceful-timeout",
+        "2",
+        "--keep-alive",
+        "10",
+        "--log-level",
+        "warning",
+    ]
     return python("gunicorn", "-b", where, "-w", "1", *common, *tls, *arguments, f"apps:{app}")
 
 
@@ -138,7 +146,9 @@ VARIANTS = {
         )
         for name in ("werkzeug", "gunicorn sync", "uvicorn h11")
     },
-    "uWSGI, router": Kind("wsgi", lambda at: uwsgi(at, "--master", "--http", f"127.0.0.1:{at.port}"), "uwsgi"),
+    "uWSGI, router": Kind(
+        "wsgi", lambda at: uwsgi(at, "--master", "--http", f"127.0.0.1:{at.port}"), "uwsgi"
+    ),
 }
 """The same over TLS, on unix sockets and behind a router."""
 
@@ -298,9 +308,7 @@ class Server:
         """The ports of the clients that the server still holds a connection to; only over TCP."""
         ours = f":{self.address[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return {
-            int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD
-        }
+        return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
 
     def leave(self):
         """Ask it to end, without waiting."""

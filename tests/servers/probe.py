@@ -165,7 +165,9 @@ class Client:
                 continue
             found.line = line
             found.head_at = time.monotonic() - self._sent
-            found.fields = [(name, value.strip()) for name, _, value in (each.partition(":") for each in lines)]
+            found.fields = [
+                (name, value.strip()) for name, _, value in (each.partition(":") for each in lines)
+            ]
         found.whole = self._body(found, method, until)
         if not found.whole:
             found.end = self._end or "open"

@@ -45,4 +45,6 @@ def wsgiref(place, certificate):
 
 if __name__ == "__main__":
     _, name, place, *rest = sys.argv
-    {each.__name__: each for each in (werkzeug, waitress, cheroot, wsgiref)}[name](place, rest[0] if rest else None)
+    {each.__name__: each for each in (werkzeug, waitress, cheroot, wsgiref)}[name](
+        place, rest[0] if rest else None
+    )

@@ -1,58 +1,70 @@
-"""The table of the README: what clients of real servers see of each fault."""
+"""The README's table of servers and faults, made of `results.json`."""
 
 from __future__ import annotations
 
+# Column to the outcome's word where the fault was done as asked.
 COLUMNS = {
-    "`reset`": "reset",
-    "`close`": "close",
-    "`hang`": "hang",
-    "`truncate`": "truncate",
-    "`drip`": "drip",
-    "`corrupt`": "corrupt",
-    "`latency`": "latency",
-    "`exact=yes`": "exact=yes",
-    "late in a 200": "status=200, late",
-    "`Expect:`": "error, Expect",
-    "`drain=no`": "error, drain=no",
+    "latency": "delayed",
+    "hang": "closed",
+    "reset": "reset",
+    "close": "closed",
+    "truncate": "truncated",
+    "truncate, no length": "truncated",
+    "drip": "dripped",
+    "corrupt": "corrupted",
+    "exact=yes": "answered",
+    "status=200, late": "answered",
+    "error, Expect": "answered",
+    "error, drain=no": "answered",
 }
-ENDS = {"reset": "RST", "closed": "FIN"}
+_NO_CONNECTION = {"answered": "502"}
+# What is seen, in fewer words where the column says the rest.
+SHORT = {
+    "latency": {"answered": "late"},
+    "hang": _NO_CONNECTION,
+    "reset": _NO_CONNECTION,
+    "close": _NO_CONNECTION,
+    "truncate": {"FIN": "cut"},
+    "truncate, no length": {"FIN": "cut", "answered": "cut, looks whole"},
+    "drip": {"answered, others answered": "slow", "answered, others waited": "slow, others wait"},
+    "corrupt": {"answered": "wrong bytes"},
+    "exact=yes": {
+        "503 Slow Down": "exact",
+        "503 Service Unavailable": "server's phrase",
+        "503 Service Unavailable, other case": "server's phrase and case",
+    },
+    "status=200, late": {"answered": "late", "FIN": "late, FIN"},
+    "error, drain=no": {
+        "answered before the whole upload": "before the end",
+        "answered after the whole upload": "after the end",
+    },
+}
 
 
-def table(results: dict) -> str:
-    """A table in Markdown: one row a server, one column a fault.
+def table(results: dict[str, dict[str, dict[str, str]]]) -> str:
+    """One row a server, one column a fault: what the client saw, and the outcome where another was asked for.
 
     Args:
-        results: what `results.json` holds: from the server's name to the fault's to what was seen and recorded.
+        results: server to fault to `{"saw": …, "did": …}`.
+
+    Returns:
+        Markdown, without a line end behind the last row.
     """
-    # A plain server stands before the same one over TLS and on a unix socket.
-    lines = [("server", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
-    for name in sorted(results, key=str.casefold):
-        seen = results[name]
-        lines.append((name, *(cell(fault, seen) if fault in seen else "" for fault in COLUMNS.values())))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [("server", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    rows += [
+        (server, *(cell(found.get(fault), fault) for fault in COLUMNS))
+        for server, found in sorted(results.items(), key=lambda each: each[0].lower())
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def cell(fault: str, seen: dict) -> str:
-    """What the client saw; what the outcome said stands behind it where that is not what one would think."""
-    saw, did = seen[fault]["saw"], seen[fault]["did"]
-    if fault in ("reset", "close", "hang"):
-        others = seen.get("hang, five and others", {}).get("saw", "others answered")
-        waits = ", others wait" if fault == "hang" and others != "others answered" else ""
-        if saw == "answered":
-            return f"502{waits}"
-        return f"{saw}{'' if ENDS.get(did) == saw else f' (`{did}`)'}{waits}"
-    if fault == "truncate":
-        return "cut" if saw == "FIN" else saw
-    if fault == "drip":
-        return "slow" if saw == "answered, others answered" else f"slow, {saw.partition(', ')[2]}"
-    if fault == "corrupt":
-        return "wrong bytes" if saw == "answered" else saw
-    if fault == "latency":
-        return "late" if saw == "answered" else saw
-    if fault == "status=200, late":
-        return {"answered": "late", "FIN": "late, closes"}.get(saw, saw)
-    if fault == "exact=yes":
-        return "exact" if saw == "503 Slow Down" else "server's words"
-    if fault == "error, Expect":
-        return saw.removeprefix("503 ")
-    return saw.removeprefix("answered ").removesuffix(" the whole upload") + " the end"
+def cell(seen: dict[str, str] | None, fault: str) -> str:
+    """What stands in one cell.
+
+    >>> cell({"saw": "FIN", "did": "closed"}, "reset")
+    'FIN (`closed`)'
+    """
+    if seen is None:
+        return ""
+    saw = SHORT.get(fault, {}).get(seen["saw"], seen["saw"])
+    return saw if seen["did"] == COLUMNS[fault] else f"{saw} (`{seen['did']}`)"

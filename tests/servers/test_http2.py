@@ -44,7 +44,8 @@ def test_what_would_hurt_other_streams_is_refused(trial, rule):
 
 
 @pytest.mark.parametrize(
-    ("rule", "did"), [("late", "delayed"), ("drip", "dripped"), ("corrupt", "corrupted"), ("exact", "answered")]
+    ("rule", "did"),
+    [("late", "delayed"), ("drip", "dripped"), ("corrupt", "corrupted"), ("exact", "answered")],
 )
 def test_what_concerns_one_stream_is_done(trial, rule, did):
     """Another stream of the same connection is answered meanwhile."""

@@ -104,7 +104,11 @@ def test_stress(name, tmp_path):
                 assert seen[kind, end] + did[kind, "answered"] == fifth
         else:
             assert seen == {("else", "clean"): 3 * fifth, ("reset", "RST"): fifth, ("close", "FIN"): fifth}
-            assert did == {("else", "passed"): 3 * fifth, ("reset", "reset"): fifth, ("close", "closed"): fifth}
+            assert did == {
+                ("else", "passed"): 3 * fifth,
+                ("reset", "reset"): fifth,
+                ("close", "closed"): fifth,
+            }
         assert settled(server, before) <= before
         used = cpu(server)
         time.sleep(1)

@@ -1,25 +1,16 @@
-"""The clients of the table: each real one behind the same few calls, with its own way to say what went wrong.
-
-A call raises what the client raises. A client that returns errors instead of raising them raises `Returned` here.
-"""
+"""The vendors' SDKs as clients of the table."""
 
 from __future__ import annotations
 
-import asyncio
 import io
-import shutil
 import tempfile
-import urllib.error
-import urllib.request
 import warnings
 from contextlib import suppress
 from pathlib import Path
 
-import aiohttp
-import httpx
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+
+from .client import SENT, Client, Returned
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -30,35 +21,6 @@ with warnings.catch_warnings():
     from qcloud_cos import CosConfig, CosS3Client
     from qingstor.sdk.config import Config as QingStorConfig
     from qingstor.sdk.service.qingstor import QingStor
-
-SENT = b"x" * 100
-
-
-class Returned(Exception):
-    """The client returned an answer with the status of an error, and raised nothing."""
-
-    def __init__(self, status, code):
-        super().__init__(status)
-        self.status = status
-        self.code = code
-
-
-class Client:
-    """One client, told where the server is and how long it may wait (seconds).
-
-    Attributes:
-        package: the distribution whose version the table names; None for the standard library.
-        error: the documented error 500 of the vendor that it is for.
-        throttled: that vendor's word for too many requests.
-    """
-
-    package = None
-    error = "cos:InternalError"
-    throttled = "cos:SlowDown"
-
-    def code(self, error):
-        """What the client says that the error is, where it says more than its class."""
-        return getattr(error, "code", None)
 
 
 class Boto3(Client):
@@ -207,132 +169,3 @@ def shown(answer):
             code = answer.json()["code"]
         raise Returned(answer.status_code, code)
     return answer
-
-
-class Requests(Client):
-    package = "requests"
-    retries = 0
-
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-        self.session = requests.Session()
-        self.session.mount("http://", HTTPAdapter(max_retries=self.retries))
-
-    def ask(self, method, key, **more):
-        answer = self.session.request(method, f"{self.url}/photos/{key}", timeout=self.seconds, **more)
-        answer.raise_for_status()
-        return answer.content
-
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, data=SENT)
-
-    def post(self, key):
-        self.ask("POST", key, params="uploads")
-
-    def code(self, error):
-        return getattr(getattr(error, "response", None), "status_code", None)
-
-    def close(self):
-        self.session.close()
-
-
-class RequestsRetry(Requests):
-    package = "urllib3"
-    retries = Retry(total=3, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504])
-
-
-class Httpx(Requests):
-    package = "httpx"
-
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-        self.session = httpx.Client(transport=httpx.HTTPTransport(retries=3))
-
-    def put(self, key):
-        self.ask("PUT", key, content=SENT)
-
-
-class Aiohttp(Client):
-    """The one with a time-out for the whole exchange; its session lives as long as its loop."""
-
-    package = "aiohttp"
-
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-        self.runner = asyncio.Runner()
-        self.session = self.runner.run(self.open())
-
-    async def open(self):
-        total = aiohttp.ClientTimeout(total=self.seconds)
-        return aiohttp.ClientSession(timeout=total, raise_for_status=True)
-
-    def ask(self, method, key, **more):
-        return self.runner.run(self.exchange(method, f"{self.url}/photos/{key}", **more))
-
-    async def exchange(self, method, url, **more):
-        async with self.session.request(method, url, **more) as answer:
-            return await answer.read()
-
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, data=SENT)
-
-    def post(self, key):
-        self.ask("POST", f"{key}?uploads")
-
-    def code(self, error):
-        return getattr(error, "status", None)
-
-    def close(self):
-        self.runner.run(self.session.close())
-        self.runner.close()
-
-
-class Urllib(Client):
-    """The standard library, which copies an answer into a file."""
-
-    def __init__(self, url, seconds):
-        self.url, self.seconds = url, seconds
-
-    def ask(self, method, key, data=None):
-        request = urllib.request.Request(f"{self.url}/photos/{key}", data, method=method)
-        into = io.BytesIO()
-        with urllib.request.urlopen(request, timeout=self.seconds) as answer:
-            shutil.copyfileobj(answer, into)
-        return into.getvalue()
-
-    def get(self, key):
-        return self.ask("GET", key)
-
-    def put(self, key):
-        self.ask("PUT", key, SENT)
-
-    def post(self, key):
-        self.ask("POST", f"{key}?uploads", b"")
-
-    def code(self, error):
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        return getattr(error, "code", None)
-
-    def close(self):
-        """Every call has a connection of its own."""
-
-
-CLIENTS = {
-    "boto3": Boto3,
-    "cos-python-sdk-v5": Cos,
-    "qingstor-sdk": QingStorSdk,
-    "jss-upload": JssUpload,
-    "requests": Requests,
-    "requests-retry": RequestsRetry,
-    "httpx": Httpx,
-    "aiohttp": Aiohttp,
-    "urllib": Urllib,
-}
-"""By a name that a rule may have."""

@@ -1,0 +1,290 @@
+"""Test clients of all kinds under each fault: what their user's own `except` clauses catch."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import warnings
+
+import flask
+import httpx
+import pytest
+import requests
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+from werkzeug.test import Client
+
+import faultinject
+from faultinject import inject
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that it would rather have httpx2
+    from starlette.testclient import TestClient
+
+TEXT = "0123456789"
+
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "10")])
+    return [TEXT.encode()]
+
+
+def make_flask():
+    app = flask.Flask(__name__)
+    app.get("/", endpoint="home")(lambda: TEXT)
+    app.get("/path", endpoint="path")(lambda: flask.request.path)
+    app.get("/stream", endpoint="stream")(
+        lambda: flask.stream_with_context(flask.request.path for _ in range(2))
+    )
+    return app
+
+
+def make_starlette():
+    async def home(request):
+        return PlainTextResponse(TEXT)
+
+    return Starlette(routes=[Route("/", home)])
+
+
+def make_fastapi():
+    app = FastAPI()
+    app.get("/", response_class=PlainTextResponse)(lambda: TEXT)
+    return app
+
+
+def ask_httpx(app):
+    with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://a.example") as client:
+        found = client.get("/")
+    return found.status_code, found.content
+
+
+def ask_asgi(app, **options):
+    async def ask():
+        transport = httpx.ASGITransport(app, **options)
+        async with httpx.AsyncClient(transport=transport, base_url="http://a.example") as client:
+            return await client.get("/")
+
+    found = asyncio.run(ask())
+    return found.status_code, found.content
+
+
+def ask_starlette(app, **options):
+    with TestClient(app, **options) as client:
+        found = client.get("/")
+    return found.status_code, found.content
+
+
+def ask_werkzeug(app):
+    with Client(app).get("/") as found:
+        return found.status_code, found.data
+
+
+def ask_flask(app):
+    found = app.test_client().get("/")
+    return found.status_code, found.data
+
+
+CLIENTS = {
+    "werkzeug": (lambda: wsgi, ask_werkzeug),
+    "flask": (make_flask, ask_flask),
+    "flask by werkzeug": (make_flask, ask_werkzeug),
+    "httpx.WSGITransport": (make_flask, ask_httpx),
+    "httpx.ASGITransport": (make_starlette, ask_asgi),
+    "TestClient": (make_starlette, ask_starlette),
+    "TestClient on trio": (make_starlette, lambda app: ask_starlette(app, backend="trio")),
+    "FastAPI": (make_fastapi, ask_starlette),
+}
+# Their users have said that no error of the app is to be raised.
+DEAF = {
+    "TestClient": lambda app: ask_starlette(app, raise_server_exceptions=False),
+    "httpx.ASGITransport": lambda app: ask_asgi(app, raise_app_exceptions=False),
+}
+ERRORS = {
+    "reset": [httpx.ReadError, httpx.TransportError, requests.ConnectionError, ConnectionResetError],
+    "close": [httpx.RemoteProtocolError, requests.ConnectionError, http.client.RemoteDisconnected],
+    "hang,duration=1h": [httpx.ReadTimeout, httpx.TimeoutException, requests.Timeout, TimeoutError],
+    "truncate": [
+        httpx.RemoteProtocolError,
+        requests.exceptions.ChunkedEncodingError,
+        http.client.IncompleteRead,
+    ],
+}
+AFTER = [f"{rule},when=after" for rule in ERRORS if rule != "truncate"]
+
+
+@pytest.fixture(params=CLIENTS)
+def ask(request):
+    """One request by a client of each kind: status and body."""
+    make, ask = CLIENTS[request.param]
+    app = faultinject.install(make(), [], enabled=True)
+    return lambda: ask(app)
+
+
+@pytest.mark.parametrize("rule", [*ERRORS, *AFTER])
+def test_the_client_s_own_error(ask, rule):
+    """Caught by whichever library's class; the third request meets no fault any more."""
+    with inject(rule, times=2) as faults:
+        for each in ERRORS[rule.removesuffix(",when=after")][:2]:
+            with pytest.raises(each):
+                ask()
+        assert ask() == (200, TEXT.encode())
+    assert (faults.injected, faults.attempts) == (2, 3)
+    assert {each.did for each in faults.outcomes} == {
+        "truncated" if rule == "truncate" else "raised",
+        "passed",
+    }
+    assert [each.applied for each in faults.outcomes] == [rule == "truncate" or "after" in rule] * 2 + [True]
+    assert faults.injector.errors == []
+
+
+@pytest.mark.parametrize("rule", ERRORS)
+def test_every_class_that_it_stands_for(ask, rule):
+    """One error is caught by the clauses of all libraries that are loaded."""
+    with inject(rule), pytest.raises(Exception, match="injected by faultinject, rule rule-1") as caught:
+        ask()
+    for each in [*ERRORS[rule], httpx.TransportError, requests.RequestException, OSError]:
+        assert isinstance(caught.value, each)
+
+
+@pytest.mark.parametrize("client", DEAF)
+def test_a_client_that_is_told_to_raise_nothing(client):
+    """It makes its own 500 of it, and shows a cut body as it came; the journal says what was done."""
+    app = faultinject.install(make_starlette(), [], enabled=True)
+    for rule in ERRORS:
+        with inject(rule) as faults:
+            status, body = DEAF[client](app)
+        assert (status, body) == ((200, b"01234") if rule == "truncate" else (500, b""))
+        [outcome] = faults.outcomes
+        assert outcome.did == ("truncated" if rule == "truncate" else "raised")
+
+
+def test_faults_that_raise_nothing(ask):
+    """A slow body is whole, a changed one as long as before."""
+    with inject("drip,rate=200") as faults:
+        assert ask() == (200, TEXT.encode())
+    [outcome] = faults.outcomes
+    assert (outcome.did, outcome.status, outcome.response_bytes) == ("dripped", 200, 10)
+    assert outcome.answered - outcome.arrived >= 0.05
+    with inject("corrupt") as faults:
+        status, body = ask()
+    assert (status, len(body), body == TEXT.encode()) == (200, 10, False)
+    assert [each.did for each in faults.outcomes] == ["corrupted"]
+
+
+def test_a_late_error(ask):
+    """The head of a success, blanks behind the XML declaration, then the error, all of it."""
+    with inject("cos:InternalError", status=200, delay="250ms") as faults:
+        status, body = ask()
+    assert status == 200
+    declaration, _, rest = body.partition(b"?>")
+    assert declaration.startswith(b"<?xml")
+    assert rest.lstrip(b" ").startswith(b"\n<Error>")
+    assert len(rest) - len(rest.lstrip(b" ")) == 2
+    assert b"<Code>InternalError</Code>" in rest
+    [outcome] = faults.outcomes
+    assert (outcome.did, outcome.status) == ("answered", 200)
+    assert len(faults.injector._surroundings._free) == faults.injector._surroundings.most_active
+
+
+def test_an_exact_error_is_an_ordinary_one(ask):
+    """Without a connection of its own the client's own server words the head."""
+    with inject("cos:SlowDown", exact=True) as faults:
+        status, body = ask()
+    assert status == 503
+    assert b"<Code>SlowDown</Code>" in body
+    assert [each.did for each in faults.outcomes] == ["answered"]
+
+
+@pytest.mark.parametrize("rule", ["drip,rate=1KB", "corrupt", "truncate,keep=0.9"])
+def test_flask_s_contexts_stay_as_they_are(rule):
+    """`with client:` keeps the request's context, a streamed answer has it, and no other one is left behind."""
+    app = faultinject.install(make_flask(), [], enabled=True)
+    with inject(rule, path="path") as faults, app.test_client() as client:
+        if rule.startswith("truncate"):
+            with pytest.raises(OSError, match="4 of 5 bytes"):
+                _ = client.get("/path").data
+        else:
+            assert len(client.get("/path").data) == 5
+        assert flask.request.path == "/path"
+    assert not flask.has_request_context()
+    assert faults.injected == 1
+
+
+def test_flask_streams_with_its_context():
+    """Every piece is made in the request's context."""
+    app = faultinject.install(make_flask(), [], enabled=True)
+    with inject("drip,rate=1KB") as faults:
+        assert app.test_client().get("/stream").data == b"/stream/stream"
+    assert faults.injected == 1
+    with inject("truncate,keep_bytes=9"), pytest.raises(http.client.IncompleteRead) as caught:
+        _ = app.test_client().get("/stream").data
+    assert caught.value.partial == 9
+    with inject("truncate,keep_bytes=9"):
+        app.test_client().get("/stream")  # left alone, and collected
+    assert not flask.has_app_context()
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after", "hang,when=after", "truncate", "corrupt"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_an_app_does_behind_its_answer_is_done(rule, streams):
+    """Background tasks are effects of the app: they run, also when the client meets an error."""
+    done = []
+
+    async def home(request):
+        task = BackgroundTask(done.append, "done")
+        if not streams:
+            return PlainTextResponse(TEXT, background=task)
+        return StreamingResponse(iter([TEXT]), background=task)
+
+    app = faultinject.install(Starlette(routes=[Route("/", home)]), [], enabled=True)
+    with inject(rule) as faults:
+        if rule == "corrupt":
+            ask_starlette(app)
+        else:
+            with pytest.raises(OSError, match="injected"):
+                ask_starlette(app)
+    assert done == ["done"]
+    assert faults.injected == 1
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after", "truncate", "drip,rate=1KB", "corrupt"])
+def test_middleware_that_passes_an_answer_on(rule):
+    """Starlette's own base class hands an answer on piece by piece, from a task of its own."""
+    from starlette.middleware.base import BaseHTTPMiddleware
+
+    app = make_starlette()
+
+    async def dispatch(request, call_next):
+        answer = await call_next(request)
+        answer.headers["x-seen"] = "yes"
+        return answer
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    faultinject.install(app, [], enabled=True)
+    with inject(rule) as faults:
+        if rule.startswith(("reset", "truncate")):
+            with pytest.raises(httpx.TransportError):
+                ask_starlette(app)
+        else:
+            status, body = ask_starlette(app)
+            assert (status, len(body)) == (200, 10)
+    assert faults.injected == 1
+    [outcome] = faults.outcomes
+    assert outcome.applied
+
+
+def test_errors_are_raised_outside_of_the_app_s_own_handlers():
+    """An app that answers its own errors does not answer ours."""
+    app = make_flask()
+    app.register_error_handler(Exception, lambda error: ("handled", 500))
+    faultinject.install(app, [], enabled=True)
+    with inject("reset"), pytest.raises(ConnectionResetError):
+        ask_flask(app)
+    fast = make_fastapi()
+    fast.add_exception_handler(Exception, lambda request, error: PlainTextResponse("handled", 500))
+    faultinject.install(fast, [], enabled=True)
+    with inject("reset"), pytest.raises(ConnectionResetError):
+        ask_starlette(fast)

@@ -1,0 +1,283 @@
+"""WSGI apps of all manners under faults that change the answer's body: write(), generators, files, exc_info, close()."""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import sys
+import threading
+from wsgiref.util import FileWrapper
+
+import pytest
+
+from faultinject import WSGIFaultMiddleware
+
+from .transport import App, Broken, WsgiWire, settle
+
+WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
+SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
+SIZED = [("Content-Length", "10")]
+
+
+@pytest.fixture
+def wire(servers):
+    return WsgiWire(servers)
+
+
+def check(seen, rule, injector, *, app_runs=1):
+    """What a body of ten known bytes has become."""
+    outcome = injector.journal.outcomes[-1]
+    assert seen.status == 200
+    if rule.startswith("truncate"):
+        assert (seen.body, outcome.did, outcome.response_bytes) == (b"01234567", "truncated", 8)
+    elif rule.startswith("drip"):
+        assert (seen.body, outcome.did, outcome.response_bytes) == (b"0123456789", "dripped", 10)
+    else:
+        assert (len(seen.body), outcome.did, outcome.response_bytes) == (10, "corrupted", 10)
+        assert sum(one != other for one, other in zip(seen.body, b"0123456789", strict=True)) == 1
+    assert injector.counts()["rule-1"]["injected"] == 1
+
+
+@WAYS
+@SHAPES
+@pytest.mark.parametrize("rest", [[], [b"", b"89"], [b"89"]], ids=len)
+def test_an_app_that_writes(wire, make_injector, rule, inside, rest):
+    """Old apps call what start_response returns; what they return comes behind that."""
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(SIZED))
+        for piece in (b"0123", b"", b"4567", *([] if rest else [b"89"])):
+            write(piece)
+        return rest
+
+    injector = make_injector(rule)
+    seen = wire(injector, app, inside=inside)
+    check(seen, rule, injector)
+    assert isinstance(seen.error, ConnectionError) == (inside and rule.startswith("truncate"))
+
+
+@WAYS
+def test_an_app_that_writes_what_passes(wire, make_injector, inside):
+    """With nothing to cut the pieces are the server's."""
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(SIZED))
+        write(b"01234")
+        return [b"56789"]
+
+    injector = make_injector("truncate,keep_bytes=10,times=1")
+    assert wire(injector, app, inside=inside).body == b"0123456789"
+    assert injector.journal.outcomes[-1].did == "nothing_to_cut"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_starts_late(wire, make_injector, rule, inside):
+    """A generator calls start_response when it is asked for its first piece."""
+
+    def app(environ, start_response):
+        yield b""
+        start_response("200 OK", headers=list(SIZED))
+        yield b"01234"
+        yield b"56789"
+
+    injector = make_injector(rule)
+    check(wire(injector, app, inside=inside), rule, injector)
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_gives_a_file(servers, wire, make_injector, rule, inside):
+    """A server sends what its own wrapper holds by itself; here it gets to see the pieces, and the file is closed."""
+    file = io.BytesIO(b"0123456789")
+
+    def app(environ, start_response):
+        start_response("200 OK", list(SIZED))
+        return environ["wsgi.file_wrapper"](file, 4)
+
+    injector = make_injector(rule)
+    check(wire(injector, app, inside=inside, **{"wsgi.file_wrapper": FileWrapper}), rule, injector)
+    assert file.closed
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_changes_its_mind(wire, make_injector, rule, inside):
+    """With exc_info, before anything was sent, another answer takes the first one's place."""
+
+    def app(environ, start_response):
+        start_response("500 Not Yet", [("Content-Length", "3")])
+        try:
+            raise Broken
+        except Broken:
+            start_response("200 OK", list(SIZED), sys.exc_info())
+        return [b"0123456789"]
+
+    injector = make_injector(rule)
+    check(wire(injector, app, inside=inside), rule, injector)
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_changes_its_mind_too_late(wire, make_injector, rule, inside):
+    """With exc_info behind the first piece its own error comes back to it."""
+    met = []
+
+    def app(environ, start_response):
+        start_response("200 OK", list(SIZED))
+        yield b"0123"
+        try:
+            raise Broken
+        except Broken as error:
+            try:
+                start_response("500 Oops", [], sys.exc_info())
+            except Broken as again:
+                met.append(again is error)
+                raise
+
+    injector = make_injector(f"{rule},times=1")
+    seen = wire(injector, app, inside=inside)
+    assert met == [True]
+    assert injector.journal.outcomes[-1].did == "app_failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
+    if inside or rule == "corrupt":
+        assert isinstance(seen.error, Broken)
+    else:
+        assert (seen.saw, seen.error) == ((200, b"0123", "FIN"), None)
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_never_starts(wire, make_injector, rule, inside):
+    """Without start_response there is no answer: the server gets to know."""
+
+    def app(environ, start_response):
+        return [b"0123456789"]
+
+    injector = make_injector(f"{rule},times=1")
+    seen = wire(injector, app, inside=inside)
+    assert isinstance(seen.error, AssertionError)
+    assert injector.journal.outcomes[-1].did == "app_failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@WAYS
+@SHAPES
+def test_an_answer_is_closed_once(wire, make_injector, rule, inside):
+    """Whoever closes it, the server or we."""
+    app = App()
+    wire(make_injector(rule), app, inside=inside)
+    assert app.closed == 1
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+@SHAPES
+def test_a_server_that_does_not_read_on(servers, make_injector, rule, pieces):
+    """It lost its client: the answer is closed once, and what was not done is given back."""
+    app = App(b"0123", b"", b"456789")
+    injector = make_injector(f"{rule},times=1", FAULTINJECT_MAX_ACTIVE="1")
+    environ = servers.environ()
+    del environ["REMOTE_PORT"]
+    result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+    each = iter(result)
+    for _ in range(pieces):
+        next(each)
+    del each
+    result.close()
+    result.close()
+    assert app.closed == 1
+    outcome = injector.journal.outcomes[-1]
+    done = pieces and not rule.startswith("truncate")
+    assert outcome.did in (("dripped", "corrupted", "failed") if done else ("failed",))
+    assert injector.counts()["rule-1"]["injected"] == outcome.injected
+    assert len(injector._surroundings._free) == 1
+
+
+def test_a_client_that_leaves_a_slow_body(servers, make_injector):
+    """The app is asked for no more, and closed; what had gone out counts."""
+    from .transport import loopback
+
+    app = App(b"0123", b"456789", length=False)
+    injector = make_injector("drip,rate=40,times=1")
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
+        while b"0" not in client.recv(4096).partition(b"\r\n\r\n")[2]:
+            pass
+        client.close()
+        settle()
+    assert (app.given, app.closed) == (1, 1)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.final) == ("dripped", True)
+    assert outcome.response_bytes < 10
+    assert injector.counts()["rule-1"]["injected"] == 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_client_that_has_left_already(servers, make_injector, writes):
+    """Nothing of the answer could be given: the take goes back."""
+    from .transport import loopback
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(SIZED))
+        if writes:
+            write(b"0123456789")
+        return [b"0123456789"]
+
+    for rule in ("truncate", "drip,rate=1KB"):
+        injector = make_injector(f"{rule},times=1")
+        with loopback() as (client, server):
+            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+            client.close()
+            environ = servers.environ(**{"werkzeug.socket": server})
+            wrapped = WSGIFaultMiddleware(app, injector=injector)
+            if writes:
+                with pytest.raises(BrokenPipeError):
+                    wrapped(environ, lambda *_: None)
+            else:
+                assert wrapped(environ, lambda *_: None) == []
+        settle()
+        assert injector.journal.outcomes[-1].did == "failed"
+        assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_a_slow_body_is_made_in_the_request_s_context(wire, make_injector):
+    """On another thread, and all of it in one context: what is set and reset by token does not break."""
+    place = contextvars.ContextVar("place", default="outside")
+    seen, threads = [], []
+
+    class Answer:
+        def __iter__(self):
+            token = place.set("streaming")
+            for piece in (b"01234", b"56789"):
+                threads.append(threading.current_thread())
+                yield piece
+                seen.append(place.get())
+            place.reset(token)
+
+        def close(self):
+            seen.append(place.get())
+
+    def app(environ, start_response):
+        place.set("app")
+        start_response("200 OK", list(SIZED))
+        return Answer()
+
+    injector = make_injector("drip,rate=1KB")
+    check(wire(injector, app), "drip", injector)
+    assert seen == ["streaming", "streaming", "app"]
+    assert len(set(threads)) == 2
+    assert place.get() == "outside"
+
+
+def test_an_app_that_fails_behind_a_head_that_is_out(wire, make_injector):
+    """The client sees a cut, the server nothing: it must not answer a second time."""
+    app = App(fails="between")
+    injector = make_injector("drip,rate=1KB,times=1")
+    seen = wire(injector, app)
+    assert (seen.saw, seen.error) == ((200, b"01234", "FIN"), None)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.applied, outcome.final) == ("app_failed", True, True)
+    assert injector.counts()["rule-1"]["injected"] == 0
+    assert (app.closed, injector.errors) == (1, [])

@@ -1,0 +1,246 @@
+"""One request on a real connection, through an adapter and a server of a few lines: every byte, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+
+import anyio
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+TESTCLIENT = {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}}
+PATIENCE = 10.0
+
+
+class Broken(Exception):
+    """An app's own failure."""
+
+
+@contextmanager
+def loopback():
+    """Both ends of a TCP connection: the client's, the server's."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname(), timeout=PATIENCE)
+        server, _ = listening.accept()
+    with client, server:
+        yield client, server
+
+
+def read(client):
+    """What comes until the connection ends, and how it does: `FIN`, `RST`, or `open` when nothing more comes."""
+    raw = b""
+    while True:
+        try:
+            data = client.recv(65_536)
+        except ConnectionResetError:
+            return raw, "RST"
+        except TimeoutError:
+            return raw, "open"
+        if not data:
+            return raw, "FIN"
+        raw += data
+
+
+def workers():
+    """The threads that faults go on in."""
+    return [each for each in threading.enumerate() if each.name == "faultinject"]
+
+
+def settle():
+    """Wait for faults to be over that go on when the adapter has returned."""
+    for each in workers():
+        each.join(PATIENCE)
+        assert not each.is_alive()
+
+
+class Seen:
+    """What the client and the server saw.
+
+    Attributes:
+        status: the number in the status line; 0 when nothing came.
+        headers: by lower-case name.
+        body: the bytes behind the head, the marks of chunks among them.
+        end: how the connection ended.
+        error: what the adapter raised, or None.
+    """
+
+    def __init__(self, raw, end, error):
+        self.raw = raw
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        self.status = int(line.split()[1]) if line else 0
+        fields = (each.partition(":") for each in lines)
+        self.headers = {name.lower(): value.strip() for name, _, value in fields}
+        self.end = end
+        self.error = error
+
+    @property
+    def saw(self):
+        """Status, body and end."""
+        return self.status, self.body, self.end
+
+
+class App:
+    """An app over WSGI and ASGI that says the same, and how far it came.
+
+    Args:
+        pieces: of the body.
+        status: of the answer.
+        length: whether a Content-Length is told.
+        fails: `before` its answer starts, or `between` the pieces, behind the first.
+
+    Attributes:
+        ran: how often it was called.
+        given: how many pieces it was asked for.
+        closed: how often its answer was closed; under ASGI, how often it came to its end.
+    """
+
+    def __init__(self, *pieces, status=200, length=True, fails=""):
+        self.pieces = pieces or (b"01234", b"56789")
+        self.status = status
+        self.fails = fails
+        size = sum(map(len, self.pieces))
+        self.headers = [("Content-Type", "text/plain"), *([("Content-Length", str(size))] if length else [])]
+        self.ran = self.given = self.closed = 0
+
+    def __iter__(self):
+        for number, piece in enumerate(self.pieces):
+            if number and self.fails == "between":
+                raise Broken
+            self.given += 1
+            yield piece
+
+    def close(self):
+        self.closed += 1
+
+    def wsgi(self, environ, start_response):
+        self.ran += 1
+        if self.fails == "before":
+            raise Broken
+        start_response(f"{self.status} Status", list(self.headers))
+        return self
+
+    async def asgi(self, scope, receive, send):
+        self.ran += 1
+        if self.fails == "before":
+            raise Broken
+        headers = [(name.lower().encode(), value.encode()) for name, value in self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        for piece in self:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+        self.close()
+
+
+def head_of(status, headers):
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1")
+
+
+class WsgiWire:
+    """A server of a few lines; nothing is sent before the first piece of a body, as the specification has it."""
+
+    kind = "wsgi"
+
+    def __init__(self, makers):
+        self._makers = makers
+
+    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
+        call = (app or App()).wsgi if isinstance(app, App | None) else app
+        with loopback() as (client, server):
+            environ = self._makers.environ(method, target, **more)
+            environ["REMOTE_ADDR"], port = client.getsockname()
+            environ |= {"REMOTE_PORT": str(port), "werkzeug.socket": server}
+            if inside:
+                del environ["REMOTE_PORT"], environ["werkzeug.socket"]
+            error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, server)
+            server.close()
+            seen = Seen(*read(client), error)
+        settle()
+        return seen
+
+    def _serve(self, wrapped, environ, server):
+        heads = []
+
+        def write(piece):
+            with suppress(OSError):
+                server.sendall((heads.pop() if heads else b"") + piece)
+
+        def start_response(status, headers, exc_info=None):
+            heads[:] = [head_of(status, headers)]
+            return write
+
+        result = ()
+        try:
+            result = wrapped(environ, start_response)
+            for piece in result:
+                if piece:
+                    write(piece)
+            if heads:
+                write(b"")
+        except Exception as error:
+            return error
+        finally:
+            getattr(result, "close", lambda: None)()
+
+
+class AsgiWire:
+    """A server of a few lines; its `send` belongs to an object that has the connection, as uvicorn's does."""
+
+    kind = "asgi"
+
+    def __init__(self, makers):
+        self._makers = makers
+
+    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
+        call = (app or App()).asgi if isinstance(app, App | None) else app
+        with loopback() as (client, server):
+            scope = self._makers.scope(method, target, **more)
+            scope["client"] = client.getsockname()
+            if inside:
+                scope |= TESTCLIENT
+            wrapped = ASGIFaultMiddleware(call, injector=injector)
+            error = asyncio.run(Exchange(server, method).run(wrapped, scope))
+            server.close()
+            return Seen(*read(client), error)
+
+
+class Exchange:
+    """What a server has of one request."""
+
+    def __init__(self, server, method):
+        self.transport = SimpleNamespace(get_extra_info={"socket": server}.get)
+        self._server = server
+        self._asked = method == "GET"
+
+    async def run(self, wrapped, scope):
+        try:
+            await wrapped(scope, self.receive, self.send)
+        except (Exception, asyncio.CancelledError) as error:
+            return error
+
+    async def receive(self):
+        """The request, then nothing until the connection ends."""
+        if self._asked:
+            self._asked = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        with suppress(OSError):
+            await anyio.wait_readable(self._server)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        data = message.get("body", b"")
+        if message["type"] == "http.response.start":
+            headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]
+            ]
+            data = head_of(message["status"], headers)
+        with suppress(OSError):
+            self._server.sendall(data)
+
+
+WIRES = {"wsgi": WsgiWire, "asgi": AsgiWire}

@@ -1,0 +1,293 @@
+"""What a plan decides on for the faults of the connection, what is refused, and what is given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.core.actions import Disconnect, Forward, Pass, Respond
+
+BREAKING = ["hang", "reset", "close"]
+WHOLE_CONNECTION = [*BREAKING, "truncate", "truncate,of=cos:SlowDown"]
+HARMLESS = ["drip,rate=1GB", "corrupt", "latency,delay=0ms", "cos:SlowDown,exact=yes"]
+SHAPED = ["truncate", "drip,rate=1GB", "corrupt", "truncate,of=cos:SlowDown", "drip,rate=1GB,of=cos:SlowDown"]
+BODY = b"0123456789" * 10
+
+
+def answer(environ, start_response):
+    start_response("200 OK", [("Content-Length", str(len(BODY)))])
+    return [BODY]
+
+
+def empty(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+
+def told(made):
+    return [each.did for each in made.outcomes]
+
+
+# --- the actions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "how", "held"),
+    [
+        ("hang", "closed", 300.0),
+        ("hang,duration=1ms", "closed", 0.001),
+        ("hang,duration=0s", "closed", 0.0),
+        ("reset", "reset", None),
+        ("close", "closed", None),
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_connection_ends_and_a_gateway_answers_where_it_cannot(site, rule, how, held, when, drain):
+    """The journal is told of the fault itself, not of the answer that stands in for it."""
+    made = site(f"{rule},when={when},delay=2s,drain={'yes' if drain else 'no'}")
+    action = made.decide(headers=[("Origin", "https://a.example")])
+    assert isinstance(action, Disconnect)
+    assert (action.how, action.held) == (how, held)
+    instead = action.instead
+    assert (instead.answer.status, instead.delay, instead.shape) == (502, 2.0, None)
+    assert (instead.answer.after, instead.answer.drain) == (when == "after", drain)
+    assert b"502 Bad Gateway" in instead.body
+    entry = action.entry
+    assert entry is instead.entry
+    assert (entry.fault, entry.when, entry.rule) == (rule.partition(",")[0], when, "rule-1")
+    assert [entry.status, entry.response_bytes, entry.request_id, entry.hint, entry.hint_form] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "did", "rate"),
+    [("truncate", "truncated", None), ("drip,rate=5", "dripped", 5), ("corrupt", "corrupted", None)],
+)
+def test_the_apps_own_answer_is_shaped(site, rule, did, rate):
+    """Late when a delay is given; every request has a shape of its own."""
+    made = site(f"{rule},delay=1s")
+    action, other = made.decide(), made.decide()
+    assert isinstance(action, Forward)
+    assert (action.after, action.delay, action.shape.did, action.shape.rate) == (False, 1.0, did, rate)
+    assert (action.entry.fault, action.entry.when) == (rule.partition(",")[0], "before")
+    assert other.shape is not action.shape
+
+
+@pytest.mark.parametrize("fault", ["truncate", "drip"])
+@pytest.mark.parametrize(
+    "of", ["cos:SlowDown", "cos:@server", "qiniu-mix:MissingAttachment", "jss:BucketNotEmpty/3"]
+)
+def test_a_documented_error_is_shaped(site, fault, of):
+    """Whole, with its full length and after its whole delay, whatever its status: it is cut on its way."""
+    rate = ",rate=5" if fault == "drip" else ""
+    action = site(f"{fault},of={of},delay=2s{rate}").decide()
+    assert isinstance(action, Respond)
+    assert ("Content-Length", str(len(action.body))) in action.headers
+    assert (action.delay, action.answer.late, action.answer.special) == (2.0, False, True)
+    assert action.shape.did == {"truncate": "truncated", "drip": "dripped"}[fault]
+    assert (action.entry.fault, action.entry.when) == (fault, "before")
+    assert action.answer.fault.startswith(of.partition("@")[0])
+    assert action.entry.status == action.answer.status
+
+
+LATE = "cos:InternalError,status=200,delay=1s"
+
+
+@pytest.mark.parametrize(
+    ("rule", "method", "late", "sized"),
+    [
+        (LATE, "PUT", True, False),
+        (LATE, "HEAD", True, True),
+        (f"{LATE},exact=yes", "PUT", True, False),
+        ("cos:InternalError,status=299,delay=0s..1s", "PUT", True, False),
+        ("qiniu-mix:MissingAttachment,delay=1s", "PUT", True, False),
+        ("cos:InternalError,status=200", "PUT", False, True),
+        ("cos:InternalError,status=300,delay=1s", "PUT", False, True),
+        ("cos:InternalError,status=204,delay=1s", "PUT", False, False),
+        ("cos:InternalError,status=205,delay=1s", "PUT", False, True),
+        ("cos:InternalError,delay=1s", "PUT", False, True),
+    ],
+)
+def test_a_success_with_an_error_inside_comes_late(site, rule, method, late, sized):
+    """Its length is not told before its blanks are counted; for HEAD there are none."""
+    action = site(rule).decide(f"{method} /b/k")
+    assert action.answer.late is late
+    assert ("content-length" in {name.lower() for name, _ in action.headers}) is sized
+
+
+# --- draws -------------------------------------------------------------------------------------------------
+
+
+def test_the_fault_changes_no_draw_of_a_named_rule(site):
+    """Chance, delay and ids come from name, request and number alone."""
+    names = ["cos:SlowDown", "http:503", "latency", *SHAPED, *BREAKING]
+    rules = [f"{each},name=same,probability=0.3,delay=1ms..1h" for each in names]
+    fired, delays = set(), set()
+    for rule in rules:
+        made = site(rule, "5")
+        actions = [made.decide(f"PUT /b/k{number}") for number in range(60)]
+        fired.add(tuple(isinstance(each, Pass) for each in actions))
+        drawn = [getattr(each, "instead", each) for each in actions if not isinstance(each, Pass)]
+        delays.add(tuple(each.delay for each in drawn))
+    assert len(fired) == len(delays) == 1
+    assert 5 < fired.pop().count(False) < 40
+
+
+@pytest.mark.parametrize(
+    ("fault", "effects"),
+    [
+        ("hang", "when=after,delay=1s,drain=no,duration=1s,http2=yes"),
+        ("reset", "when=after,delay=1s,drain=no,http2=yes"),
+        ("close", "http2=no"),
+        ("truncate", "of=gateway:BadGateway,keep=0.1,delay=1s"),
+        ("corrupt", "flips=9,delay=1s"),
+    ],
+)
+def test_the_effects_change_no_draw(site, fault, effects):
+    """They are not in the label; the fault is."""
+    target = [f"PUT /b/k{number}" for number in range(60)]
+
+    def fired(rule):
+        made = site(f"{rule},probability=0.4", "5")
+        return [not isinstance(made.decide(each), Pass) for each in target]
+
+    assert fired(fault) == fired(f"{fault},{effects}") != fired("latency,delay=0ms")
+
+
+def corrupted(made, target="GET /photos/cat.jpg"):
+    body = made.meet(target)
+    return [(at, new) for at, (old, new) in enumerate(zip(BODY, body, strict=True)) if old != new]
+
+
+def test_a_corruption_replays(site):
+    """With one seed the same bytes of the same attempt become the same; with another seed others do."""
+    first, again, other = (site("corrupt,flips=3", seed, app=answer) for seed in ("1", "1", "2"))
+    runs = [[corrupted(made) for _ in range(5)] for made in (first, again, other)]
+    assert runs[0] == runs[1]
+    assert all(len(each) == 3 for each in runs[0])
+    assert len({tuple(each) for each in (*runs[0], *runs[2])}) == 10
+    assert set(told(first)) == {"corrupted"}
+
+
+def test_more_changes_keep_those_that_were_there(site):
+    """`flips=2` is `flips=1` and one more."""
+    one, two = (site(f"corrupt,flips={flips}", "1", app=answer) for flips in (1, 2))
+    assert all(set(corrupted(one)) < set(corrupted(two)) for _ in range(5))
+
+
+# --- how requests are read ---------------------------------------------------------------------------------
+
+COS_HOST = "photos-1250000000.cos.ap-guangzhou.myqcloud.com"
+
+
+@pytest.mark.parametrize(
+    ("rule", "bucket", "key"),
+    [
+        ("truncate,of=cos:SlowDown", "photos-1250000000", "a/cat.jpg"),
+        ("truncate,of=cos:@server", "photos-1250000000", "a/cat.jpg"),
+        ("truncate,vendor=cos", "photos-1250000000", "a/cat.jpg"),
+        ("reset,vendor=cos", "photos-1250000000", "a/cat.jpg"),
+        ("truncate", "a", "cat.jpg"),
+        ("truncate,of=gateway:BadGateway", "a", "cat.jpg"),
+        ("truncate,of=jss:SlowDown", "a", "cat.jpg"),
+    ],
+)
+def test_bucket_and_key_are_those_of_the_error_that_is_cut(site, rule, bucket, key):
+    """COS' own host names hold the bucket for a COS error, in conditions, identity and journal."""
+    made = site(f"{rule},bucket={bucket},key={key} {rule},bucket=elsewhere", app=answer)
+    assert made.meet("GET /a/cat.jpg", host=COS_HOST) != BODY
+    [outcome] = made.outcomes
+    assert (outcome.rule, outcome.bucket, outcome.key, outcome.injected) == ("rule-1", bucket, key, True)
+
+
+# --- refused, and given back -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", WHOLE_CONNECTION)
+@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/2.0", "HTTP/3"])
+def test_a_shared_connection_is_not_broken(site, fault, protocol):
+    """The app answers, the match is counted, nothing is taken; on a connection of one request it fires as ever."""
+    made = site(f"{fault},times=2,name=cut", app=answer, FAULTINJECT_MAX_ACTIVE="1")
+    assert [made.meet(SERVER_PROTOCOL=protocol) for _ in range(3)] == [BODY] * 3
+    assert made.counts == {"cut": (3, 0)}
+    assert [made.meet(SERVER_PROTOCOL="HTTP/1.1") == BODY for _ in range(4)] == [False, False, True, True]
+    assert made.counts == {"cut": (7, 2)}
+    refused = made.outcomes[0]
+    assert (refused.did, refused.injected, refused.applied) == ("refused", False, True)
+    assert (refused.rule, refused.fault, refused.when, refused.n) == (
+        "cut",
+        fault.partition(",")[0],
+        "before",
+        0,
+    )
+    assert [refused.status, refused.response_bytes, refused.request_id, refused.hint] == [None] * 4
+    assert told(made)[2:] == ["refused", told(made)[3], told(made)[3], "passed", "passed"]
+
+
+@pytest.mark.parametrize("fault", [f"{each},http2=yes" for each in WHOLE_CONNECTION] + HARMLESS)
+@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/1.1", "HTTP/1.0", ""])
+def test_nothing_else_is_refused(site, fault, protocol):
+    """`http2=yes` breaks the whole connection; what breaks none needs no leave."""
+    assert not isinstance(site(fault).decide(SERVER_PROTOCOL=protocol), Pass)
+
+
+def test_a_refused_rule_keeps_the_next_one_away(site):
+    """It has fired: the rules behind it only count the match, as with every rule that fires."""
+    made = site("reset http:503", app=answer)
+    assert made.meet(SERVER_PROTOCOL="HTTP/2") == BODY
+    assert made.counts == {"rule-1": (1, 0), "rule-2": (1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "did"),
+    [
+        *((f"{each},when=after", "raised") for each in BREAKING),
+        ("truncate", "truncated"),
+        ("drip,rate=1GB", "dripped"),
+        ("corrupt", "corrupted"),
+    ],
+)
+def test_too_many_under_way_are_refused(site, fault, did):
+    """The request inside of one is left alone, its take goes back, and the place is free again afterwards."""
+    inner = []
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/b/outer":
+            inner.append(made.meet("GET /b/inner"))
+        return answer(environ, start_response)
+
+    made = site(f"{fault},times=4", app=app, FAULTINJECT_MAX_ACTIVE="1")
+    for _ in range(3):
+        made.meet("GET /b/outer")
+    assert inner == [BODY] * 3
+    assert made.counts == {"rule-1": (6, 3)}
+    made.meet("GET /b/inner")
+    assert made.meet("GET /b/inner") == BODY
+    assert made.counts == {"rule-1": (8, 4)}
+    assert (told(made).count(did), told(made).count("refused")) == (4, 3)
+    assert {each.fault for each in made.outcomes if each.did == "refused"} == {None}
+
+
+@pytest.mark.parametrize("fault", ["truncate", "truncate,keep=0", "drip,rate=1GB", "corrupt"])
+def test_an_answer_without_a_body_is_passed_over(site, fault):
+    """The take goes to the next answer that has one."""
+    apps = iter([empty, empty, answer, answer])
+
+    def app(environ, start_response):
+        return next(apps)(environ, start_response)
+
+    made = site(f"{fault},times=1", app=app)
+    got = [made.meet() for _ in range(4)]
+    assert got[:2] == [b"", b""] and got[3] == BODY
+    did = {"truncate": "truncated", "drip": "dripped", "corrupt": "corrupted"}[fault.partition(",")[0]]
+    assert told(made) == ["nothing_to_cut", "nothing_to_cut", did, "passed"]
+    assert made.counts == {"rule-1": (4, 1)}
+
+
+@pytest.mark.parametrize(
+    ("most", "did"), [(99, "truncated"), (100, "nothing_to_cut"), (101, "nothing_to_cut")]
+)
+def test_a_body_that_is_no_longer_than_what_is_kept_is_passed_over(site, most, did):
+    """Nothing is claimed that was not done."""
+    made = site(f"truncate,keep_bytes={most}", app=answer)
+    assert (made.meet() == BODY) is (did == "nothing_to_cut")
+    assert told(made) == [did]
