@@ -64,10 +64,12 @@ class Connection:
 
     Attributes:
         encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
+        relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
     """
 
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
+        self.relayed = False
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
         _ours.add(self)
@@ -94,7 +96,7 @@ class Connection:
         Returns:
             What was done: "reset", or "closed" for a FIN or when the client was gone already.
         """
-        if identity_of(self._socket) and (self._disconnect() or self._linger()):
+        if not self.relayed and identity_of(self._socket) and (self._disconnect() or self._linger()):
             return "reset"
         return self.close()
 
@@ -219,6 +221,7 @@ def of_environ(environ: Mapping[str, Any]) -> Connection | None:
                     return found
             uwsgi = sys.modules.get("uwsgi")
             if uwsgi is not None and (found := _made(_number(uwsgi, "connection_fd"), encrypted=encrypted)):
+                found.relayed = not client.reached(identity_of(found._socket))  # noqa: SLF001 - our own class
                 return found
             if found := _made(_number(environ.get("wsgi.input"), "fileno"), client, encrypted=encrypted):
                 return found

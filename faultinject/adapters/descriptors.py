@@ -5,6 +5,7 @@ from __future__ import annotations
 # The bare C module: gevent's own `socket.socket` makes every descriptor that it is given non-blocking.
 import _socket
 import os
+import select
 import stat
 
 TYPE_CHECKING = False
@@ -111,15 +112,24 @@ class Client:
             and self._local in (None, own[1])
         )
 
+    def reached(self, identity: Identity | None) -> bool:
+        """Whether a connection ends at the very port that the client speaks to; true where the server does not say."""
+        return not identity or identity[1] not in INTERNET or self._local in (None, identity[4][1])
+
     def may_have_been(self, sock: _socket.socket) -> bool:
         """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
         if self._port is not None or sock.family not in INTERNET:
             return False
         try:
             kind, listens = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
-            return kind == _socket.SOCK_STREAM and not listens and sock.getsockname()[1] == self._local
+            if kind != _socket.SOCK_STREAM or listens or sock.getsockname()[1] != self._local:
+                return False
         except OSError:
             return False  # a platform that forgets the names of a lost connection
+        # One that has never been connected, as a server's parent may leave it, has no end to be read.
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return any(got & select.POLLIN for _, got in poll.poll(0))
 
 
 def _packed(address: object) -> bytes | None:
