@@ -26,7 +26,7 @@ class Choice:
 
     Attributes:
         rule: conditions for where, effects and `times` for what.
-        source: what the user wrote that it comes from.
+        source: what the user wrote that it comes from: a rule, or a vendor id.
     """
 
     def __init__(self, rule: Rule, source: str) -> None:
@@ -55,35 +55,31 @@ def choices(faults: Sequence[str | Rule]) -> list[Choice]:
     Raises:
         ConfigurationError: a rule is wrong, decides itself where or how often it fires, or there is none.
     """
-    found: list[Choice] = []
+    found: dict[str, Choice] = {}
     problems: list[Problem] = []
     for given in faults:
-        source = str(given)
-        if source.strip() in vendors.names():
-            rules: Sequence[Rule] = tuple(standard_set(source.strip()))
-        else:
-            rules = Scenario(given).rules
-        for rule in rules:
-            wrong = [key for key in rule.options if key in _DECIDED]
-            if wrong:
-                problems.append(
-                    Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=str(rule))
-                )
-            unknown = [
-                key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN
-            ]
-            if unknown:
-                message = f"explore cannot tell by {listed(unknown)}; it can by method, path, query, operation, bucket and key"
-                problems.append(Problem(message, where=str(rule)))
-            if rule.options.get("times") == "0":
-                problems.append(Problem("times=0 never injects", where=str(rule)))
-            found += [Choice(each, source) for each in _single(rule)]
+        vendor = given.strip() if isinstance(given, str) and given.strip() in vendors.names() else None
+        for rule in Scenario(given).rules if vendor is None else standard_set(vendor):
+            problems += _refused(rule)
+            for each in _single(rule):
+                found.setdefault(str(each), Choice(each, vendor or str(rule)))
     if not problems and not found:
         problems.append(Problem("explore needs a fault, such as 'cos' or 'cos:SlowDown'"))
     if problems:
         raise ConfigurationError(problems)
-    seen: set[str] = set()
-    return [each for each in found if str(each.rule) not in seen and not seen.add(str(each.rule))]  # type: ignore[func-returns-value]
+    return list(found.values())
+
+
+def _refused(rule: Rule) -> Iterator[Problem]:
+    wrong = [key for key in rule.options if key in _DECIDED]
+    if wrong:
+        yield Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=str(rule))
+    unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN]
+    if unknown:
+        known = "it can by method, path, query, operation, bucket and key"
+        yield Problem(f"explore cannot tell by {listed(unknown)}; {known}", where=str(rule))
+    if rule.options.get("times") == "0":
+        yield Problem("times=0 never injects", where=str(rule))
 
 
 def standard_set(vendor: str) -> Iterator[Rule]:

@@ -117,7 +117,7 @@ class Points:
         conditions = masked(outcome) or exact(outcome)
         if outcome.operation in self._loose:
             conditions = by_operation(outcome) or conditions
-        elif any(each.outcome.path == outcome.path and each.conditions == exact(outcome) for each in self.points):
+        elif any(each.conditions == exact(outcome) for each in self.points):
             conditions = exact(outcome)
         return trace.point(at, conditions)
 
@@ -204,9 +204,12 @@ def test(conditions: Conditions) -> Callable[[Any], bool]:
 def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
     from urllib.parse import parse_qsl
 
-    found = {"method": outcome.method, "path": spelled(outcome.path)}
+    found = {"method": outcome.method}
+    if outcome.path:
+        found["path"] = spelled(outcome.path)
     for name, value in parse_qsl(outcome.query, keep_blank_values=True):
-        found[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
+        if name:
+            found[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
     return found
 
 

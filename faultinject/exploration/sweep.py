@@ -5,79 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from heapq import heappop, heappush
 
+from faultinject.audit.journal import KEPT
 from faultinject.audit.nearest import Comparison
-from faultinject.core.rule import Rule
-from faultinject.exceptions import ExplorationFailed
+from faultinject.core.reading import Reading
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.exploration.choices import READS, Choice
-from faultinject.exploration.points import READING, Point, Points, identity, point_in
+from faultinject.exploration.made import Made, Planned
+from faultinject.exploration.points import Point, Points, Trace
+from faultinject.exploration.rules import before, folded, rule_at
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from faultinject.core.outcome import Outcome
+    from faultinject.core.rule import Rule
+
+    Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
-
-
-class Made:
-    """One run that was made.
-
-    Attributes:
-        scenario: what was injected.
-        outcomes: the requests, in order.
-        error: what the code under test raised, or None.
-        gave_up: the error is one that the code may give up with.
-        seconds: how long it took.
-        points: where its faults were to come.
-        reached: whether each of its rules injected something.
-    """
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        outcomes: Sequence[Outcome],
-        error: BaseException | None,
-        seconds: float,
-        *,
-        gave_up: bool = False,
-    ) -> None:
-        self.scenario = scenario
-        self.outcomes = outcomes
-        self.error = error
-        self.gave_up = gave_up
-        self.seconds = seconds
-        self.points: tuple[Point, ...] = ()
-        hit = {each.rule for each in outcomes if each.injected}
-        self.reached = hit.issuperset(scenario.display_names)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the code under test did not cope."""
-        return self.error is not None and not self.gave_up
-
-    @property
-    def backoff(self) -> float:
-        """Seconds in which nothing happened between a fault and the request that followed it."""
-        waited = 0.0
-        for this, following in zip(self.outcomes, self.outcomes[1:], strict=False):
-            if this.injected and this.answered is not None:
-                waited += max(0.0, following.arrived - this.answered)
-        return waited
-
-
-class Planned:
-    """A run to be made."""
-
-    def __init__(self, scenario: Scenario, points: tuple[Point, ...], chosen: tuple[Choice, ...]) -> None:
-        self.scenario = scenario
-        self.points = points
-        self.chosen = chosen
+_WITHOUT = Planned(Scenario.of_rules((), "0"), (), ())
 
 
 class Sweep:
@@ -88,9 +39,12 @@ class Sweep:
         depth: 2: also a second fault in what the code does because of the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
-        seed: of every scenario.
+        endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
+
+    Raises:
+        ConfigurationError: a number or `allow` cannot be meant.
 
     Attributes:
         points: where faults come; known after two runs without.
@@ -98,8 +52,7 @@ class Sweep:
         left_out: what could be no point, and combinations that no client could tell apart, said in words.
         pruned: how many scenarios were left out because they could show nothing new.
         not_run: how many scenarios `max_runs` cut off at depth 2.
-        unreached: the runs whose faults reached no request, also when tried again.
-        shared: other processes run the rest.
+        stopped: why it was stopped before its end; empty while it was not.
     """
 
     def __init__(
@@ -108,28 +61,29 @@ class Sweep:
         *,
         depth: int = 1,
         max_runs: int = 500,
-        allow: tuple[type[BaseException], ...] = (),
-        seed: str | None = None,
+        allow: Allowed = (),
+        endpoints: tuple[str, ...] = (),
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.choices = choices
         self.depth = depth
         self.max_runs = max_runs
-        self.allow = allow
+        self.allow = allow if isinstance(allow, tuple) else (allow,)
+        self._check()
         self.points: Points | None = None
         self.made: list[Made] = []
         self.left_out: list[str] = []
         self.pruned = 0
         self.not_run = 0
-        self.unreached: list[Made] = []
-        self._seed = seed
+        self.stopped = ""
+        self._endpoints = endpoints
         self._first = list(first)
         self._share = share
-        self.shared = share[1] > 1
+        self._somewhere: set[Choice] = set()
         self._plain: list[Made] = []
-        self._queue: list[tuple[tuple[int, ...], Planned]] = []
-        self._known: set[str] = set()
+        self._queue: list[tuple[int, Planned]] = []
+        self._known: set[tuple[Rule, ...]] = set()
         self._current: Planned | None = None
         self._tries = 0
         self._second: list[Planned] = []
@@ -149,6 +103,11 @@ class Sweep:
         """How many runs with faults are known of, made or not."""
         return len(self.made) + len(self._queue) + (self._current is not None)
 
+    @property
+    def unreached(self) -> list[Made]:
+        """The runs whose faults reached no request, also when tried again."""
+        return [each for each in self.made if not each.reached]
+
     def next(self) -> Scenario | None:
         """The scenario of the next run; None when all is done.
 
@@ -156,9 +115,9 @@ class Sweep:
             ExplorationFailed: there is nothing to explore, or too much.
         """
         if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
-            return Scenario.of_rules((), self._seed)
+            return _WITHOUT.scenario
         if self.points is None:
-            self._plan()
+            self._plan(*(each.outcomes for each in self._plain))
         if self._current is None:
             if not self._queue:
                 self._deepen()
@@ -168,43 +127,113 @@ class Sweep:
             self._tries = 0
         return self._current.scenario
 
-    def record(self, outcomes: Sequence[Outcome], error: BaseException | None, seconds: float) -> Made:
+    def record(
+        self,
+        names: Sequence[str],
+        outcomes: Sequence[Outcome],
+        error: BaseException | None,
+        seconds: float,
+    ) -> Made:
         """What came of the run that `next` asked for.
+
+        Args:
+            names: what the rules of its scenario are called in the outcomes.
+            outcomes: its requests, in order.
+            error: what the code under test raised, or None.
+            seconds: how long it took.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
         """
-        gave_up = isinstance(error, self.allow) if self.allow else False
-        if self._current is None:
-            made = Made(Scenario.of_rules((), self._seed), outcomes, error, seconds)
+        planned = self._current
+        if planned is None:
+            made = Made(_WITHOUT, (), outcomes, error, seconds)
             if self._plain and made.failed:
                 raise ExplorationFailed(
-                    "the second run without faults fails, the first did not: the runs are not independent;"
-                    " reset what they share"
+                    f"the second run without faults fails ({made.said}), the first did not: the runs are not"
+                    " independent; reset what they share"
                 ) from error
             if not made.failed:
                 self._plain.append(made)
             return made
-        made = Made(self._current.scenario, outcomes, error, seconds, gave_up=gave_up)
-        made.points = self._current.points
+        gave_up = error is not None and self._allowed(error)
+        made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up)
         self._tries += 1
         if not made.reached and not made.failed and self._tries < TRIES:
             return made
-        if not made.reached:
-            self.unreached.append(made)
-        elif self.depth > 1 and len(self._current.chosen) == 1 and not made.failed:
-            self._second += self._grow(self._current, made)
-        self.made.append(made)
+        if self.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
+            self._grow(made, names[0])
+        self._keep(made)
         self._current = None
         return made
 
-    def _plan(self) -> None:
-        first, second = (each.outcomes for each in self._plain)
+    def covers(self, choice: Choice) -> bool:
+        """Whether a choice was injected; in a share of a sweep: whether any share has it to inject."""
+        if any(choice in each.chosen for each in self.made if each.reached):
+            return True
+        return self._share[1] > 1 and choice in self._somewhere
+
+    def reading(self, rule: Rule) -> Reading:
+        """How requests are read for a rule."""
+        return Reading(rule.vendor, self._endpoints)
+
+    def applies(self, choice: Choice, point: Point) -> bool:
+        """Whether a fault can come at a point, and says something there that a client can tell."""
+        found = Comparison(choice.rule, point.outcome, self.reading(choice.rule))
+        if found.failed or found.unknown:
+            return False
+        method = point.outcome.method
+        if choice.invisible_on(method):
+            self._leave_out(
+                f"{choice.rule.fault} on {method} (its answer has no body that says which error it is)"
+            )
+            self.pruned += 1
+            return False
+        if choice.after and method in READS:
+            twin = next((each for each in self.choices if each.rule == before(choice.rule)), None)
+            if twin is not None:  # whether the app has run is all the same to a read
+                self.pruned += 1
+                return False
+        return True
+
+    def _check(self) -> None:
+        if self.depth not in (1, 2) or isinstance(self.depth, bool):
+            raise ConfigurationError(f"depth is 1 or 2, not {self.depth!r}")
+        if not isinstance(self.max_runs, int) or isinstance(self.max_runs, bool) or self.max_runs < 1:
+            raise ConfigurationError(f"max_runs is a whole number from 1 on, not {self.max_runs!r}")
+        for each in self.allow:
+            if not isinstance(each, type) or not issubclass(each, BaseException):
+                raise ConfigurationError(f"allow takes types of exceptions, not {each!r}")
+
+    def _allowed(self, error: BaseException) -> bool:
+        """Whether the code may give up with it; with a group, when it may do so with all that is in it."""
+        if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
+            return all(map(self._allowed, error.exceptions))
+        return isinstance(error, self.allow)
+
+    def _keep(self, made: Made) -> None:
+        """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
+        alike = [each for each in self.made if each.failed and each.cause == made.cause]
+        if made.failed and all(made.size < each.size for each in alike):
+            others = alike
+        else:
+            others = [made]
+            if not made.failed and made.reached:
+                made.outcomes = ()
+        for each in others:
+            each.forget()
+            if each.failed:
+                each.outcomes = ()
+        self.made.append(made)
+
+    def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
             raise ExplorationFailed(
                 "no middleware saw a request: nothing can be explored. Flask, Starlette and FastAPI apps of this"
                 " process are seen by themselves; put WSGIFaultMiddleware or ASGIFaultMiddleware around any other app"
             )
+        if len(first) >= KEPT:
+            raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
         self.points = found = Points(first, second)
         self.left_out += [f"{each} (differs between two runs without faults)" for each in found.left_out]
         self.left_out += [f"{each} (polled: the first two and the last)" for each in found.polled]
@@ -212,10 +241,10 @@ class Sweep:
         if len(planned) > self.max_runs:
             raise ExplorationFailed(self._too_many(len(planned), found.points))
         for number, each in enumerate(planned):
+            self._somewhere.update(each.chosen)
             if number % self._share[1] == self._share[0]:
-                text = "; ".join(map(str, each.scenario.rules))
-                order = self._first.index(text) if text in self._first else len(self._first) + number
-                heappush(self._queue, ((order,), each))
+                order = self._first.index(each.text) if each.text in self._first else len(self._first) + number
+                heappush(self._queue, (order, each))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[Planned]:
         """Each operation's first request with every fault, then its last, then those between."""
@@ -233,108 +262,49 @@ class Sweep:
                     if self.applies(choice, point):
                         rule = rule_at(point, choice)
                         if self._new(rule):
-                            yield Planned(Scenario.of_rules((rule,), self._seed), (point,), (choice,))
+                            yield Planned(Scenario.of_rules((rule,), "0"), (point,), (choice,))
 
-    def applies(self, choice: Choice, point: Point) -> bool:
-        """Whether a fault can come at a point, and says something there that a client can tell."""
-        found = Comparison(choice.rule, point.outcome, READING)
-        if found.failed or found.unknown:
-            return False
-        method = point.outcome.method
-        if choice.invisible_on(method):
-            said = f"{choice.rule.fault} on {method} (its answer has no body that says which error it is)"
-            if said not in self.left_out:
-                self.left_out.append(said)
-            self.pruned += 1
-            return False
-        if choice.after and method in READS and self._has_before(choice):
-            self.pruned += 1
-            return False
-        return True
-
-    def _has_before(self, choice: Choice) -> bool:
-        """Whether the same fault comes without the app having run, which is all the same to a read."""
-        name, conditions, unless, options = choice.rule.parts
-        del options["when"]
-        twin = Rule.of_parts(choice.rule.fault, (name, conditions, unless, options))
-        return any(each.rule == twin for each in self.choices)
+    def _leave_out(self, said: str) -> None:
+        if said not in self.left_out:
+            self.left_out.append(said)
 
     def _new(self, *rules: Rule) -> bool:
-        text = "; ".join(map(str, rules))
-        if text in self._known:
+        if rules in self._known:
             self.pruned += 1
             return False
-        self._known.add(text)
+        self._known.add(rules)
         return True
 
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
         second, self._second = self._second, []
-        left = self.max_runs - len(self.made)
+        left = max(0, self.max_runs - len(self.made))
         self.not_run += max(0, len(second) - left)
-        for number, each in enumerate(second[: max(0, left)]):
-            heappush(self._queue, ((number,), each))
+        for number, each in enumerate(second[:left]):
+            heappush(self._queue, (number, each))
 
-    def _grow(self, planned: Planned, made: Made) -> Iterable[Planned]:
+    def _grow(self, made: Made, name: str) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults."""
-        trace = made.outcomes
-        at = next(number for number, each in enumerate(trace) if each.injected)
-        usual = [identity(each) for each in self.requests]
-        ahead = usual[planned.points[0].number :]
-        first, [rule] = planned.chosen[0], planned.scenario.rules
-        for number in range(at + 1, len(trace)):
-            rest = [identity(each) for each in trace[number:]]
-            if rest == ahead[len(ahead) - len(rest) :] and len(rest) <= len(ahead):
+        assert self.points is not None
+        [first], [rule] = made.points, made.scenario.rules
+        trace = Trace(made.outcomes)
+        at = next(number for number, each in enumerate(made.outcomes) if each.injected and each.rule == name)
+        for number in range(at + 1, len(made.outcomes)):
+            if self.points.usual_end(first.number, made.outcomes[number:]):
                 break
-            point = point_in(trace, number)
+            point = self.points.point_in(trace, number)
             for choice in self.choices:
                 if self.applies(choice, point):
                     rules = folded(rule, rule_at(point, choice))
                     if self._new(*rules):
-                        points = (planned.points[0], point)
-                        yield Planned(Scenario.of_rules(rules, self._seed), points, (first, choice))
+                        chosen = (*made.chosen, choice)
+                        self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
 
     def _too_many(self, needed: int, points: Sequence[Point]) -> str:
         [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
+        where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
         return (
             f"{needed} runs are needed, and max_runs is {self.max_runs}: {len(points)} requests, {len(self.choices)}"
             f" faults; {count} of the requests are {heaviest}. Let the code make fewer of them (three show the same),"
-            f" say where ('cos:SlowDown,operation={heaviest}'), give fewer faults, or raise max_runs"
+            f" say where ('{self.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
         )
-
-
-def rule_at(point: Point, choice: Choice) -> Rule:
-    """The rule that injects a fault at that point and nowhere else."""
-    keys: dict[str, Any] = {"query": {}}
-    for full, text in point.conditions.items():
-        key, dot, name = full.partition(".")
-        if dot:
-            keys["query"][name] = text
-        else:
-            keys[key] = text
-    if not keys["query"]:
-        del keys["query"]
-    if point.skip:
-        keys["skip"] = point.skip
-    given = choice.rule.options
-    keys["times"] = given.get("times", "1")
-    sets = {key[4:]: text for key, text in given.items() if key[:4] == "set."}
-    keys.update({key: text for key, text in given.items() if key[:4] != "set." and key != "times"})
-    if sets:
-        keys["set"] = sets
-    return Rule(choice.rule.fault, **keys)
-
-
-def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both; one rule with more `times` where the second follows on the first."""
-    if (first.fault, first.conditions) == (second.fault, second.conditions):
-        rest = [
-            {key: text for key, text in each.options.items() if key not in ("skip", "times")}
-            for each in (first, second)
-        ]
-        follows = first.value("skip") + first.value("times") == second.value("skip")
-        if rest[0] == rest[1] and follows:
-            name, conditions, unless, options = first.parts
-            options["times"] = str(first.value("times") + second.value("times"))
-            return (Rule.of_parts(first.fault, (name, conditions, unless, options)),)
-    return first, second

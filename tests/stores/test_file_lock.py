@@ -200,7 +200,7 @@ if how == "replaced":
     os.rename(lock.path, lock.path + ".old")
     FileLock.open(lock.path)
     real = os.open
-    os.open = lambda path, *rest, **named: real(path.replace(f"/proc/self/fd/{lock._file}", lock.path), *rest, **named)
+    os.open = lambda path, *rest, **named: real(path.replace(f"/proc/self/fd/{inherited}", lock.path), *rest, **named)
 inherited = lock._file
 ready, told = os.pipe()
 pid = os.fork()
