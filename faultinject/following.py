@@ -1,4 +1,4 @@
-"""Scenarios that several processes share: by a store's directory, or in the session of a test run.
+"""Scenarios that several processes share: in the store that they count in, or in the session of a test run.
 
 Whoever publishes there puts a scenario in force everywhere; the others see it at their next request, by one word of
 shared memory.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
-from faultinject.exceptions import StoreUnavailable
-from faultinject.injector import Injector, convert_all
+from faultinject import announcement, registry
+from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Outcome
     from faultinject.core.plan import Plan
     from faultinject.stores.directory import StoreDirectory
+    from faultinject.stores.file_counts import FileCounts
 
 SESSION = "FAULTINJECT_SESSION"
 
-_follower: Follower | None = None
-_own: Session | None = None
+# The sessions that this process itself has opened; an inner pytest has one beside its outer one's.
+_own: list[Session] = []
 
 
 class Follower:
@@ -52,49 +54,74 @@ class Follower:
     def catch_up(self) -> None:
         """Put in force what the session has in force now."""
         with self._lock:
-            if self.cell[0] == self.seen:
+            published = self.cell[0]
+            if published == self.seen:
                 return
+            self.seen = published
             try:
                 generation, data, counts = self._directory.join()
-            except StoreUnavailable as error:
-                from faultinject import announcement
-
+                # A session that is over has nothing in force.
+                self.seen = generation or published
+                new = self._made(generation, data, counts) if data.get("in_force") and counts else None
+            except FaultInjectError as error:
                 announcement.store_away(error)
-                self.seen = self.cell[0]
                 return
-            old, self._injector = self._injector, None
+            old, self._injector = self._injector, new
+            if new is not None:
+                new.put_in_force()
             if old is not None:
                 old.take_out_of_force()
-            self.seen = generation
-            if not data.get("in_force"):
-                return
-            test = data.get("test")
-            self._injector = injector = Injector(
-                Scenario.from_json(data["scenario"]),
-                seed=data["seed"],
-                counts=counts,
-                generation=generation,
-                journal=self._directory.journal if data.get("record") else None,
-                test=lambda: test,
-                everything=bool(data.get("record")),
-            )
-            injector.put_in_force()
+
+    def after_fork(self) -> None:
+        """In a new child nobody holds the lock."""
+        self._lock = allocate_lock()
+
+    def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
+        from faultinject.stores.guarded import Guarded
+
+        test, record = data.get("test"), bool(data.get("record"))
+        return Injector(
+            Scenario.from_json(data["scenario"]),
+            seed=data["seed"],
+            counts=Guarded(counts),
+            generation=generation,
+            journal=self._directory.journal if record else None,
+            test=lambda: test,
+            everything=record,
+        )
 
 
 class FollowingInjector(Injector):
-    """An injector of a process that takes part in a session."""
+    """An injector that heeds what other processes put in force: in their session, or in the store that it shares."""
 
     @property
     def plan(self) -> Plan | Off:
         """The plan in force, the session's if it has one."""
-        follower = _follower
+        follower = registry.follower()
         if follower is not None and follower.cell[0] != follower.seen:
             follower.catch_up()
+        if self._sharing.stale:
+            self._rejoin()
         return self._in_force
 
     @plan.setter
     def plan(self, plan: Plan | Off) -> None:
         self._in_force = plan
+
+    def _rejoin(self) -> None:
+        with self._change:
+            if not self._sharing.stale:
+                return
+            try:
+                scenario, counts, self._seed = self._sharing.join()
+            except FaultInjectError as error:
+                announcement.store_away(error)
+                self._sharing.skip()
+                return
+            self._generation += 1
+            self._injected = self.injected
+            self._swap(self._compile(scenario, counts=counts), scenario)
+        self.announce()
 
 
 def follow(environ: Mapping[str, str]) -> bool:
@@ -103,16 +130,24 @@ def follow(environ: Mapping[str, str]) -> bool:
     Raises:
         ConfigurationError: there is no such session.
     """
-    global _follower  # noqa: PLW0603
     from faultinject.settings.variables import value_of
 
     path = value_of(environ, SESSION)
-    if path is None or (_own is not None and _own.pid == os.getpid()):
+    if path is None or any(each.path == path for each in _own):
         return False
-    if _follower is None:
-        _follower = Follower(path)
-        convert_all(FollowingInjector)
+    if registry.follower() is None:
+        registry.follow(_follower(path))
+    registry.convert(FollowingInjector)
     return True
+
+
+def _follower(path: str) -> Follower:
+    try:
+        return Follower(path)
+    except FaultInjectError as error:
+        raise ConfigurationError(
+            f"{SESSION}: {error}; it is set by pytest and by faultinject run, for as long as they run: unset it"
+        ) from error
 
 
 class Session:
@@ -121,14 +156,12 @@ class Session:
     Attributes:
         path: the directory.
         pid: the process that it belongs to.
-        variables: the environment by which a process takes part.
 
     Raises:
         ConfigurationError: there is no place for it.
     """
 
     def __init__(self, path: str | None = None) -> None:
-        global _own  # noqa: PLW0603
         from faultinject.stores.directory import StoreDirectory
         from faultinject.stores.private import clean_up_dead_owners, session_path
 
@@ -139,8 +172,7 @@ class Session:
         self._directory.claim()
         self._read = 0
         self._outcomes: dict[tuple[int, int], Outcome] = {}
-        self.variables = {SESSION: self.path}
-        _own = self
+        _own.append(self)
 
     def publish(
         self,
@@ -172,6 +204,13 @@ class Session:
         return self._directory.publish(data, rules=len(scenario.rules), keep_counts=keep_counts)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The environment by which a process takes part; a Python that finds the hooks wraps its apps by itself."""
+        from faultinject import hooks
+
+        return {SESSION: self.path, **hooks.variables(os.environ)}
+
+    @property
     def attached(self) -> bool:
         """Whether another process has ever taken part."""
         return self._directory.attached
@@ -198,19 +237,21 @@ class Session:
 
     def close(self) -> None:
         """Remove the directory; processes that still take part go on without."""
-        global _own  # noqa: PLW0603
-        if self.pid == os.getpid():
+        if self in _own:
+            _own.remove(self)
             self._directory.remove()
-        _own = None
 
 
 def _after_fork() -> None:
     """A child of the process that has the session takes part like any other."""
-    global _own
-    session, _own = _own, None
-    if session is not None:
-        convert_all(FollowingInjector, forget=True)
-        follow({SESSION: session.path})
+    if _own:
+        path = _own[-1].path
+        _own.clear()
+        try:
+            registry.follow(_follower(path), alone=True)
+        except ConfigurationError as error:
+            announcement.refused(error)
+        registry.convert(FollowingInjector)
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

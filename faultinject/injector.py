@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from _thread import allocate_lock
-from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 
+from faultinject import registry
+from faultinject.announcement import Failures
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan, Surroundings
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
     Rules = str | Rule | Sequence[str | Rule] | Scenario
 
-_all: WeakSet[Injector] = WeakSet()
-_overrides: list[Injector] = []
-_lock = allocate_lock()
 _STARTED = time.time()
-_ERRORS_KEPT = 100
 
 
 class Injector:
@@ -69,20 +66,19 @@ class Injector:
         settings = read_environment(
             environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
-        given = settings.scenario if scenario is None else as_scenario(scenario)
+        given = settings.scenario if scenario is None else Scenario.of(scenario)
         self.plan: Plan | Off = OFF
         journal = journal or settings.journal
         self.journal = Journal(path=journal, test=test)
         self.clock = clock
-        self.errors: list[Exception] = []
+        self._failures = Failures()
+        self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
-        self.failures = 0
-        """How many such errors there were."""
         self._surroundings = Surroundings(
             self.journal.add,
             clock,
             time.monotonic,
-            self.failed,
+            self._failures.note,
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
@@ -97,26 +93,19 @@ class Injector:
         self._generation = generation
         self._injected = 0
         self._counts = counts
-        self._salt = b""
-        self._process = os.getpid()
-        self._alone = everything or counts is not None
-        self._sharing = Sharing(store or settings.store)
-        if several_processes() and not self._alone and self.scenario.rules:
-            if self._sharing.undecided:
-                self._sharing.share(self.scenario, None if self._chosen else self._seed)
-            elif self._sharing.directory is None:
-                self._salt = os.urandom(16)
+        alone = everything or counts is not None
+        self._sharing = Sharing(None if alone else store or settings.store, alone=alone)
         self._announced = -1
-        self._blamed: set[str] = set()
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         self._change = allocate_lock()
+        if several_processes() and not self._sharing.settled and self.scenario.rules:
+            self._sharing.separate(self.scenario, self._given_seed())
         self._own = self._compile(self.scenario)
-        with _lock:
-            _all.add(self)
-            self._settle()
+        registry.enter(self)
+        self._heed()
 
     def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
         """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
@@ -128,12 +117,12 @@ class Injector:
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
         """
-        given = as_scenario(scenario)
+        given = Scenario.of(scenario)
         with self._change:
             self._choose_seed(given, seed)
             self._generation += 1
             self._injected = self.injected
-            self._swap(self._compile(given), given)
+            self._swap(self._compile(given, anew=True), given)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -141,11 +130,12 @@ class Injector:
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
         """
-        more = as_scenario(rules).rules
+        more = Scenario.of(rules).rules
         with self._change:
             given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
             self._generation += 1
-            plan = self._compile(given, counts=self._own.counts)
+            counts = self._sharing.extend(given, self._seed) or self._own.counts
+            plan = self._compile(given, counts=counts)
             plan.go_on_from(self._own)
             self._swap(plan, given)
 
@@ -154,36 +144,29 @@ class Injector:
         if self._production is not None:
             self.announce()
         self._own.ended = False
-        with _lock:
-            _overrides.append(self)
-            _settle_all()
+        registry.put_first(self)
 
     def take_out_of_force(self) -> None:
         """The end of `put_in_force`: waits end too."""
-        with _lock:
-            _overrides.remove(self)
-            _settle_all()
+        registry.take_away(self)
         self._own.end()
 
     def enable(self) -> None:
         """Switch on, unless the environment says no."""
-        self._enabled = not self._killed
-        self._own.ended = False
-        with _lock:
-            _settle_all()
+        with registry.changes:
+            self._enabled = not self._killed
+            self._own.ended = False
 
     def disable(self) -> None:
         """Switch off: every request passes untouched, waits end; counts and journal stay."""
-        self._enabled = False
-        with _lock:
-            _settle_all()
+        with registry.changes:
+            self._enabled = False
         self._own.end()
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
-        with _lock:
+        with registry.changes:
             self._paused += by
-            _settle_all()
 
     @property
     def enabled(self) -> bool:
@@ -194,6 +177,11 @@ class Injector:
     def paused(self) -> bool:
         """Whether requests pass untouched and unrecorded for now."""
         return self._paused > 0
+
+    @property
+    def failures(self) -> int:
+        """How many errors inside faultinject there were."""
+        return self._failures.number
 
     @property
     def seed(self) -> str:
@@ -213,10 +201,9 @@ class Injector:
     def counts(self) -> dict[str, dict[str, int]]:
         """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
         plan = self._own
-        return {
-            name: {"matched": plan.counts.matched(number), "injected": plan.injected(number)}
-            for number, name in enumerate(plan.names)
-        }
+        matched, injected = plan.counts.matched, plan.injected
+        numbered = enumerate(plan.names)
+        return {name: {"matched": matched(each), "injected": injected(each)} for each, name in numbered}
 
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
@@ -233,55 +220,48 @@ class Injector:
             announcement.expired()
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             announcement.on(self.seed, self.scenario.rules)
-            self._tell_processes()
+            self._sharing.tell(self.seed)
 
     def separate(self) -> Plan:
         """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
-        if (
-            self._alone
-            or self._sharing.directory is not None
-            or (self._salt and self._process == os.getpid())
-        ):
-            return self._own
-        with self._change:
-            if self._sharing.undecided:
-                self._sharing.share(self.scenario, None if self._chosen else self._seed)
-                self._swap(self._compile(self.scenario), self.scenario)
-                told = False
-            else:
-                told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
-                self._swap(self._compile(self.scenario), self.scenario)
-        if self.enabled and not told:
-            self._tell_processes()
+        if not self._sharing.settled:
+            with self._change:
+                if not self._sharing.settled:
+                    self._separate()
         return self._own
+
+    def _separate(self, owner: int | None = None) -> None:
+        told = bool(self._sharing.salt)
+        self._sharing.separate(self.scenario, self._given_seed(), owner=owner)
+        self._swap(self._compile(self.scenario), self.scenario)
+        self._heed()
+        if self.enabled and not told:
+            self._sharing.tell(self.seed)
+
+    def _heed(self) -> None:
+        """What other processes of the store put in force is put in force here."""
+        if self._sharing.directory is not None:
+            from faultinject.following import FollowingInjector
+
+            registry.convert(FollowingInjector, self)
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
-        if self._sharing.undecided and not self._alone and self.scenario.rules and not self.journal.requests:
-            self.separate()
-
-    def rejoin(self) -> None:
-        """Another process of the store has put another scenario in force."""
-        with self._change:
-            if self._sharing.stale:
-                scenario, counts, self._seed = self._sharing.join()
-                self._generation += 1
-                self._injected = self.injected
-                self._swap(self._compile(scenario, counts=counts), scenario)
-
-    def _tell_processes(self) -> None:
-        from faultinject import announcement
-
-        if self._sharing.directory is not None:
-            announcement.shared(self._sharing.directory.path)
-        elif self._salt:
-            announcement.separate()
+        needed = (
+            self.enabled and self._sharing.undecided and self.scenario.rules and not self.journal.requests
+        )
+        if needed and self._change.acquire(blocking=False):
+            try:
+                self._separate(os.getpid())
+            finally:
+                self._change.release()
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
         self._change = allocate_lock()
         self.journal.clear()
-        self.separate()
+        if self.enabled:
+            self.separate()
 
     def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
         if seed is not None:
@@ -290,11 +270,14 @@ class Injector:
             self._seed = scenario.seed
             self._chosen = False
 
-    def _compile(self, scenario: Scenario, counts: Counts | None = None) -> Plan:
+    def _given_seed(self) -> str | None:
+        return None if self._chosen else self._seed
+
+    def _compile(self, scenario: Scenario, counts: Counts | None = None, *, anew: bool = False) -> Plan:
         if counts is None:
             counts, self._counts = self._counts, None
         if counts is None:
-            counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen)
+            counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen, anew=anew)
         return Plan(
             scenario.rules,
             scenario.display_names,
@@ -302,67 +285,17 @@ class Injector:
             counts=counts,
             surroundings=self._surroundings,
             generation=self._generation,
-            salt=self._salt,
+            salt=self._sharing.salt,
         )
 
     def _swap(self, plan: Plan, scenario: Scenario) -> None:
-        with _lock:
+        with registry.changes:
             old, self._own = self._own, plan
             self.scenario = scenario
-            _settle_all()
         old.end()
 
-    def _settle(self) -> None:
-        first = _overrides[-1] if _overrides else self
+    def settle(self, first: Injector | None) -> None:
+        """Let that injector's plan be in force here, if anything may; None: its own."""
+        first = first or self
         allowed = not self._killed and self._production is None
         self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
-
-    def failed(self, error: Exception, rule: str) -> None:
-        """An error of ours let a request pass: keep it, and log it once a rule."""
-        self.failures += 1
-        if len(self.errors) < _ERRORS_KEPT:
-            self.errors.append(error)
-        if rule in self._blamed:
-            return
-        self._blamed.add(rule)
-        from faultinject import announcement
-
-        announcement.failed(error, rule)
-
-
-def as_scenario(rules: Rules) -> Scenario:
-    """A scenario from whatever spells one."""
-    return rules if isinstance(rules, Scenario) else Scenario(rules)
-
-
-def convert_all(kind: type[Injector], *, forget: bool = False) -> None:
-    """Let every injector of this process be of another kind; `forget` what stood in everybody's place."""
-    with _lock:
-        if forget:
-            _overrides.clear()
-        for injector in list(_all):
-            in_force = injector.__dict__.pop("plan", OFF)
-            injector.__class__ = kind
-            injector.plan = in_force
-        _settle_all()
-
-
-def _settle_all() -> None:
-    for injector in _all:
-        injector._settle()  # noqa: SLF001 - one module
-
-
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
-    for injector in list(_all):
-        injector.after_fork()
-
-
-def _before_fork() -> None:
-    for injector in list(_all):
-        injector.before_fork()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

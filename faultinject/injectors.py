@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector import Injector, convert_all
+from faultinject.injector import Injector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def _of_this_process(injector: Injector) -> Injector:
     if os.environ.get("FAULTINJECT_SESSION"):
         from faultinject import following
 
-        if following.follow(os.environ):
-            convert_all(following.FollowingInjector)
+        following.follow(os.environ)
     return injector
 
 

@@ -84,6 +84,7 @@ class Faults:
         session: Session | None = None,
     ) -> None:
         self._injector = Injector(scenario, seed=seed, test=test, everything=True)
+        self._explorations: list[Exploration] = []
         self._session = session
         self._generations: set[int] = set()
         self._in_force = False
@@ -146,16 +147,29 @@ class Faults:
         allow: type[BaseException] | tuple[type[BaseException], ...] = (),
     ) -> Exploration:
         """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
+        from faultinject.exploration.bounds import Bounds
         from faultinject.runs import Exploration
 
-        return Exploration(
+        injector = self._injector
+        made = Exploration(
             faults,
-            depth=depth,
-            max_runs=max_runs,
-            allow=allow,
-            beside=self._injector.scenario,
-            test=self._injector.journal.test,
+            Bounds(depth, max_runs, allow),
+            beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
+            test=injector.journal.test,
+            session=self._session,
         )
+        self._explorations.append(made)
+        return made
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the loop of an exploration was begun and left before its end."""
+        return any(each.begun and not each.over for each in self._explorations)
+
+    @property
+    def met_while_exploring(self) -> set[int]:
+        """The places of the rules whose conditions a request of an exploration met."""
+        return {number for each in self._explorations for number in each.met}
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import MissingExtra
-from faultinject.exploration.choices import choices
-from faultinject.exploration.points import point_in
-from faultinject.exploration.sweep import Sweep, rule_at
+from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exploration.bounds import Bounds, whole
+from faultinject.exploration.points import Trace, exact
+from faultinject.exploration.rules import rule_at
+from faultinject.runs import sweep_of
 from faultinject.settings.scenario import Scenario
 
 try:
     from hypothesis import strategies
-except ImportError:  # pragma: no cover - the tests have it
+except ImportError:
     raise MissingExtra('scenarios() needs Hypothesis: pip install "faultinject[hypothesis]"') from None
 
 TYPE_CHECKING = False
@@ -36,20 +37,18 @@ def scenarios(
     Raises:
         ConfigurationError: a rule is wrong, or none of the faults fits any of the requests.
     """
-    ordered = sorted(requests, key=lambda each: each.arrived)
-    sweep = Sweep(choices(faults))
-    points = [point_in(ordered, number) for number in range(len(ordered))]
+    sweep = sweep_of(faults, Bounds())
+    trace = Trace(sorted(requests, key=lambda each: each.arrived))
+    points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
     rules = [
         rule_at(point, choice) for choice in sweep.choices for point in points if sweep.applies(choice, point)
     ]
     if not rules:
-        from faultinject.exceptions import ConfigurationError
-
         raise ConfigurationError("none of the faults fits any of the requests")
     slot = strategies.none() | strategies.sampled_from(rules)
 
     def scenario(drawn: tuple[Rule | None, ...]) -> Scenario:
         kept = [each for each in drawn if each is not None]
-        return Scenario.of_rules(tuple(dict.fromkeys(kept)), None)
+        return Scenario.of_rules(tuple(dict.fromkeys(kept)), "0")
 
-    return strategies.tuples(*[slot] * max_faults).map(scenario)
+    return strategies.tuples(*[slot] * whole(max_faults, "max_faults")).map(scenario)

@@ -53,6 +53,8 @@ class Journal:
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
+        self.count: Callable[[int], None] | None = None
+        """Called with the number of requests so far when one more is noted, on its thread; may raise."""
 
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
@@ -61,6 +63,8 @@ class Journal:
         self._taken.next()
         if line[-1] is None:
             self._begun.next()
+            if self.count is not None:
+                self.count(self._begun.value)
         if self._file is None and not self._followers:
             return
         try:

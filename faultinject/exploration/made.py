@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from itertools import pairwise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
 
 def _backoff(outcomes: Sequence[Outcome]) -> float:
     waited = 0.0
-    for this, following in zip(outcomes, outcomes[1:], strict=False):
+    for this, following in pairwise(outcomes):
         if this.injected and this.answered is not None:
             waited += max(0.0, following.arrived - this.answered)
     return waited

@@ -8,7 +8,8 @@ from heapq import heappop, heappush
 from faultinject.audit.journal import KEPT
 from faultinject.audit.nearest import Comparison
 from faultinject.core.reading import Reading
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ExplorationFailed
+from faultinject.exploration.bounds import Bounds
 from faultinject.exploration.choices import READS, Choice
 from faultinject.exploration.made import Made, Planned
 from faultinject.exploration.points import Point, Points, Trace
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
 
-    Allowed = type[BaseException] | tuple[type[BaseException], ...]
-
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
 PER_REQUEST, MORE = 10, 50
@@ -36,15 +35,10 @@ class Sweep:
 
     Args:
         choices: what is injected.
-        depth: 2: also a second fault in what the code does because of the first.
-        max_runs: runs with faults at most.
-        allow: exceptions with which the code may give up.
+        bounds: how far it goes.
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
-
-    Raises:
-        ConfigurationError: a number or `allow` cannot be meant.
 
     Attributes:
         points: where faults come; known after two runs without.
@@ -59,18 +53,13 @@ class Sweep:
         self,
         choices: Sequence[Choice],
         *,
-        depth: int = 1,
-        max_runs: int = 500,
-        allow: Allowed = (),
+        bounds: Bounds | None = None,
         endpoints: tuple[str, ...] = (),
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.choices = choices
-        self.depth = depth
-        self.max_runs = max_runs
-        self.allow = allow if isinstance(allow, tuple) else (allow,)
-        self._check()
+        self.bounds = bounds or Bounds()
         self.points: Points | None = None
         self.made: list[Made] = []
         self.left_out: list[str] = []
@@ -81,6 +70,7 @@ class Sweep:
         self._first = list(first)
         self._share = share
         self._somewhere: set[Choice] = set()
+        self._stood_for: set[Choice] = set()
         self._plain: list[Made] = []
         self._queue: list[tuple[int, Planned]] = []
         self._known: set[tuple[Rule, ...]] = set()
@@ -156,20 +146,20 @@ class Sweep:
             if not made.failed:
                 self._plain.append(made)
             return made
-        gave_up = error is not None and self._allowed(error)
+        gave_up = error is not None and self.bounds.allows(error)
         made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up)
         self._tries += 1
         if not made.reached and not made.failed and self._tries < TRIES:
             return made
-        if self.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
+        if self.bounds.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
             self._grow(made, names[0])
         self._keep(made)
         self._current = None
         return made
 
     def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected; in a share of a sweep: whether any share has it to inject."""
-        if any(choice in each.chosen for each in self.made if each.reached):
+        """Whether a choice was injected, or another that shows the same; in a share: whether any share has it to inject."""
+        if choice in self._stood_for or any(choice in each.chosen for each in self.made if each.reached):
             return True
         return self._share[1] > 1 and choice in self._somewhere
 
@@ -192,37 +182,18 @@ class Sweep:
         if choice.after and method in READS:
             twin = next((each for each in self.choices if each.rule == before(choice.rule)), None)
             if twin is not None:  # whether the app has run is all the same to a read
+                self._stood_for.add(choice)
                 self.pruned += 1
                 return False
         return True
 
-    def _check(self) -> None:
-        if self.depth not in (1, 2) or isinstance(self.depth, bool):
-            raise ConfigurationError(f"depth is 1 or 2, not {self.depth!r}")
-        if not isinstance(self.max_runs, int) or isinstance(self.max_runs, bool) or self.max_runs < 1:
-            raise ConfigurationError(f"max_runs is a whole number from 1 on, not {self.max_runs!r}")
-        for each in self.allow:
-            if not isinstance(each, type) or not issubclass(each, BaseException):
-                raise ConfigurationError(f"allow takes types of exceptions, not {each!r}")
-
-    def _allowed(self, error: BaseException) -> bool:
-        """Whether the code may give up with it; with a group, when it may do so with all that is in it."""
-        if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
-            return all(map(self._allowed, error.exceptions))
-        return isinstance(error, self.allow)
-
     def _keep(self, made: Made) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
         alike = [each for each in self.made if each.failed and each.cause == made.cause]
-        if made.failed and all(made.size < each.size for each in alike):
-            others = alike
-        else:
-            others = [made]
-            if not made.failed and made.reached:
-                made.outcomes = ()
-        for each in others:
+        smallest = made.failed and all(made.size < each.size for each in alike)
+        for each in alike if smallest else [made]:
             each.forget()
-            if each.failed:
+            if each.reached:
                 each.outcomes = ()
         self.made.append(made)
 
@@ -238,12 +209,14 @@ class Sweep:
         self.left_out += [f"{each} (differs between two runs without faults)" for each in found.left_out]
         self.left_out += [f"{each} (polled: the first two and the last)" for each in found.polled]
         planned = list(self._depth_1(found.points))
-        if len(planned) > self.max_runs:
+        if len(planned) > self.bounds.max_runs:
             raise ExplorationFailed(self._too_many(len(planned), found.points))
         for number, each in enumerate(planned):
             self._somewhere.update(each.chosen)
             if number % self._share[1] == self._share[0]:
-                order = self._first.index(each.text) if each.text in self._first else len(self._first) + number
+                order = (
+                    self._first.index(each.text) if each.text in self._first else len(self._first) + number
+                )
                 heappush(self._queue, (order, each))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[Planned]:
@@ -278,7 +251,7 @@ class Sweep:
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
         second, self._second = self._second, []
-        left = max(0, self.max_runs - len(self.made))
+        left = max(0, self.bounds.max_runs - len(self.made))
         self.not_run += max(0, len(second) - left)
         for number, each in enumerate(second[:left]):
             heappush(self._queue, (number, each))
@@ -304,7 +277,7 @@ class Sweep:
         [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
         where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
         return (
-            f"{needed} runs are needed, and max_runs is {self.max_runs}: {len(points)} requests, {len(self.choices)}"
+            f"{needed} runs are needed, and max_runs is {self.bounds.max_runs}: {len(points)} requests, {len(self.choices)}"
             f" faults; {count} of the requests are {heaviest}. Let the code make fewer of them (three show the same),"
             f" say where ('{self.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
         )

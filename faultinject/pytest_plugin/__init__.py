@@ -27,6 +27,10 @@ EXPLORE = (
 INCOMPLETE = ("error", "warn")
 UNMATCHED = ("error", "warn", "ignore")
 
+SHARD = "faultinject_shard"
+"""The hidden parameter of an explored test that is collected once for each of its shards."""
+SUMMARY = "faultinject_explore"
+"""The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
 SEED = pytest.StashKey[str]()
 
 
@@ -98,19 +102,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Collect an explored test once for each of its shards."""
     mark = metafunc.definition.get_closest_marker("faultinject_explore")
     shards = 1 if mark is None else mark.kwargs.get("shards", 1)
-    if shards > 1:
-        metafunc.fixturenames.append("faultinject_shard")
+    if isinstance(shards, int) and shards > 1:
+        metafunc.fixturenames.append(SHARD)
         ids = [f"shard-{number + 1}" for number in range(shards)]
-        metafunc.parametrize("faultinject_shard", range(shards), ids=ids, indirect=True)
+        metafunc.parametrize(SHARD, range(shards), ids=ids, indirect=True)
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
     """A line for each explored test, also of those that xdist's workers ran."""
     stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
     reports = [each for name in ("passed", "failed", "xfailed", "xpassed") for each in stats.get(name, ())]
-    if any(
-        name == "faultinject_explore" for each in reports for name, _ in getattr(each, "user_properties", ())
-    ):
+    if any(name == SUMMARY for each in reports for name, _ in getattr(each, "user_properties", ())):
         from faultinject.pytest_plugin.explored import summaries
 
         terminalreporter.section("faultinject: explored")  # type: ignore[attr-defined]

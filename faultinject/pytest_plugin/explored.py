@@ -4,55 +4,61 @@ from __future__ import annotations
 
 import copy
 import time
+from hashlib import blake2b
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from faultinject.exceptions import ExplorationFailed, FaultInjectError
-from faultinject.exploration.choices import choices
-from faultinject.exploration.report import groups, incomplete, report, summary, text_of
-from faultinject.exploration.sweep import Sweep
+from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.exploration.bounds import Bounds, whole
+from faultinject.exploration.report import groups, incomplete, marker, report, summary
+from faultinject.pytest_plugin import SHARD, SUMMARY
 from faultinject.pytest_plugin.marks import EXPLORE
-from faultinject.runs import RunAway, Watch
-from faultinject.session import Faults
-from faultinject.settings.scenario import Scenario
+from faultinject.runs import RunFaults, sweep_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from typing import Any
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Any, Literal
 
+    from faultinject.exploration.made import Made
+    from faultinject.exploration.sweep import Sweep
     from faultinject.following import Session
+    from faultinject.settings.scenario import Scenario
 
-SHARD = "faultinject_shard"
-"""The hidden parameter of a test that is collected once for each of its shards."""
-PROPERTY = "faultinject_explore"
-"""The property of a report that holds the summary line: it survives xdist and lands in junit files."""
-LAST = "faultinject/explored/{}"
-"""Where pytest's cache keeps the scenarios that failed last time."""
-_QUIET = 2.0
-_EVERY = 0.5
+QUIET, EVERY = 2.0, 0.5
+"""Seconds after which a terminal shows how far it is, and between two such lines."""
+_SECTION = "faultinject: what was injected"
+_KEYS = ("depth", "max_runs", "allow", "shards")
 
 
 class ExploredRun:
-    """One run of an explored test, between its set-up and its tear-down."""
+    """One run of an explored test, between its set-up and its tear-down.
+
+    Attributes:
+        scenario: what is injected; no rules in the runs without faults.
+        error: what the test raised, or None.
+        seconds: how long the test itself took.
+    """
 
     def __init__(self, scenario: Scenario, limit: int | None) -> None:
         self.scenario = scenario
-        self.limit = limit
-        self.faults: Faults | None = None
         self.error: BaseException | None = None
         self.seconds = 0.0
+        self._limit = limit
+        self._faults: RunFaults | None = None
 
-    def around(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> Faults:
+    def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
         """The faults of this run: its scenario's, then those of the test's own markers."""
-        rules = [*self.scenario.rules, *given.rules]
-        if session is not None and not session.attached:
-            session = None  # nobody to tell: thousands of runs need not do it
-        self.faults = Faults(Scenario.of_rules(rules, seed), test=lambda: item.nodeid, session=session)
-        if self.limit is not None:
-            self.faults.injector.journal.follow(Watch(self.faults, self.limit))
-        return self.faults
+        self._faults = RunFaults(
+            self.scenario, given, seed=seed, limit=self._limit, test=lambda: item.nodeid, session=session
+        )
+        return self._faults
+
+    def end(self, sweep: Sweep) -> Made:
+        """Tell what came of it."""
+        assert self._faults is not None
+        return sweep.record(self._faults.names, self._faults.outcomes, self.error, self.seconds)
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()
@@ -75,7 +81,7 @@ class ExploredTests:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a marked test once without faults, then for every scenario; report it once."""
         mark = explored(item)
-        if mark is None or item.get_closest_marker("skip") is not None:
+        if mark is None or next(item.iter_markers("skip"), None) is not None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for each in _Exploring(item, mark, self._says).reports(nextitem):
@@ -83,23 +89,17 @@ class ExploredTests:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Keep what the test raised, and how long it took."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep what the test raised, also one that keeps it to itself, as unittest does; and how long it took."""
+        report = yield
         run = item.stash.get(EXPLORED, None)
-        if run is None:
-            return (yield)
-        began = time.monotonic()
-        try:
-            return (yield)
-        except RunAway as error:
-            run.error = error
-            raise ExplorationFailed(str(error)) from None
-        except BaseException as error:
-            run.error = error
-            raise
-        finally:
-            run.seconds = time.monotonic() - began
+        if run is not None and call.when == "call":
+            run.error = None if call.excinfo is None else call.excinfo.value
+            run.seconds = call.duration
+        return report
 
 
 class _Exploring:
@@ -109,66 +109,52 @@ class _Exploring:
         self._item = item
         self._mark = mark
         self._says = says
-        self._sweep: Sweep | None = None
-        self._failures: dict[int, pytest.TestReport] = {}
+        self._failures: dict[tuple[object, ...], tuple[Made, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
+        self._showing = False
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Set-up, call and tear-down, each once, whatever the number of runs was."""
-        item = self._item
-        setup = call = None
+        found: list[pytest.TestReport] = []
         wrong = ""
         try:
-            sweep = self._sweep = self._read()
-            first = True
+            sweep = self._sweep()
+            first: list[pytest.TestReport] = []
             while (scenario := sweep.next()) is not None:
                 run = ExploredRun(scenario, sweep.limit)
                 found = self._run(run)
-                setup = setup or found[0]
-                whole = len(found) == 3 and not found[0].failed and not found[2].failed
-                if not whole or found[1].skipped or (first and found[1].failed):
-                    # As it would have ended without the marker; nothing is explored.
-                    return self._ended(found, nextitem)
-                call = call or found[1]
-                first = False
-                assert run.faults is not None
-                made = sweep.record(run.faults.outcomes, run.error, run.seconds)
+                first = first or found
+                if self._ends(found, run, plain=found is first):
+                    return self._ended(found, run, sweep, nextitem)
+                made = run.end(sweep)
                 if made.failed:
-                    self._failures[id(made)] = found[1]
+                    self._note(made, found[1])
                 self._progress(sweep)
-                if item.session.shouldstop or item.session.shouldfail:
+                sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
+                if sweep.stopped:
                     break
-            call = self._verdict(sweep, call)
+            call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
             wrong = str(error)
         finally:
             self._progress(None)
         if wrong:
             call = self._failed(wrong)
-            setup = setup or self._report(lambda: None, "setup")
-        assert setup is not None
-        assert call is not None
         call.duration = time.monotonic() - self._began
+        setup = found[0] if found else self._report(lambda: None, "setup")
         return [setup, call, self._torn_down(nextitem)]
 
-    def _read(self) -> Sweep:
+    def _sweep(self) -> Sweep:
         keys: dict[str, Any] = dict(self._mark.kwargs)
-        allow = keys.pop("allow", ())
-        shards = keys.pop("shards", 1)
-        depth, max_runs = keys.pop("depth", 1), keys.pop("max_runs", 500)
-        if keys:
-            raise ExplorationFailed(f"faultinject_explore takes no {', '.join(keys)}")
+        unknown = [each for each in keys if each not in _KEYS]
+        if unknown:
+            known = ", ".join(_KEYS)
+            raise ConfigurationError(f"faultinject_explore takes no {', '.join(unknown)}; it takes {known}")
+        shards = whole(keys.pop("shards", 1), "shards")
         params = getattr(getattr(self._item, "callspec", None), "params", {})
-        cache = self._item.config.cache
-        last = cache.get(LAST.format(self._item.nodeid), []) if cache is not None else []
-        return Sweep(
-            choices(self._mark.args),
-            depth=depth,
-            max_runs=max_runs,
-            allow=allow if isinstance(allow, tuple) else (allow,),
-            first=last,
-            share=(params.get(SHARD, 0), shards),
-        )
+        # The tests of a unittest.TestCase cannot be collected more than once.
+        share = (params[SHARD], shards) if SHARD in params else (0, 1)
+        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -182,41 +168,86 @@ class _Exploring:
             del item.stash[EXPLORED]
             item.user_properties[:] = properties
 
-    def _verdict(self, sweep: Sweep, call: pytest.TestReport | None) -> pytest.TestReport:
-        seconds = time.monotonic() - self._began
-        line = summary(sweep, seconds)
-        found = groups(sweep.made)
-        self._remember([text_of(each.smallest) for each in found])
-        wrong = incomplete(sweep)
-        if found:
-            call = self._failures[id(found[0].smallest)]
-            call.sections.append(("faultinject: what was injected", report(sweep, seconds)))
-        elif wrong and self._says == "error":
-            call = self._failed(report(sweep, seconds))
-        elif wrong or sweep.unreached:
-            self._item.warn(pytest.PytestWarning(f"faultinject_explore: {report(sweep, seconds)}"))
-        assert call is not None
-        call.user_properties.append((PROPERTY, line))
-        return call
+    def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
+        """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""
+        if len(found) < 3 or found[0].failed or found[2].failed:
+            return True
+        return plain and run.error is not None
 
-    def _remember(self, texts: Sequence[str]) -> None:
-        cache = self._item.config.cache
-        if cache is not None:
-            cache.set(LAST.format(self._item.nodeid), list(texts))
-
-    def _ended(self, found: list[pytest.TestReport], nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    def _ended(
+        self,
+        found: list[pytest.TestReport],
+        run: ExploredRun,
+        sweep: Sweep,
+        nextitem: pytest.Item | None,
+    ) -> list[pytest.TestReport]:
+        """As it would have ended without the marker."""
+        if run.scenario.rules:
+            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
+            next(each for each in found if each.failed or each is found[-1]).sections.append(
+                (_SECTION, "\n".join(lines))
+            )
         last = self._torn_down(nextitem)
         return [*found, last] if last.failed else found
+
+    def _note(self, made: Made, call: pytest.TestReport) -> None:
+        """Keep the report of a failure, the smallest of those that are alike."""
+        if made.cause not in self._failures or made.size < self._failures[made.cause][0].size:
+            self._failures[made.cause] = made, call
+
+    def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
+        found = groups(sweep.made)
+        self._remember([each.smallest.text for each in found])
+        self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
+        wrong = incomplete(sweep)
+        if found:
+            call = self._failures[found[0].smallest.cause][1]
+            if not call.failed and not hasattr(call, "wasxfail"):
+                # It skipped itself because of a fault, which proves nothing.
+                call = self._failed(self._said(sweep))
+            else:
+                call.sections.append((_SECTION, self._said(sweep)))
+        elif wrong and self._says == "error":
+            call = self._failed(self._said(sweep))
+        elif wrong or sweep.unreached:
+            warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
+            warned = self._report(lambda: self._item.warn(warning), "call")
+            call = warned if warned.failed else call
+        call.user_properties = list(self._item.user_properties)
+        return call
+
+    def _said(self, sweep: Sweep) -> str:
+        return report(sweep, self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def _place(self) -> str:
+        """Where pytest's cache keeps the scenarios that failed last time."""
+        return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
+
+    def _remembered(self) -> list[str]:
+        cache = getattr(self._item.config, "cache", None)
+        return [] if cache is None else list(cache.get(self._place, []))
+
+    def _remember(self, texts: list[str]) -> None:
+        if texts != self._remembered():
+            cache = getattr(self._item.config, "cache", None)
+            if cache is not None:
+                cache.set(self._place, texts)
 
     def _failed(self, text: str) -> pytest.TestReport:
         return self._report(lambda: pytest.fail(text, pytrace=False), "call")
 
     def _torn_down(self, nextitem: pytest.Item | None) -> pytest.TestReport:
-        item = self._item
-        state = item.session._setupstate  # noqa: SLF001 - what pytest itself calls at the end of a test
+        state = self._item.session._setupstate  # noqa: SLF001 - what pytest itself calls at the end of a test
         return self._report(lambda: state.teardown_exact(nextitem), "teardown")
 
-    def _report(self, work: Any, when: Any) -> pytest.TestReport:
+    def _report(
+        self, work: Callable[[], None], when: Literal["setup", "call", "teardown"]
+    ) -> pytest.TestReport:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
         made: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
         return made
@@ -225,21 +256,23 @@ class _Exploring:
         """On a terminal, say how far a long exploration is; None clears the line."""
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
-        if reporter is None or not reporter.isatty or now - self._began < _QUIET:
+        if reporter is None or not reporter.isatty:
             return
         if sweep is None:
-            reporter.rewrite("", erase=True)
-        elif now - self._shown > _EVERY:
-            self._shown = now
-            done = len(sweep.made)
-            reporter.rewrite(f"{self._item.name}: run {done} of {sweep.planned}", erase=True)
+            if self._showing:
+                reporter.rewrite("", erase=True)
+        elif now - self._began >= QUIET and now - self._shown >= EVERY:
+            if not self._showing:
+                reporter.ensure_newline()
+            self._showing, self._shown = True, now
+            reporter.rewrite(f"{self._item.name}: run {len(sweep.made)} of {sweep.planned}", erase=True)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
     """A line for each explored test."""
-    found = []
-    for each in reports:
-        for name, line in getattr(each, "user_properties", ()):
-            if name == PROPERTY:
-                found.append(f"{each.nodeid}: {line}")
-    return found
+    return [
+        f"{each.nodeid}: {line}"
+        for each in reports
+        for name, line in getattr(each, "user_properties", ())
+        if name == SUMMARY
+    ]

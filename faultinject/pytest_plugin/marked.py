@@ -46,20 +46,20 @@ class MarkedTest:
         ConfigurationError: a marker's rule, or a variable of the environment, is wrong.
     """
 
-    def __init__(self, item: pytest.Item, session_seed: str, session: Session | None) -> None:
+    def __init__(
+        self, item: pytest.Item, session_seed: str, session: Session | None, only: Scenario | None
+    ) -> None:
         given = MarkedRules(item)
         seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
         self.item = item
-        self._run = item.stash.get(EXPLORED, None)
-        only = item.config.getoption("faultinject_scenario")
-        if self._run is not None:
-            self.faults = self._run.around(given.scenario, seed, item, session)
+        run = item.stash.get(EXPLORED, None)
+        if run is not None:
+            self.faults: Faults = run.begin(given.scenario, seed, item, session)
         else:
-            scenario = (
-                given.scenario if only is None else Scenario.parse(only, where="--faultinject-scenario")
-            )
+            scenario = given.scenario if only is None else only
             self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid, session=session)
-        self._judged = self._run is None and only is None
+        # In a run with an explored fault the code may never come to what a marker's rule waits for.
+        self._judged = only is None and (run is None or not run.scenario.rules)
         self._given = given
         self._production = production_reason(os.environ)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
@@ -77,6 +77,8 @@ class MarkedTest:
 
     def judge(self) -> None:
         """Fail or warn about rules that no request met."""
+        if self.faults.unfinished:
+            pytest.fail("faults.explore(): the loop was left before its end", pytrace=False)
         says = self.item.config.getini("faultinject_unmatched")
         if says == "ignore" or not self._judged or not (missed := self._missed()):
             return
@@ -110,8 +112,8 @@ class MarkedTest:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""
         given, plan = self._given, self._plan
 
-        def matched(rule: int) -> int:
-            return self.faults.matched(rule, plan)
+        def matched(rule: int) -> bool:
+            return rule in self.faults.met_while_exploring or self.faults.matched(rule, plan) > 0
 
         own = [each for each in given.own if not matched(each)]
         return own if any(map(matched, given.shared)) else sorted([*given.shared, *own])
@@ -127,6 +129,7 @@ class MarkedTests:
         self._seed = config.stash[SEED]
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
+            self._only = _only(config)
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         self._patch = None if self._off else Patch()
@@ -136,7 +139,7 @@ class MarkedTests:
             for name, value in self._session.variables.items():
                 self._environ[name] = os.environ.get(name)
                 os.environ[name] = value
-        if not self._off and config.getoption("faultinject_scenario") is None:
+        if not self._off and self._only is None:
             config.pluginmanager.register(ExploredTests(config), f"{NAME}-explored")
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
@@ -161,7 +164,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         try:
-            item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session)
+            item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
         except FaultInjectError as error:
             wrong = str(error)
         else:
@@ -260,6 +263,12 @@ def _session() -> Session | None:
     from faultinject.stores.filelock import AVAILABLE
 
     return Session() if AVAILABLE else None
+
+
+def _only(config: pytest.Config) -> Scenario | None:
+    """The one scenario that is to be replayed, or None."""
+    text: str | None = config.getoption("faultinject_scenario")
+    return None if text is None else Scenario.parse(text, where="--faultinject-scenario")
 
 
 def _off() -> str:

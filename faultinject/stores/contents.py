@@ -6,13 +6,13 @@ import os
 
 from faultinject.stores.opening import remove_file
 
-FILES = ("version", "generation", "scenario", "scenario.new", "journal", "owner", "lock", "attached")
-COUNTS = "counts-"
+FILES = ("version", "generation", "journal", "owner", "lock", "attached")
+SCENARIO, COUNTS = "scenario-", "counts-"
 
 
 def is_ours(name: str) -> bool:
     """Whether a file of that name belongs to a store."""
-    return name in FILES or name.startswith(COUNTS)
+    return name in FILES or name.startswith((SCENARIO, COUNTS))
 
 
 def remove_directory(directory: int, path: str) -> None:

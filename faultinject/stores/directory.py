@@ -16,7 +16,7 @@ import os
 from mmap import mmap
 
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
-from faultinject.stores.contents import COUNTS, is_ours, remove_directory
+from faultinject.stores.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.stores.file_counts import FileCounts
 from faultinject.stores.filelock import AVAILABLE, FileLock
 from faultinject.stores.lines import whole_lines
@@ -27,7 +27,9 @@ from faultinject.stores.table import MOST_RULES, make_table
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 LAYOUT = b"1\n"
 PATIENCE = 2.0
@@ -115,7 +117,6 @@ class StoreDirectory:
             found = self._last()
             if found is None or not same(found["data"]):
                 return self._publish(data)
-            self.cell[0] = found["generation"]
             return self.generation
 
         return self._change(rules, unless_equal)
@@ -126,8 +127,8 @@ class StoreDirectory:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        found = self._current()
-        return (0, {}) if found is None else (found["generation"], found["data"])
+        generation, data, _ = self._look(lambda _: None)
+        return generation, data
 
     def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
         """The scenario in force as `read` gives it, and its counts; no counts before the first.
@@ -135,23 +136,7 @@ class StoreDirectory:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        missing = ""
-        while True:
-            found = self._current()
-            if found is None:
-                return 0, {}, None
-            path = f"{self.path}/{COUNTS}{found['counts']}"
-            try:
-                counts = FileCounts(path, self.lock, directory=self._directory)
-            except FileNotFoundError:
-                # Most likely replaced since it was read.
-                if missing == path:
-                    raise StoreUnavailable(f"{path} is gone") from None
-                missing = path
-            except (OSError, ValueError) as error:
-                raise StoreUnavailable(f"{path}: {error}") from error
-            else:
-                return found["generation"], found["data"], counts
+        return self._look(lambda path: FileCounts(path, self.lock, directory=self._directory))
 
     def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
@@ -233,51 +218,55 @@ class StoreDirectory:
     def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> int:
         from json import dumps
 
-        old = self._last()
-        generation = max(self.generation, 0 if old is None else old["generation"]) + 1
-        counts = old["counts"] if keep_counts and old is not None else generation
-        name = f"{COUNTS}{counts}"
+        generation = self.generation + 1
+        old = self._last() if keep_counts else None
+        counts = generation if old is None else old["counts"]
+        kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
         if counts == generation:
             # From a process that was killed before it was done.
-            remove_file(name, self._directory)
-            make_table(name, directory=self._directory)
-        text = dumps({"generation": generation, "counts": counts, "data": data})
-        write_file("scenario.new", self._directory, text.encode())
-        os.replace("scenario.new", "scenario", src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            remove_file(kept[1], self._directory)
+            make_table(kept[1], directory=self._directory)
+        write_file(kept[0], self._directory, dumps({"counts": counts, "data": data}).encode())
         self.cell[0] = generation
         for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
-            if each.startswith(COUNTS) and each != name:
+            if each.startswith((SCENARIO, COUNTS)) and each not in kept:
                 remove_file(each, self._directory)
         return generation
 
-    def _current(self) -> dict[str, Any] | None:
-        found = self._read()
-        if found is not None and found["generation"] != self.generation:
-            # Just being published, or by a process that was killed before its last step.
-            with self.lock:
-                found = self._read()
-                if found is not None:
-                    self.cell[0] = found["generation"]
-        return found
+    def _look(self, open_: Callable[[str], T]) -> tuple[int, dict[str, Any], T | None]:
+        """What is in force, and its counts as they are opened."""
+        while True:
+            generation = self.generation
+            if not generation:
+                return 0, {}, None
+            path = self.path
+            try:
+                path = f"{self.path}/{SCENARIO}{generation}"
+                found = self._read(generation)
+                path = f"{self.path}/{COUNTS}{found['counts']}"
+                return generation, found["data"], open_(path)
+            except FileNotFoundError:
+                # Most likely replaced since.
+                if self.generation == generation:
+                    raise StoreUnavailable(f"{path} is gone") from None
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
     def _last(self) -> dict[str, Any] | None:
         """What was published last; a new scenario takes the place of one that is damaged."""
         try:
-            return self._read()
-        except StoreUnavailable:
+            return self._read(self.generation)
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self, generation: int) -> dict[str, Any]:
         from json import loads
 
-        try:
-            content = read_file("scenario", self._directory)
-            if content is None:
-                return None
-            found = loads(content)
-            return {name: found[name] for name in ("generation", "counts", "data")}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreUnavailable(f"{self.path}/scenario cannot be read: {error}") from error
+        content = read_file(f"{SCENARIO}{generation}", self._directory)
+        if content is None:
+            raise FileNotFoundError
+        found = loads(content)
+        return {name: found[name] for name in ("counts", "data")}
 
     def __del__(self) -> None:
         if self._directory >= 0:

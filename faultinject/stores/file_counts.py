@@ -45,10 +45,10 @@ class FileCounts:
     def __init__(self, path: str, lock: FileLock, *, directory: int | None = None) -> None:
         self._lock = lock
         self._table = table = Table(path, directory=directory)
-        self._words = table.words
-        self._seconds = table.seconds
-        self._ready = table.ready
-        self._map = table.map
+        self._words = table.pages.words
+        self._seconds = table.pages.seconds
+        self._ready = table.pages.ready
+        self._map = table.pages.map
         # Where scopes stand: key, byte of the key, word of the row.
         self._places: dict[tuple[int, str], tuple[bytes, int, int]] = {}
 
@@ -174,7 +174,7 @@ class FileCounts:
         row = FIRST_RULE + rule * RULE_WORDS
         if not self._ready[row >> PAGE_OF_WORD]:
             with self._lock:
-                self._table.prepare(row)
+                self._table.pages.prepare(row)
         return self._words[row + word]
 
     def _row(self, rule: int, scope: str) -> int:

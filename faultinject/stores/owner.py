@@ -24,17 +24,17 @@ def gone(text: str) -> bool:
         return False
     if not _exists(pid):
         return True
-    stat = _stat(pid)
+    stat = status(pid)
     return stat is not None and (stat[0] in _DEAD or int(stat[19]) != began)
 
 
 def _began(pid: int) -> int:
     """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
-    stat = _stat(pid)
+    stat = status(pid)
     return 0 if stat is None else int(stat[19])
 
 
-def _stat(pid: int) -> list[bytes] | None:
+def status(pid: int) -> list[bytes] | None:
     """What Linux tells of a process, from its state on."""
     try:
         with open(f"{_PROC}/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from faultinject.exceptions import FaultInjectError
 from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from faultinject.stores.directory import StoreDirectory
 
 FILE = "file:"
+# How many injectors of this process had the same scenario: those of two apps are two, in every worker.
+_alike: dict[str, int] = {}
 
 
 class Sharing:
@@ -20,19 +25,26 @@ class Sharing:
 
     Args:
         store: `memory:`, `file:DIRECTORY`, or None: memory until there are several processes.
+        alone: no other process is to count with it, however many there are.
 
     Attributes:
         directory: where processes share their counts, or None.
+        salt: what this process draws with besides the seed, where each counts for itself.
         seen: the generation that this process has joined.
+        why: what keeps processes from sharing counts that were to share them; empty when nothing does.
 
     Raises:
         ConfigurationError: the directory cannot be used.
         StoreUnavailable: its lock is held by others.
     """
 
-    def __init__(self, store: str | None) -> None:
+    def __init__(self, store: str | None, *, alone: bool = False) -> None:
         self.seen = 0
-        self._undecided = store is None
+        self.salt = b""
+        self.why = ""
+        self._salted = 0
+        self._alone = alone
+        self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
             from faultinject.stores.directory import StoreDirectory
@@ -40,47 +52,85 @@ class Sharing:
             self.directory = StoreDirectory(store.removeprefix(FILE))
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing changes when there are several processes."""
+        return self._alone or self.directory is not None or self._salted == os.getpid()
+
+    @property
     def undecided(self) -> bool:
         """Whether nobody said where counts live, and one process was enough so far."""
-        return self._undecided and self.directory is None
+        return not self._alone and not self._named and self.directory is None
 
     @property
     def stale(self) -> bool:
         """Whether another process has published a scenario since."""
         return self.directory is not None and self.directory.cell[0] != self.seen
 
-    def share(self, scenario: Scenario, seed: str | None) -> None:
-        """Several processes serve the app: let them find one directory.
+    def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+        """Several processes serve the app: they find one directory, or each counts for itself.
 
         Args:
             scenario: what they have in common.
             seed: the seed that was given; None when each has chosen its own.
+            owner: the process that they have in common, which has the directory as long as it lives.
         """
-        from faultinject.stores.private import clean_up_dead_owners, private_directory
+        if self.undecided and scenario.rules:
+            try:
+                self._share(f"{scenario.to_json()}\n{seed}", owner)
+            except (FaultInjectError, OSError) as error:
+                self._give_up(error)
+        else:
+            self.salt, self._salted = os.urandom(16), os.getpid()
 
-        clean_up_dead_owners()
-        self.directory = private_directory(f"{scenario.to_json()}\n{seed}")
-
-    def counts(self, scenario: Scenario, seed: str, *, chosen: bool) -> tuple[Counts, str]:
+    def counts(
+        self, scenario: Scenario, seed: str, *, chosen: bool, anew: bool = False
+    ) -> tuple[Counts, str]:
         """Counts for a scenario, and the seed that all processes draw with.
 
         Args:
             scenario: the rules.
             seed: this process's.
             chosen: nobody gave it: where another process was first, its seed holds.
+            anew: another scenario takes the place of the one in force, and counts begin at zero.
+
+        Raises:
+            ConfigurationError: the named store cannot hold it.
+            StoreUnavailable: the named store cannot be had.
         """
         if self.directory is None:
             return MemoryCounts(), seed
         data = {"scenario": scenario.to_json(), "seed": seed}
+        rules = len(scenario.rules)
 
         def same(found: dict[str, Any]) -> bool:
             return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
 
-        self.directory.agree(data, rules=len(scenario.rules), same=same)
-        return self.join()[1:]
+        try:
+            if anew:
+                self.directory.publish(data, rules=rules)
+            else:
+                self.directory.agree(data, rules=rules, same=same)
+            return self.join()[1:]
+        except (FaultInjectError, OSError) as error:
+            if self._named:
+                raise
+            self._give_up(error)
+            return MemoryCounts(), seed
+
+    def extend(self, scenario: Scenario, seed: str) -> Counts | None:
+        """More rules stand behind those in force, whose counts go on; None where they are in memory."""
+        if self.directory is None:
+            return None
+        data = {"scenario": scenario.to_json(), "seed": seed}
+        self.directory.publish(data, rules=len(scenario.rules), keep_counts=True)
+        return self.join()[1]
 
     def join(self) -> tuple[Scenario, Counts, str]:
-        """The scenario in force for all processes, its counts and its seed."""
+        """The scenario in force for all processes, its counts and its seed.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
         from faultinject.settings.scenario import Scenario
         from faultinject.stores.guarded import Guarded
 
@@ -89,3 +139,30 @@ class Sharing:
         assert counts is not None
         self.seen = generation
         return Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+
+    def tell(self, seed: str) -> None:
+        """Log how several processes count, if there are several; `seed` is what they draw with."""
+        from faultinject import announcement
+
+        if self.directory is not None:
+            announcement.shared(self.directory.path, seed)
+        elif self.salt:
+            announcement.separate(self.why)
+
+    def skip(self) -> None:
+        """Stay with what is in force here until the next scenario is published."""
+        assert self.directory is not None
+        self.seen = self.directory.cell[0]
+
+    def _share(self, common: str, owner: int | None) -> None:
+        from faultinject.stores.private import clean_up_dead_owners, private_directory
+        from faultinject.stores.processes import common_process
+
+        number = _alike[common] = _alike.get(common, 0) + 1
+        clean_up_dead_owners()
+        self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+
+    def _give_up(self, error: Exception) -> None:
+        self.directory = None
+        self.why = str(error)
+        self.salt, self._salted = os.urandom(16), os.getpid()

@@ -46,6 +46,59 @@ FIRST_RULE = (_FIRST_SCOPE + BUCKETS * _bucket(_SCOPE)) >> 3
 SIZE = (FIRST_RULE + MOST_RULES * RULE_WORDS) * 8
 
 
+class Pages:
+    """A mapped file of counts, as words.
+
+    Args:
+        path: the file, made by `make_table`.
+        directory: a descriptor of the directory that holds it.
+
+    Attributes:
+        map: its bytes.
+        words: the same as integers.
+        seconds: the same as floats.
+        ready: the pages that this process knows to have their room on the disk. Writing to one that finds no space,
+            on some file systems reading from it too, would kill the process.
+
+    Raises:
+        StoreUnavailable: it is not one of ours.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str, directory: int | None) -> None:
+        self._file = -1
+        name = path if directory is None else path.rpartition("/")[2]
+        self._file = os.open(name, _FLAGS, dir_fd=directory)
+        if os.fstat(self._file).st_size != SIZE:
+            raise StoreUnavailable(f"{path} is damaged")
+        self.map = mmap(self._file, SIZE)
+        view = memoryview(self.map)
+        self.words = view.cast("q")
+        self.seconds = view.cast("d")
+        self.ready = bytearray(SIZE >> _PAGE_OF_BYTE)
+        self.ready[0] = 1
+        if self.words[0] != VERSION:
+            raise StoreUnavailable(f"{path} is damaged")
+
+    def prepare(self, word: int) -> None:
+        """Give the page of a word its room on the disk; under the lock.
+
+        Raises:
+            StoreUnavailable: no space left.
+            OSError: no space left.
+        """
+        page = word >> PAGE_OF_WORD
+        start = page * _PAGE
+        content = os.pread(self._file, _PAGE, start)
+        if os.pwrite(self._file, content, start) != _PAGE:
+            raise StoreUnavailable("no space left for the store")
+        self.ready[page] = 1
+
+    def __del__(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+
 class Buckets:
     """Entries by key, as many as were matched last: a new one takes the place that was not used for longest.
 
@@ -53,17 +106,17 @@ class Buckets:
     matched last about one is forgotten too early, and up to 131,072 are remembered.
 
     Args:
-        table: the file they are in.
+        pages: the file they are in.
         start: the first byte.
         row: words of an entry besides its key and last use.
     """
 
-    __slots__ = ("_map", "_row", "_size", "_start", "_table", "_words")
+    __slots__ = ("_map", "_pages", "_row", "_size", "_start", "_words")
 
-    def __init__(self, table: Table, start: int, row: int) -> None:
-        self._table = table
-        self._map = table.map
-        self._words = table.words
+    def __init__(self, pages: Pages, start: int, row: int) -> None:
+        self._pages = pages
+        self._map = pages.map
+        self._words = pages.words
         self._start = start
         self._row = row
         self._size = _bucket(row)
@@ -80,8 +133,8 @@ class Buckets:
             OSError: no space left.
         """
         start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
-        if not self._table.ready[start >> _PAGE_OF_BYTE]:
-            self._table.prepare(start >> 3)
+        if not self._pages.ready[start >> _PAGE_OF_BYTE]:
+            self._pages.prepare(start >> 3)
         found = self._map[start : start + _KEYS].find(key)
         uses = (start + _KEYS) >> 3
         words = self._words
@@ -103,7 +156,7 @@ class Buckets:
 
 
 class Table:
-    """One mapped file of counts.
+    """What one file of counts holds.
 
     Args:
         path: the file, made by `make_table`.
@@ -115,51 +168,21 @@ class Table:
     """
 
     def __init__(self, path: str, *, directory: int | None = None) -> None:
-        self._file = -1
-        name = path if directory is None else path.rpartition("/")[2]
-        self._file = os.open(name, _FLAGS, dir_fd=directory)
-        if os.fstat(self._file).st_size != SIZE:
-            raise StoreUnavailable(f"{path} is damaged")
-        self.map = mmap(self._file, SIZE)
-        view = memoryview(self.map)
-        self.words = view.cast("q")
-        self.seconds = view.cast("d")
-        # Which pages this process knows to be on the disk: writing to, or on some file systems reading from, one
-        # that finds no space there would kill the process.
-        self.ready = bytearray(SIZE >> _PAGE_OF_BYTE)
-        self.ready[0] = 1
-        if self.words[0] != VERSION:
-            raise StoreUnavailable(f"{path} is damaged")
-        self.identities = Buckets(self, _PAGE, _IDENTITY)
-        self.scopes = Buckets(self, _FIRST_SCOPE, _SCOPE)
-
-    def prepare(self, word: int) -> None:
-        """Give the page of a word its room on the disk; under the lock.
-
-        Raises:
-            OSError: no space left.
-        """
-        page = word >> PAGE_OF_WORD
-        start = page * _PAGE
-        content = os.pread(self._file, _PAGE, start)
-        if os.pwrite(self._file, content, start) != _PAGE:
-            raise StoreUnavailable("no space left for the store")
-        self.ready[page] = 1
+        self.pages = pages = Pages(path, directory)
+        self.identities = Buckets(pages, _PAGE, _IDENTITY)
+        self.scopes = Buckets(pages, _FIRST_SCOPE, _SCOPE)
 
     def rule(self, rule: int) -> int:
         """The first word of a rule's row; under the lock.
 
         Raises:
+            StoreUnavailable: no space left.
             OSError: no space left.
         """
         row = FIRST_RULE + rule * RULE_WORDS
-        if not self.ready[row >> PAGE_OF_WORD]:
-            self.prepare(row)
+        if not self.pages.ready[row >> PAGE_OF_WORD]:
+            self.pages.prepare(row)
         return row
-
-    def __del__(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
 
 
 def make_table(name: str, *, directory: int | None = None) -> None:

@@ -44,7 +44,9 @@ def work(counts, _thread):
 def run(path, results, counts=None):
     counts = counts or opened(path)
     with ThreadPoolExecutor(THREADS) as pool:
-        results.put([each for some in pool.map(lambda thread: work(counts, thread), range(THREADS)) for each in some])
+        results.put(
+            [each for some in pool.map(lambda thread: work(counts, thread), range(THREADS)) for each in some]
+        )
 
 
 def main():

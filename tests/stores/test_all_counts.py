@@ -20,7 +20,10 @@ def counts(request, make_file_counts):
 def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
     """Place in the scope, number of the identity: rules, scopes and identities do not mix."""
     assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(0, 0, True)]
-    assert counts.match([(0, "", "PUT /b", None), (1, "", "PUT /a", None)], 0.0) == [(1, 0, True), (0, 0, True)]
+    assert counts.match([(0, "", "PUT /b", None), (1, "", "PUT /a", None)], 0.0) == [
+        (1, 0, True),
+        (0, 0, True),
+    ]
     assert counts.match([(0, "PUT /a", "PUT /a", None)], 0.0) == [(0, 1, True)]
     assert counts.match([(0, "PUT /a", "PUT /b", None)], 0.0) == [(1, 1, True)]
     assert counts.match([(0, "", "PUT /a", None)], 0.0) == [(4, 2, True)]

@@ -79,7 +79,11 @@ def test_what_is_spent_is_read_without_the_lock(make_file_counts):
         for each in (whole, part, Take(1, "", 1), Take(0, "yours", 1)):
             with pytest.raises(StoreUnavailable):
                 other.take(each)
-        for call in (lambda: n_of(counts, "/a"), lambda: counts.give_back(part), lambda: counts.note_injected(0)):
+        for call in (
+            lambda: n_of(counts, "/a"),
+            lambda: counts.give_back(part),
+            lambda: counts.note_injected(0),
+        ):
             with pytest.raises(StoreUnavailable):
                 call()
     assert n_of(counts, "/a") == 0, "nothing was counted"
@@ -122,7 +126,7 @@ def test_the_pairs_matched_last_are_kept(make_file_counts, count):
     last = range(2 * KEPT + 10, 3 * KEPT)
     kept = sum(count(counts, f"/{number}") == 1 for number in last[::-7])
     assert kept >= len(last[::-7]) - 10
-    assert os.stat(counts._table._file).st_size == SIZE
+    assert os.fstat(counts._table.pages._file).st_size == SIZE
     assert sum(count(counts, f"/{number}") for number in range(0, KEPT // 2, 13)) < 100
 
 
@@ -159,7 +163,7 @@ def test_the_file_is_sparse_and_private(make_file_counts, tmp_path):
     """A few pages on the disk, whatever its length; nobody else reads it."""
     counts = make_file_counts()
     counts.match([(65_535, "scope", "identity", None)], 0.0)
-    found = os.stat(tmp_path / "counts-0")
+    found = (tmp_path / "counts-0").stat()
     assert found.st_mode & 0o777 == 0o600
     assert found.st_blocks * 512 <= 256 * KIB < found.st_size
 
@@ -168,7 +172,11 @@ def test_rules_have_their_number(make_file_counts):
     """One beyond the last is an error, never somebody else's count."""
     counts = make_file_counts()
     assert counts.match([(65_535, "", "/", None)], 0.0) == [(0, 0, True)]
-    for call in (counts.matched, counts.note_injected, lambda rule: counts.match([(rule, "", "/", None)], 0.0)):
+    for call in (
+        counts.matched,
+        counts.note_injected,
+        lambda rule: counts.match([(rule, "", "/", None)], 0.0),
+    ):
         with pytest.raises(IndexError):
             call(65_536)
 
@@ -183,14 +191,14 @@ def test_a_damaged_file_is_refused(tmp_path, spoilt):
     else:
         with path.open("r+b") as file:
             file.write(b"\xff" * 8)
-    with pytest.raises(StoreUnavailable, match="^.*/counts-0 is damaged$"):
+    with pytest.raises(StoreUnavailable, match=r"^.*/counts-0 is damaged$"):
         FileCounts(str(path), FileLock.open(str(tmp_path / "lock")))
 
 
 def test_its_file_is_closed_with_it(make_file_counts):
     """A scenario that was replaced leaves nothing open."""
     counts = make_file_counts()
-    file = counts._table._file
+    file = counts._table.pages._file
     n_of(counts, "/")
     del counts
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -223,7 +231,7 @@ def dying(counts, writes):
     left = [None] * writes
     table = counts._table
     words = Dying(counts._words, left)
-    counts._words = table.words = words
+    counts._words = words
     counts._seconds = Dying(counts._seconds, left)
     for each in (table.identities, table.scopes):
         each._words = words
@@ -236,7 +244,6 @@ def test_killed_between_any_two_writes(make_file_counts, full):
     written = 0
     while True:
         counts = make_file_counts()
-        number = int(counts._lock.path and counts_number(counts))
         assert counts.match([(1, "yours", "/yours", (1, 1.0))], 5.0) == [(0, 0, False)]
         assert counts.take(Take(1, "yours", 2))
         if full:
@@ -255,7 +262,7 @@ def test_killed_between_any_two_writes(make_file_counts, full):
             done = True
         except Killed:
             pass
-        other = make_file_counts(number)
+        other = make_file_counts(written)
         assert other.match([(1, "yours", "/yours", (1, 1.0))], 5.0) == [(1, 1, True)]
         assert [other.take(Take(1, "yours", 2)) for _ in range(2)] == [True, False]
         [(place, n, _)] = other.match([(0, "mine", "/mine", (1, 1.0))], 5.0)
@@ -267,10 +274,6 @@ def test_killed_between_any_two_writes(make_file_counts, full):
         assert taken + left in (1, 2)
         written += 1
     assert written > 15
-
-
-def counts_number(counts):
-    return os.readlink(f"/proc/self/fd/{counts._table._file}").rpartition("-")[2]
 
 
 KILLED = """
@@ -294,6 +297,15 @@ while True:
 """
 
 
+def insist(ask):
+    """Where three processes have two cores, 50 ms may pass while nobody but the holder is asleep."""
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable:
+            continue
+
+
 def test_kill_9_in_the_middle(tmp_path, process):
     """Processes are killed at any moment: the others go on, each kill costs at most one injection."""
     store = StoreDirectory(str(tmp_path / "store"))
@@ -304,13 +316,12 @@ def test_kill_9_in_the_middle(tmp_path, process):
         killed = [process(KILLED, store.path, injected) for _ in range(2)]
         for each in killed:
             assert each.stdout.readline() == "ready\n"
-        while n_of(counts, "/mine") % 50 != 49:
+        while insist(lambda: n_of(counts, "/mine")) % 50 != 49:
             pass
         for each in killed:
             each.kill()
             each.wait()
     seen = injected.stat().st_size
-    counts.note_injected(0)
     used = counts._words[counts._table.rule(0) + table_module.OUT]
     assert seen <= used <= seen + 12
     assert n_of(counts, "/mine") == 300

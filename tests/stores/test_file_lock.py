@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -160,7 +163,7 @@ def test_one_file_is_one_lock(tmp_path, lock):
 
 def test_it_is_private_and_no_link(tmp_path, lock):
     """0600, not inherited by programs, and a symbolic link is not followed."""
-    assert os.stat(lock.path).st_mode & 0o777 == 0o600
+    assert os.fstat(lock._file).st_mode & 0o777 == 0o600
     assert not os.get_inheritable(lock._file)
     (tmp_path / "link").symlink_to(lock.path)
     with pytest.raises(OSError, match="symbolic link"):
@@ -228,7 +231,8 @@ os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("", "held got"), ("unlinked", "held got"), ("gone", "gone gone"), ("replaced", "gone gone")]
+    ("how", "said"),
+    [("", "held got"), ("unlinked", "held got"), ("gone", "gone gone"), ("replaced", "gone gone")],
 )
 def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     """What it inherits would be its parent's: its lock excludes the parent, and the parent's thread does not hold it.
@@ -263,6 +267,51 @@ os._exit(len(os.listdir("/proc/self/fd")) - before)
         tmp_path / "lock",
     )
     assert ran.wait() == 0
+
+
+@pytest.mark.parametrize("left", ["proc", "path", "nothing", "another"])
+def test_what_a_child_opens_anew(lock, monkeypatch, left):
+    """By the descriptor that it inherited, else by the path, and only the very same file; it may come back."""
+    lock.acquire()
+    inherited, real, pid = lock._file, os.open, os.getpid()
+
+    def opened(path, *rest, **named):
+        if path.startswith("/proc") and left != "proc":
+            raise FileNotFoundError
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(filelock.os, "open", opened)
+    monkeypatch.setattr(filelock.os, "getpid", lambda: pid + 1)
+    if left != "path":
+        Path(lock.path).rename(f"{lock.path}.old")
+    if left == "another":
+        os.close(os.open(lock.path, os.O_CREAT, 0o600))
+    filelock.after_fork()
+    if left in ("nothing", "another"):
+        with pytest.raises(StoreUnavailable, match=r"^the store's .*/lock is gone$"):
+            lock.acquire()
+        monkeypatch.setattr(os, "getpid", lambda: pid + 2)
+        filelock.after_fork()
+        Path(f"{lock.path}.old").rename(lock.path)
+    with lock, pytest.raises(BlockingIOError):
+        fcntl.flock(
+            other := os.open(f"/proc/self/fd/{lock._file}" if left == "proc" else lock.path, os.O_RDWR), 6
+        )
+    os.close(other)
+    assert lock._file >= 0 <= inherited
+
+
+def test_a_lock_that_was_never_opened_again_is_dropped_in_peace(tmp_path, monkeypatch):
+    """Nothing to close."""
+    lock = FileLock.open(str(tmp_path / "lock"))
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    monkeypatch.setattr(lock, "_open", lambda *_: -1)
+    lock.after_fork()
+    assert lock._file == -1
+    del lock
+    monkeypatch.undo()
+    gc.collect()
 
 
 def test_after_fork_in_the_parent_changes_nothing(lock):
