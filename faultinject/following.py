@@ -57,20 +57,20 @@ class Follower:
             published = self.cell[0]
             if published == self.seen:
                 return
-            self.seen = published
             try:
                 generation, data, counts = self._directory.join()
-                # A session that is over has nothing in force.
-                self.seen = generation or published
                 new = self._made(generation, data, counts) if data.get("in_force") and counts else None
             except FaultInjectError as error:
                 announcement.store_away(error)
+                self.seen = published
                 return
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
             if old is not None:
                 old.take_out_of_force()
+            # Last of all: who sees it asks no further. A session that is over has nothing in force.
+            self.seen = generation or published
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
@@ -113,7 +113,7 @@ class FollowingInjector(Injector):
             if not self._sharing.stale:
                 return
             try:
-                scenario, counts, self._seed = self._sharing.join()
+                seen, scenario, counts, self._seed = self._sharing.join()
             except FaultInjectError as error:
                 announcement.store_away(error)
                 self._sharing.skip()
@@ -121,6 +121,7 @@ class FollowingInjector(Injector):
             self._generation += 1
             self._injected = self.injected
             self._swap(self._compile(scenario, counts=counts), scenario)
+            self._sharing.seen = seen
         self.announce()
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from faultinject.exploration.report import Replay
     from faultinject.following import Session
 
+
 class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
@@ -84,10 +85,10 @@ class RunFaults(Faults):
     """The faults of one run: those of its scenario, then those that stand beside it in every run.
 
     Args:
+        sweep: what the run is of; it knows how requests are read, and how many there may be.
         scenario: of this run.
         beside: the other rules.
         seed: of all of them.
-        limit: how many requests the run may make; None for any number.
         test: a function to the id of the running test, for the journal.
         session: where other processes learn of it, or None.
         end: ends a run that makes many more.
@@ -99,11 +100,11 @@ class RunFaults(Faults):
 
     def __init__(
         self,
+        sweep: Sweep,
         scenario: Scenario,
         beside: Scenario,
         *,
         seed: str | None = None,
-        limit: int | None = None,
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
@@ -117,8 +118,9 @@ class RunFaults(Faults):
         # What the code under test takes away was nevertheless in force.
         self._plan = self.injector.own_plan
         self._beside = range(own, len(rules))
-        if limit is not None:
-            self.injector.journal.count = Watch(self, limit, end or _raise)
+        self.injector.journal.reading = sweep.reading
+        if sweep.limit is not None:
+            self.injector.journal.count = Watch(self, sweep.limit, end or _raise)
 
     @property
     def met(self) -> set[int]:
@@ -186,10 +188,10 @@ class Exploration:
     def faults(self, scenario: Scenario) -> RunFaults:
         """The faults of one run."""
         return RunFaults(
+            self.sweep,
             scenario,
             self._beside,
             seed=self._beside.seed,
-            limit=self.sweep.limit,
             test=self._test,
             session=self._session,
             end=self._end,

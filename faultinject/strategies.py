@@ -5,7 +5,6 @@ from __future__ import annotations
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.exploration.bounds import Bounds, whole
 from faultinject.exploration.points import Trace, exact
-from faultinject.exploration.rules import rule_at
 from faultinject.runs import sweep_of
 from faultinject.settings.scenario import Scenario
 
@@ -38,10 +37,13 @@ def scenarios(
         ConfigurationError: a rule is wrong, or none of the faults fits any of the requests.
     """
     sweep = sweep_of(faults, Bounds())
-    trace = Trace(sorted(requests, key=lambda each: each.arrived))
+    trace = Trace(sorted(requests, key=lambda each: each.arrived), sweep.reading)
     points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
     rules = [
-        rule_at(point, choice) for choice in sweep.choices for point in points if sweep.applies(choice, point)
+        sweep.rule_at(point, choice)
+        for choice in sweep.choices
+        for point in points
+        if sweep.applies(choice, point)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

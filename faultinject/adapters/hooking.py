@@ -6,17 +6,19 @@ many of them a request passes, it is decided once.
 
 from __future__ import annotations
 
+import functools
+import sys
+
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.installation import interface_of
-from faultinject.adapters.patch import PLACES
+from faultinject.adapters.patch import BRIDGES, PLACES, carry
+from faultinject.injector import Injector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
     from typing import Any
-
-    from faultinject.injector import Injector
 
     Call = Callable[..., Any]
     Wrapper = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -33,17 +35,19 @@ def hook() -> None:
     global _hooked  # noqa: PLW0603
     if _hooked:
         return
-    _hooked = True
     import wrapt
 
     from faultinject.injectors import shared_injector
 
     injector = shared_injector()
     injector.announce()
+    _hooked = True
     for name in PLACES:
         wrapt.register_post_import_hook(_framework(injector), name)
     for name in SERVERS:
         wrapt.register_post_import_hook(_server(injector), name)
+    for name in BRIDGES:
+        wrapt.register_post_import_hook(carry, name)
 
 
 def _framework(injector: Injector) -> Callable[[ModuleType], None]:
@@ -64,19 +68,38 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
     def put_on(module: ModuleType) -> None:
         import wrapt
 
-        target, make = SERVERS[module.__name__]
-        wrapt.wrap_function_wrapper(module, target, make(injector))
+        target, make, *elsewhere = SERVERS[module.__name__]
+        wrapper = make(injector)
+        if "." in target:
+            wrapt.wrap_function_wrapper(module, target, wrapper)
+            return
+        original = getattr(module, target)
+
+        # Servers hand it to their workers by its name.
+        @functools.wraps(original)
+        def call(*args: Any, **keys: Any) -> Any:
+            return wrapper(original, None, args, keys)
+
+        setattr(module, target, call)
+        for name in elsewhere:
+            # Imported from there before we came.
+            if vars(sys.modules.get(name, module)).get(target) is original:
+                setattr(sys.modules[name], target, call)
 
     return put_on
 
 
 def _around(app: Any, injector: Injector) -> Any:
     """An app with faults; what is not told to be WSGI or ASGI is the server's own affair."""
-    if getattr(app, "injector", None) is not None:
+    if isinstance(getattr(app, "injector", None), Injector):
         return app
+    import inspect
+
     try:
         kind = interface_of(app)
-    except TypeError:
+        # What granian calls RSGI is awaited too, and takes two arguments.
+        inspect.signature(app).bind(*("scope", "receive", "send")[: 3 if kind == "asgi" else 2])
+    except (TypeError, ValueError):
         return app
     return asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
 
@@ -117,15 +140,15 @@ def _loaded(injector: Injector) -> Wrapper:
     return wrapper
 
 
-SERVERS: dict[str, tuple[str, Callable[[Injector], Wrapper]]] = {
+SERVERS: dict[str, tuple[Any, ...]] = {
     "cheroot.wsgi": ("Server.__init__", _argument(1, "wsgi_app")),
     "daphne.server": ("Server.__init__", _argument(0, "application")),
-    "granian._internal": ("load_target", _result),
+    "granian._internal": ("load_target", _result, "granian.server.common"),
     "gunicorn.app.base": ("BaseApplication.wsgi", _result),
-    "hypercorn.utils": ("wrap_app", _argument(0, "app")),
+    "hypercorn.utils": ("wrap_app", _argument(0, "app"), "hypercorn.asyncio", "hypercorn.trio"),
     "uvicorn.config": ("Config.load", _loaded),
-    "waitress.server": ("create_server", _argument(0, "application")),
+    "waitress.server": ("create_server", _argument(0, "application"), "waitress"),
     "werkzeug.serving": ("BaseWSGIServer.__init__", _argument(2, "app")),
     "wsgiref.simple_server": ("WSGIServer.set_app", _argument(0, "application")),
 }
-"""By module: what is called with the app, or gives it, and how it is wrapped."""
+"""By module: what is called with the app, or gives it, how it is wrapped, and which modules have it by name."""

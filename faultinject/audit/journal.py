@@ -53,6 +53,8 @@ class Journal:
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
+        self.reading: Reading | None = None
+        """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests so far when one more is noted, on its thread; may raise."""
 
@@ -117,6 +119,7 @@ class Journal:
         ) = line  # fmt: skip
         generation, seed, key_of_seed = origin
         method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
+        reading = reading and (self.reading or reading)
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
         size, digest, complete = body or (_number(str(content_length)), None, None)

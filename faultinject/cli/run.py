@@ -27,11 +27,9 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     """
     import shutil
 
-    from faultinject import announcement
+    from faultinject import announcement, hooks
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
-    from faultinject.following import Session
-    from faultinject.hooks import variables
     from faultinject.settings.scenario import Scenario
     from faultinject.settings.variables import is_rule
 
@@ -51,15 +49,27 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     program = shutil.which(command[0])
     if program is None:
         raise ConfigurationError(f"{command[0]}: command not found")
-    session = Session()
-    session.publish(scenario, chosen, record=False)
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
-    for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED"):
+    for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    environ.update(session.variables)
-    environ.update(variables(os.environ))
+    environ |= hooks.variables(os.environ)
+    session = None
+    if settings.store is None:
+        from faultinject.following import Session
+
+        # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
+        session = Session()
+        session.publish(scenario, chosen, record=False)
+        environ |= session.variables
+    else:
+        text = "\n".join(map(str, scenario.rules))
+        environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
     announcement.on(chosen, scenario.rules)
     sys.stdout.flush()
     sys.stderr.flush()
-    # The session is this process's, whose number the command keeps; when that has ended, a later run clears it away.
-    os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
+    try:
+        os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
+    finally:
+        # Only where it could not.
+        if session is not None:
+            session.close()

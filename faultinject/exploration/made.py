@@ -21,6 +21,19 @@ LONGEST = 200
 _OURS = ("faultinject", "_pytest", "pluggy")
 
 
+class ToldFailure(Exception):
+    """A failure that has no place in Python code.
+
+    Args:
+        said: what failed; failures that say the same are alike.
+        output: what is to be shown of it.
+    """
+
+    def __init__(self, said: str, output: str = "") -> None:
+        super().__init__(said)
+        self.output = output
+
+
 class Planned:
     """A run to be made.
 
@@ -78,9 +91,10 @@ class Made(Planned):
         self.cause: tuple[object, ...] = ()
         self.said = ""
         if error is not None:
-            alike = getattr(error, "alike", None) or last_line(error.__traceback__)
+            told = isinstance(error, ToldFailure)
+            alike = str(error) if told else last_line(error.__traceback__)
             self.cause = type(error), alike, self.points[-1].operation if self.points else ""
-            self.said = _said(error)
+            self.said = str(error) if told else _said(error)
 
     @property
     def failed(self) -> bool:

@@ -10,7 +10,6 @@ from faultinject.core.conditions import CONDITIONS
 from faultinject.core.facts import LONGEST_TEXT
 from faultinject.core.identity import volatile_parameters
 from faultinject.core.patterns import STARS, check_pattern
-from faultinject.core.reading import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.outcome import Outcome
+    from faultinject.core.reading import Reading
 
     Conditions = dict[str, str]
     Level = Callable[[Outcome], Conditions | None]
@@ -33,7 +33,6 @@ _MARKERS = frozenset(
 )
 _POLLS = 3
 """Requests with the same conditions beyond which only the first two and the last are points."""
-_READING = Reading()
 
 
 class Point:
@@ -75,11 +74,11 @@ class Points:
         polled: what was made more often than three times alike: only the first two and the last are points.
     """
 
-    def __init__(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
+    def __init__(self, first: Sequence[Outcome], second: Sequence[Outcome], reading: Reading) -> None:
         self.points: list[Point] = []
         self._loose: set[str | None] = set()
         left_out: Counter[str] = Counter()
-        trace, other = Trace(first), Trace(second)
+        trace, other = Trace(first, reading), Trace(second, reading)
         for number, outcome in enumerate(first, 1):
             for level in LEVELS:
                 conditions = None if _is_cut(outcome) else level(outcome)
@@ -138,8 +137,9 @@ class Points:
 class Trace:
     """The requests of one run, to be asked which of them meet conditions."""
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, outcomes: Sequence[Outcome], reading: Reading) -> None:
         self.outcomes = outcomes
+        self._reading = reading
         self._requests = [Remembered(each) for each in outcomes]
         self._places: dict[str, list[int]] = {}
         for number, each in enumerate(outcomes):
@@ -147,7 +147,7 @@ class Trace:
 
     def meeting(self, conditions: Conditions) -> list[int]:
         """The places, from 0, of the requests that meet all of the conditions."""
-        holds = test(conditions)
+        holds = test(conditions, self._reading)
         path = conditions.get("path", "*")
         literally = path[1:] if path[:1] == "=" else None if "*" in path else path
         places: Iterable[int] = (
@@ -192,12 +192,12 @@ def literal(value: str) -> str:
     return f"={value}" if special or check_pattern(value) else value
 
 
-def test(conditions: Conditions) -> Callable[[Any], bool]:
+def test(conditions: Conditions, reading: Reading) -> Callable[[Any], bool]:
     """A test of a remembered request for all of these conditions."""
     checks = []
     for full, text in conditions.items():
         key, _, name = full.partition(".")
-        checks.append(CONDITIONS[key].compile((text,), name, _READING))
+        checks.append(CONDITIONS[key].compile((text,), name, reading))
     return lambda request: all(holds(request) for holds in checks)
 
 

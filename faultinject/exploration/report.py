@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.audit.nearest import Comparison
 from faultinject.core import spelling
 from faultinject.core.outcome import quoted
+from faultinject.exploration.made import ToldFailure
 from faultinject.exploration.points import name_of
 from faultinject.exploration.trace import rows
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from faultinject.audit.nearest import Comparison
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
     from faultinject.exploration.made import Made
@@ -155,6 +156,8 @@ def _group(group: Group, replay: Replay) -> Iterator[str]:
         word = "when" if number == 0 else "and"
         yield f"  {word} request {point.number} ({quoted(point.name)}) gets: {quoted(_what(rule))}"
     yield from rows(run.outcomes)
+    if isinstance(run.error, ToldFailure):
+        yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield f"  replay: {replay(run.scenario.rules)}"
     if group.others:
         more = " …" if group.others[1:] else ""
@@ -173,8 +176,7 @@ def _what(rule: Rule) -> str:
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
-    reading = sweep.reading(rule)
-    found = min((Comparison(rule, each, reading) for each in outcomes), key=_distance, default=None)
+    found = min((sweep.compare(rule, each) for each in outcomes), key=_distance, default=None)
     if found is None:
         return " (no request was seen)"
     return quoted(f" (nearest: {found.outcome.method} {found.outcome.path})")

@@ -10,10 +10,17 @@ if TYPE_CHECKING:
 
     from faultinject.exploration.choices import Choice
     from faultinject.exploration.points import Point
+    from faultinject.vendors.vendor import Vendor
 
 
-def rule_at(point: Point, choice: Choice) -> Rule:
-    """The rule that injects a fault at that point and nowhere else."""
+def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
+    """The rule that injects a fault at that point and nowhere else.
+
+    Args:
+        point: where.
+        choice: what.
+        vendor: whose way of reading requests the point's operation is of.
+    """
     keys: dict[str, Any] = {}
     for full, text in point.conditions.items():
         _put(keys, full, text)
@@ -22,6 +29,8 @@ def rule_at(point: Point, choice: Choice) -> Rule:
     for full, text in choice.rule.options.items():
         _put(keys, full, text)
     keys.setdefault("times", "1")
+    if "operation" in keys and vendor is not None and choice.rule.vendor is None:
+        keys["vendor"] = vendor.id
     return Rule(choice.rule.fault, **keys)
 
 

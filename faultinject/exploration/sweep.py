@@ -41,6 +41,7 @@ class Sweep:
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
 
     Attributes:
+        reading: how the code's requests are read: as the first vendor that is among the choices does.
         points: where faults come; known after two runs without.
         made: the runs with faults.
         left_out: what could be no point, and combinations that no client could tell apart, said in words.
@@ -67,6 +68,8 @@ class Sweep:
         self.not_run = 0
         self.stopped = ""
         self._endpoints = endpoints
+        vendors = (each.rule.vendor for each in choices)
+        self.reading = Reading(next((each for each in vendors if each is not None), None), endpoints)
         self._first = list(first)
         self._share = share
         self._somewhere: set[Choice] = set()
@@ -163,13 +166,13 @@ class Sweep:
             return True
         return self._share[1] > 1 and choice in self._somewhere
 
-    def reading(self, rule: Rule) -> Reading:
-        """How requests are read for a rule."""
-        return Reading(rule.vendor, self._endpoints)
+    def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
+        """A rule's conditions, held against a request as the rule reads it."""
+        return Comparison(rule, outcome, Reading(rule.vendor, self._endpoints))
 
     def applies(self, choice: Choice, point: Point) -> bool:
         """Whether a fault can come at a point, and says something there that a client can tell."""
-        found = Comparison(choice.rule, point.outcome, self.reading(choice.rule))
+        found = self.compare(choice.rule, point.outcome)
         if found.failed or found.unknown:
             return False
         method = point.outcome.method
@@ -186,6 +189,10 @@ class Sweep:
                 self.pruned += 1
                 return False
         return True
+
+    def rule_at(self, point: Point, choice: Choice) -> Rule:
+        """The rule that injects a fault at that point and nowhere else."""
+        return rule_at(point, choice, self.reading.vendor)
 
     def _keep(self, made: Made) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
@@ -205,7 +212,7 @@ class Sweep:
             )
         if len(first) >= KEPT:
             raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
-        self.points = found = Points(first, second)
+        self.points = found = Points(first, second, self.reading)
         self.left_out += [f"{each} (differs between two runs without faults)" for each in found.left_out]
         self.left_out += [f"{each} (polled: the first two and the last)" for each in found.polled]
         planned = list(self._depth_1(found.points))
@@ -233,9 +240,11 @@ class Sweep:
             for choice in self.choices:
                 for point in group:
                     if self.applies(choice, point):
-                        rule = rule_at(point, choice)
+                        rule = self.rule_at(point, choice)
                         if self._new(rule):
                             yield Planned(Scenario.of_rules((rule,), "0"), (point,), (choice,))
+                        else:
+                            self._stood_for.add(choice)
 
     def _leave_out(self, said: str) -> None:
         if said not in self.left_out:
@@ -260,7 +269,7 @@ class Sweep:
         """A second fault in what the code did because of the first, until it is back on the way without faults."""
         assert self.points is not None
         [first], [rule] = made.points, made.scenario.rules
-        trace = Trace(made.outcomes)
+        trace = Trace(made.outcomes, self.reading)
         at = next(number for number, each in enumerate(made.outcomes) if each.injected and each.rule == name)
         for number in range(at + 1, len(made.outcomes)):
             if self.points.usual_end(first.number, made.outcomes[number:]):
@@ -268,7 +277,7 @@ class Sweep:
             point = self.points.point_in(trace, number)
             for choice in self.choices:
                 if self.applies(choice, point):
-                    rules = folded(rule, rule_at(point, choice))
+                    rules = folded(rule, self.rule_at(point, choice))
                     if self._new(*rules):
                         chosen = (*made.chosen, choice)
                         self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
@@ -276,8 +285,10 @@ class Sweep:
     def _too_many(self, needed: int, points: Sequence[Point]) -> str:
         [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
         where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
+        requests = "1 request" if len(points) == 1 else f"{len(points)} requests"
+        faults = "1 fault" if len(self.choices) == 1 else f"{len(self.choices)} faults"
         return (
-            f"{needed} runs are needed, and max_runs is {self.bounds.max_runs}: {len(points)} requests, {len(self.choices)}"
-            f" faults; {count} of the requests are {heaviest}. Let the code make fewer of them (three show the same),"
-            f" say where ('{self.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+            f"{needed} runs are needed, and max_runs is {self.bounds.max_runs}: {requests}, {count} of them"
+            f" {heaviest}, and {faults}. Let the code make fewer (three of a kind show the same), say where"
+            f" ('{self.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from faultinject.core.outcome import quoted
 
 TYPE_CHECKING = False
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
 
     from faultinject.core.outcome import Outcome
 
+# Ids of uploads and the like.
+_LONG = re.compile(r"[0-9A-Za-z]{25,}")
 LONGEST = 90
 """Characters of a request that are shown."""
 ENDS, AROUND = 8, 4
@@ -23,6 +27,8 @@ class _Row:
         self.first = self.last = number
         self.operation = outcome.operation or "-"
         line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
+        self._asked = line, outcome.status
+        line = _LONG.sub(lambda found: f"{found[0][:8]}…", line)
         line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
         self.request = f"{outcome.status} {line}" if outcome.status else line
         self.mark = ""
@@ -31,7 +37,7 @@ class _Row:
 
     def same(self, other: _Row) -> bool:
         """Whether the other one says the same."""
-        return (self.operation, self.request, self.mark) == (other.operation, other.request, other.mark)
+        return (self.operation, self._asked, self.mark) == (other.operation, other._asked, other.mark)
 
 
 def rows(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -10,23 +10,24 @@ def _switch_on() -> None:
         return
     try:
         from faultinject.adapters.hooking import hook
-    except ImportError as error:
+
+        hook()
+    except Exception as error:
         print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr)  # noqa: T201
-        return
-    hook()
 
 
 def _go_on() -> None:
-    """Run the `sitecustomize` that this one stands in front of, if there is one."""
-    import importlib.machinery
-    import importlib.util
-
+    """Load the `sitecustomize` that this one stands in front of, if there is one, under its own name."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before everything else
-    rest = [each for each in sys.path if os.path.abspath(each or ".") != here]  # noqa: PTH100
-    found = importlib.machinery.PathFinder.find_spec("sitecustomize", rest)
-    if found is not None and found.loader is not None:
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
+    sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]  # noqa: PTH100
+    own = sys.modules.pop("sitecustomize")
+    try:
+        __import__("sitecustomize")
+    except ModuleNotFoundError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        sys.modules.setdefault("sitecustomize", own)
 
 
 _switch_on()

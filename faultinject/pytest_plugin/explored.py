@@ -9,6 +9,7 @@ from hashlib import blake2b
 import pytest
 from _pytest.runner import runtestprotocol
 
+from faultinject.core.values import listed
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.exploration.bounds import Bounds, whole
 from faultinject.exploration.report import groups, incomplete, marker, report, summary
@@ -41,24 +42,24 @@ class ExploredRun:
         seconds: how long the test itself took.
     """
 
-    def __init__(self, scenario: Scenario, limit: int | None) -> None:
+    def __init__(self, sweep: Sweep, scenario: Scenario) -> None:
         self.scenario = scenario
         self.error: BaseException | None = None
         self.seconds = 0.0
-        self._limit = limit
+        self._sweep = sweep
         self._faults: RunFaults | None = None
 
     def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
         """The faults of this run: its scenario's, then those of the test's own markers."""
         self._faults = RunFaults(
-            self.scenario, given, seed=seed, limit=self._limit, test=lambda: item.nodeid, session=session
+            self._sweep, self.scenario, given, seed=seed, test=lambda: item.nodeid, session=session
         )
         return self._faults
 
-    def end(self, sweep: Sweep) -> Made:
+    def end(self) -> Made:
         """Tell what came of it."""
         assert self._faults is not None
-        return sweep.record(self._faults.names, self._faults.outcomes, self.error, self.seconds)
+        return self._sweep.record(self._faults.names, self._faults.outcomes, self.error, self.seconds)
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()
@@ -121,12 +122,12 @@ class _Exploring:
             sweep = self._sweep()
             first: list[pytest.TestReport] = []
             while (scenario := sweep.next()) is not None:
-                run = ExploredRun(scenario, sweep.limit)
+                run = ExploredRun(sweep, scenario)
                 found = self._run(run)
                 first = first or found
                 if self._ends(found, run, plain=found is first):
                     return self._ended(found, run, sweep, nextitem)
-                made = run.end(sweep)
+                made = run.end()
                 if made.failed:
                     self._note(made, found[1])
                 self._progress(sweep)
@@ -148,8 +149,8 @@ class _Exploring:
         keys: dict[str, Any] = dict(self._mark.kwargs)
         unknown = [each for each in keys if each not in _KEYS]
         if unknown:
-            known = ", ".join(_KEYS)
-            raise ConfigurationError(f"faultinject_explore takes no {', '.join(unknown)}; it takes {known}")
+            known = listed(_KEYS, "and")
+            raise ConfigurationError(f"faultinject_explore takes no {listed(unknown)}; it takes {known}")
         shards = whole(keys.pop("shards", 1), "shards")
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
@@ -261,7 +262,10 @@ class _Exploring:
         if sweep is None:
             if self._showing:
                 reporter.rewrite("", erase=True)
-        elif now - self._began >= QUIET and now - self._shown >= EVERY:
+                reporter.rewrite("")
+                if reporter.showfspath and not reporter.showlongtestinfo:
+                    reporter.write_fspath_result(self._item.nodeid, "")
+        elif sweep.points is not None and now - self._began >= QUIET and now - self._shown >= EVERY:
             if not self._showing:
                 reporter.ensure_newline()
             self._showing, self._shown = True, now

@@ -110,12 +110,13 @@ class Sharing:
                 self.directory.publish(data, rules=rules)
             else:
                 self.directory.agree(data, rules=rules, same=same)
-            return self.join()[1:]
+            self.seen, _, counts, seed = self.join()
         except (FaultInjectError, OSError) as error:
             if self._named:
                 raise
             self._give_up(error)
             return MemoryCounts(), seed
+        return counts, seed
 
     def extend(self, scenario: Scenario, seed: str) -> Counts | None:
         """More rules stand behind those in force, whose counts go on; None where they are in memory."""
@@ -123,10 +124,11 @@ class Sharing:
             return None
         data = {"scenario": scenario.to_json(), "seed": seed}
         self.directory.publish(data, rules=len(scenario.rules), keep_counts=True)
-        return self.join()[1]
+        self.seen, _, counts, _ = self.join()
+        return counts
 
-    def join(self) -> tuple[Scenario, Counts, str]:
-        """The scenario in force for all processes, its counts and its seed.
+    def join(self) -> tuple[int, Scenario, Counts, str]:
+        """The scenario in force for all processes: its generation, itself, its counts and its seed.
 
         Raises:
             StoreUnavailable: it cannot be read.
@@ -137,8 +139,7 @@ class Sharing:
         assert self.directory is not None
         generation, data, counts = self.directory.join()
         assert counts is not None
-        self.seen = generation
-        return Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+        return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import httpx
 import pytest
@@ -58,12 +59,12 @@ def test_what_ends_everything(ending):
 def test_what_ends_a_test(end):
     """A run that fails or skips itself because of a fault has failed; without a fault it ends the test as it says."""
     exploration = faultinject.explore("reset")
-    with pytest.raises(ExplorationFailed, match="^[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service"):
+    with pytest.raises(ExplorationFailed, match=r"^[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service"):
         for run in exploration:
             with run:
                 if send("PUT", "/b/k") is None:
                     end("no service")
-    with pytest.raises(end.Exception, match="^no service$"):
+    with pytest.raises(end.Exception, match=r"^no service$"):
         for run in faultinject.explore("reset"):
             with run:
                 end("no service")
@@ -155,3 +156,25 @@ def test_endpoints_of_ones_own(monkeypatch):
             call("PUT", "/k", base_url="http://photos.storage.example")
             call("PUT", "/k", base_url="http://other.storage.example")
     assert [each.text for each in exploration.runs] == ["cos:SlowDown,method=PUT,path=/k,times=1"]
+
+
+def test_virtual_hosts():
+    """Requests whose host names the bucket are read as the explored vendor does, whatever fault they get."""
+    host = {"base_url": "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com"}
+    numbers = itertools.count()
+
+    def code():
+        call("PUT", "/k", headers={"x-cos-copy-source": "photos/from"}, **host)
+        call("PUT", f"/tmp{next(numbers)}", **host)
+
+    exploration = faultinject.explore("cos:InternalError,status=200,operation=CopyObject", "reset")
+    for run in exploration:
+        with run:
+            code()
+    assert [each.operation for each in run.requests] == ["CopyObject", "PutObject", "PutObject"]
+    assert [each.text for each in exploration.runs] == [
+        "cos:InternalError,method=PUT,path=/k,times=1,status=200",
+        "reset,method=PUT,path=/k,times=1",
+        "reset,operation=PutObject,vendor=cos,times=1",
+    ]
+    assert all(each.reached for each in exploration.runs)

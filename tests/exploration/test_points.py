@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faultinject
 
-from .service import call, exploring, scenarios, send
+from .service import call, client, exploring, scenarios, send
 
 
 @pytest.mark.parametrize(
@@ -71,9 +73,6 @@ def test_alike_requests_are_told_apart_by_skip():
 )  # fmt: skip
 def test_whatever_is_asked_for(asked):
     """Every request of a run gets its fault: printed, parsed and matched again, its rule means it, whatever is in it."""
-    from urllib.parse import quote
-
-    from werkzeug.test import EnvironBuilder
 
     def code():
         for method, path, query in asked:
@@ -172,6 +171,24 @@ def test_polls():
         exploration.report().splitlines()[-1]
         == "left out: GET /b/job x 6 (polled: the first two and the last)"
     )
+
+
+def test_a_request_without_a_path():
+    """What a server hands on below a mount point may have none: then the method and the query say which it is."""
+    environ = {**EnvironBuilder(query_string="prefix=a").get_environ(), "PATH_INFO": "", "SCRIPT_NAME": ""}
+
+    def code():
+        for _ in range(2):
+            status = run_wsgi_app(client.application, dict(environ))[1]
+        assert status == "200 OK"
+
+    exploration, error = exploring(code, "http:503")
+    assert [each.text for each in exploration.runs] == [
+        "http:503,method=GET,query.prefix=a,times=1",
+        "http:503,method=GET,query.prefix=a,skip=1,times=1",
+    ]
+    assert [each.failed for each in exploration.runs] == [False, True]
+    assert error is not None
 
 
 def test_a_request_too_long_to_know():

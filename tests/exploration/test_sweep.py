@@ -52,10 +52,12 @@ def test_reads_after(method):
 def test_codes_that_no_client_sees():
     """A 4xx on HEAD has no body that says which error it is: left out and said; 408, 429 and 5xx tell by themselves."""
     faults = ["cos:RequestTimeout", "cos:SlowDown", "cos:RequestTimeout,status=408", "http:400"]
-    requests = ["HEAD /b/k", "PUT /b/k"]
+    requests = ["HEAD /b/k", "PUT /b/k", "HEAD /b/l"]
     exploration, error = exploring(lambda: [call(*each.split()) for each in requests], *faults)
     assert error is None
-    assert [each.text for each in exploration.runs if "HEAD" in each.text] == [
+    assert [
+        each.text for each in exploration.runs if "HEAD,path=/b/k" in each.text.replace("method=", "")
+    ] == [
         "cos:SlowDown,method=HEAD,path=/b/k,times=1",
         "cos:RequestTimeout,method=HEAD,path=/b/k,times=1,status=408",
         "http:400,method=HEAD,path=/b/k,times=1",
@@ -63,7 +65,7 @@ def test_codes_that_no_client_sees():
     assert exploration.report().splitlines()[-1] == (
         "left out: cos:RequestTimeout on HEAD (its answer has no body that says which error it is)"
     )
-    assert ", 1 pruned, 1 left out" in exploration.report()
+    assert ", 2 pruned, 1 left out" in exploration.report()
 
 
 def test_too_many_runs():
@@ -78,9 +80,8 @@ def test_too_many_runs():
     exploration, error = exploring(code, "reset", "http:500", max_runs=9)
     assert (len(runs), exploration.runs) == (2, [])
     assert str(error) == (
-        "10 runs are needed, and max_runs is 9: 5 requests, 2 faults; 3 of the requests are UploadPart. Let the code"
-        " make fewer of them (three show the same), say where ('reset,operation=UploadPart'), give fewer faults, or"
-        " raise max_runs"
+        "10 runs are needed, and max_runs is 9: 5 requests, 3 of them UploadPart, and 2 faults. Let the code make fewer"
+        " (three of a kind show the same), say where ('reset,operation=UploadPart'), give fewer faults, or raise max_runs"
     )
     assert len(exploring(code, "reset", "http:500", max_runs=10)[0].runs) == 10
 
@@ -88,7 +89,7 @@ def test_too_many_runs():
 def test_too_many_runs_of_no_operation():
     """What is no storage operation is narrowed by its method."""
     _, error = exploring(lambda: [call("POST", f"/b/{each}?mine") for each in "abc"], "reset", max_runs=1)
-    assert "3 of the requests are POST" in str(error)
+    assert "3 requests, 3 of them POST, and 1 fault. " in str(error)
     assert "('reset,method=POST')" in str(error)
 
 
@@ -170,8 +171,8 @@ def test_names_new_in_each_run_at_depth_2():
 
 def test_shares_cover_everything_once():
     """Three shares together make every run, and each of them once."""
-    from faultinject.exploration.sweep import Sweep
     from faultinject.exploration.choices import choices
+    from faultinject.exploration.sweep import Sweep
 
     def texts(share):
         sweep = Sweep(choices(["reset", "http:500"]), share=share)
@@ -229,7 +230,7 @@ def test_reached_at_the_second_try():
 def test_nothing_is_asked_for_any_more():
     """Where a run makes no request at all, that is said."""
     runs = itertools.count(1)
-    exploration, error = exploring(lambda: next(runs) < 3 and call("PUT", "/b/k"), "reset")
+    _, error = exploring(lambda: next(runs) < 3 and call("PUT", "/b/k"), "reset")
     assert error is not None  # the only fault came in no run
     assert "not reached: reset,method=PUT,path=/b/k,times=1 (no request was seen)" in str(error)
 
@@ -249,6 +250,19 @@ def test_a_fault_that_another_stands_for():
     exploration, error = exploring(lambda: call("GET", "/b/k"), "reset", "reset,when=after")
     assert error is None
     assert len(exploration.runs) == 1
+
+
+def test_the_same_scenario_twice():
+    """Faults that come to the same rule at a request are one run, and none of them is missed."""
+    faults = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
+    assert scenarios(["PUT /b/k"], *faults) == ["http:500,method=PUT,path=/b/k,times=1"]
+    exploration, error = exploring(lambda: call("PUT", "/b/k"), *faults, depth=2)
+    assert error is None
+    assert [each.text for each in exploration.runs] == [
+        "http:500,method=PUT,path=/b/k,times=1",
+        "http:500,method=PUT,path=/b/k,times=2",
+    ]
+    assert exploration.sweep.pruned == 4
 
 
 def test_giving_up():
@@ -347,7 +361,7 @@ class TestRunAway:
                 try:
                     if send("PUT", "/b/k") == 200:
                         return
-                except Exception:  # noqa: S112 - that is the bug
+                except Exception:
                     continue
 
         exploration, error = exploring(code, "http:503,times=1000", allow=Exception)

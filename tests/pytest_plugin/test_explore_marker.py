@@ -385,7 +385,7 @@ def test_runs_that_are_not_independent(run):
 def test_incomplete(run, says, outcomes):
     """What is cut off at depth 2 fails or warns."""
     source = RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)')
-    result = run(source, "-o", f"faultinject_incomplete={says}")
+    result = run(source, "-o", f"faultinject_incomplete={says}", "-W", "default")
     result.assert_outcomes(**outcomes)
     result.stdout.fnmatch_lines(["*incomplete: * runs of depth 2 not made: max_runs is 10"])
 
@@ -404,7 +404,7 @@ UNSTABLE = RIGHT.replace(
 
 def test_not_reached(run):
     """A fault that reached no request is a warning, with what was near; as an error it fails the test."""
-    result = run(UNSTABLE)
+    result = run(UNSTABLE, "-W", "default")
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(["*not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/l)"])
     result = run(UNSTABLE, "-W", "error")
@@ -471,16 +471,28 @@ def test_a_run_away(run):
     )
 
 
-def test_printed_text_is_of_the_failing_run(run):
-    """What earlier runs have printed is not shown, nor are the properties that they recorded."""
-    result = run(WRONG.replace("assert upload(client, path", "print('once'); record_property('a', 1); assert upload(client, path").replace("(client):", "(client, record_property):"), "--junitxml=junit.xml")  # fmt: skip
+def test_what_earlier_runs_left(run):
+    """What earlier runs have printed is not shown with the failing one, nor are the properties that they recorded kept."""
+    source = WRONG.replace("(client):", "(client, record_property):").replace(
+        "assert upload(client, path", "print('once'); record_property('a', 1); assert upload(client, path"
+    )
+    result = run(
+        source
+        + """
+    @pytest.fixture(autouse=True)
+    def kept(request):
+        yield
+        assert len(request.node.user_properties) == 1
+    """
+    )
+    result.assert_outcomes(failed=1)
     assert result.stdout.str().count("\nonce\n") == 1
 
 
 def test_junit(run, project):
     """One test case, with the summary line as a property."""
     run(WRONG + RIGHT.replace(UPLOAD, ""), "--junitxml=junit.xml")
-    cases = ET.parse(project.path / "junit.xml").getroot().findall(".//testcase")  # noqa: S314 - our own
+    cases = ET.parse(project.path / "junit.xml").getroot().findall(".//testcase")
     lines = {
         each.get("name"): [(one.get("name"), one.get("value")[:10]) for one in each.iter("property")]
         for each in cases
@@ -537,27 +549,23 @@ def test_the_debugger(run, project):
     debugger = """
     class Debugger:
         def __init__(self, **_):
-            pass
+            self.quitting = False
 
         def reset(self):
             pass
 
         def interaction(self, frame, trace):
-            while trace.tb_next:
-                trace = trace.tb_next
-            seen.append((trace.tb_frame.f_code.co_name, trace.tb_frame.f_locals["client"]))
-            print("stopped in", trace.tb_frame.f_code.co_name)
-            if len(seen) == 2:
-                import pytest
-                pytest.exit("quit")
+            seen.append(trace)
+            print("stopped at <")
+            self.quitting = len(seen) == 2
 
     seen = []
     """
     project.makepyfile(debugger=debugger)
     project.syspathinsert()
     result = run(WRONG, "--pdb", "--pdbcls=debugger:Debugger", "-s")
-    assert result.stdout.str().count("stopped in test_wrong") == 2
-    result.stdout.fnmatch_lines(["*Exit: quit*"])
+    assert result.stdout.str().count("stopped at <") == 2
+    result.stdout.fnmatch_lines(["*Exit: Quitting debugger*"])
 
 
 def test_shards(passes, run):
@@ -634,8 +642,9 @@ def test_progress(run, monkeypatch):
     result = run(source)
     result.assert_outcomes(passed=1)
     text = result.stdout.str()
-    assert re.search(r"\n\rtest_right: run 0 of 0", text)
-    assert re.search(r"\rtest_right: run 7 of 7 *\r *\n", text)
+    assert re.search(r"py *\n\s*test_right: run 1 of 7 ", text)
+    assert re.search(r"run 7 of 7 *\s+test_progress.py \.", text)
+    assert re.search(r"run 7 of 7 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
     monkeypatch.setattr("faultinject.pytest_plugin.explored.QUIET", 3600)
     assert "run 7 of 7" not in run(source).stdout.str()
 

@@ -148,7 +148,9 @@ def test_a_mistake_is_told_with_its_place(text, message):
 def test_every_mistake_is_told_in_order():
     """Of all rules, with the name of the variable."""
     with pytest.raises(ConfigurationError) as caught:
-        parse_rules("cos:SlowDown,times=x,delay=5 http:503,exact=maybe,status=1 http:", where="FAULTINJECT_RULES")
+        parse_rules(
+            "cos:SlowDown,times=x,delay=5 http:503,exact=maybe,status=1 http:", where="FAULTINJECT_RULES"
+        )
     assert [f"{each.where}: {each.message}" for each in caught.value.problems] == [
         "FAULTINJECT_RULES: rule 1: times: x is not a whole number of 0 or more",
         "FAULTINJECT_RULES: rule 1: delay: 5 has no unit; did you mean 5s?",

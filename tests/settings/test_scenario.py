@@ -282,7 +282,8 @@ def test_json_that_does_not_parse_has_its_line():
 
 
 @pytest.mark.parametrize(
-    ("text", "sort"), [('[[rules]]\nfault="s3:SlowDown"', NotBuiltYet), ('[[rules]]\nfault="x:Y"', UnknownVendor)]
+    ("text", "sort"),
+    [('[[rules]]\nfault="s3:SlowDown"', NotBuiltYet), ('[[rules]]\nfault="x:Y"', UnknownVendor)],
 )
 def test_the_sort_of_an_error_is_kept(text, sort):
     """As from text."""
