@@ -13,15 +13,18 @@ from faultinject import announcement, registry
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
+from faultinject.stores.guarded import Guarded
+from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from faultinject.core.actions import MatchKey, Number, Take
     from faultinject.core.off import Off
     from faultinject.core.outcome import Outcome
-    from faultinject.core.plan import Plan
+    from faultinject.core.plan import Counts, Plan
     from faultinject.stores.directory import StoreDirectory
     from faultinject.stores.file_counts import FileCounts
 
@@ -77,13 +80,11 @@ class Follower:
         self._lock = allocate_lock()
 
     def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
-        from faultinject.stores.guarded import Guarded
-
         test, record = data.get("test"), bool(data.get("record"))
         return Injector(
             Scenario.from_json(data["scenario"]),
             seed=data["seed"],
-            counts=Guarded(counts),
+            counts=lambda: Guarded(counts),
             generation=generation,
             journal=self._directory.journal if record else None,
             test=lambda: test,
@@ -151,6 +152,36 @@ def _follower(path: str) -> Follower:
         ) from error
 
 
+class SessionCounts:
+    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+
+    def __init__(self) -> None:
+        self._counts: Counts = MemoryCounts()
+        self._used = False
+
+    def share(self, session: Session) -> None:
+        """Count with the others, if there are any and nothing was counted yet."""
+        if not self._used and session.attached:
+            self._counts = session.counts() or self._counts
+
+    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+        """As the counts do."""
+        self._used = True
+        return self._counts.match(keys, now)
+
+    def take(self, ask: Take) -> bool:
+        """As the counts do."""
+        return self._counts.take(ask)
+
+    def give_back(self, ask: Take) -> None:
+        """As the counts do."""
+        self._counts.give_back(ask)
+
+    def matched(self, rule: int) -> int:
+        """As the counts do."""
+        return self._counts.matched(rule)
+
+
 class Session:
     """The directory in which this process tells its children what is in force.
 
@@ -207,18 +238,19 @@ class Session:
     @property
     def variables(self) -> dict[str, str]:
         """The environment by which a process takes part; a Python that finds the hooks wraps its apps by itself."""
-        from faultinject import hooks
+        from faultinject.settings.hooks import hooking
 
-        return {SESSION: self.path, **hooks.variables(os.environ)}
+        return {SESSION: self.path, **hooking(os.environ)}
 
     @property
     def attached(self) -> bool:
         """Whether another process has ever taken part."""
         return self._directory.attached
 
-    def counts(self) -> Any:
+    def counts(self) -> Guarded | None:
         """The counts of what was published last, shared by all processes."""
-        return self._directory.join()[2]
+        counts = self._directory.join()[2]
+        return None if counts is None else Guarded(counts)
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
         """What happened in the other processes while these were in force."""
@@ -255,5 +287,10 @@ def _after_fork() -> None:
         registry.convert(FollowingInjector)
 
 
+def _before_fork() -> None:
+    for each in _own:  # the child is about to take part
+        each._directory.attach()  # noqa: SLF001 - one module
+
+
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

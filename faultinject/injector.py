@@ -13,8 +13,8 @@ from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan, Surroundings
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
+from faultinject.sharing import Sharing
 from faultinject.stores.processes import several_processes
-from faultinject.stores.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Injector:
         environ: the environment that settings are read from, by default the process's.
         test: a function to the id of the running test, for the journal.
         everything: whether requests are noted that no rule matches.
-        counts: counts that are there already, instead of a store.
+        counts: makes the counts of a scenario, instead of a store.
         generation: of the first scenario.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
 
@@ -58,7 +58,7 @@ class Injector:
         environ: Mapping[str, str] | None = None,
         test: Callable[[], str | None] | None = None,
         everything: bool = False,
-        counts: Counts | None = None,
+        counts: Callable[[], Counts] | None = None,
         generation: int = 0,
         journal: str | None = None,
     ) -> None:
@@ -92,9 +92,8 @@ class Injector:
         self._choose_seed(self.scenario, seed)
         self._generation = generation
         self._injected = 0
-        self._counts = counts
         alone = everything or counts is not None
-        self._sharing = Sharing(None if alone else store or settings.store, alone=alone)
+        self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
         self._announced = -1
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
@@ -274,8 +273,6 @@ class Injector:
         return None if self._chosen else self._seed
 
     def _compile(self, scenario: Scenario, counts: Counts | None = None, *, anew: bool = False) -> Plan:
-        if counts is None:
-            counts, self._counts = self._counts, None
         if counts is None:
             counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen, anew=anew)
         return Plan(

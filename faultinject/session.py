@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from faultinject.core.outcome import Outcome
     from faultinject.core.plan import Plan
-    from faultinject.following import Session
+    from faultinject.following import Session, SessionCounts
     from faultinject.runs import Exploration
 
 
@@ -83,7 +83,9 @@ class Faults:
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
     ) -> None:
-        self._injector = Injector(scenario, seed=seed, test=test, everything=True)
+        self._counts: SessionCounts | None = None
+        counts = None if session is None else self._new_counts
+        self._injector = Injector(scenario, seed=seed, test=test, everything=True, counts=counts)
         self._explorations: list[Exploration] = []
         self._session = session
         self._generations: set[int] = set()
@@ -251,6 +253,14 @@ class Faults:
             scenario, self.seed, test=test, in_force=in_force, keep_counts=keep_counts
         )
         self._generations.add(generation)
+        if self._counts is not None:
+            self._counts.share(self._session)
+
+    def _new_counts(self) -> SessionCounts:
+        from faultinject.following import SessionCounts
+
+        self._counts = counts = SessionCounts()
+        return counts
 
     def hide(self, by: int) -> None:
         """Begin, with 1, or end, with -1, to hide requests from faults, counts and the record."""

@@ -27,9 +27,10 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     """
     import shutil
 
-    from faultinject import announcement, hooks
+    from faultinject import announcement
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
+    from faultinject.settings.hooks import hooking
     from faultinject.settings.scenario import Scenario
     from faultinject.settings.variables import is_rule
 
@@ -52,7 +53,7 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    environ |= hooks.variables(os.environ)
+    environ |= hooking(os.environ)
     session = None
     if settings.store is None:
         from faultinject.following import Session

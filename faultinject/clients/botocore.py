@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import chain
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from botocore.awsrequest import AWSResponse
@@ -31,6 +32,9 @@ def inject_into(
     injector: Injector | None = None,
 ) -> Injector:
     """Give a client faults, beneath its retries and above its connections.
+
+    Requests that pass are sent as ever; other hooks that answer instead, such as moto's, are not asked: run their
+    server.
 
     Args:
         client: of `boto3.client(…)`.
@@ -62,7 +66,7 @@ def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
         response = session.send(request)
         passed.append(response)
         start_response(f"{response.status_code} ", list(response.headers.items()))
-        return _Body(response)
+        return _Body(response, streamed=request.stream_output)
 
     def start(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
         started[:] = [(int(status[:3]), headers)]
@@ -70,13 +74,17 @@ def _answer(request: Any, session: Any, injector: Injector) -> AWSResponse:
 
     try:
         result = wsgi.wrap(forward, injector)(_environ(request), start)
+        if isinstance(result, _Body):
+            return passed[0]
+        raw = _Raw(result)
+        status, headers = started[0]
+        response = AWSResponse(request.url, status, dict(headers), raw)
+        if not request.stream_output:
+            _ = response.content  # as botocore's own sending does, which tells its errors in this place
     except Injected as error:
         kind = ReadTimeoutError if isinstance(error, TimeoutError) else ConnectionClosedError
         raise kind(endpoint_url=request.url, error=error) from error
-    if isinstance(result, _Body):
-        return passed[0]
-    status, headers = started[0]
-    return AWSResponse(request.url, status, dict(headers), _Raw(result))
+    return response
 
 
 def _environ(request: Any) -> Environ:
@@ -107,18 +115,27 @@ def _environ(request: Any) -> Environ:
 class _Body:
     """The body of an answer that passes, unread unless a fault changes it."""
 
-    def __init__(self, response: AWSResponse) -> None:
+    def __init__(self, response: AWSResponse, *, streamed: bool) -> None:
         self._response = response
+        self._streamed = streamed
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._response.content
+        # What is no stream, botocore has read.
+        raw: Any = self._response.raw
+        return iter(raw.stream() if self._streamed else (self._response.content,))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._response.raw.close()
 
 
 class _Raw:
-    """An injected body as botocore reads one."""
+    """An injected or changed body as botocore reads one; its head is known when it is made."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
+        self._close = getattr(pieces, "close", None)
+        rest = iter(pieces)
+        self._pieces = chain((next(rest, b""),), rest)
         self._rest = b""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
@@ -135,3 +152,8 @@ class _Raw:
         cut = len(self._rest) if size is None else size
         found, self._rest = self._rest[:cut], self._rest[cut:]
         return found
+
+    def close(self) -> None:
+        """Let the answer beneath go."""
+        if self._close is not None:
+            self._close()

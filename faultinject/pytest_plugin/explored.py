@@ -116,11 +116,10 @@ class _Exploring:
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Set-up, call and tear-down, each once, whatever the number of runs was."""
-        found: list[pytest.TestReport] = []
+        first: list[pytest.TestReport] = []
         wrong = ""
         try:
             sweep = self._sweep()
-            first: list[pytest.TestReport] = []
             while (scenario := sweep.next()) is not None:
                 run = ExploredRun(sweep, scenario)
                 found = self._run(run)
@@ -142,7 +141,7 @@ class _Exploring:
         if wrong:
             call = self._failed(wrong)
         call.duration = time.monotonic() - self._began
-        setup = found[0] if found else self._report(lambda: None, "setup")
+        setup = first[0] if first else self._report(lambda: None, "setup")
         return [setup, call, self._torn_down(nextitem)]
 
     def _sweep(self) -> Sweep:

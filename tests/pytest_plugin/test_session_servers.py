@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +13,7 @@ SERVING = '''
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -31,12 +32,11 @@ def ask(url):
             return error.code
 
 
-def answers(url):
+def listens(port):
     """Whether somebody is there; uvicorn says so before its workers are."""
-    try:
-        return ask(url + "/ready") == 200
-    except urllib.error.URLError:
-        return False
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=20):
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -52,6 +52,8 @@ def serving(*command, env=None, ready=r"http://127.0.0.1:(\\d+)"):
                 while not (found := re.search(ready, text)):
                     assert process.poll() is None and time.monotonic() < end, text
                     text += told.readline() or (time.sleep(0.02) or "")
+            while not listens(int(found[1])):
+                assert process.poll() is None and time.monotonic() < end, text
             yield f"http://127.0.0.1:{found[1]}"
         finally:
             process.terminate()
@@ -87,12 +89,15 @@ import faultinject
 app = faultinject.install(apps.app)
 asgi = faultinject.install(apps.asgi)
 """
-GUNICORN = '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket"'
+GUNICORN = (
+    '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
+)
 UVICORN = '"-m", "uvicorn", "--workers", "2", "--port", "0"'
 FIXTURE = """
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from serving import ask, serving
@@ -478,4 +483,4 @@ def test_two_sessions_on_one_directory(tmp_path):
         other.communicate("\n")
     session = Session(path)
     session.close()
-    assert not os.path.exists(path)
+    assert not Path(path).exists()

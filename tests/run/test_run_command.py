@@ -15,6 +15,7 @@ import pytest
 
 import faultinject
 from faultinject import hooks
+from faultinject.settings.hooks import hooking
 
 RULE = "cos:SlowDown,times=3"
 FOLDER = Path(hooks.__file__).parent
@@ -270,8 +271,8 @@ def test_the_hooks_folder_stays_first_and_once(tmp_path):
     """What is on the path besides keeps its place."""
     given = os.pathsep.join([str(tmp_path), str(FOLDER), "other"])
     expected = os.pathsep.join([str(FOLDER), str(tmp_path), "other"])
-    assert hooks.variables({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
-    assert hooks.variables({}) == {"PYTHONPATH": str(FOLDER)}
+    assert hooking({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
+    assert hooking({}) == {"PYTHONPATH": str(FOLDER)}
 
 
 def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):

@@ -7,6 +7,7 @@ import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_exact_without_a_store(way, start):
     told = set(re.findall(SHARED, server.log))
     [(path, told_seed)] = told
     assert told_seed == seed
-    assert os.path.isdir(path)
+    assert Path(path).is_dir()
 
 
 @pytest.mark.slow

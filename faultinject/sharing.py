@@ -9,6 +9,7 @@ from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from faultinject.core.plan import Counts
@@ -26,6 +27,7 @@ class Sharing:
     Args:
         store: `memory:`, `file:DIRECTORY`, or None: memory until there are several processes.
         alone: no other process is to count with it, however many there are.
+        make: makes counts where there is no directory, by default in memory.
 
     Attributes:
         directory: where processes share their counts, or None.
@@ -38,12 +40,15 @@ class Sharing:
         StoreUnavailable: its lock is held by others.
     """
 
-    def __init__(self, store: str | None, *, alone: bool = False) -> None:
+    def __init__(
+        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
+    ) -> None:
         self.seen = 0
         self.salt = b""
         self.why = ""
         self._salted = 0
         self._alone = alone
+        self._make = make or MemoryCounts
         self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
@@ -98,7 +103,7 @@ class Sharing:
             StoreUnavailable: the named store cannot be had.
         """
         if self.directory is None:
-            return MemoryCounts(), seed
+            return self._make(), seed
         data = {"scenario": scenario.to_json(), "seed": seed}
         rules = len(scenario.rules)
 
@@ -115,7 +120,7 @@ class Sharing:
             if self._named:
                 raise
             self._give_up(error)
-            return MemoryCounts(), seed
+            return self._make(), seed
         return counts, seed
 
     def extend(self, scenario: Scenario, seed: str) -> Counts | None:
