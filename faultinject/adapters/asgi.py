@@ -218,10 +218,10 @@ def _late(app: ASGIApp, plan: Plan, seconds: float) -> ASGIApp:
         async def hold(message: Message) -> None:
             nonlocal waited
             if not waited:
-                from faultinject.adapters.asgi_wait import pause
+                from faultinject.adapters.asgi_wait import Ends, pause
 
                 waited = True
-                await pause(plan, seconds, receive)
+                await pause(plan, seconds, Ends(receive))
             await send(message)
 
         await app(scope, receive, hold)

@@ -36,8 +36,6 @@ class AppAnswer:
         self._given = False
         self.special: Special | None = None
         """What gives an answer that the server alone cannot give, or ends the connection."""
-        self.error: BaseException | None = None
-        """What the server gets to see of that, once the app has run to its end."""
         self.timer = anyio.CancelScope()
         """Cancelled when the app's answer is no longer waited for."""
         self.failed = False

@@ -10,7 +10,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_special import send_all
-from faultinject.adapters.asgi_wait import noticed, pause
+from faultinject.adapters.asgi_wait import ends_of, noticed, pause
 from faultinject.adapters.client_errors import cut_error, in_process_scope
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone, undo
@@ -86,6 +86,7 @@ class ShapedAnswer:
         self._entry = entry
         self._shape = shape
         self._request = request
+        self._ends = ends_of(receive)
         self._headers: Headers = []
         self._connection: Connection | None = None
         self._framing: Framing | None = None
@@ -199,8 +200,8 @@ class ShapedAnswer:
             self._sent += len(part)
             left = self._began + self._sent / rate - clock()
             if left > 0:
-                await pause(self._plan, left, self._receive)
-            if self._connection is not None and self._connection.left(0):
+                await pause(self._plan, left, self._ends)
+            if self._ends.gone or (self._connection is not None and self._connection.left(0)):
                 raise ClientGone
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
         if not more:

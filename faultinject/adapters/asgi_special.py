@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import anyio
 
@@ -158,30 +158,31 @@ class Special:
             else:
                 self.error = reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
             return True
-        if end.held is not None:
-            entry.write(end.how, answered=False, last=False, body=body, applied=applied)
-            seconds = self._action.delay + end.held
-            listens = not self._request.expects_continue
-            if not await listener.wait(self._plan, seconds, listens=listens):
-                entry.write(end.how, body=body, applied=applied)
-                return True
+        # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
         connection = of_scope(self._scope, self._send)
-        if connection is None:
-            if not _module(self._send).startswith("gunicorn."):
-                return False
-            # It closes the connection then, and answers 500 to any other error.
-            from asyncio import CancelledError
+        with connection or nullcontext():
+            if end.held is not None:
+                entry.write(end.how, answered=False, last=False, body=body, applied=applied)
+                seconds = self._action.delay + end.held
+                listens = not self._request.expects_continue
+                if not await listener.wait(self._plan, seconds, listens=listens):
+                    entry.write(end.how, body=body, applied=applied)
+                    return True
+            if connection is not None:
+                # The line stands before the client can know.
+                entry.write(end.how, body=body, applied=applied)
+                did = connection.reset() if end.how == "reset" else connection.close()
+                if did != end.how:
+                    entry.write(did, body=body, applied=applied)
+                self.broken = True
+                return True
+        if not _module(self._send).startswith("gunicorn."):
+            return False
+        # It closes the connection then, and answers 500 to any other error.
+        from asyncio import CancelledError
 
-            entry.write("closed", body=body, applied=applied)
-            self.error = CancelledError()
-            return True
-        # The line stands before the client can know.
-        entry.write(end.how, body=body, applied=applied)
-        with connection:
-            did = connection.reset() if end.how == "reset" else connection.close()
-        if did != end.how:
-            entry.write(did, body=body, applied=applied)
-        self.broken = True
+        entry.write("closed", body=body, applied=applied)
+        self.error = CancelledError()
         return True
 
     async def _exact(self, headers: Headers, did: str, body: Body | None, *, applied: bool) -> bool:
@@ -212,8 +213,9 @@ class Special:
         clock = plan.surroundings.monotonic
         end, endings = clock() + action.delay, plan.endings
         await respond(send, action, headers, body[:start] or b" ", more=True)
-        while (left := end - clock()) > 0 and not plan.over(endings):
-            if not await listener.wait(plan, min(left, BLANK_EVERY)):
+        listens = not self._request.expects_continue
+        while (left := end - clock()) > 0 and not (plan.over(endings) or listener.over):
+            if not await listener.wait(plan, min(left, BLANK_EVERY), listens=listens):
                 return
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
         await send({"type": "http.response.body", "body": body[start:]})

@@ -24,31 +24,50 @@ _SLICE = 0.05
 _NOTICED = 1.0
 
 
-async def pause(plan: Plan, seconds: float, receive: Receive, listener: Listener | None = None) -> None:
-    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the server's end it.
-
-    Args:
-        plan: the plan that decided.
-        seconds: how long.
-        receive: the server's.
-        listener: ends it when it has heard the client leave.
-    """
+async def pause(plan: Plan, seconds: float, ends: Ends) -> None:
+    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the exchange's end it."""
     clock = plan.surroundings.monotonic
     end, endings = clock() + seconds, plan.endings
-    # uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of
-    # the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
-    exchange = getattr(receive, "__self__", None)
-    kept = getattr(exchange, "keep_alive", False)
-    while (
-        (left := end - clock()) > 0
-        and not plan.over(endings)
-        and getattr(exchange, "keep_alive", False) is kept
-        and not (listener is not None and listener.gone)
-    ):
+    while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
         await anyio.sleep(min(left, _SLICE))
 
 
-class Listener:
+class Ends:
+    """Sees from its beginning when an exchange is over before its answer is.
+
+    uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of the
+    connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). Nor does
+    gunicorn's own ASGI worker, which is not `alive` any more.
+
+    Args:
+        receive: the server's.
+
+    Attributes:
+        gone: whether the client has left; only a `Listener` hears that.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = False
+        self._exchange = exchange = getattr(receive, "__self__", None)
+        self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
+        self._kept = self._keeps()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for the answer any more, or the server is about to end."""
+        return self.gone or self._keeps() != self._kept
+
+    def _keeps(self) -> tuple[object, object]:
+        return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
+
+
+def ends_of(receive: Receive) -> Ends:
+    """What sees the end of that exchange: the listener that hands on what it heard, or a new one."""
+    owner = getattr(receive, "__self__", None)
+    return owner if isinstance(owner, Ends) else Ends(receive)
+
+
+class Listener(Ends):
     """Hears when the client leaves, and hands on to the app what it heard before.
 
     A receive that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
@@ -57,24 +76,16 @@ class Listener:
     Args:
         receive: the server's.
         tasks: where to listen.
-
-    Attributes:
-        gone: whether the client has left.
     """
 
     def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
-        self.gone = False
+        super().__init__(receive)
         self._receive = receive
         self._tasks = tasks
         self._heard: list[Message] = []
         self._news = anyio.Event()
         self._listens = False
         self._asked = 0
-
-    @property
-    def keep_alive(self) -> bool:
-        """What `pause` asks of uvicorn's own receive."""
-        return bool(getattr(getattr(self._receive, "__self__", None), "keep_alive", False))
 
     async def receive(self) -> Message:
         """What the app receives: first what was heard, then the rest."""
@@ -99,7 +110,7 @@ class Listener:
         if listens and not self._listens and not self._asked:
             self._listens = True
             self._tasks.start_soon(self._listen)
-        await pause(plan, seconds, self._receive, self)
+        await pause(plan, seconds, self)
         return not self.gone
 
     async def _listen(self) -> None:

@@ -1,7 +1,4 @@
-"""The client's connection under a request: found, taken away from the server, and ended as a fault asks.
-
-Imported when a fault first needs it.
-"""
+"""The client's connection under a request: found, taken away from the server, and ended as a fault asks."""
 
 from __future__ import annotations
 
@@ -15,12 +12,20 @@ from struct import pack
 from time import monotonic, sleep
 from weakref import WeakSet
 
-from faultinject.adapters.descriptors import INTERNET, Client, hold, identity_of, is_same, listed, put_dead
+from faultinject.adapters.descriptors import (
+    INTERNET,
+    Client,
+    hold,
+    identity_of,
+    is_same,
+    listed,
+    number_of,
+    put_dead,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
     from typing import Any, Self
 
     from faultinject.adapters.descriptors import Identity
@@ -77,9 +82,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def fileno(self) -> int:
@@ -177,7 +180,10 @@ class Connection:
             CDLL(None).connect(self.fileno(), bytes(16), 16)  # sixteen zeros: an address of family AF_UNSPEC
         except (ImportError, OSError, AttributeError):
             return False
-        return identity_of(self._socket) is None
+        if identity_of(self._socket):
+            return False
+        self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
+        return True
 
     def _linger(self) -> bool:
         if not LINGER or self._socket.family not in INTERNET or not self._replace():
@@ -217,13 +223,13 @@ def of_environ(environ: Mapping[str, Any]) -> Connection | None:
         if NATIVE:
             for name in ("werkzeug.socket", "gunicorn.socket"):
                 handle = environ.get(name)
-                if found := _made(_number(handle, "fileno"), encrypted=hasattr(handle, "getpeercert")):
+                if found := _made(number_of(handle), encrypted=hasattr(handle, "getpeercert")):
                     return found
             uwsgi = sys.modules.get("uwsgi")
-            if uwsgi is not None and (found := _made(_number(uwsgi, "connection_fd"), encrypted=encrypted)):
+            if uwsgi is not None and (found := _made(number_of(uwsgi, "connection_fd"), encrypted=encrypted)):
                 found.relayed = not client.reached(identity_of(found._socket))  # noqa: SLF001 - our own class
                 return found
-            if found := _made(_number(environ.get("wsgi.input"), "fileno"), client, encrypted=encrypted):
+            if found := _made(number_of(environ.get("wsgi.input")), client, encrypted=encrypted):
                 return found
         return _by_peer(client, encrypted=encrypted)
 
@@ -241,7 +247,7 @@ def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection |
     ask = getattr(getattr(getattr(send, "__self__", None), "transport", None), "get_extra_info", None)
     with _lock:
         if NATIVE and ask:
-            found = _made(_number(ask("socket"), "fileno"), encrypted=ask("sslcontext") is not None)
+            found = _made(number_of(ask("socket")), encrypted=ask("sslcontext") is not None)
             if found:
                 return found
         return _by_peer(client, encrypted=encrypted)
@@ -275,13 +281,6 @@ def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Conn
         sock.close()
         return None
     return Connection(sock, number, encrypted=encrypted)
-
-
-def _number(handle: Any, ask: str) -> int:
-    try:
-        return int(getattr(handle, ask)())
-    except Exception:
-        return -1  # there is none, or it is in memory, or closed
 
 
 def _numbers() -> list[int]:

@@ -19,6 +19,14 @@ INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 _KIND = (_socket.SO_TYPE, _socket.SO_ACCEPTCONN)
 
 
+def number_of(handle: Any, ask: str = "fileno") -> int:
+    """What the method `ask` of a server's handle says; -1 when there is none, or it is in memory, or closed."""
+    try:
+        return int(getattr(handle, ask)())
+    except Exception:
+        return -1
+
+
 def hold(number: int) -> _socket.socket | None:
     """A duplicate of a descriptor, if it is a socket's; asked first, and its blocking flag left as it is."""
     try:

@@ -171,14 +171,12 @@ class ShapedAnswer:
         """Stands in for the server's `write`, which only old apps use."""
         try:
             self._begin()
-            if self._passes and self._server_write is not None:
-                self._server_write(piece)
+            write = self._server_write or self._send_framed
+            if self._passes:
+                write(piece)
             elif piece and not self._shape.done:
                 for part in self._shaped(piece):
-                    if self._framing is not None:
-                        self._send(self._framing.frame(part))
-                    elif self._server_write is not None:
-                        self._server_write(part)
+                    write(part)
         except ClientGone as error:
             self._settle("failed")
             raise BrokenPipeError("the client has left") from error
@@ -224,7 +222,7 @@ class ShapedAnswer:
             piece: bytes | None = self._first
             while piece is not None and not self._shape.done:
                 for part in self._shaped(piece) if piece else ():
-                    self._send(self._framing.frame(part))
+                    self._send_framed(part)
                 if not self._shape.done:
                     piece = self._next()
             if not self._shape.done:
@@ -237,6 +235,10 @@ class ShapedAnswer:
             self._app_failed()
         self._connection.close()
         self.close()
+
+    def _send_framed(self, part: bytes) -> None:
+        assert self._framing is not None
+        self._send(self._framing.frame(part))
 
     def _send(self, data: bytes) -> None:
         assert self._connection is not None

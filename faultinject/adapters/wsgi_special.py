@@ -84,7 +84,8 @@ def give_special(
         entry.write(did, body=body, applied=applied)
         start_response(answer.status_line, headers)
         return Late(plan, entry, action) if action.body else []
-    elif answer.exact is not None:
+    else:
+        assert answer.exact is not None
         connection = None if in_process(environ) or request.http2 else of_environ(environ)
         if connection is not None:
             with connection:

@@ -184,6 +184,7 @@ class Plan:
                     continue
             entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
             if not surroundings.begin():
+                entry.fault = rule.rule.fault
                 if take is not None:
                     yield GiveBack(take)
                 return Pass(entry, "refused")

@@ -240,6 +240,17 @@ def wire(request, servers):
 
 
 @pytest.fixture
+def out_of_reach(monkeypatch):
+    """Called, it lets no connection be found any more, as behind a router or without `/proc`."""
+
+    def hide():
+        monkeypatch.setattr("faultinject.adapters.connection.DESCRIPTORS", ())
+        monkeypatch.setattr("faultinject.adapters.connection.NATIVE", False)
+
+    return hide
+
+
+@pytest.fixture
 def clock(monkeypatch):
     """A clock for waits, under both adapters; give it to `make_injector` as `waits`."""
     clock = Clock()

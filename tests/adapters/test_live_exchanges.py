@@ -8,15 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import pytest
-import uvicorn
-from waitress.server import create_server
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
+
+from . import live
 
 
 def wsgi_app(environ, start_response):
@@ -34,69 +33,17 @@ async def asgi_app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"app"})
 
 
-class Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log(self, *_):
-        pass
-
-
-@contextmanager
-def thread(run, stop):
-    runner = threading.Thread(target=run, daemon=True)
-    runner.start()
-    try:
-        yield
-    finally:
-        stop()
-        runner.join(10)
-        assert not runner.is_alive()
-
-
-@contextmanager
 def werkzeug_server(injector):
-    server = make_server(
-        "127.0.0.1", 0, WSGIFaultMiddleware(wsgi_app, injector=injector), threaded=True, request_handler=Quiet
-    )
-    server.daemon_threads = True
-    with thread(server.serve_forever, server.shutdown):
-        yield server.server_port
-    server.server_close()
+    return live.werkzeug_server(WSGIFaultMiddleware(wsgi_app, injector=injector))
 
 
-@contextmanager
 def waitress_server(injector):
-    server = create_server(
-        WSGIFaultMiddleware(wsgi_app, injector=injector), host="127.0.0.1", port=0, threads=2
-    )
-
-    def run():
-        with suppress(OSError):  # its loop's own descriptor was closed
-            server.run()
-
-    def stop():
-        with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
-            server.trigger.pull_trigger(server.close)
-
-    with thread(run, stop):
-        yield server.effective_port
-    server.task_dispatcher.shutdown()
+    return live.waitress_server(WSGIFaultMiddleware(wsgi_app, injector=injector))
 
 
-@contextmanager
 def uvicorn_server(injector):
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        ASGIFaultMiddleware(asgi_app, injector=injector),
-        log_level="critical",
-        lifespan="off",
-        http="h11",
-        h11_max_incomplete_event_size=300_000,
-    )
-    server = uvicorn.Server(config)
-    with thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
-        yield listening.getsockname()[1]
-    listening.close()
+    app = ASGIFaultMiddleware(asgi_app, injector=injector)
+    return live.uvicorn_server(app, h11_max_incomplete_event_size=300_000)
 
 
 GUNICORN = """

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
-from faultinject.adapters.asgi_wait import Listener, pause
+from faultinject.adapters.asgi_wait import Ends, Listener, pause
 from faultinject.adapters.wsgi_wait import wait
 
 DELAYS = [
@@ -310,7 +310,8 @@ def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
         raise RuntimeError("the server's own")
 
     async def scenario():
-        return await Listener(receive).wait(make_injector("http:503").own_plan, 0.001)
+        async with anyio.create_task_group() as tasks:
+            return await Listener(receive, tasks).wait(make_injector("http:503").own_plan, 0.001)
 
     assert anyio.run(scenario) is True
 
@@ -318,7 +319,7 @@ def test_a_listener_lives_with_a_server_that_cannot_receive(make_injector):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_wait_is_no_wait(make_injector, backend):
     """Zero seconds do not even yield."""
-    anyio.run(pause, make_injector("http:503").own_plan, 0.0, None, backend=backend)
+    anyio.run(pause, make_injector("http:503").own_plan, 0.0, Ends(None), backend=backend)
 
 
 @pytest.mark.parametrize("swift", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
@@ -52,9 +53,10 @@ def workers():
 
 def settle():
     """Wait for faults to be over that go on when the adapter has returned."""
-    for each in workers():
-        each.join(PATIENCE)
-        assert not each.is_alive()
+    end = time.monotonic() + PATIENCE
+    while workers():  # not joined: one that is about to start cannot be
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 class Seen:
@@ -154,7 +156,8 @@ class WsgiWire:
         with loopback() as (client, server):
             environ = self._makers.environ(method, target, **more)
             environ["REMOTE_ADDR"], port = client.getsockname()
-            environ |= {"REMOTE_PORT": str(port), "werkzeug.socket": server}
+            environ |= {"REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
+            environ["werkzeug.socket"] = server
             if inside:
                 del environ["REMOTE_PORT"], environ["werkzeug.socket"]
             error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, server)
@@ -200,7 +203,7 @@ class AsgiWire:
         call = (app or App()).asgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             scope = self._makers.scope(method, target, **more)
-            scope["client"] = client.getsockname()
+            scope |= {"client": client.getsockname(), "server": server.getsockname()}
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)

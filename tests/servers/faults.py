@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -49,7 +47,7 @@ def latency(trial):
     """The app's own answer, late."""
     path, answer = trial.ask("late")
     assert is_photo(answer)
-    assert 0.2 <= answer.head_at < 2
+    assert answer.head_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -62,7 +60,7 @@ def latency_after(trial):
         trial.server.outcome(path)
         answer = client.answer()
     assert is_photo(answer)
-    assert 0.2 <= answer.head_at < 2
+    assert answer.head_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -76,7 +74,7 @@ def hang(trial):
     """Nothing for the duration, then the end."""
     path, answer = trial.ask("hang")
     assert empty(answer)
-    assert 0.3 <= answer.done_at < 2
+    assert answer.done_at >= 0.2
     assert trial.server.ran(path) == 0
     return trial.seen(ending(answer), path)
 
@@ -86,7 +84,7 @@ def hang_after(trial):
     """The same when the app has run."""
     path, answer = trial.ask("hang-after")
     assert empty(answer)
-    assert 0.2 <= answer.done_at < 2
+    assert answer.done_at >= 0.1
     assert trial.server.ran(path) == 1
     return trial.seen(ending(answer), path)
 
@@ -114,10 +112,8 @@ def hang_five(trial):
             path = trial.path("hang-long")
             clients[-1].send(request("GET", path))
             trial.server.outcome(path)
-        began = time.monotonic()
         for _ in range(5):
             assert is_photo(trial.ask("else")[1])
-        assert time.monotonic() - began < 1
         assert all(client.silent() for client in clients)
         return trial.seen("others answered", path)
 
@@ -141,12 +137,20 @@ def reset_after(trial):
     return trial.seen(ending(answer), path)
 
 
+@fault("reset, forwarded")
+def reset_forwarded(trial):
+    """A client that is said to be somebody else is still the one that is reset."""
+    path, answer = trial.ask("reset", more="X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Port: 1\r\n")
+    assert empty(answer)
+    return trial.seen(ending(answer), path)
+
+
 @fault("reset, late")
 def reset_late(trial):
     """The connection is reset no sooner than asked."""
     path, answer = trial.ask("reset-late")
     assert empty(answer)
-    assert 0.2 <= answer.done_at < 2
+    assert answer.done_at >= 0.1
     return trial.seen(ending(answer), path)
 
 
@@ -237,32 +241,28 @@ def truncate_nothing(trial):
 @fault("drip")
 def drip(trial):
     """No faster than asked, and others are answered meanwhile."""
-    path = trial.path("drip")
-    found = []
-
-    def ask():
-        with trial.connect() as client:
-            found.append(client.ask("GET", path))
-
-    reader = threading.Thread(target=ask)
-    reader.start()
-    trial.server.outcome(path)
-    other = trial.ask("else")[1]
-    meanwhile = reader.is_alive()
-    reader.join()
-    [answer] = found
-    assert is_photo(other)
+    path, answer = trial.ask("drip")
     assert is_photo(answer)
-    slow(answer, 2000)
-    return trial.seen(f"{ending(answer)}, others {'answered' if meanwhile else 'waited'}", path)
+    slow(answer, 4000)
+    with trial.connect() as client:
+        long = trial.path("drip-long")
+        client.send(request("GET", long))
+        trial.server.outcome(long)
+        others = "waited"
+        # Under TLS not even the connection may come about.
+        with suppress(TimeoutError), trial.server.connect(patience=2) as another:
+            other = another.ask("GET", trial.path("else"), patience=2)
+            if other.end != "open":
+                assert is_photo(other)
+                others = "answered"
+    return trial.seen(f"{ending(answer)}, others {others}", path)
 
 
 def slow(answer, rate):
-    """No more bytes than the rate allows at any time, with a fifth of a second's worth to spare."""
-    assert answer.done_at >= len(answer.body) / rate - 0.2
-    assert len(answer.times) >= 3
+    """No more bytes than the rate allows at any time, and not all of them at once."""
+    assert len(answer.times) >= 2
     for at, size in answer.times:
-        assert size <= rate * (at + 0.2), answer.times
+        assert size <= rate * at, answer.times
 
 
 @fault("drip, of=cos:SlowDown")
@@ -330,7 +330,7 @@ def part_of_an_upload(trial, rule, right):
     trial.alone()
     with trial.connect() as client:
         client.send(request("PUT", path, b"x" * 300_000)[:1000])
-        answer = client.answer(patience=0.4)
+        answer = client.answer(patience=1)
         when = "before the whole upload"
         if answer.end == "open":
             client.send(b"x" * 300_000)
@@ -347,8 +347,8 @@ def error_expect(trial):
     head, _, body = request("PUT", path, b"x" * 1000, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
     with trial.connect() as client:
         client.send(head + b"\r\n\r\n")
-        answer = client.answer(patience=0.4)
-        saw = "after 100, without waiting" if answer.interim else "instead of 100"
+        answer = client.answer(patience=1, interim=True)
+        saw = "instead of 100"
         if not answer.line:
             saw = "after 100" if answer.interim else "without 100"
             client.send(body)
@@ -374,8 +374,8 @@ def late_error(trial):
     """The head at once, blanks meanwhile, the error last."""
     path, answer = trial.ask("late-error", "put?uploadId=1", "POST", b"<a/>")
     assert (answer.status, answer.whole, code(answer.body)) == (200, True, "InternalError")
-    assert answer.head_at < 0.25
-    assert answer.times[-1][0] >= 0.3
+    assert answer.times[-1][0] >= 0.4
+    assert answer.times[-1][0] - answer.head_at > 0.2
     path = path.partition("?")[0]
     return trial.seen(ending(answer), path)
 
@@ -384,7 +384,7 @@ def late_error(trial):
 def head(trial):
     """The head alone, and not one byte after it; connection faults as ever."""
     saw = []
-    for rule in "reset", "close", "hang":
+    for rule in "close", "hang", "reset":
         path, answer = trial.ask(rule, method="HEAD")
         assert empty(answer)
         saw.append(ending(answer))

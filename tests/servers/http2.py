@@ -58,8 +58,8 @@ class Http2:
         self._http.send_headers(number, head, end_stream=not body)
         if body:
             self._http.send_data(number, body, end_stream=True)
-        self._client.send(self._http.data_to_send())
         stream = self._streams[number] = Stream()
+        self._client.send(self._http.data_to_send())
         return stream
 
     def wait(self, *streams, patience=PATIENCE):

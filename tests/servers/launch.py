@@ -56,8 +56,7 @@ def uvicorn(place, *arguments):
     """One process of uvicorn."""
     where = ["--uds", place.path] if place.path else ["--port", str(place.port)]
     tls = ["--ssl-certfile", place.certificate] if place.certificate else []
-    common = ["--log-level", "warning", "--timeout-graceful-shutdown", "2"]
-    return python("uvicorn", *where, *common, *tls, *arguments, "apps:asgi")
+    return python("uvicorn", *where, "--log-level", "warning", *tls, *arguments, "apps:asgi")
 
 
 def granian(place, interface):
@@ -128,7 +127,10 @@ SERVERS = {
         "asgi", lambda at: uvicorn(at, "--http", "httptools", "--loop", "uvloop"), "uvloop"
     ),
     "hypercorn": Kind(
-        "asgi", lambda at: python("hypercorn", "-b", f"127.0.0.1:{at.port}", "apps:asgi"), "hypercorn"
+        "asgi",
+        # It lets go of a client that has left without a word only after this many seconds.
+        lambda at: python("hypercorn", "-b", f"127.0.0.1:{at.port}", "--keep-alive", "2", "apps:asgi"),
+        "hypercorn",
     ),
     "daphne": Kind("asgi", lambda at: python("daphne", "-p", str(at.port), "-v", "0", "apps:asgi"), "daphne"),
     "gunicorn asgi": Kind("asgi", lambda at: gunicorn(at, "-k", "asgi", app="asgi"), "gunicorn"),
@@ -257,9 +259,9 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(f"{self.name} does not answer: {self.log}")
 
-    def connect(self):
+    def connect(self, **options):
         """A connection to it."""
-        return Client(self.address, self.tls)
+        return Client(self.address, self.tls, **options)
 
     @property
     def log(self):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from contextlib import suppress
 
 HOST = "storage.example"
 PATIENCE = 10.0
@@ -106,16 +105,20 @@ class Client:
     Args:
         address: host and port, or the path of a unix socket.
         tls: an `ssl.SSLContext`, or None.
+        patience: seconds for the connection and for each that is sent.
+
+    Raises:
+        OSError: there is no connection.
 
     Attributes:
         name: our side's address.
         raw: every byte that has come.
     """
 
-    def __init__(self, address, tls=None):
+    def __init__(self, address, tls=None, *, patience=PATIENCE):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(patience)
         try:
             self.socket.connect(address)
             self.name = self.socket.getsockname()
@@ -126,6 +129,7 @@ class Client:
         self.raw = b""
         self._left = b""
         self._end = ""
+        self._reset = False
         self._sent = time.monotonic()
 
     def __enter__(self):
@@ -141,16 +145,27 @@ class Client:
     def send(self, data):
         """Send bytes, all of them; what goes wrong shows when reading."""
         self._sent = time.monotonic()
-        with suppress(OSError):
+        try:
             self.socket.sendall(data if self._tls is None else self._tls.locked(data))
+        except ConnectionResetError:
+            # Who has been told once reads a plain end from here.
+            self._reset = True
+        except OSError:
+            return
 
     def ask(self, method, target, body=None, *, patience=PATIENCE, more=""):
         """Send one request and read its answer."""
         self.send(request(method, target, body, more=more))
         return self.answer(method, patience=patience)
 
-    def answer(self, method="GET", *, patience=PATIENCE):
-        """Read one answer, to its end, the connection's, or that of patience (seconds from now)."""
+    def answer(self, method="GET", *, patience=PATIENCE, interim=False):
+        """Read one answer, to its end, the connection's, or that of patience (seconds from now).
+
+        Args:
+            method: of the request.
+            patience: seconds.
+            interim: come back also when an interim answer is there.
+        """
         found = Answer()
         until = time.monotonic() + patience
         while not found.line:
@@ -162,6 +177,8 @@ class Client:
             line, *lines = head.decode("latin-1").split("\r\n")
             if line.split()[1].startswith("1"):
                 found.interim.append(int(line.split()[1]))
+                if interim:
+                    return found
                 continue
             found.line = line
             found.head_at = time.monotonic() - self._sent
@@ -223,7 +240,7 @@ class Client:
             self._end = "RST"
             return False
         if not data:
-            self._end = "FIN"
+            self._end = "RST" if self._reset else "FIN"
             return False
         if self._tls is not None:
             data = self._tls.opened(data)

@@ -28,6 +28,11 @@ OVER_OTHER_TRANSPORTS = (
 )
 CASES = [(server, fault) for server in SERVERS for fault in FAULTS]
 CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPORTS]
+QUICK = ("werkzeug", "gunicorn sync", "waitress", "granian WSGI", "uvicorn h11", "gunicorn asgi")
+"""One server of each sort; the others are slow together, not each."""
+MARKED = [
+    pytest.param(*case) if case[0] in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES
+]
 
 
 def started(pool, name):
@@ -37,7 +42,42 @@ def started(pool, name):
     return pool.get(name)
 
 
-@pytest.mark.parametrize(("server", "fault"), CASES)
+DONE = {
+    "latency": ("answered", "delayed"),
+    "hang": ("FIN", "closed"),
+    "hang, after": ("FIN", "closed"),
+    "hang, client leaves": ("let go", "closed"),
+    "hang, five and others": ("others answered", "closed"),
+    "reset": ("RST", "reset"),
+    "reset, after": ("RST", "reset"),
+    "reset, forwarded": ("RST", "reset"),
+    "reset, late": ("RST", "reset"),
+    "reset, upload": ("RST", "reset"),
+    "close": ("FIN", "closed"),
+    "close, after": ("FIN", "closed"),
+    "truncate": ("FIN", "truncated"),
+    "truncate, keep=0": ("FIN", "truncated"),
+    "truncate, no length": ("FIN", "truncated"),
+    "truncate, of=cos:SlowDown": ("FIN", "truncated"),
+    "truncate, nothing to cut": ("answered", "nothing_to_cut"),
+    "drip": ("answered, others answered", "dripped"),
+    "drip, of=cos:SlowDown": ("answered", "dripped"),
+    "corrupt": ("answered", "corrupted"),
+}
+# Where less can be done than that: no RST on a unix socket and behind a router; under TLS an answer cannot go past
+# the server; granian tells a WSGI app no port, so that several connections cannot be told apart.
+LESS = {
+    ("gunicorn sync, TLS", "drip"): ("answered, others waited", "dripped"),
+    **{
+        (server, fault): ("FIN", "closed")
+        for server in VARIANTS
+        for fault in ("reset", "reset, after")
+        if "TLS" not in server
+    },
+}
+
+
+@pytest.mark.parametrize(("server", "fault"), MARKED)
 def test_fault(pool, server, fault):
     """What the client sees and what the journal says, as in the table."""
     check(server, fault, FAULTS[fault](Trial(started(pool, server), fault)))
@@ -46,6 +86,13 @@ def test_fault(pool, server, fault):
 def test_the_results_are_of_these_servers_and_faults():
     """Nothing is in the file that is not tested, and the other way round."""
     assert sorted((server, fault) for server, found in RESULTS.items() for fault in found) == sorted(CASES)
+
+
+def test_every_fault_is_done_on_every_server():
+    """But for what is listed: writing the results anew cannot hide that a server lost a fault."""
+    wanted = {case: DONE[case[1]] for case in CASES if case[1] in DONE} | LESS
+    found = {(server, fault): RESULTS[server][fault] for server, fault in wanted}
+    assert {case: (seen["saw"], seen["did"]) for case, seen in found.items()} == wanted
 
 
 ASKED = [

@@ -6,48 +6,100 @@ import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from .apps import photo
+from .faults import flipped
 from .launch import SERVERS, Server
+from .probe import request
 
 pytestmark = pytest.mark.slow
 
 THREADS = 20
 EACH = 25
-# Of five requests one is reset, one is closed, three are the app's own.
-ORDER = ("else", "reset", "else", "close", "else")
-RULES = "reset,path=reset/,name=reset close,path=close/,name=close"
+BREAKING = "reset,path=reset/,name=reset close,path=close/,name=close"
+WAITING = """
+hang,duration=100ms,path=hang/,name=hang
+hang,path=long/,name=long
+drip,rate=10000,path=drip/,name=drip
+drip,rate=10,path=slow/,name=slow
+truncate,path=cut/,name=cut
+corrupt,path=corrupt/,name=corrupt
+"""
 
 
-def ask_all(server, thread):
+@contextmanager
+def running(name, folder, rules):
+    """A server of its own, or the reason why it cannot run here."""
+    if why := SERVERS[name].missing:
+        pytest.skip(why)
+    server = Server(name, folder, rules)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def head_of(answer):
+    """The head without what must differ from one answer to the next."""
+    passing = ("date", "content-length")
+    return answer.line, *((name, value) for name, value in answer.fields if name.lower() not in passing)
+
+
+def ask_all(server, thread, order, head):
     """One thread's requests, on one connection as long as it lives: what was seen of each."""
     seen = Counter()
     client = server.connect()
     closes = False
     for number in range(EACH):
-        kind = ORDER[number % len(ORDER)]
+        kind = order[number % len(order)]
         size = 100 + 10 * thread + number
         if closes:
             client.close()
             client = server.connect()
         answer = client.ask("GET", f"/{kind}/{thread}-{number}/photos/{size}")
-        if answer.line:
-            clean = (answer.status, answer.whole, answer.body) == (200, True, photo(size))
-            seen[kind, "clean" if clean else answer.line] += 1
-        else:
-            seen[kind, answer.end] += 1
+        seen[kind, what(answer, size, head)] += 1
         closes = bool(answer.end) or answer.one("connection") == "close" or answer.line.startswith("HTTP/1.0")
         closes = closes or server.name == "uWSGI"
     client.close()
     return seen
 
 
-def descriptors(server):
-    """How many descriptors the server's processes hold."""
-    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in server.pids())
+def what(answer, size, head):
+    """One answer in a word."""
+    if not answer.line:
+        return answer.end
+    if answer.status != 200:
+        return answer.line
+    if not answer.whole:
+        return "cut" if photo(size).startswith(answer.body) else "wrong"
+    wrong = flipped(answer.body, photo(size))
+    if wrong:
+        return f"{wrong} wrong"
+    return "clean" if head_of(answer) == head else "whole"
+
+
+def ask_from_all_threads(server, order):
+    """What was seen of all requests, and what the journal says of them; nothing is left of them afterwards."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda _: server.connect().close(), range(THREADS)))
+        before = settled(server)
+        with server.connect() as client:
+            head = head_of(client.ask("GET", "/else/first/photos/10"))
+        found = threads.map(lambda number: ask_all(server, number, order, head), range(THREADS))
+        seen = sum(found, Counter())
+    did = Counter(
+        (path.split("/")[1], each["did"])
+        for path, outcomes in server.outcomes().items()
+        for each in outcomes
+        if path.split("/")[1] in order and "first" not in path
+    )
+    assert settled(server, before) <= before
+    assert idle(server)
+    return seen, did
 
 
 def settled(server, most=None):
@@ -61,59 +113,88 @@ def settled(server, most=None):
         time.sleep(0.2)
         if server.clients():
             continue
-        now = descriptors(server)
+        now = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in server.pids())
         if now == last if most is None else now <= most:
             return now
         last = now
     return last
 
 
-def cpu(server):
-    """Seconds of processor time that the server has used."""
-    ticks = 0
-    for pid in server.pids():
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def idle(server):
+    """Whether the server uses next to no processor time."""
+
+    def used():
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.pids()]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    time.sleep(1)
+    return used() - before < 0.15
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_stress(name, tmp_path):
-    """As many RST and FIN as the rules say, everything else clean; no descriptor, no processor time, no traceback left."""
-    if why := SERVERS[name].missing:
-        pytest.skip(why)
-    server = Server(name, tmp_path, RULES)
-    try:
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(lambda _: server.connect().close(), range(THREADS)))
-            before = settled(server)
-            seen = sum(threads.map(lambda number: ask_all(server, number), range(THREADS)), Counter())
-        did = Counter(
-            (path.split("/")[1], each["did"])
-            for path, outcomes in server.outcomes().items()
-            for each in outcomes
-            if path.startswith(("/else/", "/reset/", "/close/"))
-        )
-        fifth = THREADS * EACH // 5
-        if name == "granian WSGI":
-            # It tells an app no port: among several connections nothing is broken, and the journal says so.
-            assert seen["else", "clean"] == 3 * fifth
-            for kind, end in ("reset", "RST"), ("close", "FIN"):
-                assert seen[kind, end] == did[kind, "reset" if end == "RST" else "closed"]
-                assert seen[kind, "HTTP/1.1 502 Bad Gateway"] == did[kind, "answered"]
-                assert seen[kind, end] + did[kind, "answered"] == fifth
-        else:
-            assert seen == {("else", "clean"): 3 * fifth, ("reset", "RST"): fifth, ("close", "FIN"): fifth}
-            assert did == {
-                ("else", "passed"): 3 * fifth,
-                ("reset", "reset"): fifth,
-                ("close", "closed"): fifth,
-            }
-        assert settled(server, before) <= before
-        used = cpu(server)
-        time.sleep(1)
-        assert cpu(server) - used < 0.1
+def test_broken_connections(name, tmp_path):
+    """Of five requests one is reset, one is closed, three are the app's own, clean to the last byte."""
+    with running(name, tmp_path, BREAKING) as server:
+        seen, did = ask_from_all_threads(server, ("else", "reset", "else", "close", "else"))
         assert "Traceback" not in server.log
-        assert "rror" not in server.log.replace("--error", "")
-    finally:
-        server.stop()
+        assert "rror" not in server.log
+    fifth = THREADS * EACH // 5
+    if name == "granian WSGI":
+        # It tells an app no port: among several connections nothing is broken, and the journal says so.
+        gateway = "HTTP/1.1 502 Bad Gateway"
+        assert seen.pop(("reset", gateway), 0) == did.pop(("reset", "answered"), 0)
+        assert seen.pop(("close", gateway), 0) == did.pop(("close", "answered"), 0)
+        assert seen["reset", "RST"] == did["reset", "reset"]
+        assert seen["close", "FIN"] == did["close", "closed"]
+        assert seen["else", "clean"] == did["else", "passed"] == 3 * fifth
+        assert len(+seen) == len(+did)
+        return
+    assert seen == {("else", "clean"): 3 * fifth, ("reset", "RST"): fifth, ("close", "FIN"): fifth}
+    assert did == {("else", "passed"): 3 * fifth, ("reset", "reset"): fifth, ("close", "closed"): fifth}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_slow_short_and_wrong_answers(name, tmp_path):
+    """Of five requests one hangs, one is slow, one cut, one wrong in a byte, and one is the app's own."""
+    with running(name, tmp_path, WAITING) as server:
+        seen, did = ask_from_all_threads(server, ("hang", "drip", "cut", "corrupt", "else"))
+        if name != "granian WSGI":  # where an answer is cut by an error, which it logs
+            assert "Traceback" not in server.log
+            assert "rror" not in server.log
+    fifth = THREADS * EACH // 5
+    # A slow answer may go past the server, with a head that is worded otherwise.
+    slow = seen.pop(("drip", "clean"), 0) + seen.pop(("drip", "whole"), 0)
+    assert slow == fifth
+    if name == "granian WSGI":
+        gateway = "HTTP/1.1 502 Bad Gateway"
+        assert seen.pop(("hang", gateway), 0) == did.pop(("hang", "answered"), 0)
+        assert seen["hang", "FIN"] == did["hang", "closed"]
+        # The cut may come before the head has left.
+        seen["cut", "cut"] += seen.pop(("cut", "FIN"), 0)
+        del seen["hang", "FIN"], did["hang", "closed"]
+    else:
+        assert (seen.pop(("hang", "FIN")), did.pop(("hang", "closed"))) == (fifth, fifth)
+    assert seen == {("cut", "cut"): fifth, ("corrupt", "1 wrong"): fifth, ("else", "clean"): fifth}
+    assert did == {
+        ("drip", "dripped"): fifth,
+        ("cut", "truncated"): fifth,
+        ("corrupt", "corrupted"): fifth,
+        ("else", "passed"): fifth,
+    }
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_waits_cost_nothing_and_end_with_the_server(name, tmp_path):
+    """Hanging and dripping connections use no processor time, and do not keep the server from its end."""
+    with running(name, tmp_path, WAITING) as server, ExitStack() as stack:
+        clients = []
+        for path in "/long/a/photos/9", "/slow/a/photos/900", "/long/b/photos/9", "/slow/b/photos/900":
+            clients.append(stack.enter_context(server.connect()))
+            clients[-1].send(request("GET", path))
+            server.outcome(path)
+        assert idle(server)
+        server.leave()
+        server.process.wait(8)
+        assert [client.end()[0] for client in clients] == ["FIN"] * len(clients)
+        assert f"{os.sep}faultinject{os.sep}adapters" not in server.log

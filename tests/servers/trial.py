@@ -72,4 +72,7 @@ class Trial:
 
     def seen(self, saw, path):
         """What goes into the results."""
-        return {"saw": saw, "did": self.did(path)}
+        did = self.did(path)
+        # A reset is never claimed, and never kept quiet.
+        assert (did == "reset") == saw.startswith("RST")
+        return {"saw": saw, "did": did}

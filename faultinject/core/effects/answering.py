@@ -174,7 +174,8 @@ class Cors(YesNo):
 class Exact(YesNo):
     """Send the vendor's own reason phrase, header case and order past the server, and close the connection.
 
-    Only where the server shows its connection, without TLS and HTTP/2; elsewhere the server words the answer.
+    Only where the server shows its connection, without TLS and HTTP/2; elsewhere, and where the answer is sent late
+    (a status below 300 with a delay), the server words it.
 
     >>> print(Rule("cos:SlowDown", exact=True))
     cos:SlowDown,exact=yes

@@ -90,7 +90,7 @@ class Shaped(Fault):
             if answer is None:
                 return Forward(entry, after=False, delay=delay(digest), shape=make(digest))
             action = answer(request, entry, digest)
-            entry.fault, action.shape = self.text, make(digest)
+            entry.fault, action.shape = f"{self.text},of={action.answer.fault}", make(digest)
             return action
 
         return act

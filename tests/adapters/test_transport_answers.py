@@ -1,0 +1,196 @@
+"""Answers that the server alone would not give: the vendor's own head, and errors that come late."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+from .transport import App, Exchange, loopback
+
+LATE = "cos:InternalError,status=200"
+
+
+def last(injector):
+    outcome = injector.journal.outcomes[-1]
+    return outcome.did, outcome.status, outcome.applied
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_vendor_s_own_head(wire, make_injector, when):
+    """Its reason phrase, its order of headers, one Server and one Date; the connection ends behind it."""
+    app = App()
+    injector = make_injector(f"cos:SlowDown,exact=yes,when={when}")
+    seen = wire(injector, app)
+    head = seen.raw.partition(b"\r\n\r\n")[0].decode()
+    assert head.startswith("HTTP/1.1 503 Slow Down\r\n")
+    names = [line.partition(":")[0] for line in head.split("\r\n")[1:]]
+    assert names[:4] == ["Content-Type", "Content-Length", "Connection", "Date"]
+    assert len(names) == len(set(names))
+    assert seen.headers["server"] == "tencent-cos"
+    assert len(seen.body) == int(seen.headers["content-length"])
+    assert (seen.end, seen.error, last(injector)) == ("FIN", None, ("answered", 503, when == "after"))
+    assert app.ran == (when == "after")
+
+
+def test_the_vendor_s_own_head_for_head(wire, make_injector):
+    """The same without a byte of a body."""
+    seen = wire(make_injector("cos:SlowDown,exact=yes"), method="HEAD")
+    assert seen.raw.startswith(b"HTTP/1.1 503 Slow Down\r\n")
+    assert (seen.body, seen.end) == (b"", "FIN")
+
+
+def test_the_client_has_left_an_exact_answer(servers, make_injector):
+    """It cannot be told any more; that is no error of ours."""
+    for kind in ("wsgi", "asgi"):
+        injector = make_injector("cos:SlowDown,exact=yes")
+        with loopback() as (client, server):
+            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+            client.close()
+            if kind == "wsgi":
+                environ = servers.environ(**{"werkzeug.socket": server})
+                assert WSGIFaultMiddleware(None, injector=injector)(environ, lambda *_: None) == []
+            else:
+                wrapped = ASGIFaultMiddleware(None, injector=injector)
+                assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
+        assert injector.errors == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_late_error(wire, make_injector, inside, when):
+    """The head of a success and the XML declaration, a blank each fifth of a second, then the error."""
+    injector = make_injector(f"{LATE},delay=450ms,when={when}", everything=True)
+    seen = wire(injector, inside=inside)
+    assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
+    assert "content-length" not in seen.headers
+    assert re.fullmatch(rb"<\?xml [^>]*\?> {3}\n<Error>.*</Error>\n*", seen.body, re.DOTALL)
+    assert last(injector) == ("answered", 200, when == "after")
+    outcome = injector.journal.outcomes[-1]
+    assert outcome.elapsed < 0.4
+
+
+def test_a_late_error_in_json(wire, make_injector):
+    """Blanks may stand before it."""
+    seen = wire(make_injector("qingstor:internal_error,status=200,delay=1ms"))
+    assert re.fullmatch(rb" +\{.*\}", seen.body, re.DOTALL)
+
+
+def test_without_a_delay_nothing_is_late(wire, make_injector):
+    """An error in a success, all at once and with its length."""
+    seen = wire(make_injector(LATE))
+    assert (seen.status, len(seen.body)) == (200, int(seen.headers["content-length"]))
+    assert re.fullmatch(rb"<\?xml [^>]*\?>\n<Error>.*</Error>\n*", seen.body, re.DOTALL)
+
+
+def test_a_late_error_for_head(wire, make_injector):
+    """There is no body that could be late: the head comes at once."""
+    injector = make_injector(f"{LATE},delay=1h")
+    seen = wire(injector, method="HEAD")
+    assert (seen.status, seen.body) == (200, b"")
+    assert int(seen.headers["content-length"]) > 0
+
+
+def test_a_late_error_ends_with_the_scenario(wire, make_injector):
+    """What is left of it goes out at once."""
+    injector = make_injector(f"{LATE},delay=1h")
+    ended = []
+
+    def monotonic():
+        ended.append(len(ended))
+        if len(ended) == 8:
+            injector.disable()
+        return 0.0
+
+    injector._surroundings.monotonic = monotonic
+    seen = wire(injector)
+    assert seen.body.rstrip().endswith(b"</Error>")
+
+
+def test_a_late_error_for_a_client_that_leaves(servers, make_injector):
+    """Nothing is sent any more to nobody."""
+    injector = make_injector(f"{LATE},delay=1h")
+    with loopback() as (client, server):
+        exchange = Exchange(server, "GET")
+
+        async def scenario():
+            asyncio.get_running_loop().call_later(0.05, client.close)
+            return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
+
+        assert asyncio.run(scenario()) is None
+    assert len(injector._surroundings._free) == 100
+
+
+def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
+    """A server that lost its client closes it: its place is free, once."""
+    injector = make_injector(f"{LATE},delay=1h")
+    for pieces in (0, 1, 2):
+        result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
+        assert len(injector._surroundings._free) == 99
+        each = iter(result)
+        for _ in range(pieces):
+            next(each)
+        result.close()
+        del each, result
+        assert len(injector._surroundings._free) == 100
+
+
+@pytest.mark.parametrize("rule", ["hang,duration=100ms", f"{LATE},delay=100ms", "latency,delay=100ms"])
+def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector, rule):
+    """Reading would ask it for its body: the wait is one to its end."""
+    injector = make_injector(rule)
+
+    async def app(scope, receive, send):
+        pass
+
+    asked = []
+
+    async def receive():
+        asked.append(time.monotonic() - began)
+        return {"type": "http.disconnect"}
+
+    with loopback() as (_, server):
+        exchange = Exchange(server, "PUT")
+        scope = servers.scope("PUT", headers=[("expect", "100-continue"), ("content-length", "5")])
+        began = time.monotonic()
+        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, exchange.send))
+    assert time.monotonic() - began >= 0.1
+    assert [each for each in asked if each < 0.1] == []
+    assert injector.errors == []
+    assert last(injector)[0] in ("closed", "answered", "delayed")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_client_that_leaves_during_a_delay(servers, make_injector, when):
+    """Nobody is there to get the fault: it was not given."""
+    for kind in ("wsgi", "asgi"):
+        injector = make_injector(f"reset,delay=1h,when={when},times=1")
+        with loopback() as (client, server):
+            client.close()
+            if kind == "wsgi":
+                environ = servers.environ(**{"werkzeug.socket": server})
+                wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
+                assert wrapped(environ, lambda *_: None) == []
+            else:
+                wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
+                assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
+        assert last(injector) == ("failed", None, when == "after")
+        assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
+
+
+def test_a_client_that_leaves_its_body_unfinished(servers, make_injector):
+    """Before a delay, too, the body is read."""
+    injector = make_injector("reset,delay=1h,times=1")
+    left = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return left.pop(0)
+
+    scope = servers.scope("PUT", headers=[("content-length", "9")])
+    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, receive, None))
+    assert last(injector) == ("failed", None, False)
+    assert injector.counts()["rule-1"]["injected"] == 0

@@ -1,0 +1,266 @@
+"""ASGI apps of all manners under faults that change the answer's body, or break its connection."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from types import SimpleNamespace
+
+import anyio
+import pytest
+
+from faultinject import ASGIFaultMiddleware
+
+from .transport import App, AsgiWire, Broken, Exchange, loopback, read
+
+WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
+SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
+WHOLE = {"type": "http.response.body", "body": b"0123456789"}
+PATHSEND = "http.response.pathsend"
+
+
+@pytest.fixture
+def wire(servers):
+    return AsgiWire(servers)
+
+
+def last(injector):
+    return injector.journal.outcomes[-1].did
+
+
+@SHAPES
+def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, rule):
+    """What the server reads from a file could not be changed: the app is told of no such extension, only then."""
+    extensions = {PATHSEND: {}, "http.response.zerocopysend": {}, "http.response.early_hint": {}}
+    scope = servers.scope(extensions=extensions)
+    told = []
+
+    async def app(scope, receive, send):
+        told.append(set(scope["extensions"]))
+        await send(dict(START))
+        await send(dict(WHOLE))
+
+    async def send(message):
+        pass
+
+    wrapped = ASGIFaultMiddleware(app, injector=make_injector(f"{rule},times=1"))
+    for _ in range(2):
+        with suppress(ConnectionAbortedError):
+            asyncio.run(wrapped(dict(scope), servers.messages(), send))
+    assert told == [{"http.response.early_hint"}, set(extensions)]
+    assert set(extensions) == set(scope["extensions"])
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "rule", ["reset,when=after", "close,when=after", "hang,duration=10ms,when=after", "truncate"]
+)
+def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
+    """An app that goes on behind its answer comes to its end before the server hears of the fault."""
+    done = []
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send(dict(WHOLE))
+        await send({"type": "http.response.body"})  # one more than an answer has
+        await anyio.lowlevel.checkpoint()
+        done.append("background")
+
+    injector = make_injector(rule)
+    seen = wire(injector, app, inside=inside)
+    assert done == ["background"]
+    assert isinstance(seen.error, OSError) == inside
+    assert injector.counts()["rule-1"]["injected"] == 1
+
+
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
+def test_other_messages_pass(servers, make_injector, rule):
+    """Hints before an answer, and what a test client is told beside it."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.early_hint", "links": []})
+        await send(dict(START))
+        await send({"type": "http.response.debug", "info": {}})
+        await send(dict(WHOLE))
+
+    async def send(message):
+        sent.append(message["type"].removeprefix("http.response."))
+
+    scope = servers.scope(client=("testclient", 50000), extensions={"http.response.debug": {}})
+    wrapped = ASGIFaultMiddleware(app, injector=make_injector(rule))
+    try:
+        asyncio.run(wrapped(scope, servers.messages(), send))
+    except OSError:
+        assert rule == "truncate"
+    assert sent[:4] == ["early_hint", "start", "debug", "body"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["reset", "close", "hang,duration=1ms", "truncate", "cos:SlowDown,exact=yes"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule, when):
+    """Before it misses an answer, and says so in its log."""
+    if rule != "truncate":
+        rule = f"{rule},when={when}"
+    with loopback() as (_, server):
+        exchange = Exchange(server, "GET")
+        heard = []
+
+        async def receive():
+            heard.append((await Exchange.receive(exchange))["type"])
+            return {"type": heard[-1]}
+
+        exchange.receive = receive
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
+        assert asyncio.run(exchange.run(wrapped, servers.scope())) is None
+    assert heard[-1] == "http.disconnect"
+
+
+def test_other_messages_find_no_way_past_the_server(wire, make_injector):
+    """Behind a head that went past it the server must not be told of what belongs to an answer."""
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send({"type": "http.response.trailers", "headers": []})
+        await send(dict(WHOLE))
+
+    assert wire(make_injector("truncate"), app).saw == (200, b"01234", "FIN")
+
+
+@WAYS
+@SHAPES
+def test_headers_that_can_be_read_once(wire, make_injector, rule, inside):
+    """Also a generator gets to the client, and its Content-Length is seen; none at all are none."""
+
+    async def app(scope, receive, send):
+        await send(START | {"headers": (each for each in START["headers"])})
+        await send(dict(WHOLE))
+
+    injector = make_injector(rule)
+    assert wire(injector, app, inside=inside).headers["content-length"] == "10"
+    assert injector.journal.outcomes[-1].injected
+
+
+@BACKENDS
+def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
+    """The connection that was cut is one that the client left: an endless stream hears it and ends."""
+
+    async def app(scope, receive, send):
+        async def listen(scope):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            scope.cancel()
+
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, tasks.cancel_scope)
+            while True:
+                await send({"type": "http.response.body", "body": b"0123456789", "more_body": True})
+
+    injector = make_injector("truncate,keep_bytes=15")
+    with loopback() as (client, server):
+        scope = servers.scope(client=client.getsockname())
+        exchange = Exchange(server, "GET")
+        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        assert anyio.run(exchange.run, wrapped, scope, backend=backend) is None
+        raw, end = read(client)
+    assert raw.partition(b"\r\n\r\n")[2] == b"a\r\n0123456789\r\n5\r\n01234\r\n"
+    assert (end, last(injector)) == ("FIN", "truncated")
+
+
+@WAYS
+@SHAPES
+def test_an_app_that_answers_nothing(wire, make_injector, rule, inside):
+    """An app that ends without an answer has failed."""
+
+    async def app(scope, receive, send):
+        pass
+
+    injector = make_injector(f"{rule},times=1")
+    seen = wire(injector, app, inside=inside)
+    assert (seen.raw, seen.error, last(injector)) == (b"", None, "app_failed")
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@WAYS
+def test_an_app_that_stops_in_the_middle(wire, make_injector, inside):
+    """A body that does not come to its end, and not to the cut, was not cut by us."""
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send({"type": "http.response.body", "body": b"0123", "more_body": True})
+
+    injector = make_injector("truncate,keep_bytes=8,times=1")
+    seen = wire(injector, app, inside=inside)
+    assert (seen.saw, seen.error) == ((200, b"0123", "FIN"), None)
+    assert last(injector) == "nothing_to_cut"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "drip,rate=1",
+        "drip,rate=1,delay=10ms",
+        "hang",
+        "latency,delay=1h",
+        "latency,delay=1h,when=after",
+        "cos:InternalError,status=200,delay=1h",
+    ],
+)
+@pytest.mark.parametrize("server_is", ["uvicorn", "gunicorn"])
+def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is):
+    """Both wait for what is under way and tell nobody: one lets go of the connection, the other's worker is dying."""
+    wrapped = ASGIFaultMiddleware(App().asgi, injector=make_injector(rule))
+
+    async def scenario(server):
+        exchange = Exchange(server, "GET")
+        worker = SimpleNamespace(alive=True)
+        exchange.keep_alive, exchange.protocol = True, SimpleNamespace(worker=worker)
+        ends = (exchange, "keep_alive") if server_is == "uvicorn" else (worker, "alive")
+        asyncio.get_running_loop().call_later(0.1, setattr, *ends, False)
+        with anyio.fail_after(5):
+            return await exchange.run(wrapped, servers.scope())
+
+    with loopback() as (client, server):
+        assert asyncio.run(scenario(server)) is None
+        server.close()
+        body = read(client)[0].partition(b"\r\n\r\n")[2]
+    if "InternalError" in rule:
+        assert body.count(b"?> ") == 1
+        assert body.endswith(b"</Error>\n\n")
+    else:
+        assert body == (b"" if rule == "hang" else b"0123456789")
+
+
+def test_a_failing_app_s_own_error_stands(wire, make_injector):
+    """An error behind the answer is the app's: the server gets to see it, the client the fault."""
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send(dict(WHOLE))
+        raise Broken
+
+    for rule, saw in (("reset,when=after", (0, b"", "RST")), ("truncate", (200, b"01234", "FIN"))):
+        injector = make_injector(rule)
+        seen = wire(injector, app)
+        assert (seen.saw, type(seen.error)) == (saw, Broken)
+        assert injector.journal.outcomes[-1].injected
+
+
+def test_a_send_of_no_object(servers, make_injector):
+    """Most servers' `send` is a function, or a method of something without a transport."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    for each in (send, SimpleNamespace(send=send).send):
+        asyncio.run(
+            ASGIFaultMiddleware(App().asgi, injector=make_injector("reset"))(servers.scope(), None, each)
+        )
+    assert [each["status"] for each in sent if "status" in each] == [502, 502]

@@ -1,0 +1,211 @@
+"""Clients that leave an answer, or do not read it: nothing more is made for them, and what was not given does not count."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+
+from .transport import App, Exchange, loopback, settle
+
+SIZED = [("Content-Length", "10")]
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
+
+
+def last(injector):
+    return injector.journal.outcomes[-1].did
+
+
+def test_wsgi_client_that_leaves_a_slow_body(servers, make_injector):
+    """The app is asked for no more, and closed; what had gone out counts."""
+    app = App(b"0123", b"456789", length=False)
+    injector = make_injector("drip,rate=40,times=1")
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
+        with client.makefile("rb") as answer:
+            assert b"2\r\n" in answer  # reads to the line before the first chunk
+        client.close()
+        settle()
+    assert (app.given, app.closed) == (1, 1)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.final) == ("dripped", True)
+    assert outcome.response_bytes < 10
+    assert injector.counts()["rule-1"]["injected"] == 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_wsgi_client_that_has_left_already(servers, make_injector, writes):
+    """Nothing of the answer could be given: the take goes back."""
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(SIZED))
+        if writes:
+            write(b"0123456789")
+        return [b"0123456789"]
+
+    for rule in ("truncate", "drip,rate=1KB"):
+        injector = make_injector(f"{rule},times=1")
+        with loopback() as (client, server):
+            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+            client.close()
+            environ = servers.environ(**{"werkzeug.socket": server})
+            wrapped = WSGIFaultMiddleware(app, injector=injector)
+            if writes:
+                with pytest.raises(BrokenPipeError):
+                    wrapped(environ, lambda *_: None)
+            else:
+                assert wrapped(environ, lambda *_: None) == []
+        settle()
+        assert injector.journal.outcomes[-1].did == "failed"
+        assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injector):
+    """Over HTTP/2 or TLS the server sends it, and is asked for no more."""
+    app = App()
+    injector = make_injector("drip,rate=40,times=1")
+    with loopback() as (client, server):
+        environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
+        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+        pieces = iter(result)
+        assert next(pieces) == b"01"
+        client.close()
+        assert list(pieces) == []
+        result.close()
+    assert (app.given, app.closed) == (1, 1)
+    assert injector.journal.outcomes[-1].did == "dripped"
+
+
+def test_wsgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
+    """A body that finds no room is given up after a while."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_special.PATIENCE", 0.05)
+    app = App(bytes(50_000_000), bytes(50_000_000))
+    injector = make_injector("truncate,keep=0.9,times=1")
+    with loopback() as (_, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
+    assert (injector.journal.outcomes[-1].did, app.closed) == ("failed", 1)
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@BACKENDS
+@pytest.mark.parametrize("leaves", ["before", "between"])
+def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, backend):
+    """Nothing more is sent; what had gone out counts, what had not is given back."""
+    injector = make_injector("drip,rate=40,times=1")
+    with loopback() as (client, server):
+        exchange = Exchange(server, "GET")
+        if leaves == "before":
+            client.close()
+        scope = servers.scope(client=("127.0.0.1", 9))
+        sent = []
+
+        async def send(self, message):
+            sent.append(message)
+            if message.get("body"):
+                client.close()
+
+        exchange.send = send.__get__(exchange)
+        app = App()
+        assert (
+            anyio.run(exchange.run, ASGIFaultMiddleware(app.asgi, injector=injector), scope, backend=backend)
+            is None
+        )
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, app.closed) == ("dripped", 1)
+    assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
+    assert outcome.final
+
+
+def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
+    """Not even the head could be given: the take goes back."""
+    injector = make_injector("truncate,times=1")
+    with loopback() as (client, server):
+        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+        client.close()
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
+        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
+    assert last(injector) == "failed"
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+def test_asgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
+    """A body that finds no room is given up after a while; the app comes to its end."""
+    monkeypatch.setattr("faultinject.adapters.asgi_special.PATIENCE", 0.05)
+    app = App(bytes(50_000_000), bytes(50_000_000))
+    injector = make_injector("truncate,keep=0.9,times=1")
+    with loopback() as (_, server):
+        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+        assert asyncio.run(Exchange(server, "GET").run(wrapped, servers.scope())) is None
+    assert (last(injector), app.closed) == ("failed", 1)
+    assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@BACKENDS
+@pytest.mark.parametrize("rule", ["drip,rate=1", "truncate,keep_bytes=8", "hang,duration=1h"])
+def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
+    """Some do when their client left: what was done stays done, what was not is given back."""
+    injector = make_injector(f"{rule},times=1")
+
+    async def app(scope, receive, send):
+        await send(dict(START))
+        await send({"type": "http.response.body", "body": b"0123", "more_body": True})
+        await anyio.sleep_forever()
+
+    async def scenario(server):
+        exchange = Exchange(server, "GET")
+        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        with anyio.move_on_after(0.05) as scope:
+            await wrapped(servers.scope(), exchange.receive, exchange.send)
+        return scope.cancelled_caught
+
+    with loopback() as (_, server):
+        assert anyio.run(scenario, server, backend=backend)
+    did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
+    assert last(injector) == did
+    assert injector.counts()["rule-1"]["injected"] == (did != "failed")
+    assert len(injector._surroundings._free) == injector._surroundings.most_active
+
+
+def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):
+    """The server has let go of the connection, and has not said so yet: nothing is answered to nobody."""
+    injector = make_injector("hang,duration=60ms")
+    sent = []
+
+    async def scenario(server):
+        exchange = Exchange(server, "GET")
+        asyncio.get_running_loop().call_later(0.02, server.close)
+
+        async def send(self, message):
+            sent.append(message)
+
+        exchange.receive = anyio.sleep_forever
+        exchange.send = send.__get__(exchange)
+        return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
+
+    with loopback() as (_, server):
+        assert asyncio.run(scenario(server)) is None
+    assert (sent, last(injector)) == ([], "closed")
+
+
+def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_injector, out_of_reach):
+    """Heard to leave while the body was still to come: nobody gets it, slowly or at once."""
+    out_of_reach()
+    app = App()
+    injector = make_injector("drip,rate=1,delay=1h")
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    asyncio.run(ASGIFaultMiddleware(app.asgi, injector=injector)(servers.scope(), receive, send))
+    assert (sent, app.closed) == (["http.response.start"], 1)
+    assert last(injector) == "dripped"

@@ -1,0 +1,165 @@
+"""`FAULTINJECT_MAX_ACTIVE`: a fault keeps its place as long as it is under way, however it ends, and no longer."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
+
+from . import live
+from .transport import App, Broken, settle, workers
+
+AT_ONCE = 2.0
+"""Seconds in which whatever was to last an hour is over; it takes a tenth of one."""
+RULES = [
+    "http:503",
+    "http:503,delay=1ms",
+    "http:503,when=after",
+    "latency,delay=1ms",
+    "latency,delay=1ms,when=after",
+    "reset",
+    "reset,when=after",
+    "close",
+    "hang,duration=1ms",
+    "hang,duration=1ms,when=after",
+    "truncate",
+    "truncate,of=cos:SlowDown",
+    "truncate,keep_bytes=99",
+    "drip,rate=1MB",
+    "drip,of=cos:SlowDown,rate=1MB",
+    "corrupt",
+    "cos:SlowDown,exact=yes",
+    "cos:SlowDown,exact=yes,when=after",
+    "cos:InternalError,status=200,delay=1ms",
+]
+
+
+def free(injector):
+    return len(injector._surroundings._free)
+
+
+@pytest.mark.parametrize("way", ["connection", "inside", "out of reach"])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_place_is_given_back(wire, make_injector, out_of_reach, rule, way):
+    """The only one, again and again, after each kind of fault in each way that it may be done."""
+    if way == "out of reach":
+        out_of_reach()
+    injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
+    for _ in range(3):
+        wire(injector, App(), inside=way == "inside")
+        assert free(injector) == 1
+    assert "refused" not in {each.did for each in injector.journal.outcomes}
+    assert injector.errors == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("fails", ["before", "between"])
+@pytest.mark.parametrize(
+    "rule", ["drip,rate=1KB", "truncate,keep=0.9", "latency,delay=1ms", "reset,when=after"]
+)
+def test_an_app_that_fails_keeps_no_place(wire, make_injector, rule, fails, inside):
+    """Nor does one that fails on a thread of its own."""
+    injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
+    for _ in range(3):
+        seen = wire(injector, App(fails=fails), inside=inside)
+        assert seen.error is None or isinstance(seen.error, Broken)
+        assert free(injector) == 1
+
+
+@pytest.fixture(params=live.SERVERS)
+def served(request):
+    """A server of each kind, its injector allowing one fault at a time: `(injector, port, told)`."""
+    injector = Injector("hang,path=held/", seed=1, environ={"FAULTINJECT_MAX_ACTIVE": "1"})
+    told = threading.Condition()
+
+    def tell(_):
+        with told:
+            told.notify_all()
+
+    injector.journal.follow(tell)
+    app = App()
+    wrapped = (
+        ASGIFaultMiddleware(app.asgi, injector=injector)
+        if request.param == "uvicorn"
+        else WSGIFaultMiddleware(app.wsgi, injector=injector)
+    )
+    with live.SERVERS[request.param](wrapped) as port:
+        yield injector, port, told
+    settle()
+
+
+def until(told, true):
+    """Wait until that is so after a line of the journal, or shortly after it."""
+    end = time.monotonic() + 10
+    with told:
+        while not true():
+            assert time.monotonic() < end
+            told.wait(0.01)
+
+
+HELD = {
+    "hang": "hang,path=held/",
+    "drip": "drip,rate=1,path=held/",
+    "delay": "http:503,delay=1h,path=held/",
+    "latency": "latency,delay=1h,path=held/",
+    "late": "cos:InternalError,status=200,delay=1h,path=held/",
+}
+
+
+ENDS = {
+    "use": lambda injector, held: injector.use("http:500,path=none/"),
+    "disable": lambda injector, held: injector.disable(),
+    "leaves": lambda injector, held: held.socket.close(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("rule", HELD)
+def test_one_at_a_time(served, rule, end):
+    """While one is held, one more is refused and others are served; when it ends, at once, its place is free."""
+    injector, port, told = served
+    injector.use(HELD[rule])
+    with live.Client(port, "/held/a") as held:
+        until(told, lambda: injector.journal.outcomes)
+        assert free(injector) == 0
+        assert live.ask(port, "/held/b").saw == (200, b"0123456789", "FIN")
+        assert injector.journal.outcomes[-1].did == "refused"
+        assert injector.counts()["rule-1"] == {"matched": 2, "injected": 1}
+        began = time.monotonic()
+        ENDS[end](injector, held)
+        if end != "leaves":
+            seen = held.read()
+        until(told, lambda: free(injector) == 1)
+    assert time.monotonic() - began < AT_ONCE
+    outcome = injector.journal.outcomes[0]
+    if end != "leaves":
+        assert seen.status == {"hang": 0, "delay": 503}.get(rule, 200)
+        assert seen.end == "FIN"
+    if rule == "hang":
+        assert outcome.did == "closed"
+    elif rule == "delay" and end == "leaves":
+        assert outcome.did == "failed"
+        assert injector.counts()["rule-1"]["injected"] == 0
+    else:
+        assert outcome.injected
+    settle()
+    assert workers() == []
+
+
+def test_a_block_s_end_ends_what_it_held(served):
+    """The end of `inject()`, as of a marked test, is the end of its faults."""
+    _, port, _ = served
+    lines = threading.Event()
+    with inject("hang", path="block/") as faults:
+        faults.injector.journal.follow(lambda _: lines.set())
+        held = live.Client(port, "/block/a")
+        assert lines.wait(10)
+    began = time.monotonic()
+    with held:
+        assert held.read().saw == (0, b"", "FIN")
+    assert time.monotonic() - began < AT_ONCE
+    settle()
+    assert [each.did for each in faults.outcomes] == ["closed"]

@@ -1,0 +1,171 @@
+"""An error in the middle of an upload of 100 MB: the client sees it, whoever it is, and no broken pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+from itertools import count
+
+import pytest
+
+from .launch import SERVERS
+
+pytestmark = pytest.mark.slow
+
+SIZE = 100_000_000
+STEP = 1 << 20
+PATIENCE = 60
+BODY = memoryview(bytes(SIZE))
+"""Shared by all; nobody copies it as a whole."""
+_numbers = count()
+
+
+def pieces():
+    """The body as a client reads it from a file."""
+    return (bytes(BODY[at : at + STEP]) for at in range(0, SIZE, STEP))
+
+
+def with_requests(url, body):
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False
+        found = session.put(url, data=body, timeout=PATIENCE)
+    return found.status_code, found.content
+
+
+def with_httpx(url, body):
+    import httpx
+
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+        found = client.put(url, content=body, headers={"content-length": str(SIZE)})
+    return found.status_code, found.content
+
+
+def with_aiohttp(url, body):
+    aiohttp = pytest.importorskip("aiohttp")
+
+    async def put():
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.put(url, data=body) as found:
+            return found.status, await found.read()
+
+    return asyncio.run(put())
+
+
+def with_http_client(url, body):
+    """To which a pipe that breaks is the end."""
+    place, _, path = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(place, timeout=PATIENCE)
+    try:
+        connection.request("PUT", f"/{path}", body, {"Content-Length": str(SIZE)})
+        found = connection.getresponse()
+        return found.status, found.read()
+    finally:
+        connection.close()
+
+
+def with_boto3(url, body):
+    """It waits for 100 Continue, for a second."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+    place, bucket, key = url.removeprefix("http://").split("/", 2)
+    config = Config(
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path", "payload_signing_enabled": False},
+        request_checksum_calculation="when_required",
+        proxies={},
+    )
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{place}",
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=config,
+    )
+    with pytest.raises(ClientError) as caught:
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+    client.close()
+    said = caught.value.response
+    return said["ResponseMetadata"]["HTTPStatusCode"], f"<Code>{said['Error']['Code']}</Code>".encode()
+
+
+CLIENTS = {
+    "requests": lambda url: with_requests(url, io.BytesIO(BODY.obj)),
+    "requests, chunked": lambda url: with_requests(url, pieces()),
+    "httpx": lambda url: with_httpx(url, pieces()),
+    "aiohttp": lambda url: with_aiohttp(url, io.BytesIO(BODY.obj)),
+    "http.client": lambda url: with_http_client(url, BODY),
+    "boto3": lambda url: with_boto3(url, io.BytesIO(BODY.obj)),
+}
+# Servers that tell an app no end of a chunked body, so that it cannot be read.
+ENDLESS = ("uWSGI", "wsgiref")
+# Clients that get over it when the server stops reading.
+HARDY = ["requests", "httpx", "boto3"]
+
+
+@pytest.fixture(params=SERVERS)
+def server(pool, request):
+    """Each server in turn, with the rules of the matrix."""
+    if why := SERVERS[request.param].missing:
+        pytest.skip(why)
+    return pool.get(request.param)
+
+
+def put(server, rule, client):
+    """Upload below that rule's path: what the client saw, and what the journal says."""
+    host, port = server.address
+    path = f"/{rule}/upload-{next(_numbers)}"
+    seen = CLIENTS[client](f"http://{host}:{port}{path}")
+    return seen, server.outcome(path, until=lambda outcome: outcome["did"] == "answered")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_error_is_seen(server, client):
+    """The body is read to its end first, and nobody has sent into the void."""
+    if client == "requests, chunked" and server.name in ENDLESS:
+        pytest.skip("the server shows no end of a chunked body")
+    (status, body), outcome = put(server, "error", client)
+    assert status == 503
+    assert b"<Code>SlowDown</Code>" in body
+    assert (outcome["did"], outcome["fault"], outcome["status"]) == ("answered", "cos:SlowDown", 503)
+    waits = client == "boto3" and server.interface == "asgi"
+    assert outcome["body_complete"] is (None if waits else True)
+    assert outcome["request_bytes"] == SIZE
+
+
+@pytest.mark.parametrize("client", HARDY)
+def test_the_error_is_seen_by_who_goes_on_reading(server, client):
+    """With `drain=no` the answer comes while the client is sending; these read it all the same."""
+    (status, body), outcome = put(server, "error-undrained", client)
+    assert status == 503
+    assert b"<Code>SlowDown</Code>" in body
+    assert (outcome["did"], outcome["body_complete"]) == ("answered", None)
+
+
+def test_the_same_bytes_are_known_again(server):
+    """Whoever sent them: attempts are compared by that."""
+    digests = {
+        put(server, "error", client)[1]["request_digest"] for client in ("requests", "aiohttp", "http.client")
+    }
+    assert len(digests) == 1
+    assert None not in digests
+
+
+@pytest.mark.parametrize("name", ["uvicorn h11", "uvicorn httptools", "granian ASGI", "gunicorn asgi"])
+def test_the_error_instead_of_100(pool, name):
+    """A client that waits for it never sends its 100 MB."""
+    if why := SERVERS[name].missing:
+        pytest.skip(why)
+    path = f"/error/upload-{next(_numbers)}"
+    with pool.get(name).connect() as client:
+        client.send(
+            f"PUT {path} HTTP/1.1\r\nHost: a.example\r\nContent-Length: {SIZE}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        answer = client.answer("PUT")
+    assert (answer.interim, answer.status, answer.whole) == ([], 503, True)
+    assert b"<Code>SlowDown</Code>" in answer.body
