@@ -14,17 +14,15 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
 from faultinject.stores.guarded import Guarded
-from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.core.actions import MatchKey, Number, Take
     from faultinject.core.off import Off
     from faultinject.core.outcome import Outcome
-    from faultinject.core.plan import Counts, Plan
+    from faultinject.core.plan import Plan
     from faultinject.stores.directory import StoreDirectory
     from faultinject.stores.file_counts import FileCounts
 
@@ -58,7 +56,7 @@ class Follower:
         """Put in force what the session has in force now."""
         with self._lock:
             published = self.cell[0]
-            if published == self.seen:
+            if published == self.seen:  # pragma: no cover - another thread was faster
                 return
             try:
                 generation, data, counts = self._directory.join()
@@ -111,7 +109,7 @@ class FollowingInjector(Injector):
 
     def _rejoin(self) -> None:
         with self._change:
-            if not self._sharing.stale:
+            if not self._sharing.stale:  # pragma: no cover - another thread was faster
                 return
             try:
                 seen, scenario, counts, self._seed = self._sharing.join()
@@ -147,39 +145,10 @@ def _follower(path: str) -> Follower:
     try:
         return Follower(path)
     except FaultInjectError as error:
+        why = str(error).rpartition(": ")[0] or error
         raise ConfigurationError(
-            f"{SESSION}: {error}; it is set by pytest and by faultinject run, for as long as they run: unset it"
-        ) from error
-
-
-class SessionCounts:
-    """What this process counts in: its memory, and once other processes take part, what they all count in."""
-
-    def __init__(self) -> None:
-        self._counts: Counts = MemoryCounts()
-        self._used = False
-
-    def share(self, session: Session) -> None:
-        """Count with the others, if there are any and nothing was counted yet."""
-        if not self._used and session.attached:
-            self._counts = session.counts() or self._counts
-
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
-        """As the counts do."""
-        self._used = True
-        return self._counts.match(keys, now)
-
-    def take(self, ask: Take) -> bool:
-        """As the counts do."""
-        return self._counts.take(ask)
-
-    def give_back(self, ask: Take) -> None:
-        """As the counts do."""
-        self._counts.give_back(ask)
-
-    def matched(self, rule: int) -> int:
-        """As the counts do."""
-        return self._counts.matched(rule)
+            f"{SESSION}: {why}; pytest and faultinject run set it for as long as they run: unset it"
+        ) from None
 
 
 class Session:
@@ -270,7 +239,9 @@ class Session:
 
     def close(self) -> None:
         """Remove the directory; processes that still take part go on without."""
-        if self in _own:
+        from contextlib import suppress
+
+        with suppress(ValueError):  # a forked child's is its parent's
             _own.remove(self)
             self._directory.remove()
 
@@ -282,14 +253,17 @@ def _after_fork() -> None:
         _own.clear()
         try:
             registry.follow(_follower(path), alone=True)
-        except ConfigurationError as error:
+        except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
             announcement.refused(error)
         registry.convert(FollowingInjector)
 
 
 def _before_fork() -> None:
-    for each in _own:  # the child is about to take part
-        each._directory.attach()  # noqa: SLF001 - one module
+    from contextlib import suppress
+
+    for each in _own:
+        with suppress(OSError):  # the child, which is about to take part, says that it cannot
+            each._directory.attach()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

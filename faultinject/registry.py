@@ -80,9 +80,10 @@ def put_first(injector: Member) -> None:
 
 def take_away(injector: Member) -> None:
     """Its end; nothing where a fork has ended it already."""
-    with changes:
-        if injector in _overrides:
-            _overrides.remove(injector)
+    from contextlib import suppress
+
+    with changes, suppress(ValueError):
+        _overrides.remove(injector)
 
 
 def convert(kind: type[Any], injector: Member | None = None) -> None:
@@ -119,13 +120,10 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = allocate_lock()
-    filelock = sys.modules.get("faultinject.stores.filelock")
-    if filelock is not None:
-        filelock.after_fork()
-    if _follower is not None:
-        _follower.after_fork()
-    for each in list(_all):
-        each.after_fork()
+    # Before any lock of a store is used, if one is loaded.
+    for each in (sys.modules.get("faultinject.stores.filelock"), _follower, *list(_all)):
+        if each is not None:
+            each.after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from faultinject.core.outcome import Outcome
     from faultinject.core.plan import Plan
-    from faultinject.following import Session, SessionCounts
+    from faultinject.following import Session
     from faultinject.runs import Exploration
+    from faultinject.sharing import SessionCounts
 
 
 def inject(
@@ -253,11 +254,11 @@ class Faults:
             scenario, self.seed, test=test, in_force=in_force, keep_counts=keep_counts
         )
         self._generations.add(generation)
-        if self._counts is not None:
-            self._counts.share(self._session)
+        if self._counts is not None and self._session.attached:
+            self._counts.share(self._session.counts)
 
     def _new_counts(self) -> SessionCounts:
-        from faultinject.following import SessionCounts
+        from faultinject.sharing import SessionCounts
 
         self._counts = counts = SessionCounts()
         return counts

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from faultinject.exceptions import FaultInjectError
+from faultinject.exceptions import FaultInjectError, StoreUnavailable
 from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
+    from faultinject.core.actions import MatchKey, Number, Take
     from faultinject.core.plan import Counts
     from faultinject.settings.scenario import Scenario
     from faultinject.stores.directory import StoreDirectory
@@ -161,9 +162,12 @@ class Sharing:
         self.seen = self.directory.cell[0]
 
     def _share(self, common: str, owner: int | None) -> None:
+        from faultinject.stores.filelock import AVAILABLE
         from faultinject.stores.private import clean_up_dead_owners, private_directory
         from faultinject.stores.processes import common_process
 
+        if not AVAILABLE:  # pragma: no cover - Windows
+            raise StoreUnavailable("this system has no flock")
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
         self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
@@ -172,3 +176,33 @@ class Sharing:
         self.directory = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
+
+
+class SessionCounts:
+    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+
+    def __init__(self) -> None:
+        self._counts: Counts = MemoryCounts()
+        self._used = False
+
+    def share(self, counts: Callable[[], Counts | None]) -> None:
+        """Count with the others, if nothing was counted yet."""
+        if not self._used:
+            self._counts = counts() or self._counts
+
+    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+        """As the counts do."""
+        self._used = True
+        return self._counts.match(keys, now)
+
+    def take(self, ask: Take) -> bool:
+        """As the counts do."""
+        return self._counts.take(ask)
+
+    def give_back(self, ask: Take) -> None:
+        """As the counts do."""
+        self._counts.give_back(ask)
+
+    def matched(self, rule: int) -> int:
+        """As the counts do."""
+        return self._counts.matched(rule)

@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from multiprocessing import get_all_start_methods
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -107,7 +107,7 @@ if __name__ == "__main__":
 """
     script = Path(tempfile.gettempdir()) / "pool.py"
     script.write_text(text)
-    for kind in get_all_start_methods():
+    for kind in ("fork", "spawn"):
         environ = {**os.environ, "TMPDIR": tempfile.gettempdir()}
         found = subprocess.run(
             [sys.executable, str(script), kind], env=environ, capture_output=True, text=True, timeout=120
@@ -122,6 +122,33 @@ def test_children_of_one_who_has_counted():
     found = in_children(3, lambda: [get(injector) for _ in range(10)])
     assert sum(each.count(503) for each in found) == 20
     assert [get(injector) for _ in range(20)] == [503] * 19 + [200]
+
+
+@pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
+def test_several_processes_are_known_at_the_start(module, monkeypatch, place, caplog):
+    """A worker counts where its siblings do, which have the same parent; a master where its children will."""
+    parent = SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1))
+    monkeypatch.setitem(sys.modules, module, parent)
+    injector = make(seed="s")
+    injector.announce()
+    [directory] = place.iterdir()
+    owner = os.getpid() if module == "gunicorn.arbiter" else os.getppid()
+    assert directory.name.startswith(f"{owner}-")
+    assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
+
+
+def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
+    """As where there is none: the injector counts for itself."""
+
+    def agree(*_, **__):
+        raise StoreUnavailable("no space left")
+
+    monkeypatch.setattr("faultinject.stores.directory.StoreDirectory.agree", agree)
+    injector = make()
+    assert get(injector, **{"wsgi.multiprocess": True}) == 503
+    assert caplog.messages[1].endswith("each counts for itself and replay is off, because no space left")
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        make(store=f"file:{tempfile.gettempdir()}/store")
 
 
 def test_apps_with_the_same_rules_count_apart():

@@ -109,11 +109,11 @@ def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
 
     def make(injector: Injector) -> Wrapper:
         def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
-            if name in keys:
-                keys = {**keys, name: _around(keys[name], injector)}
-            elif len(args) > at:
-                args = (*args[:at], _around(args[at], injector), *args[at + 1 :])
-            return wrapped(*args, **keys)
+            given = [_around(each, injector) if place == at else each for place, each in enumerate(args)]
+            named = {
+                each: _around(found, injector) if each == name else found for each, found in keys.items()
+            }
+            return wrapped(*given, **named)
 
         return wrapper
 

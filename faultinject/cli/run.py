@@ -23,7 +23,8 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Apps of
     Flask, FastAPI, Starlette and Django are reached whatever serves them, any other app through gunicorn, uvicorn,
-    hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts.
+    hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python that
+    is started with -E, -I or -S, or has no faultinject, is not reached.
     """
     import shutil
 
@@ -36,7 +37,7 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
-    if os.name == "nt":
+    if os.name == "nt":  # pragma: no cover - Windows
         raise ConfigurationError(
             "run needs a system where a process can become another, which Windows cannot"
         )

@@ -133,7 +133,8 @@ class _Raw:
     """An injected or changed body as botocore reads one; its head is known when it is made."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._close = getattr(pieces, "close", None)
+        # Lets the answer beneath go.
+        self.close = getattr(pieces, "close", lambda: None)
         rest = iter(pieces)
         self._pieces = chain((next(rest, b""),), rest)
         self._rest = b""
@@ -152,8 +153,3 @@ class _Raw:
         cut = len(self._rest) if size is None else size
         found, self._rest = self._rest[:cut], self._rest[cut:]
         return found
-
-    def close(self) -> None:
-        """Let the answer beneath go."""
-        if self._close is not None:
-            self._close()

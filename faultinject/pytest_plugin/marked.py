@@ -204,6 +204,8 @@ class MarkedTests:
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
+                if self._session is not None:  # pragma: no branch - Windows
+                    self._session.forget()
         return report
 
     def pytest_unconfigure(self) -> None:

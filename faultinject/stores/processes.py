@@ -30,10 +30,10 @@ def common_process() -> int:
 
 def _of_multiprocessing() -> bool:
     process = sys.modules.get("multiprocessing.process")
-    if process is None:
-        return False
     # A child that imports its parent's main module does not know of its parent yet.
-    return process.parent_process() is not None or hasattr(process.current_process(), "_inheriting")
+    return process is not None and (
+        process.parent_process() is not None or hasattr(process.current_process(), "_inheriting")
+    )
 
 
 def _image(pid: int) -> list[bytes] | None:

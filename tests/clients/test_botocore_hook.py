@@ -138,6 +138,7 @@ def test_corrupt_and_drip(make):
     # Its own checksum would notice, and it asks for one unless it is told not to.
     body = client.get_object(Bucket="photos", Key="cat")["Body"]
     found = b"".join(body.iter_chunks(999))
+    body.close()
     assert sum(one != other for one, other in zip(found, DATA, strict=True)) == 1
     injector.use("drip,rate=50000,operation=GetObject")
     before = time.monotonic()

@@ -275,6 +275,28 @@ def test_a_server_that_the_test_itself_starts(tests):
     """).assert_outcomes(passed=1)
 
 
+def test_requests_here_before_there(tests):
+    """What was counted in memory stays there when a server joins in the middle of a test."""
+    tests("""
+        import flask
+
+        @pytest.mark.faultinject("http:500,when=after,times=1,path=photos/")
+        def test_here_first(faults):
+            here = flask.Flask("here")
+
+            @here.get("/photos/<name>")
+            def get(name):
+                return "the app's own", 502
+
+            assert here.test_client().get("/photos/1").status_code == 502
+            assert (faults.injected, faults.attempts) == (0, 1)
+            with serving("-m", "flask", "--app", "apps", "run", "-p", "0") as url:
+                faults.add("http:501", path="never/")
+                assert [ask(url + "/photos/1") for _ in range(2)] == [500, 200]
+            assert (faults.injected, faults.attempts) == (1, 3)
+    """).assert_outcomes(passed=1)
+
+
 def test_an_environment_without_us(tests):
     """A server that is told nothing is left alone, and the test says that no request was seen."""
     result = tests(

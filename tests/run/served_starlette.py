@@ -3,6 +3,7 @@
 import warnings
 
 import served_flask
+from asgiref.wsgi import WsgiToAsgi
 from fastapi import FastAPI
 from served import HEADERS, asgi, text
 from starlette.applications import Starlette
@@ -41,6 +42,7 @@ fastapi = make_fastapi()
 mounted = Starlette(routes=[Mount("/photos", app=make_fastapi()), Mount("/", app=asgi)])
 in_fastapi = FastAPI()
 in_fastapi.mount("/", outer)
+bridged_by_asgiref = WsgiToAsgi(served_flask.app)
 
 if __name__ == "__main__":
     import sys

@@ -33,6 +33,7 @@ ASGI = [
     "served_starlette:mounted",
     "served_starlette:in_fastapi",
     "served_starlette:bridged",
+    "served_starlette:bridged_by_asgiref",
     "served_django:asgi",
     "served_installed:asgi",
     "served_installed:starlette",
