@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from faultinject.exceptions import FaultInjectError as FaultInjectError
     from faultinject.injector import Injector as Injector
     from faultinject.injectors import get_injector as get_injector
+    from faultinject.runs import Exploration as Exploration
+    from faultinject.runs import explore as explore
+    from faultinject.runs import record as record
     from faultinject.session import Faults as Faults
     from faultinject.session import inject as inject
     from faultinject.settings.scenario import Scenario as Scenario
 
 __all__ = [
     "ASGIFaultMiddleware",
+    "Exploration",
     "FaultInjectError",
     "Faults",
     "Injector",
@@ -38,9 +42,11 @@ __all__ = [
     "Scenario",
     "WSGIFaultMiddleware",
     "exceptions",
+    "explore",
     "get_injector",
     "inject",
     "install",
+    "record",
     "vendors",
 ]
 
@@ -48,6 +54,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
+    "Exploration": "runs",
     "FaultInjectError": "exceptions",
     "Faults": "session",
     "Injector": "injector",
@@ -55,9 +62,11 @@ _PLACES = {
     "Rule": "core.rule",
     "Scenario": "settings.scenario",
     "WSGIFaultMiddleware": "adapters.wsgi",
+    "explore": "runs",
     "get_injector": "injectors",
     "inject": "session",
     "install": "adapters.installation",
+    "record": "runs",
 }
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from logging import Logger
 
+_ERRORS_KEPT = 100
 _MOST_RULES = 20
 _LONGEST_RULE = 500
 
@@ -26,11 +27,15 @@ def expired() -> None:
     _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
 
 
-def separate() -> None:
+def separate(why: str = "") -> None:
     """Several processes serve the app, and they share no counts."""
-    _warn(
-        "faultinject: several processes and no store between them: each counts for itself and replay is off"
-    )
+    cause = why or "FAULTINJECT_STORE is memory:"
+    _warn("faultinject: several processes, each counts for itself and replay is off, because %s", cause)
+
+
+def shared(path: str, seed: str) -> None:
+    """Several processes serve the app, and share their counts."""
+    _warn("faultinject: several processes share their counts in %s, seed %s", path, seed)
 
 
 def production(variable: str) -> None:
@@ -52,6 +57,29 @@ def failed(error: Exception, rule: str) -> None:
     _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
 
 
+class Failures:
+    """The errors inside faultinject itself, each of which let a request pass.
+
+    Attributes:
+        kept: the first hundred.
+        number: how many there were.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Exception] = []
+        self.number = 0
+        self._blamed: set[str] = set()
+
+    def note(self, error: Exception, rule: str) -> None:
+        """Keep one, and log it once a rule."""
+        self.number += 1
+        if len(self.kept) < _ERRORS_KEPT:
+            self.kept.append(error)
+        if rule not in self._blamed:
+            self._blamed.add(rule)
+            failed(error, rule)
+
+
 def refused(error: Exception) -> None:
     """Wrong configuration that could not be raised where it was found."""
     _log().error("faultinject: %s", error)
@@ -60,6 +88,16 @@ def refused(error: Exception) -> None:
 def journal_ends(path: str, why: str) -> None:
     """A journal's file takes no more lines."""
     _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+
+
+def store_away(error: Exception) -> None:
+    """The store that processes share cannot be had: nothing is injected until it is back."""
+    _log().error("faultinject: nothing is injected while the store is away: %s", error)
+
+
+def store_back(missed: int) -> None:
+    """The store can be had again."""
+    _warn("faultinject: the store is back; %s decisions passed without it", missed)
 
 
 def _warn(text: str, *values: object) -> None:

@@ -70,3 +70,15 @@ class RuleNotMatched(FaultInjectError, AssertionError):
 
 class InjectionFailed(FaultInjectError):
     """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""
+
+
+class ExplorationFailed(FaultInjectError, AssertionError):
+    """An exploration found a scenario that breaks the code under test, or could not be made whole."""
+
+
+class StoreUnavailable(FaultInjectError):
+    """The counts that processes share cannot be had now: held by another, no space left, gone."""
+
+
+class NotOffered(FaultInjectError, ImportError):
+    """Something that would test nothing; the message says why, and what to use instead."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 from _thread import allocate_lock
-from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 
+from faultinject import registry
+from faultinject.announcement import Failures
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan, Surroundings
-from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
-from faultinject.stores.memory import MemoryCounts
+from faultinject.sharing import Sharing
 from faultinject.stores.processes import several_processes
 
 TYPE_CHECKING = False
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 
     Rules = str | Rule | Sequence[str | Rule] | Scenario
 
-_all: WeakSet[Injector] = WeakSet()
-_overrides: list[Injector] = []
-_lock = allocate_lock()
 _STARTED = time.time()
-_ERRORS_KEPT = 100
 
 
 class Injector:
@@ -38,10 +34,15 @@ class Injector:
     Args:
         scenario: rules, a `Scenario`, or None for those of the environment.
         seed: the seed's text or number; stands above the scenario's own, which stands above FAULTINJECT_SEED.
-        store: where counts live; `memory:` is the one of this version.
+        store: where counts live: `memory:` or `file:DIRECTORY`; by default FAULTINJECT_STORE, else memory for one
+            process and a private directory for several.
         clock: unix seconds, for ids, begin, end, rates and expiry.
         environ: the environment that settings are read from, by default the process's.
         test: a function to the id of the running test, for the journal.
+        everything: whether requests are noted that no rule matches.
+        counts: makes the counts of a scenario, instead of a store.
+        generation: of the first scenario.
+        journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
 
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
@@ -57,51 +58,53 @@ class Injector:
         environ: Mapping[str, str] | None = None,
         test: Callable[[], str | None] | None = None,
         everything: bool = False,
+        counts: Callable[[], Counts] | None = None,
+        generation: int = 0,
+        journal: str | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         settings = read_environment(
             environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
-        if store not in (None, "memory:"):
-            raise NotBuiltYet(f"store {store!r} is not built yet; there is memory:")
-        given = settings.scenario if scenario is None else as_scenario(scenario)
+        given = settings.scenario if scenario is None else Scenario.of(scenario)
         self.plan: Plan | Off = OFF
-        self.journal = Journal(path=settings.journal, test=test)
+        journal = journal or settings.journal
+        self.journal = Journal(path=journal, test=test)
         self.clock = clock
-        self.errors: list[Exception] = []
+        self._failures = Failures()
+        self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
-        self.failures = 0
-        """How many such errors there were."""
         self._surroundings = Surroundings(
             self.journal.add,
             clock,
             time.monotonic,
-            self.failed,
+            self._failures.note,
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
-            everything=everything or settings.journal is not None,
+            everything=everything or journal is not None,
             expires=settings.expires,
         )
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
         self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
+        self._chosen = settings.seed is None
         self._choose_seed(self.scenario, seed)
-        self._generation = 0
+        self._generation = generation
         self._injected = 0
-        self._salt = os.urandom(16) if several_processes() and not everything else b""
-        self._process = os.getpid()
+        alone = everything or counts is not None
+        self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
         self._announced = -1
-        self._blamed: set[str] = set()
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         self._change = allocate_lock()
+        if several_processes() and not self._sharing.settled and self.scenario.rules:
+            self._sharing.separate(self.scenario, self._given_seed())
         self._own = self._compile(self.scenario)
-        with _lock:
-            _all.add(self)
-            self._settle()
+        registry.enter(self)
+        self._heed()
 
     def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
         """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
@@ -113,12 +116,12 @@ class Injector:
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
         """
-        given = as_scenario(scenario)
+        given = Scenario.of(scenario)
         with self._change:
             self._choose_seed(given, seed)
             self._generation += 1
             self._injected = self.injected
-            self._swap(self._compile(given), given)
+            self._swap(self._compile(given, anew=True), given)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -126,11 +129,12 @@ class Injector:
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
         """
-        more = as_scenario(rules).rules
+        more = Scenario.of(rules).rules
         with self._change:
             given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
             self._generation += 1
-            plan = self._compile(given, counts=self._own.counts)
+            counts = self._sharing.extend(given, self._seed) or self._own.counts
+            plan = self._compile(given, counts=counts)
             plan.go_on_from(self._own)
             self._swap(plan, given)
 
@@ -139,41 +143,44 @@ class Injector:
         if self._production is not None:
             self.announce()
         self._own.ended = False
-        with _lock:
-            _overrides.append(self)
-            _settle_all()
+        registry.put_first(self)
 
     def take_out_of_force(self) -> None:
         """The end of `put_in_force`: waits end too."""
-        with _lock:
-            _overrides.remove(self)
-            _settle_all()
+        registry.take_away(self)
         self._own.end()
 
     def enable(self) -> None:
         """Switch on, unless the environment says no."""
-        self._enabled = not self._killed
-        self._own.ended = False
-        with _lock:
-            _settle_all()
+        with registry.changes:
+            self._enabled = not self._killed
+            self._own.ended = False
 
     def disable(self) -> None:
         """Switch off: every request passes untouched, waits end; counts and journal stay."""
-        self._enabled = False
-        with _lock:
-            _settle_all()
+        with registry.changes:
+            self._enabled = False
         self._own.end()
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
-        with _lock:
+        with registry.changes:
             self._paused += by
-            _settle_all()
 
     @property
     def enabled(self) -> bool:
         """Whether faults may be injected now."""
         return self._enabled and not self._paused and self._production is None
+
+    @property
+    def paused(self) -> bool:
+        """Whether requests pass untouched and unrecorded for now."""
+        return self._paused > 0
+
+    @property
+    def failures(self) -> int:
+        """How many errors inside faultinject there were."""
+        return self._failures.number
 
     @property
     def seed(self) -> str:
@@ -193,10 +200,9 @@ class Injector:
     def counts(self) -> dict[str, dict[str, int]]:
         """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
         plan = self._own
-        return {
-            name: {"matched": plan.counts.matched(number), "injected": plan.injected(number)}
-            for number, name in enumerate(plan.names)
-        }
+        matched, injected = plan.counts.matched, plan.injected
+        numbered = enumerate(plan.names)
+        return {name: {"matched": matched(each), "injected": injected(each)} for each, name in numbered}
 
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
@@ -211,90 +217,82 @@ class Injector:
             announcement.production(self._production)
         elif self._own.expired:
             announcement.expired()
-        elif self._enabled:
+        elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             announcement.on(self.seed, self.scenario.rules)
-            if self._salt:
-                announcement.separate()
+            self._sharing.tell(self.seed)
 
     def separate(self) -> Plan:
-        """Several processes without a store: this one draws and counts on its own, and says so once."""
-        if self._salt and self._process == os.getpid():
-            return self._own
-        with self._change:
-            if self._salt and self._process == os.getpid():  # pragma: no cover - another thread was first
-                return self._own
-            told, self._salt, self._process = bool(self._salt), os.urandom(16), os.getpid()
-            self._swap(self._compile(self.scenario), self.scenario)
-        if self.enabled and not told:
-            from faultinject import announcement
-
-            announcement.separate()
+        """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
+        if not self._sharing.settled:
+            with self._change:
+                if not self._sharing.settled:  # pragma: no branch - another thread was faster
+                    self._separate()
         return self._own
+
+    def _separate(self, owner: int | None = None) -> None:
+        told = bool(self._sharing.salt)
+        self._sharing.separate(self.scenario, self._given_seed(), owner=owner)
+        self._swap(self._compile(self.scenario), self.scenario)
+        self._heed()
+        if self.enabled and not told:
+            self._sharing.tell(self.seed)
+
+    def _heed(self) -> None:
+        """What other processes of the store put in force is put in force here."""
+        if self._sharing.directory is not None:
+            from faultinject.following import FollowingInjector
+
+            registry.convert(FollowingInjector, self)
+
+    def before_fork(self) -> None:
+        """In the parent: a child will count with it, if nothing was counted yet."""
+        needed = (
+            self.enabled and self._sharing.undecided and self.scenario.rules and not self.journal.requests
+        )
+        if needed and self._change.acquire(blocking=False):
+            try:
+                self._separate(os.getpid())
+            finally:
+                self._change.release()
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
         self._change = allocate_lock()
         self.journal.clear()
-        self.separate()
+        if self.enabled:  # pragma: no branch - children of tests end without a word
+            self.separate()
 
     def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
         if seed is not None:
             scenario = Scenario([], seed=seed)
         if scenario.seed is not None:
             self._seed = scenario.seed
+            self._chosen = False
 
-    def _compile(self, scenario: Scenario, counts: Counts | None = None) -> Plan:
+    def _given_seed(self) -> str | None:
+        return None if self._chosen else self._seed
+
+    def _compile(self, scenario: Scenario, counts: Counts | None = None, *, anew: bool = False) -> Plan:
+        if counts is None:
+            counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen, anew=anew)
         return Plan(
             scenario.rules,
             scenario.display_names,
             self._seed,
-            counts=counts or MemoryCounts(),
+            counts=counts,
             surroundings=self._surroundings,
             generation=self._generation,
-            salt=self._salt,
+            salt=self._sharing.salt,
         )
 
     def _swap(self, plan: Plan, scenario: Scenario) -> None:
-        with _lock:
+        with registry.changes:
             old, self._own = self._own, plan
             self.scenario = scenario
-            _settle_all()
         old.end()
 
-    def _settle(self) -> None:
-        first = _overrides[-1] if _overrides else self
+    def settle(self, first: Injector | None) -> None:
+        """Let that injector's plan be in force here, if anything may; None: its own."""
+        first = first or self
         allowed = not self._killed and self._production is None
         self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
-
-    def failed(self, error: Exception, rule: str) -> None:
-        """An error of ours let a request pass: keep it, and log it once a rule."""
-        self.failures += 1
-        if len(self.errors) < _ERRORS_KEPT:
-            self.errors.append(error)
-        if rule in self._blamed:
-            return
-        self._blamed.add(rule)
-        from faultinject import announcement
-
-        announcement.failed(error, rule)
-
-
-def as_scenario(rules: Rules) -> Scenario:
-    """A scenario from whatever spells one."""
-    return rules if isinstance(rules, Scenario) else Scenario(rules)
-
-
-def _settle_all() -> None:
-    for injector in _all:
-        injector._settle()  # noqa: SLF001 - one module
-
-
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
-    for injector in list(_all):
-        injector.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)

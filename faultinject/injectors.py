@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import Injector
 
@@ -27,7 +29,7 @@ def shared_injector(seed: str | int | None = None) -> Injector:
     """
     global _shared  # noqa: PLW0603
     if _shared is None:
-        _shared = Injector(seed=seed)
+        _shared = _of_this_process(Injector(seed=seed))
     elif seed is not None and str(seed) != _shared.seed:
         raise ConfigurationError(
             f"apps with the environment's rules share one injector, whose seed is {_shared.seed}:"
@@ -47,8 +49,17 @@ def injector_for(
     if injector is not None:
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
-        return injector
-    return shared_injector(seed) if rules is None else Injector(rules, seed=seed)
+        return _of_this_process(injector)
+    return shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+
+
+def _of_this_process(injector: Injector) -> Injector:
+    """The injector; where this process takes part in a session, what that has in force goes before."""
+    if os.environ.get("FAULTINJECT_SESSION"):
+        from faultinject import following
+
+        following.follow(os.environ)
+    return injector
 
 
 def get_injector(app: object = None) -> Injector | None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.outcome import Outcome
+    from faultinject.core.plan import Plan
+    from faultinject.following import Session
+    from faultinject.runs import Exploration
+    from faultinject.sharing import SessionCounts
 
 
 def inject(
@@ -69,6 +73,7 @@ class Faults:
         scenario: the rules to begin with.
         seed: stands above the scenario's own.
         test: a function to the id of the running test, for the journal.
+        session: where other processes learn of it, or None.
     """
 
     def __init__(
@@ -77,23 +82,36 @@ class Faults:
         *,
         seed: str | int | None = None,
         test: Callable[[], str | None] | None = None,
+        session: Session | None = None,
     ) -> None:
-        self._injector = Injector(scenario, seed=seed, test=test, everything=True)
+        self._counts: SessionCounts | None = None
+        counts = None if session is None else self._new_counts
+        self._injector = Injector(scenario, seed=seed, test=test, everything=True, counts=counts)
+        self._explorations: list[Exploration] = []
+        self._session = session
+        self._generations: set[int] = set()
+        self._in_force = False
 
     @property
     def injected(self) -> int:
         """How many requests got a fault."""
-        return self._injector.injected
+        return self._injector.injected + sum(each.injected for each in self._elsewhere())
 
     @property
     def attempts(self) -> int:
         """How many requests were seen, with and without a fault."""
-        return self._injector.journal.requests
+        return self._injector.journal.requests + len(self._elsewhere())
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What happened to each request, in order."""
-        return self._injector.journal.outcomes
+        """What happened to each request, in order, in this process and in those that take part in its session."""
+        own, others = self._injector.journal.outcomes, self._elsewhere()
+        return sorted([*own, *others], key=lambda each: each.arrived) if others else own
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables by which another process takes part: `Popen(…, env={**os.environ, **faults.env})`."""
+        return {} if self._session is None else dict(self._session.variables)
 
     @property
     def injector(self) -> Injector:
@@ -117,19 +135,68 @@ class Faults:
             ConfigurationError: a rule is wrong; those in force stay.
         """
         self._injector.add(gather(rule, *rules, **keys))
+        self._publish(keep_counts=True)
 
     def clear(self) -> None:
         """Take all rules away; what happened so far stays on record."""
         self._injector.use(Scenario([]))
+        self._publish()
+
+    def explore(
+        self,
+        *faults: str | Rule,
+        depth: int = 1,
+        max_runs: int = 500,
+        allow: type[BaseException] | tuple[type[BaseException], ...] = (),
+    ) -> Exploration:
+        """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
+        from faultinject.exploration.bounds import Bounds
+        from faultinject.runs import Exploration
+
+        injector = self._injector
+        made = Exploration(
+            faults,
+            Bounds(depth, max_runs, allow),
+            beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
+            test=injector.journal.test,
+            session=self._session,
+        )
+        self._explorations.append(made)
+        return made
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the loop of an exploration was begun and left before its end."""
+        return any(each.begun and not each.over for each in self._explorations)
+
+    @property
+    def met_while_exploring(self) -> set[int]:
+        """The places of the rules whose conditions a request of an exploration met."""
+        return {number for each in self._explorations for number in each.met}
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""
-        return Pause(self._injector)
+        return Pause(self)
 
     def unmatched(self) -> list[str]:
         """The names of the rules whose conditions no request met."""
-        counts = self._injector.counts()
-        return [name for name, count in counts.items() if not count["matched"]]
+        return [name for number, name in enumerate(self._injector.own_plan.names) if not self.matched(number)]
+
+    def matched(self, rule: int, plan: Plan | None = None) -> int:
+        """How many requests met a rule's conditions, by its place among the rules.
+
+        Args:
+            rule: the place, from 0.
+            plan: an earlier plan of these faults, by default the one in force.
+        """
+        plan = plan or self._injector.own_plan
+        here = plan.counts.matched(rule)
+        if here or not self._generations:
+            return here
+        # Of other processes every request is on record, with the rule that it met first.
+        from faultinject.audit.nearest import met
+
+        return sum(met(plan.rules[rule], each, plan) for each in self._elsewhere())
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.
@@ -137,15 +204,17 @@ class Faults:
         Raises:
             RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
         """
-        silent = []
+        silent: list[str] = []
+        silent_of: list[str] = []
+        others = self._elsewhere()
         counts = self._injector.counts()
         for (name, count), rule in zip(counts.items(), self.rules, strict=True):
-            if not count["injected"]:
-                met = (
-                    f"{count['matched']} requests met its conditions"
-                    if count["matched"]
-                    else self.nearest(rule)
-                )
+            number = len(silent_of)
+            silent_of.append(name)
+            injected = count["injected"] or any(each.injected and each.rule == name for each in others)
+            if not injected:
+                matched = self.matched(number)
+                met = f"{matched} requests met its conditions" if matched else self.nearest(rule)
                 silent.append(f"{name} ({rule}) injected nothing: {met}")
         if silent:
             raise RuleNotMatched("\n".join(silent))
@@ -157,6 +226,8 @@ class Faults:
         return nearest_request(rule, self.outcomes, self._injector.own_plan)
 
     def __enter__(self) -> Faults:
+        self._in_force = True
+        self._publish()
         self._injector.put_in_force()
         return self
 
@@ -164,10 +235,44 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._injector.take_out_of_force()
+        self._in_force = False
+        if self._session is not None:
+            self._session.publish(Scenario([]), self.seed, in_force=False)
         if error is None and self._injector.errors:
             raise InjectionFailed("an error inside faultinject let requests pass") from self._injector.errors[
                 0
             ]
+
+    def _publish(self, *, keep_counts: bool = False, in_force: bool = True) -> None:
+        """Tell the processes of the session."""
+        if self._session is None or not self._in_force:
+            return
+        journal = self._injector.journal
+        test = None if journal.test is None else journal.test()
+        scenario = self._injector.scenario
+        generation = self._session.publish(
+            scenario, self.seed, test=test, in_force=in_force, keep_counts=keep_counts
+        )
+        self._generations.add(generation)
+        if self._counts is not None and self._session.attached:
+            self._counts.share(self._session.counts)
+
+    def _new_counts(self) -> SessionCounts:
+        from faultinject.sharing import SessionCounts
+
+        self._counts = counts = SessionCounts()
+        return counts
+
+    def hide(self, by: int) -> None:
+        """Begin, with 1, or end, with -1, to hide requests from faults, counts and the record."""
+        self._injector.pause(by)
+        self._publish(keep_counts=True, in_force=not self._injector.paused)
+
+    def _elsewhere(self) -> list[Outcome]:
+        """What happened in other processes."""
+        if self._session is None or not self._generations:
+            return []
+        return self._session.outcomes(self._generations)
 
     async def __aenter__(self) -> Faults:
         return self.__enter__()
@@ -181,11 +286,11 @@ class Faults:
 class Pause:
     """For its block, requests pass untouched and unrecorded."""
 
-    def __init__(self, injector: Injector) -> None:
-        self._injector = injector
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
 
     def __enter__(self) -> None:
-        self._injector.pause()
+        self._faults.hide(1)
 
     def __exit__(self, *_: object) -> None:
-        self._injector.pause(-1)
+        self._faults.hide(-1)

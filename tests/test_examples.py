@@ -23,28 +23,30 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The six examples are there, each with the three things that make one."""
+    """The eight examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
+        "any_language",
         "broken_connection",
         "env_only",
+        "explore_multipart",
         "fastapi_upload",
         "flask_upload",
         "moto_s3",
         "pytest_marker",
     ]
     for folder in FOLDERS:
-        assert (folder / "app.py").is_file() or (folder / "server.py").is_file()
+        assert any((folder / each).is_file() for each in ("app.py", "server.py", "upload.sh"))
         assert (folder / f"test_{folder.name}.py").is_file()
 
 
 @pytest.mark.parametrize(("name", "line"), LINES)
 def test_command_of_a_page_names_things_that_exist(name: str, line: str):
     """Paths, modules, apps and rules in the commands are real; the typo is the one that its page announces."""
-    for path in re.findall(r"examples/\w+|env_only/faults\.toml", line):
+    for path in re.findall(r"examples/\w+|env_only/faults\.toml|any_language/\w+\.sh", line):
         assert (EXAMPLES.parent / path).exists() or (EXAMPLES / path).exists()
     for module in re.findall(r"(?:--app |python -m )(\w+\.\w+)", line):
         importlib.import_module(module)
-    for module, app in re.findall(r"uvicorn (\w+\.\w+):(\w+)", line):
+    for module, app in re.findall(r"(?:uvicorn|gunicorn -w 4) (\w+\.\w+):(\w+)", line):
         assert callable(getattr(importlib.import_module(module), app))
     for rules in re.findall(r"FAULTINJECT_RULES=(\S+)", line):
         if "unavailabel" not in rules:
@@ -54,8 +56,8 @@ def test_command_of_a_page_names_things_that_exist(name: str, line: str):
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if "```python" in page])
 def test_code_on_a_page_is_the_code_of_the_example(name: str):
     """A test shown on the page is the test that runs, but for annotations and docstring."""
-    [block] = re.findall(r"^```python\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
-    shown = functions(block)
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
+    shown = functions("\n".join(blocks))
     real = functions((EXAMPLES / name / f"test_{name}.py").read_text(encoding="utf-8"))
     assert shown
     assert {each: real.get(each) for each in shown} == {

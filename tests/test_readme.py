@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import os
@@ -42,7 +43,11 @@ SDK_BLOCKS = [
     pytest.param(vendor, each.values[0], id=f"{vendor}, {each.id}")
     for vendor, each in zip(
         re.findall(r"`--vendor ([\w-]+)`", TEXT),
-        (each for each in blocks("python") if "127.0.0.1" in each.values[0]),
+        (
+            each
+            for each in blocks("python")
+            if "127.0.0.1" in each.values[0] and "def test_" not in each.values[0]
+        ),
         strict=True,
     )
 ]
@@ -87,13 +92,58 @@ def test_python_block_prints_what_it_says(body: str) -> None:
     assert [each.rstrip() for each in printed.getvalue().splitlines()] == expected
 
 
-@pytest.mark.parametrize("body", [each for each in blocks("python") if "def test_" in each.values[0]])
+EXPLORED = [each for each in blocks("python") if "faultinject_explore" in each.values[0]]
+
+
+@pytest.mark.parametrize(
+    "body", [each for each in blocks("python") if "def test_" in each.values[0] and each not in EXPLORED]
+)
 def test_pytest_block_passes(body: str, pytester: pytest.Pytester) -> None:
     """The README's tests are tests; a bare marker line fails, as it must, because it meets no request."""
-    whole = "import pytest" in body
-    pytester.makepyfile(body if whole else f"import pytest\n{body}")
+    whole = "import " in body
+    pytester.makepyfile(test_photos=body if whole else f"import pytest\n{body}")
     result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
     result.assert_outcomes(**({"passed": 1} if whole else {"failed": 1}))
+
+
+def test_explored_block_prints_what_it_says(pytester: pytest.Pytester) -> None:
+    """The test is that of the example, without its word that it fails; the report is what comes, but for time and ids."""
+    [body], [shown] = (
+        [each.values[0] for each in EXPLORED],
+        [each.values[0] for each in blocks("text") if "replay: " in each.values[0]],
+    )
+    folder = ROOT / "examples" / "explore_multipart"
+    source = (folder / "test_explore_multipart.py").read_text(encoding="utf-8")
+    head = source.partition("@pytest.mark")[0]
+    fixtures = source.partition("@pytest.fixture")[2].partition("@pytest.mark")[0]
+    pytester.makepyfile(f"{head}@pytest.fixture{fixtures}{body}")
+    pytester.makeini("[pytest]")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:randomly", "-p", "no:cacheprovider", "-o", f"pythonpath={folder.parent}"
+    )
+    result.assert_outcomes(failed=1)
+    lines = without_chance(result.stdout.str()).splitlines()
+    expected = without_chance(shown).splitlines()
+    first = lines.index(expected[0])
+    assert lines[first : first + len(expected)] == expected
+    assert without_docstring(body) == without_docstring(source)
+
+
+def without_docstring(source: str) -> list[str]:
+    """The lines of the function `test_upload`."""
+    [found] = [
+        each
+        for each in ast.parse(source).body
+        if isinstance(each, ast.FunctionDef) and each.name == "test_upload"
+    ]
+    return [
+        ast.unparse(each) for each in found.body if not isinstance(getattr(each, "value", None), ast.Constant)
+    ]
+
+
+def without_chance(text: str) -> str:
+    """The text with `~` for how long it took, and for the ids of uploads."""
+    return re.sub(r"in [\d.]+ s \(backoff \d+%\)|(?<=uploadId=)[0-9a-f]+", "~", text)
 
 
 @pytest.mark.parametrize("body", blocks("toml"))

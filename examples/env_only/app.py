@@ -1,22 +1,7 @@
-"""A guest book that was written long before anybody thought of faults."""
+"""The guest book, with the one line that faultinject asks of an app."""
 
-from flask import Flask, jsonify, request
+from env_only.guest_book import app
 
 import faultinject
-
-app = Flask(__name__)
-entries: list[str] = []
-
-
-@app.get("/entries")
-def read():
-    return jsonify(entries)
-
-
-@app.post("/entries")
-def write():
-    entries.append(request.get_data(as_text=True))
-    return jsonify(entries), 201
-
 
 app = faultinject.install(app)  # the one line

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,17 +17,22 @@ FOLDER = Path(__file__).parent
 COMMANDS = [
     line
     for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
-    if line.startswith(("flask ", "FAULTINJECT_"))
+    if line.startswith(("flask ", "faultinject ", "FAULTINJECT_"))
 ]
-PLAIN, TWICE, FILE, NAMED, TYPO = COMMANDS
+WORKERS, UNTOUCHED, PLAIN, TWICE, FILE, NAMED, TYPO = COMMANDS
 
 
 def start(command: str) -> subprocess.Popen[str]:
     """The command as a shell would run it in `examples`, on a free port."""
-    *variables, program = re.split(r" (?=FAULTINJECT_|flask )", command)
+    words = shlex.split(command)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    environ.update(each.partition("=")[::2] for each in variables)
-    arguments = [sys.executable, "-m", *shlex.split(program), "--port", "0"]
+    # The programs of the Python that runs this, as in an activated environment.
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+    while words[0].startswith("FAULTINJECT_"):
+        name, _, value = words.pop(0).partition("=")
+        environ[name] = value
+    port = ["--bind", "127.0.0.1:0"] if "gunicorn" in words else ["--port", "0"]
+    arguments = [sys.executable, "-m", *words, *port]
     return subprocess.Popen(arguments, cwd=FOLDER.parent, env=environ, stderr=subprocess.PIPE, text=True)
 
 
@@ -37,7 +43,7 @@ def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
         said: list[str] = []
         for line in process.stderr:
             said.append(line)
-            if found := re.search(r"Running on http://127\.0\.0\.1:(\d+)", line):
+            if found := re.search(r"(?:Running on|Listening at:) http://127\.0\.0\.1:(\d+)", line):
                 break
         else:
             pytest.fail("".join(said))
@@ -54,6 +60,29 @@ def ask(connection: HTTPConnection, method: str, body: str | None = None) -> tup
     connection.request(method, "/entries", body)
     answer = connection.getresponse()
     return answer.status, answer.headers["x-faultinject"], answer.read()
+
+
+def test_four_workers_fail_twice_in_all() -> None:
+    """Nobody has touched the app, and two entries fail, not two in each worker."""
+    with running(WORKERS) as (app, said), ThreadPoolExecutor(8) as pool:
+
+        def write(_: int) -> tuple[int, str | None, bytes]:
+            connection = HTTPConnection(app.host, app.port, timeout=10)
+            answer = ask(connection, "POST", "hello")
+            connection.close()
+            return answer
+
+        answers: list[tuple[int, str | None, bytes]] = []
+        while sum(entries == b'["hello"]\n' for _, _, entries in answers) < 4:  # each has a book of its own
+            answers += pool.map(write, range(8))
+    assert [each[:2] for each in answers if each[0] != 201] == [(503, "rule-1")] * 2
+    assert "qingstor:service_unavailable,method=POST,path=entries,times=2" in "".join(said)
+
+
+def test_rules_of_the_environment_reach_an_untouched_app() -> None:
+    """`run` takes them where it is given none."""
+    with running(UNTOUCHED) as (app, _):
+        assert [ask(app, "POST", "hello")[:2] for _ in range(3)] == [(503, "rule-1")] * 2 + [(201, None)]
 
 
 def test_without_variables_nothing_happens() -> None:

@@ -78,6 +78,8 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
     """Deciding failed, the request passes: tell which rule it was, and note the request."""
     from contextlib import suppress
 
+    from faultinject.exceptions import StoreUnavailable
+
     name = ""
     if request is not None:
         for number in candidates:
@@ -86,7 +88,8 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
             except Exception:
                 name = plan.names[number]
                 break
-    plan.surroundings.failed(error, name)
+    if not isinstance(error, StoreUnavailable):  # which has been told
+        plan.surroundings.failed(error, name)
     if request is not None:
         with suppress(Exception):  # one error a request is enough to tell
             entry = plan.note(request)

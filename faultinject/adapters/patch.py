@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultinject.adapters import asgi, wsgi
+from faultinject.adapters.driving import DECIDED, NOTED
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
 
@@ -13,10 +14,40 @@ if TYPE_CHECKING:
     from typing import Any
 
 PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "django.core.handlers.asgi": ("ASGIHandler", asgi.wrap),
+    "django.core.handlers.wsgi": ("WSGIHandler", wsgi.wrap),
     "flask.app": ("Flask", wsgi.wrap),
     "starlette.applications": ("Starlette", asgi.wrap),
 }
 """By module: the class whose `__call__` every request of an app passes, and what is put around it."""
+
+BRIDGES: dict[str, str] = {
+    "a2wsgi.asgi": "build_scope",
+    "a2wsgi.wsgi": "build_environ",
+    "asgiref.wsgi": "WsgiToAsgiInstance.build_environ",
+    "starlette.middleware.wsgi": "build_environ",
+    "uvicorn.middleware.wsgi": "build_environ",
+}
+"""By module: what makes an environ of a scope, or a scope of an environ, where an app of one kind holds another."""
+
+_carrying: set[str] = set()
+
+
+def carry(module: ModuleType) -> None:
+    """Let what such a function makes tell as well that the request was decided or noted."""
+    import wrapt
+
+    if module.__name__ in _carrying:
+        return
+    _carrying.add(module.__name__)
+
+    def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        made = wrapped(*args, **keys)
+        source = args[0] if args else next(iter(keys.values()))
+        made.update({key: source[key] for key in (DECIDED, NOTED) if key in source})
+        return made
+
+    wrapt.wrap_function_wrapper(module, BRIDGES[module.__name__], call)
 
 
 class Patch:
@@ -36,6 +67,8 @@ class Patch:
         self._over = False
         for name in PLACES:
             wrapt.register_post_import_hook(self._put_on, name)
+        for name in BRIDGES:
+            wrapt.register_post_import_hook(carry, name)
 
     def _put_on(self, module: ModuleType) -> None:
         if self._over:

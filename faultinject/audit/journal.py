@@ -47,21 +47,27 @@ class Journal:
         size: int = KEPT,
     ) -> None:
         self.path = path
-        self._test = test
+        self.test = test
         self._size = size
         self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
+        self.reading: Reading | None = None
+        """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
+        self.count: Callable[[int], None] | None = None
+        """Called with the number of requests so far when one more is noted, on its thread; may raise."""
 
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
-        test = None if self._test is None else self._test()
+        test = None if self.test is None else self.test()
         self._lines.append((test, line))
         self._taken.next()
         if line[-1] is None:
             self._begun.next()
+            if self.count is not None:
+                self.count(self._begun.value)
         if self._file is None and not self._followers:
             return
         try:
@@ -114,6 +120,7 @@ class Journal:
         ) = line  # fmt: skip
         generation, seed, key_of_seed = origin
         method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
+        reading = reading and (self.reading or reading)
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
         size, digest, complete = body or (whole(content_length), None, None)

@@ -44,6 +44,14 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
     return quoted(f"nearest: {seen.method} {seen.path}{query} ({best.reason(rule, plan)})")
 
 
+def met(rule: Rule, outcome: Outcome, plan: Plan) -> bool:
+    """Whether a request met a rule's conditions, as far as the journal tells."""
+    if outcome.rule is not None and outcome.rule == plan.names[plan.rules.index(rule)]:
+        return True
+    found = Comparison(rule, outcome, plan.reading(rule.vendor))
+    return not found.failed and not found.unknown
+
+
 class Comparison:
     """A rule's conditions, held against one request of the journal.
 

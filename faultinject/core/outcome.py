@@ -148,7 +148,7 @@ class Entry:
             status: of the app's own answer, which starts now; None where it is not known.
         """
         if self.fired is not None:
-            self.fired.undone.next()
+            self.fired.take_back()
             self.fired = None
         self.forget()
         self.status = status

@@ -38,8 +38,24 @@ class ReadyRule:
     """
 
     __slots__ = (
-        "above", "act", "certain", "drawn", "fired", "matches", "name", "number", "reading", "rule", "scope", "spares",
-        "surroundings", "takes_preflights", "times", "undone", "window",
+        "_untold",
+        "above",
+        "act",
+        "certain",
+        "drawn",
+        "fired",
+        "matches",
+        "name",
+        "number",
+        "reading",
+        "rule",
+        "scope",
+        "spares",
+        "surroundings",
+        "takes_preflights",
+        "times",
+        "undone",
+        "window",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, number: int, label: str) -> None:
@@ -59,11 +75,18 @@ class ReadyRule:
         )
         self.fired = Counter()
         self.undone = Counter()
+        self._untold = getattr(plan.counts, "note_undone", None)
         limit = threshold(rule.value("probability"))
         self.certain = limit >= ONE
         self.drawn = drawer(plan.key, label, limit) if limit else _never
         self.act = rule.resolved.prepare(self)
         self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
+
+    def take_back(self) -> None:
+        """A fault that was decided on is not carried out."""
+        self.undone.next()
+        if self._untold is not None:
+            self._untold(self.number)
 
 
 def _all_of(conditions: list[Check], unless: list[Check]) -> Check:

@@ -81,7 +81,7 @@ class Rule:
         """The same rule, with that name when it has none."""
         if self.name is not None:
             return self
-        return Rule.of_parts(self.fault, (name, *self._parts()[1:]))
+        return Rule.of_parts(self.fault, (name, *self.parts[1:]))
 
     @property
     def given(self) -> str | None:
@@ -161,7 +161,9 @@ class Rule:
             data["name"] = self.name
         return data
 
-    def _parts(self) -> Parts:
+    @property
+    def parts(self) -> Parts:
+        """Name, conditions, unless and options, as copies that `of_parts` takes."""
         return self.name, dict(self.conditions), dict(self.unless), dict(self.options)
 
     def __str__(self) -> str:
@@ -176,13 +178,13 @@ class Rule:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rule):
             return NotImplemented
-        return (self.fault, *self._parts()) == (other.fault, *other._parts())
+        return (self.fault, *self.parts) == (other.fault, *other.parts)
 
     def __hash__(self) -> int:
         return hash(str(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rule.of_parts, (self.fault, self._parts())
+        return Rule.of_parts, (self.fault, self.parts)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Rule cannot be changed: {name}")

@@ -18,8 +18,19 @@ MARKER = (
     ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no request'
     " met a rule's conditions (ini faultinject_unmatched)."
 )
+EXPLORE = (
+    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), shards=1): run the test once without faults, then"
+    " once for every request that it makes and every fault, and fail with the smallest scenario that breaks it. A"
+    " vendor id stands for its standard set; conditions say where; depth=2 adds a second fault; allow names exceptions"
+    " that the code may give up with; shards collects the test n times, for xdist."
+)
+INCOMPLETE = ("error", "warn")
 UNMATCHED = ("error", "warn", "ignore")
 
+SHARD = "faultinject_shard"
+"""The hidden parameter of an explored test that is collected once for each of its shards."""
+SUMMARY = "faultinject_explore"
+"""The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
 SEED = pytest.StashKey[str]()
 
 
@@ -36,17 +47,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="skip the tests that are marked with faultinject or use the fixture faults",
     )
+    group.addoption(
+        "--faultinject-scenario",
+        metavar="RULES",
+        help="run marked and explored tests once, with just these rules",
+    )
     parser.addini("faultinject_seed", "seed of a session's faults, or random", default="0")
     parser.addini(
         "faultinject_unmatched",
         "what to do about a marker's rule whose conditions no request met: error (default), warn or ignore",
         default="error",
     )
+    parser.addini(
+        "faultinject_incomplete",
+        "what to do about an exploration that was cut off, or a fault of it that came nowhere: error (default) or warn",
+        default="error",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known and choose the session's seed."""
+    """Make the markers known and choose the session's seed."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", EXPLORE)
+    says = config.getini("faultinject_incomplete")
+    if says not in INCOMPLETE:
+        raise pytest.UsageError(f"faultinject_incomplete: {says!r} is not one of {', '.join(INCOMPLETE)}")
     says = config.getini("faultinject_unmatched")
     if says not in UNMATCHED:
         raise pytest.UsageError(f"faultinject_unmatched: {says!r} is not one of {', '.join(UNMATCHED)}")
@@ -71,6 +96,35 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from faultinject.pytest_plugin.marked import begin
 
         begin(session.config).expect(session.items)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Collect an explored test once for each of its shards."""
+    mark = metafunc.definition.get_closest_marker("faultinject_explore")
+    shards = 1 if mark is None else mark.kwargs.get("shards", 1)
+    if isinstance(shards, int) and shards > 1:
+        metafunc.fixturenames.append(SHARD)
+        ids = [f"shard-{number + 1}" for number in range(shards)]
+        metafunc.parametrize(SHARD, range(shards), ids=ids, indirect=True)
+
+
+def pytest_terminal_summary(terminalreporter: object) -> None:
+    """A line for each explored test, also of those that xdist's workers ran."""
+    stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
+    reports = [each for name in ("passed", "failed", "xfailed", "xpassed") for each in stats.get(name, ())]
+    if any(name == SUMMARY for each in reports for name, _ in getattr(each, "user_properties", ())):
+        from faultinject.pytest_plugin.explored import summaries
+
+        terminalreporter.section("faultinject: explored")  # type: ignore[attr-defined]
+        for line in summaries(reports):
+            terminalreporter.write_line(line)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def faultinject_shard(request: pytest.FixtureRequest) -> int:
+    """Which share of an explored test's runs this is."""
+    number: int = request.param
+    return number
 
 
 @pytest.fixture
@@ -105,7 +159,7 @@ def _needs_faults(items: Iterable[pytest.Item]) -> bool:
         while node is not None and node not in seen:
             seen.add(node)
             for each in node.own_markers:
-                if each.name == "faultinject":
+                if each.name in ("faultinject", "faultinject_explore"):
                     return True
             node = node.parent
     return False

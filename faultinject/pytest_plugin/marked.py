@@ -12,11 +12,14 @@ import pytest
 from faultinject.adapters.patch import Patch
 from faultinject.audit.nearest import nearest_request
 from faultinject.exceptions import FaultInjectError
+from faultinject.following import Session
 from faultinject.pytest_plugin import SEED
+from faultinject.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.pytest_plugin.marks import MarkedRules, markers
 from faultinject.pytest_plugin.record import record, replay
 from faultinject.session import Faults
 from faultinject.settings.environment import is_switched_on, production_reason
+from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,11 +46,20 @@ class MarkedTest:
         ConfigurationError: a marker's rule, or a variable of the environment, is wrong.
     """
 
-    def __init__(self, item: pytest.Item, session_seed: str) -> None:
+    def __init__(
+        self, item: pytest.Item, session_seed: str, session: Session | None, only: Scenario | None
+    ) -> None:
         given = MarkedRules(item)
         seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
         self.item = item
-        self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid)
+        run = item.stash.get(EXPLORED, None)
+        if run is not None:
+            self.faults: Faults = run.begin(given.scenario, seed, item, session)
+        else:
+            scenario = given.scenario if only is None else only
+            self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid, session=session)
+        # In a run with an explored fault the code may never come to what a marker's rule waits for.
+        self._judged = only is None and (run is None or not run.scenario.rules)
         self._given = given
         self._production = production_reason(os.environ)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
@@ -65,8 +77,10 @@ class MarkedTest:
 
     def judge(self) -> None:
         """Fail or warn about rules that no request met."""
+        if self.faults.unfinished:
+            pytest.fail("faults.explore(): the loop was left before its end", pytrace=False)
         says = self.item.config.getini("faultinject_unmatched")
-        if says == "ignore" or not (missed := self._missed()):
+        if says == "ignore" or not self._judged or not (missed := self._missed()):
             return
         lines = [*self._off(), "faultinject: no request met the conditions of"]
         outcomes = self.faults.outcomes
@@ -96,7 +110,11 @@ class MarkedTest:
 
     def _missed(self) -> list[int]:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""
-        given, matched = self._given, self._plan.counts.matched
+        given, plan = self._given, self._plan
+
+        def matched(rule: int) -> bool:
+            return rule in self.faults.met_while_exploring or self.faults.matched(rule, plan) > 0
+
         own = [each for each in given.own if not matched(each)]
         return own if any(map(matched, given.shared)) else sorted([*given.shared, *own])
 
@@ -111,9 +129,18 @@ class MarkedTests:
         self._seed = config.stash[SEED]
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
+            self._only = _only(config)
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
         self._patch = None if self._off else Patch()
+        self._session = None if self._off else _session()
+        self._environ: dict[str, str | None] = {}
+        if self._session is not None:
+            for name, value in self._session.variables.items():
+                self._environ[name] = os.environ.get(name)
+                os.environ[name] = value
+        if not self._off and self._only is None:
+            config.pluginmanager.register(ExploredTests(config), f"{NAME}-explored")
 
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Where faults are off, skip the tests that need them."""
@@ -137,7 +164,7 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         try:
-            item.stash[MARKED] = marked = MarkedTest(item, self._seed)
+            item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
         except FaultInjectError as error:
             wrong = str(error)
         else:
@@ -172,17 +199,26 @@ class MarkedTests:
         report = yield
         marked = item.stash.get(MARKED, None)
         if marked is not None:
-            if report.when == "call" and report.failed:
+            if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
+                if self._session is not None:  # pragma: no branch - Windows
+                    self._session.forget()
         return report
 
     def pytest_unconfigure(self) -> None:
         """Leave the frameworks as they were."""
         if self._patch is not None:
             self._patch.undo()
+        for name, value in self._environ.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if self._session is not None:
+            self._session.close()
 
 
 class _Method:
@@ -221,7 +257,20 @@ class _Method:
 
 
 def _needs_faults(item: pytest.Item) -> bool:
-    return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item))
+    return "faults" in getattr(item, "fixturenames", ()) or bool(markers(item)) or explored(item) is not None
+
+
+def _session() -> Session | None:
+    """Where servers in other processes learn of the tests' faults; None where there can be none."""
+    from faultinject.stores.filelock import AVAILABLE
+
+    return Session() if AVAILABLE else None
+
+
+def _only(config: pytest.Config) -> Scenario | None:
+    """The one scenario that is to be replayed, or None."""
+    text: str | None = config.getoption("faultinject_scenario")
+    return None if text is None else Scenario.parse(text, where="--faultinject-scenario")
 
 
 def _off() -> str:

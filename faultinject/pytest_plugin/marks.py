@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
 
 NAME = "faultinject"
+EXPLORE = "faultinject_explore"
 
 
 class MarkedRules:

@@ -37,7 +37,8 @@ class Environment:
         seed: FAULTINJECT_SEED, else the file's, else None.
         header: whether injected answers are marked.
         endpoints: the user's own host suffixes, lower case, without leading dots.
-        store: where counts live.
+        store: where counts live; None when the environment does not say.
+        session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
         expires: unix seconds from which nothing is injected, or None.
@@ -54,6 +55,7 @@ class Environment:
         "production_allowed",
         "scenario",
         "seed",
+        "session",
         "store",
     )
 
@@ -63,7 +65,8 @@ class Environment:
         self.seed: str | None = None
         self.header = True
         self.endpoints: tuple[str, ...] = ()
-        self.store = "memory:"
+        self.session: str | None = None
+        self.store: str | None = None
         self.journal: str | None = None
         self.max_active = 100
         self.expires: float | None = None
@@ -78,7 +81,6 @@ def is_switched_on(environ: Mapping[str, str]) -> bool | None:
 
     Raises:
         ConfigurationError: it says something else.
-        NotBuiltYet: it asks this process to take part in a session.
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
@@ -119,7 +121,7 @@ def read_environment(
         else:
             environment.scenario = scenario = read_scenario(environ, diagnosis)
             environment.seed = scenario.seed
-            if not scenario.rules and not diagnosis:
+            if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
@@ -150,8 +152,8 @@ def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
             enabled = values.yes_no(text)
         except Mistake as mistake:
             diagnosis.add(f"{mistake.message}; use 1 or 0", "FAULTINJECT_ENABLED")
-    if enabled is not False and value_of(environ, "FAULTINJECT_SESSION") is not None:
-        diagnosis.add("not built yet", "FAULTINJECT_SESSION", error=NotBuiltYet)
+    if enabled is None and value_of(environ, "FAULTINJECT_SESSION") is not None:
+        return True
     return enabled
 
 
@@ -170,10 +172,15 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     store = value_of(environ, "FAULTINJECT_STORE")
-    if store is not None and store.startswith(("file:", "redis:", "rediss:")):
-        diagnosis.add(f"{shown(store)} is not built yet; use memory:", "FAULTINJECT_STORE", error=NotBuiltYet)
-    elif store not in (None, "memory:"):
-        diagnosis.add(f"{shown(store)} is not a store; use memory:", "FAULTINJECT_STORE")
+    if store is not None and store.startswith(("redis:", "rediss:")):
+        message = f"{shown(store)} is not built yet; use memory: or file:DIRECTORY"
+        diagnosis.add(message, "FAULTINJECT_STORE", error=NotBuiltYet)
+    elif store == "file:":
+        diagnosis.add("file: needs a directory, such as file:/tmp/faults", "FAULTINJECT_STORE")
+    elif store not in (None, "memory:") and not (store or "").startswith("file:"):
+        diagnosis.add(f"{shown(store)} is not a store; use memory: or file:DIRECTORY", "FAULTINJECT_STORE")
+    environment.store = store
+    environment.session = value_of(environ, "FAULTINJECT_SESSION")
     endpoints = (value_of(environ, "FAULTINJECT_ENDPOINT") or "").replace(",", " ").split()
     environment.endpoints = tuple(each.lower().strip(".") for each in endpoints)
     for each in endpoints:

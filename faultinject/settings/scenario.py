@@ -60,6 +60,11 @@ class Scenario:
         _fill(self, found, text)
 
     @classmethod
+    def of(cls, rules: Rules | Scenario) -> Scenario:
+        """The scenario of rules however they are spelled."""
+        return rules if isinstance(rules, Scenario) else cls(rules)
+
+    @classmethod
     def of_rules(cls, rules: Iterable[Rule], seed: str | None) -> Scenario:
         """The scenario of rules whose names are known to be unique."""
         scenario = cls.__new__(cls)

@@ -24,18 +24,18 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_SEED": "the seed; stands above the file's",
     "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
     "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style",
-    "FAULTINJECT_STORE": "where counts live: `memory:`",
+    "FAULTINJECT_STORE": "where counts live: `memory:` or `file:DIRECTORY`; by default memory for one process, and a private directory for several",
     "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults under way in a process (default 100)",
     "FAULTINJECT_EXPIRES": "switch off by itself after this duration from process start, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
+    "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; not for people",
 }
 NOT_BUILT = (
     "FAULTINJECT_CONTROL",
     "FAULTINJECT_TOKEN",
     "FAULTINJECT_CONTROL_HOSTS",
     "FAULTINJECT_CONTROL_REMOTE",
-    "FAULTINJECT_SESSION",
 )
 # What Kubernetes makes for a Service of the name "faultinject" begins with these.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
@@ -66,7 +66,7 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
             near = most_like(variable.removeprefix(PREFIX), known, 0.7)
             hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
             diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
-        elif variable != "FAULTINJECT_SESSION":
+        else:
             diagnosis.add("not built yet", variable, error=NotBuiltYet)
 
 

@@ -115,6 +115,7 @@ class Vendor:
         endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands
             for one label, at the end of a label for its rest.
         addressing: `s3` when requests are read as bucket and key the S3 way; None for no storage vendor.
+        errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in the order in which they are seen on the wire.
         server: the Server of the vendor's answers; empty where none is documented.
         reasons: the reason phrases, by code, that differ from the standard ones.
@@ -134,6 +135,7 @@ class Vendor:
         resource: Callable[[str | None, str | None, str], str] | None = None,
         endpoints: tuple[str, ...] = (),
         addressing: str | None = "s3",
+        errors_in_200: tuple[str, ...] = (),
         head: tuple[str, ...] = (),
         server: str = "",
         reasons: Mapping[str, str] | None = None,
@@ -147,6 +149,7 @@ class Vendor:
         self.resource = resource
         self.endpoints = endpoints
         self.addressing = addressing
+        self.errors_in_200 = errors_in_200
         self.head = head
         self.server = server
         self.reasons = reasons or {}

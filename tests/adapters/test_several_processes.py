@@ -1,4 +1,4 @@
-"""gunicorn with two workers, for real: each draws for itself, and the log says so."""
+"""gunicorn with two workers and counts in memory, for real: each draws for itself, and the log says so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def app(environ, start_response):
 
 app = faultinject.install(app)
 """
-LOG = "faultinject: several processes and no store between them: each counts for itself and replay is off"
+LOG = "several processes, each counts for itself and replay is off, because FAULTINJECT_STORE is memory:"
 
 
 @pytest.fixture(params=[[], ["--preload"]], ids=["workers", "preloaded"])
@@ -33,6 +33,7 @@ def gunicorn(request, tmp_path):
         "FAULTINJECT_ENABLED": "1",
         "FAULTINJECT_RULES": "http:503,probability=0.5",
         "FAULTINJECT_SEED": "same",
+        "FAULTINJECT_STORE": "memory:",
         "FAULTINJECT_JOURNAL": str(tmp_path / "journal"),
     }
     command = [sys.executable, "-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", *request.param, "served:app"]

@@ -20,8 +20,8 @@ from pathlib import Path
 from measure import Row, table
 
 CASES = (
-    "unmatched", "matched", "frameworks", "drawing", "installing", "bounded", "patterns", "starting", "loopback",
-    "peers",
+    "unmatched", "matched", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "starting",
+    "exploring", "loopback", "peers",
 )  # fmt: skip
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

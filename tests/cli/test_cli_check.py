@@ -393,7 +393,7 @@ def test_the_environment_as_json(run):
         "expires": None,
         "header": True,
         "endpoints": [],
-        "store": "memory:",
+        "store": None,
         "journal": None,
         "max_active": 100,
     }

@@ -1,5 +1,7 @@
 """The marker on a function, and the fixture `faults`."""
 
+import os
+
 import pytest
 
 
@@ -185,16 +187,21 @@ def test_error_inside_faultinject_fails_the_test(run):
 
 
 def test_nothing_is_left_in_the_environment(run, monkeypatch):
-    """A session with faults changes no variable of the process."""
+    """Afterwards; while a session lasts, it tells other processes of itself."""
+    before = dict(os.environ)
     result = run("""
         import os
         import pytest
 
-        before = {name for name in os.environ if name.startswith("FAULTINJECT")}
+        before = dict(os.environ)
 
         @pytest.mark.faultinject("http:503")
         def test_marked(client):
             client.get("/a")
-            assert {name for name in os.environ if name.startswith("FAULTINJECT")} == before == set()
+            now = dict(os.environ)
+            changed = {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
+            assert changed == {"FAULTINJECT_SESSION", "PYTHONPATH", "PYTEST_CURRENT_TEST"}
     """)
     result.assert_outcomes(passed=1)
+    before.pop("PYTEST_CURRENT_TEST")
+    assert {name: os.environ[name] for name in os.environ if name != "PYTEST_CURRENT_TEST"} == before

@@ -27,7 +27,8 @@ DEFAULTS = {
     "seed": None,
     "header": True,
     "endpoints": (),
-    "store": "memory:",
+    "store": None,
+    "session": None,
     "journal": None,
     "max_active": 100,
     "expires": None,
@@ -49,7 +50,7 @@ def test_enabled_has_three_answers(value, expected):
 def test_while_off_nothing_else_is_read():
     """Whatever the other variables say."""
     wrong = dict.fromkeys([*VARIABLES, "FAULTINJECT_NONSENSE"], "nonsense")
-    del wrong["FAULTINJECT_ENABLED"]
+    del wrong["FAULTINJECT_ENABLED"], wrong["FAULTINJECT_SESSION"]
     assert as_dict(read_environment(wrong, now=NOW)) == DEFAULTS
     off = {**wrong, "FAULTINJECT_ENABLED": "0", "FAULTINJECT_SESSION": "x"}
     assert as_dict(read_environment(off, now=NOW, forced=True)) == {**DEFAULTS, "enabled": False}
@@ -64,7 +65,8 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_SEED": "42",
         "FAULTINJECT_HEADER": "0",
         "FAULTINJECT_ENDPOINT": ".Storage.Example.com, cos.*.internal",
-        "FAULTINJECT_STORE": "memory:",
+        "FAULTINJECT_STORE": "file:/tmp/store",
+        "FAULTINJECT_SESSION": "/tmp/session",
         "FAULTINJECT_JOURNAL": "/tmp/journal.jsonl",
         "FAULTINJECT_MAX_ACTIVE": "5",
         "FAULTINJECT_EXPIRES": "24h",
@@ -80,7 +82,8 @@ def test_everything_that_can_be_said():
         "seed": "42",
         "header": False,
         "endpoints": ("storage.example.com", "cos.*.internal"),
-        "store": "memory:",
+        "store": "file:/tmp/store",
+        "session": "/tmp/session",
         "journal": "/tmp/journal.jsonl",
         "max_active": 5,
         "expires": NOW + 86400,
@@ -224,7 +227,10 @@ WRONG = [
     ({**ON, "FAULTINJECT_SEED": "\udcff"}, "FAULTINJECT_SEED: not valid Unicode"),
     ({**ON, "FAULTINJECT_HEADER": "x"}, "FAULTINJECT_HEADER: x is not yes or no"),
     ({**ON, "FAULTINJECT_MAX_ACTIVE": "-1"}, "FAULTINJECT_MAX_ACTIVE: -1 is not a whole number of 0 or more"),
-    ({**ON, "FAULTINJECT_STORE": "memory"}, "FAULTINJECT_STORE: memory is not a store; use memory:"),
+    (
+        {**ON, "FAULTINJECT_STORE": "memory"},
+        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY",
+    ),
     (
         {**ON, "FAULTINJECT_ENDPOINT": "a.b https://x.y"},
         "FAULTINJECT_ENDPOINT: https://x.y is not a host suffix such as storage.example.com, without scheme, port and path",
@@ -287,13 +293,15 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("FAULTINJECT_SESSION", "x", "FAULTINJECT_SESSION: not built yet"),
         ("FAULTINJECT_CONTROL", "1", "FAULTINJECT_CONTROL: not built yet"),
         ("FAULTINJECT_TOKEN", "1", "FAULTINJECT_TOKEN: not built yet"),
         ("FAULTINJECT_CONTROL_HOSTS", "1", "FAULTINJECT_CONTROL_HOSTS: not built yet"),
         ("FAULTINJECT_CONTROL_REMOTE", "1", "FAULTINJECT_CONTROL_REMOTE: not built yet"),
-        ("FAULTINJECT_STORE", "file:/tmp/x", "FAULTINJECT_STORE: file:/tmp/x is not built yet; use memory:"),
-        ("FAULTINJECT_STORE", "redis://h", "FAULTINJECT_STORE: redis://h is not built yet; use memory:"),
+        (
+            "FAULTINJECT_STORE",
+            "redis://h",
+            "FAULTINJECT_STORE: redis://h is not built yet; use memory: or file:DIRECTORY",
+        ),
     ],
 )
 def test_what_comes_later_is_refused(variable, value, message):
@@ -303,11 +311,12 @@ def test_what_comes_later_is_refused(variable, value, message):
     assert str(caught.value) == message
 
 
-def test_a_session_switches_on_what_is_not_built_yet():
-    """Unless ENABLED=0."""
-    with pytest.raises(NotBuiltYet):
-        is_switched_on({"FAULTINJECT_SESSION": "x"})
+def test_a_session_switches_on():
+    """Unless ENABLED=0, and then no rule need be there."""
+    assert is_switched_on({"FAULTINJECT_SESSION": "x"}) is True
     assert is_switched_on({"FAULTINJECT_SESSION": "x", "FAULTINJECT_ENABLED": "0"}) is False
+    found = read_environment({"FAULTINJECT_SESSION": "x"}, now=NOW)
+    assert (found.enabled, found.session, found.scenario) == (True, "x", Scenario([]))
 
 
 @pytest.mark.parametrize(
@@ -338,7 +347,7 @@ def test_every_mistake_is_told_at_once():
         **ON,
         "FAULTINJECT_RULES": "http:1",
         "FAULTINJECT_HEADER": "x",
-        "FAULTINJECT_STORE": "file:x",
+        "FAULTINJECT_STORE": "file",
         "FAULTINJECT_SEEED": "1",
     }
     with pytest.raises(ConfigurationError) as caught:

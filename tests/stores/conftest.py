@@ -1,12 +1,19 @@
-"""Threads that really interleave."""
+"""Threads that really interleave, files of counts, and other processes."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
 from threading import Barrier
 
 import pytest
+
+from faultinject.stores.file_counts import FileCounts
+from faultinject.stores.filelock import FileLock
+from faultinject.stores.table import make_table
 
 
 @pytest.fixture
@@ -27,3 +34,38 @@ def in_many_threads():
 
     yield run
     sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def make_file_counts(tmp_path):
+    """Counts in a new file; given a number, in the file of that number."""
+    made = count()
+
+    def make(number=None):
+        new = number is None
+        number = next(made) if new else number
+        if new:
+            make_table(str(tmp_path / f"counts-{number}"))
+        return FileCounts(str(tmp_path / f"counts-{number}"), FileLock.open(str(tmp_path / "lock")))
+
+    return make
+
+
+@pytest.fixture
+def process():
+    """Start a Python program with these arguments; it is spoken to by lines, and ended with the test."""
+    with ExitStack() as ended:
+
+        def start(program, *arguments):
+            ran = ended.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", program, *map(str, arguments)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            ended.callback(ran.kill)
+            return ran
+
+        yield start

@@ -42,6 +42,8 @@ VENDOR = Vendor(
     resource=resource,
     # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does
     endpoints=("cos-internal.*.tencentcos.cn", "cos.*.tencentcos.cn", "cos.*.myqcloud.com"),
+    # https://cloud.tencent.com/document/product/436/10881 and /7742
+    errors_in_200=("CopyObject", "CompleteMultipartUpload"),
     # https://cloud.tencent.com/document/product/436/7729
     head=(
         "Content-Type",

@@ -1,0 +1,156 @@
+"""A user's command against the embedded store, run as often as an exploration asks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import IO, Any
+
+from faultinject.exceptions import ConfigurationError
+from faultinject.exploration.made import ToldFailure
+from faultinject.objectstore import ObjectStore
+
+LINES, BYTES = 20, 65_536
+"""How much of a command's output is shown: its last lines, of its last bytes."""
+
+
+class CommandFailed(ToldFailure):
+    """The command ended with another exit code than 0."""
+
+
+class Command:
+    """A command that finds a store of its own at the address in ENDPOINT.
+
+    Args:
+        command: its words.
+        reset: a shell command that prepares each run, or None.
+        vendor: whose dialect the store speaks.
+        endpoints: the user's own host suffixes.
+
+    Raises:
+        ConfigurationError: the store does not speak that dialect.
+    """
+
+    def __init__(
+        self, command: Sequence[str], reset: str | None, vendor: str, endpoints: Sequence[str]
+    ) -> None:
+        from faultinject.adapters.wsgi import wrap
+        from faultinject.injector import Injector
+
+        self._command = command
+        self._reset = reset
+        self._vendor = vendor
+        self._endpoints = endpoints
+        self._store = self._empty()
+        self._kill: Callable[[], None] = _nothing
+        self._ended = ""
+        self._app = wrap(self._serve, Injector([], environ={}))
+        self._environ = dict(os.environ)
+
+    def __enter__(self) -> None:
+        from faultinject.cli import listening
+
+        sock = listening.listen("127.0.0.1", 0)
+        self._environ["ENDPOINT"] = listening.url_of(sock)
+        self._server = listening.wsgi_server(self._app, sock)
+        listening.in_thread(self._server)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def prepare(self) -> None:
+        """Empty the store, and run what the user wants to be run before.
+
+        Raises:
+            ConfigurationError: that fails.
+        """
+        self._store = self._empty()
+        if self._reset is not None:
+            code, output = self._wait(self._reset)
+            if code:
+                raise ConfigurationError(f"--reset fails: {_said(code)}\n{output}".rstrip())
+
+    def run(self) -> None:
+        """Run the command.
+
+        Raises:
+            CommandFailed: it ended with another exit code than 0, or was ended.
+        """
+        self._ended = ""
+        code, output = self._wait(self._command)
+        if self._ended or code:
+            raise CommandFailed(self._ended or _said(code), output)
+
+    def end(self, why: str) -> None:
+        """End the command that runs, with everything that it has started."""
+        self._ended = self._ended or why
+        self._kill()
+
+    def _empty(self) -> ObjectStore:
+        return ObjectStore(self._vendor, endpoints=self._endpoints)
+
+    def _serve(self, environ: Any, start_response: Any) -> Any:
+        return self._store(environ, start_response)
+
+    def _wait(self, command: str | Sequence[str]) -> tuple[int, str]:
+        """Exit code and the end of the output."""
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - the user's own command
+                    command,
+                    shell=isinstance(command, str),
+                    env=self._environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ConfigurationError(f"{command[0]} cannot be run: {error.strerror}") from None
+            self._kill = lambda: _kill(process)
+            try:
+                code = process.wait()
+            finally:
+                if process.returncode is None or command is self._command:
+                    _kill(process)  # what it leaves behind would go on in the next run
+                self._kill = _nothing
+                process.wait()
+            return code, _tail(output)
+
+
+def _nothing() -> None:
+    """There is nothing to end."""
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if not hasattr(os, "killpg"):  # pragma: no cover - Windows
+        process.kill()
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
+        return
+
+
+def _tail(output: IO[bytes]) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - BYTES))
+    lines = output.read().decode(errors="replace").splitlines()
+    more = [f"… {len(lines) - LINES} more lines …"] if len(lines) > LINES else []
+    return "\n".join([*more, *lines[-LINES:]])
+
+
+def _said(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:  # pragma: no cover - a signal that Python has no name for
+        return f"ended by signal {-code}"

@@ -1,0 +1,217 @@
+"""Transports for httpx that give faults instead of, or on top of, the answers of another transport."""
+
+from __future__ import annotations
+
+from itertools import chain
+from urllib.parse import unquote_to_bytes
+
+import httpx
+
+from faultinject.adapters import asgi, wsgi
+from faultinject.injectors import injector_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+    from typing import Any
+
+    from faultinject.adapters.asgi import Receive, Scope, Send
+    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.injector import Injector, Rules
+
+
+class FaultTransport(httpx.BaseTransport):
+    """A transport with faults, such as `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`.
+
+    httpx has no retries of its own above a transport but those of the code under test.
+
+    Args:
+        transport: what sends the requests that pass; by default httpx's own.
+        rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
+        seed: the seed; by default the scenario's or the environment's.
+        injector: an injector of your own, instead of rules.
+
+    Raises:
+        ConfigurationError: rules or variables are wrong.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        rules: Rules | None = None,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        self.injector = injector_for(rules, seed=seed, injector=injector)
+        self._transport = transport or httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, or give its fault."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def forward(_: Environ, start_response: Start) -> Iterable[bytes]:
+            response = self._transport.handle_request(request)
+            headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
+            ]
+            reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+            start_response(f"{response.status_code} {reason}", headers)
+            return _Passed(response)
+
+        def start(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
+            started[:] = [(status, headers)]
+            return lambda _: None
+
+        result = wsgi.wrap(forward, self.injector)(_environ(request), start)
+        if isinstance(result, _Passed):
+            return result.response
+        stream = _Given(result)
+        status, headers = started[0]
+        return httpx.Response(
+            int(status[:3]),
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            stream=stream,
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": status[4:].encode("latin-1")},
+        )
+
+    def close(self) -> None:
+        """Close the transport beneath."""
+        self._transport.close()
+
+
+class AsyncFaultTransport(httpx.AsyncBaseTransport):
+    """`FaultTransport` for `httpx.AsyncClient`; an answer that a fault has changed comes when it is complete."""
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        rules: Rules | None = None,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        self.injector = injector_for(rules, seed=seed, injector=injector)
+        self._transport = transport or httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, or give its fault."""
+        untouched: list[httpx.Response] = []
+        outermost: list[tuple[Receive, Send]] = []
+
+        async def forward(_: Scope, receive: Receive, send: Send) -> None:
+            given, taken = outermost[0]
+            whole = request if receive is given else _with_body(request, _Received(receive))
+            response = await self._transport.handle_async_request(whole)
+            if send is taken:
+                # Nothing looks at it: it goes to the client as it came, unread.
+                untouched.append(response)
+                await send({"type": "http.response.start", "status": response.status_code, "headers": []})
+            else:
+                headers = [(name.lower(), value) for name, value in response.headers.raw]
+                await send(
+                    {"type": "http.response.start", "status": response.status_code, "headers": headers}
+                )
+                stream: Any = response.stream
+                try:
+                    async for piece in stream:
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                finally:
+                    await response.aclose()
+            await send({"type": "http.response.body"})
+
+        faulty = asgi.wrap(forward, self.injector)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            outermost.append((receive, send))
+            await faulty(scope, receive, send)
+
+        response = await httpx.ASGITransport(app).handle_async_request(request)
+        return untouched[0] if untouched else response
+
+    async def aclose(self) -> None:
+        """Close the transport beneath."""
+        await self._transport.aclose()
+
+
+class _Passed:
+    """The body of an answer that passes, as it came."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        stream: Any = self.response.stream
+        return iter(stream)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.response.close()
+
+
+class _Given(httpx.SyncByteStream):
+    """The body of an answer that was injected or changed; its head is known when it is made."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._close = getattr(pieces, "close", None)
+        rest = iter(pieces)
+        self._pieces = chain((next(rest, b""),), rest)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Let the answer beneath go."""
+        if self._close is not None:
+            self._close()
+
+
+class _Received(httpx.AsyncByteStream):
+    """The body of a request of which a fault has looked at the beginning."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await self._receive()
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
+
+
+def _with_body(request: httpx.Request, stream: httpx.AsyncByteStream) -> httpx.Request:
+    return httpx.Request(
+        request.method, request.url, headers=request.headers, stream=stream, extensions=request.extensions
+    )
+
+
+class _Input:
+    """The body of a request, read when a fault asks for it; it can still be sent afterwards."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        self._request = request
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes."""
+        content = self._request.read()
+        start, self._at = self._at, len(content) if size < 0 else self._at + size
+        return content[start : self._at]
+
+
+def _environ(request: httpx.Request) -> Environ:
+    path, _, query = request.url.raw_path.partition(b"?")
+    environ: Environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "RAW_URI": path.decode("latin-1"),
+        "wsgi.input": _Input(request),
+        "wsgi.url_scheme": request.url.scheme,
+    }
+    for name, value in request.headers.raw:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value.decode("latin-1")
+    return environ

@@ -1,0 +1,208 @@
+"""Where one injector's counts live: in memory, in a named directory, or in one that its processes find by themselves."""
+
+from __future__ import annotations
+
+import os
+
+from faultinject.exceptions import FaultInjectError, StoreUnavailable
+from faultinject.stores.memory import MemoryCounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from faultinject.core.actions import MatchKey, Number, Take
+    from faultinject.core.plan import Counts
+    from faultinject.settings.scenario import Scenario
+    from faultinject.stores.directory import StoreDirectory
+
+FILE = "file:"
+# How many injectors of this process had the same scenario: those of two apps are two, in every worker.
+_alike: dict[str, int] = {}
+
+
+class Sharing:
+    """The store of one injector.
+
+    Args:
+        store: `memory:`, `file:DIRECTORY`, or None: memory until there are several processes.
+        alone: no other process is to count with it, however many there are.
+        make: makes counts where there is no directory, by default in memory.
+
+    Attributes:
+        directory: where processes share their counts, or None.
+        salt: what this process draws with besides the seed, where each counts for itself.
+        seen: the generation that this process has joined.
+        why: what keeps processes from sharing counts that were to share them; empty when nothing does.
+
+    Raises:
+        ConfigurationError: the directory cannot be used.
+        StoreUnavailable: its lock is held by others.
+    """
+
+    def __init__(
+        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
+    ) -> None:
+        self.seen = 0
+        self.salt = b""
+        self.why = ""
+        self._salted = 0
+        self._alone = alone
+        self._make = make or MemoryCounts
+        self._named = store is not None
+        self.directory: StoreDirectory | None = None
+        if store is not None and store.startswith(FILE):
+            from faultinject.stores.directory import StoreDirectory
+
+            self.directory = StoreDirectory(store.removeprefix(FILE))
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing changes when there are several processes."""
+        return self._alone or self.directory is not None or self._salted == os.getpid()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nobody said where counts live, and one process was enough so far."""
+        return not self._alone and not self._named and self.directory is None
+
+    @property
+    def stale(self) -> bool:
+        """Whether another process has published a scenario since."""
+        return self.directory is not None and self.directory.cell[0] != self.seen
+
+    def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+        """Several processes serve the app: they find one directory, or each counts for itself.
+
+        Args:
+            scenario: what they have in common.
+            seed: the seed that was given; None when each has chosen its own.
+            owner: the process that they have in common, which has the directory as long as it lives.
+        """
+        if self.undecided and scenario.rules:
+            try:
+                self._share(f"{scenario.to_json()}\n{seed}", owner)
+            except (FaultInjectError, OSError) as error:
+                self._give_up(error)
+        else:
+            self.salt, self._salted = os.urandom(16), os.getpid()
+
+    def counts(
+        self, scenario: Scenario, seed: str, *, chosen: bool, anew: bool = False
+    ) -> tuple[Counts, str]:
+        """Counts for a scenario, and the seed that all processes draw with.
+
+        Args:
+            scenario: the rules.
+            seed: this process's.
+            chosen: nobody gave it: where another process was first, its seed holds.
+            anew: another scenario takes the place of the one in force, and counts begin at zero.
+
+        Raises:
+            ConfigurationError: the named store cannot hold it.
+            StoreUnavailable: the named store cannot be had.
+        """
+        if self.directory is None:
+            return self._make(), seed
+        data = {"scenario": scenario.to_json(), "seed": seed}
+        rules = len(scenario.rules)
+
+        def same(found: dict[str, Any]) -> bool:
+            return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
+
+        try:
+            if anew:
+                self.directory.publish(data, rules=rules)
+            else:
+                self.directory.agree(data, rules=rules, same=same)
+            self.seen, _, counts, seed = self.join()
+        except (FaultInjectError, OSError) as error:
+            if self._named:
+                raise
+            self._give_up(error)
+            return self._make(), seed
+        return counts, seed
+
+    def extend(self, scenario: Scenario, seed: str) -> Counts | None:
+        """More rules stand behind those in force, whose counts go on; None where they are in memory."""
+        if self.directory is None:
+            return None
+        data = {"scenario": scenario.to_json(), "seed": seed}
+        self.directory.publish(data, rules=len(scenario.rules), keep_counts=True)
+        self.seen, _, counts, _ = self.join()
+        return counts
+
+    def join(self) -> tuple[int, Scenario, Counts, str]:
+        """The scenario in force for all processes: its generation, itself, its counts and its seed.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        from faultinject.settings.scenario import Scenario
+        from faultinject.stores.guarded import Guarded
+
+        assert self.directory is not None
+        generation, data, counts = self.directory.join()
+        assert counts is not None
+        return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+
+    def tell(self, seed: str) -> None:
+        """Log how several processes count, if there are several; `seed` is what they draw with."""
+        from faultinject import announcement
+
+        if self.directory is not None:
+            announcement.shared(self.directory.path, seed)
+        elif self.salt:
+            announcement.separate(self.why)
+
+    def skip(self) -> None:
+        """Stay with what is in force here until the next scenario is published."""
+        assert self.directory is not None
+        self.seen = self.directory.cell[0]
+
+    def _share(self, common: str, owner: int | None) -> None:
+        from faultinject.stores.filelock import AVAILABLE
+        from faultinject.stores.private import clean_up_dead_owners, private_directory
+        from faultinject.stores.processes import common_process
+
+        if not AVAILABLE:  # pragma: no cover - Windows
+            raise StoreUnavailable("this system has no flock")
+        number = _alike[common] = _alike.get(common, 0) + 1
+        clean_up_dead_owners()
+        self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+
+    def _give_up(self, error: Exception) -> None:
+        self.directory = None
+        self.why = str(error)
+        self.salt, self._salted = os.urandom(16), os.getpid()
+
+
+class SessionCounts:
+    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+
+    def __init__(self) -> None:
+        self._counts: Counts = MemoryCounts()
+        self._used = False
+
+    def share(self, counts: Callable[[], Counts | None]) -> None:
+        """Count with the others, if nothing was counted yet."""
+        if not self._used:
+            self._counts = counts() or self._counts
+
+    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+        """As the counts do."""
+        self._used = True
+        return self._counts.match(keys, now)
+
+    def take(self, ask: Take) -> bool:
+        """As the counts do."""
+        return self._counts.take(ask)
+
+    def give_back(self, ask: Take) -> None:
+        """As the counts do."""
+        self._counts.give_back(ask)
+
+    def matched(self, rule: int) -> int:
+        """As the counts do."""
+        return self._counts.matched(rule)

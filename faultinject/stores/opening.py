@@ -1,0 +1,95 @@
+"""Opening what only this user may touch: no link is followed, nothing of others is trusted."""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISLNK
+
+from faultinject.exceptions import ConfigurationError, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def open_directory(path: str, *, make: bool = True) -> int:
+    """A descriptor of a directory of ours that nobody else writes to.
+
+    Args:
+        path: where.
+        make: make it if it is not there.
+
+    Raises:
+        ConfigurationError: it is missing, a link, another user's, open to others.
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | FLAGS
+    try:
+        if make:
+            try:
+                os.mkdir(path, 0o700)  # noqa: PTH102 - pathlib takes its time to load
+            except FileExistsError:
+                pass
+            except FileNotFoundError:
+                refuse(path, "cannot be made", "make the directory above it first")
+        directory = os.open(path, flags)
+    except FileNotFoundError:
+        refuse(path, "is not there", "make the directory, or name another")
+    except NotADirectoryError:
+        link = S_ISLNK(os.lstat(path).st_mode)
+        refuse(path, f"is {'a symbolic link' if link else 'no directory'}", "name a directory itself")
+    found = os.fstat(directory)
+    why = cure = ""
+    if found.st_uid != os.geteuid():
+        why, cure = "belongs to another user", "name a directory of your own"
+    elif found.st_mode & 0o022:
+        why, cure = "can be written to by other users", "chmod 700 it, or name another directory"
+    if why:
+        os.close(directory)
+        refuse(path, why, cure)
+    return directory
+
+
+def read_file(name: str, directory: int, offset: int = 0) -> bytes | None:
+    """All of a file from an offset on, or None if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        file = os.open(name, os.O_RDONLY | FLAGS, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(file, "rb") as opened:
+        opened.seek(offset)
+        return opened.read()
+
+
+def write_file(name: str, directory: int, content: bytes) -> None:
+    """Write a file of mode 0600 anew.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS, 0o600, dir_fd=directory)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(content)
+
+
+def remove_file(name: str, directory: int) -> None:
+    """Remove a file, if it is there."""
+    from contextlib import suppress
+
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def refuse(path: str, why: str, cure: str) -> NoReturn:
+    """A directory cannot serve as a store.
+
+    Raises:
+        ConfigurationError: always.
+    """
+    raise ConfigurationError([Problem(f"the store {path!r} {why}: {cure}")])

@@ -1,0 +1,201 @@
+"""The file behind shared counts: words of eight bytes that processes share through the memory map.
+
+    page 0      header: version, sequence of matches, whether a rate began and when
+    identities  4,096 buckets of 32 entries: 16 bytes of key, last use; matches
+    scopes      4,096 buckets of 32 entries: 16 bytes of key, last use; matches, out, due, rated, nothing
+    rules       65,536 rows: matches, out, due, rated, injected, nothing, nothing, nothing
+
+The file is sparse: a page takes room on the disk once something on it is used. All writes are made under the store's
+lock, each of them one aligned word, so a process that is killed in between leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from mmap import PAGESIZE, mmap
+
+from faultinject.exceptions import StoreUnavailable
+
+VERSION = 1
+MOST_RULES = 65_536
+MATCHES, OUT, DUE, RATED, INJECTED = range(5)
+"""Words of a row."""
+SEQUENCE, BEGUN, BEGAN = 1, 2, 3
+"""Words of the header."""
+
+WAYS = 32
+BUCKETS = 4_096
+RULE_WORDS = 8
+
+_KEYS = 16 * WAYS
+_PAGE = max(PAGESIZE, 4_096)
+_PAGE_OF_BYTE = _PAGE.bit_length() - 1
+PAGE_OF_WORD = _PAGE_OF_BYTE - 3
+_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def _bucket(row: int) -> int:
+    """Bytes of a bucket: keys, last uses, rows."""
+    return _KEYS + 8 * WAYS * (1 + row)
+
+
+_IDENTITY, _SCOPE = 1, 5
+_FIRST_SCOPE = _PAGE + BUCKETS * _bucket(_IDENTITY)
+FIRST_RULE = (_FIRST_SCOPE + BUCKETS * _bucket(_SCOPE)) >> 3
+SIZE = (FIRST_RULE + MOST_RULES * RULE_WORDS) * 8
+
+
+class Pages:
+    """A mapped file of counts, as words.
+
+    Args:
+        path: the file, made by `make_table`.
+        directory: a descriptor of the directory that holds it.
+
+    Attributes:
+        map: its bytes.
+        words: the same as integers.
+        seconds: the same as floats.
+        ready: the pages that this process knows to have their room on the disk. Writing to one that finds no space,
+            on some file systems reading from it too, would kill the process.
+
+    Raises:
+        StoreUnavailable: it is not one of ours.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str, directory: int | None) -> None:
+        self._file = -1
+        name = path if directory is None else path.rpartition("/")[2]
+        self._file = os.open(name, _FLAGS, dir_fd=directory)
+        if os.fstat(self._file).st_size != SIZE:
+            raise StoreUnavailable(f"{path} is damaged")
+        self.map = mmap(self._file, SIZE)
+        view = memoryview(self.map)
+        self.words = view.cast("q")
+        self.seconds = view.cast("d")
+        self.ready = bytearray(SIZE >> _PAGE_OF_BYTE)
+        self.ready[0] = 1
+        if self.words[0] != VERSION:
+            raise StoreUnavailable(f"{path} is damaged")
+
+    def prepare(self, word: int) -> None:
+        """Give the page of a word its room on the disk; under the lock.
+
+        Raises:
+            StoreUnavailable: no space left.
+            OSError: no space left.
+        """
+        page = word >> PAGE_OF_WORD
+        start = page * _PAGE
+        content = os.pread(self._file, _PAGE, start)
+        if os.pwrite(self._file, content, start) != _PAGE:
+            raise StoreUnavailable("no space left for the store")
+        self.ready[page] = 1
+
+    def __del__(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+
+class Buckets:
+    """Entries by key, as many as were matched last: a new one takes the place that was not used for longest.
+
+    A key may stand in one bucket only, so what is kept is not exactly the youngest: of the 65,536 pairs that were
+    matched last about one is forgotten too early, and up to 131,072 are remembered.
+
+    Args:
+        pages: the file they are in.
+        start: the first byte.
+        row: words of an entry besides its key and last use.
+    """
+
+    __slots__ = ("_map", "_pages", "_row", "_size", "_start", "_words")
+
+    def __init__(self, pages: Pages, start: int, row: int) -> None:
+        self._pages = pages
+        self._map = pages.map
+        self._words = pages.words
+        self._start = start
+        self._row = row
+        self._size = _bucket(row)
+
+    def place(self, key: bytes, row: int) -> int:
+        """The byte where the key of a row stands."""
+        start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
+        return start + (row - (start + _KEYS >> 3) - WAYS) // self._row * 16
+
+    def row(self, key: bytes, sequence: int) -> int:
+        """The first word of a key's row, made if there is none; under the lock.
+
+        Raises:
+            OSError: no space left.
+        """
+        start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
+        if not self._pages.ready[start >> _PAGE_OF_BYTE]:
+            self._pages.prepare(start >> 3)
+        found = self._map[start : start + _KEYS].find(key)
+        uses = (start + _KEYS) >> 3
+        words = self._words
+        if found >= 0:
+            way = found >> 4
+            words[uses + way] = sequence
+            return uses + WAYS + way * self._row
+        used = words[uses : uses + WAYS].tolist()
+        way = used.index(min(used))
+        row = uses + WAYS + way * self._row
+        # First nobody's, last the new key's: whoever is killed in between leaves an entry that no key finds.
+        place = (start >> 3) + 2 * way
+        words[place] = words[place + 1] = 0
+        for word in range(row, row + self._row):
+            words[word] = 0
+        words[uses + way] = sequence
+        self._map[start + 16 * way : start + 16 * way + 16] = key
+        return row
+
+
+class Table:
+    """What one file of counts holds.
+
+    Args:
+        path: the file, made by `make_table`.
+        directory: a descriptor of the directory that holds it.
+
+    Raises:
+        StoreUnavailable: it is not one of ours.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str, *, directory: int | None = None) -> None:
+        self.pages = pages = Pages(path, directory)
+        self.identities = Buckets(pages, _PAGE, _IDENTITY)
+        self.scopes = Buckets(pages, _FIRST_SCOPE, _SCOPE)
+
+    def rule(self, rule: int) -> int:
+        """The first word of a rule's row; under the lock.
+
+        Raises:
+            StoreUnavailable: no space left.
+            OSError: no space left.
+        """
+        row = FIRST_RULE + rule * RULE_WORDS
+        if not self.pages.ready[row >> PAGE_OF_WORD]:
+            self.pages.prepare(row)
+        return row
+
+
+def make_table(name: str, *, directory: int | None = None) -> None:
+    """Make a file in which everything is at zero.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    file = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    try:
+        os.ftruncate(file, SIZE)
+        header = VERSION.to_bytes(8, sys.byteorder)
+        if os.pwrite(file, header.ljust(_PAGE, b"\0"), 0) != _PAGE:
+            raise StoreUnavailable("no space left for the store")
+    finally:
+        os.close(file)

@@ -1,0 +1,56 @@
+"""Hypothesis strategies: scenarios to draw and to shrink. Needs `pip install "faultinject[hypothesis]"`."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exploration.bounds import Bounds, whole
+from faultinject.exploration.points import Trace, exact
+from faultinject.runs import sweep_of
+from faultinject.settings.scenario import Scenario
+
+try:
+    from hypothesis import strategies
+except ImportError:
+    raise MissingExtra('scenarios() needs Hypothesis: pip install "faultinject[hypothesis]"') from None
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    from faultinject.core.outcome import Outcome
+    from faultinject.core.rule import Rule
+
+
+def scenarios(
+    requests: Sequence[Outcome], *faults: str | Rule, max_faults: int = 2
+) -> SearchStrategy[Scenario]:
+    """Scenarios of up to `max_faults` faults at the requests of a recorded run.
+
+    Args:
+        requests: of `faultinject.record(code)`.
+        faults: rules, whose conditions say where; a vendor id stands for its standard set.
+        max_faults: slots, each of which may stay empty: so a failure shrinks to the fewest.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or none of the faults fits any of the requests.
+    """
+    sweep = sweep_of(faults, Bounds())
+    trace = Trace(sorted(requests, key=lambda each: each.arrived), sweep.reading)
+    points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
+    rules = [
+        sweep.rule_at(point, choice)
+        for choice in sweep.choices
+        for point in points
+        if sweep.applies(choice, point)
+    ]
+    if not rules:
+        raise ConfigurationError("none of the faults fits any of the requests")
+    slot = strategies.none() | strategies.sampled_from(rules)
+
+    def scenario(drawn: tuple[Rule | None, ...]) -> Scenario:
+        kept = [each for each in drawn if each is not None]
+        return Scenario.of_rules(tuple(dict.fromkeys(kept)), "0")
+
+    return strategies.tuples(*[slot] * whole(max_faults, "max_faults")).map(scenario)

@@ -1,0 +1,152 @@
+"""Exploration and percentages on the same clients: `python tests/benchmarks/planted.py` prints the README's table.
+
+Eight clients of `tests/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many runs there
+are, which of them fails first, and how long it takes. Percentages: each request gets one of the same faults with that
+chance; how many runs pass until one fails, the median over seeds, in brackets the same for the repaired client: a
+false alarm. Takes about ten minutes; `--seeds 3` less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from exploration.clients import CLIENTS, Client
+
+import faultinject
+from faultinject import Rule
+from faultinject.exceptions import ExplorationFailed
+from faultinject.exploration.choices import choices
+from faultinject.exploration.report import groups
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- exploration -->", "<!-- /exploration -->"
+PERCENTAGES = (0.01, 0.05, 0.1, 0.3)
+MOST = 400
+BUGS = {
+    "rewind": "a part's file is not rewound before the next attempt",
+    "copy": "200 with an error in its body is taken for success",
+    "move": "a lost answer to Complete, then cleaning up deletes the only copy",
+    "listing": "a listing that fails begins again and keeps what it had",
+    "append": "what was appended, and whose answer was lost, is appended again",
+    "third": "the third request gives up on 503",
+    "budget": "one retry for the whole job (takes two faults)",
+    "threads": "four threads, one part's buffer can be read only once",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=15, help="how many seeds a percentage is tried with")
+    parser.add_argument("--write", metavar="FILE", help="put the table into this file instead of printing it")
+    parser.add_argument("--write-readme", action="store_true", help="put the table into README.md")
+    options = parser.parse_args()
+    logging.disable()
+    found = [by_exploration(name) for name in CLIENTS]
+    with ProcessPoolExecutor() as pool:
+        beside = pool.map(by_percentage, CLIENTS, repeat(options.seeds))
+        rows = [f"| {' | '.join([*cells, *more])} |" for cells, more in zip(found, beside, strict=True)]
+    table = "\n".join([*HEAD, *rows])
+    if options.write:
+        Path(options.write).write_text(f"{BEGIN}\n{table}\n{END}\n")
+    elif options.write_readme:
+        page = README.read_text()
+        before, rest = page.split(BEGIN, 1)
+        README.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
+    else:
+        print(table)
+
+
+HEAD = (
+    "| bug | requests | runs | first that fails | fail → causes | time | repaired: runs, alarms "
+    + "".join(f"| {each:.0%} " for each in PERCENTAGES)
+    + "|",
+    "|---" * (7 + len(PERCENTAGES)) + "|",
+)
+
+
+def by_exploration(name: str) -> list[str]:
+    """The cells that say what the exploration found."""
+    depth = 2 if name == "budget" else 1
+    made, seconds = min(
+        (explored(name, right=False, depth=depth) for _ in range(3)), key=lambda each: each[1]
+    )
+    right, _ = explored(name, right=True, depth=depth)
+    failed = [number for number, each in enumerate(made.runs, 1) if each.failed]
+    return [
+        BUGS[name] + (", depth 2" if depth == 2 else ""),
+        str(len(made.sweep.requests)),
+        str(len(made.runs)),
+        str(failed[0]) if failed else "–",
+        f"{len(failed)} → {len(groups(made.runs))}",
+        f"{seconds * 1000:.0f} ms",
+        f"{len(right.runs)}, {sum(each.failed for each in right.runs)}",
+    ]
+
+
+def by_percentage(name: str, seeds: int) -> list[str]:
+    """The cells beside them."""
+    logging.disable()
+    cells = []
+    for percentage in PERCENTAGES:
+        wrong = median(until_it_fails(name, percentage, seed, right=False) for seed in range(seeds))
+        alarm = median(until_it_fails(name, percentage, seed, right=True) for seed in range(seeds))
+        cells.append(f"{shown(wrong, f'> {MOST}')} ({shown(alarm, 'never')})")
+    print(name, file=sys.stderr)
+    return cells
+
+
+def explored(name: str, *, right: bool, depth: int) -> tuple[faultinject.Exploration, float]:
+    client = Client()
+    began = time.perf_counter()
+    exploration = faultinject.explore("cos", depth=depth)
+    try:
+        for run in exploration:
+            with run:
+                CLIENTS[name](client, right)
+    except ExplorationFailed:
+        pass
+    return exploration, time.perf_counter() - began
+
+
+def until_it_fails(name: str, percentage: float, seed: int, *, right: bool) -> float:
+    """How many runs it takes until one fails; infinite when none of the first 400 does."""
+    client = Client()
+    rules = at(percentage)
+    for number in range(1, MOST + 1):
+        with faultinject.inject(faultinject.Scenario(rules, seed=f"{seed}/{number}")):
+            try:
+                CLIENTS[name](client, right)
+            except Exception:
+                return number
+    return float("inf")
+
+
+def at(percentage: float) -> list[Rule]:
+    """The faults of the exploration, so that a request gets one of them with that chance."""
+    rules = []
+    faults = choices(["cos"])
+    for number, each in enumerate(faults):
+        share = percentage / len(faults)
+        name, conditions, unless, options = each.rule.parts
+        options["probability"] = f"{share / (1 - number * share):.6f}"
+        rules.append(Rule.of_parts(each.rule.fault, (name, conditions, unless, options)))
+    return rules
+
+
+def shown(number: float, otherwise: str) -> str:
+    return otherwise if number == float("inf") else f"{number:.0f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""`faultinject explore`: a command of any language, judged by its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+
+import pytest
+import requests
+
+PROGRAM = """
+import http.client, os, sys
+from urllib.parse import urlsplit
+
+def ask(method, path, tries=3):
+    for _ in range(tries):
+        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+        try:
+            connection.request(method, path, b"meow")
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status < 400:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+    print("gave up on", method, path)
+    sys.exit(3)
+
+"""
+RIGHT = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
+WRONG = "ask('PUT', '/photos'); print('\\x1b[31mred'); ask('PUT', '/photos/cat', 1)"
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Write a program; gives its command."""
+
+    def write(source, name="job.py"):
+        path = tmp_path / name
+        path.write_text(PROGRAM + source)
+        return [sys.executable, "-S", str(path)]
+
+    return write
+
+
+def text_of(output):
+    """The report with its time taken out."""
+    return re.sub(r"in [\d.]+ s \(backoff \d+%\)", "in … s", output)
+
+
+def test_a_right_command(run, program):
+    """Every run ends with 0: so does the exploration."""
+    code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *program(RIGHT))
+    assert (code, errors) == (0, "")
+    assert text_of(output) == (
+        "2 requests without faults, 2 faults; 4 runs in … s, 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned\n"
+    )
+
+
+def test_a_wrong_command(run, program, start):
+    """The failures are reported as one, with the end of the output and two commands that show it again."""
+    command = program(WRONG)
+    code, output, errors = run("explore", "-r", "cos:SlowDown", "-r", "reset", "--", *command)
+    assert (code, errors) == (1, "")
+    assert text_of(output).splitlines() == [
+        "2 requests without faults, 2 faults; 4 runs in … s, 2 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+        "",
+        "exit code 3",
+        "  when request 2 (PutObject /photos/cat) gets: reset",
+        "    1 CreateBucket  200 PUT /photos",
+        "    2 PutObject     PUT /photos/cat  <- reset",
+        "    | \\x1b[31mred",
+        "    | gave up on PUT /photos/cat",
+        "  replay: faultinject serve --vendor cos -r reset,method=PUT,path=/photos/cat,times=1",
+        f"          ENDPOINT=http://127.0.0.1:8000 {shlex.join(command)}",
+        "  and 1 more alike: cos:SlowDown,method=PUT,path=/photos/cat,times=1",
+    ]
+    words = shlex.split(output.partition("replay: faultinject ")[2].splitlines()[0])
+    served = start(*words, "--port", "0")
+    url = served.until("Ctrl-C")[0].rpartition(" on ")[2]
+    assert requests.put(f"{url}/photos", timeout=10).status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        requests.put(f"{url}/photos/cat", timeout=10)
+
+
+def test_json(run, program):
+    """The same as data."""
+    code, output, _ = run("explore", "--json", "-r", "http:500,path=photos/*", "--", *program(WRONG))
+    found = json.loads(output)
+    assert code == 1
+    assert (found["v"], found["runs"], found["failed"]) == (1, 1, 1)
+    assert found["findings"][0]["scenario"] == ["http:500,method=PUT,path=/photos/cat,times=1"]
+    assert found["findings"][0]["error"] == "exit code 3"
+
+
+def test_depth_and_bounds(run, program):
+    """Two faults in a row; what is cut off is said; too much is refused before the first fault."""
+    twice = program("ask('PUT', '/photos', 2)")
+    assert run("explore", "-r", "http:500", "--", *twice)[0] == 0
+    code, output, _ = run("explore", "--depth", "2", "-r", "http:500", "--", *twice)
+    assert code == 1
+    assert "replay: faultinject serve --vendor cos -r http:500,method=PUT,path=/photos,times=2\n" in output
+    code, output, _ = run("explore", "--depth", "2", "--max-runs", "1", "-r", "http:500", "--", *twice)
+    assert code == 1
+    assert output.endswith("incomplete: 1 run of depth 2 not made: max_runs is 1\n")
+    code, output, errors = run("explore", "--max-runs", "1", "-r", "http:500", "-r", "reset", "--", *twice)
+    assert (code, output) == (2, "")
+    assert errors.startswith(
+        "faultinject: 2 runs are needed, and max_runs is 1: 1 request, 1 of them CreateBucket, and 2 faults"
+    )
+
+
+def test_the_store_is_emptied(run, program):
+    """What one run leaves is gone in the next, and --reset prepares each, without faults."""
+    code, _, errors = run(
+        "explore",
+        "-r",
+        "reset,method=GET",
+        "--",
+        *program("ask('PUT', '/photos'); ask('GET', '/photos/cat')"),
+    )
+    assert code == 2
+    assert errors.startswith(
+        "faultinject: without faults the command fails: exit code 3\ngave up on GET /photos/cat\n"
+    )
+    reset = shlex.join(program(RIGHT, "prepare.py"))
+    code, output, _ = run(
+        "explore", "-r", "reset", "--reset", reset, "--", *program("ask('GET', '/photos/cat')")
+    )
+    assert code == 0
+    assert output.startswith("1 request without faults, 1 fault; 1 run in ")
+    code, output, errors = run(
+        "explore", "-r", "reset", "--reset", "echo no database; exit 4", "--", *program(RIGHT)
+    )
+    assert (code, output, errors) == (2, "", "faultinject: --reset fails: exit code 4\nno database\n")
+
+
+def test_a_command_that_never_stops(run, program):
+    """It is ended, with all that it has started, and the report says why."""
+    code, output, _ = run(
+        "explore", "-r", "http:500,times=100000", "--", *program("ask('PUT', '/photos', 10**9)")
+    )
+    assert code == 1
+    assert "\nmore than 120 requests in one run\n" in output
+    assert "    1 CreateBucket  500 PUT /photos  <- http:500  and 60 times more, to 61\n" in output
+
+
+def test_what_it_leaves_behind_is_ended(run, program):
+    """A child that goes on would make its requests in the next run."""
+    source = (
+        "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+        + RIGHT
+    )
+    assert run("explore", "-r", "reset", "--", *program(source))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(int(signal.SIGTERM), "ended by SIGTERM"), (int(signal.SIGKILL), "ended by SIGKILL")]
+)
+def test_a_command_that_is_killed(run, program, number, said):
+    """The signal is named."""
+    source = (
+        f"ask('PUT', '/photos')\nprint(*range(30), sep='\\n', flush=True)\nos.kill(os.getpid(), {number})"
+    )
+    code, _, errors = run("explore", "-r", "reset", "--", *program(source))
+    lines = errors.splitlines()
+    assert code == 2
+    assert lines[:2] == [f"faultinject: without faults the command fails: {said}", "… 10 more lines …"]
+    assert lines[2:] == [str(each) for each in range(10, 30)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-r", "reset", "--", "there-is-no-such-command"], "faultinject: there-is-no-such-command: command not found\n"),
+        (["-r", "reset"], "a command is missing, as in: faultinject explore -r cos -- ./upload.sh"),
+        (["--", "true"], "Missing option '-r'"),
+        (["-r", "cos:SlowDwn", "--", "true"], "SlowDown"),
+        (["-r", "reset,skip=1", "--", "true"], "explore decides where a fault comes: no skip"),
+        (["-r", "reset", "--vendor", "acme", "--", "true"], "acme"),
+        (["-r", "reset", "--depth", "3", "--", "true"], "3 is not in the range 1<=x<=2"),
+        (["-r", "reset", "--max-runs", "0", "--", "true"], "0 is not in the range x>=1"),
+        (["-r", "reset", "--", "true"], "faultinject: no middleware saw a request: nothing can be explored."),
+    ],
+)  # fmt: skip
+def test_wrong_use(run, arguments, said):
+    """Exit code 2 and a message."""
+    code, output, errors = run("explore", *arguments)
+    assert (code, output) == (2, "")
+    assert said in errors
+
+
+def test_a_file_that_cannot_be_run(run, tmp_path):
+    """What has the right to be run and is no program says so."""
+    path = tmp_path / "job"
+    path.write_bytes(b"\x00\x01")
+    path.chmod(0o755)
+    code, _, errors = run("explore", "-r", "reset", "--", str(path))
+    assert (code, errors) == (2, f"faultinject: {path} cannot be run: Exec format error\n")
+
+
+def test_switched_off(run):
+    """Nothing is explored where nothing would be injected."""
+    assert run("explore", "-r", "reset", "--", "true", env={"FAULTINJECT_ENABLED": "0"})[0] == 2
+    assert run("explore", "-r", "reset", "--", "true", env={"APP_ENV": "production"})[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "vendor"), [(["jss"], "jss"), (["reset", "qingstor:@throttle"], "qingstor"), (["reset"], "cos")]
+)
+def test_the_vendor(run, program, rules, vendor):
+    """The store speaks as the first rule's vendor does."""
+    source = "import urllib.request as r\ntry: r.urlopen(os.environ['ENDPOINT'] + '/nowhere')\nexcept OSError as e: print(e.read().decode())\nsys.exit(1)"
+    arguments = [word for each in rules for word in ("-r", each)]
+    _, _, errors = run("explore", *arguments, "--", *program(source))
+    mine = run("explore", "-r", "reset", "--vendor", vendor, "--", *program(source))[2]
+    masked = [re.sub(r"[0-9A-Za-z+/=_-]{12,}", "~", each) for each in (errors, mine)]
+    assert re.sub(r":\d+", "", masked[0]) == re.sub(r":\d+", "", masked[1])
+
+
+def test_interrupted(start, program, tmp_path):
+    """Ctrl-C ends the command too."""
+    there = tmp_path / "pid"
+    os.mkfifo(there)
+    process = start("explore", "-r", "reset", "--", *program(
+        f"open({str(there)!r}, 'w').write(str(os.getpid()))\nimport time; time.sleep(600)"))  # fmt: skip
+    number = int(there.read_text())
+    assert process.interrupt() == (130, ["", "faultinject: interrupted"])
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
+def test_progress(run, program, monkeypatch):
+    """On a terminal standard error says how far it is."""
+    monkeypatch.setattr("faultinject.cli.explore.EVERY", 0)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    code, output, errors = run("explore", "-r", "reset", "--", *program(RIGHT))
+    assert code == 0
+    assert "\rrun 0 of 2 \rrun 1 of 2 \r" in errors
+    assert errors.endswith(f"\r{'':40}\r")
+    assert output.startswith("2 requests")

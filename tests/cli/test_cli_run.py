@@ -1,0 +1,56 @@
+"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/run` goes on there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from faultinject.settings.hooks import hooking
+
+
+@pytest.fixture
+def became(tmp_path, monkeypatch):
+    """What the process became: program, arguments, environment."""
+    found = []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def execve(program, arguments, environ):
+        found.append((program, arguments, environ))
+        assert ("FAULTINJECT_SESSION" in environ) == [*tmp_path.glob("faultinject-*/*")].__len__()
+
+    monkeypatch.setattr(os, "execve", execve)
+    return found
+
+
+def ours(environ):
+    return {name: value for name, value in environ.items() if name.startswith("FAULTINJECT_")}
+
+
+def test_a_session(run, became, tmp_path):
+    """The variables of rules are replaced by one, the others stay."""
+    env = {"FAULTINJECT_RULES": "http:500", "FAULTINJECT_RULE_A": "http:501", "FAULTINJECT_HEADER": "0"}
+    assert run("run", "--seed", "s", "--", sys.executable, "-V", env=env)[0] == 0
+    [(program, arguments, environ)] = became
+    assert (program, arguments) == (sys.executable, [sys.executable, "-V"])
+    assert ours(environ).keys() == {"FAULTINJECT_SESSION", "FAULTINJECT_HEADER"}
+    assert environ["PYTHONPATH"] == hooking(os.environ)["PYTHONPATH"]
+    assert Path(environ["FAULTINJECT_SESSION"]).parent.parent == tmp_path
+
+
+def test_a_named_store(run, became):
+    """No session: the rules are told, in their own words."""
+    rules = ("cos:SlowDown,times=3,path=photos/", 'http:500,header.x="a b",name=second')
+    given = [word for each in rules for word in ("-r", each)]
+    env = {"FAULTINJECT_STORE": "memory:", "FAULTINJECT_SESSION": "/nowhere", "FAULTINJECT_FILE": "x.toml"}
+    assert run("run", "--seed", "s", *given, "--", sys.executable, env=env)[0] == 0
+    [(_, _, environ)] = became
+    assert ours(environ) == {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RULES": 'cos:SlowDown,path=photos/,times=3\nhttp:500,header.x="a b",name=second',
+        "FAULTINJECT_SEED": "s",
+        "FAULTINJECT_STORE": "memory:",
+    }

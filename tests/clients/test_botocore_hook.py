@@ -1,0 +1,194 @@
+"""Faults below boto3's own retries, with a real server behind."""
+
+from __future__ import annotations
+
+import io
+import time
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
+
+from faultinject import Injector
+from faultinject.clients.botocore import inject_into
+from faultinject.exceptions import ConfigurationError
+
+DATA = b"0123456789" * 1000
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """botocore's backoff takes no time."""
+    waited = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=waited.append))
+    return waited
+
+
+@pytest.fixture
+def make(store):
+    """A client of the store, with so many attempts; a bucket and an object are there."""
+    made = []
+
+    def make(attempts=3, mode="standard"):
+        client = boto3.client(
+            "s3",
+            endpoint_url=store,
+            region_name="us-east-1",
+            aws_access_key_id="id",
+            aws_secret_access_key="key",
+            config=Config(
+                s3={"addressing_style": "path"}, retries={"total_max_attempts": attempts, "mode": mode}
+            ),
+        )
+        made.append(client)
+        client.create_bucket(Bucket="photos")
+        client.put_object(Bucket="photos", Key="cat", Body=DATA)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def read(client, **more):
+    return client.get_object(Bucket="photos", Key="cat", **more)["Body"].read()
+
+
+@pytest.mark.parametrize("mode", ["standard", "legacy", "adaptive"])
+def test_slow_down_is_retried(make, no_waiting, mode):
+    """Two injected answers, a third attempt, and the code sees nothing of it."""
+    client = make(mode=mode)
+    injector = inject_into(client, "cos:SlowDown,times=2,key=cat", seed=1)
+    answer = client.get_object(Bucket="photos", Key="cat")
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 2
+    assert answer["Body"].read() == DATA
+    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
+    assert len(no_waiting) == 2
+    assert [(each.operation, each.bucket, each.key) for each in injector.journal.outcomes] == [
+        ("GetObject", "photos", "cat")
+    ] * 3
+
+
+def test_retries_that_are_used_up(make):
+    """The vendor's error, as boto3 reads it."""
+    client = make(attempts=2)
+    injector = inject_into(client, "cos:SlowDown", seed=1)
+    with pytest.raises(ClientError) as caught:
+        client.head_bucket(Bucket="photos")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    with pytest.raises(ClientError) as caught:
+        client.put_object(Bucket="photos", Key="dog", Body=b"woof")
+    assert caught.value.response["Error"]["Code"] == "SlowDown"
+    assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 1
+    assert injector.injected == 4
+    injector.disable()
+    assert (
+        client.put_object(Bucket="photos", Key="dog", Body=b"woof")["ResponseMetadata"]["RetryAttempts"] == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ("reset", ConnectionClosedError),
+        ("close", ConnectionClosedError),
+        ("hang,duration=1h", ReadTimeoutError),
+    ],
+)
+def test_broken_connections(make, rule, kind):
+    """botocore's own errors, which it retries."""
+    client = make(attempts=2)
+    injector = inject_into(client, f"{rule},times=1", seed=1)
+    assert client.list_objects_v2(Bucket="photos")["KeyCount"] == 1
+    assert injector.injected == 1
+    injector.use(rule)
+    with pytest.raises(kind):
+        client.list_objects_v2(Bucket="photos")
+    assert injector.injected == 3
+
+
+def test_a_list_that_is_cut(make):
+    """Read by botocore itself, so it is retried."""
+    client = make(attempts=2)
+    injector = inject_into(client, "truncate,times=1,operation=ListObjectsV2", seed=1)
+    assert client.list_objects_v2(Bucket="photos")["KeyCount"] == 1
+    assert injector.injected == 1
+    injector.use("truncate")
+    with pytest.raises(ConnectionClosedError):
+        client.list_objects_v2(Bucket="photos")
+
+
+def test_an_object_that_is_cut(make):
+    """Read by the code, which gets botocore's error for it; there botocore retries nothing."""
+    client = make()
+    injector = inject_into(client, "truncate,times=1,operation=GetObject", seed=1)
+    body = client.get_object(Bucket="photos", Key="cat")["Body"]
+    with pytest.raises(ResponseStreamingError):
+        body.read()
+    assert read(client) == DATA
+    assert injector.injected == 1
+
+
+def test_corrupt_and_drip(make):
+    """What the code reads, in one go or in pieces."""
+    client = make()
+    injector = inject_into(client, "corrupt,operation=GetObject,times=1", seed=1)
+    # Its own checksum would notice, and it asks for one unless it is told not to.
+    body = client.get_object(Bucket="photos", Key="cat")["Body"]
+    found = b"".join(body.iter_chunks(999))
+    body.close()
+    assert sum(one != other for one, other in zip(found, DATA, strict=True)) == 1
+    injector.use("drip,rate=50000,operation=GetObject")
+    before = time.monotonic()
+    assert read(client) == DATA
+    assert time.monotonic() - before >= 0.15
+
+
+def test_after(make):
+    """The object is there, and the code was told otherwise."""
+    client = make(attempts=1)
+    injector = inject_into(client, "cos:InternalError,when=after,operation=PutObject", seed=1)
+    with pytest.raises(ClientError, match="InternalError"):
+        client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof"))
+    injector.disable()
+    assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+
+
+@pytest.mark.parametrize("body", [b"woof", bytearray(b"woof"), io.BytesIO])
+def test_uploads_are_whole_after_a_fault(make, body):
+    """Whatever the body was; the fault has read it."""
+    client = make()
+    injector = inject_into(client, "cos:SlowDown,times=1,operation=PutObject", seed=1)
+    client.put_object(Bucket="photos", Key="dog", Body=io.BytesIO(b"woof") if body is io.BytesIO else body)
+    assert client.get_object(Bucket="photos", Key="dog")["Body"].read() == b"woof"
+    first = next(each for each in injector.journal.outcomes if each.injected)
+    assert (first.operation, first.key, first.body_complete) == ("PutObject", "dog", True)
+
+
+def test_what_passes_is_the_servers(make):
+    """The very answer; a stream stays one."""
+    client = make()
+    inject_into(client, "http:500,key=never", seed=1)
+    answer = client.get_object(Bucket="photos", Key="cat", Range="bytes=1-3")
+    assert answer["Body"].read(2) == b"12"
+    assert answer["Body"].read() == b"3"
+
+
+def test_keys_of_other_letters(make):
+    """Percent-encoded on the way."""
+    client = make()
+    injector = inject_into(client, "http:500,key=ü/a%2Fb,times=1", seed=1)
+    with pytest.raises(ClientError):
+        client.get_object(Bucket="photos", Key="ü/a/b")
+    assert injector.injected == 0
+
+
+def test_injectors(make):
+    """One of one's own, or rules; wrong ones are said at once."""
+    client = make()
+    injector = Injector("http:400", environ={})
+    assert inject_into(client, injector=injector) is injector
+    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+        inject_into(client, "cos:Slowdown")

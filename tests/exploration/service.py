@@ -1,0 +1,56 @@
+"""A service that answers everything, a client that tries again, and an exploration of the requests it makes."""
+
+from __future__ import annotations
+
+from werkzeug.test import Client
+from werkzeug.wsgi import get_input_stream
+
+import faultinject
+from faultinject import WSGIFaultMiddleware
+from faultinject.exceptions import ExplorationFailed
+
+
+def service(environ, start_response):
+    get_input_stream(environ).read()
+    start_response("200 OK", [("Content-Length", "2"), ("Content-Type", "text/plain")])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"ok"]
+
+
+client = Client(WSGIFaultMiddleware(service, []))
+
+
+def send(method, target, **keys):
+    """One attempt: the status, None for a broken connection."""
+    try:
+        return client.open(target, method=method, **keys).status_code
+    except OSError:
+        return None
+
+
+def call(method, target, attempts=3, **keys):
+    """Several attempts: whether one of them came through."""
+    return any(send(method, target, **keys) == 200 for _ in range(attempts))
+
+
+def exploring(code, *faults, **keys):
+    """Explore a function: the exploration, and the error that it ended with or None."""
+    exploration = faultinject.explore(*faults, **keys)
+    try:
+        for run in exploration:
+            with run:
+                code()
+    except ExplorationFailed as error:
+        return exploration, error
+    return exploration, None
+
+
+def scenarios(requests, *faults, **keys):
+    """The scenarios in which each of these requests, `METHOD target`, is tried until it comes through."""
+
+    def code():
+        for each in requests:
+            assert call(*each.split(" ", 1))
+
+    exploration, error = exploring(code, *faults, **keys)
+    assert error is None, error
+    return [each.text for each in exploration.runs]

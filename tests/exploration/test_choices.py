@@ -1,0 +1,147 @@
+"""What is injected: each fault that an exploration is given, one by one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import faultinject
+from faultinject import Rule
+from faultinject.exceptions import ConfigurationError, ProductionRefused
+
+from .service import scenarios
+
+COS = ["InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"]
+
+
+def faults_of(*faults, request="PUT /b/k"):
+    """What one request gets, without the conditions that say where."""
+    method, path = request.split(" ")
+    place = f",method={method},path={path}"
+    return [each.replace(place, "") for each in scenarios([request], *faults)]
+
+
+def test_the_standard_set():
+    """A vendor id stands for what its document calls retryable, and for what networks and gateways do."""
+    rows = [each.address for each in faultinject.vendors.get("cos").errors if each.retryable == "yes"]
+    assert sorted(faults_of("cos")) == sorted(
+        [
+            *(f"{each},times=1" for each in dict.fromkeys(rows)),
+            "reset,times=1",
+            "reset,times=1,when=after",
+            "gateway:BadGateway,times=1",
+        ]
+    )
+
+
+@pytest.mark.parametrize("vendor", [each for each in faultinject.vendors.names() if each != "gateway"])
+def test_the_standard_set_of_every_vendor(vendor):
+    """Every vendor has one, with its own errors in it, and no error that has no status or is none."""
+    found = faults_of(vendor)
+    assert any(each.startswith(f"{vendor}:") for each in found)
+    statuses = [each.resolved.rows[0].status for text in found for each in faultinject.Scenario(text).rules
+                if each.resolved.rows]  # fmt: skip
+    assert all(400 <= each < 600 for each in statuses)
+
+
+def test_errors_in_200():
+    """Operations that are documented to answer 200 with an error get one; others do not."""
+    text = "cos:InternalError,method=POST,path=/b/k,query.uploadId=,times=1,status=200"
+    assert text in scenarios(["POST /b/k?uploadId=x"], "cos")
+    assert not any("status=200" in each for each in faults_of("cos"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        (["cos:SlowDown"], ["cos:SlowDown,times=1"]),
+        (["cos:SlowDown,times=2,delay=1ms"], ["cos:SlowDown,times=2,delay=1ms"]),
+        (
+            [Rule("http:503", set={"x-a": "b"}, retry_after="1s")],
+            ["http:503,times=1,retry_after=1s,set.x-a=b"],
+        ),
+        (["reset", "reset", "reset,when=after"], ["reset,times=1", "reset,times=1,when=after"]),
+        (["http:500 http:502"], ["http:500,times=1", "http:502,times=1"]),
+        (["http:500,name=mine"], ["http:500,times=1"]),
+    ],
+)
+def test_rules(faults, expected):
+    """Effects and `times` stay, names go, the same fault counts once; a text may hold several rules."""
+    assert faults_of(*faults) == expected
+
+
+def test_a_group_is_each_of_its_members():
+    """A group is no draw."""
+    throttle = [each.address for each in faultinject.vendors.get("qingstor").group("@throttle")]
+    assert faults_of("qingstor:@throttle") == [f"{each},times=1" for each in throttle]
+
+
+def test_conditions_say_where():
+    """A fault comes only at the requests that its conditions mean."""
+    requests = ["PUT /b/k", "GET /b/k", "DELETE /b/other"]
+    assert scenarios(requests, "reset,method=DELETE", "http:500,unless.method=DELETE,path=/b/*") == [
+        "reset,method=DELETE,path=/b/other,times=1",
+        "http:500,method=PUT,path=/b/k,times=1",
+        "http:500,method=GET,path=/b/k,times=1",
+    ]
+    assert scenarios(requests, "reset,key=other") == ["reset,method=DELETE,path=/b/other,times=1"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        ([], "explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
+        ([""], "explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
+        (["reset,skip=2"], "reset,skip=2: explore decides where a fault comes: no skip"),
+        (
+            ["reset,every=2,probability=0.5,above=1/s,per=key,begin=1s,end=2s"],
+            "explore decides where a fault comes: no probability, every, per, above, begin or end",
+        ),
+        (["reset,times=0"], "times=0 never injects"),
+        (["reset,header.x=1"], "explore cannot tell by header.x; it can by method, path, query, operation, bucket and key"),
+        (["reset,unless.client=::1,size=1.."], "explore cannot tell by size or client"),
+        (["coss:SlowDown"], "did you mean cos"),
+        ([3], "not a rule|not rules"),
+    ],
+)  # fmt: skip
+def test_refused(faults, message):
+    """What says itself where it comes, what cannot be told, and what is wrong, at once and all of it."""
+    with pytest.raises(ConfigurationError, match=message.replace("(", r"\(")):
+        faultinject.explore(*faults)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"depth": 3}, "depth is 1 or 2, not 3"),
+        ({"depth": True}, "depth is 1 or 2, not True"),
+        ({"max_runs": 0}, "max_runs is a whole number from 1 on, not 0"),
+        ({"max_runs": "5"}, "max_runs is a whole number from 1 on, not '5'"),
+        ({"max_runs": True}, "max_runs is a whole number from 1 on, not True"),
+        ({"allow": "StorageError"}, "allow takes types of exceptions, not 'StorageError'"),
+        ({"allow": (OSError, int)}, "allow takes types of exceptions, not <class 'int'>"),
+    ],
+)
+def test_bounds(keys, message):
+    """A number or type that cannot be meant is refused."""
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        faultinject.explore("cos", **keys)
+
+
+def test_several_mistakes_are_told_together():
+    """Every mistake is named."""
+    with pytest.raises(ConfigurationError) as caught:
+        faultinject.explore("reset,skip=1", "reset,times=0")
+    assert len(caught.value.problems) == 2
+
+
+def test_switched_off(monkeypatch):
+    """Where nothing can be injected, nothing is explored."""
+    monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
+    with pytest.raises(ConfigurationError, match="FAULTINJECT_ENABLED=0"):
+        faultinject.explore("cos")
+    monkeypatch.delenv("FAULTINJECT_ENABLED")
+    monkeypatch.setenv("APP_ENV", "production")
+    with pytest.raises(ProductionRefused, match="APP_ENV=production looks like production"):
+        faultinject.explore("cos")

@@ -1,0 +1,199 @@
+"""Where a fault comes: each request as the conditions of an ordinary rule, which mean it and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+import faultinject
+
+from .service import call, client, exploring, scenarios, send
+
+
+@pytest.mark.parametrize(
+    ("requests", "rules"),
+    [
+        (["PUT /b/k"], ["method=PUT,path=/b/k"]),
+        (["GET /b/k", "PUT /b/k"], ["method=GET,path=/b/k", "method=PUT,path=/b/k"]),
+        (["PUT /b/k?partNumber=2&uploadId=x"], ["method=PUT,path=/b/k,query.partNumber=2,query.uploadId="]),
+        (["GET /b/k?versionId=7&X-Amz-Signature=00"], ["method=GET,path=/b/k,query.X-Amz-Signature=,query.versionId=7"]),
+        (["GET /b/k?mine=secret"], ["method=GET,path=/b/k,query.mine="]),
+        (["GET /b/a%20b%2Fc"], ['method=GET,path="/b/a b%2Fc"']),
+        (["GET /b/dir/"], ["method=GET,path==/b/dir/"]),
+        (["GET /b/what%3F*"], ["method=GET,path==/b/what?*"]),
+        (["GET /b?prefix=a*&delimiter=/"], ["method=GET,path=/b,query.delimiter==/,query.prefix==a*"]),
+        (["GET /b?prefix==x"], ["method=GET,path=/b,query.prefix===x"]),
+        (["GET /b?prefix="], ["method=GET,path=/b,query.prefix="]),
+        (["GET /b?=x&uploads"], ["method=GET,path=/b,query.uploads="]),
+        (["GET /" + "/".join("a" * 40)], [f"method=GET,path==/{'/'.join('a' * 40)}"]),
+    ],
+)  # fmt: skip
+def test_conditions(requests, rules):
+    """Method, path and parameters, taken literally; of what changes or is kept back only that it is there."""
+    assert scenarios(requests, "reset") == [f"reset,{each},times=1" for each in rules]
+
+
+def test_alike_requests_are_told_apart_by_skip():
+    """The same request again, and a page of a listing, which the first page's conditions match too."""
+    pages = [
+        "GET /b?list-type=2",
+        "GET /b?list-type=2&continuation-token=x",
+        "GET /b?list-type=2&continuation-token=y",
+    ]
+    place = "reset,method=GET,path=/b"
+    assert scenarios(pages, "reset") == [
+        f"{place},query.list-type=2,times=1",
+        f"{place},query.continuation-token=,query.list-type=2,skip=1,times=1",
+        f"{place},query.continuation-token=,query.list-type=2,times=1",
+    ]
+    backwards = [pages[1], pages[0]]
+    assert scenarios(backwards, "reset") == [
+        f"{place},query.continuation-token=,query.list-type=2,times=1",
+        f"{place},query.list-type=2,skip=1,times=1",
+    ]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
+            st.text(st.characters(codec="utf-8"), max_size=40),
+            st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5) | st.just("prefix"),
+                            st.text(st.characters(codec="utf-8"), max_size=10), max_size=3),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)  # fmt: skip
+def test_whatever_is_asked_for(asked):
+    """Every request of a run gets its fault: printed, parsed and matched again, its rule means it, whatever is in it."""
+
+    def code():
+        for method, path, query in asked:
+            target = "/" + quote(path)
+            text = EnvironBuilder(
+                query_string={name: value for name, value in query.items() if name}
+            ).query_string
+            assert call(method, target, query_string=text)
+
+    exploration, error = exploring(code, "http:503")
+    assert error is None
+    assert all(each.reached for each in exploration.runs)
+    for each in exploration.runs:
+        again = faultinject.Scenario.parse(each.text, seed="0")
+        assert again == each.scenario
+        with faultinject.inject(again) as faults:
+            code()
+        assert faults.injected == 1
+
+
+def changing(*targets):
+    """Requests that are others in each run: every target is a template for a number."""
+    numbers = itertools.count(1)
+
+    def code():
+        number = next(numbers)
+        for each in targets:
+            assert call("PUT", each.format(number=number, long=f"{number:06}", hex=f"{number:016x}"))
+
+    return code
+
+
+@pytest.mark.parametrize(
+    ("targets", "rules"),
+    [
+        (["/b/{long}-a", "/b/b"], ["method=PUT,path=/b/*-a", "method=PUT,path=/b/b"]),
+        (["/b/{hex}"], ["method=PUT,path=/b/*"]),
+        (["/b/k?versionId={hex}"], ["method=PUT,path=/b/k,query.versionId=*"]),
+        (["/b/12345678-1234-1234-1234-{number:012}"], ["method=PUT,path=/b/*"]),
+        (["/b/tmp{number}"], ["operation=PutObject"]),
+        (["/b/tmp{number}", "/b/tmp{number}"], ["operation=PutObject", "operation=PutObject,skip=1"]),
+    ],
+)  # fmt: skip
+def test_what_changes_from_run_to_run(targets, rules):
+    """Long numbers and hexadecimal runs become stars; other names are only known by their operation."""
+    exploration, error = exploring(changing(*targets), "reset")
+    assert error is None
+    placed = [each.removesuffix(",times=1") for each in (run.text for run in exploration.runs)]
+    assert sorted(placed) == sorted(f"reset,{each}" for each in rules)
+
+
+def test_what_runs_do_not_agree_on_is_left_out():
+    """A request that only one of two runs makes is no point, and is named."""
+    numbers = itertools.count()
+
+    def code():
+        for _ in range(1 + next(numbers) % 2):
+            send("GET", "/b/beat")
+        assert call("PUT", "/b/k")
+
+    exploration, error = exploring(code, "reset")
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
+    assert exploration.report().splitlines()[1:] == [
+        "",
+        "left out: GET /b/beat (differs between two runs without faults)",
+    ]
+
+
+def test_several_left_out_are_one_line():
+    """What is left out is counted by request, and text from requests is escaped."""
+    numbers = itertools.count()
+
+    def code():
+        for _ in range(2 + next(numbers) % 2):
+            send("GET", "/b/%E2%80%AE")
+        assert call("PUT", "/b/k")
+
+    exploration, _ = exploring(code, "reset")
+    assert exploration.report().splitlines()[-1] == (
+        r"left out: GET /b/\u202e x 2 (differs between two runs without faults)"
+    )
+
+
+def test_polls():
+    """Of more than three requests alike the first two and the last are points, and that is said."""
+    exploration, error = exploring(lambda: [call("GET", "/b/job") for _ in range(6)], "reset")
+    assert error is None
+    place = "reset,method=GET,path=/b/job"
+    assert [each.text for each in exploration.runs] == [
+        f"{place},times=1",
+        f"{place},skip=5,times=1",
+        f"{place},skip=1,times=1",
+    ]
+    assert (
+        exploration.report().splitlines()[-1]
+        == "left out: GET /b/job x 6 (polled: the first two and the last)"
+    )
+
+
+def test_a_request_without_a_path():
+    """What a server hands on below a mount point may have none: then the method and the query say which it is."""
+    environ = {**EnvironBuilder(query_string="prefix=a").get_environ(), "PATH_INFO": "", "SCRIPT_NAME": ""}
+
+    def code():
+        for _ in range(2):
+            status = run_wsgi_app(client.application, dict(environ))[1]
+        assert status == "200 OK"
+
+    exploration, error = exploring(code, "http:503")
+    assert [each.text for each in exploration.runs] == [
+        "http:503,method=GET,query.prefix=a,times=1",
+        "http:503,method=GET,query.prefix=a,skip=1,times=1",
+    ]
+    assert [each.failed for each in exploration.runs] == [False, True]
+    assert error is not None
+
+
+def test_a_request_too_long_to_know():
+    """A path of which the journal keeps only the beginning is left out."""
+    exploration, error = exploring(lambda: [call("PUT", f"/b/{'k' * 3000}"), call("PUT", "/b/k")], "reset")
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
+    assert "left out: PUT /b/kkkk" in exploration.report()

@@ -1,0 +1,107 @@
+"""Drawn scenarios: they find a bug, and shrink to the one fault that shows it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import faultinject
+from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.strategies import scenarios
+
+from .clients import CLIENTS, Client, StorageError
+
+PLAIN = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=300,
+)
+
+
+def shrunk(name, *, right=False, max_faults=2):
+    """The scenario that Hypothesis ends with."""
+    client = Client()
+    recording = faultinject.record(lambda: CLIENTS[name](client, right))
+    failed = []
+
+    @PLAIN
+    @given(scenarios(recording, "cos", max_faults=max_faults))
+    def test(scenario):
+        with faultinject.inject(scenario):
+            try:
+                CLIENTS[name](client, right)
+            except StorageError:
+                if name != "budget":
+                    return
+                failed.append(scenario)
+                raise
+            except AssertionError:
+                failed.append(scenario)
+                raise
+
+    with pytest.raises((AssertionError, StorageError)) as caught:
+        test()
+    return failed[-1], "\n".join(caught.value.__notes__)
+
+
+def test_it_finds_and_shrinks():
+    """Of two faults only the one that matters is left, and it is printed as what replays it."""
+    scenario, said = shrunk("append")
+    assert str(scenario) == "reset,method=POST,path=/b/log,query.append=,times=1,when=after"
+    assert f"scenario=Scenario('{scenario}', seed='0')" in said
+
+
+def test_two_faults_where_it_takes_two():
+    """The far pair, which depth 1 cannot see."""
+    scenario, _ = shrunk("budget")
+    assert sum(each.value("times") for each in scenario.rules) == 2
+
+
+def test_it_is_drawn_from_what_was_recorded():
+    """Every rule is one of an exploration's; slots may stay empty; two slots with the same rule are one."""
+    client = Client()
+    exploration = faultinject.explore("cos")
+    for run in exploration:
+        with run:
+            CLIENTS["copy"](client, True)
+    rules = {str(rule) for each in exploration.runs for rule in each.scenario.rules}
+    drawn = []
+
+    @PLAIN
+    @given(scenarios(faultinject.record(lambda: CLIENTS["copy"](client, True)), "cos", max_faults=3))
+    def test(scenario):
+        drawn.append([str(each) for each in scenario.rules])
+
+    test()
+    assert {rule for each in drawn for rule in each} == rules
+    assert {len(each) for each in drawn} == {0, 1, 2, 3}
+    assert all(len(each) == len(set(each)) for each in drawn)
+
+
+@pytest.mark.parametrize("faults", [["cos:SlowDown,path=nowhere/"], [], ["reset,skip=1"]])
+def test_faults_that_do_not_fit(faults):
+    """Wrong rules, and rules that fit none of the requests, are errors at once."""
+    client = Client()
+    recording = faultinject.record(lambda: CLIENTS["copy"](client, True))
+    with pytest.raises(ConfigurationError):
+        scenarios(recording, *faults)
+
+
+def test_max_faults():
+    """At least one fault."""
+    client = Client()
+    recording = faultinject.record(lambda: CLIENTS["copy"](client, True))
+    with pytest.raises(ConfigurationError, match="max_faults is a whole number from 1 on, not 0"):
+        scenarios(recording, "cos", max_faults=0)
+
+
+def test_without_hypothesis(monkeypatch):
+    """The extra that is missing is named."""
+    monkeypatch.delitem(sys.modules, "faultinject.strategies")
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(MissingExtra, match=r'pip install "faultinject\[hypothesis\]"'):
+        __import__("faultinject.strategies")

@@ -1,0 +1,508 @@
+"""Tests whose servers run in other processes: the marker reaches them, and what happened there comes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERVING = '''
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+def ask(url):
+    """The status of one request."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            answer.read()
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def listens(port):
+    """Whether somebody is there; uvicorn says so before its workers are."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=20):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def serving(*command, env=None, ready=r"http://127.0.0.1:(\\d+)"):
+    """A server in another process; gives its address."""
+    name = f"server-{os.getpid()}.log"  # each worker of xdist starts one
+    with open(name, "w+") as log:
+        process = subprocess.Popen([sys.executable, *command], env=env, stdout=log, stderr=log)
+        try:
+            with open(name) as told:
+                text = ""
+                end = time.monotonic() + 30
+                while not (found := re.search(ready, text)):
+                    assert process.poll() is None and time.monotonic() < end, text
+                    text += told.readline() or (time.sleep(0.02) or "")
+            while not listens(int(found[1])):
+                assert process.poll() is None and time.monotonic() < end, text
+            yield f"http://127.0.0.1:{found[1]}"
+        finally:
+            process.terminate()
+            process.wait(20)
+'''
+APPS = """
+import os
+
+import flask
+
+app = flask.Flask("app")
+
+
+@app.get("/<path:path>")
+def get(path):
+    return str(os.getpid())
+
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+    else:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+"""
+INSTALLED = """
+import apps
+import faultinject
+
+app = faultinject.install(apps.app)
+asgi = faultinject.install(apps.asgi)
+"""
+GUNICORN = (
+    '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
+)
+UVICORN = '"-m", "uvicorn", "--workers", "2", "--port", "0"'
+FIXTURE = """
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from serving import ask, serving
+
+
+@pytest.fixture(scope="session")
+def url():
+    with serving({command}) as address:
+        yield address
+"""
+
+
+@pytest.fixture
+def tests(project, monkeypatch):
+    """Write tests with a fixture `url` for a server, run them: the result."""
+    project.makepyfile(serving=SERVING, apps=APPS, installed=INSTALLED)
+    monkeypatch.setenv("TMPDIR", str(project.path))
+    monkeypatch.setattr("tempfile.tempdir", str(project.path))
+    monkeypatch.syspath_prepend(str(project.path))
+
+    def tests(source, *args, command=f'{GUNICORN}, "apps:app"', env=None):
+        for name in ("serving", "apps", "installed"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        head = FIXTURE.format(command=command if env is None else f"{command}, env={env}")
+        body = "\n".join(line[8:] for line in source.splitlines())
+        project.makepyfile(head + body)
+        return project.runpytest_inprocess(*args)
+
+    yield tests
+    # A session removes its directory; private ones of servers are removed by a later start.
+    left = [
+        each for each in (project.path / f"faultinject-{os.geteuid()}").glob("*") if (each / "owner").exists()
+    ]
+    assert left == []
+
+
+FIVE = """
+        @pytest.mark.faultinject("cos:SlowDown,times=5,path=photos/")
+        def test_five(url, faults):
+            assert [ask(url + "/photos/1") for _ in range(9)] == [503] * 5 + [200] * 4
+            assert (faults.injected, faults.attempts) == (5, 9)
+            assert [each.did for each in faults.outcomes] == ["answered"] * 5 + ["passed"] * 4
+            assert {each.path for each in faults.outcomes} == {"/photos/1"}
+            assert {each.test.partition("::")[2] for each in faults.outcomes} == {"test_five"}
+            assert os.getpid() not in {each.pid for each in faults.outcomes}
+            assert [each.n for each in faults.outcomes] == list(range(9))
+            faults.assert_all_fired()
+
+        def test_none(url):
+            assert [ask(url + "/photos/1") for _ in range(4)] == [200] * 4
+
+        @pytest.mark.faultinject("http:500", times=1)
+        def test_one(url, faults):
+            assert faults.outcomes == []
+            assert [ask(url + "/photos/1") for _ in range(3)] == [500, 200, 200]
+            assert [each.status for each in faults.outcomes] == [500, 200, 200]
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f'{GUNICORN}, "apps:app"',
+        f'{GUNICORN}, "--preload", "apps:app"',
+        f'{GUNICORN}, "installed:app"',
+        f'{GUNICORN}, "-k", "asgi", "apps:asgi"',
+        f'{UVICORN}, "apps:asgi"',
+        f'{UVICORN}, "installed:asgi"',
+    ],
+)
+def test_servers_of_several_processes(tests, command):
+    """Exact over the workers, one test's after the other's, whether or not the app says a word of faults."""
+    tests(FIVE, "-p", "no:randomly", command=command).assert_outcomes(passed=3)
+
+
+def test_many_requests_at_once(tests):
+    """300 of eight threads: exactly twenty, and each on record."""
+    tests("""
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.faultinject("cos:SlowDown", times=20)
+        def test_many(url, faults):
+            with ThreadPoolExecutor(8) as threads:
+                statuses = list(threads.map(ask, [url + "/photos/1"] * 300))
+            assert (statuses.count(503), statuses.count(200)) == (20, 280)
+            assert (faults.injected, faults.attempts) == (20, 300)
+            assert len({each.pid for each in faults.outcomes}) == 2
+    """).assert_outcomes(passed=1)
+
+
+def test_changes_reach_the_server(tests):
+    """`add`, `clear` and `pause`."""
+    tests("""
+        @pytest.mark.faultinject("cos:SlowDown", times=2)
+        def test_changed(url, faults):
+            url += "/photos/1"
+            assert ask(url) == 503
+            faults.add("http:500", times=1)
+            assert [ask(url) for _ in range(4)] == [503, 500, 200, 200]
+            with faults.pause():
+                assert ask(url) == 200
+            assert (faults.injected, faults.attempts) == (3, 5)
+            faults.add("http:502")
+            assert ask(url) == 502
+            with faults.pause():
+                assert ask(url) == 200
+            assert ask(url) == 502
+            faults.clear()
+            assert ask(url) == 200
+            assert (faults.injected, faults.attempts) == (5, 8)
+            assert [each.status for each in faults.outcomes] == [503, 503, 500, 200, 200, 502, 502, 200]
+
+        def test_begins_with_none(url, faults):
+            assert ask(url + "/photos/1") == 200
+            faults.add("http:500")
+            assert ask(url + "/photos/1") == 500
+            assert faults.attempts == 2
+    """).assert_outcomes(passed=2)
+
+
+def test_fixtures_are_not_hit(tests):
+    """The faults are those of the test itself, also in another process."""
+    tests("""
+        @pytest.fixture
+        def around(url):
+            assert ask(url + "/before") == 200
+            yield
+            assert ask(url + "/after") == 200
+
+        @pytest.mark.faultinject("http:500")
+        def test_hit(url, around, faults):
+            assert ask(url + "/within") == 500
+            assert [each.path for each in faults.outcomes] == ["/within"]
+    """).assert_outcomes(passed=1)
+
+
+def test_rules_that_no_request_met(tests):
+    """What the processes saw together is judged, and the nearest of their requests is shown."""
+    result = tests("""
+        @pytest.mark.faultinject("http:500", path="fotos/")
+        def test_unmatched(url):
+            assert ask(url + "/photos/1") == 200
+
+        @pytest.mark.faultinject("http:500", "http:501,path=photos/", times=0) if False else pytest.mark.faultinject("http:500,times=0")
+        def test_matched(url, faults):
+            assert ask(url + "/photos/1") == 200
+            with pytest.raises(AssertionError, match="1 requests met its conditions"):
+                faults.assert_all_fired()
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*no request met the conditions of*", "*nearest*GET /photos/1*"])
+
+
+def test_a_failing_test_shows_what_happened_there(tests):
+    """The table and the command that replays it."""
+    result = tests("""
+        @pytest.mark.faultinject("http:500", times=1)
+        def test_fails(url):
+            assert [ask(url + "/photos/1") for _ in range(2)] == [200, 200]
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 of 2 requests got a fault", "*GET /photos/1*500*rule-1: http:500*"])
+
+
+def test_a_server_that_the_test_itself_starts(tests):
+    """Also with an environment of its own, to which `faults.env` was added."""
+    tests("""
+        @pytest.mark.faultinject("http:500", times=2)
+        def test_inside(faults):
+            own = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+            own.pop("PYTHONPATH")
+            with serving("-m", "flask", "--app", "apps", "run", "-p", "0", env={**own, **faults.env}) as url:
+                assert [ask(url + "/photos/1") for _ in range(3)] == [500, 500, 200]
+            assert (faults.injected, faults.attempts) == (2, 3)
+    """).assert_outcomes(passed=1)
+
+
+def test_requests_here_before_there(tests):
+    """What was counted in memory stays there when a server joins in the middle of a test."""
+    tests("""
+        import flask
+
+        @pytest.mark.faultinject("http:500,when=after,times=1,path=photos/")
+        def test_here_first(faults):
+            here = flask.Flask("here")
+
+            @here.get("/photos/<name>")
+            def get(name):
+                return "the app's own", 502
+
+            assert here.test_client().get("/photos/1").status_code == 502
+            assert (faults.injected, faults.attempts) == (0, 1)
+            with serving("-m", "flask", "--app", "apps", "run", "-p", "0") as url:
+                faults.add("http:501", path="never/")
+                assert [ask(url + "/photos/1") for _ in range(2)] == [500, 200]
+            assert (faults.injected, faults.attempts) == (1, 3)
+    """).assert_outcomes(passed=1)
+
+
+def test_an_environment_without_us(tests):
+    """A server that is told nothing is left alone, and the test says that no request was seen."""
+    result = tests(
+        """
+        @pytest.mark.faultinject("http:500")
+        def test_alone(url):
+            assert ask(url + "/photos/1") == 200
+    """,
+        env="{'PATH': os.environ['PATH']}",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no request met the conditions of*"])
+
+
+FORKED = """
+        import multiprocessing
+        import socket
+
+        from werkzeug.serving import make_server
+
+        import apps
+
+        pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+        @pytest.fixture(scope="session")
+        def live_server():
+            # As pytest-flask has it.
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                port = listening.getsockname()[1]
+                def serve():
+                    make_server("127.0.0.1", port, apps.app, threaded=True, fd=listening.fileno()).serve_forever()
+                process = multiprocessing.get_context("fork").Process(target=serve, daemon=True)
+                process.start()
+            yield f"http://127.0.0.1:{port}"
+            process.terminate()
+            process.join()
+
+        @pytest.mark.faultinject("http:500", times=2)
+        def test_forked(live_server, faults):
+            assert [ask(live_server + "/photos/1") for _ in range(3)] == [500, 500, 200]
+            assert {each.pid for each in faults.outcomes}.isdisjoint({os.getpid()})
+            assert (faults.injected, faults.attempts) == (2, 3)
+
+        @pytest.mark.faultinject("http:501", times=1)
+        def test_here_and_there(live_server, faults):
+            here = apps.app.test_client()
+            statuses = [here.get("/photos/2").status_code, ask(live_server + "/photos/1")]
+            assert sorted(statuses) == [200, 501]
+            assert (faults.injected, faults.attempts) == (1, 2)
+            assert len({each.pid for each in faults.outcomes}) == 2
+
+        def test_none(live_server):
+            assert ask(live_server + "/photos/1") == 200
+"""
+
+
+def test_a_forked_server(tests):
+    """A child of the test run itself."""
+    tests(FORKED).assert_outcomes(passed=3)
+
+
+def test_a_server_forked_within_a_test(tests):
+    """What stood in everybody's place in the parent does not stand there twice."""
+    tests(FORKED.replace('scope="session"', 'scope="function"')).assert_outcomes(passed=3)
+
+
+def test_workers_of_xdist(tests, monkeypatch, project):
+    """Each has a session of its own."""
+    pytest.importorskip("xdist")
+    result = tests(
+        """
+        @pytest.mark.parametrize("number", range(6))
+        @pytest.mark.faultinject("http:500", times=3)
+        def test_three(url, faults, number):
+            assert [ask(url + "/photos/1") for _ in range(6)] == [500] * 3 + [200] * 3
+            assert faults.attempts == 6
+    """,
+        "-n",
+        "2",
+    )
+    result.assert_outcomes(passed=6)
+
+
+def test_a_test_run_within_a_test(tests, project):
+    """An inner run has a session of its own, and leaves the outer one as it was."""
+    project.makepyfile(
+        inner="""
+        import pytest
+        from serving import ask, serving
+
+        @pytest.mark.faultinject("http:502", times=1)
+        def test_inner(faults):
+            with serving("-m", "flask", "--app", "apps", "run", "-p", "0") as url:
+                assert [ask(url + "/photos/1") for _ in range(2)] == [502, 200]
+            assert faults.attempts == 2
+    """
+    )
+    tests("""
+        from pathlib import Path
+
+        @pytest.mark.faultinject("http:500", times=4)
+        def test_outer(url, faults, pytestconfig):
+            assert ask(url + "/photos/1") == 500
+            before = dict(os.environ)
+            assert pytest.main(["-q", "-p", "no:cacheprovider", str(Path(__file__).with_name("inner.py"))]) == 0
+            changed = {name for name in before if os.environ.get(name) != before[name]}
+            assert changed <= {"PYTEST_CURRENT_TEST"}
+            assert [ask(url + "/photos/1") for _ in range(4)] == [500] * 3 + [200]
+            assert faults.attempts == 5
+            import apps, faultinject
+            client = faultinject.install(apps.app).test_client()
+            assert client.get("/photos/1").status_code == 200
+            assert faults.attempts == 6
+    """).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("how", ["--faultinject-off", "FAULTINJECT_ENABLED=0"])
+def test_off(tests, how, monkeypatch):
+    """Marked tests are skipped, and servers are left alone."""
+    arguments = []
+    if how.startswith("--"):
+        arguments.append(how)
+    else:
+        monkeypatch.setenv(*how.split("="))
+    result = tests(
+        """
+        @pytest.mark.faultinject("http:500")
+        def test_skipped(url): ...
+
+        def test_runs(url):
+            assert "FAULTINJECT_SESSION" not in os.environ
+            assert "faultinject/hooks" not in os.environ.get("PYTHONPATH", "")
+            assert ask(url + "/photos/1") == 200
+    """,
+        *arguments,
+    )
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+def test_without_the_plugin(tests):
+    """Nothing is exported, so nothing is injected."""
+    result = tests(
+        """
+        def test_runs(url):
+            assert "FAULTINJECT_SESSION" not in os.environ
+            assert ask(url + "/photos/1") == 200
+    """,
+        "-p",
+        "no:faultinject",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_nothing_is_exported_without_need(tests):
+    """No test is marked or uses the fixture: servers start as ever."""
+    tests("""
+        def test_runs(url):
+            assert "FAULTINJECT_SESSION" not in os.environ
+            assert ask(url + "/photos/1") == 200
+    """).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: None, "is not there"),
+        (lambda path: path.write_text("a file"), "is no directory"),
+        (
+            lambda path: (path.mkdir(mode=0o700), (path / "version").write_text("0\n")),
+            "made by another version",
+        ),
+        (lambda path: path.mkdir(mode=0o700) or path.chmod(0o777), "can be written to by other users"),
+    ],
+)
+def test_a_session_that_is_none(tmp_path, make, says):
+    """`install()` stops the start, and names the variable."""
+    place = tmp_path / "session"
+    make(place)
+    found = subprocess.run(
+        [sys.executable, "-c", "import faultinject; faultinject.install(lambda environ, start_response: [])"],
+        env={**os.environ, "FAULTINJECT_SESSION": str(place)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 1
+    [last] = found.stderr.splitlines()[-1:]
+    assert last.startswith("faultinject.exceptions.ConfigurationError: FAULTINJECT_SESSION: the store ")
+    assert says in last
+
+
+def test_two_sessions_on_one_directory(tmp_path):
+    """The second is refused while the first lives."""
+    from faultinject.exceptions import ConfigurationError
+    from faultinject.following import Session
+
+    path = str(tmp_path / "session")
+    text = (
+        f"from faultinject.following import Session; Session({path!r}); print('ready', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "ready\n"
+        with pytest.raises(ConfigurationError, match=f"in use by the session of process {other.pid}"):
+            Session(path)
+        other.communicate("\n")
+    session = Session(path)
+    session.close()
+    assert not Path(path).exists()

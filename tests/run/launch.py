@@ -1,0 +1,231 @@
+"""The ways in which people start a server, and a server that was started so."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STARTS_WITHIN = 60.0
+ENDS_WITHIN = 15.0
+SERVED = (
+    "served",
+    "served_flask",
+    "served_starlette",
+    "served_django",
+    "served_installed",
+    "served_counted",
+    "serving",
+)
+FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")
+
+
+def executable(name):
+    """A program beside this interpreter or on the path; None without one."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+class Way:
+    """A way to start a server.
+
+    Args:
+        line: the command line, in which `{port}` is the port.
+        needs: what must be installed; `uwsgi` is the program.
+        processes: whether several of them serve.
+    """
+
+    def __init__(self, line, *needs, processes=False):
+        self.line = line
+        self.needs = needs
+        self.processes = processes
+
+    @property
+    def missing(self):
+        """Why a server cannot be started so here; empty when it can."""
+        for each in self.needs:
+            if executable("uwsgi") is None if each == "uwsgi" else find_spec(each) is None:
+                return f"{each} is not installed"
+        return ""
+
+    def command(self, port):
+        """The command line, as the system takes it."""
+        name, *arguments = self.line.format(port=port).split()
+        return [sys.executable if name == "python" else executable(name) or name, *arguments]
+
+
+GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket --graceful-timeout 2 "
+UVICORN = "uvicorn --port {port} --timeout-graceful-shutdown 2 "
+GRANIAN = "granian --port {port} --workers-kill-timeout 3 "
+HYPERCORN = "hypercorn -b 127.0.0.1:{port} "
+UWSGI = f"uwsgi --http-socket 127.0.0.1:{{port}} --die-on-term --virtualenv {sys.prefix} --enable-threads "
+
+WAYS = {
+    "flask run": Way("flask --app served_flask run -p {port}", "flask"),
+    "flask run, factory": Way("flask --app served_flask:make_app run -p {port}", "flask"),
+    "flask run --reload": Way("flask --app served_flask run --reload -p {port}", "flask"),
+    "app.run()": Way("python served_flask.py {port}", "flask"),
+    "gunicorn -w 2": Way(GUNICORN + "-w 2 served:wsgi", "gunicorn", processes=True),
+    "gunicorn -w 2, Flask": Way(GUNICORN + "-w 2 served_flask:app", "gunicorn", "flask", processes=True),
+    "gunicorn --preload -w 2": Way(GUNICORN + "--preload -w 2 served:wsgi_object", "gunicorn", processes=True),
+    "gunicorn -k gthread": Way(GUNICORN + "-k gthread --threads 4 served:wsgi_partial", "gunicorn"),
+    "gunicorn -k asgi -w 2": Way(GUNICORN + "-k asgi -w 2 served:asgi", "gunicorn", processes=True),
+    "gunicorn -k uvicorn_worker.UvicornWorker": Way(
+        GUNICORN + "-k uvicorn_worker.UvicornWorker -w 2 served_starlette:fastapi",
+        "gunicorn", "uvicorn_worker", "fastapi", processes=True,
+    ),
+    "uvicorn": Way(UVICORN + "served:asgi_object", "uvicorn"),
+    "uvicorn, FastAPI": Way(UVICORN + "served_starlette:fastapi", "uvicorn", "fastapi"),
+    "uvicorn, ASGI 2": Way(UVICORN + "served:OldASGI", "uvicorn"),
+    "uvicorn --factory": Way(UVICORN + "--factory served:make_asgi", "uvicorn"),
+    "uvicorn --workers 2": Way(UVICORN + "--workers 2 served:asgi", "uvicorn", processes=True),
+    "uvicorn --reload": Way(UVICORN + "--reload served:asgi", "uvicorn"),
+    "uvicorn --interface wsgi, Flask": Way(
+        UVICORN + "--interface wsgi served_flask:app", "uvicorn", "flask"
+    ),
+    "uvicorn.run()": Way("python served_starlette.py {port}", "uvicorn", "fastapi"),
+    "granian asgi": Way(GRANIAN + "--interface asgi served:asgi_partial", "granian"),
+    "granian asgi -w 2": Way(
+        GRANIAN + "--interface asgi --workers 2 served_starlette:fastapi", "granian", "fastapi", processes=True
+    ),
+    "granian wsgi": Way(GRANIAN + "--interface wsgi served:wsgi", "granian"),
+    "granian wsgi -w 2": Way(GRANIAN + "--interface wsgi --workers 2 served:wsgi", "granian", processes=True),
+    "hypercorn": Way(HYPERCORN + "served:asgi", "hypercorn"),
+    "hypercorn -w 2": Way(HYPERCORN + "-w 2 served_starlette:starlette", "hypercorn", "starlette", processes=True),
+    "hypercorn, Flask": Way(HYPERCORN + "served_flask:app", "hypercorn", "flask"),
+    "waitress": Way("waitress-serve --listen=127.0.0.1:{port} served:wsgi", "waitress"),
+    "waitress.serve()": Way("python serving.py waitress {port} served_flask:fixed", "waitress", "flask"),
+    "cheroot": Way("cheroot --bind 127.0.0.1:{port} served:wsgi", "cheroot"),
+    "daphne": Way("daphne -p {port} served:asgi", "daphne"),
+    "daphne, Starlette": Way("daphne -p {port} served_starlette:starlette", "daphne", "starlette"),
+    "uWSGI, Flask": Way(UWSGI + "--module served_flask:app", "uwsgi", "flask"),
+    "uWSGI --processes 2, Flask": Way(
+        UWSGI + "--master --processes 2 --module served_flask:app", "uwsgi", "flask", processes=True
+    ),
+    "wsgiref": Way("python serving.py wsgiref {port} served:wsgi"),
+    "werkzeug": Way("python serving.py werkzeug {port} served:wsgi", "werkzeug"),
+    "Django, gunicorn": Way(GUNICORN + "served_django:application", "gunicorn", "django"),
+    "Django, uWSGI": Way(UWSGI + "--module served_django:application", "uwsgi", "django"),
+    "Django, daphne": Way("daphne -p {port} served_django:asgi", "daphne", "django"),
+    "Django, uvicorn": Way(UVICORN + "served_django:asgi", "uvicorn", "django"),
+    "Django, runserver": Way("python served_django.py {port}", "django"),
+}  # fmt: skip
+"""Every way, by the name that the tests give it."""
+
+
+class Server:
+    """A running server.
+
+    Args:
+        command: from a port to the command line.
+        folder: where its files go; the apps are copied there.
+        rules: with these, `faultinject run` starts it.
+        variables: more of its environment.
+    """
+
+    def __init__(self, command, folder, *rules, **variables):
+        self.folder = folder
+        self._log = folder / "log"
+        self._journal = folder / "journal"
+        for each in SERVED:
+            shutil.copy(HERE / f"{each}.py", folder)
+        # Bound but not listening: nobody else is given this port while the server lives.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port = self._reserved.getsockname()[1]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environ |= {
+            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(folder),
+        }
+        arguments = command(self.port)
+        if rules or variables:
+            environ["FAULTINJECT_JOURNAL"] = str(self._journal)
+        if rules:
+            given = [word for each in rules for word in ("-r", each)]
+            arguments = [sys.executable, "-m", "faultinject", "run", *given, "--", *arguments]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                arguments,
+                cwd=folder,
+                env=environ | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self.until(lambda: self.get("/ready") is not None)
+        except BaseException:
+            self.stop()
+            raise
+
+    def until(self, true):
+        """Ask until it is so."""
+        end = time.monotonic() + STARTS_WITHIN
+        while not true():
+            assert self.process.poll() is None, f"it ended: {self.log}"
+            assert time.monotonic() < end, f"it never came: {self.log}"
+            time.sleep(0.02)
+
+    @property
+    def log(self):
+        """What it has written on its outputs."""
+        return self._log.read_text(errors="replace")
+
+    def raw(self, path):
+        """All bytes of an answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+            found = b""
+            while piece := client.recv(65536):
+                found += piece
+        return found
+
+    def get(self, path):
+        """The status and the body; None when there is no answer."""
+        with suppress(OSError):
+            head, _, body = self.raw(path).partition(b"\r\n\r\n")
+            if head:
+                return int(head.split()[1]), body
+        return None
+
+    def statuses(self, path, number):
+        """The statuses of so many requests, one after another."""
+        return [self.get(path)[0] for _ in range(number)]
+
+    def lines(self, path):
+        """The journal's lines of requests for that path, without second ones about the same request."""
+        lines = [json.loads(each) for each in self._journal.read_text().splitlines()]
+        return [each for each in lines if each["path"] == path and not each.get("final")]
+
+    def process_number(self):
+        """The process that answers."""
+        found = self.get("/process")
+        return None if found is None else int(found[1].split()[-1])
+
+    def stop(self):
+        """End it, and whatever it has started."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            return
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self._reserved.close()

@@ -1,0 +1,312 @@
+"""`faultinject run` itself: what becomes of the command, its exit code, signals, and Pythons that are not reached."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import faultinject
+from faultinject import hooks
+from faultinject.settings.hooks import hooking
+
+RULE = "cos:SlowDown,times=3"
+FOLDER = Path(hooks.__file__).parent
+STAGES = "ENV APP_ENV ENVIRONMENT FLASK_ENV DJANGO_ENV FASTAPI_ENV NODE_ENV DEPLOY_ENV STAGE DJANGO_SETTINGS_MODULE"
+LOADED = (
+    "import sys; print(sorted({each.partition('.')[0] for each in sys.modules} & {'faultinject', 'wrapt'}))"
+)
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """The environment without a word to faultinject, and a place for private directories."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FAULTINJECT_") and name not in STAGES.split()
+    }
+    return kept | {"TMPDIR": str(tmp_path)}
+
+
+@pytest.fixture
+def run(environ):
+    """Run a command under `faultinject run`: exit code, standard output, standard error."""
+
+    def call(*command, given=("-r", RULE), **variables):
+        found = subprocess.run(
+            [sys.executable, "-m", "faultinject", "run", *given, *command],
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return found.returncode, found.stdout, found.stderr
+
+    return call
+
+
+@pytest.fixture
+def python(environ):
+    """Run a Python that finds the hooks."""
+
+    def call(*arguments, executable=sys.executable, path=(), **variables):
+        rest = environ.get("PYTHONPATH")
+        places = [str(FOLDER), *map(str, path), *([rest] if rest else [])]
+        found = subprocess.run(
+            [executable, *arguments],
+            env=environ | {"PYTHONPATH": os.pathsep.join(places)} | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return found.returncode, found.stdout, found.stderr
+
+    return call
+
+
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
+
+
+def test_the_exit_code_is_the_commands_own(run):
+    """Whatever it is; and one line tells what is on."""
+    code, out, error = run(
+        "--",
+        sys.executable,
+        "-c",
+        "import sys; print('here'); sys.exit(7)",
+        given=("-r", RULE, "--seed", "s"),
+    )
+    assert (code, out, error) == (7, "here\n", f"faultinject is on: seed s, rules {RULE}\n")
+
+
+def test_a_command_that_is_not_python(run, tmp_path):
+    """It runs as ever."""
+    (tmp_path / "file").touch()
+    code, out, _ = run("--", "ls", str(tmp_path / "file"))
+    assert (code, out) == (0, f"{tmp_path / 'file'}\n")
+
+
+def test_options_of_the_command_are_its_own(run):
+    """Also without `--`, and also where they look like ours."""
+    code, out, _ = run("printf", "%s ", "-r", "--seed", "--file")
+    assert (code, out) == (0, "-r --seed --file ")
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "variables", "says"),
+    [
+        (["--", "no-such-command"], ("-r", RULE), {}, "faultinject: no-such-command: command not found\n"),
+        ([], ("-r", RULE), {}, "a command is missing, as in: faultinject run -- gunicorn app:app"),
+        (["ls"], (), {}, "there is no rule"),
+        (["ls"], ("-r", "cos:Slowdown"), {}, "did you mean cos:SlowDown?"),
+        (["ls"], ("--file", "nowhere.toml"), {}, "nowhere.toml"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_ENABLED": "0"}, "FAULTINJECT_ENABLED=0 keeps every fault away"),
+        (["ls"], ("-r", RULE), {"APP_ENV": "production"}, "APP_ENV=production looks like production"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h"}, "not built yet"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_SEDE": "1"}, "did you mean FAULTINJECT_SEED?"),
+    ],
+)
+def test_wrong_use(run, command, given, variables, says):
+    """Exit code 2, the reason, no traceback, and the command does not run."""
+    code, out, error = run(*command, given=given, **variables)
+    assert (code, out) == (2, "")
+    assert says in error
+    assert "Traceback" not in error
+
+
+def test_a_command_that_cannot_be_run(run, tmp_path):
+    """It is told, and nothing is left behind."""
+    script = tmp_path / "script"
+    script.write_text("\0")
+    script.chmod(0o755)
+    code, _, error = run("--", str(script))
+    assert code == 2
+    assert f"faultinject: {script}: Exec format error" in error
+    assert [*tmp_path.glob("faultinject-*/*")] == []
+
+
+def test_rules_of_the_environment_and_of_a_file(run, tmp_path):
+    """Those of the environment where none are given; a file's come before those of -r."""
+    says = (
+        "--",
+        sys.executable,
+        "-c",
+        "import os; print(sorted(each for each in os.environ if each.startswith('FAULTINJECT_')))",
+    )
+    variables = {
+        "FAULTINJECT_RULES": "http:500",
+        "FAULTINJECT_RULE_MORE": "http:501",
+        "FAULTINJECT_SEED": "e",
+    }
+    code, out, error = run(*says, given=(), **variables)
+    assert (code, out) == (0, "['FAULTINJECT_SESSION']\n")
+    assert error == "faultinject is on: seed e, rules http:500 http:501,name=more\n"
+    file = tmp_path / "rules.toml"
+    file.write_text('seed = "f"\n[[rules]]\nfault = "http:502"\n')
+    _, _, error = run(*says, given=("--file", str(file), "-r", "http:503"), **variables)
+    assert error == "faultinject is on: seed f, rules http:502 http:503\n"
+
+
+def test_a_named_store_is_used(run, tmp_path):
+    """Then the processes are told by variables, so that other commands may share it."""
+    text = """
+import faultinject
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+app = faultinject.install(app)
+for number in range(2):
+    app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: print(status[:3]))
+"""
+    command = ("--", sys.executable, "-c", text)
+    given = ("-r", RULE, "--seed", "s")
+    store = f"file:{tmp_path / 'store'}"
+    assert run(*command, given=given, FAULTINJECT_STORE=store)[:2] == (0, "503\n503\n")
+    assert run(*command, given=given, FAULTINJECT_STORE=store)[:2] == (0, "503\n200\n")
+    assert run(*command, given=given, FAULTINJECT_STORE="memory:")[:2] == (0, "503\n503\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_reach_the_command(environ, number):
+    """It has taken the place of `faultinject run`, so its end is the end."""
+    text = "import signal, sys\ntry:\n    print('ready', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(5)"
+    with subprocess.Popen(
+        [sys.executable, "-m", "faultinject", "run", "-r", RULE, "--", sys.executable, "-c", text],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.wait(timeout=30) == (5 if number == signal.SIGINT else -signal.SIGTERM)
+
+
+def test_processes_of_processes_are_reached(run):
+    """Whatever stands between them."""
+    code, out, _ = run("--", "sh", "-c", f'{sys.executable} -c "{LOADED}"')
+    assert (code, out) == (0, "['faultinject', 'wrapt']\n")
+
+
+@pytest.mark.parametrize("option", ["-S", "-I", "-E"])
+def test_pythons_that_are_not_reached(run, option):
+    """Those that look at no environment, or load no site."""
+    code, out, _ = run("--", sys.executable, option, "-c", LOADED)
+    assert (code, out) == (0, "[]\n")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"FAULTINJECT_RULES": RULE},
+        {"FAULTINJECT_ENABLED": ""},
+        *[ON | {"FAULTINJECT_ENABLED": each} for each in ("0", "False", " no ", "OFF")],
+        {"FAULTINJECT_ENABLED": "0", "FAULTINJECT_SESSION": "/nowhere"},
+    ],
+)
+def test_nothing_is_imported_when_off(python, variables):
+    """The hooks' folder alone costs a look at two variables."""
+    assert python("-c", LOADED, **variables) == (0, "[]\n", "")
+
+
+def test_imported_when_on(python):
+    """The same with the variables."""
+    assert python("-c", LOADED, **ON)[:2] == (0, "['faultinject', 'wrapt']\n")
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_sitecustomize_behind_ours_is_loaded(python, tmp_path, on):
+    """Under its own name, and with the path that it would have."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nVALUE = 'mine'\nprint('loaded', __name__, sys.path[0])\n"
+    )
+    code, out, _ = python(
+        "-c", "import sitecustomize; print(sitecustomize.VALUE)", path=[tmp_path], **(ON if on else {})
+    )
+    assert (code, out) == (0, f"loaded sitecustomize {tmp_path}\nmine\n")
+
+
+def test_an_error_of_the_one_behind_is_its_own(python, tmp_path):
+    """Python says it, as it does without us."""
+    (tmp_path / "sitecustomize.py").write_text("import no_such_module\n")
+    code, out, error = python("-c", "print('ran')", path=[tmp_path])
+    assert (code, out) == (0, "ran\n")
+    assert "no_such_module" in error
+
+
+def test_a_python_without_the_package(environ, tmp_path):
+    """One line on standard error, and it runs on."""
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    found = subprocess.run(
+        [str(tmp_path / "bare" / "bin" / "python"), "-c", "print('ran')"],
+        env=environ | {"PYTHONPATH": str(FOLDER)} | ON,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    says = "faultinject: nothing is injected in this Python: No module named 'faultinject'\n"
+    assert (found.returncode, found.stdout, found.stderr) == (0, "ran\n", says)
+
+
+def test_wrong_variables_do_not_stop_a_python(python):
+    """It may be any: it says why nothing is injected, and runs on."""
+    code, out, error = python("-c", "print('ran')", FAULTINJECT_ENABLED="1", FAULTINJECT_RULES="cos:Slowdown")
+    assert (code, out) == (0, "ran\n")
+    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
+    code, out, error = python("-c", "print('ran')", FAULTINJECT_SESSION="/nowhere")
+    assert (code, out) == (0, "ran\n")
+    assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_SESSION: ")
+
+
+def test_the_hooks_folder_stays_first_and_once(tmp_path):
+    """What is on the path besides keeps its place."""
+    given = os.pathsep.join([str(tmp_path), str(FOLDER), "other"])
+    expected = os.pathsep.join([str(FOLDER), str(tmp_path), "other"])
+    assert hooking({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
+    assert hooking({}) == {"PYTHONPATH": str(FOLDER)}
+
+
+def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):
+    """The command keeps the number of `faultinject run`: when it has ended, its directory is nobody's."""
+    for _ in range(3):
+        assert run("--", "true")[0] == 0
+    assert len([*tmp_path.glob("faultinject-*/*")]) == 1
+
+
+def test_no_path_file_in_the_wheel(tmp_path):
+    """Nothing that every Python of an environment would run."""
+    root = Path(faultinject.__file__).parents[1]
+    if not (root / "pyproject.toml").exists():
+        pytest.skip("not run from the sources")
+    pytest.importorskip("hatchling")
+    source = tmp_path / "source"
+    source.mkdir()
+    for each in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / each, source)
+    shutil.copytree(
+        root / "faultinject", source / "faultinject", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    built = subprocess.run(
+        [sys.executable, "-c", f"import hatchling.build as b; print(b.build_wheel({str(tmp_path)!r}))"],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
+        names = wheel.namelist()
+    assert [each for each in names if each.endswith(".pth")] == []
+    assert "faultinject/hooks/sitecustomize.py" in names
+    assert [each for each in names if each.endswith("sitecustomize.py")] == [
+        "faultinject/hooks/sitecustomize.py"
+    ]

@@ -1,0 +1,72 @@
+"""`faultinject run` in front of every way to start a server: exact, once a request, and nothing else changes."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .launch import SERVED, WAYS
+
+pytestmark = pytest.mark.slow
+RULE = "cos:SlowDown,times=3,path=photos/"
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """A way to start a server."""
+    found = WAYS[request.param]
+    if found.missing:
+        pytest.skip(found.missing)
+    return found
+
+
+def undated(answer):
+    """An answer without what differs from one to the next of the same server."""
+    return re.sub(rb"(?im)^(date|keep-alive):.*\r\n", b"", answer)
+
+
+def test_run_injects_exactly(way, start):
+    """Three faults, one line a request, and answers that no rule meets are those of the server without us."""
+    server = start(way, RULE)
+    assert server.statuses("/photos/cat", 8) == [503] * 3 + [200] * 5, server.log
+    assert [each["rule"] for each in server.lines("/photos/cat")] == ["rule-1"] * 8
+    assert [each["did"] for each in server.lines("/photos/cat")] == ["answered"] * 3 + ["passed"] * 5
+    untouched = server.raw("/other")
+    assert len(server.lines("/other")) == 1
+    assert b"x-faultinject" not in untouched
+    alone = start(way)
+    assert undated(untouched) == undated(alone.raw("/other"))
+    assert alone.statuses("/photos/cat", 1) == [200]
+
+
+@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.processes])
+def test_workers_share_their_counts(name, start):
+    """Two hundred requests of eight threads: three faults in all."""
+    if WAYS[name].missing:
+        pytest.skip(WAYS[name].missing)
+    server = start(WAYS[name], RULE)
+    with ThreadPoolExecutor(8) as threads:
+        found = [each[0] for each in threads.map(server.get, ["/photos/cat"] * 200)]
+    assert (found.count(503), found.count(200)) == (3, 197)
+    lines = server.lines("/photos/cat")
+    assert len(lines) == 200
+    assert sum(each["did"] == "answered" for each in lines) == 3
+    assert len({each["seed"] for each in lines}) == 1
+
+
+@pytest.mark.parametrize("name", ["flask run --reload", "uvicorn --reload"])
+def test_counts_survive_a_reload(name, start):
+    """Two faults before, one after, and the new process is another."""
+    server = start(WAYS[name], RULE)
+    assert server.statuses("/photos/cat", 2) == [503] * 2
+    before = server.process_number()
+    for each in SERVED:
+        path = server.folder / f"{each}.py"
+        found = path.stat()
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 10**10))
+    server.until(lambda: server.process_number() not in (before, None))
+    assert server.statuses("/photos/cat", 3) == [503, 200, 200]
+    assert len(server.lines("/photos/cat")) == 5

@@ -1,0 +1,134 @@
+"""Workers of one server share exact counts by themselves; nobody names a store."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, HYPERCORN, UVICORN, UWSGI, Way
+
+RULE = "http:503,times=100,path=photos/"
+ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE}
+WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
+WAYS = {
+    "gunicorn": Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload {WSGI}", "gunicorn"),
+    "gunicorn -k asgi": Way(f"{GUNICORN} -w 2 -k asgi {ASGI}", "gunicorn"),
+    "uvicorn": Way(f"{UVICORN} --workers 2 {ASGI}", "uvicorn"),
+    "granian": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
+    "hypercorn": Way(f"{HYPERCORN} -w 2 {ASGI}", "hypercorn"),
+    "uWSGI": Way(f"{UWSGI} --processes 2 --module {WSGI}", "uwsgi"),
+    "uWSGI --master": Way(f"{UWSGI} --processes 2 --master --module {WSGI}", "uwsgi"),
+}
+SHARED = r"faultinject: several processes share their counts in (.*), seed (.*)"
+
+
+def ask(server, number, path="/photos/cat"):
+    """The statuses of so many requests of eight threads; None where a worker was killed."""
+    with ThreadPoolExecutor(8) as threads:
+        return [each and each[0] for each in threads.map(server.get, [path] * number)]
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    found = WAYS[request.param]
+    if found.missing:
+        pytest.skip(found.missing)
+    return found
+
+
+@pytest.mark.slow
+def test_exact_without_a_store(way, start):
+    """A hundred faults for all workers together, drawn with one seed that nobody gave, and the log says where."""
+    server = start(way, **ON)
+    statuses = ask(server, 600)
+    assert (statuses.count(503), statuses.count(200)) == (100, 500)
+    lines = server.lines("/photos/cat")
+    assert len(lines) == 600
+    [seed] = {each["seed"] for each in lines}
+    told = set(re.findall(SHARED, server.log))
+    [(path, told_seed)] = told
+    assert told_seed == seed
+    assert Path(path).is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload"])
+def test_exact_under_ten_thousand_requests(name, start):
+    """Four workers, eight clients at once."""
+    server = start(WAYS[name], **ON)
+    statuses = ask(server, 10_000)
+    assert (statuses.count(503), statuses.count(200)) == (100, 9_900)
+    assert len({each["pid"] for each in server.lines("/photos/cat")}) == 4
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed(start):
+    """Whoever takes its place goes on with the same counts."""
+    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_RULES": "http:503,times=400,path=photos/"})
+    killed = []
+
+    def get(number):
+        if number in (100, 200, 300):
+            victim = server.process_number()
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+        return server.get("/photos/cat")
+
+    with ThreadPoolExecutor(8) as threads:
+        found = [each and each[0] for each in threads.map(get, range(1200))]
+    # What a killed worker had taken and not said is taken.
+    lost = found.count(None)
+    assert len(killed) == 3
+    assert lost <= 24
+    assert 400 - lost <= found.count(503) <= 400
+    assert server.statuses("/photos/cat", 3) == [200] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload"])
+def test_the_same_command_again_begins_anew(name, start, tmp_path):
+    """A server started twice from one shell; the second clears up behind the first."""
+    for _ in range(2):
+        server = start(WAYS[name], **ON | {"TMPDIR": str(tmp_path)})
+        assert ask(server, 200).count(503) == 100
+        server.stop()
+        assert len([*tmp_path.glob("faultinject-*/*")]) == 1
+
+
+@pytest.mark.slow
+def test_memory_asked_for_outright(start):
+    """Each counts for itself, and the log says so."""
+    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_STORE": "memory:"})
+    statuses = ask(server, 1000)
+    lines = [each for each in server.lines("/photos/cat") if each["did"] == "answered"]
+    workers = len({each["pid"] for each in lines})
+    assert workers > 1
+    assert statuses.count(503) == 100 * workers
+    assert "each counts for itself and replay is off, because FAULTINJECT_STORE is memory:" in server.log
+
+
+@pytest.mark.slow
+def test_no_place_for_a_directory(start, tmp_path):
+    """The server starts and injects all the same, and the log says what is missing."""
+    (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
+    server = start(WAYS["gunicorn"], **ON | {"TMPDIR": str(tmp_path)})
+    assert ask(server, 1)[0] == 503
+    assert "each counts for itself and replay is off, because the store " in server.log
+    assert "is no directory" in server.log
+
+
+@pytest.mark.slow
+def test_two_commands_share_a_named_store(start, tmp_path):
+    """As long as it names the same directory, and the rules are the same."""
+    environ = ON | {"FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
+    servers = [start(WAYS[name], **environ) for name in ("gunicorn", "uvicorn")]
+    statuses = [each for server in servers for each in ask(server, 150)]
+    assert statuses.count(503) == 100

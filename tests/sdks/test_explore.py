@@ -1,0 +1,180 @@
+"""Exploration of real SDKs over a socket, against the embedded store: what they cope with, and what breaks them."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+import faultinject
+from faultinject import WSGIFaultMiddleware
+from faultinject.exceptions import ExplorationFailed
+from faultinject.objectstore import ObjectStore
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import boto3
+    import botocore.retries.standard
+    from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config
+    from qcloud_cos import CosConfig, CosS3Client, cos_client
+
+MIB = 1 << 20
+BUCKET = "photos-1250000000"
+
+
+class Service:
+    """A store on loopback that can be emptied."""
+
+    def __init__(self):
+        self.clear()
+        app = WSGIFaultMiddleware(self.serve, [])
+        self.server = make_server("127.0.0.1", 0, app, threaded=True)
+        self.port = self.server.server_port
+
+    def clear(self):
+        self.store = ObjectStore("cos")
+
+    def serve(self, environ, start_response):
+        return self.store(environ, start_response)
+
+
+@pytest.fixture(scope="module")
+def service():
+    started = Service()
+    thread = threading.Thread(
+        target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
+    thread.start()
+    yield started
+    started.server.shutdown()
+    thread.join()
+    started.server.server_close()
+
+
+@pytest.fixture
+def boto(service, monkeypatch):
+    """boto3 as it is, but that it does not wait before it tries again."""
+    monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0)
+    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
+    client = boto3.Session("id", "key", region_name="us-east-1").client(
+        "s3", endpoint_url=f"http://127.0.0.1:{service.port}", config=config
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def cos(service, monkeypatch):
+    """The COS SDK as it is, but that it does not wait before it tries again."""
+
+    class Time:
+        time = staticmethod(cos_client.time.time)
+        sleep = staticmethod(lambda _: None)
+
+    monkeypatch.setattr(cos_client, "time", Time)
+    domain = f"127.0.0.1:{service.port}"
+    with requests.Session() as session:
+        config = CosConfig(
+            Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1",
+            Port=service.port, ServiceDomain=domain, Timeout=10,
+        )  # fmt: skip
+        yield CosS3Client(config, retry=3, session=session)
+
+
+def explore(service, prepare, code, *faults):
+    """The scenarios that break the code, each the smallest of its kind."""
+    exploration = faultinject.explore(*faults)
+    try:
+        for run in exploration:
+            with run as faults:
+                service.clear()
+                with faults.pause():
+                    prepare()
+                code()
+    except ExplorationFailed as error:
+        return exploration, str(error)
+    return exploration, ""
+
+
+@pytest.mark.slow
+def test_boto3(service, boto):
+    """An upload in parts survives every fault but two: the code that boto3 does not retry, and a lost Complete."""
+
+    def upload():
+        transfer = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
+        boto.upload_fileobj(io.BytesIO(b"x" * 11 * MIB), BUCKET, "big", Config=transfer)
+
+    exploration, said = explore(service, lambda: boto.create_bucket(Bucket=BUCKET), upload, "cos")
+    assert len(exploration.runs) == 36
+    assert all(each.reached for each in exploration.runs)
+    failed = {each.text.partition(",")[0] for each in exploration.runs if each.failed}
+    assert failed == {"cos:OperationAborted", "reset"}
+    assert [each.text for each in exploration.runs if each.failed and "reset" in each.text] == [
+        f"reset,method=POST,path=/{BUCKET}/big,query.uploadId=,times=1,when=after"
+    ]
+    assert "NoSuchUpload" in said
+    assert "CompleteMultipartUpload  404 POST" in said
+
+
+def test_boto3_copy(service, boto):
+    """An error with status 200 is no success for boto3: put, copy and get raise no alarm."""
+
+    def code():
+        boto.put_object(Bucket=BUCKET, Key="a", Body=b"meow")
+        boto.copy_object(Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a"})
+        assert boto.get_object(Bucket=BUCKET, Key="b")["Body"].read() == b"meow"
+
+    exploration, said = explore(
+        *(service, lambda: boto.create_bucket(Bucket=BUCKET), code),
+        *("cos:SlowDown", "reset", "reset,when=after", "cos:InternalError,status=200,operation=CopyObject"),
+    )
+    assert said == ""
+    assert len(exploration.runs) == 9
+
+
+@pytest.mark.slow
+def test_cos_sdk(service, cos, tmp_path):
+    """The COS SDK, whose Host names the bucket: its upload in parts does not survive a lost Complete either."""
+    path = tmp_path / "big"
+    path.write_bytes(b"x" * 3 * MIB)
+
+    def upload():
+        cos.upload_file(Bucket=BUCKET, Key="big", LocalFilePath=str(path), PartSize=1, MAXThread=3)
+
+    exploration, said = explore(
+        *(service, lambda: cos.create_bucket(Bucket=BUCKET), upload),
+        *(
+            "cos:InternalError",
+            "gateway:BadGateway",
+            "reset,when=after,operation=CompleteMultipartUpload,vendor=cos",
+        ),
+    )
+    assert len(exploration.runs) == 13
+    assert [each.text for each in exploration.runs if each.failed] == [
+        "reset,method=POST,path=/big,query.uploadId=,vendor=cos,times=1,when=after"
+    ]
+    assert "NoSuchUpload" in said
+
+
+def test_cos_sdk_copy(service, cos):
+    """It raises an error that comes with status 200, and tries again what else may pass."""
+
+    def code():
+        cos.put_object(Bucket=BUCKET, Key="a", Body=b"meow")
+        source = {"Bucket": BUCKET, "Key": "a", "Region": "ap-guangzhou"}
+        cos.copy_object(Bucket=BUCKET, Key="b", CopySource=source)
+        assert cos.get_object(Bucket=BUCKET, Key="b")["Body"].get_raw_stream().read() == b"meow"
+
+    exploration, said = explore(
+        *(service, lambda: cos.create_bucket(Bucket=BUCKET), code),
+        *("cos:InternalError", "reset", "cos:InternalError,status=200,operation=CopyObject"),
+    )
+    assert [each.text for each in exploration.runs if each.failed] == [
+        "cos:InternalError,method=PUT,path=/b,times=1,status=200"
+    ]
+    assert "(CopyObject /b) gets: cos:InternalError with status 200" in said

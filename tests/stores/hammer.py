@@ -1,0 +1,72 @@
+"""Four processes with four threads each use one store: `python hammer.py fork|spawn|preload DIRECTORY`.
+
+Prints what they got as JSON: places, numbers of the identity, and how many takes.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from faultinject.core.actions import Take
+from faultinject.exceptions import StoreUnavailable
+from faultinject.stores.directory import StoreDirectory
+
+PROCESSES, THREADS, EACH = 4, 4, 625
+
+
+def insist(call, *values):
+    """Under the load of other tests a time-out says nothing; nothing was counted then."""
+    while True:
+        try:
+            return call(*values)
+        except StoreUnavailable:
+            continue
+
+
+def opened(path):
+    directory = StoreDirectory(path, make=False)
+    return insist(directory.join)[2]
+
+
+def work(counts, _thread):
+    found = []
+    for number in range(EACH):
+        scope = "half" if number % 2 else ""
+        [(place, n, _)] = insist(counts.match, [(0, scope, "PUT /b/k", None)], 0.0)
+        taken = insist(counts.take, Take(0, "", 100)), insist(counts.take, Take(0, "half", 50))
+        insist(counts.note_injected, 0)
+        found.append((scope, place, n, *taken))
+    return found
+
+
+def run(path, results, counts=None):
+    counts = counts or opened(path)
+    with ThreadPoolExecutor(THREADS) as pool:
+        results.put(
+            [each for some in pool.map(lambda thread: work(counts, thread), range(THREADS)) for each in some]
+        )
+
+
+def main():
+    how, path = sys.argv[1:]
+    counts = opened(path)
+    context = multiprocessing.get_context("spawn" if how == "spawn" else "fork")
+    results = context.SimpleQueue()
+    inherited = (counts,) if how == "preload" else ()
+    if how == "preload":
+        # Used before the fork: what children inherit is known, mapped and open.
+        insist(counts.match, [(1, "half", "before", None)], 0.0)
+    processes = [context.Process(target=run, args=(path, results, *inherited)) for _ in range(PROCESSES)]
+    for each in processes:
+        each.start()
+    found = [each for _ in processes for each in results.get()]
+    for each in processes:
+        each.join()
+    print(json.dumps({"found": found, "matched": counts.matched(0), "injected": counts.injected(0)}))
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)

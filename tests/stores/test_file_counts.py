@@ -1,0 +1,404 @@
+"""Counts in a file: shared, bounded, and right whatever happens to a process."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faultinject.core.actions import Take
+from faultinject.exceptions import StoreUnavailable
+from faultinject.stores import table as table_module
+from faultinject.stores.directory import StoreDirectory
+from faultinject.stores.file_counts import FileCounts
+from faultinject.stores.filelock import FileLock
+from faultinject.stores.memory import KEPT
+from faultinject.stores.table import SIZE, WAYS, make_table
+
+KIB = 1024
+
+
+def n_of(counts, identity, rule=0):
+    """How often an identity had matched a rule before."""
+    return counts.match([(rule, "", identity, None)], 0.0)[0][1]
+
+
+def place_of(counts, scope, rule=0):
+    """How many matches a scope had before."""
+    return counts.match([(rule, scope, "same", None)], 0.0)[0][0]
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn", "preload"])
+def test_processes_count_exactly(tmp_path, how):
+    """Four processes with four threads, 10,000 matches: each number once, exactly `times` takes."""
+    path = str(tmp_path / "store")
+    StoreDirectory(path).publish({}, rules=2)
+    ran = subprocess.run(
+        [sys.executable, Path(__file__).with_name("hammer.py"), how, path], stdout=subprocess.PIPE, check=True
+    )
+    told = json.loads(ran.stdout)
+    found = told["found"]
+    assert told["matched"] == told["injected"] == len(found) == 10_000
+    assert sorted(n for _, _, n, _, _ in found) == list(range(10_000))
+    assert sorted(place for scope, place, _, _, _ in found if scope == "half") == list(range(4 * 4 * 312))
+    assert sum(taken for _, _, _, taken, _ in found) == 100
+    assert sum(taken for _, _, _, _, taken in found) == 50
+
+
+def test_all_who_open_the_file_count_together(make_file_counts):
+    """Two that stand for two processes."""
+    one = make_file_counts()
+    other = make_file_counts(0)
+    assert [n_of(each, "/a") for each in (one, other, one)] == [0, 1, 2]
+    assert other.matched(0) == 3
+    ask = Take(0, "mine", 2)
+    assert [each.take(ask) for each in (one, other, one, other, one)] == [True, True, False, False, False]
+    other.give_back(ask)
+    assert [each.take(ask) for each in (one, other)] == [True, False]
+    one.note_injected(0)
+    other.note_injected(0)
+    one.note_undone(0)
+    assert one.injected(0) == other.injected(0) == 1
+    assert make_file_counts(0).injected(0) == 1
+    assert make_file_counts().injected(0) == 0
+
+
+def test_what_is_spent_is_read_without_the_lock(make_file_counts):
+    """A `no` needs neither the lock nor a system call; whatever is not known to be spent does."""
+    counts, other = make_file_counts(), make_file_counts(0)
+    whole, part = Take(0, "", 1), Take(0, "mine", 1)
+    assert [counts.take(each) for each in (whole, part)] == [True, True]
+    with counts._lock:
+        assert [counts.take(each) for each in (whole, part)] == [False, False]
+        for each in (whole, part, Take(1, "", 1), Take(0, "yours", 1)):
+            with pytest.raises(StoreUnavailable):
+                other.take(each)
+        for call in (
+            lambda: n_of(counts, "/a"),
+            lambda: counts.give_back(part),
+            lambda: counts.note_injected(0),
+        ):
+            with pytest.raises(StoreUnavailable):
+                call()
+    assert n_of(counts, "/a") == 0, "nothing was counted"
+    assert counts.injected(0) == 0
+    counts.give_back(part)
+    assert counts.take(part)
+
+
+def test_the_place_of_a_scope_may_become_anothers(make_file_counts):
+    """A scope that had to make room begins anew, though this process remembers where it stood."""
+    counts = make_file_counts()
+    ask = Take(0, "old", 1)
+    assert [counts.take(ask) for _ in range(2)] == [True, False]
+    number, bucket = 0, key_of(0, "old")[:2]
+    rivals = 0
+    while rivals < WAYS:
+        number += 1
+        if same_bucket(key_of(0, str(number)), bucket):
+            rivals += 1
+            assert counts.take(Take(0, str(number), 1))
+    assert [counts.take(ask) for _ in range(2)] == [True, False]
+
+
+def key_of(rule, text):
+    from faultinject.stores.file_counts import _key
+
+    return _key(rule, text)
+
+
+def same_bucket(key, bucket):
+    return key[0] == bucket[0] and key[1] >> 4 == bucket[1] >> 4
+
+
+@pytest.mark.parametrize("count", [n_of, place_of], ids=["identities", "scopes"])
+def test_the_pairs_matched_last_are_kept(make_file_counts, count):
+    """Of the 65,536 matched last hardly one is lost; of the longest forgotten nothing is left."""
+    counts = make_file_counts()
+    for number in range(3 * KEPT):
+        count(counts, f"/{number}")
+    last = range(2 * KEPT + 10, 3 * KEPT)
+    kept = sum(count(counts, f"/{number}") == 1 for number in last[::-7])
+    assert kept >= len(last[::-7]) - 10
+    assert os.fstat(counts._table.pages._file).st_size == SIZE
+    assert sum(count(counts, f"/{number}") for number in range(0, KEPT // 2, 13)) < 100
+
+
+def test_the_tables_do_not_crowd_each_other_out(make_file_counts):
+    """A flood of identities forgets no scope, and a flood of scopes no identity and no rule."""
+    counts = make_file_counts()
+    assert counts.match([(0, "scope", "identity", None)], 0.0) == [(0, 0, True)]
+    assert counts.take(Take(0, "", 1))
+    for number in range(2000):
+        table = counts._table
+        key = bytes([*key_of(0, "scope")[:2], *number.to_bytes(14, "big")])
+        table.identities.row(key, 10 + number)
+    assert counts.match([(0, "scope", "other", None)], 0.0) == [(1, 0, True)]
+    for number in range(2000):
+        key = bytes([*key_of(0, "identity")[:2], *number.to_bytes(14, "big")])
+        table.scopes.row(key, 10_000 + number)
+    assert counts.match([(0, "", "identity", None)], 0.0) == [(2, 1, True)]
+    assert not counts.take(Take(0, "", 1))
+
+
+def test_the_places_that_a_process_remembers_are_few(make_file_counts):
+    """Scopes without end need no memory without end, and long ones none."""
+    counts = make_file_counts()
+    for number in range(5000):
+        assert counts.take(Take(0, f"/{number}", 1))
+    assert counts.take(Take(0, "x" * 1000, 1))
+    assert len(counts._places) < 4097
+    assert max(len(scope) for _, scope in counts._places) < 10
+    assert not counts.take(Take(0, "x" * 1000, 1))
+    assert not counts.take(Take(0, "/0", 1))
+
+
+def test_the_file_is_sparse_and_private(make_file_counts, tmp_path):
+    """A few pages on the disk, whatever its length; nobody else reads it."""
+    counts = make_file_counts()
+    counts.match([(65_535, "scope", "identity", None)], 0.0)
+    found = (tmp_path / "counts-0").stat()
+    assert found.st_mode & 0o777 == 0o600
+    assert found.st_blocks * 512 <= 256 * KIB < found.st_size
+
+
+def test_rules_have_their_number(make_file_counts):
+    """One beyond the last is an error, never somebody else's count."""
+    counts = make_file_counts()
+    assert counts.match([(65_535, "", "/", None)], 0.0) == [(0, 0, True)]
+    for call in (
+        counts.matched,
+        counts.note_injected,
+        lambda rule: counts.match([(rule, "", "/", None)], 0.0),
+    ):
+        with pytest.raises(IndexError):
+            call(65_536)
+
+
+@pytest.mark.parametrize("spoilt", ["short", "version"])
+def test_a_damaged_file_is_refused(tmp_path, spoilt):
+    """Reading behind its end would kill the process."""
+    path = tmp_path / "counts-0"
+    make_table(str(path))
+    if spoilt == "short":
+        os.truncate(path, 4096)
+    else:
+        with path.open("r+b") as file:
+            file.write(b"\xff" * 8)
+    with pytest.raises(StoreUnavailable, match=r"^.*/counts-0 is damaged$"):
+        FileCounts(str(path), FileLock.open(str(tmp_path / "lock")))
+
+
+def test_its_file_is_closed_with_it(make_file_counts):
+    """A scenario that was replaced leaves nothing open."""
+    counts = make_file_counts()
+    file = counts._table.pages._file
+    n_of(counts, "/")
+    del counts
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Dying:
+    """A memory that ends the process before its so-many-th write."""
+
+    def __init__(self, memory, left):
+        self.memory = memory
+        self.left = left
+
+    def __getitem__(self, index):
+        return self.memory[index]
+
+    def __setitem__(self, index, value):
+        if not self.left:
+            raise Killed
+        self.left.pop()
+        self.memory[index] = value
+
+
+def dying(counts, writes):
+    """Let these counts end before the write of that number."""
+    left = [None] * writes
+    table = counts._table
+    words = Dying(counts._words, left)
+    counts._words = words
+    counts._seconds = Dying(counts._seconds, left)
+    for each in (table.identities, table.scopes):
+        each._words = words
+        each._map = Dying(each._map, left)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["empty", "full"])
+def test_killed_between_any_two_writes(make_file_counts, full):
+    """Nothing is half done: no injection too many, at most one lost, nobody else's count is touched."""
+    written = 0
+    while True:
+        counts = make_file_counts()
+        assert counts.match([(1, "yours", "/yours", (1, 1.0))], 5.0) == [(0, 0, False)]
+        assert counts.take(Take(1, "yours", 2))
+        if full:
+            for key in range(WAYS):
+                counts._table.scopes.row(bytes([*key_of(0, "mine")[:2], *key.to_bytes(14, "big")]), 1)
+                counts._table.identities.row(bytes([*key_of(0, "/mine")[:2], *key.to_bytes(14, "big")]), 1)
+        dying(counts, written)
+        ask = Take(0, "mine", 2)
+        taken = 0
+        done = False
+        try:
+            counts.match([(0, "mine", "/mine", (1, 1.0))], 5.0)
+            for _ in range(3):
+                taken += counts.take(ask)
+            counts.give_back(ask)
+            done = True
+        except Killed:
+            pass
+        other = make_file_counts(written)
+        assert other.match([(1, "yours", "/yours", (1, 1.0))], 5.0) == [(1, 1, True)]
+        assert [other.take(Take(1, "yours", 2)) for _ in range(2)] == [True, False]
+        [(place, n, _)] = other.match([(0, "mine", "/mine", (1, 1.0))], 5.0)
+        assert (place, n) in ((0, 0), (1, 0), (1, 1))
+        left = sum(other.take(ask) for _ in range(4))
+        if done:
+            assert (place, n, taken, left) == (1, 1, 2, 1)
+            break
+        assert taken + left in (1, 2)
+        written += 1
+    assert written > 15
+
+
+KILLED = """
+import os, sys
+from faultinject.core.actions import Take
+from faultinject.exceptions import StoreUnavailable
+from faultinject.stores.directory import StoreDirectory
+
+counts = StoreDirectory(sys.argv[1]).join()[2]
+print("ready", flush=True)
+file = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+number = 0
+while True:
+    number += 1
+    try:
+        counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0)
+        if counts.take(Take(0, "", 100_000)):
+            os.write(file, b".")
+    except StoreUnavailable:
+        pass
+"""
+
+
+def insist(ask):
+    """Where three processes have two cores, 50 ms may pass while nobody but the holder is asleep."""
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable:
+            continue
+
+
+def test_kill_9_in_the_middle(tmp_path, process):
+    """Processes are killed at any moment: the others go on, each kill costs at most one injection."""
+    store = StoreDirectory(str(tmp_path / "store"))
+    store.publish({}, rules=1)
+    counts = store.join()[2]
+    injected = tmp_path / "injected"
+    for _ in range(6):
+        killed = [process(KILLED, store.path, injected) for _ in range(2)]
+        for each in killed:
+            assert each.stdout.readline() == "ready\n"
+        while insist(lambda: n_of(counts, "/mine")) % 50 != 49:
+            pass
+        for each in killed:
+            each.kill()
+            each.wait()
+    seen = injected.stat().st_size
+    used = counts._words[counts._table.rule(0) + table_module.OUT]
+    assert seen <= used <= seen + 12
+    assert n_of(counts, "/mine") == 300
+
+
+FLOOD = """
+import sys
+from faultinject.exceptions import StoreUnavailable
+from faultinject.stores.directory import StoreDirectory
+
+store = StoreDirectory(sys.argv[1])
+store.publish({}, rules=1)
+counts = store.join()[2]
+done = 0
+try:
+    for number in range(100_000):
+        counts.match([(0, f"/{number}", f"/{number}", None)], 0.0)
+        done += 1
+except OSError as error:
+    print(error.strerror)
+assert done
+assert [counts.match([(0, "/0", "/0", None)], 0.0) for _ in range(2)] == [[(1, 1, True)], [(2, 2, True)]]
+try:
+    store.publish({"rules": "x" * 100_000}, rules=1)
+except StoreUnavailable as error:
+    print(error)
+assert store.read() == (1, {})
+counts.match([(0, "/0", "/0", None)], 0.0)
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_full_disk_kills_nobody(small_disk, process):
+    """A memory map on a full disk ends the process by SIGBUS; here it is an error, and what is counted goes on."""
+    store = small_disk / "store"
+    flood = process(FLOOD, store)
+    told = flood.stdout.read().splitlines()
+    assert flood.wait() == 0
+    assert told == ["No space left on device", f"{store}: No space left on device"]
+
+
+def test_a_page_that_finds_no_place(make_file_counts):
+    """The limit of a file's size stands for the full disk: an error, nothing counted, and right again afterwards."""
+    counts = make_file_counts()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE - 65_536 * 64, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as failed:
+            n_of(counts, "/a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert failed.value.errno == errno.EFBIG
+    assert n_of(counts, "/a") == 0
+
+
+def test_a_page_that_finds_half_a_place(make_file_counts, tmp_path, monkeypatch):
+    """A write that ends early is none."""
+    counts = make_file_counts()
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:100], at))
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        n_of(counts, "/a")
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        make_table(str(tmp_path / "more"))
+    monkeypatch.undo()
+    assert n_of(counts, "/a") == 0

@@ -1,0 +1,208 @@
+"""A session and the processes that take part in it, one step at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from faultinject import Scenario
+from faultinject.following import SESSION, Session
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+PART = """
+import faultinject
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+
+app = faultinject.install(app, "http:418,path=own")
+print("ready", flush=True)
+while True:
+    path = input()
+    if not path:
+        break
+    app({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda status, _: print(status[:3], flush=True))
+"""
+
+
+class Part:
+    """Another process with an app."""
+
+    def __init__(self, session, **environ):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PART],
+            env={**os.environ, **session.variables, **environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout.readline() == "ready\n"
+
+    def get(self, path="/"):
+        """The status of one request."""
+        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def end(self):
+        """What it has logged."""
+        _, log = self.process.communicate("\n", timeout=30)
+        assert self.process.returncode == 0, log
+        return log
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    """A session of this process."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = Session()
+    yield made
+    made.close()
+    assert not Path(made.path).exists()
+
+
+@pytest.fixture
+def part(session):
+    """Processes that take part."""
+    running = []
+
+    def start(**environ):
+        running.append(Part(session, **environ))
+        return running[-1]
+
+    yield start
+    for each in running:
+        if each.process.poll() is None:
+            each.end()
+        for stream in (each.process.stdin, each.process.stdout, each.process.stderr):
+            stream.close()
+
+
+def test_what_is_in_force(session, part):
+    """At the very next request, in every process; in between their own rules hold."""
+    one, other = part(), part()
+    assert [one.get("/own"), one.get("/")] == [418, 200]
+    first = session.publish(Scenario("http:503,times=3"), "1", test="t")
+    assert [each.get("/own") for each in (one, other, one, other)] == [503, 503, 503, 200]
+    assert [each.get("/own") for each in (one, other)] == [200, 200]
+    second = session.publish(Scenario("http:500,times=1"), "2")
+    assert [each.get("/own") for each in (other, one)] == [500, 200]
+    session.publish(Scenario([]), "1", in_force=False)
+    assert [each.get("/own") for each in (one, other)] == [418, 418]
+    assert second == first + 1
+    found = session.outcomes({first})
+    assert [(each.status, each.seed, each.test, each.generation) for each in found] == [
+        (status, "1", "t", first) for status in [503] * 3 + [200] * 3
+    ]
+    assert {each.pid for each in found} == {one.process.pid, other.process.pid}
+    assert [each.status for each in session.outcomes({second})] == [500, 200]
+    session.forget()
+    assert session.outcomes({first, second}) == []
+    for each in (one, other):
+        [line] = each.end().splitlines()
+        assert line.endswith(", rules http:418,path=own")
+
+
+def test_a_later_process_takes_part(session, part):
+    """What is in force when it starts, with the counts so far."""
+    assert not session.attached
+    session.publish(Scenario("http:503,times=2"), "1")
+    assert part().get() == 503
+    assert session.attached
+    late = part()
+    assert [late.get(), late.get()] == [503, 200]
+    assert session.counts().matched(0) == 3
+
+
+def test_what_cannot_be_read(session, part):
+    """Nothing breaks: what was in force stays, and the log says why."""
+    one = part()
+    session.publish(Scenario("http:503"), "1")
+    assert one.get() == 503
+    session.publish(Scenario("http:500"), "1")
+    for each in Path(session.path).glob("scenario*"):
+        each.write_text("{")
+    assert [one.get(), one.get()] == [503, 503]
+    session.publish(Scenario("http:502"), "1")
+    assert one.get() == 502
+    assert one.end().count("nothing is injected while the store is away") == 1
+
+
+def test_a_session_that_ends(session, part):
+    """A process that lives on has its own rules again, and so has one that never made a request."""
+    one, idle = part(), part()
+    session.publish(Scenario("http:503"), "1")
+    assert one.get("/own") == 503
+    session.publish(Scenario([]), "1", in_force=False)
+    assert one.get("/own") == 418
+    session.close()
+    assert [one.get("/own"), idle.get("/own"), idle.get("/own")] == [418, 418, 418]
+
+
+def test_not_where_it_looks_like_production(session, part):
+    """Nor with the kill switch."""
+    session.publish(Scenario("http:503"), "1")
+    assert part(FAULTINJECT_ENABLED="0").get("/own") == 200
+    guarded = part(APP_ENV="production")
+    assert guarded.get("/own") == 200
+    assert "APP_ENV=production looks like production" in guarded.end()
+
+
+def test_a_fork_of_its_own_process(session):
+    """The child takes part like any other; what was in force in its parent's memory is over there."""
+    from faultinject import Injector, WSGIFaultMiddleware, inject
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b""]
+
+    statuses = []
+    served = WSGIFaultMiddleware(app, injector=Injector([], environ={}))
+
+    def get():
+        served(
+            {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
+        )
+        return statuses[-1]
+
+    def in_child():
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.write(writing, repr([get(), get()]).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as file:
+            found = file.read()
+        assert os.waitpid(pid, 0)[1] == 0
+        return found
+
+    assert not session.attached
+    with inject("http:418"):
+        assert get() == 418
+        generation = session.publish(Scenario("http:503,times=1"), "1")
+        assert in_child() == "[503, 200]"
+        assert get() == 418
+    assert session.attached
+    assert len(session.outcomes({generation})) == 2
+    for each in Path(session.path).iterdir():
+        each.unlink()
+    Path(session.path).rmdir()
+    assert in_child() == "[200, 200]"
+
+
+def test_variables(session):
+    """Where it is, and how a Python finds the hooks."""
+    assert session.variables[SESSION] == session.path
+    assert session.variables["PYTHONPATH"].split(os.pathsep)[0].endswith("hooks")

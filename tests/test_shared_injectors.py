@@ -1,0 +1,270 @@
+"""One injector in several processes: forked, spawned, or on one named store."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+RULE = "http:503,times=20"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Private directories of this test alone; no injector of another test shall make one."""
+    gc.collect()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"faultinject-{os.geteuid()}"
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path="/", **more):
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
+    list(
+        WSGIFaultMiddleware(app, injector=injector)(
+            environ, lambda status, _: statuses.append(int(status[:3]))
+        )
+    )
+    return statuses[0]
+
+
+def make(rules=RULE, *, seed=1, store=None, **environ):
+    return Injector(rules, seed=seed, store=store, environ=environ)
+
+
+def in_children(number, work):
+    """What `work()` returns in forked children, which run at the same time."""
+    begun = []
+    for _ in range(number):
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.write(writing, json.dumps(work()).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        begun.append((pid, reading))
+    found = []
+    for pid, reading in begun:
+        with os.fdopen(reading, "rb") as file:
+            data = file.read()
+        assert os.waitpid(pid, 0)[1] == 0
+        found.append(json.loads(data))
+    return found
+
+
+def test_a_fork_after_install():
+    """Parent and children count together."""
+    injector = make()
+    found = in_children(4, lambda: [get(injector) for _ in range(10)])
+    found.append([get(injector) for _ in range(10)])
+    assert sum(each.count(503) for each in found) == 20
+    assert injector.counts() == {"rule-1": {"matched": 50, "injected": 20}}
+
+
+def test_forked_and_spawned_workers():
+    """Children of multiprocessing find one place, however they are made."""
+    text = """
+import multiprocessing, sys
+from faultinject import Injector, WSGIFaultMiddleware
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+injector = Injector("http:503,times=20", environ={})
+middle = WSGIFaultMiddleware(app, injector=injector)
+
+def work(number):
+    statuses = []
+    for _ in range(10):
+        middle({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(status[:3]))
+    return statuses, injector.seed
+
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(4) as pool:
+        found = pool.map(work, range(8), chunksize=1)
+    print(sum(statuses.count("503") for statuses, _ in found), len({seed for _, seed in found}))
+"""
+    script = Path(tempfile.gettempdir()) / "pool.py"
+    script.write_text(text)
+    for kind in ("fork", "spawn"):
+        environ = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+        found = subprocess.run(
+            [sys.executable, str(script), kind], env=environ, capture_output=True, text=True, timeout=120
+        )
+        assert found.stdout == "20 1\n", found.stderr
+
+
+def test_children_of_one_who_has_counted():
+    """What was counted in memory stays there; the children count together."""
+    injector = make()
+    assert get(injector) == 503
+    found = in_children(3, lambda: [get(injector) for _ in range(10)])
+    assert sum(each.count(503) for each in found) == 20
+    assert [get(injector) for _ in range(20)] == [503] * 19 + [200]
+
+
+@pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
+def test_several_processes_are_known_at_the_start(module, monkeypatch, place, caplog):
+    """A worker counts where its siblings do, which have the same parent; a master where its children will."""
+    parent = SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1))
+    monkeypatch.setitem(sys.modules, module, parent)
+    injector = make(seed="s")
+    injector.announce()
+    [directory] = place.iterdir()
+    owner = os.getpid() if module == "gunicorn.arbiter" else os.getppid()
+    assert directory.name.startswith(f"{owner}-")
+    assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
+
+
+def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
+    """As where there is none: the injector counts for itself."""
+
+    def agree(*_, **__):
+        raise StoreUnavailable("no space left")
+
+    monkeypatch.setattr("faultinject.stores.directory.StoreDirectory.agree", agree)
+    injector = make()
+    assert get(injector, **{"wsgi.multiprocess": True}) == 503
+    assert caplog.messages[1].endswith("each counts for itself and replay is off, because no space left")
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        make(store=f"file:{tempfile.gettempdir()}/store")
+
+
+def test_apps_with_the_same_rules_count_apart():
+    """Each has an injector of its own, in every process."""
+    injectors = [make(), make()]
+    found = in_children(2, lambda: [[get(each) for _ in range(15)] for each in injectors])
+    for number in (0, 1):
+        assert sum(each[number].count(503) for each in found) == 20
+
+
+def test_what_is_off_makes_no_directory(place):
+    """A fork costs nothing where nothing is injected, or nothing is shared."""
+    off = make()
+    off.disable()
+    injectors = [
+        off, make(FAULTINJECT_ENABLED="0"), make(APP_ENV="production"), make([]),
+        make(store="memory:"), Injector(RULE, environ={}, everything=True),
+    ]  # fmt: skip
+    assert in_children(1, lambda: len(injectors)) == [len(injectors)]
+    assert not place.exists()
+
+
+def test_no_directory_can_be_had(place, caplog):
+    """Nothing breaks: each process counts for itself, and the log says why."""
+    place.write_text("a file of somebody")
+    injector = make()
+    found = in_children(2, lambda: [get(injector) for _ in range(30)])
+    assert [each.count(503) for each in found] == [20, 20]
+    assert get(injector, **{"wsgi.multiprocess": True}) == 503
+    assert any(
+        "each counts for itself and replay is off, because the store" in each for each in caplog.messages
+    )
+
+
+def test_requests_of_a_server_of_several_processes(caplog, place):
+    """What `wsgi.multiprocess` says is enough; it is told once."""
+    injector = make(seed="s")
+    assert [get(injector, **{"wsgi.multiprocess": True}) for _ in range(21)] == [503] * 20 + [200]
+    [directory] = place.iterdir()
+    assert caplog.messages == [
+        f"faultinject is on: seed s, rules {RULE}",
+        f"faultinject: several processes share their counts in {directory}, seed s",
+    ]
+
+
+def test_memory_asked_for_outright(place):
+    """Forked children draw by themselves, and leave no directory."""
+    injector = make("http:503,probability=0.5", store="memory:")
+    found = in_children(2, lambda: [get(injector, f"/{number}") for number in range(64)])
+    assert found[0] != found[1]
+    assert not place.exists()
+
+
+def test_a_named_store(tmp_path):
+    """Injectors of the same scenario and seed count together, others begin anew."""
+    store = f"file:{tmp_path / 'store'}"
+    one, other = make(store=store), make(FAULTINJECT_STORE=store)
+    assert [get(each) for each in [one, other] * 11] == [503] * 20 + [200] * 2
+    assert one.counts() == other.counts() == {"rule-1": {"matched": 22, "injected": 20}}
+    assert get(make(store=store, seed=2)) == 503
+
+
+def test_a_seed_that_nobody_gave_is_the_firsts(tmp_path):
+    """All draw with it."""
+    store = f"file:{tmp_path / 'store'}"
+    one, other = make(seed=None, store=store), make(seed=None, store=store)
+    assert one.seed == other.seed
+    assert make(seed="given", store=store).seed == "given"
+
+
+def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
+    """Whoever uses another one puts it in force everywhere, with counts from zero; the others say so."""
+    store = f"file:{tmp_path / 'store'}"
+    one, other = make(store=store), make(store=store)
+    assert [get(one), get(other)] == [503, 503]
+    one.use("http:500,times=3", seed="new")
+    assert [get(other), get(one), get(other), get(one)] == [500, 500, 500, 200]
+    assert (other.seed, [str(each) for each in other.scenario.rules]) == ("new", ["http:500,times=3"])
+    assert other.injected == 2 + 3
+    assert "faultinject is on: seed new, rules http:500,times=3" in caplog.messages
+    one.use("http:500,times=3")
+    assert [get(each) for each in (one, other, one, other)] == [500, 500, 500, 200]
+    other.use([])
+    assert [get(one), get(other)] == [200, 200]
+
+
+def test_rules_are_added_in_all_processes(tmp_path):
+    """Behind those in force, whose counts go on."""
+    store = f"file:{tmp_path / 'store'}"
+    one, other = make("http:503,times=2", store=store), make("http:503,times=2", store=store)
+    assert [get(one), get(other)] == [503, 503]
+    one.add("http:500,times=2")
+    assert [get(each) for each in (one, other, one)] == [500, 500, 200]
+
+
+def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
+    """The one in force stays, and the log says why."""
+    store = tmp_path / "store"
+    one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
+    one.use("http:500")
+    for each in store.glob("scenario*"):
+        each.write_text("{")
+    assert [get(other), get(other)] == [503, 503]
+    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, everything):
+    """What stands in everybody's place for a while counts by itself."""
+    store = tmp_path / "store"
+    made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, everything=everything)
+    assert store.exists() is not everything
+    assert get(made) == 503
+
+
+def test_a_store_that_cannot_serve(tmp_path):
+    """Named by hand, it stops the start."""
+    with pytest.raises(ConfigurationError, match="make the directory above it first"):
+        make(store=f"file:{tmp_path}/no/where")
