@@ -234,7 +234,7 @@ class Injector:
         self._sharing.separate(self.scenario, self._given_seed(), owner=owner)
         self._swap(self._compile(self.scenario), self.scenario)
         self._heed()
-        if self.enabled and not told:
+        if self.enabled and self.scenario.rules and not told:
             self._sharing.tell(self.seed)
 
     def _heed(self) -> None:

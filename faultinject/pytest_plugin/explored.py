@@ -138,10 +138,11 @@ class _Exploring:
             wrong = str(error)
         finally:
             self._progress(None)
+        # In their order: plugins that rerun tests begin their notes at the set-up.
+        setup = first[0] if first else self._report(lambda: None, "setup")
         if wrong:
             call = self._failed(wrong)
         call.duration = time.monotonic() - self._began
-        setup = first[0] if first else self._report(lambda: None, "setup")
         return [setup, call, self._torn_down(nextitem)]
 
     def _sweep(self) -> Sweep:

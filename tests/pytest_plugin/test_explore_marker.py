@@ -360,6 +360,25 @@ def test_what_is_wrong(run, mark, message):
     result.stdout.no_fnmatch_line("*During handling*")
 
 
+@pytest.mark.parametrize("source", [RIGHT, WRONG, RIGHT.replace("cos", "cs")], ids=["right", "wrong", "typo"])
+def test_the_order_of_its_reports(run, project, source):
+    """Every report is made in its turn, also that of a mistake: plugins that rerun tests begin at the set-up."""
+    project.makeconftest(
+        (project.path / "conftest.py").read_text()
+        + """
+import pytest
+turns = []
+def pytest_runtest_makereport(call):
+    turns.append(call.when)
+def pytest_unconfigure():
+    before = [None, *turns]
+    follows = {"setup": (None, "teardown"), "call": ("setup", "call"), "teardown": ("call", "teardown")}
+    print("in turn" if turns and all(a in follows[b] for a, b in zip(before, turns)) else turns)
+"""
+    )
+    run(source).stdout.fnmatch_lines(["*in turn*"])
+
+
 def test_no_request(run):
     """A test that makes no request cannot be explored."""
     result = run(RIGHT.replace("assert upload(client)", "pass"))

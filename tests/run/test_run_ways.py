@@ -55,6 +55,7 @@ def test_workers_share_their_counts(name, start):
     assert len(lines) == 200
     assert sum(each["did"] == "answered" for each in lines) == 3
     assert len({each["seed"] for each in lines}) == 1
+    assert "counts for itself" not in server.log
 
 
 @pytest.mark.parametrize("name", ["flask run --reload", "uvicorn --reload"])
