@@ -1,6 +1,11 @@
 """What the whole suite shares."""
 
+import os
+import signal
+
 import pytest
+
+from faultinject.hooks import __path__ as hooks
 
 pytest_plugins = ["pytester"]
 
@@ -16,3 +21,25 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name not in ALONE:
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+def pytest_configure():
+    """Commands that tests start heed these again where the suite itself was started in the background."""
+    for name in ("SIGHUP", "SIGINT"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """A test finds no session in its environment, though tests of the same run are marked, and theirs is exported."""
+    given = {name: os.environ.pop(name, None) for name in ("FAULTINJECT_SESSION", "PYTHONPATH")}
+    rest = [each for each in (given["PYTHONPATH"] or "").split(os.pathsep) if each and each not in hooks]
+    if rest:
+        os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+    try:
+        return (yield)
+    finally:
+        os.environ.pop("PYTHONPATH", None)
+        os.environ |= {name: value for name, value in given.items() if value is not None}

@@ -67,6 +67,8 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
     announcement.on(chosen, scenario.rules)
+    if not _is_python(program):
+        click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -75,3 +77,16 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
         # Only where it could not.
         if session is not None:
             session.close()
+
+
+def _is_python(program: str) -> bool:
+    """Whether a program is an interpreter, a script of one, or has one in it."""
+    if os.path.basename(program).startswith(("python", "pypy", "uwsgi")):  # noqa: PTH119
+        return True
+    try:
+        with open(program, "rb") as file:  # noqa: PTH123
+            head = file.read(1024)
+    except OSError:  # pragma: no cover - it may be run all the same, but root reads every file
+        return True
+    # An installer writes a shell's line above a path that is too long for the first one.
+    return head.startswith(b"#!") and b"python" in b"".join(head.splitlines()[:2])

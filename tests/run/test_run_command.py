@@ -88,10 +88,28 @@ def test_the_exit_code_is_the_commands_own(run):
 
 
 def test_a_command_that_is_not_python(run, tmp_path):
-    """It runs as ever."""
+    """It runs as ever, and one line says who gets faults."""
     (tmp_path / "file").touch()
-    code, out, _ = run("--", "ls", str(tmp_path / "file"))
+    code, out, error = run("--", "ls", str(tmp_path / "file"))
     assert (code, out) == (0, f"{tmp_path / 'file'}\n")
+    assert error.splitlines()[1:] == ["ls is not Python itself: only Pythons that it starts get faults"]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("#!/usr/bin/env python3", False),
+        ('#!/bin/sh\n"exec" "/a/long/path/python" "$0" "$@"', False),
+        ("#!/bin/sh", True),
+    ],
+)
+def test_scripts_of_python_are_known(run, tmp_path, first, told):
+    """By their first lines, as installers write them; a script of a shell is none."""
+    script = tmp_path / "tool"
+    script.write_text(f"{first}\n")
+    script.chmod(0o755)
+    _, _, error = run("--", str(script))
+    assert ("is not Python itself" in error) is told
 
 
 def test_options_of_the_command_are_its_own(run):
@@ -185,9 +203,12 @@ def test_signals_reach_the_command(environ, number):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(number)
-        assert process.wait(timeout=30) == (5 if number == signal.SIGINT else -signal.SIGTERM)
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(number)
+            assert process.wait(timeout=30) == (5 if number == signal.SIGINT else -signal.SIGTERM)
+        finally:
+            process.kill()
 
 
 def test_processes_of_processes_are_reached(run):
