@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import fcntl
 import json
 import os
 import subprocess
@@ -10,10 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware, registry
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -25,7 +26,7 @@ RULE = "http:503,times=20"
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     """Private directories of this test alone; no injector of another test shall make one."""
-    gc.collect()
+    monkeypatch.setattr(registry, "_all", WeakSet())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"faultinject-{os.geteuid()}"
 
@@ -242,6 +243,19 @@ def test_rules_are_added_in_all_processes(tmp_path):
     assert [get(one), get(other)] == [503, 503]
     one.add("http:500,times=2")
     assert [get(each) for each in (one, other, one)] == [500, 500, 200]
+
+
+def test_requests_pass_while_the_store_is_away(tmp_path, caplog):
+    """No rule is to blame, and the log says why once."""
+    store = tmp_path / "store"
+    injector = make(store=f"file:{store}")
+    assert get(injector) == 503
+    with (store / "lock").open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert [get(injector), get(injector)] == [200, 200]
+    assert [(each.did, each.rule) for each in injector.journal.outcomes[1:]] == [("failed", None)] * 2
+    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
+    assert not any("rule rule-1 failed" in each for each in caplog.messages)
 
 
 def test_a_scenario_that_cannot_be_read(tmp_path, caplog):

@@ -232,6 +232,10 @@ WRONG = [
         "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY",
     ),
     (
+        {**ON, "FAULTINJECT_STORE": "file:"},
+        "FAULTINJECT_STORE: file: needs a directory, such as file:/tmp/faults",
+    ),
+    (
         {**ON, "FAULTINJECT_ENDPOINT": "a.b https://x.y"},
         "FAULTINJECT_ENDPOINT: https://x.y is not a host suffix such as storage.example.com, without scheme, port and path",
     ),
