@@ -68,6 +68,10 @@ class RuleNotMatched(FaultInjectError, AssertionError):
     """A rule's conditions were met by no request."""
 
 
+class RetriesWrong(FaultInjectError, AssertionError):
+    """The audit found that the client did something wrong about its errors."""
+
+
 class InjectionFailed(FaultInjectError):
     """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""
 
@@ -82,3 +86,7 @@ class StoreUnavailable(FaultInjectError):
 
 class NotOffered(FaultInjectError, ImportError):
     """Something that would test nothing; the message says why, and what to use instead."""
+
+
+class ReportError(FaultInjectError):
+    """A journal cannot be judged: not there, empty, or no journal."""

@@ -7,6 +7,7 @@ from collections import deque
 from stat import S_ISREG
 
 from faultinject import announcement
+from faultinject.audit.marks import attempt_hint
 from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
@@ -147,7 +148,7 @@ class Journal:
             request_digest=digest,
             body_complete=complete,
             user_agent=user_agent,
-            attempt_hint=_attempt_hint(headers),
+            attempt_hint=attempt_hint(headers, key_of_seed),
             rule=rule,
             fault=fault,
             when=when,
@@ -253,17 +254,3 @@ def _principal(key_id: str | None, key: bytes) -> str | None:
     if key_id is None:
         return None
     return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
-
-
-def _attempt_hint(headers: dict[str, str]) -> dict[str, object] | None:
-    """What the client itself says of its attempt, by the headers of the AWS and COS SDKs."""
-    hint: dict[str, object] = {}
-    if "amz-sdk-invocation-id" in headers:
-        hint["invocation"] = headers["amz-sdk-invocation-id"]
-    for part in headers.get("amz-sdk-request", "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name in ("attempt", "max") and (number := whole(value)) is not None:
-            hint[name] = number
-    if headers.get("x-cos-sdk-retry", "").lower() == "true":
-        hint["retry"] = True
-    return hint or None

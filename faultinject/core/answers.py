@@ -85,7 +85,8 @@ class Answer:
             self.hint, self.hint_form = float(-(-wait // 1)), value("hint")
             self._last.append(("Retry-After", f"{self.hint:.0f}"))
             if self.hint_form == "date":
-                self.dated = wait
+                # A date in whole seconds, rounded up, is never earlier than this.
+                self.hint = self.dated = wait
         if rule.surroundings.marked:
             self._last += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
 

@@ -23,13 +23,16 @@ GUARDS = frozenset(
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite".split()
 )
 """Headers that make a repeated write safe."""
-QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=")
+QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 """Query parameters that do so."""
 
 TELLING = (
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "x-cos-sdk-retry",
+    "x-goog-api-client",
+    "x-goog-gcs-idempotency-token",
+    "x-sdk-retry-count",
     *sorted(GUARDS),
     *(f"x-{vendor}-copy-source" for vendor in ("amz", "cos", "qs", "jss", "qiniu")),
 )

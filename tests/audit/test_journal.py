@@ -378,6 +378,17 @@ def test_guarded(headers, query):
         ({"amz-sdk-request": "attempt=²"}, None),
         ({"x-cos-sdk-retry": "true"}, {"retry": True}),
         ({"x-cos-sdk-retry": "no"}, None),
+        ({"x-goog-api-client": "gl-python/3.11 gccl/3 gccl-invocation-id/4-5"}, {"invocation": "4-5"}),
+        ({"x-goog-api-client": "gl-python/3.11 gccl/3"}, None),
+        ({"x-goog-gcs-idempotency-token": "t-1"}, {"invocation": "t-1"}),
+        (
+            {"x-goog-api-client": "gccl-invocation-id/4-5", "x-goog-gcs-idempotency-token": "t-1"},
+            {"invocation": "4-5"},
+        ),
+        ({"x-sdk-retry-count": "0"}, {"attempt": 1}),
+        ({"x-sdk-retry-count": "2"}, {"attempt": 3}),
+        ({"x-sdk-retry-count": "-1"}, None),
+        ({"idempotency-key": ""}, None),
     ],
 )
 def test_attempt_hint(headers, hint):
@@ -387,14 +398,30 @@ def test_attempt_hint(headers, hint):
     assert only(injector).attempt_hint == hint
 
 
+def test_an_idempotency_key_stands_as_its_digest():
+    """It is the caller's own text: the same for all attempts of a call, and not to be read."""
+    injector = injector_for("cos:SlowDown")
+    for key in ("order-4711", "order-4711", "order-4712"):
+        ask(injector, headers={"idempotency-key": key})
+    first, second, third = (each.attempt_hint["invocation"] for each in injector.journal.outcomes)
+    assert first == second != third
+    assert len(first) == 16
+    assert "4711" not in first
+
+
 def test_hint_forms():
     """The wait that the answer asked for: seconds, or a date; without one, null."""
     found = []
-    for rule in ("http:503", "http:503,retry_after=1500ms", "http:503,retry_after=3s,hint=date"):
+    for rule in (
+        "http:503",
+        "http:503,retry_after=1500ms",
+        "http:503,retry_after=3s,hint=date",
+        "http:503,retry_after=2500ms,hint=date",
+    ):
         injector = injector_for(rule)
         ask(injector)
         found.append((only(injector).hint, only(injector).hint_form))
-    assert found == [(None, None), (2.0, "seconds"), (3.0, "date")]
+    assert found == [(None, None), (2.0, "seconds"), (3.0, "date"), (2.5, "date")]
 
 
 def test_the_file(tmp_path):

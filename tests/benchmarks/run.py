@@ -21,7 +21,7 @@ from measure import Row, table
 
 CASES = (
     "unmatched", "matched", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "starting",
-    "exploring", "loopback", "peers",
+    "exploring", "auditing", "loopback", "peers",
 )  # fmt: skip
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

@@ -1,0 +1,17 @@
+"""What is asked of a client's retries: one function each. A function added to one of the modules is a check added."""
+
+from __future__ import annotations
+
+from faultinject.audit.checks import again, effects, hints, layers, promises, waiting
+from faultinject.audit.checks import check as _check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.audit.checks.check import Check
+
+_modules = [each.__name__ for each in (again, waiting, hints, effects, layers, promises)]
+
+CHECKS: dict[str, Check] = dict(
+    sorted(_check.CHECKS.items(), key=lambda item: _modules.index(item[1].module))
+)
+"""Every check by its name, in the order of the report."""

@@ -1,0 +1,221 @@
+"""Whether a client tries again: what it should, not what it must not, and not for ever."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from faultinject.audit.call import SDK_ID
+from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.questions import (
+    LOST,
+    UNSAFE,
+    is_permanent,
+    is_storage_call,
+    own_limit,
+    pause,
+    should_be_tried_again,
+)
+from faultinject.audit.checks.words import counted, seconds, too_few
+from faultinject.audit.likeness import fingerprint
+from faultinject.audit.waits import KINDS
+from faultinject.core.outcome import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.call import Call
+    from faultinject.audit.checks.check import Said
+    from faultinject.audit.evidence import Evidence
+    from faultinject.audit.profiles.profile import Profile
+
+FEWEST = 3
+"""Calls that it takes to say anything."""
+JUDGED = 10
+"""Later calls may be held back by a budget: the first ones tell what the client does with a code."""
+RECENT = 60.0
+"""Seconds within which other calls may have used up what a client spends on retries."""
+LAYER = 10.0
+"""Seconds within which a call on the same thing is taken for one of a layer above."""
+MANY, TOO_MANY = 10, 20
+"""Attempts in one call that are many, and that are too many."""
+OR_A_CALLER = ", or a caller that calls again"
+
+
+def doubt(evidence: Evidence, calls: Sequence[Call]) -> str:
+    """What has to be added where looks alone joined the calls."""
+    return OR_A_CALLER if not evidence.driven and any(call.inferred for call in calls) else ""
+
+
+@check(
+    "retries",
+    reference="the vendor's table of errors; AWS SDKs: retry behavior; Cloud Storage: retry strategy",
+    minimum="3 calls that first got this answer",
+)
+def retries(evidence: Evidence) -> Iterator[Said]:
+    """A failure that may pass is tried again.
+
+    One finding for each answer that should be: of the calls that first got it, how many have two attempts or more.
+    PASS: all of the first 10, or 90 %. WARN: none. A POST that was not tried again counts for nothing, unless a storage
+    SDK that tries others again sent it; nor does an answer with an unreadable hint. Not to try again after an answer
+    of which nobody says that it may pass is no fault.
+    """
+    by_answer = _by_answer(evidence)
+    if not by_answer:
+        how = "let calls fail in a way that may pass: http:503,times=1,per=call"
+        yield unknown(0, too_few(0, FEWEST, "call", how))
+    for answer, calls in by_answer.items():
+        n, again = len(calls), [call for call in calls if call.retries]
+        told = f"{answer}: {len(again)} of {n} calls tried again"
+        if n < FEWEST:
+            missing = too_few(n, FEWEST, "call", "let more get this answer")
+            yield unknown(n, f"{answer}: {missing}", calls, answer)
+        elif all(call.retries for call in calls[:JUDGED]) or len(again) >= 0.9 * n:
+            yield passed(n, told, again, answer)
+        elif not again and _may_be_spent(evidence, calls):
+            why = "others may have used up its budget: a client of its own would tell"
+            yield unknown(n, f"{told}: {why}", calls, answer)
+        elif not again:
+            documented = calls[0].first.documented
+            said = documented is not None and documented.retryable == "yes"
+            why = "the vendor says that it may pass" if said else "such failures pass"
+            yield warned(n, f"{told}, although {why}", calls, answer)
+        else:
+            why = "is there a budget or a deadline? a client of its own would tell"
+            yield unknown(n, f"{told}: {why}", again, answer)
+
+
+def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
+    """The calls that ought to be tried again, or are, by their first answer."""
+    found: dict[str, list[Call]] = {}
+    uploads = any(call.retries and _is_upload(call.first) for call in evidence.calls)
+    for call in evidence.calls:
+        first = call.first
+        careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
+        if first.hint_form == "unreadable" or not (should_be_tried_again(first) or first.kind in KINDS):
+            continue
+        if call.retries or not (careful or first.kind == "timeout"):
+            found.setdefault(quoted(first.answer), []).append(call)
+    return {
+        answer: calls
+        for answer, calls in found.items()
+        if should_be_tried_again(calls[0].first) or any(call.retries for call in calls)
+    }
+
+
+def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
+    """Whether calls of the same client had just used up what it spends on retries, or half of what it promises to.
+
+    Those of a driver are of one client when they have one name.
+    """
+    since, until = calls[0].first.arrived - RECENT, calls[-1].first.arrived
+    before = [
+        call
+        for call in evidence.calls
+        if since <= call.first.arrived <= until and (not evidence.driven or call.name == calls[0].name)
+    ]
+    ended = [
+        call
+        for call in before
+        if call.last.kind in KINDS
+        and call.first.method not in UNSAFE
+        and call.first.answer != calls[0].first.answer
+    ]
+    tried = {call.first.answer: call.retries for call in sorted(ended, key=lambda call: call.retries)}
+    quota = evidence.profile.quota.values() if evidence.profile is not None else ()
+    return any(call.retries < tried[call.first.answer] for call in ended) or any(
+        sum(call.retries for call in before) >= each / 2 for each in quota
+    )
+
+
+def _is_upload(attempt: Attempt) -> bool:
+    return attempt.method in UNSAFE and is_storage_call(attempt)
+
+
+@check("permanent", reference="RFC 9110 15.5", minimum="3 calls that first got such an answer")
+def permanent(evidence: Evidence) -> Iterator[Said]:
+    """An answer that stays the same is not asked for again.
+
+    Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no document calls worth
+    another try: FAIL when any has two attempts, or is followed within 10 s by another call of the same SDK for the
+    same thing, one after the other (then a layer above asks again).
+    """
+    calls = [call for call in evidence.calls if is_permanent(call.first)]
+    n = len(calls)
+    if n < FEWEST:
+        yield unknown(n, too_few(n, FEWEST, "call", "let calls fail for good: http:403"), calls)
+        return
+    again = [call for call in calls if call.retries]
+    above = _repeated_above([call for call in calls if not call.retries])
+    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or calls}))
+    if again:
+        yield failed(n, f"{answers} sent again in {len(again)} of {n} calls{doubt(evidence, again)}", again)
+    elif above:
+        things = {fingerprint(call.first) for call in above}
+        told = f"{answers} asked for again in {counted(len(above), 'call')} by a layer above the SDK{OR_A_CALLER}"
+        sure = evidence.driven or len(things) >= FEWEST
+        yield (failed if sure else warned)(n, told, above)
+    else:
+        yield passed(n, f"none of {n} calls asked again after {answers}", calls)
+
+
+def _repeated_above(calls: Sequence[Call]) -> list[Call]:
+    """Calls of an SDK that repeat the one before them, for things that were never asked for twice at once."""
+    things: dict[Hashable, list[Call]] = {}
+    for call in calls:
+        if call.signal == SDK_ID:
+            things.setdefault(fingerprint(call.first), []).append(call)
+    found = []
+    for same in things.values():
+        pauses = [pause(one, other) for one, other in pairwise(same)]
+        if not any(each < 0 for each in pauses):
+            found += [call for call, each in zip(same[1:], pauses, strict=True) if each <= LAYER]
+    return found
+
+
+@check(
+    "stops",
+    reference="RFC 9110 9.2.2; Azure: transient fault handling",
+    minimum="3 calls that failed to the end",
+)
+def stops(evidence: Evidence) -> Iterator[Said]:
+    """A call that never succeeds ends soon.
+
+    The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call that made
+    more than 20 needs no end to be judged.
+    """
+    ended = [call for call in evidence.calls if _failed_to_the_end(call)]
+    everyone = (*evidence.calls, *evidence.open)
+    endless = [call for call in everyone if len(call.attempts) > _limit(call, evidence.profile)]
+    n = len({id(call) for call in (*ended, *endless)})
+    if n < FEWEST:
+        yield unknown(n, too_few(n, FEWEST, "failed call", "let calls fail to the end: http:503"), ended)
+        return
+    longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
+    most = len(longest[0].attempts)
+    if endless:
+        profile, limit = evidence.profile, _limit(longest[0], evidence.profile)
+        allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
+        told = f"up to {most} attempts in a call{allowed}{doubt(evidence, endless)}"
+        yield failed(n, told, longest)
+    elif most > MANY:
+        yield warned(n, f"up to {most} attempts in a call{doubt(evidence, longest[:1])}", longest)
+    else:
+        took = max(call.last.arrived - call.first.arrived for call in ended)
+        yield passed(n, f"never more than {counted(most, 'attempt')}, {seconds(took)}", longest)
+
+
+def _failed_to_the_end(call: Call) -> bool:
+    """Whether nothing but the client ended the call: no success, and no answer that nobody asks again after."""
+    rightly = call.last.kind == "client" and (not call.retries or call.first.kind != "client")
+    return not call.succeeded and not rightly
+
+
+def _limit(call: Call, profile: Profile | None) -> int:
+    """How many attempts a call may make; a client may say itself that it is set to more than it promises."""
+    if profile is None or profile.most is None:
+        return TOO_MANY
+    if profile.most_attempts is not None:
+        return profile.most_attempts
+    return max(profile.most, min(own_limit(call) or 0, TOO_MANY))

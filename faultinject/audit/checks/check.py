@@ -1,0 +1,120 @@
+"""What a check is, and where they are all listed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from faultinject.audit.call import Call
+    from faultinject.audit.evidence import Evidence
+
+    Judges = Callable[[Evidence], Iterable["Said"]]
+
+EXAMPLES = 5
+"""Calls that a finding shows."""
+
+PROFILE = "the profile"
+"""The reference of a check of what only a profile promises: the profile's own stands in the finding."""
+
+CHECKS: dict[str, Check] = {}
+"""Every check by its name, in the order of the report."""
+
+
+class Said(NamedTuple):
+    """What a check says; the fields are those of `Finding`."""
+
+    verdict: str
+    n: int
+    message: str
+    calls: Sequence[Call] = ()
+    subject: str | None = None
+    said_by: str | None = None
+
+
+class Check:
+    """One thing that is asked of a client. Called with the evidence it gives the findings, at least one.
+
+    A check of what only a profile promises gives none where the profile does not promise it.
+
+    Attributes:
+        name: what reports call it.
+        reference: who asks for it.
+        minimum: how much it needs to see to say anything.
+        module: where it stands.
+    """
+
+    def __init__(self, judges: Judges, name: str, reference: str, minimum: str) -> None:
+        self._judges = judges
+        self.name = name
+        self.reference = reference
+        self.minimum = minimum
+        self.module = judges.__module__
+        self.__doc__ = judges.__doc__
+
+    @property
+    def demand(self) -> str:
+        """The first line of its docstring."""
+        return (self.__doc__ or "").partition("\n")[0]
+
+    def __call__(self, evidence: Evidence) -> list[Finding]:
+        """The findings on one client."""
+        reference = self.reference
+        if reference == PROFILE and evidence.profile is not None:
+            reference = evidence.profile.reference or evidence.profile.name
+        return [
+            Finding(
+                self.name,
+                said.verdict,
+                said.n,
+                said.message,
+                reference,
+                said.calls[:EXAMPLES],
+                subject=said.subject,
+                said_by=said.said_by,
+            )
+            for said in self._judges(evidence)
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Check {self.name}>"
+
+
+def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judges]:
+    """Make a function from evidence to what is to be said a check.
+
+    Args:
+        name: what reports call it.
+        reference: who asks for it, in one line.
+        minimum: how much it needs to see, in words.
+    """
+
+    def listed(judges: Judges) -> Judges:
+        CHECKS[name] = Check(judges, name, reference, minimum)
+        return judges
+
+    return listed
+
+
+def passed(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+    """The client does what is asked."""
+    return Said(PASS, n, message, calls, subject)
+
+
+def failed(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+    """The client does what must not be."""
+    return Said(FAIL, n, message, calls, subject)
+
+
+def warned(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+    """The client does what is seldom right."""
+    return Said(WARN, n, message, calls, subject)
+
+
+def unknown(n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None) -> Said:
+    """The journal does not tell; the message says what would."""
+    return Said(INCONCLUSIVE, n, message, calls, subject)

@@ -1,0 +1,131 @@
+"""What retries do to the data: other bytes, doubled effects, errors taken for success."""
+
+from __future__ import annotations
+
+from faultinject.audit.call import FINGERPRINT
+from faultinject.audit.checks.again import FEWEST
+from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.questions import (
+    has_body,
+    is_lost_write,
+    is_storage_call,
+    lost_write,
+    sent_nothing,
+    took_effect,
+)
+from faultinject.audit.checks.words import too_few
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultinject.audit.call import Call
+    from faultinject.audit.checks.check import Said
+    from faultinject.audit.evidence import Evidence
+
+
+@check(
+    "same bytes",
+    reference="RFC 9110 9.2.2; databricks-sdk-java pull request 872",
+    minimum="3 calls with a body and two attempts",
+)
+def same_bytes(evidence: Evidence) -> Iterator[Said]:
+    """Every attempt of a call sends the same bytes.
+
+    Length and digest of the bodies in one call (a multipart boundary may change). FAIL: they differ, and more than
+    looks joined the attempts, or nothing was sent at all. WARN: a shorter body, joined by looks alone.
+    """
+    calls = [call for call in evidence.calls if call.same_bytes is not None and has_body(call)]
+    n = len(calls)
+    other = [call for call in calls if not call.same_bytes]
+    empty = [call for call in other if sent_nothing(call)]
+    certain = [call for call in other if evidence.driven or call.signal != FINGERPRINT or call in empty]
+    if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
+        yield unknown(
+            n,
+            too_few(
+                n, FEWEST, "repeated upload", "let more uploads be tried again: http:503,times=1,per=call"
+            ),
+            calls,
+        )
+    elif not other:
+        yield passed(n, f"the same bytes in {n} calls that were tried again", calls)
+    elif certain:
+        what = "0 bytes the second time" if len(empty) == len(certain) else "other bytes the second time"
+        yield failed(n, f"{len(certain)} of {n} sent {what}", certain)
+    else:
+        yield warned(
+            n, f"{len(other)} of {n} sent fewer bytes the second time, or another body to the same key", other
+        )
+
+
+@check(
+    "unsafe repeat",
+    reference="RFC 9110 9.2.2; Cloud Storage: retry strategy",
+    minimum="3 POST or PATCH requests whose answer was lost after the app had run",
+)
+def unsafe_repeat(evidence: Evidence) -> Iterator[Said]:
+    """A POST whose answer was lost is not sent again just so.
+
+    POST and PATCH requests that the app has carried out and whose answer never came (`reset,when=after`): sent again
+    without an Idempotency-Key or a precondition? FAIL: yes. WARN: it is a request of a storage service, which allows it.
+    """
+    lost = [call for call in evidence.calls if any(map(is_lost_write, call.attempts))]
+    again = [call for call in lost if lost_write(call) is not None]
+    n = len(lost)
+    twice = [call for call in again if sum(map(took_effect, call.attempts)) > 1]
+    harmful = [call for call in again if not is_storage_call(call.first)]
+    proven = [call for call in twice if call in harmful and _is_told(call, evidence)]
+    if n < FEWEST and not proven:
+        yield unknown(
+            n, too_few(n, FEWEST, "lost POST", "lose more answers: reset,when=after,times=1,per=call"), lost
+        )
+    elif again:
+        told = f"{len(again)} of {n} lost POSTs were sent again, {len(twice)} took effect twice"
+        yield failed(n, told, harmful) if harmful else warned(n, told, again)
+    else:
+        kept = all(is_lost_write(call.last) for call in lost)
+        how = "was sent again" if kept else "was sent again without a key or a precondition"
+        yield passed(n, f"none of {n} lost POSTs {how}", lost)
+
+
+def _is_told(call: Call, evidence: Evidence) -> bool:
+    """Whether a test says of a call where it began and ended: then one is proof enough."""
+    return not evidence.driven and (call.name is not None or call.returned is not None)
+
+
+@check(
+    "hidden error",
+    reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
+    minimum="3 answers of 200 with an error in them",
+)
+def hidden_error(evidence: Evidence) -> Iterator[Said]:
+    """An error inside of a 200 is taken for what it is.
+
+    Calls that got a 200 whose body is an error. FAIL: the caller was told of success, where a test or a driver says
+    what it was told. WARN: not tried again, and nobody says what the caller was told. PASS: tried again, or raised.
+    """
+    found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
+    n = len(found)
+    last = [call for call in found if call.last.kind == "hidden"]
+    swallowed = [call for call in last if call.returned]
+    silent = [call for call in last if call.returned is None]
+    if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
+        yield unknown(
+            n,
+            too_few(
+                n,
+                FEWEST,
+                "answer of 200 with an error in it",
+                "give more: cos:InternalError,status=200,times=1,per=call",
+            ),
+            found,
+        )
+    elif swallowed:
+        told = f"{len(swallowed)} of {n}: the answer was an error, the caller saw success"
+        yield failed(n, told, swallowed)
+    elif silent:
+        told = f"{len(silent)} of {n} not tried again: whether the caller saw an error is not in the journal"
+        yield warned(n, told, silent)
+    else:
+        yield passed(n, f"{n} of {n} tried again, or the caller saw an error", found)

@@ -1,0 +1,188 @@
+"""What only a profile promises: how many attempts, how long the waits, how many retries in an outage."""
+
+from __future__ import annotations
+
+from faultinject.audit.checks.again import FEWEST, JUDGED
+from faultinject.audit.checks.check import PROFILE, check, failed, passed, unknown
+from faultinject.audit.checks.questions import UNSAFE, own_limit
+from faultinject.audit.checks.words import counted, seconds, too_few
+from faultinject.audit.evidence import VERY_BUSY
+from faultinject.audit.statistics import uniform
+from faultinject.audit.waits import KINDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultinject.audit.call import Call
+    from faultinject.audit.checks.check import Said
+    from faultinject.audit.evidence import Evidence
+    from faultinject.audit.profiles.profile import Profile
+    from faultinject.audit.waits import Wait
+
+BOUNDED = 20
+"""Waits that it takes to hold them against their bounds."""
+LATE = 0.02
+"""Share of the waits that may be longer than promised."""
+OVERHEAD = 0.025
+"""Seconds that a client may take beside its wait, and twice its turn-around."""
+CERTAIN = 0.05
+"""Seconds more, by which nothing is late that a busy machine alone delays."""
+OFTEN = 0.25
+"""Share of the waits that no machine delays."""
+ROOM = 1.25
+"""By how much a wait without jitter may be longer than promised."""
+DRAWN = 30
+"""Waits that it takes to say how they were drawn."""
+LONG = 0.5
+"""Seconds of a bound within which the client's own time does not show."""
+FAR = 0.15
+"""Distance from an even draw at which a busy machine alone does not put the waits."""
+LIKELY, UNLIKELY = 0.01, 1e-4
+"""Probabilities that waits as uneven as these were drawn evenly."""
+
+
+@check("attempts", reference=PROFILE, minimum="3 calls that failed to the end, tried again")
+def attempts(evidence: Evidence) -> Iterator[Said]:
+    """A call that never succeeds makes exactly as many attempts as the client promises.
+
+    What the client says of itself (`amz-sdk-request: max=5`) holds before the profile. Where it also promises a quota,
+    fewer attempts may be the quota's doing: then more fails, and fewer in all of the first 10 calls.
+    """
+    profile = evidence.profile
+    if profile is None or profile.attempts is None:
+        return
+    calls = [
+        call
+        for call in evidence.calls
+        if not call.succeeded
+        and call.retries
+        and call.name not in evidence.outages
+        and all(each.kind in KINDS for each in call.attempts)
+        and call.first.method not in UNSAFE
+    ]
+    n = len(calls)
+    if n < FEWEST:
+        yield unknown(n, too_few(n, FEWEST, "failed call", "let calls fail to the end: http:503"), calls)
+        return
+    promised = own_limit(calls[0]) or profile.attempts
+    more = [call for call in calls if len(call.attempts) > (own_limit(call) or profile.attempts)]
+    fewer = [call for call in calls if len(call.attempts) < (own_limit(call) or profile.attempts)]
+    what = f"{profile.name} promises {promised}{', unless it is set otherwise' if evidence.detected else ''}"
+    if more:
+        made = max(len(call.attempts) for call in more)
+        yield failed(n, f"{made} attempts in {len(more)} of {n} calls; {what}", more)
+    elif not fewer:
+        yield passed(n, f"{promised} attempts in {n} of {n} calls", calls)
+    elif not profile.quota or all(call in fewer for call in calls[:JUDGED]):
+        made = min(len(call.attempts) for call in fewer)
+        yield failed(n, f"{made} attempts in {len(fewer)} of {n} calls; {what}", fewer)
+    else:
+        yield unknown(
+            n,
+            f"fewer than {promised} attempts in {len(fewer)} of {n} calls: a fresh client has its quota",
+            fewer,
+        )
+
+
+@check("bound", reference=PROFILE, minimum="20 waits")
+def bound(evidence: Evidence) -> Iterator[Said]:
+    """No wait is longer than the client promises.
+
+    The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turn-around's p95. FAIL: more than 2 %, by
+    another 500 ms, in a driven run by as much as its first requests are late; what is late by less may be the
+    machine's doing, unless it is more than a quarter of all. A wait without jitter
+    may take a quarter more; a promise not to wait is not judged.
+    """
+    profile = evidence.profile
+    if profile is None or not profile.waits:
+        return
+    p95 = evidence.turnaround.p95
+    overhead = OVERHEAD + 2 * (evidence.turnaround.doubt if p95 is None else p95)
+    held = [(wait, most) for wait in evidence.waits if (most := _longest(profile, wait))]
+    n = len(held)
+    late = [(wait, most) for wait, most in held if wait.seconds > most + overhead]
+    busy = evidence.turnaround.busy
+    certain = overhead + max(CERTAIN, VERY_BUSY if busy is None else busy)
+    later = [(wait, most) for wait, most in late if wait.seconds > most + certain]
+    often = len(late) > OFTEN * n
+    if n < BOUNDED:
+        yield unknown(n, too_few(n, BOUNDED, "wait", "let more calls fail: http:503"))
+        return
+    told = f"{len(late)} of {n} waits are longer than {profile.name} promises"
+    if len(late) <= LATE * n:
+        yield passed(n, f"{n - len(late)} of {n} waits are within the bounds of {profile.name}", _calls(held))
+    elif len(later) > max(1, LATE * n) or often:
+        wait, most = max(late, key=lambda each: each[0].seconds - each[1])
+        told += f": {seconds(wait.seconds)} before retry {wait.retry}, at most {seconds(most)}"
+        yield failed(n, told, _calls(late))
+    else:
+        yield unknown(n, f"{told}, but not by much: a machine with less to do would decide", _calls(late))
+
+
+@check("uniform", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
+def uniform_waits(evidence: Evidence) -> Iterator[Said]:
+    """Waits are drawn evenly between nothing and their bound, where the client promises it.
+
+    Kolmogorov and Smirnov's test of (wait − turn-around) / bound. PASS: p above 0.01. FAIL: below 0.0001, and further
+    from an even draw than a busy machine makes many waits look (0.15).
+    """
+    profile = evidence.profile
+    if profile is None or profile.distribution is None:
+        return
+    turnaround = evidence.turnaround.median or 0
+    shares, held = [], []
+    for wait in evidence.waits:
+        low, high = profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)
+        if high >= LONG and high > low:
+            shares.append((wait.seconds - turnaround - low) / (high - low))
+            held.append((wait, high))
+    n = len(shares)
+    if n < DRAWN:
+        yield unknown(
+            n, too_few(n, DRAWN, "wait", "let more calls fail, in the way that has the longer waits")
+        )
+        return
+    distance, probability = uniform(shares)
+    told = f"{n} waits against an even draw: p = {probability:.2g}"
+    if probability > LIKELY:
+        yield passed(n, told, _calls(held))
+    elif probability < UNLIKELY and distance > FAR:
+        yield failed(n, f"{told}; {profile.name} promises one", _calls(held))
+    else:
+        yield unknown(n, f"{told}: more waits would decide", _calls(held))
+
+
+@check("quota", reference=PROFILE, minimum="an outage of 100 calls")
+def quota(evidence: Evidence) -> Iterator[Said]:
+    """In an outage the calls of one client make together exactly as many retries as it promises."""
+    profile = evidence.profile
+    if profile is None or not profile.quota:
+        return
+    if not evidence.outages:
+        yield unknown(0, "no outage of 100 calls of one client seen: `faultinject conformance` makes one")
+    for calls in evidence.outages.values():
+        n, made = len(calls), sum(call.retries for call in calls)
+        promised = profile.outage_retries(calls[0].first.kind or "")
+        if promised is None or len({call.first.kind for call in calls}) > 1:
+            yield unknown(
+                n, f"{counted(made, 'retry')} in {n} calls: nothing is promised for these failures", calls
+            )
+        elif made > promised:
+            yield failed(n, f"{made} retries in {n} calls; {profile.name} promises {promised}", calls)
+        elif any(not call.closed for call in calls):
+            yield unknown(n, f"{made} retries in {n} calls so far: some have not ended", calls)
+        elif made == promised:
+            yield passed(n, f"{made} retries in {n} calls", calls)
+        else:
+            yield failed(n, f"{made} retries in {n} calls; {profile.name} promises {promised}", calls)
+
+
+def _longest(profile: Profile, wait: Wait) -> float:
+    """The longest wait promised; where there is no jitter every wait is at its bound, and has to have some room."""
+    low, high = profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)
+    return high * ROOM if low == high else high
+
+
+def _calls(held: list[tuple[Wait, float]]) -> list[Call]:
+    return list({id(wait.call): wait.call for wait, _ in held}.values())

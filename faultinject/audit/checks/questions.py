@@ -1,0 +1,102 @@
+"""What the checks ask of one request, or of one call."""
+
+from __future__ import annotations
+
+from faultinject.audit.waits import KINDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.call import Call
+
+PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
+"""Answers that stay the same however often one asks."""
+PASSING = frozenset((408, 429, 500, 502, 503, 504))
+"""Answers that may be better the next time, whoever gives them."""
+NEVER = frozenset((501, 505))
+"""Errors of a server that stay the same."""
+UNSAFE = frozenset(("POST", "PATCH"))
+"""Methods that are not tried again without more ado."""
+LOST = frozenset(("transport", "timeout"))
+"""Kinds of failure in which a client cannot know whether the app did what it was asked."""
+UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
+"""Where Google Cloud Storage takes uploads."""
+STORAGE_CLIENTS = "aws-sdk azsdk boto cos- gcloud- gccl/ minio qingstor qiniu".split()
+"""What the user agents of storage SDKs hold: a plain POST of theirs is the upload of a form."""
+
+
+def should_be_tried_again(attempt: Attempt) -> bool:
+    """Whether the vendor says that what failed is worth another try, or, where it says nothing, everybody does."""
+    kind, documented = attempt.kind, attempt.documented
+    if kind in ("transport", "timeout"):
+        return True
+    if kind not in KINDS:
+        return kind == "client" and documented is not None and documented.retryable == "yes"
+    if documented is not None and documented.retryable != "unstated":
+        return documented.retryable == "yes"
+    if kind == "throttle" or attempt.status in PASSING:
+        return True
+    return documented is None and attempt.status not in NEVER
+
+
+def is_permanent(attempt: Attempt) -> bool:
+    """Whether it got an injected answer that stays the same however often one asks."""
+    return (
+        attempt.injected
+        and attempt.kind == "client"
+        and attempt.status in PERMANENT
+        and not should_be_tried_again(attempt)
+    )
+
+
+def is_storage_call(attempt: Attempt) -> bool:
+    """Whether it is a request of object storage that SDKs are known to repeat."""
+    if attempt.operation not in (None, "PostObject") or attempt.path.startswith(UPLOADS):
+        return True
+    agent = (attempt.user_agent or "").lower()
+    return any(each in agent for each in STORAGE_CLIENTS)
+
+
+def lost_write(call: Call) -> Attempt | None:
+    """The POST or PATCH of a call whose answer was lost after the app had run, and that was sent again just so.
+
+    None where there is none, or where the next attempt carried an Idempotency-Key or a precondition.
+    """
+    for attempt, following in zip(call.attempts, call.attempts[1:], strict=False):
+        if is_lost_write(attempt) and not following.guarded:
+            return attempt
+    return None
+
+
+def is_lost_write(attempt: Attempt) -> bool:
+    """Whether it is a POST or PATCH that the app has carried out and whose answer was lost."""
+    return attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
+
+
+def took_effect(attempt: Attempt) -> bool:
+    """Whether the app did what it was asked."""
+    ran = attempt.applied or not attempt.injected
+    return ran and (attempt.kind in LOST or attempt.status is None or attempt.status < 400)
+
+
+def has_body(call: Call) -> bool:
+    """Whether there are bytes to compare."""
+    return any(each.request_bytes for each in call.attempts)
+
+
+def sent_nothing(call: Call) -> bool:
+    """Whether a later attempt of a call that had a body at first carried none."""
+    later = [each for each in call.attempts[1:] if each.body_complete is not False]
+    return bool(call.first.request_bytes) and any(each.request_bytes == 0 for each in later)
+
+
+def pause(one: Call, other: Call) -> float:
+    """Seconds from the end of a call to the beginning of another; below 0 where they overlap."""
+    last = one.last
+    return other.first.arrived - (last.arrived if last.answered is None else last.answered)
+
+
+def own_limit(call: Call) -> int | None:
+    """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not."""
+    limit = (call.first.attempt_hint or {}).get("max")
+    return limit if isinstance(limit, int) else None

@@ -1,0 +1,254 @@
+"""How a client waits before it tries again: at all, at random, longer each time."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+from faultinject.audit.checks.check import check, failed, passed, unknown, warned
+from faultinject.audit.checks.layers import one_layer
+from faultinject.audit.checks.words import counted, plain, seconds, too_few
+from faultinject.audit.evidence import UNKNOWN, VERY_BUSY
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.statistics import median, most_within, slope
+from faultinject.audit.waits import by_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from faultinject.audit.call import Call
+    from faultinject.audit.checks.check import Said
+    from faultinject.audit.evidence import Evidence
+    from faultinject.audit.waits import Wait
+
+TOO_BUSY = "a busy machine alone may take as long; requests without a fault, or less to do, would tell"
+LATER = 10
+"""Waits before a second or later retry that it takes to say whether there are any."""
+ONCE = 5
+"""Failed calls with two attempts that show that there is only one retry."""
+ALIKE = 8
+"""Waits before the same retry that it takes to say whether they are random."""
+HERD = 20
+"""First waits that it takes to say whether they bunch."""
+TELLING = 0.1
+"""Seconds; how far shorter waits are spread is the machine's doing."""
+RIGID, RANDOM = 0.05, 0.12
+"""Spread by median: at most that of a client without jitter, at least that of one with it."""
+MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
+"""Shares of the first retries in one tenth of their wait."""
+GROWING, STANDING = 1.15, 1.25
+"""By what waits grow at least from retry to retry when they grow, and at most when they do not."""
+COUNTED = 4
+"""Retries beyond this one have reached the longest wait."""
+SURE = 2.6
+"""Standard errors to both sides that hold the truth in 99 of 100 cases."""
+
+
+@check(
+    "waits",
+    reference="Azure: transient fault handling (at most one immediate retry)",
+    minimum="10 waits before a second or later retry",
+)
+def waits(evidence: Evidence) -> Iterator[Said]:
+    """A client waits before its second retry and all later ones.
+
+    The median of all waits from the second on. FAIL: shorter than what cannot be told from none. WARN: there is only
+    one retry, in 5 failed calls or more, and it comes at once. A wait is not judged where a busy machine may be what
+    takes so long: in a driven run as long as its first requests are late, where nothing is known of it 50 ms (500 ms
+    for an only retry).
+    """
+    later = [wait for wait in evidence.waits if wait.retry >= 2]
+    zero = evidence.turnaround.zero
+    known = evidence.turnaround.p95 is not None
+    busy = evidence.turnaround.busy or (0 if known else UNKNOWN)
+    if len(later) >= LATER:
+        middle = median([wait.seconds for wait in later])
+        told = f"second and later retries after {seconds(middle)}"
+        if zero <= middle < busy:
+            yield unknown(len(later), f"{told}: {TOO_BUSY}", _calls(later))
+        else:
+            yield (failed if middle < zero else passed)(len(later), told, _calls(later))
+        return
+    ended = [wait for wait in evidence.waits if not wait.call.succeeded and wait.retry == wait.call.retries]
+    once = [wait for wait in ended if wait.retry == 1]
+    if len(once) < ONCE or len(once) < len(ended):
+        yield unknown(
+            len(later), too_few(len(later), LATER, "wait", "let calls fail three times or more: http:503")
+        )
+        return
+    middle = median([wait.seconds for wait in once])
+    if middle < zero:
+        yield warned(len(once), f"the only retry comes at once, after {seconds(middle)}", _calls(once))
+    elif middle < (busy if known else max(busy, VERY_BUSY)):
+        yield unknown(len(once), f"the only retry comes after {seconds(middle)}: {TOO_BUSY}", _calls(once))
+    else:
+        yield passed(len(once), f"the only retry comes after {seconds(middle)}", _calls(once))
+
+
+@check(
+    "random",
+    reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
+    minimum="8 waits before the same retry, of 100 ms or more",
+)
+def random(evidence: Evidence) -> Iterator[Said]:
+    """Waits differ from call to call.
+
+    For each kind of failure and each retry the spread of the waits, from the shortest to the second longest (of many
+    the longest twentieth goes), against their median. Rigid: below 5 % of it and below what the machine does by itself;
+    random: above 12 % and three times the machine's, and below the median too, as a machine only adds. FAIL: more than
+    half are rigid. PASS: more than half are random and none is rigid.
+    """
+    groups = []
+    seen = 0
+    for group in by_number(evidence.waits).values():
+        found = [wait.seconds for wait in group]
+        middle = median(found)
+        seen = max(seen, len(found))
+        if len(found) >= ALIKE and middle >= TELLING:
+            ordered = sorted(found)
+            groups.append((ordered[-1 - max(1, len(ordered) // 20)] - ordered[0], middle, group))
+    spreads = [each for each in groups if each[1] >= 10 * evidence.turnaround.noise]
+    n = sum(len(group) for _, _, group in spreads)
+    if not spreads:
+        if seen < ALIKE:
+            yield unknown(n, too_few(seen, ALIKE, "wait", "let more calls fail: http:503"))
+        else:
+            yield unknown(
+                n, "the waits are too short to tell: longer ones, or a machine with less to do, would decide"
+            )
+        return
+    noise = evidence.turnaround.noise
+    spread_by_itself = max(3 * evidence.turnaround.doubt, evidence.turnaround.busy or 0)
+    rigid = [each for each in spreads if each[0] < max(noise, RIGID * each[1])]
+    loose = [
+        (spread, middle, group)
+        for spread, middle, group in groups
+        if spread > max(spread_by_itself, RANDOM * middle)
+        and middle - min(wait.seconds for wait in group)
+        > max(RIGID * middle, (evidence.turnaround.busy or 0) / 2)
+    ]
+    calls = _calls([wait for _, _, group in rigid or spreads for wait in group])
+    if len(rigid) > len(spreads) / 2:
+        share = max(spread / middle for spread, middle, _ in rigid)
+        middles = ", ".join(f"{middle:.2f}" for _, middle, _ in rigid[:6])
+        yield failed(n, f"waits repeat to {plain(max(share * 100, 0.1))} %: {middles} s", calls)
+        return
+    shares = ", ".join(f"{spread / middle:.0%}" for spread, middle, _ in spreads[:6])
+    # Of all: it may be the machine that made those that are long enough as long.
+    if len(loose) > len(groups) / 2 and not rigid:
+        yield passed(n, f"waits are spread over {shares} of their median", calls)
+    else:
+        yield unknown(n, f"waits are spread over {shares} of their median: more calls would tell", calls)
+
+
+def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
+    """The largest share of first waits within one tenth of their median, in words, and the waits; None: too few."""
+    worst: tuple[float, str, list[Wait]] | None = None
+    for (_, retry), group in by_number(evidence.waits).items():
+        found = [wait.seconds for wait in group]
+        if retry == 1 and len(found) >= HERD and (middle := median(found)) >= TELLING:
+            share = most_within(found, middle / 10) / len(found)
+            told = f"if all fail at once, {share:.0%} come back within the same {seconds(middle / 10)}"
+            if worst is None or share > worst[0]:
+                worst = share, told.replace("%", " %"), group
+    return worst
+
+
+@check(
+    "spread",
+    reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
+    minimum="20 waits before the first retry, of 100 ms or more",
+)
+def spread(evidence: Evidence) -> Iterator[Said]:
+    """Clients that fail together do not come back together.
+
+    The largest share of all first waits that lies within one tenth of their median. FAIL: 90 % or more. WARN: more
+    than half. Below 90 % that tenth has to be twice what the machine does by itself.
+    """
+    herd = _herd(evidence)
+    if herd is None:
+        first = [group for (_, retry), group in by_number(evidence.waits).items() if retry == 1]
+        n = max(map(len, first), default=0)
+        if n < HERD:
+            yield unknown(n, too_few(n, HERD, "first wait", "let more calls fail: http:503"))
+        else:
+            yield unknown(n, "the first wait is too short to tell: clients that wait longer could be judged")
+        return
+    share, told, group = herd
+    n, calls = len(group), _calls(group)
+    rule = {said.verdict for said in random(evidence)}
+    if share >= MOST_TOGETHER:
+        said = failed(n, told, calls)
+    elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.turnaround.doubt and not (
+        share <= MANY_TOGETHER and PASS in rule
+    ):
+        said = unknown(n, f"{told}: a machine with less to do would tell whether there are more", calls)
+    else:
+        said = (warned if share > MANY_TOGETHER else passed)(n, told, calls)
+    yield said._replace(said_by="random") if said.verdict in (FAIL, WARN) and FAIL in rule else said
+
+
+@check(
+    "grows",
+    reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
+    minimum="6 waits before two retries, of 50 ms or more",
+)
+def grows(evidence: Evidence) -> Iterator[Said]:
+    """Waits become longer from retry to retry.
+
+    The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors to both
+    sides. WARN: certainly less than 1.25 times a retry. PASS: certainly more than 1.15 times. Not judged where more
+    than one layer tries again.
+    """
+    if any(said.verdict in (FAIL, WARN) for said in one_layer(evidence)):
+        yield unknown(0, "the waits of several layers are mixed: one layer alone could be judged")
+        return
+    usable: dict[str, list[list[Wait]]] = {}
+    for (kind, retry), group in by_number(evidence.waits).items():
+        middle = median([wait.seconds for wait in group])
+        if retry <= COUNTED and middle >= max(TELLING / 2, 5 * evidence.turnaround.noise):
+            usable.setdefault(kind, []).append(group)
+    said = [
+        _growth(kind, [wait for group in groups for wait in group], 5 * evidence.turnaround.doubt)
+        for kind, groups in usable.items()
+        if len(groups) > 1 and sum(map(len, groups)) >= 6
+    ]
+    if not said:
+        kind = max(usable, key=lambda each: len(usable[each]), default="")
+        n = sum(map(len, usable.get(kind, ())))
+        told = (
+            f"{counted(n, 'wait')} of 50 ms or more before {counted(len(usable.get(kind, ())), 'retry')} seen"
+        )
+        yield unknown(n, f"{told}, 6 before two decide: let calls fail three times or more")
+        return
+    yield min(said, key=lambda each: (WARN, PASS, INCONCLUSIVE).index(each.verdict))
+
+
+def _growth(kind: str, found: Sequence[Wait], certain: float) -> Said:
+    """Whether the waits after one kind of failure grow; that they do not is certain of those that are long enough."""
+    by, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in found])
+    margin = SURE * max(error, 0.01)
+    low, high = exp(by - margin), exp(by + margin)
+    n = len(found)
+    told = f"waits grow by {exp(by):.1f} per retry [{low:.1f}, {high:.1f}] after {kind} failures"
+    if (
+        high < STANDING
+        and min(median([wait.seconds for wait in group]) for group in by_number(found).values()) < certain
+    ):
+        return unknown(
+            n,
+            f"{told}: requests without a fault would tell how far the machine has a part in it",
+            _calls(found),
+        )
+    if high < STANDING:
+        return warned(
+            n, f"waits do not grow: by {exp(by):.2f} per retry [{low:.2f}, {high:.2f}]", _calls(found)
+        )
+    if low > GROWING:
+        return passed(n, told, _calls(found))
+    return unknown(n, f"{told}: more calls, or more attempts in each, would decide", _calls(found))
+
+
+def _calls(found: Sequence[Wait]) -> list[Call]:
+    """The calls of waits, those with the most retries first."""
+    return sorted({id(wait.call): wait.call for wait in found}.values(), key=lambda call: -call.retries)

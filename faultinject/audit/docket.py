@@ -1,0 +1,143 @@
+"""The calls that are to be judged, by client, and no more of them than there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from faultinject.audit import profiles
+from faultinject.audit.clients import UNNAMED, client_of, title_of
+from faultinject.audit.evidence import Evidence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.call import Call
+    from faultinject.audit.evidence import Turnaround
+    from faultinject.audit.profiles import Profile
+
+MOST = 100_000
+"""Attempts of calls that count which are kept; later calls are left out."""
+CLIENTS, JUDGED = 1_000, 20
+"""How many clients are told apart, and how many of them, those with the most calls, are judged."""
+FURTHER = "further clients"
+"""What the others are called."""
+
+
+class Docket:
+    """The calls that were told, by client.
+
+    Args:
+        driven: whether a driver made them all: then there is one client, whatever it calls itself.
+
+    Attributes:
+        attempts: how many requests were seen.
+        signal: how many calls each signal joined.
+    """
+
+    def __init__(self, *, driven: bool) -> None:
+        self.attempts = 0
+        self.signal: Counter[str] = Counter()
+        self._driven = driven
+        self._calls: dict[str, list[Call]] = {}
+        self._clean: Counter[str] = Counter()
+        self._left_out: dict[str, Counter[str]] = {}
+        self._room = MOST
+        self._agents: Counter[str] = Counter()
+        self._spans: dict[int, tuple[float, float]] = {}
+
+    def client(self, attempt: Attempt) -> str:
+        """Whose an attempt is."""
+        return "" if self._driven else self._name(attempt)
+
+    def see(self, attempt: Attempt) -> None:
+        """Count an attempt."""
+        self.attempts += 1
+        first, last = self._spans.get(attempt.clock, (attempt.arrived, attempt.arrived))
+        self._spans[attempt.clock] = min(first, attempt.arrived), max(last, attempt.arrived)
+        self._agents[self._name(attempt)] += 1
+
+    def take(self, call: Call) -> None:
+        """Keep a call to which something was done, or that was tried again; count one to which nothing was."""
+        self.signal[call.signal] += 1
+        client, first = self.client(call.first), call.first
+        touched = call.retries or first.failed or first.injected
+        if not (self._driven or touched or call.shared or call.cut) and call.closed:
+            self._clean[client] += 1
+        elif self._room < len(call.attempts):
+            self._leave_out(client, "too many")
+        else:
+            self._room -= len(call.attempts)
+            self._calls.setdefault(client, []).append(call)
+
+    def clients(self) -> list[str]:
+        """Those that are to be judged, the one with the most calls first; there is always one."""
+        found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
+        for each in found[JUDGED:]:
+            self._leave_out(each, FURTHER, len(self._calls[each]))
+        return found[:JUDGED] or ["" if self._driven else _commonest(self._clean, UNNAMED)]
+
+    def names(self, clients: Sequence[str]) -> dict[str, str]:
+        """What clients are called: name and version, or all that they say of themselves where that is the same."""
+        if self._driven:
+            return {each: title_of(_commonest(self._agents, UNNAMED)) for each in clients}
+        titles = Counter(title_of(each) for each in clients)
+        return {each: title if titles[title := title_of(each)] == 1 else each for each in clients}
+
+    def evidence(self, client: str, turnaround: Turnaround, profile: Profile | None) -> Evidence:
+        """What there is on one client.
+
+        Args:
+            client: one of `clients`.
+            turnaround: how fast it is.
+            profile: what it promises; None: found by its user agent.
+        """
+        counted, running = [], []
+        for call in sorted(self._calls.get(client, ()), key=_beginning):
+            if call.shared:
+                self._leave_out(client, "shared")
+            elif call.cut:
+                self._leave_out(client, "begun earlier")
+            elif call.closed:
+                counted.append(call)
+            else:
+                self._leave_out(client, "open")
+                running.append(call)
+        agent = _commonest(self._agents, "") if self._driven else client
+        return Evidence(
+            calls=counted,
+            open=running,
+            clean=self._clean[client],
+            turnaround=turnaround,
+            driven=self._driven,
+            profile=profile or profiles.detect(agent),
+            detected=profile is None,
+            left_out=dict(self._left_out.get(client, {})),
+        )
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many calls of all clients count for no check, by reason."""
+        return dict(sum(self._left_out.values(), Counter()))
+
+    @property
+    def seconds(self) -> float:
+        """From the first request to the last, by the clock that saw the longest time."""
+        return max((last - first for first, last in self._spans.values()), default=0.0)
+
+    def _leave_out(self, client: str, reason: str, number: int = 1) -> None:
+        self._left_out.setdefault(client, Counter())[reason] += number
+
+    def _name(self, attempt: Attempt) -> str:
+        """What its client calls itself; when very many do, the later ones are one."""
+        name = client_of(attempt.user_agent)
+        return name if name in self._agents or len(self._agents) < CLIENTS else FURTHER
+
+
+def _beginning(call: Call) -> tuple[int, float]:
+    return call.first.clock, call.first.arrived
+
+
+def _commonest(counts: Counter[str], default: str) -> str:
+    return counts.most_common(1)[0][0] if counts else default

@@ -1,0 +1,229 @@
+"""The verdict: attempts are joined to calls, and the calls of each client judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from faultinject.audit import profiles
+from faultinject.audit.checks import CHECKS
+from faultinject.audit.docket import Docket
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
+from faultinject.audit.grouping import Grouper
+from faultinject.audit.lines import TORN
+from faultinject.audit.turnaround import Meter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.evidence import Evidence, Turnaround
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.profiles import Profile
+    from faultinject.audit.told import Told
+
+CALIBRATION, OUTAGE = "cal", "out"
+"""What a driver names the calls that it makes first and alone, to see how fast the client is, and those to a service
+that is out, which are too many for measuring."""
+
+
+@dataclass
+class Judgement:
+    """What a journal says of the clients in it.
+
+    Attributes:
+        client: the client with the most calls that count, from its user agent: `Boto3/1.44.5`.
+        calls: how many calls there were.
+        attempts: how many requests.
+        seconds: from the first request to the last.
+        signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
+        left_out: how many calls count for no check, by reason: `shared`, `open`, `begun earlier`, `too many`,
+            `further clients`.
+        skipped: how many lines of the journal were not read, by reason.
+        turnaround: how fast the client is when it does not wait.
+        profile: what is promised for the client.
+        findings: every verdict, the worst first.
+        evidence: what the verdicts on `client` rest on.
+        others: the same for further clients, by name; their findings name them.
+    """
+
+    client: str
+    calls: int
+    attempts: int
+    seconds: float
+    signal: dict[str, int]
+    left_out: dict[str, int]
+    turnaround: Turnaround
+    profile: Profile
+    findings: list[Finding]
+    evidence: Evidence
+    others: dict[str, Evidence] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    v: int = 1
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check says FAIL."""
+        return any(each.verdict == FAIL for each in self.findings)
+
+    @property
+    def warned(self) -> bool:
+        """Whether a check says WARN."""
+        return any(each.verdict == WARN for each in self.findings)
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON report: one object; times are seconds."""
+        turnaround = self.turnaround
+        return {
+            "v": self.v,
+            "client": self.client,
+            "calls": self.calls,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "signal": self.signal,
+            "left_out": self.left_out,
+            "skipped": self.skipped,
+            "turnaround": {
+                "median": turnaround.median,
+                "p95": turnaround.p95,
+                "n": turnaround.n,
+                "busy": turnaround.busy,
+                "zero": turnaround.zero,
+                "noise": turnaround.noise,
+            },
+            "profile": self.profile.name,
+            "findings": [each.to_dict() for each in self.findings],
+        }
+
+
+def judge(
+    attempts: Iterable[Attempt],
+    *,
+    profile: Profile | str | None = None,
+    driven: bool = False,
+    until: float | None = None,
+    ignore: Collection[str] = (),
+    told: Collection[Told] = (),
+    skipped: Mapping[str, int] | None = None,
+) -> Judgement:
+    """Judge the clients of a journal.
+
+    Args:
+        attempts: the requests, in order of arrival.
+        profile: what the client promises: a profile, its name, or the path of a TOML file; None: found by user agent,
+            else `rfc`.
+        driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
+        until: when the journal was read, on its monotonic clock, seconds; None: at its last request, as of one that is
+            cut: whose last line is torn.
+        ignore: what to leave out: names of checks, such as `random`, also with what they are about: `hint: date`.
+        told: what a test or a driver says of its calls: where they began and ended and what came of them.
+        skipped: how many lines were not read, by reason; read when all attempts were.
+
+    Raises:
+        ConfigurationError: there is no such profile, or no such check to ignore.
+    """
+    chosen = profiles.get(profile) if isinstance(profile, str) else profile
+    _know(ignore)
+    docket = Docket(driven=driven)
+    starts = _Starts(told if driven else ())
+    meter = Meter(docket.client, driven=driven)
+    grouper = Grouper(driven=driven, told=told, tell=docket.take)
+    calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
+    for attempt in attempts:
+        docket.see(attempt)
+        starts.see(attempt)
+        grouper.add(attempt)
+        if not (driven and calibrated) or attempt.arrived <= calibrated:
+            meter.add(attempt)
+    grouper.end(None if skipped and TORN in skipped else until)
+    clients = docket.clients()
+    evidence = {
+        each: docket.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen)
+        for each in clients
+    }
+    return _judgement(docket, evidence, ignore, dict(skipped or {}))
+
+
+def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
+    """The findings on one client, the worst first.
+
+    Args:
+        evidence: its calls.
+        ignore: names of checks, also with what they are about.
+    """
+    found = [
+        finding
+        for name, check in CHECKS.items()
+        if name not in ignore
+        for finding in check(evidence)
+        if finding.name not in ignore
+    ]
+    return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
+
+
+def _know(ignore: Collection[str]) -> None:
+    """Raise for a name that is no check's."""
+    from faultinject.core.values import listed, nearest, shown
+    from faultinject.exceptions import ConfigurationError
+
+    for each in ignore:
+        name = each.partition(": ")[0]
+        if name not in CHECKS:
+            hint = nearest(name, CHECKS) or f"; there are {listed(CHECKS, 'and')}"
+            raise ConfigurationError(f"{shown(each)} is not a check{hint}")
+
+
+class _Starts:
+    """How long after a driver began its calls their first requests came."""
+
+    def __init__(self, told: Iterable[Told]) -> None:
+        self._began = {
+            each.key: each.began for each in told if each.key and each.name not in (CALIBRATION, OUTAGE)
+        }
+        self._delays: list[float] = []
+
+    def see(self, attempt: Attempt) -> None:
+        """Take an attempt, which may be the first of its call."""
+        if self._began:
+            for segment in attempt.path.split("/"):
+                if segment in self._began:
+                    self._delays.append(attempt.arrived - self._began.pop(segment))
+
+    @property
+    def usual(self) -> float | None:
+        """What nine of ten did not exceed, in seconds; None where nobody drives."""
+        delays = sorted(self._delays)
+        return delays[(len(delays) * 9 - 1) // 10] if delays else None
+
+
+def _judgement(
+    docket: Docket, evidence: Mapping[str, Evidence], ignore: Collection[str], skipped: dict[str, int]
+) -> Judgement:
+    """The verdict on all clients."""
+    names = docket.names(list(evidence))
+    main, *others = evidence
+    findings = judge_calls(evidence[main], ignore)
+    if others:
+        for finding in findings:
+            finding.client = names[main]
+        for other in others:
+            # What was not even seen of a client that stands beside another one is not worth a line.
+            for finding in judge_calls(evidence[other], ignore):
+                if finding.n or finding.verdict != INCONCLUSIVE:
+                    finding.client = names[other]
+                    findings.append(finding)
+        findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
+    return Judgement(
+        client=names[main],
+        calls=docket.signal.total(),
+        attempts=docket.attempts,
+        seconds=docket.seconds,
+        signal=dict(docket.signal.most_common()),
+        left_out=docket.left_out,
+        turnaround=evidence[main].turnaround,
+        profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
+        findings=findings,
+        evidence=evidence[main],
+        others={names[each]: evidence[each] for each in others},
+        skipped=skipped,
+    )

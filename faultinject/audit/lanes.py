@@ -1,0 +1,186 @@
+"""Calls for the same thing, while they are under way."""
+
+from __future__ import annotations
+
+from faultinject.audit.attempts import BROKEN
+from faultinject.audit.call import SDK_ID
+from faultinject.audit.likeness import alike, shorter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.call import Call
+    from faultinject.audit.told import Told
+
+WINDOW = 60.0
+"""Seconds after which a like request is no retry any more."""
+CROWD = 300
+"""Calls for one thing at a time above which nothing is said of any."""
+AT_ONCE = 0.02
+"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
+
+
+class Running:
+    """A call that may go on.
+
+    Attributes:
+        attempts: so far, in order of arrival.
+        lane: those for the same thing.
+        windows: the told calls that it may be.
+        cut: whether its beginning is missing.
+    """
+
+    __slots__ = ("attempts", "cut", "lane", "windows")
+
+    def __init__(self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool) -> None:
+        self.attempts = [attempt]
+        self.lane = lane
+        self.windows = windows
+        self.cut = cut
+
+    def add(self, attempt: Attempt) -> None:
+        """Add an attempt; long texts that it has in common with the one before are kept once."""
+        before = self.attempts[-1]
+        for name in ("path", "key", "request_digest"):
+            value = getattr(before, name)
+            if value == getattr(attempt, name):
+                setattr(attempt, name, value)
+        self.attempts.append(attempt)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last attempt failed."""
+        return self.attempts[-1].failed
+
+    @property
+    def over(self) -> float:
+        """When the last answer was given, or the last request came."""
+        last = self.attempts[-1]
+        return last.arrived if last.answered is None else last.answered
+
+    @property
+    def touched(self) -> bool:
+        """Whether a client may try again though it got an answer: something was done to it, or it is not on record."""
+        last = self.attempts[-1]
+        return last.injected or last.failed or (last.status is None and self.lane.signal == SDK_ID)
+
+    def flies(self, now: float) -> bool:
+        """Whether the last attempt has no answer yet."""
+        last = self.attempts[-1]
+        if last.answered is None:
+            # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
+            return last.did not in BROKEN and last.injected
+        return last.answered > now
+
+    def may_be(self, windows: tuple[Told, ...]) -> bool:
+        """Whether an attempt in these told calls may be of this one."""
+        return windows == self.windows or any(each in self.windows for each in windows)
+
+    def carries(self, attempt: Attempt) -> bool:
+        """Whether an attempt is of the principal and has the body of this call."""
+        attempts = self.attempts
+        return alike(attempts[0], attempt) or (len(attempts) > 1 and alike(attempts[-1], attempt))
+
+
+class Lane:
+    """The calls for one thing: of one fingerprint, or of one id.
+
+    Attributes:
+        key: what they share.
+        signal: what joins them.
+        own: whether it is of one caller for sure.
+        mixed: one request of each body of which calls went on at once, so that nobody can tell which is whose.
+        crowded: whether there were too many of them to say anything at all.
+        running: calls that may go on.
+        guesses: first attempts, each with a shorter one that was held to be of its call.
+        made: told calls of which something may yet be learnt.
+        touched: when something last happened, seconds.
+    """
+
+    __slots__ = ("crowded", "guesses", "key", "made", "mixed", "own", "running", "signal", "touched")
+
+    def __init__(self, key: Hashable, signal: str, *, own: bool) -> None:
+        self.key = key
+        self.signal = signal
+        self.own = own
+        self.mixed: list[Attempt] = []
+        self.crowded = False
+        self.guesses: list[tuple[Attempt, Attempt]] = []
+        self.running: list[Running] = []
+        self.made: list[Call] = []
+        self.touched = 0.0
+
+    def share(self, attempt: Attempt) -> None:
+        """Nothing is sure of the calls with this request's body, those told included, unless there is one caller."""
+        if self.own or self.doubts(attempt):
+            return
+        self.mixed.append(attempt)
+        self.crowded = len(self.mixed) > CROWD
+        self._doubt()
+
+    def crowd(self) -> None:
+        """Nothing is sure of any of its calls."""
+        self.crowded = True
+        self._doubt()
+
+    def doubts(self, attempt: Attempt) -> bool:
+        """Whether nothing is sure of calls with this request's body."""
+        return self.crowded or any(alike(each, attempt) for each in self.mixed)
+
+    def _doubt(self) -> None:
+        for each in self.made:
+            each.shared = self.doubts(each.first)
+        self.made = [each for each in self.made if not each.shared]
+
+    def by_id(self, now: float, *, retry: bool | None) -> Running | None:
+        """The call that an attempt with this lane's id goes on with; None: it begins one."""
+        for each in reversed(self.running):
+            if each.touched or retry or each.flies(now):
+                return each
+        return None
+
+    def by_driver(self, windows: tuple[Told, ...], now: float) -> Running | None:
+        """The same where every call has its own key."""
+        for each in reversed(self.running):
+            if (each.touched or each.flies(now)) and each.may_be(windows):
+                return each
+        return None
+
+    def by_looks(self, attempt: Attempt, windows: tuple[Told, ...], retry: bool | None) -> Running | None:
+        """The same by principal, body and time; finds out whether the lane is shared.
+
+        Args:
+            attempt: the request.
+            windows: the told calls that it may be of.
+            retry: whether it says that it is one, or that it is none.
+        """
+        now = attempt.arrived
+        here = [each for each in self.running if each.may_be(windows)]
+        same = [each for each in here if each.carries(attempt)]
+        waiting = [each for each in same if _waits(each, now)]
+        if len(waiting) > 1 or any(each.flies(now) for each in same):
+            self.share(attempt)
+        if retry is False:
+            return None
+        if not same:
+            failed = [each for each in here if _waits(each, now)]
+            if len(failed) == 1 and shorter(attempt, failed[0].attempts[0]):
+                self.guesses.append((failed[0].attempts[0], attempt))
+                return failed[0]
+            # One more body: those that were held to be the same, not rewound, may have been of other calls too.
+            for first, second in self.guesses:
+                self.share(first)
+                self.share(second)
+            self.guesses.clear()
+        for each in waiting:
+            last = each.attempts[-1]
+            if last.connection == attempt.connection and last.client == attempt.client:
+                return each
+        return waiting[0] if waiting else None
+
+
+def _waits(running: Running, now: float) -> bool:
+    """Whether a call may be tried again now."""
+    return running.failed and not running.flies(now) and now - running.over <= WINDOW

@@ -1,0 +1,65 @@
+"""What two requests must have in common to be attempts of one call, and what a request says of itself."""
+
+from __future__ import annotations
+
+from faultinject.audit.clients import client_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from faultinject.audit.attempts import Attempt
+
+
+def fingerprint(attempt: Attempt) -> Hashable:
+    """What all attempts of a call share, but for principal and body, which one seed's digests tell."""
+    return (
+        attempt.clock,
+        attempt.test,
+        attempt.client,
+        client_of(attempt.user_agent),
+        attempt.method,
+        attempt.path,
+        attempt.query,
+    )
+
+
+def invocation(attempt: Attempt) -> str | None:
+    """The id that the client gives to all attempts of a call, or None."""
+    hint = attempt.attempt_hint
+    return None if hint is None else hint.get("invocation")
+
+
+def marked(attempt: Attempt) -> bool | None:
+    """Whether the client says that it is a retry; None where it says nothing."""
+    hint = attempt.attempt_hint
+    if hint is None:
+        return None
+    number = hint.get("attempt")
+    if number is not None:
+        return bool(number > 1)
+    return hint.get("retry")
+
+
+def alike(one: Attempt, other: Attempt) -> bool:
+    """Whether two requests of one fingerprint are of one principal and have one body, as far as can be told."""
+    if one.seed == other.seed:
+        if one.principal != other.principal:
+            return False
+        if one.body_complete and other.body_complete:
+            return (one.request_bytes, one.request_digest) == (other.request_bytes, other.request_digest)
+    size, other_size = one.request_bytes, other.request_bytes
+    if size == other_size or size is None or other_size is None:
+        return True
+    return one.body_complete is False or other.body_complete is False
+
+
+def shorter(attempt: Attempt, first: Attempt) -> bool:
+    """Whether it is of the same principal and carries fewer bytes, as a body does that was not rewound."""
+    return (
+        (attempt.principal == first.principal or attempt.seed != first.seed)
+        and attempt.request_bytes is not None
+        and attempt.body_complete is not False
+        and first.request_bytes is not None
+        and attempt.request_bytes < first.request_bytes
+    )

@@ -1,0 +1,71 @@
+"""What clients promise of their retries, as data: one TOML file a profile; a file added here is a profile added."""
+
+from __future__ import annotations
+
+from faultinject.audit.profiles.profile import Profile as Profile
+from faultinject.exceptions import ConfigurationError, Problem
+
+DEFAULT = "rfc"
+"""The profile of a client that nothing is known of."""
+
+_loaded: dict[str, Profile] = {}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all profiles, sorted."""
+    from importlib.resources import files
+
+    found = (each.name for each in files(__name__).iterdir())
+    return tuple(sorted(each.removesuffix(".toml") for each in found if each.endswith(".toml")))
+
+
+def get(name: str) -> Profile:
+    """A profile by its name, or the one in a TOML file.
+
+    Args:
+        name: such as `aws-2026`, or the path of a file: what ends in `.toml` or has a slash in it.
+
+    Raises:
+        ConfigurationError: there is no such profile or file, or something in it is wrong.
+    """
+    if name.endswith(".toml") or "/" in name or "\\" in name:
+        return _from_file(name)
+    found = _loaded.get(name)
+    if found is None:
+        known = names()
+        if name not in known:
+            from faultinject.core.values import nearest, shown
+
+            hint = nearest(name, known) or f"; there are {', '.join(known)}"
+            raise ConfigurationError(
+                f"{shown(name)} is not a profile{hint}; the name of a file of your own ends in .toml"
+            )
+        from faultinject.audit.profiles.reading import read_profile
+        from faultinject.vendors.vendor import read
+
+        file = f"{name}.toml"
+        _loaded[name] = found = read_profile(read(__name__, file).decode(), name, file)
+    return found
+
+
+def detect(user_agent: str | None) -> Profile:
+    """The profile of a client by its user agent; `rfc` where nothing is known of it."""
+    if user_agent:
+        for name in names():
+            profile = get(name)
+            if any(each.fits(user_agent) for each in profile.marks):
+                return profile
+    return get(DEFAULT)
+
+
+def _from_file(path: str) -> Profile:
+    from pathlib import Path
+
+    from faultinject.audit.profiles.reading import read_profile
+
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError([Problem(f"cannot read it: {why}", where=path)]) from None
+    return read_profile(text, Path(path).stem, path)

@@ -1,0 +1,134 @@
+"""What a client promises: how often it tries, how long it waits, what it saves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ANY = "any"
+"""Stands for every kind of failure that has no promise of its own."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long the waits after one kind of failure are, in seconds.
+
+    Attributes:
+        base: the longest wait before the first retry.
+        factor: how much longer each further one may be.
+        cap: the longest of all.
+        longest: instead: the longest wait before each retry, the last standing for all further ones.
+        shortest: the shortest wait before each retry likewise; empty: none at all.
+    """
+
+    base: float = 0.0
+    factor: float = 2.0
+    cap: float | None = None
+    longest: tuple[float, ...] = ()
+    shortest: tuple[float, ...] = ()
+
+    def bounds(self, retry: int) -> tuple[float, float]:
+        """The shortest and the longest wait before a retry, the first being 1."""
+        low = self.shortest[min(retry, len(self.shortest)) - 1] if self.shortest else 0.0
+        if self.longest:
+            return low, self.longest[min(retry, len(self.longest)) - 1]
+        grown = self.base * self.factor ** min(retry - 1, 64)
+        return low, grown if self.cap is None else min(grown, self.cap)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a client with this promise is known by its user agent.
+
+    Attributes:
+        text: what the user agent holds, and right behind it the version.
+        since: the first version that does so, or empty.
+        below: the first version that does so no longer, or empty.
+        beside: what the user agent holds as well, or empty.
+    """
+
+    text: str
+    since: str = ""
+    below: str = ""
+    beside: str = ""
+
+    def fits(self, user_agent: str) -> bool:
+        """Whether this is the client's user agent."""
+        _, found, rest = user_agent.partition(self.text)
+        if not found or self.beside not in user_agent:
+            return False
+        version = _numbers(rest)
+        return not (
+            (self.since and (not version or version < _numbers(self.since)))
+            or (self.below and (not version or version >= _numbers(self.below)))
+        )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a client promises of its retries.
+
+    Attributes:
+        name: what `--profile` takes.
+        title: the same in words.
+        reference: where it is promised.
+        attempts: how many attempts a call makes that never succeeds, exactly; None: no promise.
+        most_attempts: no call makes more; None: no promise.
+        waits: by kind of failure (`throttle`, `server`, `transport`, or `any`).
+        distribution: `uniform` where waits are drawn evenly between the bounds; None: no promise.
+        budget: whether retries become fewer when everything fails.
+        quota: how many retries all calls of one client make together when everything fails, by kind of failure.
+        hints: the longest wait that is honoured, in seconds, by form of the hint; a form that is not here: any.
+        marks: the user agents that it is promised for.
+    """
+
+    name: str
+    title: str
+    reference: str
+    attempts: int | None = None
+    most_attempts: int | None = None
+    waits: Mapping[str, Waits] = field(default_factory=dict)
+    distribution: str | None = None
+    budget: bool = False
+    quota: Mapping[str, int] = field(default_factory=dict)
+    hints: Mapping[str, float] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+
+    def bounds(self, kind: str, retry: int) -> tuple[float, float] | None:
+        """The shortest and the longest wait in seconds before a retry (from 1) after a failure of that kind, or None."""
+        waits = self.waits.get(kind) or self.waits.get(ANY)
+        return None if waits is None else waits.bounds(retry)
+
+    def bound(self, kind: str, retry: int) -> float | None:
+        """The longest wait in seconds before a retry (from 1) after a failure of that kind; None: no promise."""
+        bounds = self.bounds(kind, retry)
+        return None if bounds is None else bounds[1]
+
+    def outage_retries(self, kind: str) -> int | None:
+        """How many retries all calls of a client make together when everything fails that way; None: no promise."""
+        return self.quota.get(kind, self.quota.get(ANY))
+
+    @property
+    def most(self) -> int | None:
+        """The most attempts of one call; None: no promise."""
+        return self.attempts if self.most_attempts is None else self.most_attempts
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers at the beginning of a version: (1, 44, 5).
+
+    >>> _numbers("1.44.5 md/x"), _numbers("x")
+    ((1, 44, 5), ())
+    """
+    found = []
+    for part in version.split(" ", 1)[0].split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits or len(digits) > 9:
+            break
+        found.append(int(digits))
+        if digits != part:
+            break
+    return tuple(found)

@@ -1,0 +1,72 @@
+"""The few statistics that the checks need."""
+
+from __future__ import annotations
+
+from math import exp, inf, sqrt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one.
+
+    >>> median([3, 1, 2]), median([1, 2, 3, 4])
+    (2, 2.5)
+    """
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def p95(values: Sequence[float]) -> float:
+    """The value that 19 of 20 do not exceed.
+
+    >>> p95(range(1, 101)), p95([1, 2, 3])
+    (95, 3)
+    """
+    return sorted(values)[(len(values) * 95 + 99) // 100 - 1]
+
+
+def most_within(values: Sequence[float], width: float) -> int:
+    """How many values at most lie within one window of that width.
+
+    >>> most_within([1.0, 1.05, 1.1, 2.0], 0.1)
+    3
+    """
+    ordered = sorted(values)
+    most = low = 0
+    for high, value in enumerate(ordered):
+        while value - ordered[low] > width + 1e-9:
+            low += 1
+        most = max(most, high - low + 1)
+    return most
+
+
+def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The slope of the line through points by least squares, and its standard error (infinite for two points)."""
+    n = len(points)
+    mean_x = sum(x for x, _ in points) / n
+    mean_y = sum(y for _, y in points) / n
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    found = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    rest = sum((y - mean_y - found * (x - mean_x)) ** 2 for x, y in points)
+    return found, sqrt(rest / (n - 2) / spread) if n > 2 else inf
+
+
+def uniform(values: Sequence[float]) -> tuple[float, float]:
+    """How far values are from an even draw between 0 and 1, and the probability that such a draw is at least as far.
+
+    The distance of Kolmogorov and Smirnov: the largest between the shares seen and expected below any value.
+
+    The asymptotic distribution with Stephens' correction: Numerical Recipes, 3rd edition, 14.3.3.
+    """
+    ordered = sorted(min(1.0, max(0.0, value)) for value in values)
+    n = len(ordered)
+    distance = max(max((i + 1) / n - value, value - i / n) for i, value in enumerate(ordered))
+    size = (sqrt(n) + 0.12 + 0.11 / sqrt(n)) * distance
+    if size < 0.2:
+        return distance, 1.0
+    total = sum((1 if k % 2 else -1) * exp(-2 * (k * size) ** 2) for k in range(1, 101))
+    return distance, min(1.0, max(0.0, 2 * total))

@@ -1,0 +1,282 @@
+"""Whether a client tries again: `retries`, `permanent`, `stops`."""
+
+import pytest
+
+from faultinject.audit.call import SDK_ID
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+
+from .made import (
+    DENIED,
+    FINE,
+    HIDDEN,
+    INTERNAL,
+    LOST,
+    RESET,
+    SLOW_DOWN,
+    call,
+    calls,
+    finding,
+    findings,
+    verdict,
+)
+
+PLAIN = {"fault": "http:429", "status": 429, "did": "answered"}
+ODD = {"fault": "http:599", "status": 599, "did": "answered"}
+OWN = {"fault": "jss:InvalidCallback", "status": 567, "did": "answered"}
+NO_VERSION = {"fault": "http:505", "status": 505, "did": "answered"}
+NOT_BUILT = {"fault": "cos:NotImplemented", "status": 501, "did": "answered"}
+LET_BE = {"fault": "qiniu-mix:OperationAborted", "status": 409, "did": "answered"}
+HUNG = {"fault": "hang", "status": None, "did": "closed"}
+FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
+
+
+@pytest.mark.parametrize(
+    ("again", "not_again", "expected"),
+    [
+        (2, 0, INCONCLUSIVE),
+        (3, 0, PASS),
+        (0, 3, WARN),
+        (0, 2, INCONCLUSIVE),
+        (9, 1, PASS),
+        (8, 2, INCONCLUSIVE),
+    ],
+)
+def test_a_documented_throttle_is_tried_again_by_nine_of_ten(again, not_again, expected):
+    """3 calls decide: 90 % pass, none warns, anything between is not decided."""
+    found = [*calls(not_again), *calls(again, 0.5)]
+    assert verdict("retries", found) == expected
+
+
+def test_the_first_ten_calls_tell_what_a_client_does_with_a_code():
+    """A budget that ran dry later is no reason to say that the client does not try again."""
+    later = [call(at=100 + each) for each in range(90)]
+    assert verdict("retries", calls(10, 0.5), later) == PASS
+    assert verdict("retries", calls(9, 0.5), later) == INCONCLUSIVE
+
+
+def test_each_answer_has_a_finding_with_its_numbers():
+    """The message tells code and counts by itself, and the finding holds the calls that show it."""
+    found = findings("retries", calls(4, 0.5), calls(3, kind=PLAIN), calls(3, 0.1, kind=RESET, last=FINE))
+    assert {each.subject: (each.verdict, each.n) for each in found} == {
+        "503 SlowDown": (PASS, 4),
+        "429": (WARN, 3),
+        "reset": (PASS, 3),
+    }
+    assert found[0].message == "503 SlowDown: 4 of 4 calls tried again"
+    assert found[1].message == "429: 0 of 3 calls tried again, although such failures pass"
+    assert len(found[0].calls) == 4
+
+
+def test_the_vendors_word_is_given_as_the_reason():
+    """A row that says "slow down" is more than a status."""
+    assert finding("retries", calls(3)).message.endswith("although the vendor says that it may pass")
+
+
+@pytest.mark.parametrize(
+    "kind", [NOT_BUILT, OWN, NO_VERSION, DENIED, HIDDEN, HUNG], ids=lambda kind: kind["fault"]
+)
+def test_what_nobody_calls_worth_another_try_is_no_fault_when_it_gets_none(kind):
+    """Neither a 501, a 505, nor a status that its vendor says nothing of, a 403, an error in a 200, an endless wait."""
+    assert (finding("retries", calls(5, kind=kind)).verdict, finding("retries").n) == (INCONCLUSIVE, 0)
+
+
+@pytest.mark.parametrize("kind", [OWN, NOT_BUILT, LET_BE, HUNG], ids=lambda kind: kind["fault"])
+def test_what_is_tried_again_nevertheless_is_shown(kind):
+    """Also where only the vendor's document, or nobody, asks for it."""
+    assert verdict("retries", calls(3, 0.5, kind=kind)) == PASS
+
+
+def test_a_conflict_that_the_vendor_calls_passing_ought_to_be_tried_again():
+    """`Try again.` in a document holds for a 409 too."""
+    assert verdict("retries", calls(3, kind=LET_BE)) == WARN
+
+
+def test_a_503_that_a_document_says_nothing_more_of_ought_to_be_tried_again():
+    """Its status says it."""
+    kind = {"fault": "qingstor:upstream_failed", "status": 503, "did": "answered"}
+    assert verdict("retries", calls(3, kind=kind)) == WARN
+
+
+def test_a_server_error_of_no_known_document_ought_to_be_tried_again():
+    """599 and 573 are what services say that have a number of their own."""
+    assert verdict("retries", calls(3, kind=ODD)) == WARN
+
+
+def test_a_post_that_is_not_tried_again_counts_for_nothing():
+    """No client has to repeat a POST."""
+    assert verdict("retries", calls(5, method="POST")) == INCONCLUSIVE
+    assert verdict("retries", calls(5, method="POST"), calls(3, 0.5)) == PASS
+
+
+def test_a_post_counts_where_a_storage_client_repeats_others():
+    """An SDK that uploads by POST and repeats that for one code is asked about the others as well."""
+    found = findings("retries", calls(3, 0.5, **FORM), calls(3, kind=PLAIN, **FORM))
+    assert [each.verdict for each in found] == [PASS, WARN]
+
+
+def test_an_sdk_that_repeats_no_post_need_not_begin_with_it():
+    """Its other requests are tried again, which says nothing of uploads by POST."""
+    found = findings("retries", calls(3, 0.5, user_agent=FORM["user_agent"]), calls(3, kind=PLAIN, **FORM))
+    assert [each.subject for each in found] == ["503 SlowDown"]
+
+
+def test_a_lost_post_that_is_not_tried_again_counts_for_nothing_at_all():
+    """An SDK that repeats harmless POSTs is right to leave those alone that may have taken effect."""
+    harmless, lost = calls(3, 0.5, kind=HIDDEN, last=FINE, **FORM), calls(4, kind=LOST, **FORM)
+    assert verdict("retries", harmless, lost, calls(3, 0.5, kind=RESET)) == PASS
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (calls(5, 0.5, 0.5, kind=INTERNAL), WARN),
+        ([*calls(3, 0.5, 0.5, kind=INTERNAL), *calls(3, kind=INTERNAL)], INCONCLUSIVE),
+        ([*calls(3, 0.5, 0.5, kind=INTERNAL), *calls(3, kind=INTERNAL, method="POST")], WARN),
+        ([*calls(3, 0.5, 0.5, kind=INTERNAL), *calls(3, 0.5, kind=INTERNAL, last=DENIED)], WARN),
+    ],
+    ids=["all are tried again alike", "less and less", "a POST is left alone", "another answer ended it"],
+)
+def test_a_budget_that_others_used_up_may_be_why_a_code_is_not_tried_again(before, expected):
+    """Calls of the same client, just before, that were tried again less than others of their kind."""
+    for at, then in ((10.0, expected), (59.0, expected), (61.0, WARN)):
+        found = findings("retries", before, calls(3, at=at))
+        assert {each.subject: each.verdict for each in found}["503 SlowDown"] == then
+
+
+@pytest.mark.parametrize(("number", "expected"), [(8, WARN), (9, INCONCLUSIVE)])
+def test_half_of_a_promised_quota_may_be_all_that_is_left(number, expected):
+    """AWS: 35 retries after server errors; 18 of them make a doubt."""
+    before, late = calls(number, 0.5, 0.5, kind=INTERNAL), calls(3, at=10.0)
+    found = findings("retries", before, late, profile="aws-2026")
+    assert [each.verdict for each in found if each.subject == "503 SlowDown"] == [expected]
+
+
+def test_the_phases_of_a_driver_have_clients_of_their_own():
+    """What one spends is not missing in another."""
+    spent = [*calls(3, 0.5, 0.5, kind=INTERNAL), *calls(3, kind=INTERNAL)]
+    for each in spent:
+        each.name = "out"
+    late = calls(3, at=10.0, about={"name": "thr"})
+    found = findings("retries", spent, late, driven=True)
+    assert {each.subject: each.verdict for each in found}["503 SlowDown"] == WARN
+
+
+def test_an_unreadable_hint_has_a_check_of_its_own():
+    """A client that stops there is not said to give up on the code."""
+    junk = calls(5, hint_form="unreadable")
+    assert verdict("retries", calls(10, 0.5, apart=0), junk) == PASS
+
+
+@pytest.mark.parametrize(
+    ("again", "once", "expected"), [(0, 2, INCONCLUSIVE), (0, 3, PASS), (1, 2, FAIL), (3, 0, FAIL)]
+)
+def test_a_permanent_answer_is_asked_for_once(again, once, expected):
+    """One call in three that repeats a 403 is one too many."""
+    assert verdict("permanent", calls(again, 0.5, kind=DENIED), calls(once, kind=DENIED)) == expected
+
+
+def test_which_answers_are_permanent():
+    """Neither a throttle with status 400 nor a conflict that the vendor calls passing nor the app's own 404."""
+    jss = {"fault": "jss:SlowDown", "status": 400, "did": "answered"}
+    own = FINE | {"status": 404}
+    for kind in (jss, LET_BE, own, {"fault": "http:418", "status": 418, "did": "answered"}):
+        assert finding("permanent", calls(3, 0.5, kind=kind)).n == 0
+    for status in (400, 401, 403, 404, 405, 409, 412):
+        kind = {"fault": f"http:{status}", "status": status, "did": "answered"}
+        assert verdict("permanent", calls(3, 0.5, kind=kind)) == FAIL
+
+
+def test_a_repeated_permanent_answer_may_be_the_callers_doing_where_looks_joined_it():
+    """The journal cannot tell a client from a caller that calls again; a driver can."""
+    found = calls(3, 0.5, kind=DENIED)
+    assert finding("permanent", found).message == (
+        "403 AccessDenied sent again in 3 of 3 calls, or a caller that calls again"
+    )
+    assert finding("permanent", found, driven=True).message == "403 AccessDenied sent again in 3 of 3 calls"
+
+
+def above(things, pause, *, signal=SDK_ID):
+    """Two calls of an SDK for each thing, one `pause` seconds after the other."""
+    return [
+        call(kind=DENIED, at=at, path=f"/bucket/{each}", signal=signal)
+        for each in range(things)
+        for at in (each, each + pause)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("things", "pause", "expected"),
+    [(3, 5, FAIL), (2, 5, WARN), (3, 10, FAIL), (3, 10.1, PASS), (3, 0.0005, PASS)],
+)
+def test_a_layer_above_the_sdk_that_asks_again_is_seen(things, pause, expected):
+    """SDK calls for one thing, within 10 s and one after the other; for three things nobody doubts it."""
+    assert verdict("permanent", above(things, pause)) == expected
+
+
+def test_a_layer_above_is_seen_by_the_ids_of_the_sdk_only():
+    """Without them every such call may be a caller of its own; a driver knows that there is one caller."""
+    assert verdict("permanent", above(3, 5, signal="fingerprint")) == PASS
+    assert verdict("permanent", above(2, 5), driven=True) == FAIL
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"), [(1, PASS), (3, PASS), (10, PASS), (11, WARN), (20, WARN), (21, FAIL)]
+)
+def test_a_call_ends_soon(attempts, expected):
+    """Up to 10 attempts are fine, up to 20 many, more are without end."""
+    assert verdict("stops", calls(3, *[0.1] * (attempts - 1))) == expected
+
+
+def test_how_often_and_how_long_is_told():
+    """Also where all is well: the number is what people look for."""
+    assert finding("stops", calls(3, 1, 1.9)).message == "never more than 3 attempts, 2.90 s"
+    assert finding("stops", calls(3, *[0.1] * 29), driven=True).message == "up to 30 attempts in a call"
+
+
+@pytest.mark.parametrize(("number", "expected"), [(2, INCONCLUSIVE), (3, PASS)])
+def test_calls_that_fail_to_the_end_tell_whether_they_stop(number, expected):
+    """Those that succeed, and those that are forbidden and not repeated, show no end."""
+    others = [*calls(5, 0.5, last=FINE), *calls(5, kind=DENIED)]
+    assert verdict("stops", calls(number, 0.5), others) == expected
+
+
+def test_a_call_that_another_answer_ended_rightly_is_no_failed_call():
+    """A throttle and then a conflict: nobody asks again. A forbidden request that was repeated is one."""
+    assert finding("stops", calls(5, 0.5, last=DENIED)).n == 0
+    assert finding("stops", calls(5, 0.5, kind=DENIED)).n == 5
+
+
+def test_a_call_without_end_needs_no_end():
+    """A driver's time is over before an endless client's."""
+    endless = calls(3, *[0.1] * 20, about={"closed": False})
+    assert verdict("stops", open=endless) == FAIL
+    assert verdict("stops", open=calls(3, *[0.1] * 19, about={"closed": False})) == INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("profile", "attempts", "expected"),
+    [("sre", 3, PASS), ("sre", 4, FAIL), ("cos", 4, PASS), ("cos", 5, FAIL)],
+)
+def test_a_profile_sets_the_limit(profile, attempts, expected):
+    """What is promised, or asked for, holds before the general limit."""
+    assert verdict("stops", calls(3, *[1] * (attempts - 1)), profile=profile) == expected
+
+
+def test_a_client_that_says_its_limit_is_held_to_that():
+    """A user may set more attempts than the SDK makes by itself, but the general limit stays."""
+    told = {"attempt_hint": {"max": 5}}
+    assert verdict("stops", calls(3, *[1] * 4, **told), profile="aws-2026") == PASS
+    assert verdict("stops", calls(3, *[1] * 5, **told), profile="aws-2026") == FAIL
+    assert verdict("stops", calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026") == FAIL
+    assert verdict("stops", calls(3, *[1] * 4, **told), profile="sre") == FAIL
+    assert finding("stops", calls(3, *[1] * 3), profile="sre").message.endswith(
+        "; sre allows 3, or a caller that calls again"
+    )
+
+
+def test_lost_answers_and_server_errors_count_like_throttles():
+    """Whatever may pass and did not is a failed call."""
+    assert (
+        finding("stops", calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1, kind=SLOW_DOWN)).n
+        == 3
+    )

@@ -1,0 +1,211 @@
+"""What retries do to the data: `same bytes`, `unsafe repeat`, `hidden error`."""
+
+import pytest
+
+from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
+from faultinject.audit.checks.questions import is_storage_call, lost_write
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+
+from .made import FINE, HIDDEN, LOST, RESET, attempt, call, calls, finding, verdict
+
+NOTHING = {"request_bytes": 0, "request_digest": None}
+LESS = {"request_bytes": 40, "request_digest": "e"}
+OTHER = {"request_digest": "e"}
+TO_STORAGE = {"operation": "CreateMultipartUpload"}
+
+
+def again(number, *bodies, signal=FINGERPRINT, **more):
+    """Calls whose second attempt has another body."""
+    return calls(number, 0.5, signal=signal, last=FINE, every=[{}, *bodies], **more)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(2, INCONCLUSIVE), (3, PASS)])
+def test_calls_that_send_the_same_bytes_pass(number, expected):
+    """Three with a body and a second attempt decide."""
+    assert verdict("same bytes", again(number)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "signal", "expected"),
+    [
+        (NOTHING, FINGERPRINT, FAIL),
+        (LESS, FINGERPRINT, WARN),
+        (LESS, SDK_ID, FAIL),
+        (LESS, RETRY_MARK, FAIL),
+        (LESS, TOLD, FAIL),
+        (OTHER, SDK_ID, FAIL),
+    ],
+)
+def test_other_bytes_fail_unless_looks_alone_joined_the_attempts(body, signal, expected):
+    """A shorter body of the same looks may be another call; no body at all is none."""
+    assert verdict("same bytes", again(2), again(1, body, signal=signal)) == expected
+
+
+def test_a_driver_knows_which_attempts_belong_together():
+    """Looks are enough then."""
+    assert verdict("same bytes", again(2), again(1, LESS), driven=True) == FAIL
+
+
+def test_what_was_sent_the_second_time_is_told():
+    """Nothing, or other bytes."""
+    assert (
+        finding("same bytes", again(52), again(4, NOTHING)).message == "4 of 56 sent 0 bytes the second time"
+    )
+    assert finding("same bytes", again(52), again(4, OTHER, signal=SDK_ID)).message == (
+        "4 of 56 sent other bytes the second time"
+    )
+
+
+def test_bodies_that_were_not_read_or_are_not_there_are_not_compared():
+    """A body cut on its way, one of unknown length, and a GET."""
+    cut = again(3, {"body_complete": False, "request_bytes": 3, "request_digest": None}, signal=SDK_ID)
+    unknown = again(3, {"request_bytes": None, "request_digest": None}, signal=SDK_ID)
+    empty = calls(3, 0.5, method="GET", **NOTHING)
+    assert finding("same bytes", cut, unknown, empty, calls(3)).n == 0
+
+
+def test_one_told_call_is_proof_enough():
+    """A test makes one call, and says where it ends."""
+    told = {"about": {"name": "upload", "returned": True}}
+    assert verdict("same bytes", again(1, NOTHING, **told)) == FAIL
+    assert verdict("same bytes", again(1, LESS, **told)) == INCONCLUSIVE
+    assert verdict("same bytes", again(1, NOTHING)) == INCONCLUSIVE
+    assert verdict("same bytes", again(1, NOTHING, **told), driven=True) == INCONCLUSIVE
+
+
+def lost(number, *gaps, last=FINE, **more):
+    """POST requests whose answer is lost after the app has run."""
+    return calls(number, *gaps, kind=LOST, last=last if gaps else None, method="POST", **more)
+
+
+@pytest.mark.parametrize(
+    ("repeated", "left", "expected"),
+    [(0, 3, PASS), (1, 2, FAIL), (3, 0, FAIL), (2, 0, INCONCLUSIVE), (0, 2, INCONCLUSIVE)],
+)
+def test_a_lost_post_is_not_sent_again(repeated, left, expected):
+    """One in three is one too many."""
+    assert verdict("unsafe repeat", lost(repeated, 0.5), lost(left)) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"), [("PATCH", FAIL), ("PUT", INCONCLUSIVE), ("DELETE", INCONCLUSIVE)]
+)
+def test_what_is_idempotent_may_be_sent_again(method, expected):
+    """A PUT that came twice changes nothing."""
+    assert verdict("unsafe repeat", calls(3, 0.5, kind=LOST, last=FINE, method=method)) == expected
+
+
+def test_a_key_or_a_precondition_makes_a_repetition_safe():
+    """The server can tell that it has done it."""
+    found = finding("unsafe repeat", lost(3, 0.5, guarded=True))
+    assert (found.verdict, found.message) == (
+        PASS,
+        "none of 3 lost POSTs was sent again without a key or a precondition",
+    )
+    assert finding("unsafe repeat", lost(3)).message == "none of 3 lost POSTs was sent again"
+
+
+def test_an_answer_that_was_lost_before_the_app_ran_did_no_harm():
+    """Only what took effect can take effect twice."""
+    assert finding("unsafe repeat", calls(3, 0.5, kind=RESET, last=FINE, method="POST")).n == 0
+
+
+def test_effects_are_counted():
+    """The second time it may fail."""
+    refused = FINE | {"status": 409}
+    found = finding("unsafe repeat", lost(3, 0.5), lost(1, 0.5, last=refused), lost(1, 0.5, last=RESET))
+    assert found.message == "5 of 5 lost POSTs were sent again, 3 took effect twice"
+    assert finding("unsafe repeat", lost(3, 0.5, last=LOST)).message == (
+        "3 of 3 lost POSTs were sent again, 3 took effect twice"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        TO_STORAGE,
+        {"operation": "CompleteMultipartUpload"},
+        {"path": "/upload/storage/v1/b/bucket/o", "operation": None},
+        {"user_agent": "QiniuPython/7.18.0 (Linux; x86_64; ) Python/3.11.7"},
+        {"user_agent": "Boto3/1.44.5 md/Botocore#1.44.5", "operation": "PostObject"},
+    ],
+)
+def test_requests_that_storage_sdks_repeat_are_a_warning(fields):
+    """The service allows it; what is left is an upload that nobody knows of."""
+    assert verdict("unsafe repeat", lost(3, 0.5, **fields)) == WARN
+    assert is_storage_call(attempt(**fields))
+
+
+def test_a_post_to_a_path_that_looks_like_a_bucket_is_no_request_of_storage():
+    """`POST /orders` reads as the upload of a form; only a storage SDK means that."""
+    assert verdict("unsafe repeat", lost(3, 0.5, operation="PostObject")) == FAIL
+    assert verdict("unsafe repeat", lost(3, 0.5, **TO_STORAGE), lost(1, 0.5)) == FAIL
+
+
+def test_a_second_request_whose_answer_is_not_on_record_took_effect():
+    """Nothing was done to it; the app ran."""
+    found = finding("unsafe repeat", lost(3, 0.5, last=FINE | {"status": None}))
+    assert found.message == "3 of 3 lost POSTs were sent again, 3 took effect twice"
+
+
+def test_one_told_post_that_took_effect_twice_is_proof_enough():
+    """A test makes one call."""
+    told = {"name": "order", "returned": True}
+    assert verdict("unsafe repeat", lost(1, 0.5, about=told)) == FAIL
+    assert verdict("unsafe repeat", lost(1, 0.5, about=told, last=RESET)) == INCONCLUSIVE
+
+
+def test_the_lost_request_of_a_single_call_is_found():
+    """Exploration judges call by call."""
+    [found] = lost(1, 0.5)
+    assert lost_write(found) is found.first
+    assert lost_write(lost(1, 0.5, guarded=True)[0]) is None
+    assert lost_write(lost(1)[0]) is None
+
+
+def hidden(number, *gaps, returned=None, last=FINE):
+    """Calls that get an error in a 200."""
+    about = {"returned": returned}
+    return calls(number, *gaps, kind=HIDDEN, last=last if gaps else None, about=about)
+
+
+@pytest.mark.parametrize(
+    ("swallowed", "raised", "unsaid", "repeated", "expected"),
+    [
+        (0, 0, 0, 3, PASS),
+        (0, 3, 0, 0, PASS),
+        (0, 0, 1, 2, WARN),
+        (1, 0, 2, 0, FAIL),
+        (0, 0, 0, 2, INCONCLUSIVE),
+        (0, 0, 2, 0, INCONCLUSIVE),
+    ],
+)
+def test_an_error_in_a_200_is_taken_for_what_it_is(swallowed, raised, unsaid, repeated, expected):
+    """Tried again or raised; only the caller's side shows that it was swallowed."""
+    found = [
+        *hidden(swallowed, returned=True),
+        *hidden(raised, returned=False),
+        *hidden(unsaid),
+        *hidden(repeated, 0.1),
+    ]
+    assert verdict("hidden error", found) == expected
+
+
+def test_what_the_caller_saw_is_told():
+    """An error for an answer and a success for the caller."""
+    assert finding("hidden error", hidden(3, returned=True)).message == (
+        "3 of 3: the answer was an error, the caller saw success"
+    )
+
+
+def test_a_retry_that_ends_in_another_hidden_error_counts_by_its_last_answer():
+    """Tried again, and then believed."""
+    assert verdict("hidden error", hidden(3, 0.1, returned=True, last=HIDDEN)) == FAIL
+    assert verdict("hidden error", hidden(3, 0.1, returned=True)) == PASS
+
+
+def test_one_told_call_that_swallows_an_error_is_proof_enough():
+    """A driver makes three, and is held to that."""
+    assert verdict("hidden error", hidden(1, returned=True)) == FAIL
+    assert verdict("hidden error", hidden(1, returned=True), driven=True) == INCONCLUSIVE
+    assert verdict("hidden error", [call()]) == INCONCLUSIVE

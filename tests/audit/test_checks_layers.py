@@ -1,0 +1,239 @@
+"""What retries add up to: `budget`, `one layer`, `overlap`."""
+
+import random
+
+import pytest
+
+from faultinject.audit.call import SDK_ID, TOLD
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+
+from .made import DENIED, FINE, INTERNAL, call, calls, finding, verdict
+
+OUT = {"about": {"name": "out"}}
+
+
+def outage(*attempts, name="out", closed=True):
+    """Calls that all fail, with these numbers of attempts."""
+    about = {"name": name, "closed": closed}
+    return [
+        call(*[0.1] * (each - 1), kind=INTERNAL, at=i * 0.02, about=about) for i, each in enumerate(attempts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "profile", "expected"),
+    [
+        (3, 1, "rfc", PASS),
+        (3, 3, "rfc", WARN),
+        (3, 3, "sre", FAIL),
+        (3, 2, "rfc", INCONCLUSIVE),  # 67 % of the first third
+        (4, 3, "rfc", WARN),  # 75 %
+        (1, 1, "sre", PASS),
+    ],
+)
+def test_a_client_saves_retries_when_nothing_works(early, late, profile, expected):
+    """The last third of an outage makes 1.1 requests per call at most; above 70 % of the first third is no budget."""
+    assert verdict("budget", outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile) == expected
+
+
+@pytest.mark.parametrize(("more", "expected"), [(4, PASS), (5, INCONCLUSIVE)])
+def test_a_tenth_of_a_retry_is_saved_enough(more, expected):
+    """44 requests for 40 calls are 1.1 a call."""
+    assert verdict("budget", outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) == expected
+
+
+def test_the_numbers_of_an_outage_are_told():
+    """What everybody compares: requests per call, and retries in all."""
+    attempts = [3] * 17 + [2] + [1] * 102
+    assert (
+        finding("budget", outage(*attempts)).message == "requests per call 1.9 → 1.0, 35 retries in 120 calls"
+    )
+
+
+def test_an_outage_has_a_hundred_calls_of_one_client_that_all_fail():
+    """Anything else is ordinary traffic."""
+    assert finding("budget", outage(*[3] * 99)).n == 0
+    assert finding("budget", outage(*[3] * 100)).n == 100
+    assert finding("budget", outage(*[3] * 99), calls(1, 0.1, last=FINE, about={"name": "out"})).n == 0
+    assert finding("budget", outage(*[3] * 60, name="a"), outage(*[3] * 60, name="b")).n == 0
+    assert finding("budget", calls(200, 0.1)).n == 0
+
+
+def test_an_outage_that_has_not_ended_is_not_judged():
+    """What is still waiting may try again."""
+    assert verdict("budget", outage(*[3] * 100), open=outage(1, closed=False)) == INCONCLUSIVE
+
+
+def rows(things, length, pause=1.0, *, kind=INTERNAL, last=None, signal=SDK_ID):
+    """SDK calls of three attempts, `length` of them in a row for each thing."""
+    return [
+        call(
+            0.1, 0.2, kind=kind, at=thing * 0.04 + each * (0.303 + pause), path=f"/b/{thing}", signal=signal,
+            last=last if each == length - 1 else None,
+        )
+        for thing in range(things)
+        for each in range(length)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("things", "length", "pause", "expected"),
+    [
+        (5, 1, 1.0, PASS),
+        (4, 1, 1.0, INCONCLUSIVE),  # four failed calls
+        (1, 5, 1.0, INCONCLUSIVE),  # one thing alone
+        (3, 3, 1.0, FAIL),
+        (3, 3, 9.9, FAIL),
+        (3, 3, 10.1, PASS),
+    ],
+)
+def test_a_layer_above_an_sdk_is_seen_by_its_ids(things, length, pause, expected):
+    """Failed calls of the SDK in a row, each within 10 s of the one before, for two things or more."""
+    assert verdict("one layer", rows(things, length, pause)) == expected
+
+
+def test_a_row_ends_with_a_success_or_a_forbidden_call():
+    """What came after that is something new."""
+    good = call(0.1, last=FINE, at=1.0, path="/b/0", signal=SDK_ID)
+    denied = call(kind=DENIED, at=1.0, path="/b/1", signal=SDK_ID)
+    late = [call(0.1, kind=INTERNAL, at=2.0, path=f"/b/{each}", signal=SDK_ID) for each in (0, 1)]
+    assert verdict("one layer", rows(5, 1), [good, denied], late) == PASS
+    assert verdict("one layer", rows(5, 1), late) == FAIL
+
+
+def test_calls_at_once_are_no_row():
+    """Two callers want the same thing."""
+    assert verdict("one layer", rows(5, 1), rows(5, 1)) == PASS
+
+
+def test_the_row_may_be_the_callers_own_loop_where_nobody_drives():
+    """The message says so."""
+    assert finding("one layer", rows(3, 3)).message == (
+        "3 things were asked for by up to 3 calls of the SDK in a row: a layer above tries again, "
+        "or a caller that calls again"
+    )
+    assert finding("one layer", rows(3, 3), driven=True).message.endswith("a layer above tries again")
+
+
+@pytest.mark.parametrize(
+    ("number", "gaps", "expected"),
+    [
+        (5, (1, 2, 0.1, 1, 2, 0.1, 1, 2), WARN),  # 9 = 3 × 3, the wait falls by 20
+        (4, (1, 2, 0.1, 1, 2, 0.1, 1, 2), INCONCLUSIVE),  # four failed calls
+        (5, (1, 0.1, 1), PASS),  # five falls
+        (6, (1, 0.1, 1), WARN),  # six
+        (6, (1, 0.49, 1), WARN),
+        (6, (1, 0.51, 1), PASS),
+        (6, (1, 0.6, 1), PASS),  # it falls, but by less than 2
+        (6, (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8), PASS),
+        (6, (0.0009, 0.0001, 0.0009), PASS),  # none of these is a wait
+        (6, (1, 0.1, 1, 0.1, 1, 0.1), PASS),  # 7 is no product
+    ],
+)
+def test_layers_are_seen_by_the_saw_tooth_of_their_waits(number, gaps, expected):
+    """p × q attempts, and the wait falls after every p-th."""
+    assert verdict("one layer", calls(number, *gaps)) == expected
+
+
+def test_calls_that_another_answer_ended_were_not_given_up():
+    """Five that failed to the end decide; a conflict after a throttle is no end of that sort."""
+    assert verdict("one layer", calls(4, 0.1), calls(3, 0.1, last=DENIED)) == INCONCLUSIVE
+    assert verdict("one layer", calls(5, 0.1)) == PASS
+
+
+def test_the_product_is_told():
+    """How many layers, and how much the wait falls."""
+    assert finding("one layer", calls(5, 1, 1.2, 0.1, 1, 1.2, 0.1, 1, 1.2)).message == (
+        "9 attempts = 3 × 3: the wait falls by 12 after every third"
+    )
+    assert "6 attempts = 3 × 2" in finding("one layer", calls(6, 1, 0.1, 1, 0.1, 1)).message
+
+
+def test_waits_that_only_become_shorter_are_no_saw_tooth():
+    """What falls and does not rise again is one layer that waits the wrong way round."""
+    assert verdict("one layer", calls(6, 1.2, 0.4, 0.3)) == PASS
+    assert verdict("one layer", calls(6, 1.2, 0.4, 0.61)) == WARN
+    assert verdict("grows", calls(6, 1.2, 0.4, 0.3)) == WARN
+
+
+def test_full_jitter_is_no_saw_tooth():
+    """Waits drawn at random fall and rise."""
+    draw = random.Random(3)
+    found = [call(*(draw.uniform(0, 2**each) for each in range(5)), at=i) for i in range(40)]
+    assert verdict("one layer", found) == PASS
+
+
+def test_four_of_five_falls_are_enough():
+    """One call in five whose wait rises does not hide the layer; two do."""
+    falling = [call(1, 0.1, 1, at=each) for each in range(8)]
+    rising = [call(0.1, 1, 1, at=each) for each in range(3)]
+    assert verdict("one layer", falling, rising[:2]) == WARN
+    assert verdict("one layer", falling, rising) == PASS
+
+
+def test_waits_that_an_answer_asked_for_are_no_saw_tooth():
+    """The client does as it is told."""
+    assert verdict("one layer", calls(6, 3, 0.1, 3, 0.1, 3, hint=3.0, hint_form="seconds")) == PASS
+
+
+def test_waits_that_are_not_known_are_left_out():
+    """A connection that hung has no answer to count from."""
+    hung = [{}, {"answered": None}]
+    assert verdict("one layer", calls(6, 1, 0.1, 1, every=hung)) == PASS
+
+
+def slow(number, copy=None, delay=0.4, **more):
+    """Requests that are answered after `delay`, and `copy` seconds after they came a second time."""
+    kind = {"fault": "latency", "status": 200, "did": "delayed"}
+    found = []
+    for each in range(number):
+        gaps = () if copy is None else (copy - delay,)
+        made = call(
+            *gaps, kind=kind, last=FINE if gaps else None, at=each, every=[{"answered": each + delay}], **more
+        )
+        found.append(made)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("single", "doubled", "expected"),
+    [(3, 0, PASS), (2, 1, FAIL), (0, 3, FAIL), (2, 0, INCONCLUSIVE), (0, 2, INCONCLUSIVE)],
+)
+def test_a_slow_request_is_not_sent_a_second_time(single, doubled, expected):
+    """One copy is one too many; three slow requests decide."""
+    assert verdict("overlap", slow(single), slow(doubled, 0.1), driven=True) == expected
+
+
+def test_how_soon_the_copy_comes_is_told():
+    """The client's patience."""
+    assert finding("overlap", slow(3), slow(3, 0.1), driven=True).message == (
+        "3 of 6 slow requests were sent twice, the copy after 0.10 s"
+    )
+
+
+@pytest.mark.parametrize(("copy", "expected"), [(0.399, FAIL), (0.401, PASS)])
+def test_a_request_after_the_answer_is_no_copy(copy, expected):
+    """Only what comes before it."""
+    assert verdict("overlap", slow(3, copy), driven=True) == expected
+
+
+@pytest.mark.parametrize(("delay", "expected"), [(0.31, PASS), (0.29, INCONCLUSIVE)])
+def test_slow_is_what_takes_three_tenths_of_a_second(delay, expected):
+    """Anything shorter makes nobody impatient."""
+    assert verdict("overlap", slow(3, delay=delay), driven=True) == expected
+
+
+def test_copies_with_ids_of_their_own_are_found_by_what_they_ask_for():
+    """Two calls of an SDK, as far as its ids tell; the driver knows that it asked once."""
+    found = slow(3, signal=SDK_ID)
+    copies = [
+        call(kind=FINE, at=each + 0.1, path=one.first.path, signal=SDK_ID) for each, one in enumerate(found)
+    ]
+    assert verdict("overlap", found, copies, driven=True) == FAIL
+
+
+def test_copies_cannot_be_told_in_traffic_that_nobody_drives():
+    """Unless a test says which requests belong together."""
+    assert verdict("overlap", slow(3, 0.1)) == INCONCLUSIVE
+    assert verdict("overlap", slow(3, 0.1, signal=TOLD)) == FAIL
+    assert verdict("overlap", slow(3, signal=TOLD), slow(3, 0.1)) == PASS
