@@ -52,14 +52,14 @@ def check(
 
     from click.core import ParameterSource
 
-    from faultinject.cli import environment, report
+    from faultinject.cli import environment, explanation
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
 
     for name in ("host", "seed") if request is None else ():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--{name} is for the request of --request, and there is none")
-    asked = None if request is None else report.parse_request(request, host)
+    asked = None if request is None else explanation.parse_request(request, host)
     settings = None
     try:
         scenario = reading.given(rules, file)
@@ -68,12 +68,12 @@ def check(
             scenario = settings.scenario
     except ConfigurationError as error:
         if as_json:
-            report.print_json({"ok": False, "problems": report.problems(error)})
+            explanation.print_json({"ok": False, "problems": explanation.problems(error)})
         raise
-    found = report.Report(scenario, asked, seed=seed if seed is not None else scenario.seed)
+    found = explanation.Explanation(scenario, asked, seed=seed if seed is not None else scenario.seed)
     if as_json:
         data = {"ok": found.ok, **found.to_dict()}
-        report.print_json(data if settings is None else {**data, "environment": settings.to_dict()})
+        explanation.print_json(data if settings is None else {**data, "environment": settings.to_dict()})
     else:
         if settings is not None:
             settings.show()

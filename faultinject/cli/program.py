@@ -15,10 +15,12 @@ import click
 
 from faultinject import __version__
 from faultinject.cli.check import check
+from faultinject.cli.conformance import conformance
 from faultinject.cli.context import CONTEXT
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
 from faultinject.cli.preview import preview
+from faultinject.cli.report import report
 from faultinject.cli.run import run
 from faultinject.cli.serve import serve
 from faultinject.cli.vendors import vendors
@@ -113,7 +115,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (demo, serve, run, explore, vendors, preview, check):
+for each in (demo, serve, run, explore, report, conformance, vendors, preview, check):
     program.add_command(each)
 
 

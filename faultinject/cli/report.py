@@ -1,176 +1,117 @@
-"""What `check` finds out about rules, and how it says it."""
+"""`faultinject report`: what clients did about the faults, and whether that was right."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli import chances, exchange, table
-from faultinject.cli.words import percent, sentence
-from faultinject.core.identity import exact_identity, with_placeholders
-from faultinject.core.outcome import quoted
-from faultinject.core.reading import Reading
-from faultinject.core.values import visible
-from faultinject.exceptions import ConfigurationError
-from faultinject.settings.scenario import Scenario
+from faultinject.audit.reports import FORMATS
+from faultinject.cli.context import CONTEXT
+
+if TYPE_CHECKING:
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.judge import Judgement
+
+STANDARD = "-"
+"""What stands for standard input, and behind -o for standard output."""
 
 
-def parse_request(text: str, host: str) -> dict[str, Any]:
-    """The environ of `PUT /a/b?x=1`; a path alone is a GET.
+@click.command(context_settings=CONTEXT, short_help="Judge what clients did about the faults in a journal.")
+@click.argument("journals", nargs=-1, required=True, metavar="JOURNAL...")
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="What the client promises: the name of a profile, or a TOML file.  [default: by its user agent, else rfc]",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*FORMATS]),
+    help="How the report is written.  [default: as the file's name says, else text]",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the report to this file.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="CHECK",
+    help="Leave this check out (random, 'hint: date'). May be given again.",
+)
+@click.option("--strict", is_flag=True, help="A warning is a failure.")
+@click.option("--follow", is_flag=True, help="Show a live table while the journals grow, until Ctrl-C.")
+def report(
+    *,
+    journals: tuple[str, ...],
+    profile: str | None,
+    format_: str | None,
+    output: str | None,
+    ignore: tuple[str, ...],
+    strict: bool,
+    follow: bool,
+) -> int:
+    """Join the requests in journals to calls, and judge how their client retried.
+
+    A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
+    are read as one. Exits with 1 when a check says FAIL (with --strict also WARN), with 2 when there is no journal to
+    read.
+    """
+    from faultinject.audit.reports import format_of, render
+    from faultinject.cli import live, verdict
+
+    def look() -> Judgement:
+        return judged(journals, profile, ignore)
+
+    if follow:
+        if output is not None or format_ is not None:
+            raise click.UsageError("--follow shows a table: it goes with neither --format nor --output")
+        if STANDARD in journals:
+            raise click.UsageError("--follow reads its journals again and again: give it files")
+        live.follow(journals, look)
+    chosen = format_ or format_of(output or "")
+    if output is not None and output != STANDARD:
+        refuse_to_overwrite(output, journals)
+    judgement = look()
+    if output is None and chosen == "text":
+        verdict.show(judgement)
+    else:
+        written = render(judgement, chosen, strict=strict)
+        with click.open_file(output or STANDARD, "w", encoding="utf-8") as file:
+            file.write(written)
+    return 1 if judgement.failed or (strict and judgement.warned) else 0
+
+
+def judged(journals: Sequence[str], profile: str | None, ignore: Sequence[str]) -> Judgement:
+    """The verdict on what stands in the journals now.
 
     Raises:
-        UsageError: the text is no request.
+        ReportError: there is nothing to read, or it is no journal.
+        ConfigurationError: there is no such profile or check.
     """
-    method, blank, target = text.strip().partition(" ")
-    if not blank:
-        method, target = "GET", method
-    target = target.strip()
-    if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
-        raise click.UsageError(
-            f"--request: {text!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
-        )
-    return exchange.environ(method, target, host)
+    from faultinject.audit.judge import judge
+    from faultinject.audit.reading import read
+
+    skipped: dict[str, int] = {}
+    attempts, until = timed(read(journals, skipped=skipped), time.time())
+    return judge(attempts, profile=profile, until=until, ignore=ignore, skipped=skipped)
 
 
-class Report:
-    """Rules, what they come to, and how they take one request.
+def timed(attempts: Iterable[Attempt], now: float) -> tuple[Iterator[Attempt], float]:
+    """The same attempts (there is one), and the unix time `now` on the monotonic clock of their journal.
 
-    Args:
-        scenario: the rules.
-        request: an environ to decide, or None.
-        seed: what the attempts of that request are drawn from; None: they are not shown.
+    The end of a journal is the moment at which it is read: what has not been tried again by then was given up.
     """
-
-    def __init__(
-        self, scenario: Scenario, request: dict[str, Any] | None = None, *, seed: str | None = None
-    ) -> None:
-        self.rules = scenario.rules
-        self.names = scenario.display_names
-        self.seed = seed
-        self.dead = chances.dead(self.rules, self.names)
-        self._environ = request
-        self.matching = list(range(len(self.rules)))
-        if request is not None:
-            view = exchange.request_of(request)
-            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
-            ready = [plan.ready(number) for number in self.matching]
-            preflight, upgrades = view.is_preflight, view.upgrades
-            self.matching = [
-                each.number
-                for each in ready
-                if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
-            ]
-            readings = [each.reading for each in ready] or [Reading()]
-            self.seen = list(
-                {str(each): each for each in (_seen(view, reading) for reading in readings)}.values()
-            )
-        chosen = [self.rules[number] for number in self.matching]
-        self.rates = dict(zip(self.matching, chances.rates(chosen), strict=True))
-        self.all_fail = chances.all_fail(chosen)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every rule can fire, and one of them for the request."""
-        return not self.dead and (self._environ is None or bool(self.matching))
-
-    def attempts(self) -> list[str | None]:
-        """What the first attempts of the request get one after another, None for the app's own answer."""
-        assert self._environ is not None
-        trial = exchange.Trial(self.rules, self.seed or "0")
-        actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
-        return [None if each is None else each.entry.fault for each in actions]
-
-    def to_dict(self) -> dict[str, object]:
-        """Everything as plain data."""
-        data: dict[str, object] = {
-            "rules": [
-                {
-                    "name": name,
-                    "rule": str(rule),
-                    "words": sentence(rule),
-                    "rate": self.rates.get(number, 0.0),
-                    "dead": self.dead.get(number),
-                }
-                for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True))
-            ],
-            "untouched": self.untouched,
-            "all_fail": self.all_fail,
-            "seed": self.seed,
-        }
-        if self._environ is not None:
-            data["request"] = {
-                "method": self._environ["REQUEST_METHOD"],
-                "target": self._environ["RAW_URI"],
-                "host": self._environ["HTTP_HOST"],
-                "read": self.seen,
-                "matches": [self.names[number] for number in self.matching],
-                "attempts": None if self.seed is None else self.attempts(),
-            }
-        return data
-
-    @property
-    def untouched(self) -> float:
-        """The share of attempts that no rule answers."""
-        return chances.untouched([self.rules[number] for number in self.matching])
-
-    def show(self) -> None:
-        """Write it for people."""
-        for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True)):
-            click.echo(f"{name}  {visible(str(rule))}")
-            click.echo(f"    {sentence(rule)}")
-            if number in self.dead:
-                click.echo(f"    It never fires: {self.dead[number]}.")
-        if self._environ is not None:
-            self._show_request()
-        if self.matching:
-            self._show_rates()
-
-    def _show_request(self) -> None:
-        assert self._environ is not None
-        click.echo(f"\n{self._environ['REQUEST_METHOD']} {quoted(self._environ['RAW_URI'])}")
-        lines = [(key, quoted(value or "none")) for each in self.seen for key, value in each.items()]
-        lines.append(("matches", ", ".join(self.names[number] for number in self.matching) or "no rule"))
-        if self.seed is not None:
-            lines.append(
-                (f"seed {visible(self.seed)}", ", ".join(each or "the app" for each in self.attempts()))
-            )
-        for line in table.aligned([(f"  {key}", value) for key, value in lines]):
-            click.echo(line)
-
-    def _show_rates(self) -> None:
-        chosen = [self.rules[number] for number in self.matching]
-        several = len(chosen) > 1
-        of_what = f"a request that {'every' if several else 'the'} rule matches"
-        what = of_what if self._environ is None else "this request"
-        what += " (the first rule that passes its triggers fires)" if several else ""
-        click.echo(f"\nEvery attempt of {what}:")
-        rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
-        table.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
-        if any(map(chances.counts, chosen)):
-            click.echo("(while times last and windows are open; skip, every and above for a call on its own)")
-        click.echo("\nAll n attempts of one call fail:")
-        table.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
+    coming = iter(attempts)
+    first = next(coming)
+    return chain([first], coming), now - (first.time - first.arrived)
 
 
-def print_json(data: object) -> None:
-    """Write plain data as JSON."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
-
-
-def problems(error: ConfigurationError) -> list[dict[str, str]]:
-    """The mistakes of an error as plain data."""
-    return [
-        {"where": each.where, "message": each.message, "excerpt": each.excerpt} for each in error.problems
-    ]
-
-
-def _seen(view: Any, reading: Reading) -> dict[str, str | None]:
-    bucket, key = reading.read_address(view)
-    return {
-        "identity": with_placeholders(exact_identity(view, bucket, key)),
-        "bucket": bucket,
-        "key": key,
-        "operation": reading.operation(view),
-    }
+def refuse_to_overwrite(output: str, journals: Iterable[str]) -> None:
+    """Raise an error if the report would be written over a journal that it is made from."""
+    target = Path(output)
+    sources = [Path(each) for each in journals if each != STANDARD]
+    if target.exists() and any(each.exists() and each.samefile(target) for each in sources):
+        raise click.UsageError(f"--output: {output} is one of the journals, which the report would replace")

@@ -24,7 +24,7 @@ def vendors(address: str | None, as_json: bool) -> int:
     A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group.
     """
     from faultinject import vendors as catalogue
-    from faultinject.cli.report import print_json
+    from faultinject.cli.explanation import print_json
 
     vendor_id, colon, label = (address or "").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]

@@ -43,8 +43,14 @@ def demo():
 
 def numbers(lines):
     """The summary: each name with its number."""
-    rows = [re.match(r"([a-z ]+?) +(\d+)(?: |$)", line) for line in lines[lines.index("", 3) :]]
+    begin = lines.index("", 3) + 1
+    rows = [re.match(r"([a-z ]+?) +(\d+)(?: |$)", line) for line in lines[begin : lines.index("", begin)]]
     return {row[1]: int(row[2]) for row in rows if row}
+
+
+def verdict(lines):
+    """What follows the summary, up to the command that gives the same again."""
+    return lines[lines.index("", lines.index("", 3) + 1) + 1 : -2]
 
 
 def attempts(lines):
@@ -144,6 +150,26 @@ def test_the_summary_counts_what_was_shown(demo):
     assert counted["recovered"] and counted["given up"]
 
 
+def test_it_ends_with_the_verdict(demo):
+    """The audit judges the SDK as what it calls itself, by the calls that were made; it never fails the demo."""
+    _, lines, _, _ = demo
+    client, tally, grounds, *rest = verdict(lines)
+    assert client.startswith("cos-python-sdk-v5")
+    assert re.fullmatch(r"✕ \d+ fail  ! \d+ warnings?  \? \d+ not decided  ✓ [1-9]\d* pass", tally)
+    assert grounds.startswith(f"40 calls, {numbers(lines)['attempts']} attempts in ")
+    assert " word of the test or driver (40)." in " ".join([grounds, *rest])
+    assert "Judged as cos: " in " ".join([grounds, *rest])
+    assert any(each.startswith("✓ passed: retries (") for each in rest)
+
+
+@pytest.mark.slow
+def test_the_verdict_on_a_whole_run():
+    """As it is called in the README, it finds what COS's SDK is known for: fixed waits, and codes it gives up on."""
+    _, lines, _, _ = whole("demo", "--seed", "7")
+    wrong = [each for each in verdict(lines) if re.match(r"[✕!] (FAIL|WARN)", each)]
+    assert [re.split(r"  +", each)[1] for each in wrong] == ["random", "retries: 409 OperationAborted"]
+
+
 def test_the_sdk_did_what_is_told(demo):
     """5xx answers are retried after 1, 2 and 3 s, 4xx answers are not, and the fourth attempt is the last."""
     _, lines, _, _ = demo
@@ -224,12 +250,17 @@ def test_the_rules_mix_what_the_sdk_retries_and_what_not():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
 @pytest.mark.parametrize(
-    ("term", "columns", "live"),
-    [("xterm", "90", True), ("xterm", "80", True), ("xterm", "79", False), ("dumb", "90", False)],
+    ("term", "columns", "live", "drawn"),
+    [
+        ("xterm", "90", True, True),
+        ("xterm", "80", True, True),
+        ("xterm", "79", False, True),
+        ("dumb", "90", False, False),
+    ],
 )
-def test_a_terminal_gets_a_live_table(term, columns, live):
+def test_a_terminal_gets_a_live_table(term, columns, live, drawn):
     """With rich and a terminal wide enough, the table is redrawn in place, else there are plain lines; the same
-    summary follows."""
+    summary follows, and the verdict, in colours where the terminal has them."""
     import pty
 
     master, slave = pty.openpty()
@@ -250,7 +281,7 @@ def test_a_terminal_gets_a_live_table(term, columns, live):
         process.kill()
         process.wait()
     text = data.decode()
-    assert ("\x1b" in text, "calls done" in text) == (live, live)
+    assert ("\x1b" in text, "calls done" in text) == (drawn, live)
     assert bool(re.search(r"^attempt  operation ", text, re.MULTILINE)) is not live
     assert re.search(r"\r\ncalls +8\r\n", text)
 

@@ -63,6 +63,29 @@ def test_a_right_command(run, program):
     )
 
 
+NOT_REWOUND = """
+connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+for body in (b"meow", b""):
+    connection.request("PUT", "/photos/cat", body, {"Content-Length": str(len(body))})
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status == 200:
+        break
+"""
+
+
+def test_the_second_judge(run, program):
+    """A command that ends well all the same has sent other bytes the second time; `--ignore` leaves that out."""
+    command = program("ask('PUT', '/photos')" + NOT_REWOUND)
+    arguments = ("explore", "-r", "cos:SlowDown,path=photos/cat")
+    code, output, _ = run(*arguments, "--", *command)
+    assert code == 1
+    assert "\nsame bytes: request 2 sent 4 bytes, request 3, which tries it again, 0 bytes\n" in output
+    assert run(*arguments, "--ignore", "same bytes", "--", *command)[0] == 0
+    code, _, errors = run(*arguments, "--ignore", "same byte", "--", *command)
+    assert (code, errors) == (2, "faultinject: ignore: 'same byte' is no check; did you mean same bytes?\n")
+
+
 def test_a_wrong_command(run, program, start):
     """The failures are reported as one, with the end of the output and two commands that show it again."""
     command = program(WRONG)

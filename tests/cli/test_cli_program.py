@@ -11,7 +11,7 @@ import pytest
 
 import faultinject
 
-COMMANDS = ["demo", "serve", "run", "explore", "vendors", "preview", "check"]
+COMMANDS = ["demo", "serve", "run", "explore", "report", "conformance", "vendors", "preview", "check"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
@@ -20,7 +20,7 @@ def test_help_lists_the_commands_in_order(run, arguments):
     code, out, err = run(*arguments)
     assert (code, err) == (0, "")
     listed = out.partition("Commands:")[2].splitlines()
-    assert [line.split()[0] for line in listed if line.startswith("  ") and line[2].isalpha()][:7] == COMMANDS
+    assert [line.split()[0] for line in listed if line.startswith("  ") and line[2].islower()] == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -73,7 +73,7 @@ def test_a_misspelt_option_is_wrong_use(run):
     assert "--vendor" in err
 
 
-@pytest.mark.parametrize("command", ["report", "conformance", "control"])
+@pytest.mark.parametrize("command", ["control"])
 def test_commands_of_later_versions_are_absent(run, command):
     """What is not built is not there."""
     assert run(command)[0] == 2

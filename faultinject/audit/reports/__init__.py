@@ -1,0 +1,53 @@
+"""A judgement as a text that people or programs read: one module a format."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.audit.judge import Judgement
+
+FORMATS = {"text": ".txt", "html": ".html", "json": ".json", "junit": ".xml", "markdown": ".md"}
+"""The formats, and how files of each are called."""
+
+
+def render(judgement: Judgement, format: str = "text", *, strict: bool = False) -> str:  # noqa: A002 - the option's name
+    """The judgement in one of the `FORMATS`, with a line end at its end.
+
+    Args:
+        judgement: what was found.
+        format: its name.
+        strict: whether a warning is a failure (only `junit` tells one from the other).
+
+    Raises:
+        ConfigurationError: there is no such format.
+        MissingExtra: `html` without jinja2.
+    """
+    if format == "text":
+        from faultinject.audit.reports.text import text
+
+        return text(judgement)
+    if format == "json":
+        from faultinject.audit.reports.json import json
+
+        return json(judgement)
+    if format == "junit":
+        from faultinject.audit.reports.junit import junit
+
+        return junit(judgement, strict=strict)
+    if format == "markdown":
+        from faultinject.audit.reports.markdown import markdown
+
+        return markdown(judgement)
+    if format == "html":
+        from faultinject.audit.reports.html import html
+
+        return html(judgement)
+    raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
+
+
+def format_of(path: str) -> str:
+    """The format that a file's name asks for: `report.html` is html; `text` where it asks for none."""
+    name = path.lower()
+    return next((each for each, ending in FORMATS.items() if name.endswith(ending)), "text")

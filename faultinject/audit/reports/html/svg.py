@@ -1,0 +1,166 @@
+"""Pictures as SVG text: no styles of their own, so that the page's sheet gives them its colours."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Picture:
+    """One SVG picture; sizes and places are in pixels at its natural width.
+
+    Args:
+        width: its natural width.
+        name: what a reader who cannot see it is told first.
+        description: what it shows, in a sentence.
+    """
+
+    def __init__(self, width: float, name: str, description: str) -> None:
+        self.width = width
+        self.height = 0.0
+        self._parts = [f"<title>{escape(name)}</title><desc>{escape(description)}</desc>"]
+
+    def add(self, tag: str, content: str = "", **attributes: object) -> None:
+        """Add an element; its content is text. `class_` stands for `class`, `_` for `-` in other names."""
+        self._parts.append(f"{_opening(tag, attributes)}{escape(content)}</{tag}>")
+
+    def text(self, x: float, y: float, content: str, look: str = "", anchor: str = "start") -> None:
+        """Add a line of text."""
+        self.add("text", content, x=x, y=y, class_=look, text_anchor=anchor)
+
+    def path(self, steps: Iterable[str], look: str) -> None:
+        """Add one path of many strokes, if there is any."""
+        if whole := "".join(steps):
+            self.add("path", d=whole, class_=look)
+
+    def box(self, x: float, y: float, width: float, height: float, look: str, tip: str = "") -> None:
+        """Add a rectangle, which tells `tip` to whoever points at it."""
+        opening = _opening("rect", {"x": x, "y": y, "width": width, "height": height, "class_": look})
+        self._parts.append(f"{opening}{_tip(tip)}</rect>")
+
+    def begin(self, tip: str) -> None:
+        """Begin a group of elements that tells `tip` to whoever points at it."""
+        self._parts.append(f"<g>{_tip(tip)}")
+
+    def end(self) -> None:
+        """End the group."""
+        self._parts.append("</g>")
+
+    def __str__(self) -> str:
+        opening = f'<svg role="img" viewBox="0 0 {number(self.width)} {number(self.height)}">'
+        return "".join((opening, *self._parts, "</svg>"))
+
+
+class Scale:
+    """From values to places in a picture.
+
+    Args:
+        low: the value at `begin`.
+        high: the value at `end`.
+        begin: a place.
+        end: a place.
+        log: whether equal ratios are equal distances; `low` is above zero then.
+    """
+
+    def __init__(self, low: float, high: float, begin: float, end: float, *, log: bool = False) -> None:
+        self.low, self.high, self.begin, self.end = low, high, begin, end
+        self._log = log
+        self._from = self._of(low)
+        self._per = (end - begin) / ((self._of(high) - self._from) or 1)
+
+    def __call__(self, value: float) -> float:
+        """The place of `value`; what lies outside is put on the edge."""
+        return self.begin + (self._of(min(max(value, self.low), self.high)) - self._from) * self._per
+
+    def _of(self, value: float) -> float:
+        return math.log10(value) if self._log else value
+
+
+def steps(high: float, most: int) -> list[float]:
+    """Round values from 0 to `high`, which is above 0, at most `most` above 0.
+
+    >>> steps(3.4, 4)
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    rough = high / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(step for each in (1, 2, 5, 10, 20) if (step := each * power) * (most + 1) > high)
+    return [round(each * step, 9) for each in range(int(high / step * (1 + 1e-9)) + 1)]
+
+
+def powers(low: float, high: float) -> list[float]:
+    """The powers of ten from `low` to `high`, both included where they are some.
+
+    >>> powers(0.001, 1.5)
+    [0.001, 0.01, 0.1, 1.0]
+    """
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return [round(10.0**each, 9) for each in range(first, last + 1)]
+
+
+def number(value: object) -> str:
+    """A number as an attribute has it: at most one decimal digit.
+
+    >>> number(3.04), number(3.06), number("middle")
+    ('3', '3.1', 'middle')
+    """
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def at(x: float, y: float) -> str:
+    """A place, as paths write it."""
+    return f"{number(float(x))} {number(float(y))}"
+
+
+def cross(x: float, y: float) -> str:
+    """An ✕ as strokes of a path."""
+    return f"M{at(x - 3, y - 3)}l6 6m0-6l-6 6"
+
+
+def dot(x: float, y: float) -> str:
+    """A stroke of next to no length: round or square, as the sheet ends strokes."""
+    return f"M{at(x, y)}h.01"
+
+
+def triangle(x: float, y: float) -> str:
+    """A small triangle as strokes of a path."""
+    return f"M{at(x, y - 3)}l3.2 5.6h-6.4z"
+
+
+def counts(places: Iterable[float], begin: float, end: float, bins: int) -> list[int]:
+    """How many of the places fall into each of `bins` equal parts from `begin` to `end`; outside is the edge.
+
+    >>> counts([0, 1, 9, 10, 11], 0, 10, 2)
+    [2, 3]
+    """
+    found = [0] * bins
+    per = bins / ((end - begin) or 1)
+    for each in places:
+        found[min(max(int((each - begin) * per), 0), bins - 1)] += 1
+    return found
+
+
+def spread_over(count: int, whole: Sequence[object]) -> list[int]:
+    """The indexes of `count` members, from the first on at equal distances.
+
+    >>> spread_over(3, "abcdefghi")
+    [0, 3, 6]
+    """
+    return [each * len(whole) // count for each in range(count)]
+
+
+def _opening(tag: str, attributes: dict[str, object]) -> str:
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(number(value))}"'
+        for name, value in attributes.items()
+        if value != ""
+    )
+    return f"<{tag}{written}>"
+
+
+def _tip(text: str) -> str:
+    return f"<title>{escape(text)}</title>" if text else ""

@@ -1,0 +1,176 @@
+"""What `check` finds out about rules, and how it says it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from faultinject.cli import chances, exchange, table
+from faultinject.cli.words import percent, sentence
+from faultinject.core.identity import exact_identity, with_placeholders
+from faultinject.core.outcome import quoted
+from faultinject.core.reading import Reading
+from faultinject.core.values import visible
+from faultinject.exceptions import ConfigurationError
+from faultinject.settings.scenario import Scenario
+
+
+def parse_request(text: str, host: str) -> dict[str, Any]:
+    """The environ of `PUT /a/b?x=1`; a path alone is a GET.
+
+    Raises:
+        UsageError: the text is no request.
+    """
+    method, blank, target = text.strip().partition(" ")
+    if not blank:
+        method, target = "GET", method
+    target = target.strip()
+    if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
+        raise click.UsageError(
+            f"--request: {text!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
+        )
+    return exchange.environ(method, target, host)
+
+
+class Explanation:
+    """Rules, what they come to, and how they take one request.
+
+    Args:
+        scenario: the rules.
+        request: an environ to decide, or None.
+        seed: what the attempts of that request are drawn from; None: they are not shown.
+    """
+
+    def __init__(
+        self, scenario: Scenario, request: dict[str, Any] | None = None, *, seed: str | None = None
+    ) -> None:
+        self.rules = scenario.rules
+        self.names = scenario.display_names
+        self.seed = seed
+        self.dead = chances.dead(self.rules, self.names)
+        self._environ = request
+        self.matching = list(range(len(self.rules)))
+        if request is not None:
+            view = exchange.request_of(request)
+            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
+            ready = [plan.ready(number) for number in self.matching]
+            preflight, upgrades = view.is_preflight, view.upgrades
+            self.matching = [
+                each.number
+                for each in ready
+                if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
+            ]
+            readings = [each.reading for each in ready] or [Reading()]
+            self.seen = list(
+                {str(each): each for each in (_seen(view, reading) for reading in readings)}.values()
+            )
+        chosen = [self.rules[number] for number in self.matching]
+        self.rates = dict(zip(self.matching, chances.rates(chosen), strict=True))
+        self.all_fail = chances.all_fail(chosen)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every rule can fire, and one of them for the request."""
+        return not self.dead and (self._environ is None or bool(self.matching))
+
+    def attempts(self) -> list[str | None]:
+        """What the first attempts of the request get one after another, None for the app's own answer."""
+        assert self._environ is not None
+        trial = exchange.Trial(self.rules, self.seed or "0")
+        actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
+        return [None if each is None else each.entry.fault for each in actions]
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain data."""
+        data: dict[str, object] = {
+            "rules": [
+                {
+                    "name": name,
+                    "rule": str(rule),
+                    "words": sentence(rule),
+                    "rate": self.rates.get(number, 0.0),
+                    "dead": self.dead.get(number),
+                }
+                for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True))
+            ],
+            "untouched": self.untouched,
+            "all_fail": self.all_fail,
+            "seed": self.seed,
+        }
+        if self._environ is not None:
+            data["request"] = {
+                "method": self._environ["REQUEST_METHOD"],
+                "target": self._environ["RAW_URI"],
+                "host": self._environ["HTTP_HOST"],
+                "read": self.seen,
+                "matches": [self.names[number] for number in self.matching],
+                "attempts": None if self.seed is None else self.attempts(),
+            }
+        return data
+
+    @property
+    def untouched(self) -> float:
+        """The share of attempts that no rule answers."""
+        return chances.untouched([self.rules[number] for number in self.matching])
+
+    def show(self) -> None:
+        """Write it for people."""
+        for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True)):
+            click.echo(f"{name}  {visible(str(rule))}")
+            click.echo(f"    {sentence(rule)}")
+            if number in self.dead:
+                click.echo(f"    It never fires: {self.dead[number]}.")
+        if self._environ is not None:
+            self._show_request()
+        if self.matching:
+            self._show_rates()
+
+    def _show_request(self) -> None:
+        assert self._environ is not None
+        click.echo(f"\n{self._environ['REQUEST_METHOD']} {quoted(self._environ['RAW_URI'])}")
+        lines = [(key, quoted(value or "none")) for each in self.seen for key, value in each.items()]
+        lines.append(("matches", ", ".join(self.names[number] for number in self.matching) or "no rule"))
+        if self.seed is not None:
+            lines.append(
+                (f"seed {visible(self.seed)}", ", ".join(each or "the app" for each in self.attempts()))
+            )
+        for line in table.aligned([(f"  {key}", value) for key, value in lines]):
+            click.echo(line)
+
+    def _show_rates(self) -> None:
+        chosen = [self.rules[number] for number in self.matching]
+        several = len(chosen) > 1
+        of_what = f"a request that {'every' if several else 'the'} rule matches"
+        what = of_what if self._environ is None else "this request"
+        what += " (the first rule that passes its triggers fires)" if several else ""
+        click.echo(f"\nEvery attempt of {what}:")
+        rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
+        table.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
+        if any(map(chances.counts, chosen)):
+            click.echo("(while times last and windows are open; skip, every and above for a call on its own)")
+        click.echo("\nAll n attempts of one call fail:")
+        table.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
+
+
+def print_json(data: object) -> None:
+    """Write plain data as JSON."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def problems(error: ConfigurationError) -> list[dict[str, str]]:
+    """The mistakes of an error as plain data."""
+    return [
+        {"where": each.where, "message": each.message, "excerpt": each.excerpt} for each in error.problems
+    ]
+
+
+def _seen(view: Any, reading: Reading) -> dict[str, str | None]:
+    bucket, key = reading.read_address(view)
+    return {
+        "identity": with_placeholders(exact_identity(view, bucket, key)),
+        "bucket": bucket,
+        "key": key,
+        "operation": reading.operation(view),
+    }

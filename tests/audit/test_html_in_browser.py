@@ -1,0 +1,193 @@
+"""The page in a real Chromium: light and dark, on a telephone, on paper, and with texts that mean harm."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from faultinject.audit.evidence import Evidence, Turnaround
+from faultinject.audit.findings import FAIL, WARN
+from faultinject.audit.profiles import get
+from faultinject.audit.reports.html import page
+
+from .browser import Browser, command
+from .judged import attempt, call, finding, judgement
+
+pytestmark = pytest.mark.skipif(command() is None, reason="no Chromium is installed")
+
+LOOKS = {
+    "light": {},
+    "dark": {"dark": True},
+    "telephone": {"width": 360},
+    "paper": {"width": 760, "media": "print"},
+}
+EVIL = (
+    "</style></title><script>owned = 1</script><img src=http://127.0.0.1:9/x onerror='owned = 1'>\"'\u202e"
+    + "א" * 90
+)
+
+# What is wider than the page, except what can be scrolled.
+TOO_WIDE = """
+[...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest("svg, .scroll"))
+    .map(each => each.outerHTML.slice(0, 200))
+"""
+# Texts whose contrast with the page is below what WCAG 2 asks for (AA: 4.5).
+PALE = """
+(() => {
+    const light = text => {
+        const [r, g, b] = text.match(/[\\d.]+/g).map(each => each / 255)
+            .map(each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const paper = light(getComputedStyle(document.body).backgroundColor);
+    const ratio = ink => (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    return [...document.querySelectorAll("body *")]
+        .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+        .filter(each => !["title", "desc"].includes(each.tagName))
+        .map(each => [getComputedStyle(each)[each.closest("svg") ? "fill" : "color"], each.textContent])
+        .filter(([ink]) => ratio(light(ink)) < 4.5);
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One for all tests of this file: it takes half a second to begin."""
+    found = Browser(tmp_path_factory.mktemp("browser"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """A function that opens a page about judgements."""
+
+    def open_page(*judgements, **look):
+        file = tmp_path / "report.html"
+        file.write_text(page(judgements, title=judgements[0].client), "utf-8")
+        browser.look(**look)
+        browser.open(file.as_uri())
+        assert browser.requests == [file.as_uri()]
+        assert browser.complaints == []
+        return browser
+
+    return open_page
+
+
+def judged(count=40, **fields):
+    """A client with calls of several sorts, some of which findings point at."""
+    calls = []
+    for number in range(count):
+        fault, status = [("cos:SlowDown", 503), ("http:500", 500), ("reset", None)][number % 3]
+        did = "reset" if fault == "reset" else "answered"
+        attempts = [
+            attempt(
+                each,
+                number / 7 + 0.3 * each,
+                fault,
+                status,
+                did=did,
+                hint=2.0 if number % 5 == 4 else None,
+                **fields,
+            )
+            for each in range(1 + number % 4)
+        ]
+        calls.append(call(*attempts))
+    turnaround = Turnaround(0.0003, 0.0015, 20)
+    evidence = Evidence(calls, turnaround=turnaround, profile=get("aws-2026"))
+    findings = [finding("hint", FAIL, calls=calls[4:6]), finding("budget", WARN, calls=calls[:2])]
+    return judgement(*judgement().findings[2:], *findings, evidence=evidence)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_it_can_be_read(opened, look):
+    """Nothing runs off the page and nothing is pale, in light and dark, on a telephone and on paper; nothing is loaded."""
+    browser = opened(judged(), judged(), **LOOKS[look])
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.evaluate(TOO_WIDE) == []
+    assert browser.evaluate(PALE) == []
+    shown = (
+        "[...document.querySelectorAll('figure')].map(each => each.className + ' ' + (each.offsetHeight > 0))"
+    )
+    small = str(look == "telephone").lower()
+    wide = str(look != "telephone").lower()
+    assert browser.evaluate(shown) == [f"wide {wide}", f"small {small}", " true", " true"] * 2
+
+
+def test_it_is_read_as_it_is_written(opened):
+    """No element is closed, opened or moved by the browser: the markup is right."""
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append(tag)
+
+    found = []
+    browser = opened(judged(), judged())
+    Tags().feed(page([judged(), judged()], title="Boto3/1.44.5"))
+    assert (
+        browser.evaluate("[...document.querySelectorAll('*')].map(each => each.tagName.toLowerCase())")
+        == found
+    )
+
+
+def test_dark_is_dark(opened):
+    """The page follows what the reader's system says."""
+    brightness = "getComputedStyle(document.body).backgroundColor"
+    assert opened(judged()).evaluate(brightness) == "rgb(255, 255, 255)"
+    assert opened(judged(), dark=True).evaluate(brightness) == "rgb(20, 24, 29)"
+    assert opened(judged(), dark=True, media="print").evaluate(brightness) == "rgb(255, 255, 255)"
+
+
+def test_paper_shows_what_is_folded(opened):
+    """What can be unfolded on a screen is there on paper, which cannot be clicked."""
+    folded = "[...document.querySelectorAll('details > :not(summary)')].map(each => each.checkVisibility({contentVisibilityAuto: true}))"
+    assert set(opened(judged()).evaluate(folded)) == {False}
+    assert set(opened(judged(), media="print").evaluate(folded)) == {True}
+    assert opened(judged()).pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_hostile_texts(opened, look):
+    """Paths, user agents and names that would be markup are texts, and none runs off the page."""
+    texts = {"method": EVIL, "path": f"/{EVIL * 9}", "query": EVIL, "user_agent": EVIL}
+    evil = judged(**texts)
+    evil.client = EVIL
+    evil.findings = [finding(EVIL, FAIL, EVIL, reference=EVIL, subject=EVIL, calls=evil.evidence.calls[:3])]
+    for each in evil.evidence.calls:
+        each.name, each.error = EVIL, EVIL
+    browser = opened(evil, judged(), **LOOKS[look])
+    assert browser.evaluate("typeof owned") == "undefined"
+    assert browser.evaluate("document.querySelectorAll('script, img, iframe, object, link').length") == 0
+    assert browser.evaluate("document.title").startswith("Retries: </style></title><script>")
+    assert browser.evaluate(TOO_WIDE) == []
+
+
+def test_its_policy_holds(opened):
+    """Even what got into the page could load nothing and do nothing."""
+    browser = opened(judged())
+    browser.evaluate(
+        """(async () => {
+            const body = document.body;
+            body.insertAdjacentHTML("beforeend", "<img src='http://127.0.0.1:9/x'><p style='color: red' onclick='owned = 1'>x</p>");
+            body.lastChild.click();
+            const script = document.createElement("script");
+            script.textContent = "owned = 1";
+            body.append(script);
+            await fetch("http://127.0.0.1:9/y").catch(() => 0);
+        })()"""
+    )
+    assert browser.evaluate("typeof owned") == "undefined"
+    assert (
+        browser.evaluate("getComputedStyle(document.querySelector('p[onclick]')).color") != "rgb(255, 0, 0)"
+    )
+    # Chromium tells of a request that its policy stopped, but makes none.
+    assert sum("Content Security Policy" in each for each in browser.complaints) >= 4
+
+
+def test_ten_thousand_calls(opened):
+    """A page about many calls is no heavier than one about few: what is drawn is bounded."""
+    browser = opened(judged(10_000))
+    assert browser.evaluate("document.querySelectorAll('*').length") < 4_000
+    assert "10,000 calls have a row" in browser.evaluate("document.body.textContent")

@@ -1,0 +1,416 @@
+"""What a judgement says as text, JSON, JUnit and Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+from textwrap import dedent
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from faultinject.audit.evidence import Evidence, Turnaround
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.reports import FORMATS, format_of, render
+from faultinject.audit.reports.sentences import place, provenance, story, title
+from faultinject.exceptions import ConfigurationError
+
+from .judged import attempt, call, finding, judgement
+
+HOSTILE = "</script><b>&amp;\"'|`[x](http://evil)@all #1\x00\x1b[31m\u202e\ud800\uffff]]>"
+
+
+def test_text():
+    """What is wrong as a table, the calls that show it, what passed in one line, and what could not be told."""
+    rfc = judgement().profile
+    assert render(judgement()) == dedent(
+        f"""\
+        Boto3/1.44.5
+        ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass
+        1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). Without a wait its next
+        request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.
+
+        verdict  check          measured                                 n    reference
+        ✕ FAIL   hint: seconds  5 of 5 came after 0.50 s instead of 3 s  5    RFC 9110 10.2.3
+        ! WARN   budget         requests per operation 3.0 → 3.0         120  SRE book
+
+        ✕ hint: seconds
+            GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
+
+        ✓ passed: retries (503 SlowDown, 500), stops
+        ? not decided:
+            spread                  first retry after 71 ms: too short to tell
+            overlap, unsafe repeat  no slow requests
+        """
+    )
+
+
+def test_text_of_a_client_without_a_fault_to_find():
+    """Nothing wrong: no table, no calls."""
+    text = render(judgement(finding("stops", PASS)))
+    assert text.splitlines()[1] == "✕ 0 fail  ! 0 warnings  ? 0 not decided  ✓ 1 pass"
+    assert text.partition("\n\n")[2] == "✓ passed: stops\n"
+
+
+def test_text_of_an_empty_ring():
+    """Nothing was joined, nothing left out: nothing is said of it."""
+    found = provenance(judgement(calls=0, attempts=0, seconds=0.0, signal={}))
+    assert found[0] == "0 calls, 0 attempts in 0.0 ms."
+    assert len(found) == 3
+
+
+def test_a_journal_without_faults_says_so():
+    """Where nothing was put to the test, no report looks like a success."""
+    idle = judgement(finding("stops", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
+    said = "No call got a fault or was tried again: there is nothing to judge."
+    assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
+    other = judgement(finding("stops", PASS), evidence=Evidence([]), others={"curl/8": Evidence([call()])})
+    assert said not in render(other)
+
+
+def test_failures_stand_before_warnings():
+    """Whatever the order of the checks."""
+    text = render(judgement(finding("a", WARN), finding("b", PASS), finding("c", FAIL), finding("d", WARN)))
+    assert re.findall(r"^[✕!] [A-Z]{4} +(\w)", text, re.MULTILINE) == ["c", "a", "d"]
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown"])
+def test_what_two_checks_say_is_told_once(format_):
+    """Waits that repeat also come together: one finding with a second sentence; programs get each."""
+    found = judgement(
+        finding("random", FAIL, "waits repeat"),
+        finding("stops", PASS),
+        finding("spread", FAIL, "all come back within 100 ms", said_by="random"),
+    )
+    text = render(found, format_)
+    assert "✕ 1 fail" in text
+    assert "waits repeat; all come back within 100 ms" in text
+    assert "spread" not in text
+    assert [each["check"] for each in json.loads(render(found, "json"))["findings"]] == [
+        "random",
+        "stops",
+        "spread",
+    ]
+
+
+def test_what_nobody_else_says_is_told():
+    """Where the other finding was ignored, or is another client's, nothing is lost."""
+    alone = judgement(finding("spread", FAIL, said_by="random"))
+    assert "✕ FAIL   spread" in render(alone)
+    other = judgement(
+        finding("random", FAIL, client="a"), finding("spread", FAIL, client="b", said_by="random")
+    )
+    assert "✕ FAIL   spread of b" in render(other)
+
+
+def test_several_clients():
+    """Each finding names its client, and what passed stands by client."""
+    text = render(
+        judgement(
+            finding("waits", FAIL, client="Boto3/1.44.5"),
+            finding("stops", PASS, client="Boto3/1.44.5"),
+            finding("stops", PASS, client="curl/8.1"),
+            finding("retries", PASS, subject="500", client="curl/8.1"),
+            others={"curl/8.1": Evidence([call()])},
+        )
+    )
+    assert text.splitlines()[0] == "Boto3/1.44.5 and 1 other client"
+    assert "✕ FAIL   waits of Boto3/1.44.5  " in text
+    assert "✓ passed: Boto3/1.44.5: stops; curl/8.1: stops, retries (500)" in text
+
+
+def test_no_user_agent():
+    """A client that says nothing of itself is called that."""
+    assert title(judgement(client="")) == "a client without a User-Agent"
+
+
+def test_three_calls_are_told_of_each_finding():
+    """More would bury the rest."""
+    calls = [call(attempt(2 * n, n), attempt(2 * n + 1, n + 0.5, None, 200)) for n in range(9)]
+    lines = render(judgement(finding("waits", WARN, calls=calls))).splitlines()
+    assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (
+            call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"),
+            "upload: GET /photos/cat.jpg: 500, 20 ms later 201",
+        ),
+        (
+            call(attempt(1, 0, "reset", None, did="reset", answered=None), attempt(2, 4, None, 200)),
+            "GET /photos/cat.jpg: reset, later 200",
+        ),
+        (
+            call(attempt(1, 0, None, 200, answered=0.4), attempt(2, 0.1, None, 200)),
+            "GET /photos/cat.jpg: 200, 0.30 s before that answer 200",
+        ),
+        (
+            call(attempt(1, 0, query="uploads", hint_form="unreadable"), returned=False, error="Boom\n" * 50),
+            "GET /photos/cat.jpg?uploads: 503 SlowDown (asked unreadably for a wait)"
+            "; its caller saw an error: Boom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoo…m\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\n",
+        ),
+        (
+            call(attempt(1, 0, "cos:InternalError", 200), returned=True),
+            "GET /photos/cat.jpg: 200 InternalError; its caller saw success",
+        ),
+        (
+            call(attempt(1, 0, request_bytes=7, request_digest="x"), attempt(2, 2.001, request_bytes=0)),
+            "GET /photos/cat.jpg: 503 SlowDown (7 bytes sent), 2.00 s later 503 SlowDown (0 bytes sent)",
+        ),
+        (
+            call(*(attempt(n, n * 2.001) for n in range(2000))),
+            "GET /photos/cat.jpg: 503 SlowDown, "
+            + "2.00 s later 503 SlowDown, " * 5
+            + "… 1,992 more …, 2.00 s later 503 SlowDown, 2.00 s later 503 SlowDown",
+        ),
+    ],
+)
+def test_story(made, expected):
+    """A call in one line: what it asked, each answer, the waits between, and what its caller saw."""
+    assert story(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([attempt(17, 0), attempt(18, 1)], "seq 17 18"),
+        (
+            [attempt(3, 0, pid=12), attempt(4, 1, pid=13), attempt(9, 2, pid=12)],
+            "pid 12 seq 3 9, pid 13 seq 4",
+        ),
+        ([attempt(n, n) for n in range(10)], "seq 0 1 2 3 4 5 6 7 …"),
+    ],
+)
+def test_place_of_a_call_in_its_journal(attempts, expected):
+    """The numbers by which its lines are found."""
+    assert place(call(*attempts)) == expected
+
+
+def test_provenance():
+    """What counts for nothing is counted and said, with the reason."""
+    found = judgement(
+        calls=1,
+        signal={"told": 3, "SDK id": 1},
+        left_out={"shared": 12, "open": 1, "odd": 2},
+        skipped={"not JSON": 3, "torn": 1},
+        turnaround=Turnaround(),
+    )
+    assert provenance(found)[1:-1] == [
+        "Attempts were joined by word of the test or driver (3), SDK id (1).",
+        "Left out: 12 calls for one thing at the same time, which cannot be told apart.",
+        "Left out: 1 call that may not have been over when the journal was read.",
+        "Left out: 2 calls (odd).",
+        "Lines that were skipped: not JSON (3), torn (1).",
+        "How fast this client is without a wait is not known: too few requests followed each other at once.",
+    ]
+
+
+FINDING = {
+    "type": "object",
+    "required": ["check", "verdict", "n", "message", "reference", "calls"],
+    "properties": {
+        "check": {"type": "string", "minLength": 1},
+        "verdict": {"enum": ["PASS", "FAIL", "WARN", "INCONCLUSIVE"]},
+        "n": {"type": "integer", "minimum": 0},
+        "message": {"type": "string", "minLength": 1},
+        "reference": {"type": "string", "minLength": 1},
+        "calls": {"type": "array", "items": {"type": "object"}},
+    },
+}
+OBJECT = {
+    "type": "object",
+    "required": ["v", "calls", "attempts", "signal", "left_out", "turnaround", "profile", "findings"],
+    "properties": {
+        "v": {"const": 1},
+        "calls": {"type": "integer"},
+        "attempts": {"type": "integer"},
+        "signal": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "left_out": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "turnaround": {"type": "object"},
+        "profile": {"type": "string"},
+        "findings": {"type": "array", "items": FINDING},
+    },
+}
+
+
+def test_json():
+    """One object of the published shape: every finding, with all that the others show."""
+    text = render(judgement(), "json")
+    found = json.loads(text)
+    jsonschema.validate(found, OBJECT)
+    assert text.endswith("}\n")
+    assert (found["calls"], found["attempts"], found["signal"]) == (
+        1243,
+        3531,
+        {"SDK id": 1200, "fingerprint": 43},
+    )
+    assert [(each["check"], each["verdict"], each["n"], each["message"]) for each in found["findings"]] == [
+        (each.check, each.verdict, each.n, each.message) for each in judgement().findings
+    ]
+
+
+def suite(found, **options):
+    """The one test suite of a JUnit file."""
+    root = ElementTree.fromstring(render(found, "junit", **options).encode())
+    [only] = root
+    assert (root.tag, only.tag) == ("testsuites", "testsuite")
+    return only
+
+
+def test_junit():
+    """A test case for each finding: FAIL failed, INCONCLUSIVE was skipped, WARN and PASS passed and say why."""
+    found = suite(judgement())
+    assert {key: found.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "8",
+        "failures": "1",
+        "errors": "0",
+        "skipped": "3",
+    }
+    cases = {each.get("name"): each for each in found.iter("testcase")}
+    assert [*cases] == [each.name for each in judgement().findings]
+    assert {each.get("classname") for each in cases.values()} == {"faultinject.rfc"}
+    [failure] = cases["hint: seconds"]
+    assert (failure.tag, failure.attrib) == (
+        "failure",
+        {"message": "5 of 5 came after 0.50 s instead of 3 s", "type": "FAIL"},
+    )
+    assert failure.text.splitlines() == [
+        "FAIL: 5 of 5 came after 0.50 s instead of 3 s (n = 5; RFC 9110 10.2.3)",
+        "GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200",
+    ]
+    assert [(each.tag, each.get("message")) for each in cases["overlap"]] == [("skipped", "no slow requests")]
+    assert [(each.tag, each.text) for each in cases["budget"]] == [
+        ("system-out", "WARN: requests per operation 3.0 → 3.0 (n = 120; SRE book)")
+    ]
+    assert {each.get("name"): each.get("value") for each in found.iter("property")} == {
+        "client": "Boto3/1.44.5",
+        "profile": "rfc",
+    }
+    assert "1,243 calls" in found.findtext("system-out")
+
+
+def test_junit_where_warnings_count():
+    """`strict` makes failures of warnings, as it makes exit code 1 of them."""
+    found = suite(judgement(), strict=True)
+    assert found.get("failures") == "2"
+    assert [each.get("type") for each in found.iter("failure")] == ["FAIL", "WARN"]
+
+
+def test_markdown():
+    """The same as the text: a table for GitHub, the calls in details, what passed, what could not be told."""
+    rfc = judgement().profile
+    assert render(judgement(), "markdown") == dedent(
+        f"""\
+        ### Boto3/1.44.5
+
+        **✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
+
+        1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). \
+Without a wait its next request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.
+
+        | verdict | check | measured | n | reference |
+        | --- | --- | --- | ---: | --- |
+        | ✕ FAIL | hint: seconds | 5 of 5 came after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
+        | ! WARN | budget | requests per operation 3.0 → 3.0 | 120 | SRE book |
+
+        <details><summary>What shows it</summary>
+
+        **hint: seconds**
+
+        - `GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`
+
+        </details>
+
+        ✓ **passed:** retries (503 SlowDown, 500), stops
+
+        ? **not decided:**
+
+        - spread: first retry after 71 ms: too short to tell
+        - overlap, unsafe repeat: no slow requests
+        """
+    )
+
+
+def test_markdown_of_a_client_without_a_fault_to_find():
+    """Nothing wrong: neither table nor details."""
+    assert render(judgement(finding("stops", PASS)), "markdown").count("\n\n") == 3
+
+
+def hostile():
+    """A judgement in which everything that comes from outside is hostile."""
+    made = call(
+        attempt(1, 0, path=f"/{HOSTILE}", method=HOSTILE, query=HOSTILE),
+        attempt(2, 1, None, 200),
+        name=HOSTILE,
+        returned=False,
+        error=HOSTILE,
+    )
+    found = finding("waits", FAIL, HOSTILE, calls=[made], subject=HOSTILE, client=HOSTILE)
+    other = finding("stops", INCONCLUSIVE, HOSTILE, client=HOSTILE)
+    return judgement(
+        found, other, finding("random", PASS, subject=HOSTILE), client=HOSTILE, skipped={HOSTILE: 1}
+    )
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
+    """Control, format and bidi characters of requests come escaped, and every report can be written as UTF-8."""
+    text = render(hostile(), format_)
+    assert text.replace("\n", "").isprintable()
+    assert text.encode().decode() == text
+
+
+def test_json_holds_everything_as_it_was():
+    """JSON has an escape of its own for each character."""
+    assert json.loads(render(hostile(), "json"))["findings"][0]["message"] == HOSTILE
+
+
+def test_junit_is_xml_whatever_a_request_says():
+    """Paths and user agents cannot end an element or make the file unreadable."""
+    [failure] = suite(hostile()).iter("failure")
+    assert failure.get("message") == HOSTILE.encode("unicode_escape").decode().replace("\\\\", "\\")
+
+
+def test_markdown_makes_no_link_mention_or_tag_of_a_request():
+    """What a request says is shown: as code, or with every special character escaped."""
+    text = render(hostile(), "markdown")
+    bare = re.sub(r"(`+) ?.*? ?\1", "", text).replace("<!-- -->", "")
+    assert re.findall(r"<[^>]*>", bare) == ["<details>", "<summary>", "</summary>", "</details>"]
+    assert not re.findall(r"(?<!\\)[\[\]]", bare)
+    assert not re.findall(r"http://|@all|#1", re.sub(r"(`+) ?.*? ?\1", "", text))
+
+
+def test_markdown_code_with_backticks():
+    """A fence is longer than what it encloses."""
+    made = call(attempt(1, 0, path="/a``b`"), attempt(2, 1, None, 200))
+    text = render(judgement(finding("waits", FAIL, calls=[made])), "markdown")
+    assert "- ``` GET /a``b`: 503 SlowDown, 1.00 s later 200 ```\n" in text
+
+
+def test_unknown_format():
+    """The formats that there are, are named."""
+    with pytest.raises(ConfigurationError) as error:
+        render(judgement(), "pdf")
+    assert (
+        str(error.value) == "'pdf' is not a format of a report; there are text, html, json, junit, markdown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.txt", "text"),
+        ("a.HTML", "html"),
+        ("a.json", "json"),
+        ("a.xml", "junit"),
+        ("a.md", "markdown"),
+        ("a", "text"),
+        ("", "text"),
+    ],
+)
+def test_format_by_name(name, expected):
+    """A file's ending is enough."""
+    assert format_of(name) == expected

@@ -1,0 +1,244 @@
+"""`faultinject conformance`: what it drives, shows, writes and compares."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import pytest
+
+from faultinject.audit.reading import read
+from faultinject.conformance import sdks
+
+CLIENT = """
+import urllib.request
+
+class Client:
+    title = "own 2.0"
+    attempts = {attempts}
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+
+    def get(self, key):
+        for number in range(self.attempts):
+            try:
+                return urllib.request.urlopen(f"{{self.endpoint}}/conformance-1250000000/{{key}}").close()
+            except OSError as error:
+                last = error
+        raise last
+"""
+SHORT = ("--phase", "den", "--phase", "t429")
+
+
+@pytest.fixture(autouse=True)
+def clients(tmp_path, monkeypatch):
+    """Two clients in the current directory: one gives up at once, one never heeds what it is told."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good_client.py").write_text(CLIENT.format(attempts=1))
+    (tmp_path / "bad_client.py").write_text(CLIENT.format(attempts=3))
+
+
+def verdicts(client):
+    return {
+        each["check"]: each["verdict"]
+        for each in client["report"]["findings"]
+        if each["verdict"] != "INCONCLUSIVE"
+    }
+
+
+def test_one_client(run):
+    """The whole verdict is shown, and it is the exit code: a check that says FAIL is 1."""
+    code, out, err = run("conformance", "--client", "bad_client:Client", *SHORT)
+    assert (code, err) == (1, "")
+    assert re.search(r"^✕ FAIL +permanent ", out, re.MULTILINE)
+    assert "den-001" in out
+
+
+def test_a_warning_fails_only_when_asked(run):
+    """A client that does not try again after a 429 gets a warning."""
+    code, out, _ = run("conformance", "--client", "good_client:Client", *SHORT)
+    assert (code, "! WARN" in out) == (0, True)
+    assert run("conformance", "--client", "good_client:Client", *SHORT, "--strict")[0] == 1
+
+
+def test_several_clients(run):
+    """A table has a row for each check and a column for each client; below stands what is wrong with each."""
+    two = ("--client", "good_client:Client", "--client", "bad_client:Client")
+    code, out, err = run("conformance", *two, *SHORT)
+    assert (code, err) == (1, "")
+    assert re.search(r"^check +good_client:Client +bad_client:Client$", out, re.MULTILINE)
+    assert re.search(r"^permanent +✓ +✕$", out, re.MULTILINE)
+    good, bad = out.split("\ngood_client:Client own 2.0\n")[1].split("\nbad_client:Client own 2.0\n")
+    assert ("✕ permanent: " in good, "✕ permanent: " in bad) == (False, True)
+
+
+def test_results_for_programs(run):
+    """One JSON object on standard output: who, what it did, and the whole verdict."""
+    code, out, err = run(
+        "conformance", "--client", "bad_client:Client", *SHORT, "--json", "--deadline", "20s"
+    )
+    assert (code, err) == (1, "")
+    found = json.loads(out)
+    [client] = found.pop("clients")
+    assert found.keys() == {"v", "made", "faultinject", "python", "system", "deadline"}
+    assert (found["v"], found["deadline"]) == (1, 20.0)
+    assert (client["client"], client["title"], client["version"]) == (
+        "bad_client:Client",
+        "bad_client:Client",
+        "own 2.0",
+    )
+    assert verdicts(client)["permanent"] == "FAIL"
+    assert client["report"]["v"] == 1
+
+
+def test_a_report_is_written(run, tmp_path):
+    """The end of the file's name says in which form."""
+    pytest.importorskip("jinja2")
+    two = ("--client", "good_client:Client", "--client", "bad_client:Client")
+    names = ("-o", "r.html", "-o", "r.md", "-o", "r.json")
+    assert run("conformance", *two, *SHORT, *names)[0] == 1
+    for name, begins in (("r.html", "<!doctype html>"), ("r.md", "# What storage SDKs do"), ("r.json", "{")):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.lower().startswith(begins.lower())
+        assert "permanent" in text
+
+
+def test_a_page_without_jinja2(run, monkeypatch):
+    """It is said before anything is run."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    code, out, err = run("conformance", "--client", "good_client:Client", *SHORT, "-o", "r.html")
+    assert (code, out, 'pip install "faultinject[report]"' in err) == (2, "", True)
+
+
+def test_what_changed(run, tmp_path):
+    """Only what is worse than before fails; without a change it says so."""
+    assert run("conformance", "--client", "bad_client:Client", *SHORT, "-o", "bad.json")[0] == 1
+    code, out, _ = run("conformance", "--client", "bad_client:Client", *SHORT, "--compare", "bad.json")
+    assert (code, out.splitlines()[-1]) == (0, "  nothing changed")
+    old = json.loads((tmp_path / "bad.json").read_bytes())
+    [permanent] = [each for each in old["clients"][0]["report"]["findings"] if each["check"] == "permanent"]
+    permanent["verdict"] = "PASS"
+    (tmp_path / "good.json").write_text(json.dumps(old))
+    code, out, _ = run("conformance", "--client", "bad_client:Client", *SHORT, "--compare", "good.json")
+    assert (code, "bad_client:Client: permanent: PASS → FAIL  (" in out) == (1, True)
+    code, out, _ = run(
+        "conformance", "--client", "bad_client:Client", *SHORT, "--compare", "good.json", "--json"
+    )
+    assert (code, json.loads(out)["v"]) == (1, 1)
+
+
+def test_a_new_warning_is_worse_only_when_asked(run, tmp_path):
+    """`--strict` makes it a failure."""
+    run("conformance", "--client", "good_client:Client", *SHORT, "-o", "old.json")
+    old = json.loads((tmp_path / "old.json").read_bytes())
+    for each in old["clients"][0]["report"]["findings"]:
+        each["verdict"] = "PASS" if each["verdict"] == "WARN" else each["verdict"]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    again = ("conformance", "--client", "good_client:Client", *SHORT, "--compare", "old.json")
+    assert run(*again)[0] == 0
+    assert run(*again, "--strict")[0] == 1
+
+
+def test_journals_are_kept(run, tmp_path):
+    """Each client's is a file of its own, named for it, which `faultinject report` reads."""
+    assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
+    path = tmp_path / "kept/here/good_client-Client.jsonl"
+    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "t429"}
+
+
+def test_a_profile_can_be_given(run):
+    """What is promised for a client is the user's to say."""
+    _, out, _ = run(
+        "conformance", "--client", "good_client:Client", "--phase", "den", "--profile", "sre", "--json"
+    )
+    assert json.loads(out)["clients"][0]["report"]["profile"] == "sre"
+
+
+def test_progress_on_a_terminal(run, monkeypatch):
+    """Where standard error is a terminal, calls are counted on it, and the line is taken away at the end."""
+
+    class Terminal:
+        def isatty(self):
+            return True
+
+        def __getattr__(self, name):
+            return getattr(sys.__stderr__, name)
+
+    from faultinject.cli import conformance
+
+    said = []
+    monkeypatch.setattr(conformance.click, "echo", lambda text="", **_: said.append(text))
+    monkeypatch.setattr(conformance.sys, "stderr", Terminal())
+    sdk = sdks.of("good_client:Client", "cos")
+    conformance._run(sdk, ["den"], None, 20.0, None, quiet=False)
+    assert "\rgood_client:Client: 3 of 3 calls " in said
+    assert said[-1].strip() == ""
+
+
+def test_a_busy_machine_is_said(run, monkeypatch):
+    """Where calls began late, waits may look longer than they are."""
+    from faultinject.conformance import results
+
+    monkeypatch.setattr(results, "BUSY", -1.0)
+    _, _, err = run("conformance", "--client", "good_client:Client", "--phase", "den")
+    assert re.match(
+        r"good_client:Client: the machine was busy \(calls began up to .* late\): waits may look longer\n",
+        err,
+    )
+
+
+def test_the_sdks_are_listed(run):
+    """Each with its version, or that it is not installed."""
+    code, out, err = run("conformance", "--list")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
+
+
+def test_the_contract_is_shown(run):
+    """What a command of the user's own has to do."""
+    code, out, err = run("conformance", "--contract")
+    assert (code, err, out.startswith("The command is started once.")) == (0, "", True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--deadline", "30"), "--deadline: 30 has no unit; did you mean 30s?"),
+        (("--deadline", "10ms"), "--deadline: less than a second"),
+        (("--vendor", "s3"), "--vendor: 's3' is none of cos, qingstor, gcs, kodo"),
+        (("--phase", "x"), "--phase: 'x' is none of cal, thr"),
+        (("--client", "boto"), "did you mean boto3?"),
+        (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json"),
+        (("--compare", "none.json"), "none.json: No such file or directory"),
+        (("--profile", "none"), "none"),
+        (("--client", "no_such_module:Client"), "No module named 'no_such_module'"),
+    ],
+)
+def test_wrong_use(run, arguments, message):
+    """It is said before anything is run, with what would be right; exit code 2."""
+    code, out, err = run("conformance", *arguments, *SHORT)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_the_kill_switch_is_heeded(run):
+    """FAULTINJECT_ENABLED=0 keeps every fault away, so there is nothing to measure."""
+    code, _, err = run("conformance", "--client", "good_client:Client", env={"FAULTINJECT_ENABLED": "0"})
+    assert (code, "FAULTINJECT_ENABLED=0" in err) == (2, True)
+
+
+def test_nothing_is_installed(run, monkeypatch):
+    """Without an SDK and without a client it says what to install."""
+    monkeypatch.setattr(sdks, "SDKS", {})
+    code, _, err = run("conformance")
+    assert (code, 'pip install "faultinject[conformance]"' in err) == (2, True)
+
+
+def test_all_that_is_installed_is_driven(run, monkeypatch):
+    """Without a client, every SDK that is there."""
+    own = sdks.of("good_client:Client", "cos")
+    monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "pytest", own.command)})
+    _, out, _ = run("conformance", "--phase", "den", "--json")
+    assert [each["client"] for each in json.loads(out)["clients"]] == ["one"]

@@ -1,0 +1,385 @@
+"""`faultinject report`: the verdict on a journal, its formats, its exit codes, and journals that are none."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from faultinject.audit.findings import WARN, Finding
+from faultinject.cli import report, verdict
+from faultinject.cli.program import program
+
+from .journals import forbidden, line, text, throttled
+
+RIGID = throttled(calls=20)
+"""No jitter: every client waits 0.4, 0.8, 1.6 s."""
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Write a journal: its path."""
+
+    def write(lines, name="journal.jsonl"):
+        path = tmp_path / name
+        path.write_text(text(lines))
+        return str(path)
+
+    return write
+
+
+def verdicts(out):
+    """The verdict of each check in a JSON report."""
+    return {each["check"]: each["verdict"] for each in json.loads(out)["findings"]}
+
+
+def test_a_failure_is_exit_code_1(run, journal):
+    """A client that repeats what is forbidden fails, and its calls are shown."""
+    code, out, err = run("report", journal(forbidden()))
+    assert (code, err) == (1, "")
+    assert "✕ FAIL   permanent" in out
+    assert "PUT /photos/0.jpg: 403 AccessDenied, 1.00 s later 403 AccessDenied" in out
+
+
+def test_no_failure_is_exit_code_0(run, journal):
+    """A client that leaves 403 alone passes."""
+    code, out, err = run("report", journal(forbidden(repeated=False)))
+    assert (code, err) == (0, "")
+    assert "✓ passed: permanent" in out
+
+
+def test_warnings_are_failures_when_strict(run, journal):
+    """`--strict` makes exit code 1 of a warning."""
+    lines = [each for number in range(5) for each in [line(number, number, path=f"/photos/{number}")]]
+    path = journal(lines)
+    code, out, _ = run("report", path, "--format", "json")
+    assert (code, verdicts(out)["retries"]) == (0, "WARN")
+    assert run("report", path, "--strict")[0] == 1
+    assert run("report", path, "--strict", "--ignore", "retries")[0] == 0
+
+
+def test_ignored_checks_are_not_in_the_report(run, journal):
+    """`--ignore` leaves a check out, also of the exit code."""
+    path = journal(forbidden())
+    code, out, _ = run("report", path, "--ignore", "permanent", "--format", "json")
+    assert (code, "permanent" in verdicts(out)) == (0, False)
+
+
+def test_json(run, journal):
+    """One object on standard output, with the numbers of the journal."""
+    code, out, err = run("report", journal(RIGID), "--format", "json")
+    found = json.loads(out)
+    assert (code, err, found["v"], found["calls"], found["attempts"]) == (1, "", 1, 20, 80)
+    assert found["signal"] == {"fingerprint": 20}
+    assert verdicts(out)["random"] == "FAIL"
+
+
+def test_the_profile_is_chosen(run, journal):
+    """`--profile` names one, and what it promises is judged."""
+    found = json.loads(run("report", journal(RIGID), "--profile", "aws-2026", "--format", "json")[1])
+    assert found["profile"] == "aws-2026"
+    assert {each["check"]: each["verdict"] for each in found["findings"]}["attempts"] == "FAIL"
+
+
+def test_an_unknown_profile(run, journal):
+    """The nearest one is named, exit code 2."""
+    code, out, err = run("report", journal(RIGID), "--profile", "aws-2027")
+    assert (code, out) == (2, "")
+    assert "aws-2027" in err
+    assert "aws-2026" in err
+
+
+def test_an_unknown_check_to_ignore(run, journal):
+    """A misspelt name would otherwise ignore nothing, silently."""
+    code, out, err = run("report", journal(RIGID), "--ignore", "permanant")
+    assert (code, out) == (2, "")
+    assert "permanent" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "begins"),
+    [
+        ("report.txt", [], "uploader/1.0\n"),
+        ("report.html", [], "<!doctype html>"),
+        ("report.json", [], "{\n"),
+        ("report.xml", [], '<?xml version="1.0" encoding="utf-8"?>\n'),
+        ("report.md", [], "### uploader/1.0\n"),
+        ("report", ["--format", "markdown"], "### uploader/1.0\n"),
+        ("report.md", ["--format", "json"], "{\n"),
+    ],
+)
+def test_output_file(run, journal, tmp_path, name, options, begins):
+    """`-o` writes the file, says nothing, and the exit code is the same; its name says the format, if nothing else."""
+    path = tmp_path / name
+    assert run("report", journal(forbidden()), "-o", str(path), *options) == (1, "", "")
+    assert path.read_text(encoding="utf-8").lower().startswith(begins.lower())
+
+
+def test_output_to_standard_output(run, journal):
+    """`-o -` is standard output."""
+    path = journal(forbidden())
+    assert run("report", path, "-o", "-")[:2] == run("report", path)[:2]
+
+
+def test_junit_in_strict_runs(run, journal):
+    """The JUnit file fails where the exit code does."""
+    path = journal([line(number, number, path=f"/photos/{number}") for number in range(5)])
+    counts = [
+        ElementTree.fromstring(run("report", path, "--format", "junit", *more)[1].encode()).get("failures")
+        for more in ([], ["--strict"])
+    ]
+    assert counts[0] == "0" != counts[1]
+
+
+def test_a_report_does_not_replace_its_journal(run, journal):
+    """`-o` on one of the journals is a mistake that would cost the journal."""
+    path = journal(forbidden())
+    code, out, err = run("report", path, "-o", path)
+    assert (code, out) == (2, "")
+    assert "is one of the journals" in err
+    assert run("report", path)[0] == 1
+
+
+def test_a_report_that_cannot_be_written(run, journal, tmp_path):
+    """One line, exit code 2."""
+    missing = tmp_path / "missing" / "report.txt"
+    code, out, err = run("report", journal(forbidden()), "-o", str(missing))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert str(missing) in err
+
+
+def test_several_workers_are_one_journal(run, journal):
+    """The lines of several files are put in order of arrival before they are joined."""
+    lines = forbidden()
+    one = journal([{**each, "pid": 1} for each in lines[::2]], "1.jsonl")
+    two = journal([{**each, "pid": 2} for each in lines[1::2]], "2.jsonl")
+    whole = json.loads(run("report", journal(lines), "--format", "json")[1])
+    parts = json.loads(run("report", two, one, "--format", "json")[1])
+    assert (parts["calls"], parts["attempts"]) == (whole["calls"], whole["attempts"]) == (4, 8)
+
+
+def test_a_gzipped_journal(run, journal, tmp_path):
+    """What a log rotation leaves is read as it is."""
+    packed = tmp_path / "journal.gz"
+    packed.write_bytes(gzip.compress(text(forbidden()).encode()))
+    assert run("report", str(packed)) == run("report", journal(forbidden()))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input(packed):
+    """`-` is standard input, gzipped or not."""
+    data = text(forbidden()).encode()
+    done = subprocess.run(
+        [sys.executable, "-m", "faultinject", "report", "-", "--format", "json"],
+        input=gzip.compress(data) if packed else data,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["calls"]) == (1, b"", 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_no_standard_input():
+    """Where it is closed, that is said."""
+    command = f'"{sys.executable}" -m faultinject report - <&-'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "standard input" in done.stderr
+
+
+def test_what_was_skipped_is_said(run, tmp_path):
+    """Lines that are no requests are counted, with the reason, and the rest is judged."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text("hello\n" + text([*forbidden(), line(99, 99, v=2)]))
+    code, out, _ = run("report", str(path), "--format", "json")
+    found = json.loads(out)
+    assert (code, found["attempts"], sum(found["skipped"].values())) == (1, 8, 2)
+    assert "Lines that were skipped: " in run("report", str(path))[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"hello\n",
+        b"\0\xff" * 100,
+        b'{"v":1}\n',
+        b'[1,2]\n"x"\n3\nnull\n',
+        b'{"time":"2026-11-20","level":"info","msg":"started"}\n' * 3,
+        b"\x1f\x8b\x08 and no gzip",
+        gzip.compress(b""),
+        gzip.compress(text(forbidden()).encode())[:-20][:40],
+        text([line(1, 0)])[:30].encode(),
+    ],
+    ids="empty blank words bytes bare values another-tool broken-gzip empty-gzip cut-gzip torn".split(),
+)
+def test_what_is_no_journal(run, tmp_path, content):
+    """A file without one line of a journal is named in one line, exit code 2."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+    code, out, err = run("report", str(path))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("faultinject: ")
+    assert str(path) in err
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_what_cannot_be_read(run, tmp_path, kind):
+    """The path and the reason, in one line."""
+    path = tmp_path if kind == "folder" else tmp_path / "missing"
+    code, out, err = run("report", str(path))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert str(path) in err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_what_may_not_be_read(run, journal):
+    """Journals are closed to others."""
+    path = journal(forbidden())
+    Path(path).chmod(0)
+    assert run("report", path)[0] == 2
+
+
+def test_one_line_is_a_journal(run, journal):
+    """A single request is no ground for a verdict, and that is said."""
+    code, out, err = run("report", journal([line(1, 0, fault=None, did="passed", status=200)]))
+    assert (code, err) == (0, "")
+    assert "1 call, 1 attempt in 0.0 ms." in out
+    assert "there is nothing to judge" in out
+
+
+def test_a_journal_is_needed(run):
+    """Without one it is wrong use."""
+    code, out, err = run("report")
+    assert (code, out) == (2, "")
+    assert "JOURNAL" in err
+
+
+def test_calls_are_over_when_the_journal_is_read_long_after(run, journal):
+    """The journal ends when it is read: what was not tried again by then was given up."""
+    old = [line(number, number * 0.01, path=f"/photos/{number}") for number in range(5)]
+    assert json.loads(run("report", journal(old), "--format", "json")[1])["left_out"] == {}
+    late = [{**each, "time": each["time"] + 3600} for each in old]
+    assert json.loads(run("report", journal(late), "--format", "json")[1])["left_out"] == {"open": 5}
+
+
+COS = gzip.decompress((Path(__file__).parent.parent / "audit" / "cos.jsonl.gz").read_bytes())
+"""What the COS SDK left at `serve`: it fails `random` and `hint`."""
+
+
+@pytest.mark.parametrize("share", [0.02, 0.15, 0.3, 0.5, 0.75, 0.9, 0.999])
+def test_a_journal_that_was_cut(run, tmp_path, share):
+    """Read long after, it finds nothing that the whole one does not: what came behind the cut is not held for missing."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(COS[: round(len(COS) * share)])
+    code, out, err = run("report", str(path), "--format", "json")
+    wrong = {check for check, verdict in verdicts(out).items() if verdict in ("FAIL", "WARN")}
+    assert err == ""
+    assert wrong <= {"random", "spread", "hint"}
+    assert code == bool(wrong)
+
+
+def test_a_terminal_gets_colours(monkeypatch, capsys, journal):
+    """With rich and a terminal the same report is drawn, and what a request says stays plain text."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    lines = [{**each, "user_agent": "[bold]x[/]\x1b[2J"} for each in forbidden()]
+    path = journal([*lines, *throttled(calls=1)])
+    assert program.main(["report", path], prog_name="faultinject", standalone_mode=False) == 1
+    out = capsys.readouterr().out
+    assert "─" in out
+    assert "[bold]x[/]\\x1b[2J" in out
+    assert "✕ FAIL" in out
+    assert "PUT /photos/0.jpg: 403 AccessDenied, 1.00 s later 403 AccessDenied  [seq 0 2]" in out
+    assert "not decided:" in out
+
+
+def test_a_terminal_without_findings(monkeypatch, capsys, journal):
+    """Nothing wrong, nothing decided: no table."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    path = journal([line(1, 0, fault=None, did="passed", status=200)])
+    assert program.main(["report", path], prog_name="faultinject", standalone_mode=False) == 0
+    out = capsys.readouterr().out
+    assert "─" not in out
+    assert "there is nothing to judge" in out
+
+
+def test_a_terminal_with_a_finding_that_no_call_shows(monkeypatch, capsys, journal):
+    """The table alone; what is not there has no heading."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    warning = Finding("budget", WARN, 120, "requests per call 3.0 → 3.0", "SRE book")
+    verdict.show(dataclasses.replace(report.judged([journal(forbidden())], None, ()), findings=[warning]))
+    out = capsys.readouterr().out
+    assert out.count("budget") == 1
+    assert "decided:" not in out
+    assert "passed" not in out
+
+
+@pytest.mark.parametrize("why", ["rich", "dumb"])
+def test_a_plain_terminal_gets_the_plain_text(monkeypatch, capsys, journal, why):
+    """Without rich, or on a terminal that cannot draw, it is what a file would get."""
+    path = journal(forbidden())
+    arguments = {"args": ["report", path], "prog_name": "faultinject", "standalone_mode": False}
+    assert program.main(**arguments) == 1
+    plain = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    if why == "rich":
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert program.main(**arguments) == 1
+    assert capsys.readouterr().out == plain
+
+
+def test_html_without_jinja(run, journal, monkeypatch):
+    """The page needs an extra, and the message says how to get it."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    code, out, err = run("report", journal(forbidden()), "--format", "html")
+    assert (code, out) == (2, "")
+    assert 'pip install "faultinject[report]"' in err
+
+
+def test_a_journal_of_a_real_server(tmp_path):
+    """What `serve` writes is what `report` reads: a client that tries six times and never waits is caught."""
+    journal = tmp_path / "journal.jsonl"
+    code = """
+import http.client, sys
+from faultinject import WSGIFaultMiddleware
+from faultinject.cli import listening
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+server = listening.wsgi_server(WSGIFaultMiddleware(app, "cos:SlowDown,path=photos/"), listening.listen("127.0.0.1", 0))
+listening.in_thread(server)
+for number in range(6):
+    client = http.client.HTTPConnection("127.0.0.1", server.port)
+    for attempt in range(6):
+        client.request("GET", f"/photos/{number}", headers={"User-Agent": "eager/1.0"})
+        client.getresponse().read()
+    client.close()
+"""
+    environ = {**os.environ, "FAULTINJECT_ENABLED": "1", "FAULTINJECT_JOURNAL": str(journal)}
+    subprocess.run([sys.executable, "-c", code], env=environ, check=True, timeout=60)
+    lines = [json.loads(each) for each in journal.read_text().splitlines()]
+    journal.write_text(
+        text({**each, "time": each["time"] - 60} for each in lines)
+    )  # or the last may go on yet
+    command = [sys.executable, "-W", "error", "-m", "faultinject", "report", str(journal), "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "")
+    found = json.loads(done.stdout)
+    assert (found["client"], found["attempts"]) == ("eager/1.0", 36)
+    assert verdicts(done.stdout)["waits"] == "FAIL"
