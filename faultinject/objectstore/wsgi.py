@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.objectstore import multipart, operations
+from faultinject.objectstore import multipart, operations, stock
 from faultinject.objectstore.bodies import drain
 from faultinject.objectstore.buckets import Buckets
 from faultinject.objectstore.budget import Budget
@@ -135,6 +135,17 @@ class ObjectStore:
     def used_bytes(self) -> int:
         """The bytes held now, counted as for `max_bytes`."""
         return self._budget.used
+
+    def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
+        """Make the bucket, objects with that content, and multipart uploads whose one part it is.
+
+        Args:
+            bucket: the name of a bucket that is not there yet.
+            objects: keys.
+            uploads: keys; each is its upload's id as well, and its part has the number 1.
+            content: of every object and part.
+        """
+        stock.fill(self._service, bucket, objects=objects, uploads=uploads, content=content)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

@@ -1,0 +1,242 @@
+"""`faultinject conformance`: what a storage SDK does about every kind of fault, by a fixed plan."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from faultinject.cli.context import CONTEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.audit.profiles import Profile
+    from faultinject.conformance.results import Result
+    from faultinject.conformance.sdks import Sdk
+
+DEADLINE = "30s"
+
+
+@click.command(
+    context_settings=CONTEXT, short_help="Drive storage SDKs through a plan of faults, and judge them."
+)
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="CLIENT",
+    help="An SDK (see --list), a factory MODULE:NAME, or a command.  [default: every SDK that is installed]",
+)
+@click.option("--list", "lists", is_flag=True, help="Show the SDKs that there is a driver for.")
+@click.option("--contract", is_flag=True, help="Show what a command of yours has to do.")
+@click.option(
+    "--vendor",
+    metavar="VENDOR",
+    help="Whose errors a client of your own gets: cos, qingstor, gcs, kodo.  [default: cos]",
+)
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="What is promised for the client.  [default: by its user agent, else rfc]",
+)
+@click.option(
+    "--deadline",
+    default=DEADLINE,
+    show_default=True,
+    metavar="DURATION",
+    help="How long one client has; what is not over then is not decided.",
+)
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    metavar="PHASE",
+    help="Only this part of the plan; may be given again.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Write a report to FILE.html, FILE.md or FILE.json. May be given again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option(
+    "--compare", metavar="OLD.json", help="Say what changed since these results; only what is worse fails."
+)
+@click.option(
+    "--journal", metavar="DIRECTORY", help="Keep each client's journal there, for `faultinject report`."
+)
+@click.option("--strict", is_flag=True, help="A warning is a failure.")
+def conformance(
+    *,
+    clients: tuple[str, ...],
+    lists: bool,
+    contract: bool,
+    vendor: str | None,
+    profile: str | None,
+    deadline: str,
+    phases: tuple[str, ...],
+    outputs: tuple[str, ...],
+    as_json: bool,
+    compare: str | None,
+    journal: str | None,
+    strict: bool,
+) -> int:
+    """Ask a client for some 200 calls that meet every kind of fault, and judge what it does about them.
+
+    Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
+    ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN).
+    """
+    from faultinject.audit import profiles
+    from faultinject.cli import conformed as show
+    from faultinject.cli import listening
+    from faultinject.conformance import results
+
+    if contract:
+        from faultinject.conformance.process import CONTRACT
+
+        click.echo(CONTRACT)
+        return 0
+    if lists:
+        show.sdks()
+        return 0
+    _refuse_switched_off()
+    seconds = _seconds(deadline)
+    _check_phases(phases)
+    promised = None if profile is None else profiles.get(profile)
+    old = None if compare is None else results.read(compare)
+    writers = [show.writer(each) for each in outputs]
+    if journal is not None:
+        from pathlib import Path
+
+        Path(journal).mkdir(parents=True, exist_ok=True)
+    listening.heed_interrupts()
+    found = [
+        _run(each, phases, promised, seconds, journal, quiet=as_json)
+        for each in _chosen(clients, vendor or "cos")
+    ]
+    new = results.document(found, day=_today(), version=_version(), deadline=seconds)
+    if as_json:
+        show.json(new)
+    elif len(found) == 1:
+        show.one(found[0])
+    else:
+        show.several(new)
+    show.busy(found)
+    for write in writers:
+        write(found, new)
+    if old is not None:
+        return 1 if show.changes(old, new, quiet=as_json, strict=strict) else 0
+    return (
+        1 if any(each.run.judgement.failed or (strict and each.run.judgement.warned) for each in found) else 0
+    )
+
+
+def _refuse_switched_off() -> None:
+    import os
+    import time
+
+    from faultinject.cli import rules
+    from faultinject.settings.environment import read_environment
+
+    switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
+    rules.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
+
+
+def _seconds(text: str) -> float:
+    from faultinject.core.values import Mistake, duration
+
+    try:
+        seconds = duration(text)
+    except Mistake as mistake:
+        raise click.UsageError(f"--deadline: {mistake}") from None
+    if seconds < 1:
+        raise click.UsageError("--deadline: less than a second is too short for any client")
+    return seconds
+
+
+def _check_phases(names: Sequence[str]) -> None:
+    from faultinject.conformance.plan import PHASES
+
+    known = [each.name for each in PHASES]
+    unknown = [each for each in names if each not in known]
+    if unknown:
+        raise click.UsageError(f"--phase: {unknown[0]!r} is none of {', '.join(known)}")
+
+
+def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
+    """The clients that were asked for.
+
+    Raises:
+        MissingExtra: none is installed, or one that is named is not.
+        ConfigurationError: there is no such vendor.
+    """
+    from faultinject.conformance import sdks
+    from faultinject.conformance.plan import CODES
+    from faultinject.exceptions import ConfigurationError, MissingExtra
+
+    if vendor not in CODES:
+        raise ConfigurationError(f"--vendor: {vendor!r} is none of {', '.join(CODES)}")
+    if not clients and not (clients := tuple(each.name for each in sdks.installed())):
+        raise MissingExtra('no SDK is installed: pip install "faultinject[conformance]"')
+    return [sdks.of(each, vendor) for each in clients]
+
+
+def _run(
+    sdk: Sdk,
+    names: Sequence[str],
+    profile: Profile | None,
+    deadline: float,
+    journal: str | None,
+    *,
+    quiet: bool,
+) -> Result:
+    from pathlib import Path
+
+    from faultinject.conformance.driving import run
+    from faultinject.conformance.plan import CODES, chosen
+    from faultinject.conformance.results import Result
+
+    phases = chosen(CODES[sdk.vendor], aws=sdk.aws, names=names)
+    number = sum(1 for each in phases for _ in each.asked())
+    shows = not quiet and sys.stderr is not None and sys.stderr.isatty()
+
+    def watch(ended: int) -> None:
+        click.echo(f"\r{sdk.name}: {ended} of {number} calls ", nl=False, err=True)
+
+    try:
+        done = run(
+            sdk.command,
+            name=sdk.name,
+            vendor=sdk.vendor,
+            deadline=deadline,
+            profile=profile,
+            phases=phases,
+            journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
+            watch=watch if shows else None,
+        )
+    finally:
+        if shows:
+            click.echo(f"\r{'':60}\r", nl=False, err=True)
+    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def _today() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()
+
+
+def _version() -> str:
+    from faultinject import __version__
+
+    return __version__

@@ -1,0 +1,132 @@
+"""What `faultinject conformance` shows and writes."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faultinject.audit.findings import FAIL, SIGNS, WARN
+from faultinject.exceptions import ConfigurationError, MissingExtra
+
+if TYPE_CHECKING:
+    from faultinject.conformance.results import Result
+
+    Write = Callable[[Sequence[Result], dict[str, Any]], None]
+
+
+def sdks() -> None:
+    """The SDKs that there is a driver for."""
+    from faultinject.cli import table
+    from faultinject.conformance.sdks import SDKS
+
+    rows = [
+        (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
+        for each in SDKS.values()
+    ]
+    table.show(("client", "what it is", "version"), rows)
+
+
+def json(document: dict[str, Any]) -> None:
+    """The results for programs."""
+    click.echo(json_format.dumps(document, indent=2, ensure_ascii=False))
+
+
+def one(result: Result) -> None:
+    """The whole verdict on one client."""
+    from faultinject.cli import verdict
+
+    verdict.show(result.run.judgement)
+
+
+def several(document: dict[str, Any]) -> None:
+    """A table of verdicts, check by client, and below what is wrong with each."""
+    from faultinject.audit.checks import CHECKS
+    from faultinject.cli import table
+    from faultinject.conformance.results import measured, name_of, worst
+    from faultinject.core.outcome import quoted
+
+    clients = document["clients"]
+    rows = []
+    for check in CHECKS:
+        said = [worst(each["report"]["findings"], check) for each in clients]
+        if any(said):
+            rows.append((check, *(SIGNS[each] if each else "" for each in said)))
+    table.show(("check", *(each["client"] for each in clients)), rows)
+    for client in clients:
+        click.echo(f"\n{client['client']} {client['version'] or ''}".rstrip())
+        for each in client["report"]["findings"]:
+            if each["verdict"] in (FAIL, WARN):
+                click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+
+
+def busy(results: Sequence[Result]) -> None:
+    """A word to standard error where the machine was too busy for waits to be measured well."""
+    from faultinject.audit.checks.words import seconds
+    from faultinject.conformance.results import BUSY
+
+    for each in results:
+        if each.run.late > BUSY:
+            late = seconds(each.run.late)
+            click.echo(
+                f"{each.name}: the machine was busy (calls began up to {late} late): waits may look longer",
+                err=True,
+            )
+
+
+def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
+    """Say what changed; true if something is worse."""
+    from faultinject.conformance import comparison
+
+    found = list(comparison.changes(old, new))
+    if not quiet:
+        click.echo(f"\nSince {old['made']}:")
+        for each in found:
+            more = f"  ({each.message})" if each.message else ""
+            click.echo(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
+        if not found:
+            click.echo("  nothing changed")
+    return any(each.worse and (strict or each.after == FAIL) for each in found)
+
+
+def writer(path: str) -> Write:
+    """What writes a report into a file, by the end of its name.
+
+    Raises:
+        ConfigurationError: the name ends otherwise.
+        MissingExtra: HTML without jinja2.
+    """
+    formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
+        ".json": lambda _results, document: json_format.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        ".md": _page,
+        ".html": _html,
+    }
+    form = formats.get(Path(path).suffix.lower())
+    if form is None:
+        raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json")
+    if form is _html:
+        try:
+            import jinja2  # noqa: F401 - now, not when all is done
+        except ImportError:
+            raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
+
+    def write(results: Sequence[Result], document: dict[str, Any]) -> None:
+        Path(path).write_text(form(results, document), encoding="utf-8")
+
+    return write
+
+
+def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
+    from faultinject.conformance.page import page
+
+    return page(document)
+
+
+def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
+    from faultinject.audit.reports.html import page as whole
+
+    title = f"What storage SDKs do about faults, {document['made']}"
+    return whole([each.run.judgement for each in results], title=title)

@@ -1,0 +1,65 @@
+"""The other end of `process`: serves the contract for a factory in Python."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from threading import Lock
+
+from faultinject.conformance.answering import InThreads
+from faultinject.conformance.plan import Asked
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from faultinject.conformance.answering import Factory
+
+
+def main() -> None:
+    """Serve the factory that the only argument names, such as `shop.storage:Client`, until the input ends."""
+    sys.path.insert(0, "")
+    answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
+    serve(load(sys.argv[1]), sys.stdin, answers)
+
+
+def load(address: str) -> Factory:
+    """The factory of that address.
+
+    Raises:
+        ConfigurationError: it is not `MODULE:NAME`.
+    """
+    name, _, attribute = address.partition(":")
+    if not attribute:
+        raise ConfigurationError(f"{address!r} is not MODULE:FACTORY, such as shop.storage:Client")
+    factory: Factory = getattr(import_module(name), attribute)
+    return factory
+
+
+def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
+    """Make the clients, and begin each call as soon as its line is read.
+
+    Args:
+        factory: makes a client, given the endpoint.
+        questions: lines of the contract.
+        answers: likewise.
+    """
+    writing = Lock()
+
+    def write(line: dict[str, object]) -> None:
+        with writing:
+            answers.write(json.dumps(line) + "\n")
+            answers.flush()
+
+    def tell(key: str, returned: bool, error: str | None) -> None:
+        write({"key": key, "ok": returned} | ({} if error is None else {"error": error}))
+
+    first = json.loads(questions.readline())
+    client = InThreads(factory, first["endpoint"], first["clients"], tell)
+    write({"ready": True, "kinds": client.kinds, "client": client.title})
+    for line in questions:
+        said = json.loads(line)
+        client.start(Asked(said["key"], said["do"], said["client"], 0.0))
+    client.close()

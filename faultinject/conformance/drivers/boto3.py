@@ -1,0 +1,60 @@
+"""AWS's SDK for Python."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from faultinject.conformance import plan
+
+BODY = b"written by boto3"
+
+# What the user has set for his own buckets, such as AWS_MAX_ATTEMPTS, is not what the SDK does by itself.
+kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+os.environ.clear()
+os.environ.update(kept, AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+
+
+class Client:
+    """boto3's S3 client, path style.
+
+    Args:
+        endpoint: the server's URL.
+        mode: of retries: `standard` or `legacy`.
+    """
+
+    def __init__(self, endpoint: str, mode: str = "standard") -> None:
+        session = boto3.Session("id", "key", region_name="us-east-1")
+        config = Config(s3={"addressing_style": "path"}, retries={"mode": mode})
+        self._s3: Any = session.client("s3", endpoint_url=endpoint, config=config)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
+
+    def get(self, key: str) -> None:
+        """GetObject."""
+        self._s3.get_object(Bucket=plan.BUCKET, Key=key)["Body"].read()
+
+    def put(self, key: str) -> None:
+        """PutObject."""
+        self._s3.put_object(Bucket=plan.BUCKET, Key=key, Body=BODY)
+
+    def post(self, key: str) -> None:
+        """CreateMultipartUpload."""
+        self._s3.create_multipart_upload(Bucket=plan.BUCKET, Key=key)
+
+    def complete(self, key: str) -> None:
+        """CompleteMultipartUpload."""
+        parts = {"Parts": [{"ETag": plan.ETAG, "PartNumber": 1}]}
+        self._s3.complete_multipart_upload(Bucket=plan.BUCKET, Key=key, UploadId=key, MultipartUpload=parts)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._s3.close()
+
+
+legacy = partial(Client, mode="legacy")
+"""The same in the mode that was boto3's default for long."""

@@ -1,0 +1,43 @@
+"""Qiniu's SDK for Kodo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qiniu
+from qiniu.http.endpoint import Endpoint
+from qiniu.http.region import Region, ServiceName
+
+from faultinject.conformance import plan
+
+BODY = b"written by qiniu"
+
+
+class Failed(Exception):
+    """An answer that is an error: this SDK hands it to its caller beside the result."""
+
+
+class Client:
+    """qiniu's uploads: objects are read by other means, so every call is one.
+
+    The key of an upload is in its body. So that its requests can be told by their path, the key is put into the
+    addresses of the region too, of which there are two, as Qiniu's regions have.
+
+    Args:
+        endpoint: the server's URL.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._host = endpoint.removeprefix("http://")
+        self._auth = qiniu.Auth("id", "key")
+
+    def put(self, key: str) -> None:
+        """An upload by a form."""
+        hosts: Any = [Endpoint(f"{self._host}/{key}", "http") for _ in range(2)]
+        region = Region("z0", services={ServiceName.UP: hosts})
+        token = self._auth.upload_token(plan.BUCKET, key)
+        result, info = qiniu.put_data(token, key, BODY, regions=[region])
+        if result is None:
+            raise Failed(f"{info.status_code} {info.error}")
+
+    get = put

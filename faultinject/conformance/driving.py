@@ -1,0 +1,214 @@
+"""Runs a plan: the client is asked for its calls, each at its time, until all have ended or the time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Condition
+
+from faultinject.audit.judge import judge
+from faultinject.audit.reading import of_outcomes
+from faultinject.audit.told import Told
+from faultinject.conformance import plan
+from faultinject.conformance.answering import InThreads
+from faultinject.conformance.process import Process
+from faultinject.conformance.serving import serving
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from faultinject.audit.judge import Judgement
+    from faultinject.audit.profiles import Profile
+    from faultinject.conformance.answering import Factory
+    from faultinject.conformance.plan import Asked, Phase
+    from faultinject.core.outcome import Outcome
+    from faultinject.exceptions import ConfigurationError
+
+    class Client(Protocol):
+        """Whoever makes the calls: threads of this process, or another process."""
+
+        @property
+        def kinds(self) -> Sequence[str]:
+            """What it can do."""
+
+        title: str | None
+        failure: ConfigurationError | None
+
+        def start(self, asked: Asked) -> None:
+            """Begin a call."""
+
+        def close(self) -> None:
+            """End."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan that was run.
+
+    Attributes:
+        name: the client's.
+        title: what the client calls itself, or None.
+        outcomes: one a request.
+        told: one a call, what its caller saw.
+        until: when the run ended, on the journal's monotonic clock, seconds.
+        seconds: how long it took.
+        late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
+        judgement: what is to be said of the client.
+    """
+
+    name: str
+    title: str | None
+    outcomes: Sequence[Outcome]
+    told: Sequence[Told]
+    until: float
+    seconds: float
+    late: float
+    judgement: Judgement
+
+
+class Calls:
+    """The calls that were begun, and what came of them.
+
+    Args:
+        watch: called with the number of calls that have ended, whenever one does.
+    """
+
+    def __init__(self, watch: Callable[[int], None] | None) -> None:
+        self._watch = watch
+        self._changed = Condition()
+        self._told: dict[str, Told] = {}
+        self._open: set[str] = set()
+
+    def begin(self, asked: Asked) -> None:
+        """Note that a call begins now."""
+        with self._changed:
+            self._told[asked.key] = Told(asked.phase, time.monotonic(), None, key=asked.key)
+            self._open.add(asked.key)
+
+    def end(self, key: str, returned: bool, error: str | None) -> None:
+        """Note that a call has ended now; a key that was not begun, or has ended, is nothing."""
+        with self._changed:
+            if key not in self._open:
+                return
+            self._open.discard(key)
+            told = self._told[key]
+            told.ended, told.returned, told.error = time.monotonic(), returned, error
+            ended = len(self._told) - len(self._open)
+            self._changed.notify_all()
+        if self._watch is not None:
+            self._watch(ended)
+
+    def stop(self) -> None:
+        """What ends from now on is not noted any more: no fault meets it."""
+        with self._changed:
+            self._open.clear()
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, until: float, over: Callable[[], bool]) -> bool:
+        """Wait until that time, or until it is over; says whether it is."""
+        with self._changed:
+            return self._changed.wait_for(over, max(0.0, until - time.monotonic()))
+
+    def all_ended(self) -> bool:
+        """Whether none goes on."""
+        return not self._open
+
+    @property
+    def told(self) -> list[Told]:
+        """What came of each call, in the order of their beginnings."""
+        with self._changed:
+            return list(self._told.values())
+
+
+def run(
+    client: Factory | Sequence[str],
+    *,
+    name: str,
+    vendor: str = "cos",
+    aws: bool = False,
+    deadline: float = 30.0,
+    profile: Profile | str | None = None,
+    phases: Sequence[Phase] | None = None,
+    journal: str | None = None,
+    watch: Callable[[int], None] | None = None,
+) -> Run:
+    """Run the plan against a client and judge it.
+
+    Args:
+        client: makes a client of this process, given the endpoint; or the words of a command that keeps to the
+            contract in `faultinject.conformance.process`.
+        name: what the client is called.
+        vendor: which service is played: a key of `plan.CODES`.
+        aws: whether the client is one for AWS.
+        deadline: seconds after which nobody waits any more; calls that go on are then undecided.
+        profile: what is promised for the client; None: found out by its User-Agent.
+        phases: other phases than the whole plan.
+        journal: a file that gets every outcome as well, or None.
+        watch: called with the number of calls that have ended, whenever one does.
+
+    Raises:
+        ConfigurationError: the client could not be started, or ended before the plan did.
+    """
+    codes = plan.CODES[vendor]
+    phases = plan.chosen(codes, aws=aws) if phases is None else phases
+    calls = Calls(watch)
+    with serving(codes, phases, journal=journal) as served:
+        opened = _open(client, served.url, [each.name for each in phases], calls)
+        began = time.monotonic()
+        late: list[float] = []
+        try:
+            _ask(phases, opened, calls, began + deadline, late)
+        finally:
+            until = time.monotonic()
+            calls.stop()
+            served.injector.disable()
+            opened.close()
+        if opened.failure is not None:
+            raise opened.failure
+        outcomes = served.outcomes
+    attempts = of_outcomes(outcomes)
+    judgement = judge(attempts, driven=True, told=calls.told, until=until, profile=profile)
+    return Run(name, opened.title, outcomes, calls.told, until, until - began, _p95(late), judgement)
+
+
+def _open(client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls) -> Client:
+    if callable(client):
+        return InThreads(client, url, names, calls.end)
+    return Process(client, url, names, calls.end, calls.wake)
+
+
+def _p95(numbers: Sequence[float]) -> float:
+    return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
+
+
+def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
+    """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
+    asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
+
+    def failed() -> bool:
+        return client.failure is not None
+
+    def idle() -> bool:
+        return failed() or calls.all_ended()
+
+    for each in asked:
+        if each.phase == plan.CALIBRATION:
+            calls.begin(each)
+            client.start(each)
+            if not calls.wait(until, idle) or failed():
+                return
+    began = time.monotonic()
+    for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
+        if calls.wait(min(began + each.at, until), failed) or time.monotonic() >= until:
+            return
+        late.append(time.monotonic() - began - each.at)
+        calls.begin(each)
+        client.start(each)
+    calls.wait(until, idle)

@@ -1,0 +1,193 @@
+"""A client of another process, of any language, and what it and we say to each other: JSON, one object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from threading import Event, Thread
+
+from faultinject.conformance import plan
+from faultinject.conformance.answering import LONGEST_ERROR
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from faultinject.conformance.answering import Tell
+    from faultinject.conformance.plan import Asked
+
+CONTRACT = r"""
+The command is started once. On its standard input comes first, in one line:
+
+    {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "conformance-1250000000", "etag": "\"…\"", "clients": ["cal", "thr", …]}
+
+It makes a client for each name in `clients`, since clients keep budgets, and says on its standard output that it is
+ready. `kinds` are the calls that it can do, by default all four; `client` is its name and version:
+
+    {"ready": true, "kinds": ["get", "put", "post", "complete"], "client": "acme-storage 2.1"}
+
+From then on a line comes for each call at the moment when it has to begin, whatever other calls are going on:
+
+    {"key": "thr-003", "do": "put", "client": "thr"}
+
+`get` reads the object of that key in the bucket, `put` writes one of a few hundred bytes, `post` begins a multipart
+upload, `complete` ends the upload whose id is the key and whose one part has the number 1 and the ETag of the first
+line. The key must be a whole segment in the path of each request of the call, and of no other's. When the call has
+ended, whenever that is, the command says what its caller got:
+
+    {"key": "thr-003", "ok": true}
+    {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
+
+At the end of its input it may exit; at the deadline it is ended, with everything that it has started. What it writes
+to standard error is shown when it fails.
+""".strip()
+"""What a command has to do."""
+
+READY = 60.0
+"""Seconds that a command may take until it is ready."""
+GRACE = 2.0
+"""Seconds that it has to exit when its input has ended and all its calls have."""
+TAIL = 2000
+"""Bytes of standard error that are shown."""
+
+
+class Process:
+    """A command that makes the calls.
+
+    Args:
+        words: the command.
+        endpoint: the server's URL, without a bucket.
+        names: the phases.
+        tell: called when a call has ended.
+        wake: called when the command has failed.
+
+    Attributes:
+        kinds: the calls that it can do.
+        title: what it calls itself, or None.
+        failure: what it did wrong, once it has.
+
+    Raises:
+        ConfigurationError: it cannot be run, or is not ready in time.
+    """
+
+    def __init__(
+        self, words: Sequence[str], endpoint: str, names: Sequence[str], tell: Tell, wake: Callable[[], None]
+    ) -> None:
+        self.kinds: Sequence[str] = plan.KINDS
+        self.title: str | None = None
+        self.failure: ConfigurationError | None = None
+        self._words = words
+        self._tell = tell
+        self._wake = wake
+        self._ready = Event()
+        self._closing = False
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own command
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=_environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise ConfigurationError(f"{words[0]} cannot be run: {error.strerror}") from None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._write(
+            {"v": 1, "endpoint": endpoint, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": list(names)}
+        )
+        if not self._ready.wait(READY):
+            self._fail(f"did not say within {READY:g} s that it is ready")
+        if self.failure is not None:
+            self.close()
+            raise self.failure
+
+    def start(self, asked: Asked) -> None:
+        """Ask for a call."""
+        self._write({"key": asked.key, "do": asked.kind, "client": asked.phase})
+
+    def close(self) -> None:
+        """End the command, with everything that it has started."""
+        self._closing = True
+        with suppress(OSError):
+            self._stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE if self.failure is None else 0)
+        _kill(self._process)
+        self._process.wait()
+        self._reader.join()
+        self._stdout.close()
+        self._errors.close()
+
+    def _write(self, line: dict[str, object]) -> None:
+        with suppress(OSError):  # it has ended, which its reader finds
+            self._stdin.write(json.dumps(line) + "\n")
+            self._stdin.flush()
+
+    def _read(self) -> None:
+        for line in self._stdout:
+            if not self._understand(line):
+                self._fail(f"wrote {line.strip()[:200]!r}, which is no answer of the contract")
+                break
+        else:
+            if not self._closing:
+                self._fail(f"ended with {_said(self._process.wait())}")
+
+    def _understand(self, line: str) -> bool:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return False
+        if not isinstance(said, dict):
+            return False
+        if said.get("ready") is True:
+            kinds = said.get("kinds", plan.KINDS)
+            self.kinds = [each for each in plan.KINDS if each in kinds]
+            self.title = said.get("client")
+            self._ready.set()
+            return True
+        key, ok, error = said.get("key"), said.get("ok"), said.get("error")
+        if not (isinstance(key, str) and isinstance(ok, bool)):
+            return False
+        self._tell(key, ok, None if ok or error is None else str(error)[:LONGEST_ERROR])
+        return True
+
+    def _fail(self, what: str) -> None:
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - TAIL))
+        tail = self._errors.read().decode(errors="replace").rstrip()
+        self.failure = ConfigurationError(f"{self._words[0]} {what}" + (f"\n{tail}" if tail else ""))
+        self._ready.set()
+        self._wake()
+
+
+def _environment() -> dict[str, str]:
+    """The process's own, but no proxy stands before loopback."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return {name: value for name, value in os.environ.items() if name.lower() not in names}
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if not hasattr(os, "killpg"):  # pragma: no cover - Windows
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _said(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"

@@ -1,0 +1,145 @@
+"""What came of running the plan with several clients: facts and verdicts as plain data, the form that is kept."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from faultinject.audit.findings import INCONCLUSIVE, VERDICTS
+from faultinject.conformance import plan
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from faultinject.audit.call import Call
+    from faultinject.audit.judge import Judgement
+    from faultinject.conformance.driving import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One client's run.
+
+    Attributes:
+        name: as `--client` took it.
+        title: for people.
+        note: what is not its default, or empty.
+        version: of its package; None where nobody knows.
+        run: what was done and found.
+    """
+
+    name: str
+    title: str
+    note: str
+    version: str | None
+    run: Run
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data; times are seconds."""
+        return {
+            "client": self.name,
+            "title": self.title,
+            "note": self.note,
+            "version": self.version,
+            "seconds": round(self.run.seconds, 2),
+            "late": round(self.run.late, 3),
+            "facts": facts(self.run.judgement),
+            "report": self.run.judgement.to_dict(),
+        }
+
+
+def facts(judgement: Judgement) -> dict[str, Any]:
+    """What a client does, in numbers.
+
+    `attempts`: of a call that always fails, the fewest and the most. `throttled`, `failed`: the medians of its waits
+    in seconds, by number of retry, when told to slow down and when the server fails. `outage`: calls, requests and
+    retries while nothing works.
+    """
+    calls = [each for each in judgement.evidence.calls if not each.succeeded]
+    thr, srv, out = ([each for each in calls if each.name == name] for name in ("thr", "srv", plan.OUTAGE))
+    numbers = [len(each.attempts) for each in (*thr, *srv)]
+    requests = sum(len(each.attempts) for each in out)
+    return {
+        "attempts": [min(numbers), max(numbers)] if numbers else None,
+        "throttled": _waits(thr),
+        "failed": _waits(srv),
+        "outage": {"calls": len(out), "requests": requests, "retries": requests - len(out)},
+    }
+
+
+def _waits(calls: Sequence[Call]) -> list[float]:
+    """By number of retry the median wait, for as long as half of the calls have one."""
+    found: list[list[float]] = []
+    for call in calls:
+        for number, gap in enumerate(call.gaps):
+            if gap is not None:
+                if number == len(found):
+                    found.append([])
+                found[number].append(gap)
+    return [round(median(each), 3) for each in found if 2 * len(each) >= len(calls)]
+
+
+def name_of(finding: dict[str, Any]) -> str:
+    """The check, and what it was about: `hint: seconds`."""
+    subject = finding["subject"]
+    return f"{finding['check']}: {subject}" if subject else str(finding["check"])
+
+
+def measured(finding: dict[str, Any]) -> str:
+    """The finding's message, without what it was about."""
+    message: str = finding["message"]
+    return message.removeprefix(f"{finding['subject']}: ")
+
+
+BUSY = 0.03
+"""Seconds; calls that are asked for later than this say that the machine has other things to do."""
+
+
+def worst(findings: Iterable[dict[str, Any]], check: str) -> str | None:
+    """The worst verdict of a check; None where it says nothing."""
+    said = [each["verdict"] for each in findings if each["check"] == check]
+    decided = [each for each in said if each != INCONCLUSIVE]
+    return min(decided or said, key=VERDICTS.index, default=None)
+
+
+def document(results: Sequence[Result], *, day: str, version: str, deadline: float) -> dict[str, Any]:
+    """All results as plain data.
+
+    Args:
+        results: of the clients.
+        day: when it was made, `2026-11-20`.
+        version: of faultinject.
+        deadline: how long each client had, seconds.
+    """
+    return {
+        "v": 1,
+        "made": day,
+        "faultinject": version,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "deadline": deadline,
+        "clients": [each.to_dict() for each in results],
+    }
+
+
+def read(path: str) -> dict[str, Any]:
+    """Results that were written before.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is something else.
+    """
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not (isinstance(found, dict) and found.get("v") == 1 and isinstance(found.get("clients"), list)):
+        raise ConfigurationError(f"{path}: these are no results of `faultinject conformance -o FILE.json`")
+    return found

@@ -1,0 +1,79 @@
+"""The store that a plan is run against, on loopback, with the faults in front."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+
+from faultinject.adapters.wsgi import wrap
+from faultinject.conformance import plan
+from faultinject.conformance.server import Server
+from faultinject.injector import Injector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from faultinject.conformance.plan import Codes, Phase
+    from faultinject.core.outcome import Outcome
+
+
+class Served:
+    """The faults in force and what came of them.
+
+    Attributes:
+        url: the server's.
+        injector: counts, and can be switched off.
+    """
+
+    def __init__(self, url: str, injector: Injector) -> None:
+        self.url = url
+        self.injector = injector
+        self._outcomes: dict[int, Outcome] = {}
+        injector.journal.follow(self._note)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """One a request, in order of decision."""
+        return list(self._outcomes.values())
+
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.seq] = outcome
+
+
+@contextmanager
+def serving(
+    codes: Codes, phases: Sequence[Phase], *, seed: str = "conformance", journal: str | None = None
+) -> Iterator[Served]:
+    """Serve a filled store with the faults of the phases.
+
+    Args:
+        codes: the service's faults.
+        phases: of the plan.
+        seed: of the scenario.
+        journal: a file that gets every outcome as well, or None.
+    """
+    injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, everything=True, journal=journal)
+    app = wrap(store(codes.vendor, phases), injector)
+    with Server(app, sys.stderr) as server:
+        try:
+            yield Served(server.url, injector)
+        finally:
+            injector.disable()
+
+
+def store(vendor: str, phases: Sequence[Phase]) -> Any:
+    """The service, with everything in it that the phases read or complete."""
+    from faultinject.objectstore import ObjectStore
+    from faultinject.objectstore.gcs import GcsStore
+    from faultinject.objectstore.kodo import KodoStore
+
+    makers: dict[str, Callable[[], Any]] = {"gcs": GcsStore, "kodo": KodoStore}
+    store = makers[vendor]() if vendor in makers else ObjectStore(vendor)
+    keys: dict[str, list[str]] = {kind: [] for kind in plan.KINDS}
+    for phase in phases:
+        for asked in phase.asked():
+            keys[asked.kind].append(asked.key)
+    store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
+    return store

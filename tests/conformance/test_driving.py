@@ -1,0 +1,181 @@
+"""A plan is run: who is asked for what, when, and what is kept of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+
+from faultinject.audit.reading import read
+from faultinject.conformance import plan, run
+
+from .conftest import Direct, Stubborn, short
+
+DONE = {
+    "cal": {(200, "passed", None)},
+    "thr": {(503, "answered", None)},
+    "srv": {(500, "answered", None)},
+    "one": {(503, "answered", None)},
+    "rst": {(None, "reset", None)},
+    "den": {(403, "answered", None)},
+    "nf": {(404, "answered", None)},
+    "bad": {(400, "answered", None)},
+    "t429": {(429, "answered", None)},
+    "vthr": {(503, "answered", None)},
+    "ra": {(503, "answered", "seconds")},
+    "rad": {(503, "answered", "date")},
+    "raz": {(503, "answered", "x-amz-retry-after")},
+    "junk": {(503, "answered", "unreadable")},
+    "lost": {(None, "reset", None)},
+    "okerr": {(200, "answered", None)},
+    "slow": {(200, "delayed", None)},
+    "out": {(500, "answered", None)},
+}
+
+
+def phase_of(outcome):
+    return outcome.path.rpartition("/")[2].partition("-")[0]
+
+
+def test_every_phase_does_what_it_says():
+    """Each call meets the fault of its phase, and of no other."""
+    done = run(Direct, name="direct", phases=short())
+    seen = {}
+    for each in done.outcomes:
+        seen.setdefault(phase_of(each), set()).add((each.status, each.did, each.hint_form))
+    assert seen == DONE
+    assert all(each.rule == phase_of(each) for each in done.outcomes if each.injected)
+
+
+@pytest.mark.parametrize("vendor", plan.CODES)
+def test_every_service_answers_with_its_own_errors(vendor):
+    """Whatever service is played, each phase injects."""
+    done = run(
+        Direct, name="direct", vendor=vendor, phases=short("thr", "srv", "den", "vthr", "t429", "okerr")
+    )
+    assert {(each.rule, each.did) for each in done.outcomes} == {
+        (name, "answered") for name in ("thr", "srv", "den", "vthr", "t429", "okerr")
+    }
+
+
+def test_what_the_caller_saw_is_kept():
+    """A call that raises is told with the error in one line, one that returns without."""
+    done = run(Direct, name="direct", phases=short("cal", "den"))
+    assert [(each.name, each.key, each.returned, each.error) for each in done.told] == [
+        ("cal", "cal-001", True, None),
+        ("den", "den-001", False, "ValueError: 403 for den-001"),
+    ]
+    assert all(each.began <= each.ended <= done.until for each in done.told)
+
+
+def test_every_phase_has_a_client_of_its_own():
+    """Budgets are kept by client, so a fresh one is made for each phase, and closed."""
+    made = []
+
+    def factory(endpoint):
+        made.append(Direct(endpoint))
+        return made[-1]
+
+    run(factory, name="direct", phases=short("cal", "den", "nf"))
+    assert [each.closed for each in made] == [True] * 3
+
+
+def test_a_client_need_not_do_everything():
+    """Kinds of calls that a client has not are not asked for; nor need it be closed."""
+
+    class Reader:
+        def __init__(self, endpoint):
+            self.get = Direct(endpoint).get
+
+    done = run(Reader, name="reader", phases=short("lost", "okerr", "nf"))
+    assert [each.key for each in done.told] == ["nf-001"]
+
+
+def test_calibration_comes_first_and_alone():
+    """Its calls are made one after the other, and all others after the last of them."""
+    calls = (("get", 5),)
+    done = run(Direct, name="direct", phases=short("cal", "den", calls=calls))
+    windows = [(each.began, each.ended) for each in done.told]
+    assert [each.name for each in done.told] == ["cal"] * 5 + ["den"] * 5
+    assert all(before[1] <= after[0] for before, after in pairwise(windows[:6]))
+
+
+def test_what_is_not_over_at_the_deadline_stays_open():
+    """A call that goes on at the deadline is told as never ended, and the others are judged."""
+    free = threading.Event()
+
+    class Stuck(Direct):
+        def get(self, key):
+            if key.startswith("nf"):
+                free.wait(60)
+            super().get(key)
+
+    began = time.monotonic()
+    try:
+        done = run(Stuck, name="stuck", phases=short("den", "nf"), deadline=1.0)
+    finally:
+        free.set()
+    assert time.monotonic() - began < 30
+    assert {each.name: (each.ended is None, each.returned) for each in done.told} == {
+        "den": (False, False),
+        "nf": (True, None),
+    }
+
+
+def test_a_calibration_without_end_ends_at_the_deadline():
+    """Where already the first call does not end, nothing else is asked for."""
+    free = threading.Event()
+
+    class Stuck(Direct):
+        def get(self, key):
+            free.wait(60)
+
+    try:
+        done = run(Stuck, name="stuck", phases=short("cal", "den"), deadline=0.5)
+    finally:
+        free.set()
+    assert [(each.name, each.ended) for each in done.told] == [("cal", None)]
+
+
+def test_the_deadline_cuts_calls_that_were_not_begun():
+    """What would begin behind the deadline is not asked for."""
+    [phase] = (each for each in plan.PHASES if each.name == "out")
+    done = run(Direct, name="direct", phases=[phase], deadline=1.3)
+    assert 0 < len(done.told) < 120
+
+
+def test_the_verdict_is_that_of_the_client():
+    """A client that sends forbidden requests again fails, one that does not passes."""
+    phases = short("cal", "den", calls=(("get", 3),))
+
+    def verdicts(factory):
+        judgement = run(factory, name="client", phases=phases).judgement
+        return [each.verdict for each in judgement.findings if each.check == "permanent"]
+
+    assert (verdicts(Direct), verdicts(Stubborn)) == (["PASS"], ["FAIL"])
+
+
+def test_the_journal_can_be_kept(tmp_path):
+    """Every request is in the file as well, for `faultinject report`."""
+    path = tmp_path / "journal.jsonl"
+    done = run(Direct, name="direct", phases=short("cal", "den"), journal=str(path))
+    assert [each.path for each in read([str(path)], skipped={})] == [each.path for each in done.outcomes]
+
+
+def test_progress_is_told():
+    """Whoever watches hears of every call that ends."""
+    seen = []
+    run(Direct, name="direct", phases=short("cal", "den", "nf"), watch=seen.append)
+    assert sorted(seen) == [1, 2, 3]
+
+
+def test_a_client_that_cannot_be_made_is_an_error():
+    """What its factory raises is not lost."""
+
+    def factory(_endpoint):
+        raise LookupError("no such region")
+
+    with pytest.raises(LookupError, match="no such region"):
+        run(factory, name="none", phases=short("cal"))

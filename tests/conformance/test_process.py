@@ -1,0 +1,191 @@
+"""A client in another process: the contract, and what becomes of commands that break it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from faultinject.conformance import contract, plan, process, run
+from faultinject.exceptions import ConfigurationError
+
+from .conftest import Direct, short
+
+HEAD = """
+import json, os, sys, time, urllib.request
+first = json.loads(sys.stdin.readline())
+def say(**line):
+    print(json.dumps(line), flush=True)
+"""
+ASKING = (
+    HEAD
+    + """
+say(ready=True, kinds=["get"], client="asking 1.0")
+for line in sys.stdin:
+    call = json.loads(line)
+    try:
+        urllib.request.urlopen(first["endpoint"] + "/" + first["bucket"] + "/" + call["key"]).close()
+    except OSError as error:
+        say(key=call["key"], ok=False, error="no: " + str(error))
+    else:
+        say(key=call["key"], ok=True)
+"""
+)
+READY = HEAD + 'say(ready=True)\nfor line in sys.stdin: call = json.loads(line)["key"]; break\n'
+
+
+def test_a_command_makes_the_calls(program):
+    """It is told where the store is and each call in its turn, and says what its caller got."""
+    done = run(program(ASKING), name="asking", phases=short("cal", "nf", "lost"))
+    assert done.title == "asking 1.0"
+    assert [(each.key, each.returned, each.error) for each in done.told] == [
+        ("cal-001", True, None),
+        ("nf-001", False, "no: HTTP Error 404: Not Found"),
+    ]
+    assert [(each.key, each.status) for each in done.outcomes] == [("cal-001", 200), ("nf-001", 404)]
+
+
+def test_the_first_line_says_what_a_client_needs(program):
+    """Version, endpoint, bucket, ETag of the prepared part, and a name for each client."""
+    text = HEAD + "say(ready=True, client=json.dumps(first, sort_keys=True))\nsys.stdin.read()\n"
+    done = run(program(text), name="none", phases=short("cal", calls=()))
+    first = json.loads(done.title)
+    assert first.pop("endpoint").startswith("http://127.0.0.1:")
+    assert first == {"v": 1, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": ["cal"]}
+
+
+def test_no_proxy_stands_before_the_store(program, monkeypatch):
+    """A proxy of the environment is not asked for what is on loopback."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    done = run(program(ASKING), name="asking", phases=short("nf"))
+    assert [each.status for each in done.outcomes] == [404]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("raise SystemExit('no such region')", "ended with exit code 1\nno such region"),
+        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9"),
+        (READY + "raise SystemExit(3)", "ended with exit code 3"),
+        (READY + "print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no answer"),
+        (READY + "print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no answer of the contract"),
+        (READY + "say(key=call)\ntime.sleep(60)", "which is no answer of the contract"),
+        (READY + "say(key=call, ok='yes')\ntime.sleep(60)", "which is no answer of the contract"),
+    ],
+)  # fmt: skip
+def test_a_command_that_breaks_the_contract_is_named(program, text, message):
+    """The run ends at once, and the error says what was wrong and what stands in standard error."""
+    with pytest.raises(ConfigurationError) as caught:
+        run(program(text), name="broken", phases=short("cal", "den"))
+    assert str(caught.value).startswith(sys.executable)
+    assert message in str(caught.value)
+
+
+def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program, monkeypatch):
+    """It has a minute to be ready."""
+    monkeypatch.setattr(process, "READY", 0.2)
+    with pytest.raises(ConfigurationError, match=r"did not say within 0\.2 s that it is ready"):
+        run(program("import sys\nsys.stdin.read()"), name="silent", phases=short("cal"))
+
+
+def test_a_command_that_is_not_there():
+    """The error names it."""
+    with pytest.raises(ConfigurationError, match="/nowhere/client cannot be run: No such file or directory"):
+        run(["/nowhere/client"], name="none", phases=short("cal"))
+
+
+def test_a_command_is_ended_at_the_deadline(program, monkeypatch, tmp_path):
+    """Who does not end at the end of its input is ended, with what it has started; its calls stay open."""
+    monkeypatch.setattr(process, "GRACE", 0.1)
+    left = tmp_path / "left"
+    text = READY + (
+        "import subprocess\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(left)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(600)\n"
+    )
+    done = run(program(text), name="stuck", phases=short("cal", calls=(("get", 1),)), deadline=2.0)
+    assert [(each.key, each.ended, each.returned) for each in done.told] == [("cal-001", None, None)]
+    end = time.monotonic() + 20
+    while alive(int(left.read_text())) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(int(left.read_text()))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_is_said_of_an_unknown_call_is_nothing(program):
+    """A key that was not asked for, or is said twice, changes nothing."""
+    text = (
+        READY + "say(key='x', ok=True)\nsay(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"
+    )
+    done = run(program(text), name="odd", phases=short("cal"))
+    assert [(each.key, each.returned, each.error) for each in done.told] == [("cal-001", False, None)]
+
+
+def test_a_factory_of_python_keeps_the_contract():
+    """`contract.serve` does for a factory what a command has to do."""
+    written = io.StringIO()
+    questions = [
+        {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["den"]},
+        {"key": "den-001", "do": "get", "client": "den"},
+    ]
+
+    class Refusing(Direct):
+        title = "refusing 2.0"
+
+        def get(self, key):
+            raise ValueError("no")
+
+    class Asked:
+        """Ends only when the call has."""
+
+        def __init__(self):
+            self.lines = [json.dumps(each) + "\n" for each in questions]
+
+        def readline(self):
+            return self.lines.pop(0)
+
+        def __iter__(self):
+            yield from self.lines
+            end = time.monotonic() + 20
+            while "ok" not in written.getvalue() and time.monotonic() < end:
+                time.sleep(0.01)
+
+    contract.serve(Refusing, Asked(), written)
+    assert [json.loads(line) for line in written.getvalue().splitlines()] == [
+        {"ready": True, "kinds": ["get", "put", "post", "complete"], "client": "refusing 2.0"},
+        {"key": "den-001", "ok": False, "error": "ValueError: no"},
+    ]
+
+
+def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
+    """`python -m faultinject.conformance MODULE:FACTORY` finds it in the current directory; what it prints is no answer."""
+    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint): pass\n    def get(self, key): print(key)\n"
+    (tmp_path / "own_storage.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
+    done = run(words, name="own", phases=short("cal", "nf"))
+    assert [(each.key, each.returned) for each in done.told] == [("cal-001", True), ("nf-001", True)]
+
+
+def test_an_address_that_is_none():
+    """It says what one looks like."""
+    with pytest.raises(
+        ConfigurationError, match=r"'storage' is not MODULE:FACTORY, such as shop\.storage:Client"
+    ):
+        contract.load("storage")
+
+
+def test_the_contract_has_every_kind_of_call():
+    """What `--contract` prints names all that is asked for."""
+    assert all(f"`{kind}`" in process.CONTRACT for kind in plan.KINDS)

@@ -1,0 +1,251 @@
+"""Results as plain data: facts, what changed between two versions, and the page."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from types import SimpleNamespace
+
+import pytest
+
+from faultinject.conformance import results
+from faultinject.conformance.comparison import Change, changes
+from faultinject.conformance.page import page
+from faultinject.exceptions import ConfigurationError
+
+
+def call(name, *gaps, succeeded=False):
+    return SimpleNamespace(name=name, succeeded=succeeded, gaps=gaps, attempts=[None] * (len(gaps) + 1))
+
+
+def facts(*calls):
+    return results.facts(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
+
+
+def test_facts_of_a_client():
+    """Attempts of calls that always fail, medians of the waits that most of them have, retries in the outage."""
+    assert facts(
+        call("thr", 1.0, 2.0),
+        call("thr", 1.2, 2.2),
+        call("thr", 1.1, None),
+        call("srv", 0.1),
+        call("out", 0.5),
+        call("out"),
+        call("one", 9.0),
+        call("thr", 9.0, succeeded=True),
+    ) == {
+        "attempts": [2, 3],
+        "throttled": [1.1, 2.1],
+        "failed": [0.1],
+        "outage": {"calls": 2, "requests": 3, "retries": 1},
+    }
+
+
+def test_a_wait_that_few_calls_have_is_none():
+    """Where attempts differ, the last retries are left out."""
+    assert facts(call("srv", 1.0, 2.0), call("srv", 1.0), call("srv", 1.0))["failed"] == [1.0]
+
+
+def test_facts_of_a_client_that_was_not_asked():
+    """Nothing is made up."""
+    assert facts() == {
+        "attempts": None,
+        "throttled": [],
+        "failed": [],
+        "outage": {"calls": 0, "requests": 0, "retries": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (["PASS", "WARN", "FAIL"], "FAIL"),
+        (["PASS", "INCONCLUSIVE"], "PASS"),
+        (["INCONCLUSIVE"], "INCONCLUSIVE"),
+        (["WARN", "INCONCLUSIVE"], "WARN"),
+        ([], None),
+    ],
+)
+def test_the_verdict_of_a_check_is_its_worst(said, verdict):
+    """One subject that fails is enough; what is not decided counts only where nothing is."""
+    findings = [{"check": "hint", "verdict": each} for each in said]
+    assert results.worst([*findings, {"check": "stops", "verdict": "FAIL"}], "hint") == verdict
+
+
+def finding(check, verdict, subject=None, message="measured", n=3):
+    return {
+        "check": check, "subject": subject, "verdict": verdict, "n": n, "message": message, "reference": "RFC 9110",
+        "calls": [],
+    }  # fmt: skip
+
+
+OLD = {
+    "v": 1,
+    "made": "2026-10-01",
+    "faultinject": "0.1.0",
+    "python": "3.11.7",
+    "system": "Linux",
+    "deadline": 30.0,
+    "clients": [
+        {
+            "client": "acme",
+            "title": "ACME's SDK",
+            "note": "",
+            "version": "1.0",
+            "seconds": 3.5,
+            "late": 0.001,
+            "facts": {
+                "attempts": [3, 3],
+                "throttled": [1.0, 2.0],
+                "failed": [0.001, 0.05],
+                "outage": {"calls": 120, "requests": 360, "retries": 240},
+            },
+            "report": {
+                "calls": 242,
+                "attempts": 395,
+                "profile": "rfc",
+                "findings": [
+                    finding("hint", "PASS", "seconds"),
+                    finding("stops", "FAIL"),
+                    finding("grows", "INCONCLUSIVE"),
+                    finding("random", "WARN"),
+                    finding("budget", "PASS"),
+                ],
+            },
+        }
+    ],
+}
+
+
+def changed(**findings):
+    new = deepcopy(OLD)
+    client = new["clients"][0]
+    for each in client["report"]["findings"]:
+        each["verdict"] = findings.pop(each["check"], each["verdict"])
+    assert not findings
+    return new, client
+
+
+def test_nothing_changed():
+    """Two runs alike say nothing."""
+    assert list(changes(OLD, deepcopy(OLD))) == []
+
+
+def test_verdicts_that_changed():
+    """A new fault is worse, also one that was not decided before; a fault that is gone is no fault."""
+    new, _ = changed(hint="FAIL", stops="PASS", grows="WARN")
+    assert list(changes(OLD, new)) == [
+        Change("acme", "hint: seconds", "PASS", "FAIL", "measured", worse=True),
+        Change("acme", "stops", "FAIL", "PASS", "measured"),
+        Change("acme", "grows", "INCONCLUSIVE", "WARN", "measured", worse=True),
+    ]
+
+
+def test_what_is_not_decided_is_no_change():
+    """Chance decides whether ten waits are enough: that is no difference between two versions."""
+    new, _ = changed(hint="INCONCLUSIVE", grows="PASS", stops="INCONCLUSIVE")
+    assert list(changes(OLD, new)) == []
+
+
+def test_a_finding_that_is_no_longer_made():
+    """A fault that nobody looked for any more is said; a pass is not."""
+    new, client = changed()
+    client["report"]["findings"] = [finding("hint", "WARN", "date")]
+    assert list(changes(OLD, new)) == [
+        Change("acme", "hint: date", "", "WARN", "measured", worse=True),
+        Change("acme", "stops", "FAIL", ""),
+        Change("acme", "random", "WARN", ""),
+    ]
+
+
+def test_facts_that_changed():
+    """Version, attempts, a budget, and whether it waits at all."""
+    new, client = changed()
+    client["version"] = "2.0"
+    client["facts"] |= {
+        "attempts": [2, 4],
+        "failed": [0.001, 0.001],
+        "outage": {"calls": 120, "requests": 155, "retries": 35},
+    }
+    assert list(changes(OLD, new)) == [
+        Change("acme", "version", "1.0", "2.0"),
+        Change("acme", "attempts", "3", "2 to 4"),
+        Change("acme", "retries in the outage", "2 a call", "35"),
+        Change("acme", "waits", "waits", "at once"),
+    ]
+
+
+def test_facts_that_are_not_there():
+    """A client that was asked for less says less."""
+    new, client = changed()
+    client["version"] = None
+    client["facts"] = facts()
+    assert [(each.what, each.after) for each in changes(OLD, new)] == [
+        ("version", ""),
+        ("attempts", ""),
+        ("retries in the outage", ""),
+        ("waits", ""),
+    ]
+
+
+def test_a_client_that_is_new_has_nothing_to_be_compared_with():
+    """Only clients of both runs are compared."""
+    new, client = changed(hint="FAIL")
+    client["client"] = "other"
+    assert list(changes(OLD, new)) == []
+
+
+def test_the_page_says_what_was_found():
+    """Facts, signs of all verdicts, findings with their reasons, and what can be done with it."""
+    text = page(OLD)
+    assert "| ACME's SDK | 1.0 | 3 | 1.00, 2.00 | 0, 0.05 | 240 |" in text
+    assert "| check | acme |" in text
+    assert "| hint | ✓ |\n| " in text
+    assert "- ✕ **stops**: measured <sub>RFC 9110</sub>\n- ! **random**: measured" in text
+    assert "- ? not decided: grows" in text
+    assert "242 calls, 395 requests in 3.50 s; judged as `rfc`." in text
+    assert '{"key": "thr-003", "ok": true}' in text
+
+
+def test_the_page_says_what_is_not_a_default():
+    """Beside the name, in the table and above the findings."""
+    new, client = changed()
+    client["note"] = "timeout=12"
+    text = page(new)
+    assert "| ACME's SDK (timeout=12) | 1.0 |" in text
+    assert "### ACME's SDK 1.0 (timeout=12)\n" in text
+
+
+def test_the_page_of_a_client_without_a_fault():
+    """It says so; many waits are cut short; without an outage there is no number for it."""
+    new, client = changed(stops="PASS", random="PASS", grows="PASS")
+    client["version"] = None
+    client["facts"] = facts(call("thr", *range(1, 9)))
+    text = page(new)
+    assert "### ACME's SDK\n" in text
+    assert "Nothing to say against it." in text
+    assert "| ACME's SDK |  | 9 | 1.00, 2.00, 3.00, 4.00, 5.00, 6.00, … |  |  |" in text
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"v": 2, "clients": []}', '{"v": 1}', "[" * 100_000])
+def test_a_file_of_something_else(tmp_path, text):
+    """It is named, and what would be right."""
+    path = tmp_path / "old.json"
+    path.write_text(text)
+    with pytest.raises(
+        ConfigurationError, match=r"these are no results of `faultinject conformance -o FILE\.json`"
+    ):
+        results.read(str(path))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """The message says why."""
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        results.read(str(tmp_path / "none.json"))
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    """What `-o FILE.json` writes is what `--compare` reads."""
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(OLD))
+    assert results.read(str(path)) == OLD

@@ -1,0 +1,76 @@
+"""The drivers: each SDK does all its calls against the store that plays its service."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from faultinject.conformance import plan, run, sdks
+from faultinject.conformance.plan import Phase
+from faultinject.exceptions import ConfigurationError, MissingExtra
+
+CALLS = [
+    Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
+    Phase("den", "{denied}", (("get", 1),), "forbidden"),
+]
+NOT_PUT_OR_GET = {"gcs", "qiniu"}
+
+
+@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+def test_an_sdk_does_its_calls(sdk):
+    """Without a fault every call succeeds, with one request, which has its key in the path; an error is told."""
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
+    kinds = ["get", "put"] if sdk.name in NOT_PUT_OR_GET else plan.KINDS
+    keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in kinds]
+    assert [(each.key, each.returned, each.error) for each in done.told[:-1]] == [
+        (each, True, None) for each in keys
+    ]
+    assert (done.told[-1].key, done.told[-1].returned) == ("den-001", False)
+    assert "403" in done.told[-1].error or "denied" in done.told[-1].error.lower()
+    paths = [each.path.split("/") for each in done.outcomes]
+    assert [len([each for each in paths if key in each]) for key in [*keys, "den-001"]] == [1] * (
+        len(keys) + 1
+    )
+    assert len(paths) == len(keys) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+def test_an_sdk_is_through_within_half_a_minute(sdk):
+    """The whole plan ends before the deadline, and no call is left open."""
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws)
+    assert done.seconds < 30
+    assert [each.key for each in done.told if each.ended is None] == []
+
+
+def test_clients_of_the_users_own():
+    """A factory is run by this Python, a command as it stands."""
+    python = (sys.executable, "-m", "faultinject.conformance", "shop.storage:Client")
+    assert sdks.of("shop.storage:Client", "gcs").command == python
+    own = sdks.of("env A=1 true", "qingstor")
+    assert (own.command, own.vendor, own.version) == (("env", "A=1", "true"), "qingstor", None)
+
+
+@pytest.mark.parametrize(
+    ("client", "hint"),
+    [("boto", "did you mean boto3?"), ("no-such-program x", "SDKs are boto3"), ("  ", "SDKs are")],
+)
+def test_a_client_that_is_none(client, hint):
+    """The message names what is near, or all there are."""
+    with pytest.raises(
+        ConfigurationError, match=f"is no SDK, no MODULE:FACTORY and no command; {hint}".replace("?", r"\?")
+    ):
+        sdks.of(client, "cos")
+
+
+def test_an_sdk_that_is_not_installed(monkeypatch):
+    """The message says how to install it, and it is not among those that are run."""
+    monkeypatch.setitem(sdks.SDKS, "acme", sdks.Sdk("acme", "ACME's SDK", "acme-no-such-sdk", ("true",)))
+    with pytest.raises(MissingExtra, match="ACME's SDK is not installed: pip install acme-no-such-sdk"):
+        sdks.of("acme", "cos")
+    assert "acme" not in [each.name for each in sdks.installed()]
