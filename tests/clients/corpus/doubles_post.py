@@ -1,0 +1,15 @@
+"""Repeats what is not known to be safe after the answer was lost: RFC 9110, 9.2.2."""
+
+from __future__ import annotations
+
+from .client import Client
+
+
+class DoublesPost(Client):
+    """What is added, is added twice."""
+
+    expected = {"unsafe repeat": "FAIL"}
+
+    def post(self, key):
+        """Leave a line."""
+        self.call("POST", key, body=b"one line\n", harmless=True)

@@ -1,0 +1,15 @@
+"""Waits the same time again and again, so that clients that failed together come back together."""
+
+from __future__ import annotations
+
+from .client import Client
+
+
+class FixedWait(Client):
+    """Always 0.4 s."""
+
+    expected = {"random": "FAIL", "spread": ("FAIL", "WARN"), "grows": "WARN"}
+
+    def backoff(self, number):
+        """The same."""
+        return 0.4

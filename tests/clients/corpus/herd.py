@@ -1,0 +1,15 @@
+"""Doubles its waits, but all clients wait alike: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
+
+from __future__ import annotations
+
+from .client import Client
+
+
+class Herd(Client):
+    """0.4 s, 0.8 s, 1.2 s."""
+
+    expected = {"random": "FAIL", "spread": ("FAIL", "WARN")}
+
+    def backoff(self, number):
+        """The bound itself."""
+        return self.bound(number)

@@ -1,0 +1,20 @@
+"""Reads `Retry-After: 3` as three milliseconds: https://github.com/Azure/azure-sdk-for-net/pull/5268."""
+
+from __future__ import annotations
+
+from .client import Client
+
+
+class HintInMilliseconds(Client):
+    """Follows the hint to the letter, and takes it for something else."""
+
+    expected = {"hint: seconds": "FAIL"}
+
+    def wait(self, number, failed):
+        """The hint alone, where there is one."""
+        asked = self.asked(failed.answer)
+        return self.backoff(number) if asked is None else asked
+
+    def seconds(self, number):
+        """The wrong unit."""
+        return number / 1000

@@ -1,0 +1,18 @@
+"""A hint that it cannot read ends the call: https://github.com/SpaceTradersAPI/api-docs/issues/24."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+
+from .client import Client
+
+
+class JunkHint(Client):
+    """The parser's error is nobody's."""
+
+    expected = {"junk hint": "FAIL"}
+
+    def date(self, text):
+        """No error is expected here."""
+        return parsedate_to_datetime(text).timestamp() - time.time()

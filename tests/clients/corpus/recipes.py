@@ -1,0 +1,137 @@
+"""What people write: urllib3's Retry below requests, tenacity and stamina around httpx, tenacity around an SDK."""
+
+from __future__ import annotations
+
+import httpx
+import requests
+import stamina
+import tenacity
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from faultinject.conformance.drivers.boto3 import Client as Boto3
+from faultinject.conformance.plan import BUCKET
+
+PASSING = (429, 500, 502, 503, 504)
+
+
+class RequestsRetry:
+    """The adapter of many answers on the web; it retries no POST, and its waits are always the same."""
+
+    expected = {
+        "random": "FAIL",
+        "spread": ("FAIL", "WARN"),
+        "junk hint": "FAIL",
+        "hidden error": "FAIL",
+        "budget": "WARN",
+    }
+    jitter = 0.0
+
+    def __init__(self, endpoint):
+        self.url = f"{endpoint}/{BUCKET}"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        retry = Retry(
+            total=4,
+            backoff_factor=0.3,
+            backoff_jitter=self.jitter,
+            status_forcelist=PASSING,
+            respect_retry_after_header=True,
+        )
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=200, max_retries=retry))
+
+    def ask(self, method, key, **more):
+        """An answer that is no error."""
+        answer = self.session.request(method, f"{self.url}/{key}", timeout=10, **more)
+        answer.raise_for_status()
+        return answer.content
+
+    def get(self, key):
+        """Read an object."""
+        return self.ask("GET", key)
+
+    def put(self, key):
+        """Store an object."""
+        self.ask("PUT", key, data=key * 50)
+
+    def post(self, key):
+        """Begin an upload in parts."""
+        self.ask("POST", key, params="uploads")
+
+    def close(self):
+        """No connection is left open."""
+        self.session.close()
+
+
+class RequestsJitter(RequestsRetry):
+    """The same with the jitter that urllib3 has since 2.0."""
+
+    expected = {"junk hint": "FAIL", "hidden error": "FAIL", "budget": "WARN", "spread": ("WARN", "PASS")}
+    jitter = 0.5
+
+
+def may_pass(error):
+    """Whether trying again may help."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in PASSING
+    return isinstance(error, httpx.TransportError)
+
+
+class _Httpx(RequestsRetry):
+    """Retries nothing by itself; the decorators below do."""
+
+    def __init__(self, endpoint):
+        self.url = f"{endpoint}/{BUCKET}"
+        limits = httpx.Limits(max_connections=400, max_keepalive_connections=200)
+        self.session = httpx.Client(limits=limits, trust_env=False)
+
+    def put(self, key):
+        """Store an object."""
+        self.ask("PUT", key, content=key * 50)
+
+
+class Tenacity(_Httpx):
+    """`wait_random_exponential`, four attempts, everything that is called."""
+
+    expected = {"hint*": "FAIL", "unsafe repeat": "WARN", "hidden error": "FAIL", "budget": "WARN"}
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception(may_pass),
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=1.2),
+        stop=tenacity.stop_after_attempt(4),
+        reraise=True,
+    )
+    def ask(self, method, key, **more):
+        """An answer that is no error."""
+        return super().ask(method, key, **more)
+
+
+class Stamina(_Httpx):
+    """Its defaults but for shorter waits: jitter is added to what doubles."""
+
+    expected = Tenacity.expected | {"spread": ("WARN", "PASS")}
+
+    @stamina.retry(on=may_pass, attempts=4, wait_initial=0.2, wait_max=1.2, wait_jitter=0.4)
+    def ask(self, method, key, **more):
+        """An answer that is no error."""
+        return super().ask(method, key, **more)
+
+
+def again(function):
+    """Whatever went wrong: three times at once."""
+    return tenacity.retry(stop=tenacity.stop_after_attempt(3), reraise=True)(function)
+
+
+class LoopAroundSdk(Boto3):
+    """`@retry(stop=stop_after_attempt(3))` around calls of boto3, which retries itself and keeps a budget."""
+
+    expected = {
+        "one layer": "FAIL",
+        "permanent": "FAIL",
+        "hint: seconds": "FAIL",
+        "hint: date": "FAIL",
+        "unsafe repeat": "WARN",
+        "budget": ("WARN", "PASS"),
+    }
+    aws = True
+    get, put, post, complete = map(again, (Boto3.get, Boto3.put, Boto3.post, Boto3.complete))

@@ -1,0 +1,17 @@
+"""Goes back by one chunk and not to the beginning of the stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .client import Client
+
+
+class RewoundTooFar(Client):
+    """Later attempts store the end of the object."""
+
+    expected = {"same bytes": "FAIL"}
+
+    def attempt(self, request, number):
+        """All of it only once."""
+        return super().attempt(replace(request, body=request.body[(number > 1) * 32 :]), number)

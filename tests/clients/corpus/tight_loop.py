@@ -1,0 +1,15 @@
+"""Tries again at once: https://learn.microsoft.com/azure/architecture/best-practices/transient-faults."""
+
+from __future__ import annotations
+
+from .client import Client
+
+
+class TightLoop(Client):
+    """No wait at all, unless the server asks for one."""
+
+    expected = {"waits": "FAIL"}
+
+    def backoff(self, number):
+        """None."""
+        return 0

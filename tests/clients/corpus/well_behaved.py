@@ -1,0 +1,57 @@
+"""Four clients that do everything right, each with another jitter."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+
+from .client import Client
+
+
+class FullJitter(Client):
+    """Anything up to the bound."""
+
+    expected = {}
+
+
+class EqualJitter(Client):
+    """Half the bound, and anything up to the other half; a POST bears a key by which the server knows it again."""
+
+    expected = {}
+
+    def backoff(self, number):
+        """See above."""
+        return self.bound(number) * random.uniform(0.5, 1)
+
+    def post(self, key):
+        """Begin an upload, under one key for all attempts."""
+        self.call("POST", key, "?uploads", harmless=True, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+
+class DecorrelatedJitter(Client):
+    """Between the shortest wait and three times the last one."""
+
+    expected = {}
+
+    shortest = 0.15
+
+    def __init__(self, endpoint):
+        super().__init__(endpoint)
+        self.last = threading.local()
+
+    def backoff(self, number):
+        """Grows from wait to wait of one call, which stays in its thread."""
+        before = self.shortest if number == 1 else self.last.seconds
+        self.last.seconds = min(self.longest, random.uniform(self.shortest, 3 * before))
+        return self.last.seconds
+
+
+class TenPercentJitter(Client):
+    """The bound, give or take a tenth: enough not to be rigid, too little to spread a herd."""
+
+    expected = {"spread": ("WARN", "PASS")}
+
+    def backoff(self, number):
+        """See above."""
+        return self.bound(number) * random.uniform(0.9, 1.1)

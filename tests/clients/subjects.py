@@ -1,0 +1,142 @@
+"""Every client of the corpus, and what is true of it.
+
+What is expected of the SDKs comes from their sources and documents: botocore's `retries`, `time.sleep(j)` of the COS
+SDK, the `Retry` of minio and qingstor, qiniu's `need_retry`, Google's `DEFAULT_RETRY`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A client and what the audit must say of it.
+
+    Attributes:
+        name: in the table.
+        group: `broken`, `well-behaved`, `recipe` or `SDK`.
+        title: what it does, in a line.
+        factory: `module:name` of what makes it.
+        expected: as in `comparison.compare`.
+        vendor: the service that is played.
+        aws: whether it is a client for AWS.
+        environment: what its process needs besides.
+    """
+
+    name: str
+    group: str
+    title: str
+    factory: str
+    expected: Mapping[str, object] = field(repr=False)
+    vendor: str = "cos"
+    aws: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def command(self):
+        """The words that start it as a process that keeps to the contract of `faultinject conformance`."""
+        path = os.pathsep.join([each for each in (self.environment.get("PYTHONPATH"), str(ROOT)) if each])
+        more = [f"{name}={value}" for name, value in self.environment.items() if name != "PYTHONPATH"]
+        return [
+            "env",
+            f"PYTHONPATH={path}",
+            *more,
+            sys.executable,
+            "-m",
+            "faultinject.conformance",
+            self.factory,
+        ]
+
+    def make(self, endpoint):
+        """The client, in this process."""
+        module, _, name = self.factory.partition(":")
+        return getattr(import_module(module), name)(endpoint)
+
+
+def ours():
+    """The clients of the folder `corpus`: whatever says what is expected of it."""
+    for path in sorted((HERE / "corpus").glob("*.py")):
+        module = import_module(f"{__package__}.corpus.{path.stem}")
+        group = {"well_behaved": "well-behaved", "recipes": "recipe"}.get(path.stem, "broken")
+        for name, each in vars(module).items():
+            if (
+                not isinstance(each, type)
+                or each.__module__ != module.__name__
+                or "expected" not in vars(each)
+            ):
+                continue
+            title = (module if group == "broken" else each).__doc__.partition("\n")[0]
+            factory = f"{module.__name__}:{name}"
+            aws = getattr(each, "aws", False)
+            yield Subject(spaced(name), group, title, factory, each.expected, aws=aws)
+
+
+AWS = {"hint: seconds": "FAIL", "hint: date": "FAIL", "unsafe repeat": "WARN"}
+AWS_143 = {"retries: 429*": "WARN", "hint*": "FAIL", "unsafe repeat": "WARN"}
+AWS_LEGACY = {"hint*": "FAIL", "unsafe repeat": "WARN", "budget": "WARN"}
+URLLIB3 = {
+    "retries: 429*": "WARN",
+    "random": "FAIL",
+    "spread": ("FAIL", "WARN"),
+    "junk hint": "FAIL",
+    "hidden error": "FAIL",
+    "budget": "WARN",
+}
+COS = {
+    "retries: 429*": "WARN",
+    "random": "FAIL",
+    "spread": ("FAIL", "WARN"),
+    "hint*": "FAIL",
+    "unsafe repeat": "WARN",
+    "hidden error": "FAIL",
+    "budget": "WARN",
+}
+GCS = {"hint*": "FAIL", "unsafe repeat": "WARN", "hidden error": "FAIL", "budget": "WARN"}
+QINIU = {
+    "retries: 573*": "WARN",
+    "hint*": "FAIL",
+    "retries: 429*": "WARN",
+    "waits": "WARN",
+    "unsafe repeat": "WARN",
+    "hidden error": "FAIL",
+    "budget": "WARN",
+}
+SDKS = (
+    # name, driver, service, whether it is for AWS, what is expected
+    ("boto3 standard", "boto3:Client", "cos", True, AWS),
+    ("boto3 legacy", "boto3:legacy", "cos", True, AWS_LEGACY),
+    ("cos-python-sdk-v5", "cos:Client", "cos", False, COS),
+    ("qingstor-sdk", "qingstor:Client", "qingstor", False, URLLIB3),
+    ("qiniu", "qiniu:Client", "kodo", False, QINIU),
+    ("minio", "minio:Client", "cos", False, URLLIB3),
+    ("google-cloud-storage", "gcs:Client", "gcs", False, GCS),
+    ("requests", "requests:Client", "cos", False, URLLIB3),
+)
+
+
+def sdks():
+    """The SDKs with a driver, and boto3 1.43 where OLDER_BOTO3 names a folder that it is installed in."""
+    for name, driver, vendor, aws, expected in SDKS:
+        factory = f"faultinject.conformance.drivers.{driver}"
+        yield Subject(name, "SDK", "", factory, expected, vendor=vendor, aws=aws)
+    older = os.environ.get("OLDER_BOTO3")
+    if older:
+        for mode, more in (("standard", AWS_143), ("legacy", AWS_LEGACY)):
+            factory = f"faultinject.conformance.drivers.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
+            environment = {"PYTHONPATH": older}
+            yield Subject(f"boto3 1.43 {mode}", "SDK", "", factory, more, "cos", True, environment)
+
+
+def spaced(name):
+    """`GivesUpOn429` as `gives up on 429`."""
+    return " ".join(re.findall(r"[A-Z][a-z]*|[0-9]+", name)).lower()

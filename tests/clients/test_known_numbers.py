@@ -1,0 +1,59 @@
+"""What is known of SDKs comes out of the plan."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import boto3
+import pytest
+
+from faultinject.conformance import run
+from faultinject.conformance.plan import PHASES
+
+from .subjects import sdks
+
+pytestmark = pytest.mark.slow
+
+SDKS = {each.name: each for each in sdks()}
+NEW = tuple(map(int, boto3.__version__.split(".")[:2])) >= (1, 44)
+
+
+def calls_of(name, phase):
+    """The calls of a phase, made by a process of its own."""
+    if name not in SDKS:
+        pytest.skip("OLDER_BOTO3 names no folder with boto3 1.43")
+    subject = SDKS[name]
+    phases = [each for each in PHASES if each.name in {"cal", phase}]
+    done = run(subject.command, name=name, vendor=subject.vendor, aws=subject.aws, phases=phases)
+    return [each for each in done.judgement.evidence.calls if each.name == phase]
+
+
+def waits(calls, number):
+    """The waits before the repetition of that number, from 1."""
+    return [each.gaps[number - 1] for each in calls]
+
+
+@pytest.mark.parametrize(
+    ("name", "repetitions"), [("boto3 standard", 35 if NEW else 100), ("boto3 1.43 standard", 100)]
+)
+def test_budget_of_boto3(name, repetitions):
+    """500 tokens are 35 repetitions at 14 each, and until boto3 1.44 were 100 at 5 each."""
+    calls = calls_of(name, "out")
+    assert (len(calls), sum(each.retries for each in calls)) == (120, repetitions)
+
+
+def test_waits_of_cos():
+    """The COS SDK waits one second, two, three."""
+    calls = calls_of("cos-python-sdk-v5", "thr")
+    assert [round(median(waits(calls, number))) for number in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_minio_waits_as_long_as_it_is_asked_to():
+    """urllib3 below it reads Retry-After."""
+    assert min(waits(calls_of("minio", "ra"), 1)) > 2.95
+
+
+def test_boto3_does_not():
+    """boto3 waits at most its own second, whatever Retry-After says; the header of its own it knows."""
+    assert min(waits(calls_of("boto3 standard", "ra"), 1)) < 2
+    assert min(waits(calls_of("boto3 standard", "raz"), 1)) > 2.95
