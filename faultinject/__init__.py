@@ -2,8 +2,9 @@
 
 The way through the house: a request is seen through a view (`core.request`), the index names the rules that may
 match it (`core.index`), the plan decides (`core.plan`), the fault says what to do (`core.faults`), an adapter does
-it (`adapters.wsgi`, `adapters.asgi`), the journal keeps what happened (`audit.journal`). `vendors` is the
-catalogue, `settings` reads scenarios, `injector` holds the one thing that changes.
+it (`adapters.wsgi`, `adapters.asgi`), the journal keeps what happened (`audit.journal`). `audit` joins its requests to
+calls and judges what the client did. `vendors` is the catalogue, `settings` reads scenarios, `injector` holds the one
+thing that changes.
 
 Every public name is loaded on first use. PYTEST_DONT_REWRITE
 """
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIFaultMiddleware as ASGIFaultMiddleware
     from faultinject.adapters.installation import install as install
     from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
+    from faultinject.audit.attempts import Attempt as Attempt
+    from faultinject.audit.call import Call as Call
+    from faultinject.audit.findings import Finding as Finding
     from faultinject.core.outcome import Outcome as Outcome
     from faultinject.core.rule import Rule as Rule
     from faultinject.exceptions import FaultInjectError as FaultInjectError
@@ -33,9 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASGIFaultMiddleware",
+    "Attempt",
+    "Call",
     "Exploration",
     "FaultInjectError",
     "Faults",
+    "Finding",
     "Injector",
     "Outcome",
     "Rule",
@@ -54,9 +61,12 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
+    "Attempt": "audit.attempts",
+    "Call": "audit.call",
     "Exploration": "runs",
     "FaultInjectError": "exceptions",
     "Faults": "session",
+    "Finding": "audit.findings",
     "Injector": "injector",
     "Outcome": "core.outcome",
     "Rule": "core.rule",

@@ -10,15 +10,17 @@ from faultinject.exploration.bounds import Bounds
 from faultinject.exploration.choices import choices
 from faultinject.exploration.report import as_data, groups, incomplete, marker, report
 from faultinject.exploration.sweep import Sweep
+from faultinject.runaway import Watch
 from faultinject.session import Faults
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from types import TracebackType
 
+    from faultinject.audit.told import Told
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
     from faultinject.exploration.bounds import Allowed
@@ -31,7 +33,13 @@ class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
 
-def explore(*faults: str | Rule, depth: int = 1, max_runs: int = 500, allow: Allowed = ()) -> Exploration:
+def explore(
+    *faults: str | Rule,
+    depth: int = 1,
+    max_runs: int = 500,
+    allow: Allowed = (),
+    ignore: Collection[str] = (),
+) -> Exploration:
     """Run code twice without faults, and then once for every request that it makes and every fault.
 
     Args:
@@ -39,6 +47,8 @@ def explore(*faults: str | Rule, depth: int = 1, max_runs: int = 500, allow: All
         depth: 2: also a second fault in what the code does because of the first.
         max_runs: runs with faults at most; more needed is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
+        ignore: what the second judge is not to look at: `same bytes`, `hidden error`, `unsafe repeat` or
+            `uploads left open`.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes.
@@ -47,7 +57,7 @@ def explore(*faults: str | Rule, depth: int = 1, max_runs: int = 500, allow: All
     ...     with run:
     ...         upload(client)
     """
-    return Exploration(faults, Bounds(depth, max_runs, allow))
+    return Exploration(faults, Bounds(depth, max_runs, allow, ignore))
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:
@@ -121,6 +131,11 @@ class RunFaults(Faults):
         self.injector.journal.reading = sweep.reading
         if sweep.limit is not None:
             self.injector.journal.count = Watch(self, sweep.limit, end or _raise)
+
+    @property
+    def told(self) -> Sequence[Told]:
+        """The windows in which calls were made."""
+        return self._verdicts.told
 
     @property
     def met(self) -> set[int]:
@@ -207,7 +222,7 @@ class Exploration:
         """What came of a run."""
         self.met |= faults.met
         self.seconds = time.monotonic() - self._began
-        return self.sweep.record(faults.names, outcomes, error, seconds)
+        return self.sweep.record(faults.names, outcomes, error, seconds, faults.told)
 
     def judge(self) -> None:
         """The verdict at the end.
@@ -260,26 +275,6 @@ class Run:
             return False
         self._exploration.made(self._faults, self.requests, error, seconds)
         return True
-
-
-class Watch:
-    """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
-
-    def __init__(self, faults: Faults, limit: int, end: Callable[[str], None]) -> None:
-        self._faults = faults
-        self._limit = limit
-        self._end = end
-        self._over = False
-
-    def __call__(self, number: int) -> None:
-        """Look at how many requests there are."""
-        if number > 2 * self._limit:
-            self._end(f"more than {2 * self._limit} requests in one run")
-        elif number > self._limit and not self._over:
-            self._over = True
-            self._faults.injector.use(
-                Scenario('http:410,message="too many requests in one run",name=run-away')
-            )
 
 
 def _raise(why: str) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from faultinject.core.rule import Rule
-from faultinject.exceptions import ConfigurationError, InjectionFailed, RuleNotMatched
+from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Injector
-from faultinject.settings.scenario import Scenario
+from faultinject.settings.scenario import Scenario, gather
+from faultinject.verdicts import ToldCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from types import TracebackType
     from typing import Any
 
+    from faultinject.audit.call import Call
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.profiles import Profile
     from faultinject.core.outcome import Outcome
     from faultinject.core.plan import Plan
     from faultinject.following import Session
@@ -44,28 +48,6 @@ def inject(
     return Faults(gather(rule, *rules, **keys), seed=seed)
 
 
-def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> Scenario:
-    """A scenario of rules in any spelling; `keys` belong to the one rule."""
-    if isinstance(rule, Scenario):
-        if rules or keys:
-            raise ConfigurationError("a Scenario stands alone: give it no further rules or keys")
-        return rule
-    if keys and not rules and isinstance(rule, str) and "," not in rule and len(rule.split()) == 1:
-        return Scenario([Rule(rule, **keys)])
-    scenario = Scenario([rule, *rules])
-    if not keys:
-        if not scenario.rules:
-            raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
-        return scenario
-    if len(scenario.rules) != 1:
-        raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")
-    given: dict[str, Any] = scenario.rules[0].to_dict()
-    twice = sorted(given.keys() & keys.keys())
-    if twice:
-        raise ConfigurationError(f"{', '.join(twice)}: given in the rule itself and as a key")
-    return Scenario([Rule(given.pop("fault"), **given, **keys)])
-
-
 class Faults:
     """The faults of one block: what was done so far, and ways to change it meanwhile.
 
@@ -91,6 +73,7 @@ class Faults:
         self._session = session
         self._generations: set[int] = set()
         self._in_force = False
+        self._verdicts = Verdicts(self)
 
     @property
     def injected(self) -> int:
@@ -148,6 +131,7 @@ class Faults:
         depth: int = 1,
         max_runs: int = 500,
         allow: type[BaseException] | tuple[type[BaseException], ...] = (),
+        ignore: Collection[str] = (),
     ) -> Exploration:
         """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
         from faultinject.exploration.bounds import Bounds
@@ -156,7 +140,7 @@ class Faults:
         injector = self._injector
         made = Exploration(
             faults,
-            Bounds(depth, max_runs, allow),
+            Bounds(depth, max_runs, allow, ignore),
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,
@@ -199,34 +183,52 @@ class Faults:
         return sum(met(plan.rules[rule], each, plan) for each in self._elsewhere())
 
     def assert_all_fired(self) -> None:
-        """Fail when a rule injected nothing.
+        """Fail, with the AssertionError RuleNotMatched, when a rule injected nothing; it says what was near."""
+        self._verdicts.assert_all_fired()
+
+    @property
+    def calls(self) -> list[Call]:
+        """What the client's callers asked for so far, each thing with its attempts, by the first of them."""
+        return self._verdicts.calls
+
+    def call(self, name: str) -> ToldCall:
+        """A context manager, also `async with`, around one thing that the test asks for.
+
+        At its end the calls in it are known to be over, and what came of them: requests alone do not tell.
+        """
+        return self._verdicts.call(name)
+
+    def findings(self, *, profile: Profile | str | None = None) -> list[Finding]:
+        """What every check says of the client, the worst first; what was asked for so far is taken to be over.
+
+        Args:
+            profile: what is promised for the client: a name, the path of a TOML file; by default its user agent says.
 
         Raises:
-            RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
+            ConfigurationError: there is no such profile.
         """
-        silent: list[str] = []
-        silent_of: list[str] = []
-        others = self._elsewhere()
-        counts = self._injector.counts()
-        for (name, count), rule in zip(counts.items(), self.rules, strict=True):
-            number = len(silent_of)
-            silent_of.append(name)
-            injected = count["injected"] or any(each.injected and each.rule == name for each in others)
-            if not injected:
-                matched = self.matched(number)
-                met = f"{matched} requests met its conditions" if matched else self.nearest(rule)
-                silent.append(f"{name} ({rule}) injected nothing: {met}")
-        if silent:
-            raise RuleNotMatched("\n".join(silent))
+        return self._verdicts.judgement(profile).findings
 
-    def nearest(self, rule: Rule) -> str:
-        """For a rule that matched nothing: the request seen that is most like it, and what kept it away."""
-        from faultinject.audit.nearest import nearest_request
+    def assert_retries(
+        self, *, profile: Profile | str | None = "rfc", ignore: Collection[str] = (), strict: bool = False
+    ) -> None:
+        """Fail when a check says FAIL. What cannot be decided is no failure; `findings()` has it.
 
-        return nearest_request(rule, self.outcomes, self._injector.own_plan)
+        Args:
+            profile: as for `findings()`; None: the client's user agent says.
+            ignore: checks that do not count, such as `random` or `hint: date`.
+            strict: whether WARN counts as well.
+
+        Raises:
+            RetriesWrong: an AssertionError that names each finding, and the requests that show it; or no request was seen.
+            ConfigurationError: there is no such profile, or no such check to ignore.
+        """
+        __tracebackhide__ = True
+        self._verdicts.assert_retries(profile, ignore, strict=strict)
 
     def __enter__(self) -> Faults:
         self._in_force = True
+        self._verdicts.begin()
         self._publish()
         self._injector.put_in_force()
         return self
@@ -235,6 +237,7 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._injector.take_out_of_force()
+        self._verdicts.end()
         self._in_force = False
         if self._session is not None:
             self._session.publish(Scenario([]), self.seed, in_force=False)

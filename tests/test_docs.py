@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 
 from faultinject import vendors
+from faultinject.audit import profiles
+from faultinject.audit.checks import CHECKS
+from faultinject.audit.profiles.profile import Waits
+from faultinject.audit.reports import render
+from faultinject.cli.report import judged
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.effects import EFFECTS
 from faultinject.core.faults import FAULTS
@@ -115,6 +120,41 @@ def variables() -> str:
     return table(("variable", "meaning"), ((f"`{name}`", meaning) for name, meaning in VARIABLES.items()))
 
 
+def checks() -> str:
+    """One row a check."""
+    rows = ((f"`{name}`", each.demand, each.minimum, each.reference) for name, each in CHECKS.items())
+    return table(("check", "demands", "needs", "reference"), rows)
+
+
+def profile_rows() -> str:
+    """One row a profile, with what it promises."""
+    rows = []
+    for name in profiles.names():
+        profile = profiles.get(name)
+        waits = "; ".join(f"{kind}: {in_words(each)}" for kind, each in profile.waits.items())
+        quota = "; ".join(f"{kind}: {number}" for kind, number in profile.quota.items())
+        most = "" if profile.most is None else profile.most
+        rows.append(
+            (f"`{name}`", profile.title, most, waits.removeprefix("any: "), quota.removeprefix("any: "))
+        )
+    return table(("profile", "whose promise", "attempts", "waits", "retries in an outage"), rows)
+
+
+def in_words(waits: Waits) -> str:
+    """`1, 2, 3 s`, `15..21, 21..27 s`, or `up to 1 s, × 2 each time, at most 20 s`."""
+    if not waits.longest:
+        cap = "" if waits.cap is None else f", at most {waits.cap:g} s"
+        return f"up to {waits.base:g} s, × {waits.factor:g} each time{cap}"
+    bounds = [waits.bounds(retry) for retry in range(1, len(waits.longest) + 1)]
+    return f"{', '.join(f'{high:g}' if low == high else f'{low:g}..{high:g}' for low, high in bounds)} s"
+
+
+def report() -> str:
+    """The verdict on a journal that the COS SDK left."""
+    found = judged([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ())
+    return f"```text\n{render(found)}```"
+
+
 def measured(folder: str, results: str) -> str:
     """What the tests of that folder have seen, as they make a table of it."""
     make = runpy.run_path(str(ROOT / "tests" / folder / "table.py"))["table"]
@@ -141,6 +181,9 @@ TABLES = {
     "variables": variables,
     "servers": servers,
     "clients": clients,
+    "report": report,
+    "checks": checks,
+    "profiles": profile_rows,
 }
 
 
@@ -173,6 +216,18 @@ def test_every_field_of_the_journal_is_explained() -> None:
     section = README.read_text(encoding="utf-8").partition("## Reading the journal")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(FIELDS)
+
+
+def test_every_field_of_the_json_report_is_named() -> None:
+    """The README's paragraph holds each field of the object and of a finding, in their order."""
+    prose = (
+        README.read_text(encoding="utf-8")
+        .partition("The object of `--format json` has ")[2]
+        .partition("Objects may")[0]
+    )
+    found = judged([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ())
+    fields = [*found.to_dict(), *found.findings[0].to_dict(), "client"]
+    assert re.findall(r"`(\w+)`", prose) == fields
 
 
 def test_every_outcome_that_this_version_has_is_explained() -> None:

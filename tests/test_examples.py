@@ -23,10 +23,11 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The eight examples are there, each with the three things that make one."""
+    """The nine examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
         "any_language",
         "broken_connection",
+        "conformance",
         "env_only",
         "explore_multipart",
         "fastapi_upload",
@@ -35,7 +36,7 @@ def test_every_example_is_a_page_an_app_and_tests():
         "pytest_marker",
     ]
     for folder in FOLDERS:
-        assert any((folder / each).is_file() for each in ("app.py", "server.py", "upload.sh"))
+        assert any((folder / each).is_file() for each in ("app.py", "server.py", "upload.sh", "curl.sh"))
         assert (folder / f"test_{folder.name}.py").is_file()
 
 

@@ -146,7 +146,24 @@ def without_chance(text: str) -> str:
     return re.sub(r"in [\d.]+ s \(backoff \d+%\)|(?<=uploadId=)[0-9a-f]+", "~", text)
 
 
-@pytest.mark.parametrize("body", blocks("toml"))
+RULES, PROFILES = (
+    [each for each in blocks("toml") if ("[[rules]]" in each.values[0]) is rules] for rules in (True, False)
+)
+
+
+@pytest.mark.parametrize("body", PROFILES)
+def test_profile_block_is_a_profile(body: str, tmp_path: Path) -> None:
+    """It is read, and says what it seems to say."""
+    from faultinject.audit import profiles
+
+    (tmp_path / "uploader.toml").write_text(body)
+    profile = profiles.get(str(tmp_path / "uploader.toml"))
+    assert (profile.name, profile.title, profile.attempts) == ("uploader", "Our uploader", 5)
+    assert [profile.bound("throttle", each) for each in (1, 2, 9)] == [1, 2, 20]
+    assert [profile.bound("server", each) for each in (1, 2, 3, 9)] == [0.1, 0.5, 2, 2]
+
+
+@pytest.mark.parametrize("body", RULES)
 def test_toml_block_is_the_rule_in_text(body: str, tmp_path: Path) -> None:
     """The same rule in text, TOML, Python and as a marker: one rule, however spelt."""
     (tmp_path / "rules.toml").write_text(body)

@@ -18,6 +18,8 @@ PAGE = (PACKAGE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-
 FILES = re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 CLASSES = re.findall(r"^```python class=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
+CHECKS = re.findall(r"^```python check=(\S+):(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
 ASK = """
 import io, sys, faultinject
 
@@ -97,3 +99,43 @@ except faultinject.FaultInjectError as error:
     assert run(copy, "-c", ASK + ask) == (
         "Service Unavailable\nthe app's answer\nTrue\nhttp:503: agnet is not a key; did you mean agent?\n"
     )
+
+
+def test_the_recipe_of_a_check_makes_a_check(copy: Path) -> None:
+    """A function in one place is all it takes: a report has its verdict, and may be asked to leave it out."""
+    [(path, name, text)] = CHECKS
+    with (copy / path).open("a", encoding="utf-8") as module:
+        module.write(f"\n\n{text}")
+    ask = f"""
+from faultinject.audit.attempts import Attempt
+from faultinject.audit.judge import judge
+
+def attempts(wait):
+    for number in range(3):
+        for arrived in (100.0 * number, 100.0 * number + wait):
+            yield Attempt({{
+                "time": arrived, "arrived": arrived, "answered": arrived, "pid": 1, "seq": 0, "method": "GET",
+                "path": f"/{{number}}", "query": "", "fault": "http:503", "did": "answered", "status": 503,
+            }})
+
+for wait, ignore in ((2.0, ()), (0.5, ()), (0.5, ["{name}"])):
+    findings = judge(attempts(wait), until=1000.0, ignore=ignore).findings
+    print([(each.verdict, each.message, len(each.calls)) for each in findings if each.check == "{name}"])
+"""
+    assert run(copy, "-c", ask).splitlines() == [
+        "[('PASS', 'none of 3 came back within a second', 0)]",
+        "[('FAIL', '3 of 3 came back within a second', 3)]",
+        "[]",
+    ]
+
+
+def test_the_recipe_of_a_profile_makes_a_profile(copy: Path) -> None:
+    """A file is all it takes: its name chooses it, and a user agent finds it."""
+    for path, text in FILES:
+        if path.startswith("audit/profiles/"):
+            (copy / path).write_text(text, encoding="utf-8")
+    ask = """
+from faultinject.audit import profiles
+print(profiles.get("acme").bound("throttle", 3), profiles.detect("acme-sdk/2.1 python").name)
+"""
+    assert run(copy, "-c", ask) == "2.0 acme\n"

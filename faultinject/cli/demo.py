@@ -12,8 +12,10 @@ import click
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
+    from faultinject.audit.judge import Judgement
     from faultinject.cli.scoreboard import Attempt, Scoreboard
     from faultinject.cli.workload import Workload
+    from faultinject.injector import Injector
 
 # Errors that the SDK retries, and two that COS documents as passing and that the SDK does not retry.
 SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))
@@ -48,7 +50,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     from importlib.metadata import version
 
     from faultinject.adapters.wsgi import wrap
-    from faultinject.cli import listening, table
+    from faultinject.cli import listening, table, verdict
     from faultinject.cli import rules as reading
     from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
@@ -92,8 +94,20 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     click.echo()
     for line in table.aligned(board.summary()):
         click.echo(line)
+    click.echo()
+    verdict.show(_judgement(injector, board))
     click.echo(f"\nThe same again: {command_of(context, injector.seed)}")
     return 0
+
+
+def _judgement(injector: Injector, board: Scoreboard) -> Judgement:
+    """What the audit says of the SDK."""
+    from faultinject.audit.judge import judge
+    from faultinject.audit.reading import of_outcomes
+
+    return judge(
+        of_outcomes(injector.journal.outcomes), driven=True, told=board.told(), until=time.monotonic()
+    )
 
 
 def command_of(context: click.Context, seed: str) -> str:

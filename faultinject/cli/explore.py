@@ -55,6 +55,12 @@ EVERY = 0.2
     help="Whose dialect the store speaks.  [default: the first rule's, else cos]",
 )
 @click.option("--reset", metavar="COMMAND", help="Shell command that prepares each run, without faults.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="CHECK",
+    help='What the second judge is not to look at, such as "unsafe repeat". May be given again.',
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def explore(
@@ -64,13 +70,15 @@ def explore(
     max_runs: int,
     vendor: str | None,
     reset: str | None,
+    ignore: tuple[str, ...],
     as_json: bool,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
     It finds an object store, which is emptied before each run, at the address in the variable ENDPOINT. Its exit code
-    is the judge: 0 is well. Exit code 1 here: a fault broke it, or one came in no run; 2: nothing could be explored.
+    is the judge: 0 is well. A second judge looks at its requests: other bytes the second time fail, whatever the exit
+    code. Exit code 1 here: a fault broke it, or one came in no run; 2: nothing could be explored.
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
@@ -91,7 +99,7 @@ def explore(
     running = Command(command, reset, vendor, settings.endpoints)
     exploration = Exploration(
         rules,
-        Bounds(depth, max_runs),
+        Bounds(depth, max_runs, ignore=ignore),
         end=running.end,
         replay=lambda found: _replay(found, vendor, command),
     )

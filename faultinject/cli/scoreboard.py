@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from faultinject.audit.told import Told
     from faultinject.core.outcome import Outcome
 
 COLUMNS = ("attempt", "operation", "key", "injected", "what the SDK did")
@@ -44,10 +46,12 @@ class Attempt:
 class Call:
     """What the client's caller asked for once: one attempt or more."""
 
-    __slots__ = ("attempts", "operation", "recovered", "succeeded")
+    __slots__ = ("attempts", "began", "ended", "operation", "recovered", "succeeded")
 
     def __init__(self, operation: str) -> None:
         self.operation = operation
+        self.began = time.monotonic()
+        self.ended: float | None = None
         self.attempts: list[Attempt] = []
         self.succeeded: bool | None = None
         self.recovered = False
@@ -97,6 +101,7 @@ class Scoreboard:
         with self._lock:
             call = self._calls[key]
             call.succeeded = succeeded
+            call.ended = time.monotonic()
             call.recovered = succeeded and call.hit
             if not call.attempts:
                 return
@@ -108,6 +113,16 @@ class Scoreboard:
             else:
                 verdict = f"gave up, {len(call.attempts)} attempts"
             self._judge(last, verdict, hit=call.hit)
+
+    def told(self) -> list[Told]:
+        """The calls as the audit wants to be told of them."""
+        from faultinject.audit.told import Told
+
+        with self._lock:
+            return [
+                Told(call.operation, call.began, call.ended, returned=call.succeeded, key=key)
+                for key, call in self._calls.items()
+            ]
 
     def _judge(self, attempt: Attempt, verdict: str, *, hit: bool = True) -> None:
         attempt.verdict = verdict

@@ -6,6 +6,8 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 
@@ -16,16 +18,20 @@ class Bounds:
         depth: 2: also a second fault in what the code does because of the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
+        ignore: what the second judge is not to look at, such as `unsafe repeat`.
 
     Raises:
         ConfigurationError: one of them cannot be meant.
     """
 
-    def __init__(self, depth: int = 1, max_runs: int = 500, allow: Allowed = ()) -> None:
+    def __init__(
+        self, depth: int = 1, max_runs: int = 500, allow: Allowed = (), ignore: Collection[str] = ()
+    ) -> None:
         if depth not in (1, 2) or isinstance(depth, bool):
             raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
         self.depth = depth
         self.max_runs = whole(max_runs, "max_runs")
+        self.ignore = ignore
         self.allow = allow if isinstance(allow, tuple) else (allow,)
         for each in self.allow:
             if not isinstance(each, type) or not issubclass(each, BaseException):

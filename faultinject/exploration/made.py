@@ -5,11 +5,14 @@ from __future__ import annotations
 import sysconfig
 from itertools import pairwise
 
+from faultinject.audit.findings import FAIL
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from faultinject.audit.findings import Finding
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
     from faultinject.exploration.choices import Choice
@@ -60,12 +63,14 @@ class Made(Planned):
     Attributes:
         outcomes: the requests, in order; empty when they can tell nothing any more.
         error: what the code under test raised, or None.
-        gave_up: the error is one that the code may give up with.
+        failed: whether the code under test did not cope.
+        gave_up: the error is one that the code may give up with, and nothing else is wrong.
         seconds: how long it took.
         backoff: seconds in which nothing happened between a fault and the request that followed it.
         missed: the rules that injected nothing.
         cause: failures of the same cause are alike.
-        said: the error in one line.
+        said: the error in one line, or the finding that makes it a failure.
+        findings: what its requests show by themselves.
     """
 
     def __init__(
@@ -77,29 +82,32 @@ class Made(Planned):
         seconds: float,
         *,
         gave_up: bool = False,
+        findings: Sequence[Finding] = (),
     ) -> None:
         super().__init__(planned.scenario, planned.points, planned.chosen)
         self.outcomes = outcomes
         self.error = error
-        self.gave_up = gave_up
+        self.findings = findings
+        wrong = next((each for each in findings if each.verdict == FAIL), None)
+        self.gave_up = gave_up and wrong is None
         self.seconds = seconds
         self.backoff = _backoff(outcomes)
         hit = {each.rule for each in outcomes if each.injected}
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, names, strict=True) if name not in hit
         )
+        self.failed = wrong is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
         self.said = ""
-        if error is not None:
+        operation = self.points[-1].operation if self.points else ""
+        if wrong is not None and (error is None or gave_up):
+            self.cause = wrong.check, operation
+            self.said = f"{wrong.check}: {wrong.message}"
+        elif error is not None:
             told = isinstance(error, ToldFailure)
             alike = str(error) if told else last_line(error.__traceback__)
-            self.cause = type(error), alike, self.points[-1].operation if self.points else ""
+            self.cause = type(error), alike, operation
             self.said = str(error) if told else _said(error)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the code under test did not cope."""
-        return self.error is not None and not self.gave_up
 
     @property
     def reached(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from faultinject.audit.findings import SIGNS, WARN
 from faultinject.core import spelling
 from faultinject.core.outcome import quoted
 from faultinject.exploration.made import ToldFailure
@@ -13,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from faultinject.audit.findings import Finding
     from faultinject.audit.nearest import Comparison
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
     from faultinject.exploration.made import Made
+    from faultinject.exploration.points import Point
     from faultinject.exploration.sweep import Sweep
 
     Replay = Callable[[Sequence[Rule]], str]
@@ -71,7 +76,28 @@ def summary(sweep: Sweep, seconds: float) -> str:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
     if sweep.left_out:
         parts.append(f"{len(sweep.left_out)} left out")
+    if warned := sum(bool(warnings(each)) for each in made):
+        parts.append(f"{warned} with a warning")
     return ", ".join(parts)
+
+
+def warned(sweep: Sweep) -> list[str]:
+    """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
+    alike: dict[tuple[str, str], list[tuple[Made, Finding]]] = {}
+    for each in sweep.made:
+        for finding in warnings(each):
+            alike.setdefault((finding.check, each.points[-1].operation), []).append((each, finding))
+    lines = []
+    for found in alike.values():
+        made, finding = min(found, key=lambda each: each[0].size)
+        more = f", and {_count(len(found) - 1, 'run')} more alike" if found[1:] else ""
+        lines.append(quoted(f"{finding.check}: {finding.message} ({made.text}{more})"))
+    return lines
+
+
+def warnings(made: Made) -> list[Finding]:
+    """What of a run is no failure, and not right either."""
+    return [each for each in made.findings if each.verdict == WARN]
 
 
 def report(sweep: Sweep, seconds: float, replay: Replay = marker) -> str:
@@ -102,6 +128,17 @@ def incomplete(sweep: Sweep) -> list[str]:
     return found
 
 
+def too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
+    """That more runs are needed than may be made, and what helps."""
+    [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
+    where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
+    return (
+        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {_count(len(points), 'request')}, {count} of"
+        f" them {heaviest}, and {_count(len(sweep.choices), 'fault')}. Let the code make fewer (three of a kind show the"
+        f" same), say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+    )
+
+
 def as_data(sweep: Sweep, seconds: float) -> dict[str, Any]:
     """The result as plain data for JSON."""
     return {
@@ -119,9 +156,11 @@ def as_data(sweep: Sweep, seconds: float) -> dict[str, Any]:
         "left_out": [quoted(each) for each in sweep.left_out],
         "not_reached": [each.text for each in sweep.unreached],
         "incomplete": [quoted(each) for each in incomplete(sweep)],
+        "warnings": warned(sweep),
         "findings": [
             {
                 "error": quoted(group.smallest.said),
+                "audit": [quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
                 "scenario": [str(rule) for rule in group.smallest.scenario.rules],
                 "marker": marker(group.smallest.scenario.rules),
                 "alike": [each.text for each in group.others],
@@ -137,7 +176,8 @@ def _lines(sweep: Sweep, seconds: float, replay: Replay) -> Iterator[str]:
     for group in groups(sweep.made):
         yield ""
         yield from _group(group, replay)
-    notes = [f"left out: {quoted(each)}" for each in sweep.left_out]
+    notes = [f"warning: {each}" for each in warned(sweep)]
+    notes += [f"left out: {quoted(each)}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
@@ -156,6 +196,9 @@ def _group(group: Group, replay: Replay) -> Iterator[str]:
         word = "when" if number == 0 else "and"
         yield f"  {word} request {point.number} ({quoted(point.name)}) gets: {quoted(_what(rule))}"
     yield from rows(run.outcomes)
+    for each in run.findings:
+        if (said := f"{each.check}: {each.message}") != run.said:
+            yield f"  {SIGNS[each.verdict]} {quoted(said)}"
     if isinstance(run.error, ToldFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield f"  replay: {replay(run.scenario.rules)}"

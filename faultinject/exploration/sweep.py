@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from heapq import heappop, heappush
 
 from faultinject.audit.journal import KEPT
@@ -11,8 +10,10 @@ from faultinject.core.reading import Reading
 from faultinject.exceptions import ExplorationFailed
 from faultinject.exploration.bounds import Bounds
 from faultinject.exploration.choices import READS, Choice
+from faultinject.exploration.judge import Judge
 from faultinject.exploration.made import Made, Planned
 from faultinject.exploration.points import Point, Points, Trace
+from faultinject.exploration.report import too_many
 from faultinject.exploration.rules import before, folded, rule_at
 from faultinject.settings.scenario import Scenario
 
@@ -20,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from faultinject.audit.told import Told
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
 
@@ -70,6 +72,7 @@ class Sweep:
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
         self.reading = Reading(next((each for each in vendors if each is not None), None), endpoints)
+        self._judge = Judge(self.bounds.ignore)
         self._first = list(first)
         self._share = share
         self._somewhere: set[Choice] = set()
@@ -126,6 +129,7 @@ class Sweep:
         outcomes: Sequence[Outcome],
         error: BaseException | None,
         seconds: float,
+        told: Sequence[Told] = (),
     ) -> Made:
         """What came of the run that `next` asked for.
 
@@ -134,6 +138,7 @@ class Sweep:
             outcomes: its requests, in order.
             error: what the code under test raised, or None.
             seconds: how long it took.
+            told: the calls that it named.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
@@ -148,9 +153,12 @@ class Sweep:
                 ) from error
             if not made.failed:
                 self._plain.append(made)
+                self._judge.learn(outcomes)
             return made
         gave_up = error is not None and self.bounds.allows(error)
-        made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up)
+        failed = error is not None and not gave_up
+        wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, told=told)
+        made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         self._tries += 1
         if not made.reached and not made.failed and self._tries < TRIES:
             return made
@@ -217,7 +225,7 @@ class Sweep:
         self.left_out += [f"{each} (polled: the first two and the last)" for each in found.polled]
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
-            raise ExplorationFailed(self._too_many(len(planned), found.points))
+            raise ExplorationFailed(too_many(len(planned), found.points, self))
         for number, each in enumerate(planned):
             self._somewhere.update(each.chosen)
             if number % self._share[1] == self._share[0]:
@@ -281,14 +289,3 @@ class Sweep:
                     if self._new(*rules):
                         chosen = (*made.chosen, choice)
                         self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
-
-    def _too_many(self, needed: int, points: Sequence[Point]) -> str:
-        [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
-        where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
-        requests = "1 request" if len(points) == 1 else f"{len(points)} requests"
-        faults = "1 fault" if len(self.choices) == 1 else f"{len(self.choices)} faults"
-        return (
-            f"{needed} runs are needed, and max_runs is {self.bounds.max_runs}: {requests}, {count} of them"
-            f" {heaviest}, and {faults}. Let the code make fewer (three of a kind show the same), say where"
-            f" ('{self.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
-        )

@@ -19,10 +19,10 @@ MARKER = (
     " met a rule's conditions (ini faultinject_unmatched)."
 )
 EXPLORE = (
-    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), shards=1): run the test once without faults, then"
+    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), shards=1): run the test once without faults, then"
     " once for every request that it makes and every fault, and fail with the smallest scenario that breaks it. A"
     " vendor id stands for its standard set; conditions say where; depth=2 adds a second fault; allow names exceptions"
-    " that the code may give up with; shards collects the test n times, for xdist."
+    " that the code may give up with, ignore what the second judge is not to look at; shards collects the test n times, for xdist."
 )
 INCOMPLETE = ("error", "warn")
 UNMATCHED = ("error", "warn", "ignore")
@@ -52,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="RULES",
         help="run marked and explored tests once, with just these rules",
     )
+    group.addoption(
+        "--faultinject-report",
+        metavar="FILE.html",
+        help="judge what clients did about the faults of all tests, and write it to this file: .html, .json, .md, .txt"
+        " or .xml (JUnit)",
+    )
     parser.addini("faultinject_seed", "seed of a session's faults, or random", default="0")
     parser.addini(
         "faultinject_unmatched",
@@ -77,6 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"faultinject_unmatched: {says!r} is not one of {', '.join(UNMATCHED)}")
     given = getattr(config, "workerinput", {}).get("faultinject_seed")
     config.stash[SEED] = _seed(config) if given is None else given
+    if config.getoption("faultinject_report") is not None and not config.option.collectonly:
+        from faultinject.pytest_plugin.reported import collect
+
+        collect(config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -123,7 +133,9 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
 @pytest.fixture
 def faultinject_shard(request: pytest.FixtureRequest) -> int:
     """Which share of an explored test's runs this is."""
-    number: int = request.param  # pragma: no cover - nobody asks for it: a parameter needs a fixture of its name
+    number: int = (
+        request.param
+    )  # pragma: no cover - nobody asks for it: a parameter needs a fixture of its name
     return number  # pragma: no cover
 
 

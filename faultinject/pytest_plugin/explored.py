@@ -12,7 +12,7 @@ from _pytest.runner import runtestprotocol
 from faultinject.core.values import listed
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.exploration.bounds import Bounds, whole
-from faultinject.exploration.report import groups, incomplete, marker, report, summary
+from faultinject.exploration.report import groups, incomplete, marker, report, summary, warned
 from faultinject.pytest_plugin import SHARD, SUMMARY
 from faultinject.pytest_plugin.marks import EXPLORE
 from faultinject.runs import RunFaults, sweep_of
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
+WARNING = "faultinject_explore_warning"
+"""The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
-_KEYS = ("depth", "max_runs", "allow", "shards")
+_KEYS = ("depth", "max_runs", "allow", "ignore", "shards")
 
 
 class ExploredRun:
@@ -59,7 +61,8 @@ class ExploredRun:
     def end(self) -> Made:
         """Tell what came of it."""
         assert self._faults is not None
-        return self._sweep.record(self._faults.names, self._faults.outcomes, self.error, self.seconds)
+        faults = self._faults
+        return self._sweep.record(faults.names, faults.outcomes, self.error, self.seconds, faults.told)
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()
@@ -200,11 +203,12 @@ class _Exploring:
         found = groups(sweep.made)
         self._remember([each.smallest.text for each in found])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
+        self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
         wrong = incomplete(sweep)
         if found:
             call = self._failures[found[0].smallest.cause][1]
-            if not call.failed and not hasattr(call, "wasxfail"):
-                # It skipped itself because of a fault, which proves nothing.
+            if found[0].smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
+                # The second judge says so, or it skipped itself because of a fault, which proves nothing.
                 call = self._failed(self._said(sweep))
             else:
                 call.sections.append((_SECTION, self._said(sweep)))
@@ -212,8 +216,8 @@ class _Exploring:
             call = self._failed(self._said(sweep))
         elif wrong or sweep.unreached:
             warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
-            warned = self._report(lambda: self._item.warn(warning), "call")
-            call = warned if warned.failed else call
+            told = self._report(lambda: self._item.warn(warning), "call")
+            call = told if told.failed else call
         call.user_properties = list(self._item.user_properties)
         return call
 
@@ -273,10 +277,10 @@ class _Exploring:
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
-    """A line for each explored test."""
+    """A line for each explored test, and one for each thing that the second judge finds suspicious."""
     return [
-        f"{each.nodeid}: {line}"
+        f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
         for each in reports
-        for name, line in getattr(each, "user_properties", ())
-        if name == SUMMARY
+        for name, text in getattr(each, "user_properties", ())
+        if name in (SUMMARY, WARNING)
     ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError
-from faultinject.session import gather
-from faultinject.settings.scenario import Scenario
+from faultinject.settings.scenario import Scenario, gather
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

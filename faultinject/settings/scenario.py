@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.core.rule import Rule
 from faultinject.core.values import shown
+from faultinject.exceptions import ConfigurationError
 from faultinject.settings.diagnosis import Diagnosis
 from faultinject.settings.text import read_rules
 
@@ -165,6 +166,28 @@ class Scenario:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Scenario cannot be changed: {name}")
+
+
+def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> Scenario:
+    """A scenario of rules in any spelling; `keys` belong to the one rule."""
+    if isinstance(rule, Scenario):
+        if rules or keys:
+            raise ConfigurationError("a Scenario stands alone: give it no further rules or keys")
+        return rule
+    if keys and not rules and isinstance(rule, str) and "," not in rule and len(rule.split()) == 1:
+        return Scenario([Rule(rule, **keys)])
+    scenario = Scenario([rule, *rules])
+    if not keys:
+        if not scenario.rules:
+            raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
+        return scenario
+    if len(scenario.rules) != 1:
+        raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")
+    given: dict[str, Any] = scenario.rules[0].to_dict()
+    twice = sorted(given.keys() & keys.keys())
+    if twice:
+        raise ConfigurationError(f"{', '.join(twice)}: given in the rule itself and as a key")
+    return Scenario([Rule(given.pop("fault"), **given, **keys)])
 
 
 def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None) -> None:

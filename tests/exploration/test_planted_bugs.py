@@ -22,6 +22,9 @@ FOUND = {
     "threads": ("reset,method=PUT,path=/b/big,query.partNumber=3,query.uploadId=,times=1", 85, 7),
 }
 
+# A CreateMultipartUpload whose answer is lost, sent again, leaves an upload that nobody knows of.
+LEAKING = ("rewind", "move", "threads")
+
 
 def explore(name, *, right, depth=1):
     """All runs; the failure if there was one."""
@@ -65,14 +68,16 @@ def test_a_shared_budget_takes_two_faults():
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_alarm(name):
-    """A right client passes: nothing failed, nothing was left out, every fault came."""
+    """A right client passes: nothing failed, nothing was left out, every fault came; three leave an upload behind."""
     exploration, error = explore(name, right=True)
     assert error is None
+    head, *warnings = exploration.report().splitlines()
     assert re.fullmatch(
         r"\d+ requests without faults, 8 faults; \d+ runs in [\d.]+ s \(backoff \d+%\), 0 failed, 0 gave up cleanly,"
-        r" 0 not reached, \d+ pruned",
-        exploration.report(),
+        r" 0 not reached, \d+ pruned(, 1 with a warning)?",
+        head,
     )
+    assert ["uploads left open" in each for each in warnings if each] == [True] * (name in LEAKING)
     assert all(each.reached and not each.outcomes for each in exploration.runs)
 
 

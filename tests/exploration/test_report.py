@@ -213,9 +213,11 @@ def test_the_data():
         "left_out": ["cos:RequestTimeout on HEAD (its answer has no body that says which error it is)"],
         "not_reached": [],
         "incomplete": ["cos:RequestTimeout,method=HEAD was injected in no run (nearest: HEAD /b/k)"],
+        "warnings": [],
         "findings": [
             {
                 "error": "KeyError: 'k'",
+                "audit": [],
                 "scenario": ["http:503,method=PUT,path=/b/k,times=1"],
                 "marker": '@pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
                 "alike": [],

@@ -15,8 +15,11 @@ import werkzeug.serving
 import wrapt
 
 import faultinject.adapters.installation
+import faultinject.audit.judge
 import faultinject.audit.nearest
+import faultinject.audit.reports.html
 import faultinject.pytest_plugin.marked
+import faultinject.pytest_plugin.reported
 from faultinject import vendors
 
 with warnings.catch_warnings():

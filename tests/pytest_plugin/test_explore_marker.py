@@ -342,7 +342,7 @@ def test_giving_up(run):
     [
         ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
         ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
-        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow and shards"),
+        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore and shards"),
         ('"cos", depth=5', "depth is 1 or 2, not 5"),
         ('"cos", max_runs=3', "7 runs are needed, and max_runs is 3: 1 request*"),
         ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),
@@ -673,3 +673,70 @@ def test_set_up_only(run):
     result = run(RIGHT, "--setup-only")
     result.assert_outcomes()
     assert result.ret == 0
+
+
+NOT_REWOUND = (
+    UPLOAD
+    + """
+    import io
+
+    def send(client):
+        file = io.BytesIO(b"meow")
+        for _ in range(3):
+            body = file.read()
+            if client.put("/b/k", data=body, content_length=len(body)).status_code == 200:
+                return
+
+    @pytest.mark.faultinject_explore("http:503")
+    def test_it(client):
+        send(client)
+    """
+)
+
+
+def test_the_second_judge(run):
+    """What the requests show by themselves fails a test that asserts nothing; what is not looked at does not."""
+    result = run(NOT_REWOUND)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request without faults, 1 fault; 1 run in *, 1 failed, *",
+            "same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes",
+            '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
+        ]
+    )
+    run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_the_second_judge_of_a_test_that_is_expected_to_fail(run, strict):
+    """It fails as expected."""
+    result = run(
+        NOT_REWOUND.replace("@pytest.mark.f", f"@pytest.mark.xfail(strict={strict})\n    @pytest.mark.f")
+    )
+    result.assert_outcomes(xfailed=1)
+
+
+def test_a_warning_of_the_second_judge(passes):
+    """What is suspicious, and no failure, is a line below the summary and in junit files, and no warning of pytest."""
+    result = passes(
+        """
+    import pytest
+
+    @pytest.mark.faultinject_explore("http:503,when=after,method=POST")
+    def test_it(client):
+        while client.post("/b/k?uploads").status_code != 200:
+            pass
+        while client.delete("/b/k?uploadId=1").status_code != 200:
+            pass
+    """,
+        1,
+        "-W",
+        "error",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_it: 2 requests without faults, 1 fault; 1 run in *, 0 failed, *, 0 pruned, 1 with a warning",
+            "    warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, *",
+        ]
+    )

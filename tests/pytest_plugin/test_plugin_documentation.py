@@ -24,6 +24,7 @@ def test_help_option(run):
         [
             "*--faultinject-seed=N|random",
             "*--faultinject-off*",
+            "*--faultinject-report=FILE.html*",
             "*faultinject_seed (string):*",
             "*faultinject_unmatched (string):*",
         ]

@@ -1,0 +1,246 @@
+"""`--faultinject-report`: what the clients of all tests did, on one page."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+
+import pytest
+
+UPLOAD = """
+    import pytest
+    import faultinject
+
+    def upload(client, path, tries=3):
+        for _ in range(tries):
+            try:
+                if client.put(path, data=b"meow").status_code == 200:
+                    return
+            except OSError:
+                continue
+        raise OSError("gave up")
+"""
+SOURCE = (
+    UPLOAD
+    + """
+    @pytest.mark.faultinject("cos:SlowDown", times=1, per="call")
+    def test_slow_down(client, faults):
+        for number in range(4):
+            with faults.call("upload"):
+                upload(client, f"/b/{number}")
+
+    @pytest.mark.faultinject("cos:AccessDenied")
+    @pytest.mark.parametrize("number", range(4))
+    def test_forbidden(client, number):
+        with pytest.raises(OSError):
+            upload(client, "/b/k")
+
+    def test_inject(client):
+        with faultinject.inject("reset", times=1):
+            upload(client, "/b/k")
+
+    @pytest.mark.faultinject_explore("http:503", "reset")
+    def test_explored(client):
+        upload(client, "/b/k")
+
+    def test_loop(client, faults):
+        for run in faults.explore("http:503", "reset"):
+            with run:
+                upload(client, "/b/k")
+
+    def test_nothing(client):
+        upload(client, "/b/k")
+"""
+)
+# Calls: 4; 4 of 3 attempts; 1; four runs each of two explorations, two of which try again.
+CALLS, ATTEMPTS = 4 + 4 + 1 + 4 + 4, 8 + 12 + 2 + 6 + 6
+
+
+@pytest.fixture
+def report(run, project):
+    """Write a test file, run it, and read the report."""
+
+    def report(source, *args, name="report.json"):
+        result = run(source, f"--faultinject-report={name}", *args)
+        return result, json.loads((project.path / name).read_text())
+
+    return report
+
+
+def verdicts(found):
+    return {(each["check"], each["subject"]): each["verdict"] for each in found["findings"]}
+
+
+def test_all_tests(report):
+    """Markers, the fixture, `inject()` and explorations: each test's calls are its own, and over when it is."""
+    result, found = report(SOURCE)
+    result.assert_outcomes(passed=9)
+    assert (found["calls"], found["attempts"], found["left_out"], found["skipped"]) == (
+        CALLS,
+        ATTEMPTS,
+        {},
+        {},
+    )
+    assert found["signal"] == {"told": 4, "fingerprint": CALLS - 4}
+    said = verdicts(found)
+    assert (said["permanent", None], said["retries", "503 SlowDown"]) == ("FAIL", "PASS")
+    [permanent] = [each for each in found["findings"] if each["check"] == "permanent"]
+    assert permanent["n"] == 4
+    result.stdout.fnmatch_lines(["*= faultinject: report =*", "report.json: ✕ 1 fail  ! 0 warnings  *"])
+
+
+def test_html(run, project):
+    """One page that needs nothing else."""
+    result = run(SOURCE, "--faultinject-report=page.html")
+    assert result.ret == 0
+    page = (project.path / "page.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "403 AccessDenied" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [("a.txt", "Werkzeug"), ("a.md", "#"), ("a.XML", "<?xml"), ("report", "<!doctype html>")],
+)
+def test_other_formats(run, project, name, begin):
+    """The file's name says which; HTML where it says none."""
+    run(SOURCE, f"--faultinject-report={name}", "-k", "slow_down")
+    assert (project.path / name).read_text().startswith(begin)
+
+
+def test_xdist(project):
+    """Workers note what they see, the controller judges all of it."""
+    project.makepyfile(SOURCE)
+    result = project.runpytest_subprocess("-n2", "--faultinject-report=report.json")
+    result.assert_outcomes(passed=9)
+    found = json.loads((project.path / "report.json").read_text())
+    assert (found["calls"], found["attempts"]) == (CALLS, ATTEMPTS)
+    assert verdicts(found)["permanent", None] == "FAIL"
+    result.stdout.fnmatch_lines(["report.json: ✕ 1 fail  *"])
+
+
+def test_failed_tests_count(report):
+    """What a client did in a test that failed belongs to it most of all; the exit code stays that of the tests."""
+    result, found = report(SOURCE.replace("with pytest.raises(OSError):\n            upload", "if True:\n            upload"))  # fmt: skip
+    result.assert_outcomes(passed=5, failed=4)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert verdicts(found)["permanent", None] == "FAIL"
+
+
+@pytest.mark.parametrize("options", [(), ("--faultinject-off", "-k", "slow_down"), ("--collect-only",)])
+def test_nothing_to_report(run, project, options):
+    """Where no test had faults no report is written, and that is said."""
+    source = SOURCE if options else "def test_one(): pass"
+    result = run(source, "--faultinject-report=report.html", *options)
+    assert not (project.path / "report.html").exists()
+    if "--collect-only" not in options:
+        result.stdout.fnmatch_lines(["report.html is not written: no test with faults made a request"])
+    assert result.ret == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
+        (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
+    ],
+)
+def test_a_place_that_cannot_be(run, name, message):
+    """That is said before the first test runs."""
+    result = run(SOURCE, f"--faultinject-report={name}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_without_jinja2(run, monkeypatch):
+    """HTML is an extra; the message has the command that installs it, and what goes without."""
+    monkeypatch.setattr("faultinject.pytest_plugin.reported.find_spec", lambda name: None)
+    result = run(SOURCE, "--faultinject-report=report.html")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(['*pip install "faultinject[[]report[]]"; or name a file .txt or .json'])
+
+
+@pytest.mark.parametrize(("failing", "ret"), [("", 3), ("assert 0", 1)])
+def test_a_report_that_cannot_be_written(run, project, failing, ret):
+    """The session says so, and does not end well."""
+    spoil = f"""
+    def test_spoilt(tmp_path):
+        import pathlib
+        pathlib.Path("report.json").mkdir()
+        {failing}
+    """
+    result = run(SOURCE + spoil, "--faultinject-report=report.json", "-k", "slow_down or spoilt")
+    assert result.ret == ret
+    result.stdout.fnmatch_lines(["report.json is not written: *"])
+
+
+def test_more_requests_than_are_kept(report):
+    """What the journal of a test no longer holds is counted and said."""
+    _, found = report("""
+    from werkzeug.test import EnvironBuilder
+    from faultinject import WSGIFaultMiddleware
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b""]
+
+    def test_many(faults):
+        wrapped = WSGIFaultMiddleware(app, [])
+        environ = EnvironBuilder(path="/b/k").get_environ()
+        for _ in range(10_002):
+            list(wrapped(dict(environ), lambda *_: None))
+    """)
+    assert (found["attempts"], found["skipped"]) == (10_000, {"no longer in memory": 2})
+
+
+def test_nothing_is_left_behind(report, monkeypatch, tmp_path):
+    """What was collected is gone when the session is over."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    report(SOURCE, "-k", "slow_down")
+    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
+
+
+SERVER = """
+    import faultinject
+    from werkzeug.serving import make_server
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    server = make_server("127.0.0.1", 0, faultinject.install(app))
+    print(server.port, flush=True)
+    server.serve_forever()
+"""
+SERVED = """
+    import subprocess, sys, urllib.error, urllib.request
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def url():
+        command = [sys.executable, "served.py"]
+        with subprocess.Popen(command, stdout=-1, stderr=subprocess.DEVNULL, text=True) as process:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+            process.kill()
+
+    @pytest.mark.faultinject("cos:AccessDenied")
+    @pytest.mark.parametrize("number", range(3))
+    def test_forbidden(url, faults, number):
+        with faults.call("get"):
+            for _ in range(2):
+                with pytest.raises(urllib.error.HTTPError) as error:
+                    urllib.request.urlopen(f"{url}/b/k")
+                error.value.close()
+        assert [len(each.attempts) for each in faults.calls] == [2]
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions need flock")
+def test_servers_in_other_processes(project, report):
+    """What a server that a fixture has started saw of a test is the test's."""
+    project.makepyfile(served=SERVER)
+    result, found = report(SERVED)
+    result.assert_outcomes(passed=3)
+    assert (found["calls"], found["attempts"]) == (3, 6)
+    assert verdicts(found)["permanent", None] == "FAIL"

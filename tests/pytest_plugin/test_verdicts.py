@@ -1,0 +1,105 @@
+"""The audit on the fixture `faults`: calls, findings and the assertion in a marked test."""
+
+from __future__ import annotations
+
+UPLOAD = """
+    import pytest
+
+    def upload(client, path):
+        for _ in range(3):
+            if client.put(path, data=b"meow").status_code == 200:
+                return
+        raise OSError("gave up")
+"""
+
+
+def test_calls(passes):
+    """A test can ask for the attempts of each thing that its code did."""
+    passes(
+        UPLOAD
+        + """
+    @pytest.mark.faultinject("cos:SlowDown", times=2)
+    def test_one(client, faults):
+        with faults.call("upload"):
+            upload(client, "/b/k")
+        [call] = faults.calls
+        assert [each.status for each in call.attempts] == [503, 503, 200]
+        assert (call.name, call.returned, call.same_bytes, call.succeeded) == ("upload", True, True, True)
+        assert {each.verdict for each in faults.findings()} <= {"PASS", "INCONCLUSIVE"}
+        faults.assert_retries(profile="rfc", ignore=["waits"])
+    """
+    )
+
+
+def test_calls_of_a_test_are_its_own(passes):
+    """What another test asked for just before, by the same code for the same thing, is another call."""
+    passes(
+        UPLOAD
+        + """
+    pytestmark = pytest.mark.faultinject("cos:SlowDown")
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_one(client, faults, number):
+        with pytest.raises(OSError):
+            upload(client, "/b/k")
+        assert [len(each.attempts) for each in faults.calls] == [3]
+    """,
+        3,
+    )
+
+
+def test_an_assertion_that_fails(run):
+    """The test fails at its own line, with the finding, and the requests by the numbers of the table below it."""
+    result = run(
+        UPLOAD
+        + """
+    @pytest.mark.faultinject("cos:AccessDenied")
+    def test_one(client, faults):
+        for number in range(3):
+            with pytest.raises(OSError), faults.call("upload"):
+                upload(client, f"/b/{number}")
+        faults.assert_retries(ignore=["waits"])
+    """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '>       faults.assert_retries(ignore=[[]"waits"[]])',
+            "E       faultinject.exceptions.RetriesWrong: 1 of * checks found something wrong (profile rfc)",
+            "E       ✕ permanent: 403 AccessDenied *",
+            "E           requests 1 to 3: upload: PUT /b/0: 403 AccessDenied, * its caller saw an error: OSError: gave up",
+            "9 of 9 requests got a fault",
+            "3  *  PUT /b/0  403     rule-1: cos:AccessDenied",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*session.py*")
+    result.stdout.no_fnmatch_line("*verdicts.py*")
+
+
+def test_unittest_and_asyncio(passes):
+    """The fixture is the same wherever a test runs."""
+    passes(
+        UPLOAD
+        + """
+    import unittest
+    import conftest
+
+    class TestIt(unittest.TestCase):
+        @pytest.fixture(autouse=True)
+        def given(self, faults):
+            self.faults = faults
+
+        @pytest.mark.faultinject("cos:SlowDown", times=2)
+        def test_it(self):
+            upload(conftest.app.test_client(), "/b/k")
+            self.assertEqual([each.retries for each in self.faults.calls], [2])
+
+    @pytest.mark.asyncio
+    @pytest.mark.faultinject("cos:SlowDown", times=2)
+    async def test_it(client, faults):
+        async with faults.call("upload"):
+            upload(client, "/b/k")
+        assert [(each.name, each.retries) for each in faults.calls] == [("upload", 2)]
+    """,
+        2,
+    )

@@ -1,0 +1,300 @@
+"""What `faults` says of the client: its calls, the findings, and the assertion."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+from werkzeug.test import Client, EnvironBuilder
+
+import faultinject
+from faultinject import WSGIFaultMiddleware, inject
+from faultinject.audit.told import Told
+from faultinject.exceptions import ConfigurationError, FaultInjectError, RetriesWrong
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return [b""]
+
+
+client = Client(WSGIFaultMiddleware(app, []))
+
+
+def put(path="/b/k", tries=4, body=b"meow", **headers):
+    """A client that tries again at once, after whatever it got."""
+    for _ in range(tries):
+        try:
+            if client.put(path, data=body, content_length=len(body), headers=headers).status_code == 200:
+                return "stored"
+        except OSError:
+            continue
+    raise OSError("gave up\nwith details")
+
+
+def said(error):
+    """The lines of an assertion, without how long anything took."""
+    return re.sub(r"[\d.]+ m?s later", "… later", str(error.value)).splitlines()
+
+
+def by_name(findings):
+    return {each.name: each.verdict for each in findings}
+
+
+def test_calls():
+    """The attempts of each thing that was asked for, the waits between them, their bodies and their end."""
+    with inject("cos:SlowDown,times=2,per=call,path=b/") as faults:
+        put("/b/1")
+        put("/b/2")
+        client.get("/c")
+    first, second, third = faults.calls
+    assert [each.status for each in first.attempts] == [503, 503, 200]
+    assert [each.path for each in (first.first, second.first, third.first)] == ["/b/1", "/b/2", "/c"]
+    assert len(first.gaps) == first.retries == 2
+    assert all(0 <= each < 60 for each in first.gaps)
+    assert [(each.same_bytes, each.succeeded, each.inferred) for each in (first, third)] == [
+        (True, True, True),
+        (None, True, True),
+    ]
+    assert isinstance(first, faultinject.Call)
+    assert isinstance(first.last, faultinject.Attempt)
+
+
+def test_calls_so_far():
+    """Within the block they are there as well; what may go on is not closed, and is when the block is left."""
+    with inject("cos:SlowDown") as faults:
+        assert faults.calls == []
+        client.put("/b/k")
+        [call] = faults.calls
+        assert (call.closed, call.succeeded) == (False, False)
+    [call] = faults.calls
+    assert call.closed
+
+
+def test_a_call_that_the_test_names():
+    """It is over at its end, and what its caller got is known; the exception goes on its way."""
+    with inject("cos:SlowDown,path=b/wrong") as faults:
+        with faults.call("right") as right:
+            put("/b/right")
+        with pytest.raises(OSError, match="gave up"), faults.call("wrong") as wrong:
+            put("/b/wrong")
+        found = faults.calls
+    assert [(each.name, each.closed, each.returned, each.error) for each in found] == [
+        ("right", True, True, None),
+        ("wrong", True, False, "OSError: gave up"),
+    ]
+    assert (right.name, right.returned, right.error) == ("right", True, None)
+    assert (wrong.name, wrong.returned, wrong.error) == ("wrong", False, "OSError: gave up")
+
+
+def test_a_caller_that_calls_again():
+    """Two calls for the same thing, both of which fail, are two where the test says so, and else look like one."""
+    with inject("cos:SlowDown") as faults:
+        for _ in range(2):
+            with pytest.raises(OSError, match="gave up"):
+                put()
+    assert [len(each.attempts) for each in faults.calls] == [8]
+    with inject("cos:SlowDown") as faults:
+        for name in ("first", "second"):
+            with pytest.raises(OSError, match="gave up"), faults.call(name):
+                put()
+    assert [(each.name, len(each.attempts)) for each in faults.calls] == [("first", 4), ("second", 4)]
+
+
+def test_async_with():
+    """The same under async with."""
+
+    async def code():
+        async with inject("cos:SlowDown,times=1") as faults:
+            async with faults.call("upload") as call:
+                put()
+            with pytest.raises(KeyError):
+                async with faults.call("other"):
+                    raise KeyError("x")
+        return faults.calls, call.returned
+
+    calls, returned = asyncio.run(code())
+    assert ([(each.name, each.retries) for each in calls], returned) == ([("upload", 1)], True)
+
+
+def test_findings():
+    """Every check has its say; a client that does not wait, and sends again what was forbidden, is told."""
+    with inject("cos:SlowDown,path=b/slow/**; cos:AccessDenied,path=b/forbidden/**") as faults:
+        for folder in ("slow", "forbidden"):
+            for number in range(6):
+                with pytest.raises(OSError, match="gave up"), faults.call("upload"):
+                    put(f"/b/{folder}/{number}")
+    found = by_name(faults.findings())
+    assert found["permanent"] == found["waits"] == "FAIL"
+    assert found["retries: 503 SlowDown"] == found["stops"] == found["same bytes"] == "PASS"
+    assert found["hint"] == "INCONCLUSIVE"
+    assert "attempts" not in found
+    assert by_name(faults.findings(profile="cos"))["attempts"] == "PASS"
+    [permanent] = [each for each in faults.findings() if each.check == "permanent"]
+    assert isinstance(permanent, faultinject.Finding)
+    assert {each.first.path.split("/")[2] for each in permanent.calls} == {"forbidden"}
+    with pytest.raises(ConfigurationError, match="nobody"):
+        faults.findings(profile="nobody")
+
+
+def test_a_client_that_does_right():
+    """Nothing is raised, whatever could not be decided."""
+    with inject("cos:SlowDown,times=1") as faults:
+        with faults.call("upload"):
+            put()
+        faults.assert_retries()
+        faults.assert_retries(profile=None, strict=True)
+
+
+@pytest.fixture(scope="module")
+def forbidden():
+    """What is left of a block in which six calls sent a forbidden request four times each."""
+    with inject("cos:AccessDenied,path=b/**") as faults:
+        for number in range(6):
+            client.get("/other")
+            with pytest.raises(OSError, match="gave up"), faults.call("upload"):
+                put(f"/b/{number}")
+    return faults
+
+
+def test_a_client_that_does_wrong(forbidden):
+    """The assertion names each finding, the document that asks for it, and requests that show it, by their numbers."""
+    with pytest.raises(RetriesWrong) as error:
+        forbidden.assert_retries(ignore=["waits"])
+    head, finding, *calls = said(error)
+    assert re.fullmatch(r"1 of \d+ checks found something wrong \(profile rfc\)", head)
+    assert re.fullmatch(r"✕ permanent: 403 AccessDenied .*6 of 6 calls.* \(RFC 9110 15\.5.*\)", finding)
+    assert calls == [
+        f"    requests {begin} to {begin + 3}: upload: PUT /b/{number}: 403 AccessDenied, … later 403 AccessDenied,"
+        " … later 403 AccessDenied, … later 403 AccessDenied; its caller saw an error: OSError: gave up"
+        for number, begin in ((0, 2), (1, 7), (2, 12))
+    ]
+    assert isinstance(error.value, AssertionError)
+    assert isinstance(error.value, FaultInjectError)
+
+
+def test_what_is_ignored(forbidden):
+    """A check that does not count fails nothing; a name that is none is refused."""
+    forbidden.assert_retries(ignore=["permanent", "waits"])
+    with pytest.raises(ConfigurationError, match="permament"):
+        forbidden.assert_retries(ignore=["permament"])
+    with pytest.raises(ConfigurationError, match="nobody"):
+        forbidden.assert_retries(profile="nobody")
+
+
+def test_warnings():
+    """They fail an assertion that is strict."""
+    with inject("cos:SlowDown") as faults:
+        for number in range(5):
+            with pytest.raises(OSError, match="gave up"), faults.call("upload"):
+                put(f"/b/{number}", tries=1)
+    assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
+    faults.assert_retries()
+    with pytest.raises(RetriesWrong) as error:
+        faults.assert_retries(strict=True)
+    _, finding, *calls = said(error)
+    assert finding.startswith("! retries: 503 SlowDown: 0 of 5 calls")
+    assert (
+        calls[0] == "    request 1: upload: PUT /b/0: 503 SlowDown; its caller saw an error: OSError: gave up"
+    )
+
+
+def test_requests_between():
+    """The attempts of a call need not follow each other."""
+    with inject("cos:AccessDenied,path=b/**") as faults:
+        for number in range(3):
+            with faults.call("upload"):
+                client.put(f"/b/{number}")
+                client.get("/other")
+                client.put(f"/b/{number}")
+    with pytest.raises(RetriesWrong) as error:
+        faults.assert_retries()
+    assert "    requests 1, 3: PUT /b/0" in re.sub("upload: ", "", str(error.value))
+
+
+def test_nothing_to_judge():
+    """An assertion on no request at all is a mistake of the test."""
+    nothing = r"^there is nothing to judge: no request was seen$"
+    with inject("cos:SlowDown") as faults, pytest.raises(RetriesWrong, match=nothing):
+        faults.assert_retries()
+
+
+def test_who_asks_has_got_all():
+    """Within the block, and without names, what was asked for before the question counts as over."""
+    with inject("cos:AccessDenied,path=b/forbidden/**; cos:SlowDown,path=b/slow/**") as faults:
+        for number in range(3):
+            with pytest.raises(OSError, match="gave up"):
+                put(f"/b/forbidden/{number}", tries=2)
+            with pytest.raises(OSError, match="gave up"):
+                put(f"/b/slow/{number}", tries=1)
+        found = by_name(faults.findings())
+        assert (found["permanent"], found["retries: 503 SlowDown"]) == ("FAIL", "WARN")
+        with pytest.raises(RetriesWrong, match="permanent"):
+            faults.assert_retries()
+
+
+def test_more_requests_than_are_kept():
+    """That the journal no longer holds the first ones is said where the verdict rests on the rest."""
+    wrapped = WSGIFaultMiddleware(app, [])
+    environ = EnvironBuilder(path="/b/k").get_environ()
+    with inject("cos:AccessDenied,path=b/forbidden/**") as faults:
+        for _ in range(10_000):
+            list(wrapped(dict(environ), lambda *_: None))
+        for number in range(3):
+            client.put(f"/b/forbidden/{number}")
+            client.put(f"/b/forbidden/{number}")
+    with pytest.raises(RetriesWrong) as error:
+        faults.assert_retries()
+    assert said(error)[0].endswith(" (profile rfc; 6 requests are no longer in memory)")
+
+
+def test_what_a_request_says_is_escaped(forbidden):
+    """A path cannot write on the terminal of who reads the failure."""
+    with inject("cos:AccessDenied,path=b/**") as faults:
+        for number in range(3):
+            with faults.call("\x1b[31m"):
+                for _ in range(2):
+                    client.put(f"/b/%1b[31m{number}")
+    with pytest.raises(RetriesWrong) as error:
+        faults.assert_retries()
+    assert "\x1b" not in str(error.value)
+    assert "\\x1b[31m" in str(error.value)
+
+
+def test_calls_at_once():
+    """Calls that tests name in several threads keep their requests apart by what they ask for."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with inject("cos:SlowDown,times=1,per=call") as faults:
+
+        def upload(number):
+            with faults.call(f"upload {number}"):
+                put(f"/b/{number}")
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(upload, range(12)))
+    assert sorted((each.first.path, each.retries, each.closed) for each in faults.calls) == sorted(
+        (f"/b/{number}", 1, True) for number in range(12)
+    )
+
+
+def test_the_clock_is_the_journal_s():
+    """Calls are told apart by times of the clock that the journal has."""
+    with inject("cos:SlowDown,times=1") as faults:
+        before = time.monotonic()
+        with faults.call("upload"):
+            put()
+        after = time.monotonic()
+    [call] = faults.calls
+    assert before <= call.first.arrived <= call.last.arrived <= after
+
+
+def test_values_show_themselves():
+    """In a debugger a window says what it is."""
+    assert repr(Told("upload", 1, 2, returned=True)) == "<Told upload: returned>"
+    assert [repr(Told("get", 1, 2, returned=each))[-9:] for each in (False, None)] == [
+        ": failed>",
+        "d get: ?>",
+    ]
