@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -23,8 +24,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
-def pytest_configure():
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
     """Commands that tests start heed these again where the suite itself was started in the background."""
+    # A worker tells two things in a row of each test that may be repeated: without this each test takes 40 ms more.
+    told_by = getattr(getattr(config, "failures_db", None), "sock", None)
+    if told_by is not None:
+        told_by.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for name in ("SIGHUP", "SIGINT"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
