@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 
 TYPE_CHECKING = False
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 _all: WeakSet[Any] = WeakSet()
 _overrides: list[Any] = []
-_lock = allocate_lock()
+# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
+_lock = RLock()
 _follower: Follower | None = None
 
 
@@ -119,7 +120,7 @@ def _before_fork() -> None:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
+    _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
     for each in (sys.modules.get("faultinject.stores.filelock"), _follower, *list(_all)):
         if each is not None:

@@ -398,9 +398,9 @@ def test_a_fork_while_locks_are_held():
     """A thread of the parent that holds our locks does not exist in the child."""
     from faultinject import registry
 
-    injector = make("http:503")
+    injector, other = make("http:503"), make("http:500")
     with registry.changes, injector._change:
-        assert in_child(lambda: get(injector)) == 503
+        assert in_child(lambda: [get(injector), get(other)]) == [503, 500]
 
 
 def test_what_has_expired_is_not_said_to_be_on(caplog):
