@@ -10,7 +10,8 @@ from faultinject import registry
 from faultinject.announcement import Failures
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
-from faultinject.core.plan import Plan, Surroundings
+from faultinject.core.plan import Plan
+from faultinject.core.surroundings import Surroundings
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.sharing import Sharing

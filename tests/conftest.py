@@ -24,6 +24,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: a third of the time goes by in waiting for servers and clients."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     """Commands that tests start heed these again where the suite itself was started in the background."""
@@ -49,3 +54,25 @@ def pytest_runtest_protocol():
     finally:
         os.environ.pop("PYTHONPATH", None)
         os.environ |= {name: value for name, value in given.items() if value is not None}
+
+
+@pytest.fixture(scope="session")
+def for_all():
+    """`for_all(things, check)`: check each thing, and fail once, telling every thing that failed and the first why."""
+
+    def run(things, check, shown=3):
+        things = list(things)
+        assert things, "nothing to check"
+        failed = {}
+        for each in things:
+            try:
+                check(each)
+            except Exception as error:
+                name = getattr(each, "address", None) or str(each)
+                error.add_note(f"for {name}")
+                failed[name] = error
+        if failed:
+            message = f"{len(failed)} of {len(things)} fail: {' '.join(failed)}"
+            raise ExceptionGroup(message, [*failed.values()][:shown])
+
+    return run

@@ -252,7 +252,7 @@ async def _respond(
         await respond_after(app, scope, receive, send, plan, action, request, end)
         return
     drains = answer.drain and request.has_body and not request.expects_continue
-    if end is not None or answer.special or action.delay:
+    if end is not None or answer.special or answer.beyond or action.delay:
         from faultinject.adapters.asgi_special import Special
 
         await Special(scope, receive, send, plan, action, request, end).run(drains=drains)
@@ -262,7 +262,7 @@ async def _respond(
         from faultinject.adapters.asgi_wait import drain_or_fail
 
         entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(receive, send, plan, entry, request)
+        body = await drain_or_fail(receive, send, plan, action, request)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)

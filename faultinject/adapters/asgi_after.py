@@ -83,6 +83,8 @@ class AppAnswer:
                 message = await self._listener.receive()
         finally:
             self._listening.discard(scope)
+        if self._action.listing is not None and message["type"] == "http.request":
+            self._action.listing.feed(message.get("body", b""))
         return message
 
     async def watch_clock(self) -> None:
@@ -104,6 +106,7 @@ class AppAnswer:
         """Give the fault, once."""
         self._given = True
         self.timer.cancel()
+        self._action.answer_keys()
         action, special, listener = self._action, self.special, self._listener
         delay = delay_before(action, None if special is None else special.end)
         if (delay and not await listener.wait(self._plan, delay)) or listener.gone:
@@ -140,7 +143,7 @@ async def respond_after(
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
     action.entry.write("answered" if end is None else end.how, answered=False, last=False)
     special: Special | None = None
-    if end is not None or action.answer.special:
+    if end is not None or action.answer.special or action.answer.beyond:
         from faultinject.adapters.asgi_special import Special
 
         special = Special(scope, receive, send, plan, action, request, end)

@@ -79,7 +79,7 @@ class Special:
             if drains or delay:
                 entry.write(did, answered=False, last=False)
             if drains:
-                body = await drain_or_fail(listener.receive, self._send, plan, entry, self._request)
+                body = await drain_or_fail(listener.receive, self._send, plan, action, self._request)
                 if body is None:
                     return
                 did = did if body[2] or end is not None else "drain_cut"

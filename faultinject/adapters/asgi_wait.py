@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi import Message, Receive, Send
     from faultinject.adapters.connection import Connection
-    from faultinject.core.outcome import Body, Entry
+    from faultinject.core.actions import Respond
+    from faultinject.core.listing import Listing
+    from faultinject.core.outcome import Body
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
 
@@ -159,8 +161,8 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
         raise raised
 
 
-async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
-    """Read the request body and drop it, within bounds of bytes and seconds.
+async def drain(receive: Receive, plan: Plan, request: ASGIRequest, listing: Listing | None = None) -> Body:
+    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -178,19 +180,25 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest) -> Body:
                 raise ClientGone from error
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            digest.update(message.get("body", b""))
+            piece = message.get("body", b"")
+            digest.update(piece)
+            if listing is not None:
+                listing.feed(piece)
             whole = not message.get("more_body")
     return digest.size, digest.hexdigest(), whole
 
 
 async def drain_or_fail(
-    receive: Receive, send: Send, plan: Plan, entry: Entry, request: ASGIRequest
+    receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest
 ) -> Body | None:
-    """Read the request body; None when that failed, and the request is over."""
+    """Read the request body, and answer its keys where they count; None when that failed, and the request is over."""
+    entry = action.entry
     try:
-        return await drain(receive, plan, request)
+        body = await drain(receive, plan, request, action.listing)
+        action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed")
+        return None
     except Exception as error:
         # The body is half read: neither the app nor the vendor's answer makes sense any more.
         plan.surroundings.failed(error, entry.rule or "")
@@ -198,10 +206,11 @@ async def drain_or_fail(
         headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
         await send({"type": "http.response.start", "status": 500, "headers": headers})
         await send({"type": "http.response.body"})
+        return None
     except BaseException:
         undo(plan, entry, "failed")
         raise
-    return None
+    return body
 
 
 async def noticed(receive: Receive) -> None:

@@ -207,7 +207,8 @@ def _respond(
     if drains or delay:
         entry.write(did, answered=False, last=False)
         try:
-            body = drain(environ, plan, request) if drains else None
+            body = drain(environ, plan, request, action.listing) if drains else None
+            action.answer_keys()
             if not hold(environ, plan, entry, delay):
                 raise ClientGone
         except Exception as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
     from faultinject.core.actions import Disconnect, Headers, Respond
+    from faultinject.core.listing import Listing
     from faultinject.core.plan import Plan
     from faultinject.core.request import WSGIRequest
 
@@ -61,6 +62,33 @@ class AppAnswer:
         return not self.cut
 
 
+class Overheard:
+    """A request's body as the app reads it, each piece told to what answers its keys."""
+
+    def __init__(self, source: Any, listing: Listing) -> None:
+        self._source = source
+        self._listing = listing
+
+    def read(self, *size: int) -> bytes:
+        """As the server's."""
+        return self._told(self._source.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        """As the server's."""
+        return self._told(self._source.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        """As the server's."""
+        return [self._told(line) for line in self._source.readlines(*hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._told, self._source)
+
+    def _told(self, piece: bytes) -> bytes:
+        self._listing.feed(piece)
+        return piece
+
+
 def respond_after(
     app: WSGIApp,
     environ: Environ,
@@ -75,6 +103,8 @@ def respond_after(
     did = "answered" if end is None else end.how
     entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
+    if action.listing is not None:
+        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing)
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
@@ -86,6 +116,7 @@ def respond_after(
     if failed is not None:
         undo(plan, entry, "app_failed", applied=True, status=answer.status)
         return failed
+    action.answer_keys()
     if not hold(environ, plan, entry, delay_before(action, end), applied=True):
         undo(plan, entry, "failed", applied=True)
         start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])

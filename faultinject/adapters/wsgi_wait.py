@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ
+    from faultinject.core.listing import Listing
     from faultinject.core.outcome import Body, Entry
     from faultinject.core.plan import Plan
     from faultinject.core.request import WSGIRequest
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _SLICE = 0.05
 
 
-def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
-    """Read the request body and drop it, within bounds of bytes and seconds.
+def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing | None = None) -> Body | None:
+    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
     Returns:
         Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
@@ -36,13 +37,19 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest) -> Body | None:
     connection = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
     patience = None if connection is None else connection.gettimeout()
     try:
-        return _read(environ, plan, length, connection)
+        return _read(environ, plan, length, connection, listing)
     finally:
         if connection is not None:
             connection.settimeout(patience)
 
 
-def _read(environ: Environ, plan: Plan, length: int | None, connection: socket | None) -> Body:
+def _read(
+    environ: Environ,
+    plan: Plan,
+    length: int | None,
+    connection: socket | None,
+    listing: Listing | None,
+) -> Body:
     source = environ["wsgi.input"]
     # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
     read = getattr(source, "read1", source.read)
@@ -66,6 +73,8 @@ def _read(environ: Environ, plan: Plan, length: int | None, connection: socket |
                 break
             raise ClientGone
         digest.update(piece)
+        if listing is not None:
+            listing.feed(piece)
     return digest.size, digest.hexdigest(), True
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Never, NoReturn
 
     from faultinject.core.answers import Answer
+    from faultinject.core.listing import Listing
     from faultinject.core.outcome import Entry
     from faultinject.core.request import Request
     from faultinject.core.shapes import Shape
@@ -86,9 +87,10 @@ class Respond:
         body: the bytes to send; empty for HEAD.
         delay: seconds to wait before acting.
         shape: what is done to the body on its way, or None.
+        listing: what the request's body is handed to, since the answer depends on it, or None.
     """
 
-    __slots__ = ("answer", "body", "delay", "entry", "headers", "shape")
+    __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "shape")
 
     def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
@@ -97,6 +99,26 @@ class Respond:
         self.body = body
         self.delay = delay
         self.shape: Shape | None = None
+        self.listing: Listing | None = None
+
+    def answer_keys(self) -> bool:
+        """Answer each key of the request's body by itself; no where the body is none that names keys.
+
+        Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
+        """
+        body = None
+        if self.listing is not None:
+            try:
+                body = self.listing.answer()
+            except Exception as error:
+                self.entry.surroundings.failed(error, self.entry.rule or "")
+        if body is None:
+            return False
+        length = str(len(body))
+        self.headers = [(name, length if name == "Content-Length" else text) for name, text in self.headers]
+        self.body = body
+        self.entry.response_bytes = len(body)
+        return True
 
 
 class Forward:

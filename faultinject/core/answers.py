@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from faultinject.core.actions import Respond
 from faultinject.core.draw import choose, delays, entropy
+from faultinject.core.hints import HEADERS, read_hint, write_hint
+from faultinject.core.rendering import Rendering
 from faultinject.core.wire import Head, http_date, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from faultinject.core.actions import ActByAnswering, Headers
+    from faultinject.core.listing import Lister
     from faultinject.core.outcome import Entry
     from faultinject.core.ready import ReadyRule
     from faultinject.core.request import Request
-    from faultinject.vendors.vendor import DocumentedError, Vendor
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
-# Vendors' own headers that ask to wait, in milliseconds.
-_MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 _WITHOUT_BODY = frozenset((204, 205, 304))
+NO_HEADERS: Mapping[str, str] = {}
+NOTHING_OF_A_BODY = (("Content-Length", "0"),)
 
 
 class Answer:
@@ -29,6 +33,9 @@ class Answer:
         fault: what the journal calls the fault.
         status: the HTTP status.
         content_type: the Content-Type, exactly.
+        vendor: whose error it is, or None.
+        phrase: the vendor's own reason phrase, or None for the standard one.
+        constants: the headers of all these answers that the vendor adds, by lower-case name.
         id_headers: pairs of a header's name and the name of the id that it carries.
 
     Attributes:
@@ -39,14 +46,17 @@ class Answer:
         dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
         exact: how the vendor's own head is written, or None where the server words it.
         late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
+        lists: from a request and its digest to what answers it key by key, or None; None where that never is.
         special: it is exact or late, or its body is changed on its way.
+        beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
         hint: the wait that the answer asks for in seconds, or None.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bodyless", "_delay", "_first", "_id_headers", "_last", "_set", "after", "cors", "dated", "drain", "exact",
-        "fault", "hint", "hint_form", "late", "special", "status", "status_line", "when",
+        "_bare_head", "_bodyless", "_delay", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
+        "after", "beyond", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "special",
+        "status", "status_line", "when",
     )  # fmt: skip
 
     def __init__(
@@ -55,12 +65,15 @@ class Answer:
         fault: str,
         status: int,
         content_type: str,
-        id_headers: Sequence[tuple[str, str]] = (),
+        vendor: Vendor | None = None,
+        phrase: str | None = None,
+        constants: Mapping[str, str] = NO_HEADERS,
+        id_headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         value = rule.rule.value
         self.fault = fault
         self.status = status
-        self.status_line = f"{status} {reason(status)}"
+        self.status_line = f"{status} {phrase or reason(status)}"
         self.when: str = value("when")
         self.after = self.when == "after"
         self._bodyless = status in _WITHOUT_BODY
@@ -68,30 +81,47 @@ class Answer:
         if self._bodyless:
             # For 205: without a length waitress marks the end of a body, even for HEAD.
             self._first = [("Content-Length", "0")] if status == 205 else []
-        self._id_headers = tuple(id_headers)
+        self._id_headers = id_headers
+        self._bare_head = vendor is not None and vendor.bare_head
         self.cors: bool = value("cors")
         self.drain: bool = value("drain")
         self.exact: Head | None = None
+        self.lists: Lister | None = None
         self._delay = delays(rule)
         cut_or_slowed = value("of") is not None
         self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
         self.special: bool = self.late or value("exact") or cut_or_slowed
+        self.beyond = status > 599
         self._set = rule.rule.set_headers
         self._last: Headers = []
         self.dated: float | None = None
-        self.hint, self.hint_form = read_hint(dict(self._set))
+        self.hint: float | None
+        given = dict(self._set)
         wait: float | None = value("retry_after")
-        if wait is not None and "retry-after" not in dict(self._set):
-            self.hint, self.hint_form = float(-(-wait // 1)), value("hint")
-            self._last.append(("Retry-After", f"{self.hint:.0f}"))
-            if self.hint_form == "date":
-                # A date in whole seconds, rounded up, is never earlier than this.
-                self.hint = self.dated = wait
+        if wait is not None and not given.keys() & HEADERS:
+            form: str = value("hint") or (vendor.hint if vendor is not None else "seconds")
+            name, text, self.hint = write_hint(wait, form)
+            self.hint_form: str | None = form
+            self._last.append((name, text))
+            if form == "date":
+                self.dated = wait
+        else:
+            self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
+        self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
         if rule.surroundings.marked:
             self._last += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
+        # What the rule asks for stands alone.
+        asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
+        self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
 
     def give(
-        self, request: Request, entry: Entry, digest: bytes, body: bytes, ids: Mapping[str, str]
+        self,
+        request: Request,
+        entry: Entry,
+        digest: bytes,
+        body: bytes,
+        ids: Mapping[str, str],
+        more: Headers | None = None,
     ) -> Respond:
         """The answer to one request.
 
@@ -101,16 +131,22 @@ class Answer:
             digest: where the delay is drawn from.
             body: the whole body, also for HEAD.
             ids: the answer's ids by name.
+            more: the headers that the vendor adds to the usual ones.
         """
         headers = self._first.copy()
         if self._bodyless:
             body = b""
-        elif not (self.late and request.method.upper() != "HEAD"):
+        elif request.method.upper() == "HEAD":
+            headers = (
+                [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
+            )
+            body = b""
+        elif not self.late:
             headers.append(("Content-Length", str(len(body))))
-            if request.method.upper() == "HEAD":
-                body = b""
         for name, which in self._id_headers:
             headers.append((name, ids[which]))
+        if more:
+            headers += [each for each in more if each[0].lower() not in self._left_out]
         headers += self._last
         for name, text in self._set:
             headers = [each for each in headers if each[0].lower() != name]
@@ -121,8 +157,10 @@ class Answer:
         entry.when = self.when
         entry.status = self.status
         entry.response_bytes = len(body)
-        entry.hint = self.hint
-        entry.hint_form = self.hint_form
+        entry.hint, entry.hint_form = self.hint, self.hint_form
+        if self._hints_in_headers:
+            # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
+            entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
         return Respond(entry, self, headers, body, self._delay(digest))
 
 
@@ -130,33 +168,50 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
     message = value("message")
-    prepared: list[tuple[Answer, Callable[[str, Mapping[str, str]], bytes]] | None] = [None] * len(rows)
+    prepared: dict[tuple[int, str], tuple[Answer, Rendering]] = {}
+    form_for = vendor.form_for
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     place: str = value("resource") or ""
     reading = rule.reading
 
-    def prepare(index: int) -> tuple[Answer, Callable[[str, Mapping[str, str]], bytes]]:
+    def prepare(index: int, asked: str) -> tuple[Answer, Rendering]:
         row = rows[index]
         status = value("status") or row.status
         assert status is not None
-        text = row.message if message is None else message
-        answer = Answer(rule, row.address, status, vendor.content_type, vendor.id_headers)
-        if value("exact"):
-            answer.exact = Head(vendor, row, status)
-        found = prepared[index] = answer, vendor.envelope(code=row.code, message=text, status=status)
+        made = Rendering(vendor, row, status=status, message=message, asked=asked)
+        answer = Answer(
+            rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers
+        )
+        if value("exact") or answer.beyond:
+            answer.exact = Head(vendor, answer.status_line)
+        if (
+            status == 200
+            and vendor.deletes is not None
+            and made.content_type == vendor.content_type
+            and answer.drain
+        ):
+            from faultinject.core.listing import lister
+
+            answer.lists = lister(rule, vendor, row)
+        found = prepared[index, asked] = answer, made
         return found
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         index = 0 if len(rows) == 1 else choose(digest, len(rows))
-        answer, fill = prepared[index] or prepare(index)
+        asked = "" if form_for is None else form_for(rows[index], request.method, request.query)
+        answer, made = prepared.get((index, asked)) or prepare(index, asked)
         ids = make_ids(entropy(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
-        if resource_of is None:
-            return answer.give(request, entry, digest, fill(place, ids), ids)
-        bucket, key = reading.read_address(request)
-        body = fill(resource_of(bucket, key, request.raw_path), ids)
-        return answer.give(request, entry, digest, body, ids)
+        named = place
+        if resource_of is not None:
+            bucket, key = reading.read_address(request)
+            named = resource_of(bucket, key, request.raw_path)
+        body, more = made.render(request, reading, named, ids, entry.time)
+        action = answer.give(request, entry, digest, body, ids, more)
+        if answer.lists is not None:
+            action.listing = answer.lists(request, digest)
+        return action
 
     return act
 
@@ -210,21 +265,3 @@ def at_its_start(action: Respond, now: float) -> Headers:
         (name, http_date(-(-(now + wait) // 1))) if name == "Retry-After" else (name, value)
         for name, value in action.headers
     ]
-
-
-def read_hint(headers: Mapping[str, str]) -> tuple[float | None, str | None]:
-    """The wait in seconds that headers of lower-case names ask for, and in which form.
-
-    >>> read_hint({"x-amz-retry-after": "1500"})
-    (1.5, 'x-amz-retry-after')
-    """
-    if "retry-after" in headers:
-        text = headers["retry-after"]
-        if text.isascii() and text.isdecimal():
-            return float(text), "seconds"
-        return None, "date" if text.endswith(" GMT") else "unreadable"
-    for name in _MILLISECONDS:
-        if name in headers:
-            text = headers[name]
-            return (int(text) / 1000, name) if text.isascii() and text.isdecimal() else (None, "unreadable")
-    return None, None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
+    from faultinject.core.operations import Operations
     from faultinject.core.request import Request
 
     Test = Callable[[str], bool]
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
     class Context(Protocol):
         """How the rule's vendor reads a request."""
+
+        @property
+        def operations(self) -> Operations:
+            """The operations that the vendor has."""
+            ...
 
         def read_address(self, request: Request) -> tuple[str | None, str | None]:
             """Bucket and key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.core import patterns
 from faultinject.core.condition import Condition, any_of, folded, plain
-from faultinject.core.values import Mistake, is_token, nearest, shown, size_range
+from faultinject.core.values import Mistake, is_token, shown, size_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from faultinject.core.condition import Check, Context
     from faultinject.core.request import Request
+    from faultinject.vendors.vendor import Vendor
 
     Network = IPv4Network | IPv6Network
 
@@ -125,7 +126,7 @@ class Query(Condition):
 
 
 class Operation(Condition):
-    """The storage operation as the vendor names it, `PutObject` for every relative of S3.
+    """The storage operation as the rule's vendor names it, `PutObject` for every relative of S3.
 
     >>> print(Rule("http:503", operation=["UploadPart", "List*"]))
     http:503,operation=UploadPart,operation=List*
@@ -133,26 +134,19 @@ class Operation(Condition):
 
     key = "operation"
 
-    def parse(self, text: str) -> str:
-        """A known operation, or a pattern that fits one."""
-        from faultinject.core.operations import names
+    def check(self, text: str, vendor: Vendor | None) -> None:
+        """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
+        from faultinject.core.operations import hint, operations_of
 
-        known = names()
-        if (literal := super().parse(text).removeprefix("=")) in known:
-            return text
-        if "*" in text and text[0] != "=" and any(map(patterns.compile_plain(text), known)):
-            return text
-        raise Mistake(f"{shown(text)} is no operation of S3{nearest(literal, known)}")
+        known = operations_of(vendor)
+        if not known.meant((text,)):
+            whose = "S3" if vendor is None else vendor.id
+            raise Mistake(f"{shown(text)} is no operation of {whose}{hint(text, known)}")
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
-        test = plain(values)
-
-        def check(request: Request) -> bool:
-            operation = context.operation(request)
-            return operation is not None and test(operation)
-
-        return check
+        wanted = context.operations.meant(values)
+        return lambda request: context.operation(request) in wanted
 
 
 class Bucket(Condition):
@@ -282,6 +276,7 @@ def _within(client: str, networks: Iterable[Network], literal: frozenset[str]) -
     return any(address in network for network in networks)
 
 
+OPERATION = Operation()
 CONDITIONS: dict[str, Condition] = {
     each.key: each
     for each in (
@@ -290,7 +285,7 @@ CONDITIONS: dict[str, Condition] = {
         Host(),
         Header(),
         Query(),
-        Operation(),
+        OPERATION,
         Bucket(),
         ObjectKey(),
         Client(),

@@ -1,7 +1,8 @@
 """The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
 
 For one match, `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
-decide, 8-15 choose the row of a group, 16-23 the delay, 24-31 the ids and what `corrupt` changes. No number serves two decisions.
+decide, 8-15 choose the row of a group, 16-23 the delay; 24-31, stretched, the ids, what `corrupt` changes and which
+keys of a DeleteObjects fail. No number serves two decisions.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.core.operations import S3_PREFIXES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +22,10 @@ LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
 
 GUARDS = frozenset(
-    "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite".split()
+    "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
+    " x-oss-forbid-overwrite x-tos-forbid-overwrite x-goog-if-generation-match x-goog-if-metageneration-match"
+    " x-ms-if-tags x-ms-if-sequence-number-eq x-ms-if-sequence-number-le x-ms-if-sequence-number-lt"
+    " x-ms-blob-condition-appendpos x-ms-blob-condition-maxsize".split()
 )
 """Headers that make a repeated write safe."""
 QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
@@ -34,14 +39,50 @@ TELLING = (
     "x-goog-gcs-idempotency-token",
     "x-sdk-retry-count",
     *sorted(GUARDS),
-    *(f"x-{vendor}-copy-source" for vendor in ("amz", "cos", "qs", "jss", "qiniu")),
+    # What the vendors' tables tell operations by.
+    *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
+    "x-amz-request-route",
+    "x-bz-file-name",
+    "x-bz-part-number",
+    "x-copy-from",
+    "x-goog-resumable",
+    "x-ms-blob-content-length",
+    "x-ms-blob-type",
+    "x-ms-copy-source",
+    "x-ms-lease-action",
+    "x-ms-page-write",
+    "x-ms-previous-snapshot-url",
+    "x-ms-requires-sync",
+    "x-ms-sequence-number-action",
+    "x-object-manifest",
+    "x-oss-access-point-name",
+    "x-auth-user",
+    "x-storage-user",
 )
 """The headers that few requests have and that a fact is read from."""
+TELLING_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in TELLING}
+"""What WSGI calls them."""
+TELLING_KEYS = {key: name for name, key in TELLING_AS.items()}
+VALUED = frozenset(
+    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
+    " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action x-ms-page-write"
+    " x-ms-requires-sync x-sdk-retry-count".split()
+)
+"""Those whose value a fact is read from."""
+SILENT = frozenset(TELLING) - VALUED
+"""Those of which only is kept that they were there; the source of a copy may end in a signature."""
 
 NONE_TELLING: Mapping[str, str] = {}
 
-# How the schemes that put `key id:signature` behind their name are called.
-_SCHEMES = frozenset(("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS"))
+# How the schemes that put `key id:signature` behind their name are called; Azure's key is of an account.
+_SCHEMES = frozenset(
+    ("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS", "GOOG1", "SharedKey", "SharedKeyLite")
+)
+# Those of query parameters that are an access-key id, and those that begin with one.
+_IDS = frozenset(
+    "AWSAccessKeyId q-ak access_key_id AccessKey OSSAccessKeyId AccessKeyId GoogleAccessId".split()
+)
+_CREDENTIALS = frozenset("X-Amz-Credential X-Goog-Credential X-Tos-Credential x-oss-credential".split())
 _shown: frozenset[str] | None = None
 _marked: Callable[[str], Match[str] | None] | None = None
 
@@ -68,7 +109,7 @@ def facts(
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
     if telling:
-        telling = {name: _cut(value) for name, value in telling.items()}
+        telling = {name: "" if name in SILENT else _cut(value) for name, value in telling.items()}
     length = content_length[:20] if content_length else None
     return method, path, len(request.mount), query, host, client, port, key, user_agent, length, telling
 
@@ -91,7 +132,9 @@ def key_id(authorization: str) -> str | None:
     scheme, _, rest = authorization.partition(" ")
     if scheme in _SCHEMES and ":" in rest:
         return _first_word(rest.partition(":")[0])
-    return None
+    # https://cloud.baidu.com/doc/Reference/s/Njwvz1wot
+    version, _, rest = authorization.partition("/")
+    return _first_word(rest) if version[:9] == "bce-auth-" else None
 
 
 def _first_word(text: str) -> str | None:
@@ -113,9 +156,9 @@ def query_key_id(query: str) -> str | None:
     """The access-key id in a presigned query."""
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name in ("AWSAccessKeyId", "q-ak", "access_key_id", "AccessKey"):
+        if name in _IDS:
             return _first_word(value)
-        if name == "X-Amz-Credential":
+        if name in _CREDENTIALS:
             return _first_word(value.replace("%2F", "/").replace("%2f", "/"))
     return None
 

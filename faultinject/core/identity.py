@@ -34,16 +34,29 @@ def volatile_parameters() -> frozenset[str]:
     return _volatile
 
 
-def exact_identity(request: Request, bucket: str | None, key: str | None) -> str:
-    """The identity letter for letter, without placeholders: what `per=call` counts by."""
-    place = request.path if bucket is None else f"/{bucket}/{key or ''}"
+def exact_identity(request: Request, bucket: str | None, key: str | None, rest: str = "") -> str:
+    """The identity letter for letter, without placeholders: what `per=call` counts by.
+
+    Args:
+        request: the request.
+        bucket: its bucket, or None.
+        key: its key, or None.
+        rest: what else its address says, such as the `iam` of `/storage/v1/b/photos/iam`; it stands beside the
+            parameters, where S3 has it. Without a bucket one that begins with `/` stands for the path.
+    """
+    if bucket is None:
+        place, rest = (rest, "") if rest[:1] == "/" else (request.path, "")
+    else:
+        place = f"/{bucket}/{key or ''}"
     exact = f"{request.method.upper()} {place}"
     query = request.query
     if not query:
-        return exact
+        return f"{exact}?{rest}" if rest else exact
     volatile = volatile_parameters()
-    kept = sorted(pair for pair in query.split("&") if pair and _name(pair) not in volatile)
-    return f"{exact}?{'&'.join(kept)}" if kept else exact
+    kept = [pair for pair in query.split("&") if pair and _name(pair) not in volatile]
+    if rest:
+        kept.append(rest)
+    return f"{exact}?{'&'.join(sorted(kept))}" if kept else exact
 
 
 def with_placeholders(identity: str) -> str:
@@ -72,6 +85,42 @@ def with_placeholders(identity: str) -> str:
     if _LONG_HEX in shape:
         identity = _runs[0].sub("~", identity)
     return _runs[1].sub("~", identity)
+
+
+def without_new_ids(identity: str, addressing: str | None) -> str:
+    """The identity without ids that are new in each run and that `with_placeholders` does not see through.
+
+    Azure's SDK gives blocks random ids, written in base64
+    (https://github.com/Azure/azure-sdk-for-python, azure/storage/blob/_shared/uploads.py), and B2 writes the time
+    into the id of a file (https://www.backblaze.com/docs/cloud-storage-files).
+
+    >>> without_new_ids("PUT /photos/k?blockid=MDAwMDAwMDE%3D&comp=block", "azure")
+    'PUT /photos/k?blockid=00000001&comp=block'
+    >>> without_new_ids("POST /b2_upload_part/4_z27_f1_d20261120_m120000/3", "b2")
+    'POST /b2_upload_part/~/3'
+    """
+    if addressing == "azure":
+        place, mark, query = identity.rpartition("?")
+        pairs = (
+            f"blockid={_block(pair[8:])}" if pair[:8] == "blockid=" else pair for pair in query.split("&")
+        )
+        return f"{place}{mark}{'&'.join(pairs)}"
+    if addressing == "b2" and identity[:21] == "POST /b2_upload_part/":
+        return f"{identity[:21]}~/{identity.rpartition('/')[2]}"
+    return identity
+
+
+def _block(text: str) -> str:
+    """The id of a block as its maker wrote it; `~` where that is no text."""
+    from binascii import Error, a2b_base64
+
+    from faultinject.core.target import decode
+
+    try:
+        plain = a2b_base64(decode(text), strict_mode=True).decode("ascii")
+    except (Error, ValueError):
+        return "~"
+    return plain if plain.isprintable() else "~"
 
 
 def _name(pair: str) -> str:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from faultinject.core.actions import Take
     from faultinject.core.facts import Facts
-    from faultinject.core.plan import Surroundings
     from faultinject.core.reading import Reading
     from faultinject.core.ready import ReadyRule
+    from faultinject.core.surroundings import Surroundings
 
     # The values of an entry in the order of `Entry.write`.
     Line = tuple[Any, ...]

@@ -14,7 +14,7 @@ from faultinject.core.draw import seed_key
 from faultinject.core.index import Index
 from faultinject.core.labels import Labels
 from faultinject.core.outcome import Entry
-from faultinject.core.reading import Reading
+from faultinject.core.reading import Reading, common
 from faultinject.core.ready import ReadyRule
 
 TYPE_CHECKING = False
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from faultinject.core.actions import Action, Ask, MatchKey, Number
-    from faultinject.core.outcome import Line
     from faultinject.core.request import Request
     from faultinject.core.rule import Rule
+    from faultinject.core.surroundings import Surroundings
     from faultinject.vendors.vendor import Vendor
 
     # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
@@ -48,63 +48,6 @@ if TYPE_CHECKING:
 
 
 _seq = count()
-
-
-class Surroundings:
-    """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
-
-    Attributes:
-        journal: takes a line.
-        clock: unix seconds, for ids, begin, end and rates.
-        monotonic: seconds of the clock that durations are measured by.
-        marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
-        endpoints: the user's own host suffixes.
-        most_active: how many faults may be under way at once.
-        everything: whether requests are noted that no rule matches.
-        expires: unix seconds from which nothing is injected, or None.
-        failed: told of an error inside faultinject itself, and of the rule's name where that is known.
-    """
-
-    __slots__ = (
-        "_free", "clock", "endpoints", "everything", "expires", "failed", "journal", "marked", "monotonic",
-        "most_active",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        journal: Callable[[Line], None],
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        failed: Callable[[Exception, str], None],
-        *,
-        marked: bool = True,
-        endpoints: tuple[str, ...] = (),
-        most_active: int = 100,
-        everything: bool = False,
-        expires: float | None = None,
-    ) -> None:
-        self.journal = journal
-        self.clock = clock
-        self.monotonic = monotonic
-        self.marked = marked
-        self.endpoints = endpoints
-        self.most_active = most_active
-        self.everything = everything
-        self.expires = expires
-        self.failed = failed
-        self._free: list[None] = [None] * most_active
-
-    def begin(self) -> bool:
-        """Take a place for one fault under way; no when all are taken."""
-        try:
-            self._free.pop()
-        except IndexError:
-            return False
-        return True
-
-    def finish(self) -> None:
-        """The fault is over."""
-        self._free.append(None)
 
 
 class Plan:
@@ -144,13 +87,14 @@ class Plan:
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
-        index = Index(self.rules, everything=surroundings.everything)
+        self._readings: dict[str, Reading] = {}
+        self._unmatched: Reading | None = None
+        index = Index(self.rules, self.reading, everything=surroundings.everything)
         self.environ = index.environ
         self.environ_default = index.environ_default
         self.scope = index.scope
         self.scope_default = index.scope_default
         self._ready: list[ReadyRule | None] = [None] * len(self.rules)
-        self._readings: dict[str, Reading] = {}
         self._labels = Labels(self.rules)
         # Counts that other processes share keep this number as well.
         self._told: Callable[[int], None] | None = getattr(counts, "note_injected", None)
@@ -240,7 +184,10 @@ class Plan:
         """An entry for a request that no rule matches, where every request is noted."""
         surroundings = self.surroundings
         now, arrived = surroundings.clock(), surroundings.monotonic()
-        return self._entry(request, self.reading(None), None, None, now, arrived)
+        reading = self._unmatched
+        if reading is None:
+            reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
+        return self._entry(request, reading, None, None, now, arrived)
 
     def injected(self, number: int) -> int:
         """How many requests got the fault of that rule."""

@@ -7,8 +7,8 @@ match, and works a field out when it is first asked for.
 from __future__ import annotations
 
 from faultinject.core.address import HOSTS, split_mount, without_port
-from faultinject.core.facts import NONE_TELLING, TELLING, facts
-from faultinject.core.target import decode_form, encode, read_target, utf8
+from faultinject.core.facts import NONE_TELLING, TELLING, TELLING_AS, TELLING_KEYS, facts
+from faultinject.core.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.core.values import whole
 
 TYPE_CHECKING = False
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.core.address import Address
     from faultinject.core.facts import Facts
+    from faultinject.core.places import Place
     from faultinject.core.reading import Reading
 
 
@@ -32,27 +32,31 @@ class Request:
         query: the query string as sent, without the question mark.
         host: the Host without port, in lower case; empty when there is none.
         ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
-        read_by: the reading that `address` comes from, so that many rules read a request once.
-        address: bucket and key.
+        read_by: the reading that `place` comes from, so that many rules read a request once.
+        place: level, bucket, key and the rest of the address.
+        named_by: the reading that `operation` comes from.
+        operation: the storage operation.
         identified_by: the reading that `identities` come from.
         identities: what draws depend on, letter for letter and with placeholders.
     """
 
     __slots__ = (
-        "_raw_path", "address", "below", "host", "identified_by", "identities", "method", "mount", "ordinary", "path",
-        "query", "read_by",
+        "_raw_path", "below", "host", "identified_by", "identities", "method", "mount", "named_by", "operation",
+        "ordinary", "path", "place", "query", "read_by",
     )  # fmt: skip
 
     method: str
     query: str
     host: str
     ordinary: bool
-    address: Address
+    place: Place
+    operation: str | None
     identities: tuple[str, str]
 
     def __init__(self, mount: str, below: str, target: str) -> None:
         self.read_by: Reading | None = None
         self.identified_by: Reading | None = None
+        self.named_by: Reading | None = None
         self.mount = mount
         self._raw_path: str | None
         if target == below and not mount and "%" not in target:
@@ -90,6 +94,7 @@ class Request:
         @property
         def is_preflight(self) -> bool: ...
         def header(self, name: str) -> tuple[str, ...]: ...
+        def telling(self, name: str) -> str | None: ...
         def facts(self) -> Facts: ...
 
     def query_values(self, name: str) -> tuple[str, ...]:
@@ -151,11 +156,14 @@ class WSGIRequest(Request):
         # Servers give an absent Content-Type or Content-Length as an empty string.
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
 
+    def telling(self, name: str) -> str | None:
+        return self._environ.get(TELLING_AS.get(name, ""))
+
     @property
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP."""
         upgrade = self._environ.get("HTTP_UPGRADE")
-        return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
+        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
 
     @property
     def http2(self) -> bool:
@@ -172,8 +180,8 @@ class WSGIRequest(Request):
         environ = self._environ
         get = environ.get
         telling = NONE_TELLING
-        if not environ.keys().isdisjoint(_TELLING_KEYS):
-            telling = {name: environ[key] for key, name in _TELLING_KEYS.items() if key in environ}
+        if not _TELLING_SET.isdisjoint(environ):
+            telling = {TELLING_KEYS[key]: environ[key] for key in environ if key in TELLING_KEYS}
         return facts(
             self,
             get("REMOTE_ADDR"),
@@ -247,6 +255,9 @@ class ASGIRequest(Request):
                 headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
         return headers.get(name, ())
 
+    def telling(self, name: str) -> str | None:
+        return self._known.get(name)
+
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends the body."""
@@ -256,7 +267,7 @@ class ASGIRequest(Request):
     def upgrades(self) -> bool:
         """Whether the connection is about to leave HTTP."""
         upgrade = self._known.get("upgrade")
-        return (upgrade is not None and _leaves_http(upgrade)) or self.method == "CONNECT"
+        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
 
     @property
     def http2(self) -> bool:
@@ -273,18 +284,13 @@ class ASGIRequest(Request):
         known = self._known
         telling = NONE_TELLING
         if not _TELLING_NAMES.isdisjoint(known):
-            telling = {name: known[name] for name in TELLING if name in known}
+            telling = {name: value for name, value in known.items() if name in _TELLING_NAMES}
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
         return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
 
 
-def _leaves_http(upgrade: str) -> bool:
-    # Clients offer h2c with ordinary requests, and servers ignore it.
-    return upgrade.strip().lower() != "h2c"
-
-
-_TELLING_KEYS = {f"HTTP_{name.upper().replace('-', '_')}": name for name in TELLING}
+_TELLING_SET = frozenset(TELLING_KEYS)
 _TELLING_NAMES = frozenset(TELLING)
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}

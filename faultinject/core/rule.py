@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.core import faults, spelling
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.values import Mistake, number_text, shown
-from faultinject.core.vocabulary import KEYS, combine, entry, split_key
+from faultinject.core.vocabulary import KEYS, combine, entry, reads_as, split_key
 from faultinject.exceptions import ConfigurationError, Problem
 
 TYPE_CHECKING = False
@@ -96,14 +96,7 @@ class Rule:
     @property
     def vendor(self) -> Vendor | None:
         """Whose way of reading bucket, key and operation holds; None: the S3 way."""
-        fault = faults.get(self.options.get("of", self.fault))
-        if fault.addressed:
-            return fault.vendor
-        if "vendor" not in self.options:
-            return None
-        from faultinject import vendors
-
-        return vendors.get(self.options["vendor"])
+        return reads_as(faults.get(self.fault), self.options)
 
     def value(self, key: str) -> Any:
         """The parsed value of a trigger or effect, or its default.

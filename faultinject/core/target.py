@@ -9,7 +9,7 @@ def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
     if raw[:1] != "/" and "://" in raw:
         raw = "/" + raw.partition("://")[2].partition("/")[2]
     # A middleware may have rewritten the path: then the server's raw target is of another request.
-    decoded = _decode(raw)
+    decoded = decode(raw)
     if raw and decoded == full:
         return _decode_but_slash(raw), raw
     if raw and decoded == below:
@@ -22,7 +22,13 @@ def utf8(text: str) -> str:
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _decode(text: str) -> str:
+def leaves_http(upgrade: str) -> bool:
+    """Whether an Upgrade header is meant: clients offer h2c with ordinary requests, and servers ignore it."""
+    return upgrade.strip().lower() != "h2c"
+
+
+def decode(text: str) -> str:
+    """A part of a target, percent-decoded once as UTF-8."""
     if "%" not in text:
         return text if text.isascii() else utf8(text)
     from urllib.parse import unquote_to_bytes
@@ -32,11 +38,11 @@ def _decode(text: str) -> str:
 
 def decode_form(text: str) -> str:
     """A name or value of a query, decoded."""
-    return _decode(text.replace("+", " "))
+    return decode(text.replace("+", " "))
 
 
 def _decode_but_slash(text: str) -> str:
-    return "%2F".join(_decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
+    return "%2F".join(decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
 
 
 def encode(text: str) -> str:

@@ -7,7 +7,7 @@ only in how they come to entries.
 from __future__ import annotations
 
 from faultinject.core import faults, spelling
-from faultinject.core.conditions import CONDITIONS
+from faultinject.core.conditions import CONDITIONS, OPERATION
 from faultinject.core.effects import EFFECTS
 from faultinject.core.key import Key
 from faultinject.core.triggers import TRIGGERS
@@ -16,8 +16,10 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TypeVar
+
+    from faultinject.vendors.vendor import Vendor
 
     T = TypeVar("T")
     Entry = tuple[int, str, str]
@@ -203,6 +205,8 @@ def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, M
             last_option = rank
     if fault is not None:
         _check(fault, options, entries, wrong)
+        if "operation" in conditions or "operation" in unless:
+            _check_operations(fault, options, entries, wrong)
     if wrong:
         return None
     if not sorted_:
@@ -227,6 +231,38 @@ def _check(
         # The missing effect may be one that is there, but wrong.
         if None not in entries:
             wrong.append((-1, mistake))
+
+
+def _check_operations(
+    fault: faults.Fault,
+    options: dict[str, str],
+    entries: Sequence[Entry | None],
+    wrong: list[tuple[int, Mistake]],
+) -> None:
+    """An operation must be one of the vendor that reads the rule's requests."""
+    if None in entries and "vendor" not in options and not fault.addressed:
+        return  # a wrong vendor is reported as what it is
+    vendor = reads_as(fault, options)
+    rank = RANKS[OPERATION.key][0]
+    for index, each in enumerate(entries):
+        if each is not None and each[0] in (rank, rank + UNLESS_RANK):
+            try:
+                OPERATION.check(each[2], vendor)
+            except Mistake as mistake:
+                wrong.append((index, mistake))
+
+
+def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
+    """Whose way of reading bucket, key and operation holds for a rule; None: the S3 way."""
+    if "of" in options:
+        fault = faults.get(options["of"])
+    if fault.addressed:
+        return fault.vendor
+    if "vendor" not in options:
+        return None
+    from faultinject import vendors
+
+    return vendors.get(options["vendor"])
 
 
 def _ranks(fault: faults.Fault) -> frozenset[int]:

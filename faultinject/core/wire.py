@@ -9,13 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from faultinject.core.actions import Headers
-    from faultinject.vendors.vendor import DocumentedError, Vendor
+    from faultinject.vendors.vendor import Vendor
 
 BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15
 """Seconds for a server to send what it was given, before the connection is cut beneath it."""
 _OF_THE_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding"))
+# What the services still send, and Python up to 3.12 says; later ones know only the new names.
+_BEFORE_RFC_9110 = {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
 _reasons: dict[int, str] = {}
 
 
@@ -25,6 +32,7 @@ def reason(status: int) -> str:
         from http import HTTPStatus
 
         _reasons.update({each.value: each.phrase for each in HTTPStatus})
+        _reasons.update(_BEFORE_RFC_9110)
     return _reasons.get(status, "Unknown")
 
 
@@ -56,15 +64,13 @@ class Head:
 
     Args:
         vendor: whose.
-        row: which error.
-        status: the status that is sent.
+        status_line: the status with the reason phrase.
     """
 
     __slots__ = ("_ranks", "_server", "_status_line")
 
-    def __init__(self, vendor: Vendor, row: DocumentedError, status: int) -> None:
-        phrase = vendor.reasons.get(row.code) if status == row.status else None
-        self._status_line = f"{status} {phrase or reason(status)}"
+    def __init__(self, vendor: Vendor, status_line: str) -> None:
+        self._status_line = status_line
         self._ranks = {name.lower(): rank for rank, name in enumerate(vendor.head)}
         self._server = vendor.server
 
@@ -137,4 +143,4 @@ def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) ->
 
 def late_start(body: bytes) -> int:
     """How many bytes of a late body go out at once: nothing may stand before an XML declaration."""
-    return body.index(b"?>") + 2 if body[:5] == b"<?xml" else 0
+    return body.index(b"?>") + 2 if body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")) else 0

@@ -6,20 +6,25 @@ adds a vendor; nothing else has to know.
 
 from __future__ import annotations
 
-from faultinject.exceptions import NotBuiltYet, UnknownVendor
+from faultinject.exceptions import UnknownVendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.vendors.vendor import DocumentedError, Vendor
+    from collections.abc import Sequence
+
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 __all__ = ["find", "get", "names"]
 
-RESERVED = frozenset(
-    (
-        *("s3", "minio", "rgw", "r2", "gcs", "gcs-xml", "azure-blob", "oss", "obs", "b2", "swift"),
-        *("tos", "bos", "kodo", "kodo-s3", "jdcloud"),
-    )
-)
+ALSO_CALLED = {
+    "aliyun": "alibaba",
+    "aws": "amazon",
+    "gcp": "google",
+    "microsoft": "azure",
+    "qingcloud": "qingstor",
+}
+"""Names of companies that no service's title begins with, and with what it does."""
 _loaded: dict[str, Vendor] = {}
 
 
@@ -36,7 +41,6 @@ def get(id: str) -> Vendor:  # noqa: A002
 
     Raises:
         UnknownVendor: there is none; the message names the nearest.
-        NotBuiltYet: the id is reserved for a vendor that this version does not have.
     """
     found = _loaded.get(id)
     if found is None:
@@ -68,10 +72,37 @@ def _load(id: str) -> Vendor:  # noqa: A002
         else:
             return vendor
     known = names()
-    if id in RESERVED:
-        raise NotBuiltYet(f"vendor {id} is reserved and not built yet; there are {', '.join(known)}")
-    from difflib import get_close_matches
-
-    near = [each for each in known if id and each.startswith(id)] or get_close_matches(id.lower(), known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    meant = named(id) or _near(id.lower(), known)
+    hint = f"did you mean {several(meant, 'or')}?" if meant else f"there are {', '.join(known)}"
     raise UnknownVendor(f"{id!r} is not a vendor; {hint}")
+
+
+def named(word: str) -> list[str]:
+    """The vendors that a word which is no id stands for: the beginning of one, or the company (a title's first word)."""
+    begun = word.lower().replace("_", "-")
+    company = ALSO_CALLED.get(begun, begun)
+    return [
+        each
+        for each in names()
+        if begun and (each.startswith(begun) or get(each).title.lower().split()[0] == company)
+    ]
+
+
+def _near(word: str, known: Sequence[str]) -> list[str]:
+    """The ids that look most like a word, several where it looks like all of them."""
+    from difflib import SequenceMatcher, get_close_matches
+
+    near = {each: SequenceMatcher(None, each, word).ratio() for each in get_close_matches(word, known, 4)}
+    return sorted(each for each in near if near[each] == max(near.values()))
+
+
+def having(code: str) -> list[str]:
+    """The vendors that document a code: S3 first, which most people mean, the others sorted."""
+    found = [each for each in names() if get(each).has(code)]
+    return sorted(found, key=lambda each: each != "s3")
+
+
+def several(words: Sequence[str], last: str) -> str:
+    """`a, b or c`; of more than four the first three, and how many more there are."""
+    shown = [*words] if len(words) <= 4 else [*words[:3], f"{len(words) - 3} more"]
+    return f" {last} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

@@ -10,6 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    Escape = str | Callable[[str], str]
+    Named = tuple[tuple[str, str], ...]
+
+NOTHING: Mapping[str, str] = {}
+
 
 def without_surrogates(text: str) -> str:
     """`text` with every lone surrogate replaced by U+FFFD, so that it can be sent as UTF-8."""
@@ -50,30 +55,86 @@ def escape_html(text: str) -> str:
     return escape_xml(text).replace("&apos;", "&#39;").replace('"', "&quot;")
 
 
-ESCAPES: Mapping[str, Callable[[str], str]] = {"xml": escape_xml, "json": escape_json, "html": escape_html}
+def as_it_is(text: str) -> str:
+    """No escape, for plain text."""
+    return without_surrogates(text)
 
 
-def prepare(
-    template: bytes, escape: Callable[[str], str], values: Mapping[str, str]
-) -> Callable[[str, Mapping[str, str]], bytes]:
-    """Replace each `%(name)s` of a template whose value is known already by the escaped value, UTF-8.
+ESCAPES: Mapping[str, Callable[[str], str]] = {
+    "xml": escape_xml,
+    "json": escape_json,
+    "html": escape_html,
+    "text": as_it_is,
+}
 
-    Returns:
-        A function from the resource and the ids of one answer to the body. Ids are ASCII letters, digits and
-        what base64 adds, which no format needs to escape.
+
+class Form:
+    """An envelope: a template, and how what is put into it is written.
+
+    Args:
+        template: the file in the vendor's folder.
+        content_type: the Content-Type of an error in it, exactly.
+        escape: how values are escaped: `xml`, `json`, `html` or `text`, or a function of the vendor's own.
+        child: how one child of `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
+        id_headers: pairs of a header's name and the name of the id that it carries; None where they are the vendor's.
     """
-    start, *rest = template.decode().split("%(")
-    pieces, holes = [start.replace("%%", "%")], []
-    for each in rest:
-        name, _, text = each.partition(")s")
-        if name not in values:
-            holes.append((len(pieces), name))
-        pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
 
-    def fill_rest(resource: str, ids: Mapping[str, str]) -> bytes:
-        filled = pieces.copy()
-        for place, name in holes:
-            filled[place] = escape(resource) if name == "resource" else ids[name]
+    __slots__ = ("child", "content_type", "escape", "id_headers", "template")
+
+    def __init__(
+        self,
+        template: str,
+        content_type: str,
+        escape: Escape,
+        child: str = "",
+        id_headers: Named | None = None,
+    ) -> None:
+        self.template = template
+        self.content_type = content_type
+        self.escape = ESCAPES[escape] if isinstance(escape, str) else escape
+        self.child = child
+        self.id_headers = id_headers
+
+
+class Envelope:
+    """A template with what one error says filled in; the rest is filled in answer by answer.
+
+    Args:
+        template: the vendor's text, UTF-8.
+        escape: how a value is escaped in it.
+        values: what is known already, by the name of its hole.
+
+    Attributes:
+        open: the names of the holes that are left.
+    """
+
+    __slots__ = ("_escape", "_holes", "_pieces", "open")
+
+    def __init__(self, template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> None:
+        start, *rest = template.decode().split("%(")
+        pieces, holes = [start.replace("%%", "%")], []
+        for each in rest:
+            name, _, text = each.partition(")s")
+            if name not in values:
+                holes.append((len(pieces), name))
+            pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
+        self._escape = escape
+        self._pieces = pieces
+        self._holes = holes
+        self.open = tuple(name for _, name in holes)
+
+    def fill(self, resource: str, ids: Mapping[str, str], more: Mapping[str, str] = NOTHING) -> bytes:
+        """The body of one answer.
+
+        Args:
+            resource: the resource, as text.
+            ids: the answer's ids: ASCII letters, digits and what base64 adds, which no format needs to escape.
+            more: what else is open, as it stands in the body.
+        """
+        filled = self._pieces.copy()
+        for place, name in self._holes:
+            if name == "resource":
+                filled[place] = self._escape(resource)
+            else:
+                filled[place] = ids[name] if name in ids else more[name]
         return "".join(filled).encode()
-
-    return fill_rest

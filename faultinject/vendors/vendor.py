@@ -3,99 +3,21 @@
 from __future__ import annotations
 
 from faultinject.exceptions import UnknownDocumentedError
-from faultinject.vendors import envelope
+from faultinject.vendors.documented import load
+from faultinject.vendors.envelope import NOTHING, Envelope, Form
+from faultinject.vendors.extras import Extra
+from faultinject.vendors.extras import load as load_extras
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from faultinject.vendors.deletes import Deletes
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.envelope import Escape, Named
+
     Ids = Mapping[str, str]
-
-FIELDS = (
-    "vendor",
-    "code",
-    "variant",
-    "status",
-    "message",
-    "message_source",
-    "description",
-    "note",
-    "retryable",
-    "retryable_words",
-    "category",
-    "source",
-    "row",
-)
-CATEGORIES = (
-    "throttle",
-    "server",
-    "auth",
-    "not-found",
-    "conflict",
-    "precondition",
-    "limit",
-    "request",
-    "redirect",
-)
-
-
-class DocumentedError:
-    """One row of a vendor's table.
-
-    Attributes:
-        vendor: the vendor's id.
-        code: the error code, byte for byte as documented.
-        variant: 1 for the first row of that code, 2 for the second, and so on.
-        status: the documented HTTP status, or None where the document gives none.
-        message: the English message that goes on the wire.
-        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
-        description: the document's own text.
-        note: what is peculiar about the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down), `no` (it says that a later try must
-            be another request) or `unstated`.
-        retryable_words: the words of message, description or note that say so, or empty.
-        category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
-        source: the document.
-        row: the row's number in the document's table, from 1.
-    """
-
-    __slots__ = FIELDS
-
-    vendor: str
-    code: str
-    variant: int
-    status: int | None
-    message: str
-    message_source: str
-    description: str
-    note: str
-    retryable: str
-    retryable_words: str
-    category: str
-    source: str
-    row: int
-
-    def __init__(self, **fields: object) -> None:
-        for name in FIELDS:
-            setattr(self, name, fields[name])
-
-    @property
-    def address(self) -> str:
-        """How a rule names this row: `cos:SlowDown`, `jss:BucketNotEmpty/3`."""
-        return f"{self.vendor}:{self.label}"
-
-    @property
-    def label(self) -> str:
-        """The code, with `/2` and so on behind it from the second row on."""
-        return self.code if self.variant == 1 else f"{self.code}/{self.variant}"
-
-    def to_dict(self) -> dict[str, object]:
-        """The row as plain data, in the order of the fields."""
-        return {name: getattr(self, name) for name in FIELDS}
-
-    def __repr__(self) -> str:
-        return f"<DocumentedError {self.address} {self.status}>"
 
 
 class Vendor:
@@ -106,7 +28,7 @@ class Vendor:
         title: the name for people.
         content_type: the Content-Type of an error, exactly.
         template: the file in the vendor's folder that holds the envelope.
-        escape: how values are escaped in it: `xml`, `json` or `html`.
+        escape: how values are escaped in it: `xml`, `json`, `html` or `text`, or a function of the vendor's own.
         package: `__name__` of the vendor's folder, for finding its files.
         id_headers: pairs of a header's name and the name of the id that it carries.
         make_ids: from 64 bytes of entropy and unix seconds to the ids of one answer, by name; the main one is
@@ -114,11 +36,25 @@ class Vendor:
         resource: from bucket, key and raw path to the envelope's resource; None where it has none.
         endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands
             for one label, at the end of a label for its rest.
-        addressing: `s3` when requests are read as bucket and key the S3 way; None for no storage vendor.
+        addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for
+            no storage vendor.
+        prefix: what the names of its own headers begin with.
+        keeps_slashes: whether `%2F` in a path is no slash of the key.
+        operations: the tables of its operations, below this package; a later one stands above an earlier.
         errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in the order in which they are seen on the wire.
+        bare_head: whether an answer to HEAD says nothing of the body: no Content-Type, and a Content-Length of 0.
         server: the Server of the vendor's answers; empty where none is documented.
-        reasons: the reason phrases, by code, that differ from the standard ones.
+        child: how one child of the envelope's `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
+        forms: other envelopes, by the name that a row calls them.
+        form_for: from a row and a request's method and query to the name of the form that it comes in instead of its
+            own, or empty.
+        extras: the file in the vendor's folder that says what single codes carry beyond the envelope, if it has one.
+        reason: from a row and its message as it is sent to the reason phrase, where that is not the standard one; the
+            row's own stands above it.
+        hint: how the vendor asks to wait: `seconds`, `date` or the name of a header of its own.
+        deletes: how it answers a request that deletes several objects, key by key; None where no error of a single key
+            is documented.
     """
 
     def __init__(
@@ -128,22 +64,35 @@ class Vendor:
         title: str,
         content_type: str,
         template: str,
-        escape: str,
+        escape: Escape,
         package: str,
-        id_headers: tuple[tuple[str, str], ...] = (),
+        id_headers: Named = (),
         make_ids: Callable[[bytes, int], Ids] | None = None,
         resource: Callable[[str | None, str | None, str], str] | None = None,
         endpoints: tuple[str, ...] = (),
         addressing: str | None = "s3",
         errors_in_200: tuple[str, ...] = (),
         head: tuple[str, ...] = (),
+        bare_head: bool = False,
         server: str = "",
-        reasons: Mapping[str, str] | None = None,
+        prefix: str = "x-amz-",
+        keeps_slashes: bool = False,
+        operations: tuple[str, ...] = ("s3/operations.csv",),
+        child: str = "",
+        forms: Mapping[str, Form] | None = None,
+        form_for: Callable[[DocumentedError, str, str], str] | None = None,
+        extras: str = "",
+        reason: Callable[[DocumentedError, str], str | None] | None = None,
+        hint: str = "seconds",
+        deletes: Deletes | None = None,
     ) -> None:
         self.id = id
         self.title = title
         self.content_type = content_type
-        self.escape = envelope.ESCAPES[escape]
+        self.form = Form(template, content_type, escape, child, id_headers)
+        self.forms = forms or {}
+        self.form_for = form_for
+        self.escape = self.form.escape
         self.id_headers = id_headers
         self.make_ids = make_ids or no_ids
         self.resource = resource
@@ -151,20 +100,48 @@ class Vendor:
         self.addressing = addressing
         self.errors_in_200 = errors_in_200
         self.head = head
+        self.bare_head = bare_head
         self.server = server
-        self.reasons = reasons or {}
+        self.prefix = prefix
+        self.keeps_slashes = keeps_slashes
+        self.operations = operations if addressing else ()
+        self.hint = hint
+        self.deletes = deletes
+        self._reason = reason
         self._package = package
-        self._template_file = template
-        self._template: bytes | None = None
+        self._extras_file = extras
+        self._extras: tuple[Extra, ...] | None = None if extras else ()
+        self._templates: dict[str, bytes] = {}
         self._errors: tuple[DocumentedError, ...] | None = None
         self._by_label: dict[str, DocumentedError] = {}
 
     @property
     def template(self) -> bytes:
-        """The envelope as it stands in the vendor's folder."""
-        if self._template is None:
-            self._template = read(self._package, self._template_file)
-        return self._template
+        """The usual envelope as it stands in the vendor's folder."""
+        return self.read_template(self.form)
+
+    def read_template(self, form: Form) -> bytes:
+        """An envelope as it stands in the vendor's folder."""
+        found = self._templates.get(form.template)
+        if found is None:
+            found = self._templates[form.template] = read(self._package, form.template)
+        return found
+
+    def form_of(self, row: DocumentedError, asked: str = "") -> Form:
+        """The envelope that a row comes in: the one that the request asks for, else its own, else the usual one."""
+        name = asked or row.form
+        return self.forms[name] if name else self.form
+
+    @property
+    def extras(self) -> tuple[Extra, ...]:
+        """What single codes carry beyond the envelope, in order."""
+        if self._extras is None:
+            self._extras = load_extras(read(self._package, self._extras_file).decode())
+        return self._extras
+
+    def reason(self, row: DocumentedError, message: str) -> str | None:
+        """The vendor's own reason phrase of a row sent with that message; None where it is the standard one."""
+        return row.reason or (self._reason(row, message) if self._reason is not None else None)
 
     @property
     def errors(self) -> tuple[DocumentedError, ...]:
@@ -187,7 +164,7 @@ class Vendor:
             label = code if int(number) == 1 else f"{code}/{int(number)}"
         if (found := self._by_label.get(label)) is not None:
             return found
-        variants = sum(each.code == code for each in errors)
+        variants = sum(each.label.partition("/")[0] == code for each in errors)
         if slash and variants:
             rows = "1 row" if variants == 1 else f"{variants} rows"
             raise UnknownDocumentedError(f"{self.id}:{label}: {self.id} documents {rows} of {code}")
@@ -200,20 +177,18 @@ class Vendor:
 
         from faultinject import vendors
 
-        codes = {each.code.lower(): each.code for each in self.errors}
+        labels = (each.label.partition("/")[0] for each in self.errors)
+        codes = {each.lower(): each for each in labels}
         near = get_close_matches(code.lower(), codes, 1, 0.75)
-        there = [
-            f"{each}:{code}" for each in vendors.names() if each != self.id and vendors.get(each).has(code)
-        ]
-        listed = " and ".join(filter(None, (", ".join(there[:-1]), *there[-1:])))
-        documented = f"{listed} {'are' if there[1:] else 'is'} documented" if there else ""
+        there = [f"{each}:{code}" for each in vendors.having(code) if each != self.id]
+        documented = f"{vendors.several(there, 'and')} {'are' if there[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if there else ''}"
         return f"; {documented}" if there else f"; 'faultinject vendors {self.id}' lists them"
 
     def has(self, code: str) -> bool:
         """Whether a row of that code is documented."""
-        return any(each.code == code for each in self.errors)
+        return any(code in (each.code, each.label) for each in self.errors)
 
     def group(self, name: str) -> tuple[DocumentedError, ...]:
         """The rows of a group, row 1 of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
@@ -236,15 +211,37 @@ class Vendor:
             raise UnknownDocumentedError(f"{self.id}:{name} is empty: {self.id} documents no such error")
         return rows
 
-    def envelope(self, *, code: str, message: str, status: int) -> Callable[[str, Ids], bytes]:
-        """A function from the resource and the ids of one answer to its body, for one error."""
+    def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:
+        """The envelope of one error, ready for the resource and the ids of one answer."""
+        found = form or self.form
         known = {"code": code, "message": message, "status": str(status)}
-        return envelope.prepare(self.template, self.escape, known)
+        return Envelope(self.read_template(found), found.escape, known)
 
-    def render(self, *, code: str, message: str, status: int, resource: str | None = None, ids: Ids) -> bytes:
-        """The body of an error, byte for byte as the vendor sends it."""
-        fill = self.envelope(code=code, message=message, status=status)
-        return fill(resource or "", ids)
+    def render(
+        self,
+        *,
+        code: str,
+        message: str,
+        status: int,
+        resource: str | None = None,
+        ids: Ids,
+        form: Form | None = None,
+        more: Ids = NOTHING,
+    ) -> bytes:
+        """The body of an error, byte for byte as the vendor sends it.
+
+        Args:
+            code: the code.
+            message: the message.
+            status: the status.
+            resource: the resource, where the envelope has one.
+            ids: the answer's ids by name.
+            form: which envelope; by default the usual one.
+            more: what else stands in the envelope, escaped already; what is missing is left empty.
+        """
+        found = self.envelope(code=code, message=message, status=status, form=form)
+        absent = {name: "" for name in found.open if name not in ids}
+        return found.fill(resource or "", ids, {**absent, **more})
 
     def __repr__(self) -> str:
         return f"<Vendor {self.id}>"
@@ -252,8 +249,8 @@ class Vendor:
 
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
-    "@server": lambda row: (row.status or 0) >= 500,
-    "@client": lambda row: (row.status or 0) < 500,
+    "@server": lambda row: 500 <= (row.status or 0) < 600,
+    "@client": lambda row: not 500 <= (row.status or 0) < 600,
     "@throttle": lambda row: row.category == "throttle",
     "@retryable": lambda row: row.retryable == "yes",
 }
@@ -275,22 +272,3 @@ def read(package: str, name: str) -> bytes:
     loader: Any = module.__loader__
     data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
     return data
-
-
-def load(vendor: str, text: str) -> list[DocumentedError]:
-    """The rows of an `errors.csv`; a code's second row becomes variant 2, and so on."""
-    from _csv import reader  # `csv` itself would load `re`
-
-    seen: dict[str, int] = {}
-    rows = []
-    lines = reader(text.splitlines())
-    columns = next(lines)
-    for cells in lines:
-        fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
-        code = fields["code"]
-        seen[code] = fields["variant"] = seen.get(code, 0) + 1
-        fields["vendor"] = vendor
-        fields["status"] = int(fields["status"]) if fields["status"] else None
-        fields["row"] = int(fields["row"])
-        rows.append(DocumentedError(**fields))
-    return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import threading
 from itertools import count
 
 import pytest
@@ -197,13 +198,20 @@ class Wsgi:
 
 
 class Asgi:
+    """As `Wsgi`; `run` runs a coroutine in the thread that made this."""
+
     kind = "asgi"
     app = staticmethod(asgi_app)
+
+    def __init__(self, run=asyncio.run):
+        self.run = run
+        self.thread = threading.get_ident()
 
     def __call__(self, injector, method="GET", target="/", headers=(), body=b"", app=None, **more):
         wrapped = ASGIFaultMiddleware(app or asgi_app, injector=injector)
         scope = make_scope(method, target, headers, body, **more)
-        return asyncio.run(serve_asgi(wrapped, scope, messages(body)))
+        run = self.run if threading.get_ident() == self.thread else asyncio.run
+        return run(serve_asgi(wrapped, scope, messages(body)))
 
 
 @pytest.fixture(params=[Wsgi, Asgi], ids=["wsgi", "asgi"])
@@ -215,7 +223,8 @@ def send(request):
 @pytest.fixture
 def both():
     """The two ways in, for what must be equal."""
-    return Wsgi(), Asgi()
+    with asyncio.Runner() as runner:
+        yield Wsgi(), Asgi(runner.run)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_effects_stay_and_the_answer_goes(servers, make_injector):
     injector = make_injector(RULE)
     wrapped = WSGIFaultMiddleware(app, injector=injector)
     result = wrapped(servers.environ("PUT", "/b/k"), start_response)
-    assert log == [b"a", b"b", "close", "503 Service Unavailable"]
+    assert log == [b"a", b"b", "close", "503 Slow Down"]
     assert b"SlowDown" in b"".join(result)
     outcome = only(injector)
     assert (outcome.did, outcome.when, outcome.applied, outcome.status) == ("answered", "after", True, 503)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import anyio
 import pytest
 
@@ -10,18 +12,24 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 UNLIKE = ("arrived", "answered", "elapsed")
 """Fields of an outcome that the monotonic clock decides."""
 
-STORAGE = [each for each in vendors.names() if each != "gateway"]
+WITH_IDS = [each for each in vendors.names() if vendors.get(each).id_headers]
 
 
 def first(vendor, keep):
     return next(row for row in vendors.get(vendor).errors if keep(row))
 
 
+def rules_of(vendor):
+    """What each vendor is compared by."""
+    return [
+        Rule(first(vendor, lambda row: (row.status or 0) >= 400).address),
+        Rule(first(vendor, lambda row: (row.status or 0) >= 500).address),
+        Rule(f"{vendor}:@all", probability=0.7),
+        Rule(f"{vendor}:@server", when="after"),
+    ]
+
+
 RULES = [
-    *(Rule(first(each, lambda row: (row.status or 0) >= 400).address) for each in vendors.names()),
-    *(Rule(first(each, lambda row: (row.status or 0) >= 500).address) for each in vendors.names()),
-    *(Rule(f"{each}:@all", probability=0.7) for each in vendors.names()),
-    *(Rule(f"{each}:@server", when="after") for each in vendors.names()),
     *(Rule(f"http:{status}") for status in (400, 418, 429, 500, 503, 567, 599)),
     Rule("cos:SlowDown", status=429, message="<&\"'> \u00fc \u6162\r\n\u202e", resource="/a<b>&c"),
     Rule("jss:SlowDown", message='say "no" \\ \x00', resource="/\u6876/\u952e"),
@@ -84,26 +92,75 @@ REQUESTS = [
     ("GET", "/photos/a.jpg", {}),
 ]
 
+ROW_REQUESTS = [
+    (
+        method,
+        "/photos/%C3%BC/a%2Fb.jpg?uploadId=x%20y&partNumber=3&versionId=",
+        {
+            "headers": [
+                ("range", "bytes=9-"),
+                ("if-match", '"e"'),
+                ("authorization", "AWS4-HMAC-SHA256 Credential=A/2"),
+            ]
+        },
+    )
+    for method in ("POST", "HEAD")  # as long: some envelopes tell the method
+]
+
+
+@pytest.fixture
+def compare(both, make_injector, caplog):
+    """`compare(rule, requests)`: bytes, headers, statuses and outcomes of both adapters are equal; gives the answers."""
+    caplog.set_level(logging.ERROR, "faultinject")  # thousands of injectors need not say that they are on
+
+    def run(rule, requests, *, everything=False):
+        seen = []
+        for send in both:
+            injector = make_injector([rule], everything=everything)
+            answers = [send(injector, method, target, **more).wire for method, target, more in requests]
+            outcomes = [each.to_dict() for each in injector.journal.outcomes]
+            for each in outcomes:
+                assert (each["elapsed"] is None) == (each["answered"] is None)
+                for name in UNLIKE:
+                    del each[name]
+            seen.append((answers, outcomes, injector.counts(), injector.errors))
+        assert seen[0] == seen[1]
+        assert seen[0][3] == []
+        return seen[0][0]
+
+    return run
+
 
 @pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_same_scenario_same_answers_and_outcomes(both, make_injector, rule, everything):
+def test_same_scenario_same_answers_and_outcomes(compare, rule, everything):
     """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
-    seen = []
-    for send in both:
-        injector = make_injector([rule], everything=everything)
-        answers = [send(injector, method, target, **more).wire for method, target, more in REQUESTS]
-        outcomes = [each.to_dict() for each in injector.journal.outcomes]
-        for each in outcomes:
-            assert (each["elapsed"] is None) == (each["answered"] is None)
-            for name in UNLIKE:
-                del each[name]
-        seen.append((answers, outcomes, injector.counts(), injector.errors))
-    assert seen[0] == seen[1]
-    assert seen[0][3] == []
+    compare(rule, REQUESTS, everything=everything)
 
 
-@pytest.mark.parametrize("vendor", STORAGE)
+@pytest.mark.parametrize("vendor", vendors.names())
+def test_same_answers_of_every_vendor(compare, for_all, vendor):
+    """The same for the errors of each vendor, single ones, drawn ones and those given after the app."""
+    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS))
+    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS, everything=True))
+
+
+@pytest.mark.parametrize("vendor", vendors.names())
+def test_every_row_is_the_same_under_both(compare, for_all, vendor):
+    """What a single row carries beyond its envelope is read off the request alike."""
+
+    def check(row):
+        rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
+        [(status, headers, _), (head_status, head_headers, head_body)] = compare(rule, ROW_REQUESTS)
+        assert (head_status, head_body) == (status, b"")
+        length = dict(headers).get("content-length")
+        bare = vendors.get(vendor).bare_head and status not in (204, 205, 304)
+        assert dict(head_headers).get("content-length") == ("0" if bare else length)
+
+    for_all(vendors.get(vendor).errors, check)
+
+
+@pytest.mark.parametrize("vendor", WITH_IDS)
 def test_ids_do_not_depend_on_the_adapter(both, make_injector, vendor):
     """The ids of the nth answer are drawn from digest and number alone, so they are the same under both."""
     rows = []

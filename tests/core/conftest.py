@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from itertools import count
 from math import erfc, exp, lgamma, log, sqrt
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 
@@ -36,6 +37,28 @@ def environ_of(target, *, host="", body=b"", headers=(), **more):
     return environ
 
 
+def view_of(method, url, headers=()):
+    """What a server makes of a request that an SDK would send."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return WSGIRequest(
+        {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "RAW_URI": path,
+            "QUERY_STRING": parts.query,
+            "HTTP_HOST": parts.netloc.rpartition("@")[2],
+            **{
+                f"HTTP_{name.upper().replace('-', '_')}": value.decode()
+                if isinstance(value, bytes)
+                else str(value)
+                for name, value in dict(headers).items()
+            },
+        }
+    )
+
+
 class Site:
     """An app and the middleware around it.
 
@@ -51,6 +74,10 @@ class Site:
         got = []
         self.app(environ_of(target, **more), lambda status, headers, exc_info=None: got.append(dict(headers)))
         return got[0].get("x-faultinject")
+
+    def request(self, target="PUT /photos/cat.jpg", **more):
+        """The view of a request."""
+        return WSGIRequest(environ_of(target, **more))
 
     def meet(self, target="PUT /photos/cat.jpg", **more):
         """As a client in the same process meets it: the body, or None where the connection broke."""
@@ -103,6 +130,12 @@ def site():
 def numbered_from_0(monkeypatch):
     """Ids depend on the number of a request in its process: here the same, whatever tests ran before."""
     monkeypatch.setattr("faultinject.core.plan._seq", count())
+
+
+@pytest.fixture(scope="session")
+def view():
+    """Make a request view of a method, a URL and headers."""
+    return view_of
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultinject import Injector, Rule
+from faultinject import Injector, Rule, vendors
 from faultinject.adapters.driving import drive
 from faultinject.core.reading import Reading
 from faultinject.core.request import ASGIRequest, WSGIRequest
@@ -106,24 +108,51 @@ conditions = st.fixed_dictionaries(
         "header": st.just({"x-test": ""}),
     },
 )
+# One vendor of each addressing, and operations that its requests here can be.
+ADDRESSINGS = {
+    None: ["GetObject", "Put*", "ListObjects", "List*", "GetBucketLifecycle", "OptionsObject", "*"],
+    "gcs": ["storage.objects.get", "storage.objects.*", "storage.buckets.get", "storage.bucket_acl.list"],
+    "azure-blob": ["blob.*", "block_blob.upload", "container.create", "service.*"],
+    "b2": ["b2_download_file_by_name", "b2_*", "b2_list_buckets"],
+    "swift": ["get_object", "put_*", "get_account"],
+    "kodo": ["stat", "list", "get", "*"],
+}
+
+
+def rule_of(fault, vendor, keys, operations, unless):
+    """Operations of another vendor would be refused."""
+    asked = [each for each in operations if each in ADDRESSINGS[vendor]] if vendor in ADDRESSINGS else []
+    return Rule(
+        fault,
+        **({"vendor": vendor} if vendor else {}),
+        **keys,
+        **({"operation": asked} if asked else {}),
+        **({"unless": unless} if unless else {}),
+        times=0,
+    )
+
+
 rules_of = st.builds(
-    lambda fault, keys, unless: Rule(fault, **keys, **({"unless": unless} if unless else {}), times=0),
-    st.sampled_from(
-        [
-            "cos:SlowDown",
-            "jss:SlowDown",
-            "qingstor:internal_error",
-            "qiniu-mix:SlowDown",
-            "http:503",
-            "gateway:BadGateway",
-        ]
-    ),
+    rule_of,
+    st.sampled_from(["http:503", "gateway:BadGateway"]),
+    st.sampled_from([*ADDRESSINGS, *ADDRESSINGS, "oss"]),
     conditions,
+    st.lists(st.sampled_from([each for names in ADDRESSINGS.values() for each in names]), max_size=12),
+    st.none() | conditions,
+) | st.builds(
+    rule_of,
+    st.sampled_from(["cos:SlowDown", "jss:SlowDown", "qingstor:internal_error", "qiniu-mix:SlowDown"]),
+    st.none(),
+    conditions,
+    st.lists(st.sampled_from(ADDRESSINGS[None]), max_size=2),
     st.none() | conditions,
 )
 targets = st.builds(
-    lambda parts, tail: "/" + "/".join(parts) + tail,
-    st.lists(st.sampled_from(SEGMENTS), min_size=0, max_size=4),
+    lambda head, parts, tail: head + "/" + "/".join(parts) + tail,
+    st.sampled_from(
+        ["", "", "", "/storage/v1/b", "/storage/v1/b/photos/o", "/a", "/v1/a", "/file", "/stat", "/b2api/v3"]
+    ),
+    st.lists(st.sampled_from([*SEGMENTS, "b2_list_buckets", "acl", "cGhvdG9zOmE="]), min_size=0, max_size=4),
     st.sampled_from(["", "/"]),
 )
 requests_of = st.fixed_dictionaries(
@@ -134,10 +163,20 @@ requests_of = st.fixed_dictionaries(
         "target": targets | st.sampled_from(["*", "", "/"]),
         "mount": st.sampled_from(["", "", "", "/photos", "/é", "/a/", "/a/b", "/a%2Fb", "/ph"]),
         "host": st.sampled_from(HOSTS),
+        "query": st.sampled_from(
+            ["", "", "x=1", "uploads", "restype=container", "comp=list", "lifecycle&bucket=photos", "%%&=&;"]
+        ),
         "raw": st.booleans(),
         "inside": st.booleans(),
         "more": st.sampled_from(
-            [{}, {"x-test": "1"}, {"upgrade": "websocket"}, {"access-control-request-method": "PUT"}]
+            [
+                {},
+                {},
+                {"x-test": "1"},
+                {"upgrade": "websocket"},
+                {"access-control-request-method": "PUT"},
+                {"x-ms-blob-type": "BlockBlob", "x-amz-copy-source": "/a/b", "x-bz-file-name": "a%2Fb"},
+            ]
         ),
     }
 )
@@ -156,23 +195,23 @@ def decoded(raw):
     return unquote_to_bytes(raw)
 
 
-def environ_of(method, target, mount, host, raw, inside, more):
+def environ_of(method, target, mount, host, raw, inside, more, query=""):
     del inside
     wire = encoded(target)
     environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": decoded(encoded(mount)).decode("latin-1"),
         "PATH_INFO": decoded(wire).decode("latin-1"),
-        "QUERY_STRING": "",
+        "QUERY_STRING": query,
     }
     if raw:
-        environ["RAW_URI"] = encoded(mount) + wire + "?x=1"
+        environ["RAW_URI"] = f"{encoded(mount)}{wire}?{query}"
     if host:
         environ["HTTP_HOST"] = host
     return environ | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in more.items()}
 
 
-def scope_of(method, target, mount, host, raw, inside, more):
+def scope_of(method, target, mount, host, raw, inside, more, query=""):
     """`inside`: the path includes the mount point, as the specification has it by now."""
     wire = encoded(mount if inside else "") + encoded(target)
     scope = {
@@ -180,7 +219,7 @@ def scope_of(method, target, mount, host, raw, inside, more):
         "method": method,
         "path": decoded(wire).decode("utf-8", "replace"),
         "root_path": decoded(encoded(mount)).decode("utf-8", "replace"),
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in more.items()],
     }
     if raw:
@@ -190,13 +229,18 @@ def scope_of(method, target, mount, host, raw, inside, more):
     return scope
 
 
+@cache
+def reading_of(vendor):
+    return Reading(vendor, ENDPOINTS)
+
+
 def matched_by_definition(rules, request):
     """Every rule is asked, with its own vendor's reading: no index, no plan."""
     if request.upgrades:
         return []
     found = []
     for number, rule in enumerate(rules):
-        reading = Reading(rule.vendor, ENDPOINTS)
+        reading = reading_of(rule.vendor)
         if request.is_preflight and "OPTIONS" not in map(str.upper, rule.conditions.get("method", ())):
             continue
         if all(test(request) for test in rule.compile_conditions(reading)) and not any(
@@ -208,13 +252,22 @@ def matched_by_definition(rules, request):
 
 def made_for(request):
     """Rules that the request meets if there is justice: chance alone would seldom hit."""
-    bucket, key = Reading(None, ENDPOINTS).read_address(request)
+    bucket, key = reading_of(None).read_address(request)
     keys = [{"method": request.method.upper()}, {"path": f"={request.path}"}, {"path": f"{request.path}/**"}]
     keys += [{"path": request.path}] if request.path else []
     keys += [{"host": f"={request.host}"}] if request.host else []
-    keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket and bucket != "*" else []
+    keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
     keys += [{"key": f"={key}"}] if key else []
-    return [Rule("http:503", **each, times=0) for each in keys]
+    made = [Rule("http:503", **each, times=0) for each in keys]
+    for vendor in ADDRESSINGS:
+        reading = reading_of(vendor and vendors.get(vendor))
+        operation, (bucket, _) = reading.operation(request), reading.read_address(request)
+        keys = [{"operation": operation}] if operation else []
+        keys += [{"operation": f"{operation[:5]}*", "method": "*"}] if operation else []
+        keys += [{"bucket": f"={bucket}"}] if bucket else []
+        keys += [{"bucket": bucket}] if bucket and bucket.isalnum() else []
+        made += [Rule("http:503", **each, **({"vendor": vendor} if vendor else {}), times=0) for each in keys]
+    return made
 
 
 def decide(rules, asked, *, wsgi, everything=False):

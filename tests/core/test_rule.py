@@ -12,7 +12,7 @@ from faultinject import vendors
 from faultinject.core import faults
 from faultinject.core.rule import Rule
 from faultinject.core.vocabulary import KEYS
-from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError, UnknownVendor
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 
 
 def test_a_rule_prints_in_canonical_order():
@@ -102,7 +102,7 @@ def test_values_have_defaults():
         "begin": 0.0,
         "when": "before",
         "delay": (0.0, 0.0),
-        "hint": "seconds",
+        "share": 1.0,
         "content_type": "text/plain; charset=utf-8",
         "drain": True,
         "cors": True,
@@ -242,8 +242,25 @@ REFUSED = [
         UnknownDocumentedError,
         "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
     ),
-    ("qiniu:SlowDown", {}, UnknownVendor, "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
-    ("s3:SlowDown", {}, NotBuiltYet, None),
+    (
+        "qiniu:SlowDown",
+        {},
+        UnknownVendor,
+        "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean kodo, kodo-s3 or qiniu-mix?",
+    ),
+    ("aws:SlowDown", {}, UnknownVendor, "aws:SlowDown: 'aws' is not a vendor; did you mean s3?"),
+    (
+        "s3:BlobNotFound",
+        {},
+        UnknownDocumentedError,
+        "s3:BlobNotFound is not a documented error of s3; azure-blob:BlobNotFound is documented",
+    ),
+    (
+        "azure-blob:AuthorizationFailure",
+        {},
+        ConfigurationError,
+        "azure-blob:AuthorizationFailure is documented without a status; give one, such as status=400",
+    ),
     ("cos:@slow", {}, UnknownDocumentedError, None),
     ("cos:SlowDown", {"exact": 2}, ConfigurationError, "cos:SlowDown: exact: 2 is not yes or no"),
     (
@@ -284,7 +301,7 @@ REFUSED = [
         "cos:SlowDown",
         {"content_type": "x"},
         ConfigurationError,
-        "cos:SlowDown takes no content_type; it takes when, delay, retry_after, hint, status, message, resource, set, drain, cors and exact",
+        "cos:SlowDown takes no content_type; it takes when, delay, retry_after, hint, status, message, resource, share, set, drain, cors and exact",
     ),
     ("cos:SlowDown", {"vendor": "jss"}, ConfigurationError, "cos:SlowDown is read as cos reads it"),
     (
@@ -531,12 +548,34 @@ def test_what_is_wrong_is_refused_in_exact_words(fault, keys, sort, message):
 
 def test_a_code_without_its_vendor_is_told_who_has_it():
     """And a vendor without a code what it might be."""
-    with pytest.raises(ConfigurationError, match=r"^SlowDown is not a fault; did you mean cos:SlowDown, "):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^SlowDown is not a fault; did you mean s3:SlowDown, bos:SlowDown, cos:SlowDown or \d+ more\?$",
+    ):
         Rule("SlowDown")
     with pytest.raises(
         ConfigurationError, match=r"^cos is not a fault; name one of its errors, such as cos:\w+$"
     ):
         Rule("cos")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("azure", "azure is not a fault; did you mean an error of azure-blob, such as azure-blob:"),
+        ("aws", "aws is not a fault; did you mean an error of s3, such as s3:AccessDenied?"),
+        (
+            "qiniu",
+            "qiniu is not a fault; did you mean an error of kodo, kodo-s3 or qiniu-mix, such as kodo:298?",
+        ),
+        ("BlobNotFound", "BlobNotFound is not a fault; did you mean azure-blob:BlobNotFound?"),
+    ],
+)
+def test_what_names_no_fault_is_told_what_might_be_meant(fault, message):
+    """A company without its service, a code without its vendor."""
+    with pytest.raises(ConfigurationError) as caught:
+        Rule(fault)
+    assert str(caught.value).startswith(message)
 
 
 def test_every_mistake_is_told():

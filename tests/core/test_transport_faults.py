@@ -10,10 +10,10 @@ import pytest
 from faultinject import Rule, Scenario, vendors
 from faultinject.core.effects import EFFECTS
 from faultinject.core.faults import FAULTS
-from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 
 TAKES = {
-    "vendor:Code": "when delay status message resource retry_after hint set drain cors exact",
+    "vendor:Code": "when delay status message resource share retry_after hint set drain cors exact",
     "http:NNN": "when delay message content_type retry_after hint set drain cors",
     "latency": "when delay",
     "hang": "when delay duration drain http2",
@@ -127,7 +127,10 @@ EXAMPLES = {
 VALUES = {
     "delay": "1s", "retry_after": "1s", "duration": "1s", "status": 500, "of": "cos:SlowDown", "keep": 0.1,
     "keep_bytes": 1, "rate": 2, "flips": 2, "set": {"x-a": "b"}, "when": "after", "hint": "date",
+    "share": 0.5,
 }  # fmt: skip
+NEEDS = {"share": {"status": 200}}
+"""The effects without which another says nothing."""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
@@ -137,6 +140,7 @@ def test_a_fault_takes_the_effects_that_the_contract_gives_it(fault, effect):
     text, keys = EXAMPLES.get(fault.title, (fault.title, {}))
     keys = {**keys, effect: VALUES.get(effect, "yes")}
     if effect in TAKES[fault.title].split():
+        keys = {**NEEDS.get(effect, {}), **keys}
         assert effect in {key.partition(".")[0] for key in Rule(text, **keys).options}
         return
     with pytest.raises(ConfigurationError) as caught:
@@ -182,7 +186,7 @@ MISTAKES = [
     ("drip", {"rate": 1, "of": "reset"}, "reset is not a documented error, such as cos:InternalError"),
     ("truncate", {"of": "cos:Slowdown"}, "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
     ("truncate", {"of": "coz:SlowDown"}, "'coz' is not a vendor; did you mean cos?"),
-    ("truncate", {"of": "s3:SlowDown"}, None),
+    ("truncate", {"of": "aws:SlowDown"}, "'aws' is not a vendor; did you mean s3?"),
     *(
         ("truncate", {"of": of}, f"{of} is not a documented error, such as cos:InternalError")
         for of in ("http:503", "latency", "truncate", "cos", "SlowDown", "unknown")
@@ -247,7 +251,9 @@ def test_a_mistake_has_its_place(text, told):
     assert str(caught.value) == told
 
 
-@pytest.mark.parametrize(("of", "sort"), [("cos:Slow", UnknownDocumentedError), ("s3:SlowDown", NotBuiltYet)])
+@pytest.mark.parametrize(
+    ("of", "sort"), [("cos:Slow", UnknownDocumentedError), ("aws:SlowDown", UnknownVendor)]
+)
 def test_a_wrong_of_is_an_error_of_its_own_sort(of, sort):
     """As the same words are in the place of the fault."""
     with pytest.raises(sort) as caught:

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
-from faultinject import Injector, Rule, WSGIFaultMiddleware
+from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
 
 CONTENT = b"meow"
 
@@ -45,7 +45,8 @@ class Server:
 
     def use(self, fault, **keys):
         """Put one rule in force; a row without a documented status gets 400."""
-        if fault == "cos:InvalidAddressingHeader":
+        vendor, _, code = fault.partition(":")
+        if vendor in vendors.names() and code[:1] != "@" and vendors.find(fault).status is None:
             keys.setdefault("status", 400)
         self.injector.use(Rule(fault, **keys))
         self.injector.journal.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.core.rule import Rule
-from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownDocumentedError
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 from faultinject.settings import text as reader
 from faultinject.settings.diagnosis import excerpt
 from faultinject.settings.scenario import Scenario
@@ -164,10 +164,10 @@ def test_every_mistake_is_told_in_order():
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),
-        ("s3:SlowDown minio:SlowDown", NotBuiltYet),
-        ("s3:SlowDown cos:Slow", ConfigurationError),
+        ("aws:SlowDown qiniu:SlowDown", UnknownVendor),
+        ("aws:SlowDown cos:Slow", ConfigurationError),
         ("truncate,of=cos:Slow cos:Slow", UnknownDocumentedError),
-        ("truncate,of=s3:SlowDown", NotBuiltYet),
+        ("truncate,of=aws:SlowDown", UnknownVendor),
     ],
 )
 def test_the_error_is_of_the_sort_that_all_mistakes_have(text, sort):

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from faultinject.core.rule import Rule
-from faultinject.exceptions import ConfigurationError, NotBuiltYet, UnknownVendor
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 from faultinject.settings.scenario import Scenario
 
 
@@ -283,7 +283,7 @@ def test_json_that_does_not_parse_has_its_line():
 
 @pytest.mark.parametrize(
     ("text", "sort"),
-    [('[[rules]]\nfault="s3:SlowDown"', NotBuiltYet), ('[[rules]]\nfault="x:Y"', UnknownVendor)],
+    [('[[rules]]\nfault="s3:Slow"', UnknownDocumentedError), ('[[rules]]\nfault="x:Y"', UnknownVendor)],
 )
 def test_the_sort_of_an_error_is_kept(text, sort):
     """As from text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import re
@@ -201,12 +202,42 @@ def test_id_shapes(entropy, seconds):
     assert ids["gateway"] == {}
 
 
-@pytest.mark.parametrize("vendor", [each for each in VENDORS if each != "gateway"])
+WITH_IDS = [each for each in vendors.names() if vendors.get(each).make_ids(bytes(64), 0)]
+
+
+def drawn_ids(vendor, entropy, seconds):
+    """The ids that are made anew for each answer: without what never changes, and without the time."""
+    make_ids = vendors.get(vendor).make_ids
+    others = [make_ids(each, seconds) for each in ENTROPY]
+    return {
+        name: value
+        for name, value in make_ids(entropy, seconds).items()
+        if len({each[name] for each in others}) > 1
+    }
+
+
+@pytest.mark.parametrize("vendor", WITH_IDS)
 def test_ids_come_from_the_entropy_alone(vendor):
     """The same entropy and second give the same ids; other entropy gives other ones."""
     make_ids = vendors.get(vendor).make_ids
     assert make_ids(ENTROPY[2], 7) == make_ids(ENTROPY[2], 7)
-    assert not {*make_ids(ENTROPY[2], 7).values()} & {*make_ids(ENTROPY[3], 7).values()}
+    ids = drawn_ids(vendor, ENTROPY[2], 7)
+    assert ids
+    assert not {*ids.values()} & {*drawn_ids(vendor, ENTROPY[3], 7).values()}
+    assert vendor not in VENDORS or [*ids] == [*make_ids(ENTROPY[2], 7)]
+
+
+@pytest.mark.parametrize("vendor", WITH_IDS)
+def test_ids_are_unique_and_of_one_length(vendor):
+    """Of 2,000 none comes twice, and the answers of one second are all equally long."""
+    seeds = [hashlib.shake_128(bytes([number // 256, number % 256])).digest(64) for number in range(2000)]
+    seeds += [bytes(64), b"\xff" * 64]
+    ids = [drawn_ids(vendor, seed, 1_763_625_600) for seed in seeds]
+    for name in ids[0]:
+        assert len({each[name] for each in ids}) == len(seeds), name
+    whole = [vendors.get(vendor).make_ids(seed, 1_763_625_600) for seed in seeds]
+    assert len({tuple((name, len(value)) for name, value in each.items()) for each in whole}) == 1
+    assert all(value.isascii() and value.isprintable() for value in whole[0].values())
 
 
 @pytest.mark.parametrize("vendor", [each for each in VENDORS if each != "gateway"])

@@ -12,6 +12,7 @@ from faultinject.core.effects.answering import (
     Resource,
     RetryAfter,
     Set,
+    Share,
     Status,
 )
 from faultinject.core.effects.effect import Effect
@@ -27,6 +28,7 @@ EFFECTS: dict[str, Effect] = {
         Status(),
         Message(),
         Resource(),
+        Share(),
         ContentType(),
         Set(),
         Drain(),

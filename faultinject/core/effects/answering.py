@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.core import values
+from faultinject.core import values, words
 from faultinject.core.effects.effect import Effect, YesNo
+from faultinject.core.hints import FORMS, MILLISECONDS
 from faultinject.core.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ FORBIDDEN = frozenset(
 
 
 class RetryAfter(Effect):
-    """Ask the client to wait, in `Retry-After`, whole seconds rounded up.
+    """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up.
 
     >>> Rule("http:503", retry_after=1.5).value("retry_after")
     1.5
@@ -47,23 +48,26 @@ class RetryAfter(Effect):
 
     def in_words(self, rule: Rule, text: str, name: str) -> str:
         """How long."""
-        return f"asked to wait {text} by Retry-After"
+        vendor = rule.resolved.vendor
+        form = rule.value("hint") or (vendor.hint if vendor is not None else "seconds")
+        return f"asked to wait {text} by {form if form in MILLISECONDS else 'Retry-After'}"
 
 
 class Hint(Effect):
-    """How `retry_after` is said: `seconds`, or `date` for an HTTP-date, rounded up.
+    """How `retry_after` is said: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds.
+
+    The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
 
     >>> print(Rule("http:503", retry_after="2s", hint="date"))
     http:503,retry_after=2s,hint=date
     """
 
     key = "hint"
-    default = "seconds"
-    default_text = "seconds"
+    default_text = "the vendor's own, else seconds"
 
     def parse(self, text: str) -> str:
-        """`seconds` or `date`."""
-        return values.choice(text, ("seconds", "date"))
+        """One of the forms."""
+        return values.choice(text, FORMS)
 
 
 class Status(Effect):
@@ -110,6 +114,32 @@ class Resource(_Said):
 
     key = "resource"
     default_text = "as documented"
+
+
+class Share(Effect):
+    """The share of the keys that get the error where a DeleteObjects is answered with status 200, 0 to 1.
+
+    Each key is drawn for on its own; the others are said to be deleted. With `when=before` none is, with `after` all
+    are. A body that is not read, no such request or longer than 2 MiB gets the error as a whole.
+
+    >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
+    cos:InternalError,operation=DeleteObjects,status=200,share=0.5
+    """
+
+    key = "share"
+    number = True
+    default = 1.0
+    default_text = "1"
+
+    def parse(self, text: str) -> float:
+        """A chance."""
+        return values.probability(text)
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """How much of a request fails."""
+        share = self.parse(text)
+        part = {0.0: "none", 1.0: "all"}.get(share) or words.share(share)
+        return f"in a DeleteObjects for {part} of its keys"
 
 
 class ContentType(_Said):

@@ -62,7 +62,10 @@ def _guess(text: str) -> str:
     ids = vendors.names()
     if text in ids:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
-    having = [f"{id_}:{text}" for id_ in ids if vendors.get(id_).has(text)]
+    having = [f"{id_}:{text}" for id_ in vendors.having(text)]
     if having:
-        return f"did you mean {listed(having)}?"
+        return f"did you mean {vendors.several(having, 'or')}?"
+    if meant := vendors.named(text):
+        one = vendors.get(meant[0]).errors[0].address
+        return f"did you mean an error of {vendors.several(meant, 'or')}, such as {one}?"
     return nearest(text, _BY_NAME).removeprefix("; ") or f"there are {_known()}"

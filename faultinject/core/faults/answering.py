@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core import answers, wire, words
+from faultinject.core import answers, values, wire, words
 from faultinject.core.faults.fault import Fault
 from faultinject.core.values import Mistake, listed, shown
 from faultinject.exceptions import ConfigurationError
@@ -31,6 +31,7 @@ class Documented(Fault):
         "status",
         "message",
         "resource",
+        "share",
         "set",
         "drain",
         "cors",
@@ -52,6 +53,20 @@ class Documented(Fault):
         """Raise `Mistake` when the row has no status and the rule gives none."""
         if self.rows[0].status is None and "status" not in options:
             raise Mistake(f"{self.text} is documented without a status; give one, such as status=400")
+        if "share" in options:
+            self._check_share(options)
+
+    def _check_share(self, options: dict[str, str]) -> None:
+        assert self.vendor is not None
+        if self.vendor.deletes is None:
+            raise Mistake(f"share: {self.vendor.id} documents no error of a single key")
+        usual = self.vendor.content_type
+        if all(self.vendor.form_of(each).content_type != usual for each in self.rows):
+            raise Mistake(f"share: {self.text} is sent as a page, and never for a single key")
+        if any(options.get("status", str(each.status)) != "200" for each in self.rows):
+            raise Mistake("share needs status=200: no other answer says of each key what became of it")
+        if "drain" in options and not values.yes_no(options["drain"]):
+            raise Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 
     def prepare(self, rule: ReadyRule) -> Act:
         """Answer with the row, or one of the group's."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from faultinject.core.actions import Act
     from faultinject.core.ready import ReadyRule
     from faultinject.core.rule import Rule
-    from faultinject.vendors.vendor import DocumentedError, Vendor
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 
 class Fault:

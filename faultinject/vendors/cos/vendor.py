@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64, hexlify
 from struct import Struct
 
+from faultinject.vendors import deletes
 from faultinject.vendors.vendor import Vendor
 
 TRACE_PREFIX = b"8efc6b2d3b069ca89454d10b9ef00187"
@@ -44,6 +45,7 @@ VENDOR = Vendor(
     endpoints=("cos-internal.*.tencentcos.cn", "cos.*.tencentcos.cn", "cos.*.myqcloud.com"),
     # https://cloud.tencent.com/document/product/436/10881 and /7742
     errors_in_200=("CopyObject", "CompleteMultipartUpload"),
+    deletes=deletes.COS,
     # https://cloud.tencent.com/document/product/436/7729
     head=(
         "Content-Type",
@@ -56,5 +58,7 @@ VENDOR = Vendor(
     ),
     server="tencent-cos",
     # the documentation of 2018; error dumps have the standard phrases
-    reasons={"SlowDown": "Slow Down"},
+    reason=lambda row, _: "Slow Down" if row.code == "SlowDown" else None,
+    keeps_slashes=True,
+    prefix="x-cos-",
 )

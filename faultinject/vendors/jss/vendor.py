@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from faultinject.vendors import resources
 from faultinject.vendors.vendor import Vendor
 
 
 def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
     """16 upper-case hex digits, as on the wire; the document's example shows a UUID."""
     return {"request_id": entropy[:8].hex().upper()}
-
-
-def resource(bucket: str | None, key: str | None, _raw_path: str) -> str:
-    """`/`, `/bucket` or `/bucket/key`."""
-    if not bucket:
-        return "/"
-    return f"/{bucket}/{key}" if key else f"/{bucket}"
 
 
 VENDOR = Vendor(
@@ -26,9 +20,11 @@ VENDOR = Vendor(
     package=__package__,
     id_headers=(("x-jss-request-id", "request_id"),),
     make_ids=make_ids,
-    resource=resource,
+    resource=resources.bucket_and_key,
     # storage.jd.com: PyPI jss-upload; the others: https://docs.jdcloud.com/en/object-storage-service (API, Java SDK)
     endpoints=("storage.jd.com", "storage.jcloud.com", "s-*.jcloud.com", "oss.*.jcloudcs.com"),
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-jss-request-id"),
     server="nginx",
+    keeps_slashes=True,
+    prefix="x-jss-",
 )

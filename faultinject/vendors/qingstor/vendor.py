@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.vendors import deletes
 from faultinject.vendors.vendor import Vendor
 
 
@@ -21,7 +22,10 @@ VENDOR = Vendor(
     make_ids=make_ids,
     # https://docsv3.qingcloud.com/storage/object-storage/intro/object-storage/#zone
     endpoints=("s3.*.qingstor.com", "*.qingstor.com"),
+    deletes=deletes.QINGSTOR,
     # https://docsv3em.qingcloud.com/storage/object-storage/api/error_code
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-qs-request-id"),
     server="QingStor",
+    keeps_slashes=True,
+    prefix="x-qs-",
 )

@@ -30,4 +30,6 @@ VENDOR = Vendor(
     # the introduction of the MIX documents lists these three
     endpoints=("mix-api.qiniu.com", "cn-south-1-mix.qiniu.com", "cn-north-1-mix.qiniu.com"),
     head=("Content-Type", "Content-Length", "Date", "X-Request-Id"),
+    keeps_slashes=True,
+    prefix="x-qiniu-",
 )

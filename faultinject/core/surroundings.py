@@ -1,0 +1,66 @@
+"""What a plan needs from outside, and how many faults may be under way."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.core.outcome import Line
+
+
+class Surroundings:
+    """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
+
+    Attributes:
+        journal: takes a line.
+        clock: unix seconds, for ids, begin, end and rates.
+        monotonic: seconds of the clock that durations are measured by.
+        marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
+        endpoints: the user's own host suffixes.
+        most_active: how many faults may be under way at once.
+        everything: whether requests are noted that no rule matches.
+        expires: unix seconds from which nothing is injected, or None.
+        failed: told of an error inside faultinject itself, and of the rule's name where that is known.
+    """
+
+    __slots__ = (
+        "_free", "clock", "endpoints", "everything", "expires", "failed", "journal", "marked", "monotonic",
+        "most_active",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: Callable[[Line], None],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        failed: Callable[[Exception, str], None],
+        *,
+        marked: bool = True,
+        endpoints: tuple[str, ...] = (),
+        most_active: int = 100,
+        everything: bool = False,
+        expires: float | None = None,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.monotonic = monotonic
+        self.marked = marked
+        self.endpoints = endpoints
+        self.most_active = most_active
+        self.everything = everything
+        self.expires = expires
+        self.failed = failed
+        self._free: list[None] = [None] * most_active
+
+    def begin(self) -> bool:
+        """Take a place for one fault under way; no when all are taken."""
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
+
+    def finish(self) -> None:
+        """The fault is over."""
+        self._free.append(None)

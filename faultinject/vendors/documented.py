@@ -1,0 +1,124 @@
+"""A row of a vendor's table, and how the tables are read."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FIELDS = (
+    "vendor",
+    "code",
+    "variant",
+    "status",
+    "message",
+    "message_source",
+    "description",
+    "note",
+    "retryable",
+    "retryable_words",
+    "category",
+    "source",
+    "row",
+    "reason",
+    "form",
+    "unverified",
+)
+CATEGORIES = (
+    "throttle",
+    "server",
+    "auth",
+    "not-found",
+    "conflict",
+    "precondition",
+    "limit",
+    "request",
+    "redirect",
+)
+
+
+class DocumentedError:
+    """One row of a vendor's table.
+
+    Attributes:
+        vendor: the vendor's id.
+        code: the error code, byte for byte as documented.
+        variant: 1 for the first row of that code, 2 for the second, and so on.
+        status: the documented HTTP status, or None where the document gives none.
+        message: the English message that goes on the wire.
+        message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
+        description: the document's own text.
+        note: what is peculiar about the row (a repaired cell, a remark of the document), or empty.
+        retryable: `yes` (the document says to try again, or to slow down), `no` (it says that a later try must
+            be another request) or `unstated`.
+        retryable_words: the words of message, description or note that say so, or empty.
+        category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
+        source: the document.
+        row: the row's number in the document's table, from 1.
+        reason: the vendor's own reason phrase, or empty where it is the standard one.
+        form: which of the vendor's envelopes it comes in; empty for the usual one.
+        unverified: whether no document or wire sample was at hand to confirm it; the note says why.
+    """
+
+    __slots__ = FIELDS
+
+    vendor: str
+    code: str
+    variant: int
+    status: int | None
+    message: str
+    message_source: str
+    description: str
+    note: str
+    retryable: str
+    retryable_words: str
+    category: str
+    source: str
+    row: int
+    reason: str
+    form: str
+    unverified: bool
+
+    def __init__(self, **fields: object) -> None:
+        for name in FIELDS:
+            setattr(self, name, fields[name])
+
+    @property
+    def address(self) -> str:
+        """How a rule names this row: `cos:SlowDown`, `jss:BucketNotEmpty/3`."""
+        return f"{self.vendor}:{self.label}"
+
+    @property
+    def label(self) -> str:
+        """The code, with `_` for a blank, and `/2` and so on behind it from the second row on."""
+        code = self.code.replace(" ", "_")
+        return code if self.variant == 1 else f"{code}/{self.variant}"
+
+    def to_dict(self) -> dict[str, object]:
+        """The row as plain data, in the order of the fields."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def __repr__(self) -> str:
+        return f"<DocumentedError {self.address} {self.status}>"
+
+
+def load(vendor: str, text: str) -> list[DocumentedError]:
+    """The rows of an `errors.csv`; a code's second row becomes variant 2, and so on."""
+    from _csv import reader  # `csv` itself would load `re`
+
+    seen: dict[str, int] = {}
+    rows = []
+    lines = reader(text.splitlines())
+    columns = next(lines)
+    for cells in lines:
+        fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
+        code = fields["code"]
+        seen[code] = fields["variant"] = seen.get(code, 0) + 1
+        fields["vendor"] = vendor
+        fields["status"] = int(fields["status"]) if fields["status"] else None
+        fields["row"] = int(fields["row"])
+        fields["reason"] = fields.get("reason", "")
+        fields["form"] = fields.get("form", "")
+        fields["unverified"] = fields.get("unverified") == "yes"
+        rows.append(DocumentedError(**fields))
+    return rows

@@ -1,0 +1,58 @@
+"""Amazon S3: XML on one line, two ids, and between message and ids what the code carries."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from faultinject.vendors import deletes, endpoints
+from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.vendor import Vendor
+
+_digits = bytes(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[each % 36] for each in range(256))
+
+
+def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
+    """A request id of 16 digits and capitals, and an id of the host of 76 characters, base64."""
+    return {
+        "request_id": entropy[:16].translate(_digits).decode(),
+        "host_id": b2a_base64(entropy[8:], newline=False).decode(),
+    }
+
+
+def escape(text: str) -> str:
+    """As S3 writes text: apostrophes as they are (https://github.com/jsoma/flatware/issues/10), quotes as in an ETag."""
+    return escape_xml(text).replace("&apos;", "'").replace('"', "&quot;")
+
+
+VENDOR = Vendor(
+    id="s3",
+    title="Amazon S3",
+    content_type="application/xml",
+    template="envelope.xml",
+    escape=escape,
+    child="<%(name)s>%(value)s</%(name)s>",
+    extras="extras.csv",
+    package=__package__,
+    id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "host_id")),
+    make_ids=make_ids,
+    endpoints=endpoints.S3,
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, API_UploadPartCopy.html and
+    # API_CompleteMultipartUpload.html
+    errors_in_200=("CopyObject", "UploadPartCopy", "CompleteMultipartUpload"),
+    deletes=deletes.S3,
+    # https://github.com/yanganto/s3rs/issues/18, https://github.com/versity/versitygw/issues/1810; where other answers
+    # are chunked ours have a Content-Length
+    head=(
+        "x-amz-bucket-region",
+        "x-amz-request-id",
+        "x-amz-id-2",
+        "Allow",
+        "Content-Type",
+        "Content-Length",
+        "Date",
+        "Connection",
+        "Server",
+    ),
+    server="AmazonS3",
+    hint="x-amz-retry-after",
+)

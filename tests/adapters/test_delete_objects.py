@@ -1,0 +1,327 @@
+"""DeleteObjects answered with status 200: each key of the request has its own end."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+from xml.etree import ElementTree
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware
+from faultinject.core.listing import MOST_BYTES
+from faultinject.exceptions import ConfigurationError
+
+TARGET = "/photos/?delete"
+KEYS = [f"{number}/ä&<b>.jpg" for number in range(60)]
+RULE = "cos:InternalError,operation=DeleteObjects,status=200"
+MESSAGE = "Internal error occurred with the server"
+
+
+def document(keys=KEYS, *, quiet=None, version=None):
+    root = ElementTree.Element("Delete", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
+    for key in keys:
+        each = ElementTree.SubElement(root, "Object")
+        ElementTree.SubElement(each, "Key").text = key
+        if version is not None:
+            ElementTree.SubElement(each, "VersionId").text = version
+    if quiet is not None:
+        ElementTree.SubElement(root, "Quiet").text = quiet
+    return ElementTree.tostring(root)
+
+
+def keys_of(answer):
+    """The deleted and the failed keys of an answer."""
+    root = ElementTree.fromstring(answer.body)
+    assert root.tag == "DeleteResult"
+    assert {each.tag for each in root} <= {"Deleted", "Error"}
+    return tuple([each.findtext("Key") for each in root.iterfind(name)] for name in ("Deleted", "Error"))
+
+
+def only(injector):
+    [outcome] = injector.journal.outcomes
+    return outcome
+
+
+def post(send, injector, body, target=TARGET, **more):
+    return send(injector, "POST", target, body=body, **more)
+
+
+def test_all_keys_fail_by_default(send, make_injector):
+    """Without `share` every key has the error; the length is that of the bytes that go out."""
+    injector = make_injector(RULE)
+    answer = post(send, injector, document())
+    assert (answer.status, answer.header("content-type")) == (200, "application/xml")
+    assert keys_of(answer) == ([], KEYS)
+    errors = ElementTree.fromstring(answer.body).findall("Error")
+    assert {(each.findtext("Code"), each.findtext("Message")) for each in errors} == {
+        ("InternalError", MESSAGE)
+    }
+    assert answer.header("content-length") == str(len(answer.body))
+    outcome = only(injector)
+    assert (outcome.did, outcome.status, outcome.operation) == ("answered", 200, "DeleteObjects")
+    assert (outcome.fault, outcome.response_bytes) == ("cos:InternalError", len(answer.body))
+    assert outcome.body_complete is True
+
+
+def test_a_share_of_them(send, make_injector):
+    """The others are said to be deleted; a key's end depends neither on its place nor on the other keys."""
+    rule = f"{RULE},share=0.5"
+    deleted, failed = keys_of(post(send, make_injector(rule), document()))
+    assert sorted(deleted + failed) == sorted(KEYS)
+    assert 15 <= len(failed) <= 45
+    shuffled = random.Random(1).sample(KEYS, 20)
+    assert set(keys_of(post(send, make_injector(rule), document(shuffled)))[1]) == set(failed) & set(shuffled)
+
+
+def test_the_next_request_draws_anew(send, make_injector):
+    """And a replay draws the same."""
+    runs = []
+    for _ in range(2):
+        injector = make_injector(f"{RULE},share=0.5")
+        runs.append([keys_of(post(send, injector, document())) for _ in range(3)])
+    assert runs[0] == runs[1]
+    assert len({str(each) for each in runs[0]}) == 3
+
+
+def test_quiet(send, make_injector):
+    """`Quiet` leaves out what was deleted."""
+    rule = f"{RULE},share=0.5"
+    failed = keys_of(post(send, make_injector(rule), document()))[1]
+    assert keys_of(post(send, make_injector(rule), document(quiet="true"))) == ([], failed)
+    assert keys_of(post(send, make_injector(rule), document(quiet="false")))[1] == failed
+    assert keys_of(post(send, make_injector(f"{RULE},share=0"), document(quiet="true"))) == ([], [])
+
+
+def test_versions_are_repeated(send, make_injector):
+    """Whatever became of the key."""
+    answer = post(send, make_injector(f"{RULE},share=0.5"), document(version="v<1>"))
+    root = ElementTree.fromstring(answer.body)
+    assert {each.findtext("VersionId") for each in root} == {"v<1>"}
+
+
+def test_another_message(send, make_injector):
+    """`message` stands in every error, escaped."""
+    answer = post(send, make_injector([Rule("cos:SlowDown", status=200, message="a<b>&c")]), document(["k"]))
+    error = ElementTree.fromstring(answer.body).find("Error")
+    assert [(each.tag, each.text) for each in error] == [
+        ("Key", "k"), ("Code", "SlowDown"), ("Message", "a<b>&c"),
+    ]  # fmt: skip
+
+
+def test_json_vendors(send, make_injector):
+    """QingStor's `deleted` and `errors`."""
+    request = json.dumps({"objects": [{"key": key} for key in KEYS], "quiet": False}).encode()
+    answer = post(send, make_injector("qingstor:internal_error,status=200,share=0.5"), request)
+    assert answer.header("content-type") == "application/json"
+    said = json.loads(answer.body)
+    assert list(said) == ["deleted", "errors"]
+    assert {tuple(each) for each in said["deleted"]} == {("key",)}
+    assert {tuple(each) for each in said["errors"]} == {("key", "code", "message")}
+    assert {each["code"] for each in said["errors"]} == {"internal_error"}
+    assert sorted(each["key"] for each in said["deleted"] + said["errors"]) == sorted(KEYS)
+    quiet = json.dumps({"objects": [{"key": key} for key in KEYS], "quiet": True}).encode()
+    answer = post(send, make_injector("qingstor:internal_error,status=200,share=0.5"), quiet)
+    assert json.loads(answer.body) == {"errors": said["errors"]}
+
+
+def whole(answer):
+    """Whether an answer is the error for the request as a whole."""
+    root = ElementTree.fromstring(answer.body)
+    assert (answer.status, answer.header("content-length")) == (200, str(len(answer.body)))
+    return (root.tag, root.findtext("Code")) == ("Error", "InternalError")
+
+
+LARGE = document([f"{number:04}{'x' * 2200}" for number in range(1000)])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<", b"\x00\xff", b"{}", document()[:-9], document([]), document(KEYS * 20), LARGE],
+    ids=["none", "no XML", "bytes", "JSON", "cut off", "no keys", "1,200 keys", "over 2 MiB"],
+)
+def test_what_is_not_understood_fails_as_a_whole(send, make_injector, body):
+    """The app is not called and nothing raised: the error is given as without the keys."""
+    injector = make_injector(f"{RULE},share=0.5")
+    assert whole(post(send, injector, body))
+    assert only(injector).did == "answered"
+    assert injector.errors == []
+
+
+def test_the_bound_is_two_mebibytes(send, make_injector):
+    """One byte less, and the keys are read."""
+    assert len(LARGE) > MOST_BYTES
+    shorter = document(["k"]) + b" " * (MOST_BYTES - len(document(["k"])))
+    assert keys_of(post(send, make_injector(RULE), shorter)) == ([], ["k"])
+    assert whole(post(send, make_injector(RULE), shorter + b" "))
+
+
+def test_other_requests_fail_as_a_whole(send, make_injector):
+    """Only what the vendor reads as DeleteObjects lists keys."""
+    rule = f"{RULE.replace('operation=DeleteObjects,', '')},share=0.5"
+    assert whole(post(send, make_injector(rule), document(), "/photos/?uploads"))
+    assert whole(post(send, make_injector(rule), document(), "/photos/key?delete"))
+    assert whole(send(make_injector(rule), "PUT", TARGET, body=document()))
+    head = send(make_injector(rule), "HEAD", TARGET)
+    assert (head.status, head.body) == (200, b"")
+    assert keys_of(post(send, make_injector(rule), document())) != ([], KEYS)
+
+
+def test_other_statuses_list_no_keys(send, make_injector):
+    """A DeleteObjects that fails with its status fails as a whole."""
+    answer = post(send, make_injector("cos:InternalError,operation=DeleteObjects"), document())
+    assert (answer.status, ElementTree.fromstring(answer.body).tag) == (500, "Error")
+
+
+def test_a_body_that_is_not_read_lists_no_keys(send, make_injector):
+    """`drain=no`."""
+    assert whole(post(send, make_injector(f"{RULE},drain=no"), document()))
+
+
+def test_both_adapters_say_the_same(both, make_injector):
+    """Byte for byte, with and without all that shapes an answer."""
+    for more in (
+        "",
+        ",delay=1ms",
+        ",exact=yes",
+        ",when=after",
+        ",when=after,delay=1ms",
+        ",set.x-a=b,cors=no",
+    ):
+        answers = []
+        for send in both:
+            injector = make_injector(f"{RULE},share=0.3{more}")
+            answer = post(send, injector, document(), headers=[("Origin", "https://app.example")])
+            outcome = only(injector)
+            did = outcome.did, outcome.response_bytes if "delay" not in more else None, outcome.applied
+            answers.append((answer.wire, did))
+        assert answers[0] == answers[1], more
+        [deleted, failed] = keys_of(answer)
+        assert len(deleted) > len(failed) > 0
+
+
+def test_after_the_app_has_deleted_them_all(send, make_injector):
+    """The app reads the same bytes as without us, and what it deleted stays deleted."""
+    seen = []
+
+    def wsgi(environ, start_response):
+        source = environ["wsgi.input"]
+        seen.append(source.read(10) + source.readline() + b"".join(source.readlines()) + b"".join(source))
+        start_response("200 OK", [])
+        return [b"all deleted"]
+
+    async def asgi(scope, receive, send):
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body")
+        seen.append(body)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"all deleted"})
+
+    injector = make_injector(f"{RULE},share=0.5,when=after")
+    request = document().replace(b"<Object>", b"\n<Object>")
+    answer = post(send, injector, request, app=wsgi if send.kind == "wsgi" else asgi)
+    assert seen == [request]
+    deleted, failed = keys_of(answer)
+    assert deleted
+    assert failed
+    outcome = only(injector)
+    assert (outcome.applied, outcome.status, outcome.response_bytes) == (True, 200, len(answer.body))
+
+
+def test_after_an_app_that_did_not_read_them(send, make_injector):
+    """Nobody knows the keys then."""
+
+    def wsgi(environ, start_response):
+        start_response("200 OK", [])
+        return [b""]
+
+    async def asgi(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    answer = post(
+        send, make_injector(f"{RULE},when=after"), document(), app=wsgi if send.kind == "wsgi" else asgi
+    )
+    assert whole(answer)
+
+
+def test_an_error_of_ours_leaves_the_whole_error(send, make_injector, monkeypatch):
+    """It is told, and the client gets the error all the same."""
+
+    def fail(*_):
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr("faultinject.core.listing.read", fail)
+    for more in ("", ",when=after"):
+        injector = make_injector(RULE + more)
+        assert whole(post(send, injector, document()))
+        assert [str(error) for error in injector.errors] == ["ours"]
+        injector.errors.clear()
+
+
+def test_a_wrong_length(servers, make_injector):
+    """A client that leaves in the middle gets nothing; what is behind the length is not read."""
+    body = document(["k"])
+    injector = make_injector(RULE)
+    environ = servers.environ(
+        "POST", TARGET, CONTENT_LENGTH=str(len(body) + 1), **{"wsgi.input": io.BytesIO(body)}
+    )
+    answer = servers.wsgi(WSGIFaultMiddleware(None, injector=injector), environ)
+    assert (answer.status, only(injector).did) == (500, "failed")
+    injector = make_injector(RULE)
+    environ = servers.environ(
+        "POST", TARGET, CONTENT_LENGTH=str(len(body) - 1), **{"wsgi.input": io.BytesIO(body)}
+    )
+    assert whole(servers.wsgi(WSGIFaultMiddleware(None, injector=injector), environ))
+
+
+def test_a_client_that_waits_for_a_100(servers, make_injector):
+    """ASGI: nothing is read then, so the error comes as a whole."""
+    scope = servers.scope("POST", TARGET, [("Expect", "100-continue")], document())
+
+    async def receive():
+        raise AssertionError("nobody asks for the body")
+
+    app = ASGIFaultMiddleware(None, injector=make_injector(RULE))
+    assert whole(asyncio.run(servers.asgi(app, scope, receive)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("cos:InternalError,share=0.5", "share needs status=200"),
+        ("cos:InternalError,status=500,share=0.5", "share needs status=200"),
+        ("cos:InternalError,status=200,share=1.5", "not between 0 and 1"),
+        ("cos:InternalError,status=200,share=50%", "did you mean 0.5"),
+        ("cos:InternalError,status=200,share=0.5,share=1", "given twice"),
+        ("cos:InternalError,status=200,share=0.5,drain=no", "drain=no"),
+        ("oss:InternalError,status=200,share=0.5", "oss documents no error of a single key"),
+        ("jss:InternalError,status=200,share=0.5", "jss documents no error of a single key"),
+        ("gateway:BadGateway,status=200,share=0.5", "gateway documents no error of a single key"),
+        ("gcs-xml:BadGateway,status=200,share=0.5", "gcs-xml:BadGateway is sent as a page"),
+        ("http:503,share=0.5", "http:503 takes no share"),
+        ("truncate,of=cos:InternalError,share=0.5", "truncate takes no share"),
+        ("latency,delay=1s,share=0.5", "latency takes no share"),
+    ],
+)
+def test_a_share_of_nothing_is_refused(rule, said):
+    """Each with what would be right."""
+    from faultinject import Scenario
+
+    with pytest.raises(ConfigurationError, match=said):
+        Scenario.parse(rule)
+
+
+def test_every_spelling():
+    """Text, Python and TOML give equal rules."""
+    from faultinject import Scenario
+
+    rule = Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.25)
+    scenario = Scenario.parse(str(rule))
+    assert str(rule) == "cos:InternalError,operation=DeleteObjects,status=200,share=0.25"
+    assert scenario.rules == (rule,) or list(scenario.rules) == [rule]
+    assert "share = 0.25" in scenario.to_toml()

@@ -1,0 +1,247 @@
+"""Azure Blob's operations, recognised in what its own SDK serialises, and in what its public calls really send."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+
+import pytest
+from azure.core.pipeline.transport import HttpTransport
+from azure.storage.blob import BlobSasPermissions, BlobServiceClient, StandardBlobTier, generate_blob_sas
+
+from faultinject import vendors
+from faultinject.core.reading import Reading
+
+KEY = "a2V5"
+READING = Reading(vendors.get("azure-blob"), ("storage.example",))
+# The SDK says in the Accept header alone that it would like another format.
+SAME_FORM = {
+    f"container.list_blob_{each}_segment_apache_arrow": f"container.list_blob_{each}_segment"
+    for each in ("flat", "hierarchy")
+}
+VALUES = {
+    "content": b"x",
+    "content_length": 1,
+    "blob_content_length": 512,
+    "legal_hold": True,
+    "version": "2026-02-06",
+    "delimiter": "/",
+    "sequence_number_action": "increment",
+}
+PLACES = {"service": "", "container": "/photos"}
+PREFIXES = [
+    "http://127.0.0.1:10000/account",
+    "http://[::1]:10000/account",
+    "http://azurite:10000/account",
+    "https://account.blob.core.windows.net",
+    "https://ACCOUNT.Blob.Core.Windows.NET:443",
+    "https://account.blob.storage.example:8443",
+    "https://storage.example/account",
+]
+
+
+def builders():
+    """Each operation's name with the function of the SDK that writes its request."""
+    for group in ("append_blob", "blob", "block_blob", "container", "page_blob", "service"):
+        module = import_module(f"azure.storage.blob._generated.operations._{group}_operations")
+        for name, build in vars(module).items():
+            if name.startswith("build_") and name.endswith("_request"):
+                yield f"{group}.{name[6:-8]}", build
+
+
+def serialised(name, build, prefix, *, everything):
+    """The request with what it must have, or with all that it can."""
+    keys = {}
+    for each in inspect.signature(build).parameters.values():
+        required = each.default is each.empty and each.kind is not each.VAR_KEYWORD
+        text = str(each.annotation)
+        if each.name == "url":
+            keys["url"] = prefix + PLACES.get(name.partition(".")[0], "/photos/2026/cat.jpg")
+        elif each.name in VALUES and (required or everything):
+            keys[each.name] = VALUES[each.name]
+        elif required or (everything and "str" in text and "dict" not in text and "list" not in text):
+            keys[each.name] = "x"
+    if name == "page_blob.get_page_ranges_diff":
+        # Either is, though the SDK does not insist.
+        keys |= {"prevsnapshot": "x"} if everything else {"prev_snapshot_url": "http://x/a/b"}
+    return build(**keys)
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["least", "fullest"])
+def test_every_operation_is_recognised(view, everything):
+    """All that the SDK can write, path style (as Azurite has it) and with the account in the Host."""
+    wrong = {}
+    count = 0
+    for prefix in PREFIXES:
+        for name, build in builders():
+            request = serialised(name, build, prefix, everything=everything)
+            seen = view(request.method, request.url, request.headers)
+            level = name.partition(".")[0]
+            bucket = None if level == "service" else "photos"
+            key = None if level in ("service", "container") else "2026/cat.jpg"
+            expected = SAME_FORM.get(name, name), bucket, key
+            found = READING.operation(seen), *READING.read_address(seen)
+            count += 1
+            if found != expected:
+                wrong[f"{name} {prefix}"] = found
+    assert wrong == {}
+    assert count == 71 * len(PREFIXES)
+
+
+def test_the_operations_are_the_sdks():
+    """No name more, none less."""
+    assert READING.operations.names == {name for name, _ in builders()}
+    assert {each: READING.operations.twin(each) for each in SAME_FORM} == SAME_FORM
+
+
+class SentError(Exception):
+    """Instead of being sent."""
+
+    def __init__(self, request):
+        self.request = request
+
+
+class Nowhere(HttpTransport):
+    """Ends every request before it is sent."""
+
+    def send(self, request, **kwargs):
+        raise SentError(request)
+
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+    def __exit__(self, *args):
+        pass
+
+
+def client_of(url, credential=KEY):
+    if credential == KEY:
+        credential = {"account_name": "account", "account_key": KEY}
+    return BlobServiceClient(url, credential=credential, transport=Nowhere(), retry_total=0)
+
+
+CALLS = [
+    # operation, bucket, key, the call
+    ("service.list_containers_segment", None, None, lambda c: list(c.list_containers())),
+    ("service.get_properties", None, None, lambda c: c.get_service_properties()),
+    ("service.get_account_info", None, None, lambda c: c.get_account_information()),
+    ("service.get_statistics", None, None, lambda c: c.get_service_stats()),
+    ("service.filter_blobs", None, None, lambda c: list(c.find_blobs_by_tags("a='b'"))),
+    ("container.create", "photos", None, lambda c: c.create_container("photos")),
+    ("container.delete", "photos", None, lambda c: c.delete_container("photos")),
+    ("container.get_properties", "photos", None, lambda c: in_photos(c).get_container_properties()),
+    ("container.set_metadata", "photos", None, lambda c: in_photos(c).set_container_metadata({"a": "b"})),
+    ("container.get_access_policy", "photos", None, lambda c: in_photos(c).get_container_access_policy()),
+    ("container.set_access_policy", "photos", None, lambda c: in_photos(c).set_container_access_policy({})),
+    ("container.list_blob_flat_segment", "photos", None, lambda c: list(in_photos(c).list_blobs())),
+    (
+        "container.list_blob_hierarchy_segment",
+        "photos",
+        None,
+        lambda c: list(in_photos(c).walk_blobs(name_starts_with="2026/")),
+    ),
+    ("container.acquire_lease", "photos", None, lambda c: in_photos(c).acquire_lease()),
+    ("container.submit_batch", "photos", None, lambda c: in_photos(c).delete_blobs("a", "b")),
+    ("block_blob.upload", "photos", "a b/ü.jpg", lambda c: blob(c, "a b/ü.jpg").upload_blob(b"x")),
+    (
+        "block_blob.upload",
+        "$root",
+        "cat.jpg",
+        lambda c: c.get_blob_client("$root", "cat.jpg").upload_blob(b"x"),
+    ),
+    ("append_blob.create", "photos", "k", lambda c: blob(c).create_append_blob()),
+    ("append_blob.append_block", "photos", "k", lambda c: blob(c).append_block(b"x")),
+    ("page_blob.create", "photos", "k", lambda c: blob(c).create_page_blob(512)),
+    ("page_blob.resize", "photos", "k", lambda c: blob(c).resize_blob(1024)),
+    ("page_blob.update_sequence_number", "photos", "k", lambda c: blob(c).set_sequence_number("increment")),
+    ("page_blob.upload_pages", "photos", "k", lambda c: blob(c).upload_page(bytes(512), 0, 512)),
+    ("page_blob.clear_pages", "photos", "k", lambda c: blob(c).clear_page(0, 512)),
+    ("page_blob.get_page_ranges", "photos", "k", lambda c: list(blob(c).list_page_ranges())),
+    (
+        "page_blob.get_page_ranges_diff",
+        "photos",
+        "k",
+        lambda c: list(blob(c).list_page_ranges(previous_snapshot="2026-11-20T12:00:00.0000000Z")),
+    ),
+    ("blob.download", "photos", "k", lambda c: blob(c).download_blob().readall()),
+    ("blob.get_properties", "photos", "k", lambda c: blob(c).get_blob_properties()),
+    ("blob.delete", "photos", "k", lambda c: blob(c).delete_blob()),
+    ("blob.undelete", "photos", "k", lambda c: blob(c).undelete_blob()),
+    ("blob.set_http_headers", "photos", "k", lambda c: blob(c).set_http_headers()),
+    ("blob.set_metadata", "photos", "k", lambda c: blob(c).set_blob_metadata({"a": "b"})),
+    ("blob.set_tags", "photos", "k", lambda c: blob(c).set_blob_tags({"a": "b"})),
+    ("blob.get_tags", "photos", "k", lambda c: blob(c).get_blob_tags()),
+    ("blob.set_tier", "photos", "k", lambda c: blob(c).set_standard_blob_tier(StandardBlobTier.COOL)),
+    ("blob.create_snapshot", "photos", "k", lambda c: blob(c).create_snapshot()),
+    ("blob.start_copy_from_url", "photos", "k", lambda c: blob(c).start_copy_from_url("http://x/a/b")),
+    (
+        "blob.copy_from_url",
+        "photos",
+        "k",
+        lambda c: blob(c).start_copy_from_url("http://x/a/b", requires_sync=True),
+    ),
+    ("block_blob.put_blob_from_url", "photos", "k", lambda c: blob(c).upload_blob_from_url("http://x/a/b")),
+    ("blob.abort_copy_from_url", "photos", "k", lambda c: blob(c).abort_copy("id")),
+    ("blob.acquire_lease", "photos", "k", lambda c: blob(c).acquire_lease()),
+    ("block_blob.stage_block", "photos", "k", lambda c: blob(c).stage_block("id", b"x")),
+    (
+        "block_blob.stage_block_from_url",
+        "photos",
+        "k",
+        lambda c: blob(c).stage_block_from_url("id", "http://x/a/b"),
+    ),
+    ("block_blob.commit_block_list", "photos", "k", lambda c: blob(c).commit_block_list(["id"])),
+    ("block_blob.get_block_list", "photos", "k", lambda c: blob(c).get_block_list()),
+]
+
+
+def in_photos(client):
+    return client.get_container_client("photos")
+
+
+def blob(client, name="k"):
+    return client.get_blob_client("photos", name)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:10000/account", "https://account.blob.core.windows.net"])
+def test_what_public_calls_send_is_recognised(view, url):
+    """Signed with the account's key, path style and host style."""
+    client = client_of(url)
+    wrong = {}
+    for name, bucket, key, call in CALLS:
+        with pytest.raises(SentError) as sent:
+            call(client)
+        request = sent.value.request
+        assert request.headers["Authorization"].startswith("SharedKey account:")
+        seen = view(request.method, request.url, request.headers)
+        found = READING.operation(seen), *READING.read_address(seen)
+        if found != (name, bucket, key):
+            wrong[name] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:10000/account", "https://account.blob.core.windows.net"])
+def test_a_shared_access_signature_misleads_nobody(view, url):
+    """What it adds to the query is no mark of an operation, and no part of the identity."""
+    permission = BlobSasPermissions(read=True, write=True, delete=True)
+    signature = generate_blob_sas(
+        "account", "photos", "k", account_key=KEY, permission=permission, expiry="2030-01-01T00:00:00Z"
+    )
+    for name, call in [
+        ("blob.download", lambda each: each.download_blob()),
+        ("block_blob.upload", lambda each: each.upload_blob(b"x")),
+        ("blob.set_metadata", lambda each: each.set_blob_metadata({})),
+        ("blob.delete", lambda each: each.delete_blob()),
+    ]:
+        with pytest.raises(SentError) as sent:
+            call(blob(client_of(url, signature)))
+        request = sent.value.request
+        seen = view(request.method, request.url, request.headers)
+        assert "sig=" in seen.query
+        assert READING.operation(seen) == name
+        exact, _ = READING.identify(seen)
+        query = "?comp=metadata" if name == "blob.set_metadata" else ""
+        assert exact == f"{request.method} /photos/k{query}"

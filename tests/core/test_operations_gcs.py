@@ -1,0 +1,245 @@
+"""Google Cloud Storage's operations, recognised in what its own SDK really sends."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials, Signing
+from google.cloud import storage
+
+from faultinject import vendors
+from faultinject.core.reading import Reading
+
+READING = Reading(vendors.get("gcs"))
+
+
+class SentError(Exception):
+    """Instead of being sent."""
+
+    def __init__(self, request):
+        self.request = request
+
+
+class Nowhere(requests.Session):
+    """Ends every request before it is sent."""
+
+    is_mtls = False
+
+    def request(self, method, url, data=None, headers=None, **_):
+        raise SentError(requests.Request(method, url, data=data, headers=headers).prepare())
+
+
+@pytest.fixture(scope="module", params=["https://storage.googleapis.com", "http://127.0.0.1:9000"])
+def client(request):
+    made = storage.Client(
+        project="shop",
+        credentials=AnonymousCredentials(),
+        _http=Nowhere(),
+        client_options={"api_endpoint": request.param},
+    )
+    # It would ask for a bucket's metadata from a thread of its own, which goes on when the test is over.
+    made._bucket_metadata_cache = None
+    return made
+
+
+def photos(client):
+    return client.bucket("photos")
+
+
+def cat(client):
+    return photos(client).blob("2026/ü cat.jpg")
+
+
+KEY = "2026/ü cat.jpg"
+CALLS = [
+    # operation, bucket, key, the call
+    ("storage.buckets.list", None, None, lambda c: list(c.list_buckets())),
+    ("storage.buckets.insert", None, None, lambda c: c.create_bucket("photos")),
+    ("storage.buckets.get", "photos", None, lambda c: c.get_bucket("photos")),
+    ("storage.buckets.patch", "photos", None, lambda c: photos(c).patch()),
+    ("storage.buckets.update", "photos", None, lambda c: photos(c).update()),
+    ("storage.buckets.delete", "photos", None, lambda c: photos(c).delete()),
+    ("storage.buckets.restore", "photos", None, lambda c: c.restore_bucket("photos", 1)),
+    ("storage.buckets.getIamPolicy", "photos", None, lambda c: photos(c).get_iam_policy()),
+    ("storage.buckets.setIamPolicy", "photos", None, lambda c: photos(c).set_iam_policy(policy())),
+    ("storage.buckets.testIamPermissions", "photos", None, lambda c: photos(c).test_iam_permissions(["x"])),
+    ("storage.buckets.lockRetentionPolicy", "photos", None, lambda c: locked(c).lock_retention_policy()),
+    ("storage.bucket_acl.list", "photos", None, lambda c: photos(c).acl.reload()),
+    ("storage.default_object_acl.list", "photos", None, lambda c: photos(c).default_object_acl.reload()),
+    ("storage.notifications.list", "photos", None, lambda c: list(photos(c).list_notifications())),
+    ("storage.notifications.get", "photos", None, lambda c: photos(c).get_notification("3")),
+    ("storage.notifications.insert", "photos", None, lambda c: photos(c).notification("topic").create()),
+    ("storage.objects.list", "photos", None, lambda c: list(photos(c).list_blobs(prefix="2026/"))),
+    ("storage.objects.get", "photos", KEY, lambda c: photos(c).get_blob(KEY)),
+    ("storage.objects.get", "photos", KEY, lambda c: cat(c).reload()),
+    ("storage.objects.get", "photos", KEY, lambda c: cat(c).download_as_bytes()),
+    ("storage.objects.get", "photos", KEY, lambda c: cat(c).download_as_bytes(start=0, end=3)),
+    ("storage.objects.patch", "photos", KEY, lambda c: cat(c).patch()),
+    ("storage.objects.update", "photos", KEY, lambda c: cat(c).update()),
+    ("storage.objects.delete", "photos", KEY, lambda c: cat(c).delete()),
+    ("storage.objects.compose", "photos", KEY, lambda c: cat(c).compose([photos(c).blob("a")])),
+    ("storage.objects.rewrite", "photos", KEY, lambda c: cat(c).rewrite(c.bucket("films").blob("a/b"))),
+    ("storage.objects.copy", "photos", "new/k", lambda c: films(c).copy_blob(film(c), photos(c), "new/k")),
+    ("storage.objects.move", "films", "new/k", lambda c: films(c).move_blob(film(c), "new/k")),
+    ("storage.objects.restore", "photos", KEY, lambda c: photos(c).restore_blob(KEY, generation=1)),
+    ("storage.object_acl.list", "photos", KEY, lambda c: cat(c).acl.reload()),
+    ("storage.objects.getIamPolicy", "photos", KEY, lambda c: cat(c).get_iam_policy()),
+    # The name of what is uploaded at once is in the body.
+    ("storage.objects.insert", "photos", None, lambda c: cat(c).upload_from_string("x")),
+    ("storage.objects.insert", "photos", None, lambda c: cat(c).create_resumable_upload_session()),
+    ("storage.objects.insert", "photos", None, lambda c: in_pieces(c).upload_from_file(io.BytesIO(b"x"))),
+    ("storage.serviceaccount.get", None, None, lambda c: c.get_service_account_email()),
+    ("storage.hmacKey.list", None, None, lambda c: list(c.list_hmac_keys())),
+    ("storage.hmacKey.create", None, None, lambda c: c.create_hmac_key("x@y")),
+    ("storage.hmacKey.get", None, None, lambda c: c.get_hmac_key_metadata("access")),
+]
+
+
+def policy():
+    from google.api_core.iam import Policy
+
+    return Policy()
+
+
+def locked(client):
+    bucket = photos(client)
+    bucket._properties |= {"metageneration": 1, "retentionPolicy": {"retentionPeriod": 1}}
+    return bucket
+
+
+def films(client):
+    return client.bucket("films")
+
+
+def film(client):
+    return films(client).blob("a/b")
+
+
+def in_pieces(client):
+    return photos(client).blob(KEY, chunk_size=256 * 1024)
+
+
+def sent_by(call, client):
+    with pytest.raises(SentError) as sent:
+        call(client)
+    return sent.value.request
+
+
+def test_what_the_sdk_sends_is_recognised(client, view):
+    """Every call that has a request of its own; object names are one segment with `%2F` in it."""
+    wrong = {}
+    slashes = 0
+    for name, bucket, key, call in CALLS:
+        request = sent_by(call, client)
+        seen = view(request.method, request.url, request.headers)
+        found = READING.operation(seen), *READING.read_address(seen)
+        slashes += "%2F" in seen.raw_path
+        if found != (name, bucket, key):
+            wrong[name] = found, request.url
+    assert wrong == {}
+    assert slashes > 10
+
+
+def test_a_server_that_hides_encoded_slashes_changes_little(client, view):
+    """The name then spans segments; what stands behind it is still seen, by its words and the method."""
+    wrong = {}
+    for name, bucket, key, call in CALLS:
+        request = sent_by(call, client)
+        seen = view(request.method, request.url.replace("%2F", "/"), request.headers)
+        found = READING.operation(seen), *READING.read_address(seen)
+        if found != (name, bucket, key):
+            wrong[name] = found, request.url
+    assert wrong == {}
+
+
+def test_each_call_has_an_identity_of_its_own(client, view):
+    """Routes of one bucket or object differ in it, as S3's sub-resources do; a retry has the same."""
+    found = {}
+    for name, _, _, call in CALLS:
+        request = sent_by(call, client)
+        seen = view(request.method, request.url, request.headers)
+        found.setdefault(READING.identify(seen)[0], set()).add(name)
+    assert {exact: names for exact, names in found.items() if len(names) > 1} == {}
+    asked = dict.fromkeys(each.partition("?")[0] for each in found)
+    assert f"GET /photos/{KEY}" in asked
+    assert "GET /photos/?iam" in {each.partition("&")[0] for each in found}
+    assert "GET /photos/" in asked
+
+
+def test_the_pieces_of_a_resumable_upload_are_read_by_their_query(view):
+    """Google's session address says the name; the session's id is volatile."""
+    base = "http://127.0.0.1:9000/upload/storage/v1/b/photos/o?uploadType=resumable"
+    for method, operation in [
+        ("POST", "storage.objects.insert"),
+        ("PUT", "storage.objects.insert"),
+        ("DELETE", "storage.objects.delete"),
+    ]:
+        seen = view(method, f"{base}&name=2026%2Fcat.jpg&upload_id=ABg5-123")
+        assert READING.operation(seen) == operation
+        assert READING.read_address(seen) == ("photos", "2026/cat.jpg")
+        again = view(method, f"{base}&name=2026%2Fcat.jpg&upload_id=another")
+        assert READING.identify(seen) == READING.identify(again)
+
+
+class Signer(AnonymousCredentials, Signing):
+    """Signs anything, with nothing."""
+
+    signer_email = "me@example.com"
+    signer = SimpleNamespace(key_id="1")
+
+    def sign_bytes(self, message):
+        return b"signature"
+
+
+@pytest.mark.parametrize("style", ["path", "virtual"])
+@pytest.mark.parametrize("version", ["v2", "v4"])
+def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version):
+    """Which the JSON API's names are good enough for: objects are read and written."""
+    for method, operation in [
+        ("GET", "storage.objects.get"),
+        ("HEAD", "storage.objects.get"),
+        ("PUT", "storage.objects.insert"),
+        ("POST", "storage.objects.insert"),
+    ]:
+        url = cat(client).generate_signed_url(
+            expiration=600 if version == "v4" else 2_000_000_000,
+            version=version,
+            method=method,
+            credentials=Signer(),
+            virtual_hosted_style=style == "virtual",
+            api_access_endpoint="https://storage.googleapis.com",
+        )
+        seen = view(method, url)
+        assert READING.operation(seen) == operation
+        assert READING.read_address(seen) == ("photos", KEY)
+        assert READING.identify(seen)[0] == f"{method} /photos/{KEY}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "place"),
+    [
+        ("GET", "/storage/v1/b/photos/o/a%2Facl", ("storage.objects.get", "photos", "a/acl")),
+        ("GET", "/storage/v1/b/photos/o/a/acl", ("storage.object_acl.list", "photos", "a")),
+        ("DELETE", "/storage/v1/b/photos/o/a/acl", ("storage.objects.delete", "photos", "a/acl")),
+        ("DELETE", "/storage/v1/b/photos/o/a/acl/user-x", ("storage.object_acl.delete", "photos", "a")),
+        ("POST", "/storage/v1/b/photos/o/a/b/compose", ("storage.objects.compose", "photos", "a/b")),
+        ("GET", "/storage/v1/b/photos/o/a//b/", ("storage.objects.get", "photos", "a//b/")),
+        ("GET", "/storage/v1/b/photos/o/..", ("storage.objects.get", "photos", "..")),
+        ("get", "/storage/v1/b/photos", ("storage.buckets.get", "photos", None)),
+        ("BREW", "/storage/v1/b/photos", (None, "photos", None)),
+        ("GET", "/storage/v1/b/", (None, None, None)),
+        ("GET", "/storage/v1/b/photos/o/", (None, None, None)),
+        ("GET", "/storage/v1/else", (None, None, None)),
+        ("POST", "/batch/storage/v1", (None, None, None)),
+        ("GET", "/", (None, None, None)),
+        ("GET", "//", (None, None, None)),
+        ("GET", "/photos", (None, None, None)),
+    ],
+)
+def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
+    """Or left alone."""
+    seen = view(method, f"http://127.0.0.1:9000{path}")
+    assert (READING.operation(seen), *READING.read_address(seen)) == place

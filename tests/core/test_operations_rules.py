@@ -1,0 +1,264 @@
+"""`operation=`: which names a rule takes, what it then matches, and what ten thousand such rules cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Injector, Rule, Scenario, vendors
+from faultinject.core.operations import operations_of
+from faultinject.core.request import ASGIRequest
+from faultinject.exceptions import ConfigurationError
+
+OWN = {
+    "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),
+    "b2": ("b2_list_file_names", "POST /b2api/v3/b2_list_file_names", {}),
+    "gcs": ("storage.objects.list", "GET /storage/v1/b/photos/o", {}),
+    "kodo": ("initiateMultipartUpload", "POST /buckets/photos/objects/aw==/uploads", {}),
+    "swift": ("put_object", "PUT /v1/account/photos/k", {}),
+    "cos": ("CopyObject", "PUT /photos/k", {"x-cos-copy-source": "/a/b"}),
+    "s3": ("CopyObject", "PUT /photos/k", {"x-amz-copy-source": "/a/b"}),
+    "oss": ("AppendObject", "POST /photos/k?append&position=0", {}),
+}
+
+
+def mistake(**keys):
+    with pytest.raises(ConfigurationError) as caught:
+        Rule("http:503", **keys)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("vendor", OWN)
+def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
+    """Whether the vendor is the fault's or given; and patterns of them."""
+    name, target, headers = OWN[vendor]
+    row = next(each for each in vendors.get(vendor).errors if (each.status or 0) >= 400)
+    for rule in (
+        f"{row.address},operation={name},name=one",
+        f"http:503,vendor={vendor},operation={name},name=one",
+        f"gateway:BadGateway,vendor={vendor},operation={name[:6]}*,name=one",
+        f"truncate,of={row.address},operation=={name},name=one",
+        f"http:502,vendor={vendor},operation={name},unless.operation=*,name=none {row.address},name=one",
+    ):
+        made = site(rule)
+        assert made.ask(target, headers=headers.items()) == "one", rule
+        assert made.outcomes[0].operation == name
+    made = site(f"http:503,vendor={vendor},operation={name}")
+    assert made.ask("TRACE /v1/a/b/c", headers=headers.items()) is None
+
+
+@pytest.mark.parametrize("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
+def test_every_name_that_is_listed_is_taken(vendor):
+    """In one rule, for speed."""
+    names = sorted(operations_of(vendors.get(vendor)).names)
+    rule = Rule("http:503", vendor=vendor, operation=names)
+    assert rule.conditions["operation"] == tuple(names)
+    assert Scenario.parse(str(rule)).rules == (rule,)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"operation": "PutObjekt"}, "PutObjekt is no operation of S3; did you mean PutObject?"),
+        ({"operation": "putobject"}, "putobject is no operation of S3; did you mean PutObject?"),
+        ({"operation": "Frobnicate*"}, "Frobnicate* is no operation of S3"),
+        (
+            {"operation": "block_blob.upload"},
+            "block_blob.upload is no operation of S3; it is one of azure-blob",
+        ),
+        ({"operation": "storage.*"}, "storage.* is no operation of S3; it is one of gcs"),
+        (
+            {"operation": "storage.objects.gett", "vendor": "gcs"},
+            "storage.objects.gett is no operation of gcs; did you mean storage.objects.get?",
+        ),
+        (
+            {"operation": "PutObject", "vendor": "swift"},
+            "PutObject is no operation of swift; did you mean put_object? (it is one of S3)",
+        ),
+        ({"operation": "AppendObject", "vendor": "oss"}, None),
+        ({"operation": "AppendObject", "vendor": "s3"}, "AppendObject is no operation of s3"),
+        ({"operation": "b2_upload_file", "vendor": "azure-blob"}, "it is one of b2"),
+        ({"unless": {"operation": "PutObjekt"}}, "PutObjekt is no operation of S3; did you mean PutObject?"),
+        (
+            {"operation": ["GetObject", "PutObjekt", "Nix"]},
+            "PutObjekt is no operation of S3; did you mean PutObject?",
+        ),
+    ],
+)
+def test_another_vendors_operation_is_refused(keys, message):
+    """With the nearest name of this one, and whose it is."""
+    if message is None:
+        assert Rule("http:503", **keys).conditions["operation"] == (keys["operation"],)
+    else:
+        assert message in mistake(**keys)
+
+
+def test_each_wrong_operation_is_reported_where_it_stands():
+    """In text with a caret; a vendor that is wrong itself is the only mistake."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.parse("http:503,operation=Nixx,path=a,operation=PutObjekt")
+    assert [each.message.partition(";")[0] for each in caught.value.problems] == [
+        "Nixx is no operation of S3",
+        "PutObjekt is no operation of S3",
+    ]
+    excerpts = [each.excerpt.splitlines() for each in caught.value.problems]
+    assert [text[mark.index("^") : mark.rindex("^") + 1] for text, mark in excerpts] == ["Nixx", "PutObjekt"]
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.parse("http:503,vendor=goocle,operation=storage.objects.get")
+    assert len(caught.value.problems) == 1
+    assert "goocle" in str(caught.value)
+
+
+def test_a_deprecated_name_matches_what_its_successor_does(site):
+    """They are one request; the journal has the successor's name."""
+    made = site("cos:SlowDown,operation=GetBucketLifecycle,name=old")
+    assert made.ask("GET /photos?lifecycle") == "old"
+    assert made.ask("PUT /photos?lifecycle") is None
+    assert made.outcomes[0].operation == "GetBucketLifecycleConfiguration"
+
+
+def test_counting_per_operation_goes_by_the_vendors_names(site):
+    """Each operation is a scope of its own."""
+    made = site("http:503,vendor=gcs,times=1,per=operation,name=one")
+    asked = [
+        "GET /storage/v1/b/photos/o",
+        "GET /storage/v1/b/films/o",
+        "GET /storage/v1/b/photos",
+        "GET /storage/v1/b/photos/o/a%2Fb",
+        "GET /download/storage/v1/b/photos/o/c?alt=media",
+    ]
+    assert made.asks(asked) == ["one", None, "one", "one", None]
+    assert [each.operation for each in made.outcomes] == [
+        "storage.objects.list",
+        "storage.objects.list",
+        "storage.buckets.get",
+        "storage.objects.get",
+        "storage.objects.get",
+    ]
+
+
+def test_a_bucket_where_requests_name_none_matches_nothing(site):
+    """A gateway reads the S3 way; most calls of B2 have the bucket in their body."""
+    made = site("gateway:BadGateway,bucket=photos,name=one")
+    assert made.asks(["GET /photos/k", "GET /films/k", "GET /"]) == ["one", None, None]
+    made = site("http:503,vendor=b2,bucket=photos,name=one http:502,vendor=b2,key=**,name=two")
+    assert made.asks(
+        ["POST /b2api/v3/b2_list_file_names", "GET /file/photos/k", "GET /file/films/k", "GET /photos/k"]
+    ) == [None, "one", "two", None]
+
+
+def finder(plan, method, *, wsgi=True):
+    return (plan.environ if wsgi else plan.scope).get(
+        method, plan.environ_default if wsgi else plan.scope_default
+    )
+
+
+def of_s3(number):
+    # Each name only for one method: PUT or GET.
+    return ["PutObject", "GetObject", "List*", "PutBucketAcl"][number % 4]
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_ten_thousand_rules_with_operations_are_filed(environ, wsgi):
+    """A request gets those of its own operation alone; one of a method that none of them can have, not even a look."""
+    rules = [
+        Rule("http:503", operation=of_s3(number), header={"x-n": str(number)}) for number in range(10_000)
+    ]
+    plan = Injector(rules, environ={}).own_plan
+
+    def candidates(target):
+        place = environ(target)
+        if not wsgi:
+            place = {
+                "type": "http",
+                "method": place["REQUEST_METHOD"],
+                "path": place["PATH_INFO"],
+                "query_string": place["QUERY_STRING"].encode(),
+                "headers": [],
+            }
+        find = finder(plan, place["method" if not wsgi else "REQUEST_METHOD"], wsgi=wsgi)
+        return None if find is None else find(place)
+
+    assert candidates("PUT /b/k") == list(range(0, 10_000, 4))
+    assert candidates("PUT /b?acl") == list(range(3, 10_000, 4))
+    assert candidates("GET /b?list-type=2") == list(range(2, 10_000, 4))
+    assert candidates("PUT /b/k?acl") is None
+    assert candidates("GET /b?acl") is None
+    assert finder(plan, "DELETE", wsgi=wsgi) is None
+    assert finder(plan, "HEAD", wsgi=wsgi) is None
+    assert (plan.environ_default, plan.scope_default) == (None, None)
+
+
+@pytest.mark.parametrize("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
+def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
+    """By what the vendor reads: ten thousand of them hand out one."""
+    targets = {
+        "gcs": "GET /storage/v1/b/bucket-{}/o/k",
+        "azure-blob": "GET /account/bucket-{}/k",
+        "swift": "GET /v1/account/bucket-{}/k",
+        "b2": "GET /file/bucket-{}/k",
+        "kodo": "POST /buckets/bucket-{}/objects/aw==/uploads",
+    }
+    rules = [Rule("http:503", vendor=vendor, bucket=f"bucket-{number}") for number in range(3000)]
+    rules += [Rule("http:503", bucket=f"bucket-{number}") for number in range(3000)]
+    made = site(rules)
+    plan = made.injector.own_plan
+    place = environ(targets[vendor].format(17))
+    assert finder(plan, place["REQUEST_METHOD"])(place) == [17]
+    # Google's other API is read too, where a request is none of the JSON API.
+    assert finder(plan, "GET")(environ("GET /bucket-17/k")) == ([17, 3017] if vendor == "gcs" else [3017])
+    assert finder(plan, "GET")(environ("GET /else/k")) is None
+    assert made.ask(targets[vendor].format(17)) == "rule-18"
+
+
+def test_an_operation_narrows_the_methods_of_a_rule():
+    """Those that it and `method` have in common; with none in common it matches nothing."""
+    plan = Injector([Rule("http:503", operation="Put*", method=["GET", "PUT"])], environ={}).own_plan
+    assert finder(plan, "PUT") is not None
+    assert finder(plan, "GET") is None
+    plan = Injector(
+        [Rule("http:503", operation="PutObject", method="GET"), Rule("http:502", method="PUT")], environ={}
+    ).own_plan
+    assert finder(plan, "GET") is None
+
+
+def test_an_operation_is_worked_out_once_a_request():
+    """However many rules and triggers ask for it."""
+    asked = []
+
+    class Counting(ASGIRequest):
+        def header(self, name):
+            asked.append(name)
+            return super().header(name)
+
+    plan = Injector(
+        [Rule("http:503", operation="PutObject", path=f"/b{'*' * number}/k") for number in range(1, 9)],
+        environ={},
+    ).own_plan
+    scope = {"type": "http", "method": "PUT", "path": "/b/k", "query_string": b"", "headers": []}
+    request = Counting(scope)
+    ready = [plan.ready(number) for number in range(8)]
+    assert all(each.matches(request) for each in ready)
+    assert len(asked) == len(set(asked))
+
+
+def test_any_number_of_names_and_patterns_is_looked_up():
+    """What is remembered of them is bounded, and changes no answer."""
+    known = operations_of(None)
+    names = sorted(known.names)
+    for number in range(1100):
+        assert known.meant([f"nothing-{number}"]) == frozenset()
+        pair = names[number % 97], names[number // 97]
+        assert known.methods(pair) == known.methods(pair[:1]) | known.methods(pair[1:])
+    assert known.meant(["PutObject", "Abort*"]) == {"PutObject", "AbortMultipartUpload"}
+    assert known.methods(["PutObject", "AbortMultipartUpload"]) == {"PUT", "DELETE"}
+
+
+def test_a_literal_given_twice_is_filed_once(environ):
+    """Two patterns may have the same beginning."""
+    rules = [
+        Rule("http:503", path=["photos/", "photos/*"]),
+        Rule("http:503", bucket=["photos", "=photos"]),
+        Rule("http:503", host=["a.example", "A.example"]),
+    ]
+    plan = Injector(rules, environ={}).own_plan
+    assert finder(plan, "GET")(environ("GET /photos/k", host="a.example")) == [0, 1, 2]

@@ -1,0 +1,131 @@
+"""The tables of operations: each of their rows is recognised, by a live request and by the journal afterwards."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+
+import pytest
+
+from faultinject import vendors
+from faultinject.core.facts import SILENT, TELLING
+from faultinject.core.operations import S3_PREFIXES, operations_of
+from faultinject.core.reading import Reading
+
+STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
+PATHS = {
+    "s3": {"service": "/", "bucket": "/b", "object": "/b/k"},
+    "azure": {"account": "/a", "container": "/a/b", "blob": "/a/b/k"},
+    "swift": {
+        "info": "/info",
+        "account": "/v1/a",
+        "container": "/v1/a/b",
+        "object": "/v1/a/b/k",
+        "other": "/auth/v1.0",
+    },
+}
+STANDS_FOR = {
+    "{bucket}": "b",
+    "{object}": "k",
+    "{entry}": urlsafe_b64encode(b"b:k").decode(),
+    "{key}": urlsafe_b64encode(b"k").decode(),
+    "{more}": "x/y",
+}
+
+
+def path_of(addressing, level):
+    if addressing in PATHS:
+        return PATHS[addressing][level]
+    if addressing == "b2":
+        return "/file/b/k" if level == "file" else f"/b2api/v3/{level}"
+    return "/".join(STANDS_FOR.get(each, "x" if each[:1] == "{" else each) for each in level.split("/"))
+
+
+def request_of(row, vendor):
+    """A request with just what the row asks for."""
+    headers = {}
+    for each in row.header:
+        name, _, value = each.partition("=")
+        headers[full_name(vendor, name)] = value or "1"
+    query = "&".join(row.query)
+    path = path_of(vendor.addressing, row.level)
+    return (
+        f"{row.method} {path}{'?' if query else ''}{query}",
+        headers,
+        row.host.replace("*", "x") or "127.0.0.1",
+    )
+
+
+def full_name(vendor, name):
+    return name if vendor.addressing != "s3" or name[:2] == "x-" else f"{vendor.prefix}{name}"
+
+
+@pytest.mark.parametrize("vendor", STORAGE)
+def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
+    """Of rows of one shape the later is meant; whatever is asked for is kept for the journal."""
+    found = vendors.get(vendor)
+    rows = operations_of(found).rows
+    meant = {row.shape: row.operation for row in rows}
+    made = site(f"http:503,vendor={vendor},method=*")
+    live = Reading(found)
+    wrong = {}
+    for row in rows:
+        target, headers, host = request_of(row, found)
+        made.injector.journal.clear()
+        request = made.request(target, host=host, headers=headers.items())
+        made.ask(target, host=host, headers=headers.items())
+        (outcome,) = made.outcomes
+        seen = live.operation(request), *live.read_address(request)
+        if seen[0] != meant[row.shape] or seen != (outcome.operation, outcome.bucket, outcome.key):
+            wrong[target] = row.operation, seen, outcome.operation, outcome.bucket, outcome.key
+    assert wrong == {}
+    assert len(rows) > 20
+
+
+@pytest.mark.parametrize("vendor", STORAGE)
+def test_a_table_is_well_formed(vendor):
+    """No blank cell where something must stand, no row twice, no level that requests cannot be about."""
+    found = vendors.get(vendor)
+    rows = operations_of(found).rows
+    wrong = []
+    for row in rows:
+        if not (row.operation and row.method.isalpha() and row.method.isupper()):
+            wrong.append((row.operation, row.method))
+        if found.addressing in PATHS and row.level not in PATHS[found.addressing]:
+            wrong.append((row.operation, row.level))
+        wrong += [(row.operation, each) for each in (*row.query, *row.header) if each[:1] in ("=", "{", "?")]
+    twice = [row.to_dict() for at, row in enumerate(rows) if (row.operation, row.shape) in shapes(rows[:at])]
+    assert (wrong, twice) == ([], [])
+
+
+def shapes(rows):
+    return {(each.operation, each.shape) for each in rows}
+
+
+def test_the_journal_keeps_every_header_that_tells_operations_apart():
+    """And of none that may be a secret more than that it was there."""
+    asked = set()
+    valued = set()
+    for each in STORAGE:
+        vendor = vendors.get(each)
+        words = [word.partition("=") for row in operations_of(vendor).rows for word in row.header]
+        asked |= {full_name(vendor, name) for name, _, _ in words}
+        valued |= {full_name(vendor, name) for name, equals, _ in words if equals}
+    asked |= {f"{prefix}copy-source" for prefix in S3_PREFIXES}
+    assert asked - set(TELLING) == set()
+    assert set(TELLING) >= SILENT
+    assert valued & SILENT == set()
+    assert {each for each in TELLING if "source" in each or "url" in each} <= SILENT
+    assert {each for each in TELLING if "token" in each or "auth" in each} - SILENT == {
+        "x-goog-gcs-idempotency-token"
+    }
+
+
+def test_every_relative_of_s3_has_its_operations():
+    """A table of its own adds to S3's; rows of a name that S3 has too stand above S3's."""
+    plain = operations_of(None)
+    for each in STORAGE:
+        vendor = vendors.get(each)
+        if vendor.addressing == "s3":
+            assert operations_of(vendor).names >= plain.names
+    assert operations_of(vendors.get("gateway")) is plain
+    assert "AppendObject" in operations_of(vendors.get("oss")).names

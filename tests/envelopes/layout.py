@@ -1,0 +1,197 @@
+"""What the body and the headers of an answer have to be, read off a vendor's template by parsers that are not ours.
+
+The template is parsed with a mark in each hole, so that every place is known where a value has to be found again,
+whatever the format escapes and however.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+from faultinject import vendors
+
+HOLE = re.compile(r"%\(([^)]*)\)s")
+MARK = re.compile("\u27e6([^\u27e7]*)\u27e7")
+ALONE = ("area", "br", "hr", "img", "link", "meta")
+"""Elements of HTML without an end."""
+
+
+class Page(HTMLParser):
+    """The texts of a page and where they stand; `p` needs no end."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.open = []
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, *attrs))
+        if tag == "p" and "p" in self.open:
+            self.handle_endtag("p")
+        if tag not in ALONE:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in ALONE:
+            return
+        while self.open.pop() != tag:
+            pass
+
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+    def handle_data(self, data):
+        place = "/".join(self.open)
+        if data.strip() or place.endswith(("title", "h1")):
+            self.found.append((place, data))
+
+    def close(self):
+        super().close()
+        assert set(self.open) <= {"p", "body", "html"}, self.open
+
+
+def parse_html(text):
+    """Places and texts of a page, whose elements have to be those of a template."""
+    page = Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
+@cache
+def known_tags():
+    """The elements of each HTML template."""
+    found = set()
+    for name in vendors.names():
+        vendor = vendors.get(name)
+        for form in (vendor.form, *vendor.forms.values()):
+            if form.content_type.startswith("text/html"):
+                found.add(tuple(parse_html(vendor.read_template(form).decode()).tags))
+    return found
+
+
+def flat(value, place):
+    """Nested pairs as places and texts: `error/errors/0/reason`."""
+    if isinstance(value, list) and value and all(type(each) is tuple for each in value):
+        return [pair for name, inner in value for pair in flat(inner, f"{place}/{name}" if place else name)]
+    if isinstance(value, list):
+        return [pair for at, inner in enumerate(value) for pair in flat(inner, f"{place}/{at}")]
+    return [(place, value)]
+
+
+def parse(content_type, body):
+    """From Content-Type and body to pairs of place and text, in order; fails on a malformed body."""
+    kind = content_type.partition(";")[0]
+    if kind in ("application/xml", "text/xml"):
+        root = ElementTree.fromstring(body)
+        assert (root.tag, root.attrib, (root.text or "").strip(), root.tail) == ("Error", {}, "", None)
+        assert all(not len(each) and not each.attrib and not (each.tail or "").strip() for each in root)
+        return [(each.tag, each.text or "") for each in root]
+    if kind == "application/json":
+        return flat(json.loads(body.decode(), object_pairs_hook=list), "")
+    assert kind in ("text/html", "text/plain")
+    if kind == "text/plain":
+        return [("", body.decode())] if body else []
+    page = parse_html(body.decode())
+    assert tuple(page.tags) in known_tags()
+    return page.found
+
+
+@cache
+def layout(row, status):
+    """Places and texts of the row's envelope, with a mark for each value; children are not among them."""
+    vendor = vendors.get(row.vendor)
+    form = vendor.form_of(row)
+    known = {"status": str(status), "children": ""}
+    text = vendor.read_template(form).decode()
+    text = HOLE.sub(lambda hole: known.get(hole[1], f"\u27e6{hole[1]}\u27e7"), text).replace("%%", "%")
+    return form.content_type, parse(form.content_type, text.encode())
+
+
+@cache
+def extras(row, status, place):
+    """The names of what the row carries in that place, in order."""
+    return [each.name for each in vendors.get(row.vendor).extras
+            if each.place == place and each.belongs_to(row, status)]  # fmt: skip
+
+
+def check_fields(row, status, fields, **values):
+    """Every field is the envelope's, with these values in it, or a child that the row may carry, in their order.
+
+    Where a value is not given any will do.
+    """
+    content_type, expected = layout(row, status)
+    children = [*extras(row, status, "child")]
+    if content_type.startswith("text/html"):
+        # an element without text is not told
+        expected = [(place, text) for place, text in expected if filled(text, values) != ""]
+    left = [*expected]
+    for place, text in fields:
+        if left and left[0][0] == place and fits(left[0][1], text, values):
+            left.pop(0)
+            continue
+        name = place.rpartition("/")[2]
+        assert name in children, (place, text, left[:1])
+        del children[: children.index(name) + 1]
+    assert left == []
+
+
+def filled(text, values):
+    """The text with the values that are given, or None where another is needed."""
+    if not isinstance(text, str):
+        return text
+    if any(name not in values for name in MARK.findall(text)):
+        return None
+    return MARK.sub(lambda mark: values[mark[1]], text)
+
+
+def fits(expected, text, values):
+    """Whether a text is the expected one, whatever stands for the values that are not given."""
+    if not isinstance(expected, str) or not isinstance(text, str):
+        return text == expected
+    parts = MARK.split(expected)
+    known = [part if at % 2 == 0 else values.get(part) for at, part in enumerate(parts)]
+    at = 0
+    anything = False
+    for part in known:
+        if part is None:
+            anything = True
+            continue
+        found = text.find(part, at) if anything else at
+        if found < 0 or not text.startswith(part, found):
+            return False
+        at, anything = found + len(part), anything and not part
+    return anything or at == len(text)
+
+
+def id_headers(row):
+    """The headers that carry an id of a row: its form's own, else the vendor's."""
+    vendor = vendors.get(row.vendor)
+    own = vendor.form_of(row).id_headers
+    return vendor.id_headers if own is None else own
+
+
+def check_headers(send, row, status, answer, *, length, ids, marks, method="GET"):
+    """Content-Type and Content-Length, ids, what the row may carry, our marks: nothing else, in this order."""
+    vendor = vendors.get(row.vendor)
+    content = [("Content-Type", vendor.form_of(row).content_type), ("Content-Length", str(length))]
+    if status in (204, 205, 304):
+        content = [("Content-Length", "0")] if status == 205 else []
+    elif method == "HEAD" and vendor.bare_head:
+        content = [("Content-Length", "0")]
+    fixed = [*content, *((name, ids[which]) for name, which in id_headers(row))]
+    carried = [*extras(row, status, "header"), *extras(row, status, "head" if method == "HEAD" else "body")]
+    if send.lower_case:
+        fixed, marks = ([(name.lower(), value) for name, value in each] for each in (fixed, marks))
+        carried = [name.lower() for name in carried]
+    got = answer.headers
+    assert got[: len(fixed)] == fixed
+    assert got[len(got) - len(marks) :] == marks
+    more = got[len(fixed) : len(got) - len(marks)]
+    assert {name for name, _ in more} <= {*carried}
+    assert len(set(answer.names)) == len(answer.names)

@@ -1,0 +1,229 @@
+"""The vendors' SDKs read which keys of a DeleteObjects failed, and why; the others they take for deleted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from contextlib import closing
+from threading import Thread
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
+from faultinject.objectstore import ObjectStore
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import boto3
+    from botocore.config import Config
+
+KEYS = [f"photos/{number}/猫 &<.jpg" for number in range(40)]
+
+
+def boto(port):
+    return closing(
+        boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name="us-east-1",
+            aws_access_key_id="id",
+            aws_secret_access_key="key",
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+    )
+
+
+def with_boto3(port, *, quiet):
+    with boto(port) as client:
+        wanted = {"Objects": [{"Key": key} for key in KEYS], "Quiet": quiet}
+        said = client.delete_objects(Bucket="photos", Delete=wanted)
+    assert said["ResponseMetadata"]["HTTPStatusCode"] == 200
+    deleted = [each["Key"] for each in said.get("Deleted", ())]
+    return deleted, [(each["Key"], each["Code"], each["Message"]) for each in said.get("Errors", ())]
+
+
+def with_minio(port, *, quiet):
+    from minio import Minio
+    from minio.deleteobjects import DeleteObject
+
+    assert quiet, "it always asks so"
+    client = Minio(
+        f"127.0.0.1:{port}", access_key="id", secret_key="secret-key", secure=False, region="us-east-1"
+    )
+    errors = list(client.remove_objects("photos", [DeleteObject(key) for key in KEYS]))
+    return [], [(each.name, each.code, each.message) for each in errors]
+
+
+def with_cos(port, *, quiet):
+    from qcloud_cos import CosConfig, CosS3Client
+
+    config = CosConfig(
+        Region="ap-guangzhou", SecretId="id", SecretKey="key", Scheme="http", IP="127.0.0.1", Port=port
+    )
+    with requests.Session() as session:
+        client = CosS3Client(config, retry=0, session=session)
+        wanted = {"Object": [{"Key": key} for key in KEYS], "Quiet": "true" if quiet else "false"}
+        said = client.delete_objects("photos-1250000000", wanted)
+    deleted = [each["Key"] for each in said.get("Deleted", ())]
+    return deleted, [(each["Key"], each["Code"], each["Message"]) for each in said.get("Error", ())]
+
+
+def with_qingstor(port, *, quiet):
+    from base64 import b64encode
+    from hashlib import md5
+
+    from qingstor.sdk.config import Config as QingStorConfig
+    from qingstor.sdk.service.qingstor import QingStor
+
+    config = QingStorConfig("id", "key")
+    config.host, config.port, config.protocol = "127.0.0.1", port, "http"
+    service = QingStor(config)
+    try:
+        answer = service.Bucket("photos", "").delete_multiple_objects(
+            # It wants one, and looks at no more than that.
+            content_md5=b64encode(md5(b"", usedforsecurity=False).digest()).decode(),
+            objects=[{"key": key} for key in KEYS],
+            quiet=quiet,
+        )
+        said = {name: answer[name] for name in ("deleted", "errors") if name in answer}
+    finally:
+        service.client.close()
+    deleted = [each["key"] for each in said.get("deleted", ())]
+    return deleted, [(each["key"], each["code"], each["message"]) for each in said["errors"]]
+
+
+def with_obs(port, *, quiet):
+    from obs import DeleteObjectsRequest, Object, ObsClient
+
+    client = ObsClient(
+        access_key_id="id", secret_access_key="key", server=f"http://127.0.0.1:{port}", path_style=True
+    )
+    try:
+        wanted = DeleteObjectsRequest(quiet=quiet, objects=[Object(key=key) for key in KEYS])
+        said = client.deleteObjects("photos", wanted).body
+    finally:
+        client.close()
+    return [each.key for each in said.deleted], [(each.key, each.code, each.message) for each in said.error]
+
+
+def with_bos(port, *, quiet):
+    from baidubce.auth.bce_credentials import BceCredentials
+    from baidubce.bce_client_configuration import BceClientConfiguration
+    from baidubce.services.bos.bos_client import BosClient
+
+    assert quiet, "it is told of errors alone"
+    config = BceClientConfiguration(
+        credentials=BceCredentials("id", "key"), endpoint=f"http://127.0.0.1:{port}"
+    )
+    said = BosClient(config).delete_multiple_objects("photos", KEYS)
+    return [], [(each.key, each.code, each.message) for each in said.errors or ()]
+
+
+TOS = """
+import json, sys, tos
+from tos.models2 import ObjectTobeDeleted
+port, quiet, *keys = sys.argv[1:]
+# It writes the bucket into the Host: the server is a proxy to it.
+there = {"proxy_host": "127.0.0.1", "proxy_port": int(port)}
+client = tos.TosClientV2("id", "key", "http://tos-cn-beijing.volces.com", "cn-beijing", max_retry_count=0, **there)
+said = client.delete_multi_objects("photos", [ObjectTobeDeleted(key) for key in keys], quiet=quiet == "quiet")
+print(json.dumps([[each.key for each in said.deleted], [[each.key, each.code, each.message] for each in said.error]]))
+"""
+
+
+def with_tos(port, *, quiet):
+    import json
+
+    folder = os.environ.get("PINNED_SDKS")
+    if not folder:
+        pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
+    words = [sys.executable, "-c", TOS, str(port), "quiet" if quiet else "loud", *KEYS]
+    found = subprocess.run(
+        words, env={**os.environ, "PYTHONPATH": folder}, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    deleted, failed = json.loads(found.stdout)
+    return deleted, [tuple(each) for each in failed]
+
+
+CLIENTS = {
+    "s3": with_boto3,
+    "r2": with_boto3,
+    "rgw": with_boto3,
+    "jdcloud": with_boto3,
+    "kodo-s3": with_boto3,
+    "gcs-xml": with_boto3,
+    "minio": with_minio,
+    "cos": with_cos,
+    "qingstor": with_qingstor,
+    "obs": with_obs,
+    "bos": with_bos,
+    "tos": with_tos,
+}
+ALWAYS_QUIET = {"minio", "bos"}
+
+
+def first_error(vendor):
+    """The first 5xx of a vendor that is sent for a key."""
+    return next(each for each in vendors.get(vendor).errors if (each.status or 0) >= 500 and not each.form)
+
+
+@pytest.mark.parametrize("vendor", CLIENTS)
+def test_the_sdk_reads_them(vendor, server):
+    """Key, code and message of each that failed; all keys, loud and quiet, and none with a share of 0."""
+    row = first_error(vendor)
+    message = row.message or row.code
+    call = CLIENTS[vendor]
+    for quiet in (True,) if vendor in ALWAYS_QUIET else (False, True):
+        server.use(row.address, status=200)
+        deleted, failed = call(server.port, quiet=quiet)
+        assert deleted == []
+        assert failed == [(key, row.code, message) for key in KEYS]
+        assert (server.last.operation, server.last.status) == ("DeleteObjects", 200)
+    server.use(row.address, status=200, share=0.5)
+    quiet = vendor in ALWAYS_QUIET
+    deleted, failed = call(server.port, quiet=quiet)
+    assert {(code, text) for _, code, text in failed} == {(row.code, message)}
+    lost = [key for key, _, _ in failed]
+    assert 5 < len(lost) < 35
+    assert deleted == ([] if quiet else [key for key in KEYS if key not in lost])
+    server.use(row.address, status=200, share=0)
+    assert call(server.port, quiet=quiet) == ([] if quiet else KEYS, [])
+
+
+def test_every_vendor_that_lists_errors_is_here():
+    """None is left out."""
+    assert {each for each in vendors.names() if vendors.get(each).deletes} == set(CLIENTS)
+
+
+def test_the_embedded_store_keeps_or_deletes_them():
+    """`before`: a key that is said to be deleted is not; `after`: all are, also those that are said to have failed."""
+    injector = Injector([], seed="store")
+    app = WSGIFaultMiddleware(ObjectStore("s3"), injector=injector)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        with boto(server.server_port) as client:
+            client.create_bucket(Bucket="photos")
+            for when, left in (("before", KEYS), ("after", [])):
+                injector.use([])
+                for key in KEYS:
+                    client.put_object(Bucket="photos", Key=key, Body=b"x")
+                injector.use(
+                    Rule("s3:InternalError", operation="DeleteObjects", status=200, share=0.5, when=when)
+                )
+                deleted, failed = with_boto3(server.server_port, quiet=False)
+                assert deleted
+                assert failed
+                assert sorted([*deleted, *(key for key, _, _ in failed)]) == sorted(KEYS)
+                listed = client.list_objects_v2(Bucket="photos").get("Contents", ())
+                assert sorted(each["Key"] for each in listed) == sorted(left)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

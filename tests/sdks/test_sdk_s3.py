@@ -1,0 +1,355 @@
+"""boto3 and aiobotocore read every S3 row: code, message, both ids, and what the code carries beyond them.
+
+On HEAD they know the status alone. A redirect, and a HEAD with 400, make them ask once more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from contextlib import closing
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import pytest
+
+from faultinject import Rule, vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import boto3
+    from botocore.auth import SigV4Auth
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+KEY = "cat pictures/猫&'<1>\"~+.jpg"
+ROWS = vendors.get("s3").errors
+
+
+def make_client(port):
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-west-3",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="key",
+        config=Config(
+            s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, signature_version="s3v4"
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with closing(make_client(server.port)) as made:
+        yield made
+
+
+def use_all(server):
+    """All rows at once, each for the key that its place in the table is; a row without a status gets 400."""
+    server.injector.use(
+        [
+            Rule(row.address, path=f"/photos/{number}", **({} if row.status else {"status": 400}))
+            for number, row in enumerate(ROWS)
+        ]
+    )
+    server.injector.journal.clear()
+
+
+def error_of(call):
+    """What the client says, and the answer's metadata."""
+    with pytest.raises(ClientError) as caught:
+        call()
+    answer = caught.value.response
+    return answer["Error"], answer["ResponseMetadata"]
+
+
+@pytest.mark.parametrize("method", ["get", "initiate"])
+def test_rows(method, server, client):
+    """Code, message, request id and host id of every row, and the ids of the body are those of the headers."""
+    use_all(server)
+    wrong = []
+    for number, row in enumerate(ROWS):
+        asked = len(server.outcomes)
+        call = {
+            "get": lambda key=str(number): client.get_object(Bucket="photos", Key=key),
+            "initiate": lambda key=str(number): client.create_multipart_upload(Bucket="photos", Key=key),
+        }[method]
+        error, metadata = error_of(call)
+        sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
+        asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
+        got = (
+            error["Code"],
+            error["Message"],
+            metadata["HTTPStatusCode"],
+            metadata["RequestId"],
+            metadata["HostId"],
+            len(server.outcomes) - asked,
+        )
+        wanted = (
+            row.code,
+            row.message,
+            row.status or 400,
+            sent.request_id,
+            headers["x-amz-id-2"],
+            2 if asked_again else 1,
+        )
+        if got != wanted or headers["x-amz-request-id"] != sent.request_id:
+            wrong.append((row.label, got, wanted))
+    assert wrong == []
+
+
+def test_head(server, client):
+    """HEAD: the status is the code; both ids are among the headers."""
+    use_all(server)
+    wrong = []
+    for number, row in enumerate(ROWS):
+        error, metadata = error_of(lambda key=str(number): client.head_object(Bucket="photos", Key=key))
+        status = row.status or 400
+        headers = metadata["HTTPHeaders"]
+        ids = {each.request_id for each in server.outcomes[-2:]}
+        got = (error["Code"], metadata["HTTPStatusCode"], headers["x-amz-request-id"] in ids)
+        if got != (str(status), status, True) or len(headers["x-amz-id-2"]) != 76:
+            wrong.append((row.label, got))
+    assert wrong == []
+
+
+HOST = "127.0.0.1"
+GET = {"Range": "bytes=5-7", "VersionId": "v1", "IfMatch": "x", "IfNoneMatch": "y"}
+PUT = {"Body": b"x" * 100, "ContentMD5": "eA==", "StorageClass": "ICE", "ServerSideEncryption": "rot13"}
+PART = {"Body": b"x" * 100, "UploadId": "up 1", "PartNumber": 7}
+CARRIED = [
+    ("NoSuchKey", "get", {"Key": KEY}),
+    ("NoSuchBucket", "get", {"BucketName": "photos"}),
+    ("BucketAlreadyExists", "put", {"BucketName": "photos"}),
+    ("NoSuchTagSet", "list", {"BucketName": "photos"}),
+    ("NoSuchVersion", "get", {"Key": KEY, "VersionId": "v1"}),
+    ("NoSuchUpload", "part", {"UploadId": "up 1"}),
+    ("InvalidPart", "part", {"UploadId": "up 1", "PartNumber": "7"}),
+    ("InvalidArgument", "part", {"ArgumentName": "partNumber", "ArgumentValue": "7"}),
+    ("InvalidArgument", "put", {}),
+    (
+        "InvalidEncryptionAlgorithmError",
+        "put",
+        {"ArgumentName": "x-amz-server-side-encryption", "ArgumentValue": "rot13"},
+    ),
+    ("InvalidRange", "get", {"RangeRequested": "bytes=5-7", "ActualObjectSize": "0"}),
+    ("InvalidPartNumber", "part", {"ActualPartCount": "1", "PartNumberRequested": "7"}),
+    ("OwnershipControlsNotFoundError", "list", {"BucketName": "photos"}),
+    ("InvalidChunkSizeError", "part", {"Chunk": "2", "BadChunkSize": "3"}),
+    ("AccessForbidden", "put", {"Method": "PUT", "ResourceType": "BUCKET"}),
+    ("EntityTooLarge", "part", {"ProposedSize": "LENGTH", "MaxSizeAllowed": "5368709120"}),
+    ("EntityTooSmall", "part", {"ProposedSize": "LENGTH", "MinSizeAllowed": "5242880"}),
+    ("BadDigest", "put", {"ExpectedDigest": "eA=="}),
+    ("InvalidDigest", "put", {"Content-MD5": "eA=="}),
+    ("InvalidAccessKeyId", "get", {"AWSAccessKeyId": "AKIDEXAMPLE"}),
+    ("MethodNotAllowed", "get", {"Method": "GET", "ResourceType": "OBJECT"}),
+    ("MethodNotAllowed", "list", {"Method": "GET", "ResourceType": "BUCKET"}),
+    ("PreconditionFailed", "get", {"Condition": "If-Match"}),
+    ("ConditionalRequestConflict", "get", {"Condition": "If-Match", "Key": KEY}),
+    ("KeyTooLongError", "get", {"Size": str(len(KEY.encode())), "MaxSizeAllowed": "1024"}),
+    ("InvalidStorageClass", "put", {"StorageClassRequested": "ICE"}),
+    ("InvalidObjectState", "get", {"StorageClass": "GLACIER"}),
+    ("AuthorizationHeaderMalformed", "get", {"Region": "us-west-2"}),
+    ("PermanentRedirect", "get", {"Endpoint": "HERE", "Bucket": "photos"}),
+    ("TemporaryRedirect", "list", {"Endpoint": "HERE", "Bucket": "photos"}),
+]
+
+
+def test_what_codes_carry(server, client):
+    """The children of the codes come from the request, in S3's order."""
+    calls = {
+        "get": lambda: client.get_object(Bucket="photos", Key=KEY, **GET),
+        "put": lambda: client.put_object(Bucket="photos", Key=KEY, **PUT),
+        "part": lambda: client.upload_part(Bucket="photos", Key=KEY, **PART),
+        "list": lambda: client.list_objects_v2(Bucket="photos"),
+    }
+    stand_ins = {"HERE": f"{HOST}:{server.port}"}
+    wrong = []
+    for code, call, carried in CARRIED:
+        server.use(f"s3:{code}")
+        error, _ = error_of(calls[call])
+        del error["Code"], error["Message"]
+        # It counts the bytes of its own encoding of the body, which is not of this test.
+        stand_ins["LENGTH"] = error.get("ProposedSize", "").strip("0123456789") or error.get(
+            "ProposedSize", ""
+        )
+        wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
+        if list(error.items()) != list(wanted.items()):
+            wrong.append((code, call, error))
+    assert wrong == []
+
+
+def test_times(server, client):
+    """A skewed clock: the request's time as it was sent, and the server's."""
+    server.use("s3:RequestTimeTooSkewed")
+    error, _ = error_of(lambda: client.get_object(Bucket="photos", Key=KEY))
+    server_time = datetime.fromisoformat(error["ServerTime"])
+    assert [*error][2:] == ["RequestTime", "ServerTime", "MaxAllowedSkewMilliseconds"]
+    assert len(error["RequestTime"]) == len("20261120T120000Z")
+    assert server_time == datetime.fromtimestamp(server.last.time // 1, UTC)
+    assert error["MaxAllowedSkewMilliseconds"] == "900000"
+
+
+@pytest.fixture
+def signed(monkeypatch):
+    """Canonical request and string to sign of each request, as botocore's own signer makes them."""
+    texts = []
+    make = SigV4Auth.string_to_sign
+
+    def recorded(self, request, canonical):
+        made = make(self, request, canonical)
+        texts.append((canonical, made))
+        return made
+
+    monkeypatch.setattr(SigV4Auth, "string_to_sign", recorded)
+    return texts
+
+
+def spaced(text):
+    return text.encode().hex(" ")
+
+
+def test_signed_texts(server, client, signed):
+    """SignatureDoesNotMatch: what was signed, byte for byte as the client's signer wrote it."""
+    calls = [
+        client.list_buckets,
+        lambda: client.list_objects_v2(Bucket="photos", Prefix="a b/+&=猫", Delimiter="/"),
+        lambda: client.get_object(
+            Bucket="photos", Key=KEY, Range="bytes=1-2", ResponseContentType="a/b; c=d"
+        ),
+        lambda: client.get_object(Bucket="photos", Key="x//../y/./%2F"),
+        lambda: client.put_object(Bucket="photos", Key=KEY, Body=b"x" * 10, Metadata={"a": "b   c", "z": ""}),
+        lambda: client.upload_part(Bucket="photos", Key=KEY, PartNumber=2, UploadId="a+b/c==", Body=b""),
+        lambda: client.copy_object(Bucket="photos", Key=KEY, CopySource={"Bucket": "from", "Key": KEY}),
+    ]
+    server.use("s3:SignatureDoesNotMatch")
+    for call in calls:
+        signed.clear()
+        error, _ = error_of(call)
+        [(canonical, to_sign)] = signed
+        assert error["CanonicalRequest"] == canonical
+        assert error["StringToSign"] == to_sign
+        assert error["StringToSignBytes"] == spaced(to_sign)
+        assert error["CanonicalRequestBytes"] == spaced(canonical)
+        assert error["AWSAccessKeyId"] == "AKIDEXAMPLE"
+        assert len(error["SignatureProvided"]) == 64
+        assert [*error][2:] == [
+            "AWSAccessKeyId", "StringToSign", "SignatureProvided", "StringToSignBytes", "CanonicalRequest",
+            "CanonicalRequestBytes",
+        ]  # fmt: skip
+
+
+def children(body):
+    return {each.tag: each.text for each in ElementTree.fromstring(body)}
+
+
+def test_presigned(server, client, signed):
+    """A presigned request: what was signed, and when it expires."""
+    url = client.generate_presigned_url(
+        "get_object", Params={"Bucket": "photos", "Key": KEY, "ResponseContentType": "a/b c"}, ExpiresIn=60
+    )
+    [(canonical, to_sign)] = signed
+    target = url.removeprefix(server.url)
+    server.use("s3:SignatureDoesNotMatch")
+    got = children(server.raw("GET", target).body)
+    assert (got["CanonicalRequest"], got["StringToSign"]) == (canonical, to_sign)
+    assert f"X-Amz-Signature={got['SignatureProvided']}" in url
+    server.use("s3:AccessDenied/2")
+    got = children(server.raw("GET", target).body)
+    assert [*got][1:5] == ["Message", "X-Amz-Expires", "Expires", "ServerTime"]
+    assert (got["Message"], got["X-Amz-Expires"]) == ("Request has expired", "60")
+    expires, now = (datetime.fromisoformat(got[name]) for name in ("Expires", "ServerTime"))
+    assert 50 <= (expires - now).total_seconds() <= 60
+
+
+def test_errors_in_200(server, client):
+    """The three operations that answer 200 with an error: the client takes it for one."""
+    copy = {"Bucket": "from", "Key": "x"}
+    parts = {"Parts": [{"ETag": "x", "PartNumber": 1}]}
+    calls = {
+        "CopyObject": lambda: client.copy_object(Bucket="photos", Key=KEY, CopySource=copy),
+        "UploadPartCopy": lambda: client.upload_part_copy(
+            Bucket="photos", Key=KEY, CopySource=copy, UploadId="u", PartNumber=1
+        ),
+        "CompleteMultipartUpload": lambda: client.complete_multipart_upload(
+            Bucket="photos", Key=KEY, UploadId="u", MultipartUpload=parts
+        ),
+    }
+    assert set(calls) == set(vendors.get("s3").errors_in_200)
+    server.use("s3:InternalError", status=200)
+    for operation, call in calls.items():
+        error, metadata = error_of(call)
+        assert (error["Code"], server.outcomes[-1].operation) == ("InternalError", operation)
+        assert metadata["RequestId"] == server.outcomes[-1].request_id
+
+
+def test_own_hint(server, client):
+    """`retry_after` is said in S3's own header, in milliseconds."""
+    server.use("s3:SlowDown", retry_after="1500ms")
+    _, metadata = error_of(lambda: client.get_object(Bucket="photos", Key=KEY))
+    headers = metadata["HTTPHeaders"]
+    assert (headers["x-amz-retry-after"], "retry-after" in headers) == ("1500", False)
+
+
+AIOBOTOCORE = """
+import asyncio, json, sys
+from aiobotocore.session import get_session
+from aiobotocore.config import AioConfig
+from botocore.exceptions import ClientError
+
+async def ask(client, method, key):
+    try:
+        await getattr(client, method)(Bucket="photos", Key=key)
+    except ClientError as error:
+        answer = error.response
+        metadata = answer["ResponseMetadata"]
+        headers = metadata["HTTPHeaders"]
+        return [
+            answer["Error"]["Code"], answer["Error"].get("Message"), metadata["HTTPStatusCode"],
+            headers["x-amz-request-id"], headers["x-amz-id-2"], metadata.get("RequestId"), metadata.get("HostId"),
+        ]
+
+async def main(url, *keys):
+    config = AioConfig(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+    async with get_session().create_client(
+        "s3", endpoint_url=url, region_name="eu-west-3", aws_access_key_id="id", aws_secret_access_key="key",
+        config=config,
+    ) as client:
+        return [
+            [await ask(client, method, key) for key in keys]
+            for method in ("get_object", "head_object")
+        ]
+
+json.dump(asyncio.run(main(*sys.argv[1:])), sys.stdout)
+"""
+
+
+def test_aiobotocore(server):
+    """The same from asyncio."""
+    folder = os.environ.get("PINNED_SDKS")
+    if not folder:
+        pytest.skip("aiobotocore pins another botocore and has a folder of its own, which PINNED_SDKS names")
+    use_all(server)
+    # What has a Location aiohttp follows by itself, here without end.
+    asked = [(str(number), row) for number, row in enumerate(ROWS) if row.status != 307]
+    done = subprocess.run(
+        [sys.executable, "-c", AIOBOTOCORE, server.url, *(key for key, _ in asked)],
+        env={**os.environ, "PYTHONPATH": folder},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    read, heads = json.loads(done.stdout)
+    sent = {each.request_id for each in server.outcomes}
+    assert [got[:3] for got in read] == [[row.code, row.message, row.status or 400] for _, row in asked]
+    assert [(got[0], got[2]) for got in heads] == [
+        (str(row.status or 400), row.status or 400) for _, row in asked
+    ]
+    assert [got[3:5] for got in read] == [got[5:] for got in read]
+    assert all(got[3] in sent and len(got[4]) == 76 for got in (*read, *heads))

@@ -1,0 +1,102 @@
+"""What a DeleteObjects is answered with, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.vendors import deletes
+from faultinject.vendors.envelope import ESCAPES
+
+DELETED = [("a", None), ("<b>", "v1")]
+FAILED = [("c&", None), ("d", "v2")]
+S3_START = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+)
+S3_DELETED = "<Deleted><Key>a</Key></Deleted><Deleted><Key>&lt;b&gt;</Key><VersionId>v1</VersionId></Deleted>"
+S3_ERRORS = (
+    "<Error><Key>c&amp;</Key><Code>X</Code><Message>m</Message></Error>"
+    "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error>"
+)
+ANSWERS = {
+    "S3": f"{S3_START}{S3_DELETED}{S3_ERRORS}</DeleteResult>",
+    "MINIO": (
+        f"{S3_START}{S3_DELETED}"
+        "<Error><Code>X</Code><Message>m</Message><Key>c&amp;</Key><VersionId></VersionId></Error>"
+        "<Error><Code>X</Code><Message>m</Message><Key>d</Key><VersionId>v2</VersionId></Error></DeleteResult>"
+    ),
+    "RGW": (
+        f"{S3_START}{S3_DELETED}".replace("\n", "")
+        + "<Error><Key>c&amp;</Key><VersionId></VersionId><Code>X</Code><Message>m</Message></Error>"
+        "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error></DeleteResult>"
+    ),
+    "OBS": (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+        '<DeleteResult xmlns="http://obs.region.myhuaweicloud.com/doc/2015-06-30/"><EncodingType>url</EncodingType>'
+        f"{S3_DELETED}{S3_ERRORS}</DeleteResult>"
+    ),
+    "GCS_XML": (
+        "<?xml version='1.0' encoding='UTF-8'?><DeleteResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>"
+        f"{S3_DELETED}{S3_ERRORS}</DeleteResult>"
+    ),
+    "COS": """<?xml version='1.0' encoding='utf-8' ?>
+<DeleteResult>
+	<Deleted>
+		<Key>a</Key>
+	</Deleted>
+	<Deleted>
+		<Key>&lt;b&gt;</Key>
+		<VersionId>v1</VersionId>
+	</Deleted>
+	<Error>
+		<Key>c&amp;</Key>
+		<Code>X</Code>
+		<Message>m</Message>
+	</Error>
+	<Error>
+		<Key>d</Key>
+		<VersionId>v2</VersionId>
+		<Code>X</Code>
+		<Message>m</Message>
+	</Error>
+</DeleteResult>
+""",
+    "QINGSTOR": (
+        '{"deleted":[{"key":"a"},{"key":"<b>"}],'
+        '"errors":[{"key":"c&","code":"X","message":"m"},{"key":"d","code":"X","message":"m"}]}'
+    ),
+    "TOS": (
+        '{"Deleted":[{"Key":"a"},{"Key":"<b>","VersionId":"v1"}],"Error":[{"Code":"X","Message":"m","Key":"c&"},'
+        '{"Code":"X","Message":"m","Key":"d","VersionId":"v2"}]}'
+    ),
+    "BOS": '{"errors":[{"key":"c&","code":"X","message":"m"},{"key":"d","code":"X","message":"m"}]}',
+}
+NOTHING_FAILED = {
+    "S3": f"{S3_START}</DeleteResult>",
+    "COS": "<?xml version='1.0' encoding='utf-8' ?>\n<DeleteResult>\n</DeleteResult>\n",
+    "QINGSTOR": '{"errors":[]}',
+    "TOS": '{"Error":[]}',
+    "BOS": "",
+}
+
+
+def write(name, failed, **how):
+    dialect = getattr(deletes, name)
+    return dialect.write(ESCAPES[dialect.format], DELETED, failed, ("X", "m"), **how).decode()
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer(name):
+    """The deleted, then the failed; versions where the request names them."""
+    assert write(name, FAILED, encoding="url") == ANSWERS[name]
+
+
+@pytest.mark.parametrize("name", NOTHING_FAILED)
+def test_a_quiet_answer_without_errors(name):
+    """What each vendor sends when there is nothing to tell."""
+    assert write(name, [], quiet=True) == NOTHING_FAILED[name]
+
+
+def test_an_error_without_message_says_its_code():
+    """As Ceph, whose rows have none."""
+    said = deletes.RGW.write(ESCAPES["xml"], [], [("k", None)], ("InternalError", ""))
+    assert b"<Code>InternalError</Code><Message>InternalError</Message>" in said

@@ -1,0 +1,259 @@
+"""What stands beside the errors in a vendor's folder: extras, templates, operations. All of it is used, and right."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from faultinject import vendors
+from faultinject.core import operations
+from faultinject.core.hints import FORMS
+from faultinject.core.sources import CHANGED, NAMED, SOURCES, compile_value
+from faultinject.vendors.extras import PLACES
+
+PACKAGE = Path(vendors.__file__).parent
+HOLE = re.compile(r"%\(([^)]*)\)s")
+TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FILLED = {"code", "message", "status", "resource", "children"}
+"""Holes that are no ids and no sources."""
+SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
+each_vendor = pytest.mark.parametrize("vendor", vendors.names())
+
+
+def lines_of(file, columns, optional=()):
+    """The lines of a table as dicts; its head is the columns, the optional ones perhaps left out."""
+    text = file.read_text(encoding="utf-8")
+    assert "\r" not in text
+    assert text.endswith("\n")
+    head, *lines = csv.reader(text.splitlines())
+    assert head in ([*columns], [*columns, *optional])
+    assert all(len(line) == len(head) for line in lines)
+    return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+def folder_of(vendor):
+    """Where the vendor's files lie."""
+    return PACKAGE / vendor.replace("-", "_")
+
+
+def forms_of(vendor):
+    """All envelopes of a vendor."""
+    found = vendors.get(vendor)
+    return {"": found.form, **found.forms}
+
+
+def holes(vendor, form):
+    """The names of a template's holes."""
+    return HOLE.findall(vendors.get(vendor).read_template(form).decode())
+
+
+@each_vendor
+def test_extras_are_well_formed(vendor, for_all):
+    """Each line is about errors that there are, in a place that there is, has a value that can be worked out and a source."""
+    found = vendors.get(vendor)
+    file = folder_of(vendor) / "extras.csv"
+    assert file.is_file() == bool(found.extras)
+    if not found.extras:
+        return
+    known = {"*", *(row.label for row in found.errors), *(row.code for row in found.errors)}
+    known |= {str(row.status) for row in found.errors}
+
+    def check(line):
+        assert {line["code"], *line["code"].split()} & known
+        assert line["code"] in known or {*line["code"].split()} <= known
+        assert line["place"] in PLACES
+        assert TOKEN.fullmatch(line["name"])
+        assert callable(compile_value(line["value"]))
+        assert line["value"] == line["value"].strip()
+        assert line["source"].strip() == line["source"] != ""
+        if line["place"] != "child":
+            assert line["name"].lower() not in {*SERVERS_OWN, *(name.lower() for name, _ in found.id_headers)}
+
+    lines = lines_of(file, ("code", "place", "name", "value", "source"))
+    for_all(lines, check)
+    assert len(lines) == len(found.extras)
+
+
+def words_of(value):
+    """The words that a cell is made of: in `upper.level` two."""
+    for each in value.split(" | "):
+        kind, _, rest = each.partition(".")
+        if kind in CHANGED:
+            yield kind
+            yield from words_of(rest)
+        elif each[:1] != "=":
+            yield kind if kind in NAMED else each
+
+
+def test_every_source_is_used():
+    """None is kept for nobody."""
+    used = {
+        word
+        for each in vendors.names()
+        for extra in vendors.get(each).extras
+        for word in words_of(extra.value)
+    }
+    for each in vendors.names():
+        used |= {hole for form in forms_of(each) for hole in holes(each, forms_of(each)[form])} - FILLED
+    assert {*SOURCES, *NAMED, *CHANGED} - used == set()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "nothing",
+        "level | nothing",
+        "query.",
+        "query",
+        "upper.nothing",
+        "quoted.upper.nothing",
+        "size.",
+        "size",
+    ],
+)
+def test_cells_that_are_no_source(value):
+    """A slip in a table is told when the table is read, not when an answer is made."""
+    with pytest.raises(ValueError, match="is no source"):
+        compile_value(value)
+
+
+@each_vendor
+def test_every_child_has_a_place_in_the_envelope(vendor):
+    """A child of an error whose envelope has no hole for it would be lost unseen."""
+    found = vendors.get(vendor)
+    lost = [
+        (extra.name, row.address)
+        for extra in found.extras
+        if extra.place == "child"
+        for row in found.errors
+        if extra.belongs_to(row, row.status or 0)
+        and not {"*", str(row.status)} & extra.codes
+        and "children" not in holes(vendor, found.form_of(row))
+    ]
+    assert lost == []
+
+
+@each_vendor
+def test_no_header_of_an_error_comes_twice(vendor):
+    """Of two lines about one header the conditions exclude each other."""
+    found = vendors.get(vendor)
+    for row in found.errors:
+        carried = [
+            each for each in found.extras if each.place != "child" and each.belongs_to(row, row.status or 0)
+        ]
+        times = Counter(each.name.lower() for each in carried if each.place != "head")
+        assert [name for name, count in times.items() if count > 1] == [], row
+
+
+@each_vendor
+def test_templates_have_holes_that_are_filled(vendor, for_all):
+    """Each hole is the error's, an id, or a source; a percent sign that is no hole stands twice."""
+    found = vendors.get(vendor)
+    ids = found.make_ids(bytes(range(64)), 1)
+
+    def check(name):
+        form = forms_of(vendor)[name]
+        text = found.read_template(form).decode()
+        assert "%" not in HOLE.sub("", text).replace("%%", "")
+        for hole in HOLE.findall(text):
+            assert hole in FILLED or hole in ids or callable(compile_value(hole))
+        if "children" in HOLE.findall(text):
+            assert {*HOLE.findall(form.child)} == {"name", "value"}
+
+    for_all(forms_of(vendor), check)
+    assert {which for _, which in found.id_headers} <= {*ids}
+    assert found.resource is not None or not any(
+        "resource" in holes(vendor, each) for each in forms_of(vendor).values()
+    )
+
+
+@each_vendor
+def test_every_file_and_form_serves(vendor):
+    """No template, form or table lies about unused."""
+    found = vendors.get(vendor)
+    used = {form.template for form in forms_of(vendor).values()}
+    used |= {"__init__.py", "vendor.py", "errors.csv"}
+    used |= {"extras.csv"} if found.extras else set()
+    tables = {table for each in vendors.names() for table in vendors.get(each).operations}
+    files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
+    own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
+    assert files == used | own
+    asked = {found.form_for(row, "GET", "alt=media") for row in found.errors} if found.form_for else set()
+    assert {row.form for row in found.errors} | asked >= {*found.forms}
+
+
+@each_vendor
+def test_how_a_vendor_asks_to_wait(vendor):
+    """Its own way is one that there is."""
+    assert vendors.get(vendor).hint in FORMS
+
+
+# --- operations --------------------------------------------------------------------------------------------
+
+TABLES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("*/operations.csv"))
+STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
+LEVELS = {
+    "s3": {"service", "bucket", "object"},
+    "azure": {"account", "container", "blob"},
+    "swift": {"info", "account", "container", "object", "other"},
+}
+METHODS = {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "COPY"}
+WORD = re.compile("[A-Za-z0-9_.-]+(=[!-~]+)?")
+
+
+def test_every_table_of_operations_is_some_vendors():
+    """And every table that a vendor names is there."""
+    assert {table for each in STORAGE for table in vendors.get(each).operations} == {*TABLES}
+    assert all(vendors.get(each).operations for each in STORAGE)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_operations_are_well_formed(table, for_all):
+    """A name, a method, a level of the addressing, and words to tell them apart by."""
+    addressing = {vendors.get(each).addressing for each in STORAGE if table in vendors.get(each).operations}
+
+    def check(line):
+        assert re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", line["operation"])
+        assert line["method"] in METHODS
+        assert line["level"]
+        assert all(line["level"] in LEVELS[each] for each in addressing if each in LEVELS)
+        for column in ("query", "header"):
+            assert all(WORD.fullmatch(word) for word in line[column].split())
+            assert line[column] == " ".join(line[column].split())
+
+    columns = ("operation", "method", "level", "query", "header")
+    for_all(lines_of(PACKAGE / table, columns, optional=("host",)), check)
+
+
+# Deprecated calls of S3 that have the very form of their successor, and Azure's lists in another format, which only
+# the Accept of the request asks for.
+TWINS = {
+    ("container.list_blob_flat_segment", "container.list_blob_flat_segment_apache_arrow"),
+    ("container.list_blob_hierarchy_segment", "container.list_blob_hierarchy_segment_apache_arrow"),
+    ("GetBucketLifecycle", "GetBucketLifecycleConfiguration"),
+    ("GetBucketNotification", "GetBucketNotificationConfiguration"),
+    ("ListBuckets", "ListDirectoryBuckets"),
+    ("PutBucketLifecycle", "PutBucketLifecycleConfiguration"),
+    ("PutBucketNotification", "PutBucketNotificationConfiguration"),
+}
+
+
+@pytest.mark.parametrize("vendor", STORAGE)
+def test_no_two_operations_of_a_vendor_have_one_form(vendor):
+    """A request could not be told to be the one or the other."""
+    named = {}
+    for row in operations.operations_of(vendors.get(vendor)).rows:
+        named.setdefault(row.shape, set()).add(row.operation)
+    assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
+
+
+@pytest.mark.parametrize("vendor", STORAGE)
+def test_operations_that_fail_in_a_200_are_the_vendors(vendor):
+    """They are named as its table names them."""
+    found = vendors.get(vendor)
+    assert {*found.errors_in_200} <= operations.operations_of(found).names
