@@ -1,0 +1,1 @@
+"""MinIO, the object store."""

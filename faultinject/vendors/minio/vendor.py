@@ -1,0 +1,66 @@
+"""MinIO: XML as Go writes it, the resource always, the key and the bucket where the request names them."""
+
+from __future__ import annotations
+
+from faultinject.vendors import deletes, resources
+from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.vendor import Vendor
+
+HOST_ID = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
+"""The SHA-256 of the node's address; this one is of 127.0.0.1:9000, the default."""
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """The time in nanoseconds, 16 upper-case hex digits, and the node."""
+    nanoseconds = unix_seconds * 10**9 + int.from_bytes(entropy[:8], "big") % 10**9
+    return {"request_id": f"{nanoseconds % 2**64:016X}", "host_id": HOST_ID}
+
+
+def escape(text: str) -> str:
+    """As Go's encoding/xml writes text."""
+    text = escape_xml(text).replace("&apos;", "&#39;").replace('"', "&#34;")
+    if text.isprintable():
+        return text
+    return text.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("&#13;", "&#xD;")
+
+
+VENDOR = Vendor(
+    id="minio",
+    title="MinIO",
+    content_type="application/xml",
+    template="envelope.xml",
+    escape=escape,
+    child="<%(name)s>%(value)s</%(name)s>",
+    extras="extras.csv",
+    package=__package__,
+    id_headers=(("X-Amz-Request-Id", "request_id"),),
+    make_ids=make_ids,
+    # net/http of Go, for a status that it has no phrase for
+    reason=lambda row, _: "status code 499" if row.status == 499 else None,
+    # cmd/api-router.go: requests for events as they happen
+    operations=("s3/operations.csv", "minio/operations.csv"),
+    resource=resources.decoded_path,
+    # cmd/object-multipart-handlers.go, sendWhiteSpace: alone of the three it sends blanks before it knows
+    errors_in_200=("CompleteMultipartUpload",),
+    deletes=deletes.MINIO,
+    # Go sorts what a handler sets; the server's own Date comes behind it
+    head=(
+        "Accept-Ranges",
+        "Content-Length",
+        "Content-Type",
+        "Retry-After",
+        "Server",
+        "Vary",
+        "X-Amz-Id-2",
+        "X-Amz-Request-Id",
+        "X-Content-Type-Options",
+        "X-Minio-Error-Code",
+        "X-Minio-Error-Desc",
+        "X-Xss-Protection",
+        "Date",
+        "Connection",
+    ),
+    server="MinIO",
+    # cmd/api-response.go, writeErrorResponseHeadersOnly
+    bare_head=True,
+)

@@ -1,0 +1,1 @@
+"""Cloudflare R2, the S3-compatible API."""
