@@ -1,0 +1,1 @@
+"""Baidu AI Cloud Object Storage (BOS), the REST API."""

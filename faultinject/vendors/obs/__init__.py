@@ -1,0 +1,1 @@
+"""Huawei Cloud Object Storage Service (OBS), the REST API."""

@@ -1,0 +1,1 @@
+"""Alibaba Cloud Object Storage Service (OSS), the REST API."""

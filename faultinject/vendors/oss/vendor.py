@@ -1,0 +1,53 @@
+"""Alibaba Cloud OSS: XML of two-space indentation, an id of 24 digits, and on HEAD the whole error in a header."""
+
+from __future__ import annotations
+
+from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.vendor import Vendor
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """24 upper-case hex digits; the first eight are the time, as in every published one."""
+    return {"request_id": f"{unix_seconds & 0xFFFFFFFF:08X}{entropy[:8].hex().upper()}"}
+
+
+def escape(text: str) -> str:
+    """As OSS does: apostrophes stay as they are."""
+    return escape_xml(text).replace("&apos;", "'")
+
+
+VENDOR = Vendor(
+    id="oss",
+    title="Alibaba Cloud OSS",
+    content_type="application/xml",
+    template="envelope.xml",
+    escape=escape,
+    child="  <%(name)s>%(value)s</%(name)s>\n",
+    package=__package__,
+    id_headers=(("x-oss-request-id", "request_id"),),
+    make_ids=make_ids,
+    # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints
+    endpoints=(
+        "oss-accelerate.aliyuncs.com",
+        "oss-accelerate-overseas.aliyuncs.com",
+        "oss-*.aliyuncs.com",
+    ),
+    prefix="x-oss-",
+    operations=("s3/operations.csv", "oss/operations.csv"),
+    extras="extras.csv",
+    # as S3's: both answer before they are done
+    errors_in_200=("CompleteMultipartUpload", "CopyObject"),
+    # https://github.com/apache/opendal/issues/917
+    head=(
+        "Server",
+        "Date",
+        "Content-Type",
+        "Content-Length",
+        "Connection",
+        "x-oss-request-id",
+        "x-oss-server-time",
+        "x-oss-ec",
+        "x-oss-err",
+    ),
+    server="AliyunOSS",
+)

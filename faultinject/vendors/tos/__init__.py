@@ -1,0 +1,1 @@
+"""Volcengine Torch Object Storage (TOS), the REST API."""

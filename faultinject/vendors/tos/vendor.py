@@ -1,0 +1,59 @@
+"""Volcengine TOS: JSON on one line, and an id that names the time and the front end."""
+
+from __future__ import annotations
+
+from faultinject.vendors import deletes, resources
+from faultinject.vendors.vendor import Vendor
+
+LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+FRONT = "PuO-cs-tos-front-azc-2"
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """24 hex digits with the time in them twice, an address, six letters and the front end, as in recorded answers."""
+    time = f"{unix_seconds & 0xFFFFFFFF:08x}"
+    letters = "".join(LETTERS[each % len(LETTERS)] for each in entropy[8:13])
+    first, second, address = entropy[:2].hex(), entropy[2:4].hex(), entropy[4:7].hex()
+    return {"request_id": f"{first}07{time[2:]}{second}{time}-0a{address}-1{letters}-{FRONT}"}
+
+
+VENDOR = Vendor(
+    id="tos",
+    title="Volcengine TOS",
+    content_type="application/json",
+    template="envelope.json",
+    escape="json",
+    child=',"%(name)s":"%(value)s"',
+    package=__package__,
+    # the two are the same in nearly all of the document's samples
+    id_headers=(("x-tos-request-id", "request_id"), ("x-tos-id-2", "request_id")),
+    make_ids=make_ids,
+    resource=resources.bucket_and_key,
+    # volcengine/ve-storage-uni-cli, docs/bucket_api_reference.md; `tos-s3-` is the S3 face, BytePlus the international one
+    endpoints=(
+        "tos-s3-*.volces.com",
+        "tos-*.volces.com",
+        "tos-s3-*.ivolces.com",
+        "tos-*.ivolces.com",
+        "tos-*.bytepluses.com",
+        "tos-*.ibytepluses.com",
+    ),
+    prefix="x-tos-",
+    operations=("s3/operations.csv", "tos/operations.csv"),
+    extras="extras.csv",
+    deletes=deletes.TOS,
+    # the vendor's own Python SDK (tos/http.py) refuses an answer to HEAD whose Content-Length is above 0
+    bare_head=True,
+    # https://www.volcengine.com/docs/6349/74851 and /75044
+    head=(
+        "Date",
+        "Server",
+        "x-tos-id-2",
+        "x-tos-request-id",
+        "x-tos-server-time",
+        "x-tos-ec",
+        "Content-Type",
+        "Content-Length",
+    ),
+    server="TosServer",
+)

@@ -1,0 +1,45 @@
+"""The example of Baidu's document and ids that were recorded come out again from their inputs."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+
+import pytest
+
+from faultinject import Rule, vendors
+
+IDS = {
+    "request_id": "4db2b34d-654d-4d8a-b49b-3049ca786409",
+    "debug_id": "Huhfp8Zre243zqGeZSLoeTJJ3dUcxbgphwQFlhjGxMlJT8fXAZS0X9WjeDY7phK9OJTX7YJR1on0vNpf8WFMbA==",
+}
+# https://cloud.baidu.com/doc/BOS/s/Ajwvysfpl, without the blanks of the page
+NO_SUCH_KEY = (
+    b'{"code":"NoSuchKey","message":"The resource you requested does not exist",'
+    b'"requestId":"4db2b34d-654d-4d8a-b49b-3049ca786409"}'
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_example(method, send, inject_with, monkeypatch):
+    """Code, message and requestId, in that order, and both ids in headers."""
+    monkeypatch.setattr(vendors.get("bos"), "make_ids", lambda *_: IDS)
+    rule = Rule("bos:NoSuchKey", message="The resource you requested does not exist")
+    injector = inject_with(rule, FAULTINJECT_HEADER="0")
+    answer = send(injector, method, "/bucket/object")
+    assert injector.errors == []
+    assert (answer.status, answer.body) == (404, NO_SUCH_KEY if method == "GET" else b"")
+    assert [(name.lower(), value) for name, value in answer.headers] == [
+        ("content-type", "application/json; charset=utf-8"),
+        ("content-length", str(len(NO_SUCH_KEY))),
+        ("x-bce-request-id", IDS["request_id"]),
+        ("x-bce-debug-id", IDS["debug_id"]),
+    ]
+
+
+def test_ids():
+    """A random GUID, and 64 bytes in base64 as recorded."""
+    made = vendors.get("bos").make_ids(bytes(range(64)), 0)
+    for each in (made, IDS):
+        assert uuid.UUID(each["request_id"]).version == 4
+        assert len(base64.b64decode(each["debug_id"], validate=True)) == 64

@@ -1,0 +1,68 @@
+"""Answers of OBS as they were captured come out again from their requests, ids and times, byte for byte."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from faultinject import Rule, vendors
+
+ANSWER = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Error><Code>%s</Code><Message>%s</Message>'
+    "<RequestId>%s</RequestId><HostId>%s</HostId>%s</Error>"
+)
+HOST = {"Host": "example-bucket.obs.cn-north-4.myhuaweicloud.com"}
+# Address, when, the request's headers, the message, both ids, and what the code carries.
+CAPTURES = {
+    "curl of obs.ap-southeast-3, 30 November 2023": (
+        "obs:AccessDenied", "2023-11-30T08:20:22Z", {}, "Anonymous access is forbidden for this operation",
+        ("0000018C1F508F2F9012234EA17641CE", "Z9v+cC1sRnaWw6x0vi8pxxYA0YVnKxbYHUPAFpnxkX8sLV44u5b02Z+ailn2wCnR"),
+        "",
+    ),
+    "s3curl of obs.ap-southeast-1, 8 May 2020": (
+        "obs:InvalidAccessKeyId", "2020-05-08T17:15:30Z", {"Authorization": "AWS 01PJTUUPZUJITI8GV1JU:c2ln"},
+        "The AWS Access Key Id you provided does not exist in our records.",
+        ("00000171F548F0B140089ED03178BF71", "8tgnuSvk/MHa2wdx2Qey22w5zyJ1FaVomGztgp53G/I0cBQ8rbA70YMlpwSngjFN"),
+        "<AWSAccessKeyId>01PJTUUPZUJITI8GV1JU</AWSAccessKeyId>",
+    ),
+    "upload with a date of seven weeks before, 14 October 2021": (
+        "obs:RequestTimeTooSkewed", "2021-10-14T03:17:08.663Z", {"x-amz-date": "20210824T061826Z"},
+        "The difference between the request time and the current time is too large.",
+        ("0000017C7CCDB5B7804FB8999087250B", "b2mYGM1RhdcyhPNXOpuOSYVonBRXWAowp5FlInLyRzUOf9pJq1g02DoSkcewFIKF"),
+        "<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>"
+        "<RequestTime>20210824T061826Z</RequestTime><ServerTime>2021-10-14T03:17:08.663Z</ServerTime>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("seen", CAPTURES)
+def test_captured(seen, method, send, inject_with, monkeypatch):
+    """The whole body, and both ids in headers too; HEAD gets the headers and no code."""
+    address, when, asked, message, (request_id, id_2), carried = CAPTURES[seen]
+    monkeypatch.setattr(vendors.get("obs"), "make_ids", lambda *_: {"request_id": request_id, "id_2": id_2})
+    moment = datetime.fromisoformat(when).timestamp()
+    # The message of the anonymous request is not that of a row.
+    rule = Rule(address, message=message) if address == "obs:AccessDenied" else Rule(address)
+    injector = inject_with(rule, clock=lambda: moment, FAULTINJECT_HEADER="0")
+    headers = [(name.encode(), value.encode()) for name, value in {**HOST, **asked}.items()]
+    answer = send(injector, method, "/object", headers=headers)
+    body = (ANSWER % (address[4:], message, request_id, id_2, carried)).encode()
+    assert injector.errors == []
+    assert (answer.status, answer.body) == (403, body if method == "GET" else b"")
+    assert [(name.lower(), value) for name, value in answer.headers] == [
+        ("content-type", "application/xml"),
+        ("content-length", str(len(body))),
+        ("x-obs-request-id", request_id),
+        ("x-obs-id-2", id_2),
+    ]
+
+
+def test_ids():
+    """As in `000001697692CC5380E9D272E6D8F830` of 13 March 2019, the milliseconds stand in the middle."""
+    ids = vendors.get("obs").make_ids(bytes([0, 152, *range(62)]), 1_552_472_523)
+    assert ids["request_id"] == "0000016976961E110001020304050607".replace(
+        "6976961E11", f"{1_552_472_523_152:X}"[-10:]
+    )
+    assert len(ids["id_2"]) == 64

@@ -1,0 +1,132 @@
+"""Baidu's SDK reads every BOS row; a 203 is success to it, and on HEAD it has the status and the request id alone."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from contextlib import suppress
+
+import pytest
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the package holds invalid escapes
+    from baidubce.auth.bce_credentials import BceCredentials
+    from baidubce.bce_client_configuration import BceClientConfiguration
+    from baidubce.exception import BceHttpClientError, BceServerError
+    from baidubce.protocol import HTTP
+    from baidubce.retry.retry_policy import NoRetryPolicy
+    from baidubce.services.bos.bos_client import BosClient
+
+# the SDK dates its requests with functions that Python 3.12 calls old
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
+BUCKET = "photos"
+KEY = "cat pictures/猫&<1>.jpg"
+ROWS = vendors.get("bos").errors
+ERRORS = [row for row in ROWS if row.status >= 400]
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """Without retries; a 403 is asked once more all the same, at once."""
+    config = BceClientConfiguration(
+        credentials=BceCredentials("id", "key"), endpoint=f"127.0.0.1:{server.port}", protocol=HTTP,
+        connection_timeout_in_mills=10_000, retry_policy=NoRetryPolicy(),
+    )  # fmt: skip
+    return BosClient(config)
+
+
+def raised(call):
+    with pytest.raises(BceHttpClientError) as caught:
+        call()
+    error = caught.value.last_error
+    assert isinstance(error, BceServerError)
+    return error
+
+
+CALLS = {
+    "get": lambda client: client.get_object(BUCKET, KEY),
+    "put": lambda client: client.put_object_from_string(BUCKET, KEY, "x" * 100),
+    "delete": lambda client: client.delete_object(BUCKET, KEY),
+    "initiate": lambda client: client.initiate_multipart_upload(BUCKET, KEY),
+}
+
+
+def test_rows(server, client):
+    """Status, code, message and request id of every row, from four calls."""
+    wrong = []
+    for row in ERRORS:
+        server.use(row.address)
+        for name, call in CALLS.items():
+            error = raised(lambda call=call: call(client))
+            sent = server.outcomes[-1]
+            assert (sent.bucket, sent.key) == (BUCKET, KEY)
+            got = error.status_code, error.code, str(error), error.request_id
+            if got != (row.status, row.code, row.message, sent.request_id):
+                wrong.append((name, row.label, got))
+    assert wrong == []
+
+
+def test_head(server, client):
+    """HEAD: the status and the request id; the message is the reason phrase."""
+    wrong = []
+    for row in ERRORS:
+        server.use(row.address)
+        error = raised(lambda: client.get_object_meta_data(BUCKET, KEY))
+        got = error.status_code, error.code, error.request_id
+        if got != (row.status, None, server.outcomes[-1].request_id):
+            wrong.append((row.label, got))
+    assert wrong == []
+
+
+def test_what_failed_behind_a_stored_object_is_success_to_the_sdk(server, client):
+    """The SDK returns a 203; what failed stands in the body, which it does not look at."""
+    for row in ROWS:
+        if row.status == 203:
+            server.use(row.address)
+            answer = client.put_object_from_string(BUCKET, KEY, "x")
+            assert answer.metadata.bce_request_id == server.last.request_id
+            got = json.loads(server.raw("PUT", f"/{BUCKET}/x").body)
+            assert (got["code"], got["message"]) == (row.code, row.message)
+
+
+OPERATIONS = {
+    "AppendObject": lambda client: client.append_object_from_string(BUCKET, KEY, "x"),
+    "CompleteMultipartUpload": lambda client: client.complete_multipart_upload(
+        BUCKET, KEY, "u", [{"partNumber": 1, "eTag": "a"}]
+    ),
+    "CopyObject": lambda client: client.copy_object(BUCKET, "a", BUCKET, KEY),
+    "CreateMultipartUpload": lambda client: client.initiate_multipart_upload(BUCKET, KEY),
+    "DeleteObjects": lambda client: client.delete_multiple_objects(BUCKET, ["a"]),
+    "FetchObject": lambda client: client.fetch_object(BUCKET, KEY, "http://a.example/b", fetch_mode="sync"),
+    "GetBucketCors": lambda client: client.get_bucket_cors(BUCKET),
+    "GetBucketInventoryConfiguration": lambda client: client.get_bucket_inventory(BUCKET, "i"),
+    "GetBucketLocation": lambda client: client.get_bucket_location(BUCKET),
+    "GetBucketStorageClass": lambda client: client.get_bucket_storage_class(BUCKET),
+    "GetObjectLockConfiguration": lambda client: client.get_bucket_object_lock(BUCKET),
+    "GetUserQuota": lambda client: client.get_user_quota(),
+    "HeadObject": lambda client: client.get_object_meta_data(BUCKET, KEY),
+    "ListBucketReplication": lambda client: client.list_bucket_replication(BUCKET),
+    "ListBuckets": lambda client: client.list_buckets(),
+    "ListMultipartUploads": lambda client: client.list_multipart_uploads(BUCKET),
+    "ListObjectVersions": lambda client: client.list_objects_versions(BUCKET),
+    "ListObjects": lambda client: client.list_objects(BUCKET),
+    "ListParts": lambda client: client.list_parts(BUCKET, KEY, "u"),
+    "PutSymlink": lambda client: client.put_object_symlink(BUCKET, KEY, "link"),
+    "RestoreObject": lambda client: client.restore_object(BUCKET, KEY, 1),
+    "UploadPartCopy": lambda client: client.upload_part_copy(BUCKET, "a", BUCKET, KEY, "u", 1, 1, 0),
+}
+
+
+def test_operations(server, client):
+    """What the SDK is asked to do is what a rule can name."""
+    wrong = []
+    for operation, call in OPERATIONS.items():
+        server.use("bos:InternalError", operation=operation)
+        with suppress(BceHttpClientError, ValueError):
+            call(client)
+        if not server.outcomes:
+            wrong.append(operation)
+    assert wrong == []

@@ -1,0 +1,127 @@
+"""Huawei's SDK reads every OBS row. It raises nothing: what it returns has code, message and both ids.
+
+It hides: on HEAD all but the status and the request id.
+"""
+
+from __future__ import annotations
+
+import socket
+import warnings
+
+import pytest
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the package holds invalid escapes
+    from obs import CompleteMultipartUploadRequest, CompletePart, DeleteObjectsRequest, Object, ObsClient
+
+# the SDK dates its requests with a function that Python 3.12 calls old
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+BUCKET = "photos"
+KEY = "cat pictures/猫&<1>.jpg"
+ROWS = vendors.get("obs").errors
+
+
+@pytest.fixture(scope="module")
+def at_home():
+    """Every name of the vendor is this machine."""
+    resolve = socket.getaddrinfo
+
+    def here(host, *more, **named):
+        return resolve("127.0.0.1" if str(host).endswith(".myhuaweicloud.com") else host, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", here)
+        yield
+
+
+@pytest.fixture(scope="module", params=["virtual-host", "path-style"])
+def client(server, request, at_home):
+    """Without retries, and without the call that asks which signature the server takes.
+
+    It signs OBS's own way where the bucket is in the Host, else the S3 way.
+    """
+    url = server.url
+    if request.param == "virtual-host":
+        url = f"http://obs.cn-north-4.myhuaweicloud.com:{server.port}"
+    made = ObsClient("id", "key", server=url, max_retry_count=0, timeout=10, is_signature_negotiation=False)
+    yield made
+    made.close()
+
+
+CALLS = {
+    "get": lambda client: client.getObject(BUCKET, KEY, loadStreamInMemory=True),
+    "put": lambda client: client.putContent(BUCKET, KEY, "x" * 100),
+    "delete": lambda client: client.deleteObject(BUCKET, KEY),
+    "initiate": lambda client: client.initiateMultipartUpload(BUCKET, KEY),
+}
+
+
+def test_rows(server, client):
+    """Status, code, message, request id and host id of every row, from four calls; none names a resource."""
+    wrong = []
+    for row in ROWS:
+        server.use(row.address)
+        for name, call in CALLS.items():
+            result = call(client)
+            sent = server.outcomes[-1]
+            assert (sent.bucket, sent.key) == (BUCKET, KEY)
+            got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
+            if got != (row.status, row.code, row.message, None, sent.request_id):
+                wrong.append((name, row.label, got))
+            if result.hostId != dict(result.header)["id-2"]:
+                wrong.append((name, row.label, result.hostId))
+    assert wrong == []
+
+
+def test_head(server, client):
+    """HEAD: the status and the request id are all there is."""
+    wrong = []
+    for row in ROWS:
+        server.use(row.address)
+        result = client.getObjectMetadata(BUCKET, KEY)
+        got = result.status, result.errorCode, result.errorMessage, result.requestId
+        if got != (row.status, None, None, server.last.request_id):
+            wrong.append((row.label, got))
+    assert wrong == []
+
+
+PARTS = CompleteMultipartUploadRequest([CompletePart(1, "etag")])
+OPERATIONS = {
+    "AppendObject": lambda client: client.appendObject(BUCKET, KEY, {"content": "x", "position": 0}),
+    "CompleteMultipartUpload": lambda client: client.completeMultipartUpload(BUCKET, KEY, "u", PARTS),
+    "CopyObject": lambda client: client.copyObject(BUCKET, "a", BUCKET, KEY),
+    "CreateBucket": lambda client: client.createBucket(BUCKET),
+    "CreateMultipartUpload": lambda client: client.initiateMultipartUpload(BUCKET, KEY),
+    "DeleteObjects": lambda client: client.deleteObjects(BUCKET, DeleteObjectsRequest(objects=[Object("a")])),
+    "GetBucketCustomDomain": lambda client: client.getBucketCustomDomain(BUCKET),
+    "GetBucketLocation": lambda client: client.getBucketLocation(BUCKET),
+    "GetBucketQuota": lambda client: client.getBucketQuota(BUCKET),
+    "GetBucketStorageInfo": lambda client: client.getBucketStorageInfo(BUCKET),
+    "GetBucketStoragePolicy": lambda client: client.getBucketStoragePolicy(BUCKET),
+    "ListBuckets": lambda client: client.listBuckets(),
+    "ListMultipartUploads": lambda client: client.listMultipartUploads(BUCKET),
+    "ListObjectVersions": lambda client: client.listVersions(BUCKET),
+    "ListObjects": lambda client: client.listObjects(BUCKET),
+    "ListParts": lambda client: client.listParts(BUCKET, KEY, "u"),
+    "RenameObject": lambda client: client.renameFile(BUCKET, KEY, "b"),
+    "RestoreObject": lambda client: client.restoreObject(BUCKET, KEY, 1),
+    "SetBucketQuota": lambda client: client.setBucketQuota(BUCKET, 1),
+    "SetObjectMetadata": lambda client: client.setObjectMetadata(BUCKET, KEY, metadata={"a": "b"}),
+    "TruncateObject": lambda client: client.truncateFile(BUCKET, KEY, 1),
+    "UploadPart": lambda client: client.uploadPart(BUCKET, KEY, 1, "u", "x"),
+    "UploadPartCopy": lambda client: client.copyPart(BUCKET, KEY, 1, "u", f"{BUCKET}/a"),
+}
+
+
+def test_operations(server, client):
+    """What the SDK is asked to do is what a rule can name."""
+    wrong = []
+    for operation, call in OPERATIONS.items():
+        server.use("obs:InternalError", operation=operation)
+        result = call(client)
+        if result.errorCode != "InternalError":
+            wrong.append((operation, result.status))
+    assert wrong == []
