@@ -1,0 +1,79 @@
+"""Azure Blob Storage: XML behind a byte order mark, id and time inside the message, the message as reason phrase."""
+
+from __future__ import annotations
+
+from struct import Struct
+from time import gmtime
+
+from faultinject.vendors.envelope import Form
+from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+
+CHILD = "<%(name)s>%(value)s</%(name)s>"
+
+_drawn = Struct(">IBBHIHI").unpack_from
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """A GUID of the blob service's form, which ends in six zeros, and the time with seven digits of its second."""
+    first, second, third, fourth, high, low, fraction = _drawn(entropy)
+    node = (high << 16 | low) & 0xFFFFFF
+    year, month, day, hour, minute, whole = gmtime(unix_seconds)[:6]
+    date = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{whole:02}"
+    return {
+        "request_id": f"{first:08x}-{second & 15:x}01e-00{third:02x}-{fourth:04x}-{node:06x}000000",
+        "time": f"{date}.{fraction % 10_000_000:07}Z",
+    }
+
+
+def reason(_row: DocumentedError, message: str) -> str:
+    """The whole message, of both sentences.
+
+    Azure's .NET SDK prints the phrase of an answer in parentheses: `Status: 404 (The specified blob does not exist.)` in
+    Azure/WALinuxAgent#2311, elsewhere `Status: 403 (Server failed to authenticate the request. Make sure the value of
+    Authorization header is formed correctly including the signature.)`.
+    """
+    return message
+
+
+VENDOR = Vendor(
+    id="azure-blob",
+    title="Azure Blob Storage",
+    content_type="application/xml",
+    template="envelope.xml",
+    escape="xml",
+    child=CHILD,
+    forms={
+        "authentication-failed": Form(
+            "envelope-authentication-failed.xml", "application/xml", "xml", child=CHILD
+        )
+    },
+    package=__package__,
+    extras="extras.csv",
+    id_headers=(("x-ms-request-id", "request_id"),),
+    make_ids=make_ids,
+    reason=reason,
+    # https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
+    endpoints=("*.blob.storage.azure.net", "blob.core.windows.net"),
+    addressing="azure",
+    prefix="x-ms-",
+    operations=("azure_blob/operations.csv",),
+    head=(
+        "Content-Length",
+        "Content-Type",
+        "Server",
+        "x-ms-request-id",
+        "x-ms-client-request-id",
+        "x-ms-version",
+        "x-ms-error-code",
+        "Date",
+    ),
+    server="Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0",
+    # recordings of azure-sdk-for-js, June 2019 to September 2021: chunked, and without a Content-Type
+    bare_head=True,
+    # SDKs of Azure read it; the blob service is not documented to send any
+    hint="x-ms-retry-after-ms",
+)

@@ -1,0 +1,69 @@
+"""Google Cloud Storage, JSON API: nested JSON, the upload id as the only id, HTML from the front end."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from faultinject.vendors.envelope import Form
+from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+
+# what the ids of 2019 begin with (`AEnB2U`) as bytes, and the four bits that follow
+PREFIX = b"\x00\x49\xc1\xd9\x4a"
+CHILD = ',\n        "%(name)s": "%(value)s"'
+JSON = ("", "usage-limits")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
+    """98 characters of base64url, `AEnB2U` first, as in captures of X-GUploader-UploadID."""
+    raw = b2a_base64(PREFIX + entropy + entropy[:4], newline=False)
+    return {"request_id": raw.translate(_URL_SAFE, b"=").decode()}
+
+
+def form_for(row: DocumentedError, method: str, query: str) -> str:
+    """Downloads (`alt=media`) get as text, seen on the wire, what others get as JSON."""
+    return "media" if method == "GET" and "alt=media" in query.split("&") and row.form in JSON else ""
+
+
+VENDOR = Vendor(
+    id="gcs",
+    title="Google Cloud Storage (JSON API)",
+    content_type="application/json; charset=UTF-8",
+    template="envelope.json",
+    escape="json",
+    child=CHILD,
+    forms={
+        "usage-limits": Form(
+            "envelope-usage-limits.json", "application/json; charset=UTF-8", "json", child=CHILD
+        ),
+        "html": Form("envelope-google.html", "text/html; charset=UTF-8", "html"),
+        "media": Form("envelope-media.txt", "text/html; charset=UTF-8", "html"),
+        "empty": Form("envelope-empty.txt", "text/html; charset=UTF-8", "text"),
+    },
+    form_for=form_for,
+    package=__package__,
+    extras="extras.csv",
+    id_headers=(("X-GUploader-UploadID", "request_id"),),
+    make_ids=make_ids,
+    # https://docs.cloud.google.com/storage/docs/request-endpoints
+    endpoints=("storage.*.rep.googleapis.com", "storage.googleapis.com", "www.googleapis.com"),
+    addressing="gcs",
+    prefix="x-goog-",
+    operations=("gcs/operations.csv",),
+    head=(
+        "X-GUploader-UploadID",
+        "Content-Type",
+        "Cache-Control",
+        "Pragma",
+        "Expires",
+        "Date",
+        "Vary",
+        "Content-Length",
+        "Server",
+    ),
+    server="UploadServer",
+)

@@ -1,0 +1,143 @@
+"""Answers of Azure Blob Storage that were seen on the wire come out again, byte for byte, from their inputs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from faultinject import Rule, vendors
+from faultinject.core.wire import Head
+
+REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
+CLIENT_ID = "54d4dd87-b16e-4571-8fb9-50076e3832db"
+ANSWERED = 1_593_416_684.0
+# recordings of azure-sdk-for-js, 29 June 2020
+BLOB_NOT_FOUND = (
+    b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?><Error><Code>BlobNotFound</Code><Message>The specified blob '
+    b"does not exist.\nRequestId:148ba281-f01e-0065-5de9-4d0c4b000000\nTime:2020-06-29T07:44:45.0880620Z</Message>"
+    b"</Error>"
+)
+HEAD = (
+    b"HTTP/1.1 404 The specified blob does not exist.\r\n"
+    b"Content-Length: 215\r\n"
+    b"Content-Type: application/xml\r\n"
+    b"Server: Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0\r\n"
+    b"x-ms-request-id: 148ba281-f01e-0065-5de9-4d0c4b000000\r\n"
+    b"x-ms-client-request-id: 54d4dd87-b16e-4571-8fb9-50076e3832db\r\n"
+    b"x-ms-version: 2019-07-07\r\n"
+    b"x-ms-error-code: BlobNotFound\r\n"
+    b"Date: Mon, 29 Jun 2020 07:44:44 GMT\r\n"
+    b"Connection: close\r\n\r\n"  # ours: the connection ends behind an answer that is written past the server
+)
+SENT = [(b"x-ms-version", b"2019-07-07"), (b"x-ms-client-request-id", CLIENT_ID.encode())]
+
+
+@pytest.fixture(autouse=True)
+def seen_ids(monkeypatch):
+    ids = {"request_id": REQUEST_ID, "time": "2020-06-29T07:44:45.0880620Z"}
+    monkeypatch.setattr(vendors.get("azure-blob"), "make_ids", lambda *_: ids)
+
+
+@pytest.fixture
+def answer_to(send, inject_with):
+    """The answer of a rule without our marks, and nothing went wrong."""
+
+    def ask(fault, method="GET", path="/photos/cat", headers=SENT):
+        injector = inject_with(Rule(f"azure-blob:{fault}"), clock=lambda: ANSWERED, FAULTINJECT_HEADER="0")
+        answer = send(injector, method, path, headers=headers)
+        assert injector.errors == []
+        return answer
+
+    return ask
+
+
+def test_body(answer_to):
+    """The mark of three bytes, id and time within the message: 215 bytes, as the recorded Content-Length says."""
+    answer = answer_to("BlobNotFound")
+    assert answer.body == BLOB_NOT_FOUND
+    assert answer.header("content-length") == "215" == str(len(BLOB_NOT_FOUND))
+
+
+@pytest.mark.parametrize(
+    ("method", "head"),
+    [
+        ("GET", HEAD),
+        # of what recordings have on HEAD only the chunks of no body are left out
+        ("HEAD", HEAD.replace(b"Content-Length: 215\r\nContent-Type: application/xml", b"Content-Length: 0")),
+    ],
+)
+def test_head(method, head, answer_to):
+    """The recorded head, from the headers of the request; on HEAD it says nothing of a body."""
+    vendor = vendors.get("azure-blob")
+    row = vendor.find("BlobNotFound")
+    answer = answer_to("BlobNotFound", method)
+    spelled = {name.lower(): name for name in vendor.head}
+    headers = [(spelled[name.lower()], value) for name, value in answer.headers]
+    assert Head(vendor, f"{answer.status} {vendor.reason(row, row.message)}").write(headers, ANSWERED) == head
+    assert answer.body == (BLOB_NOT_FOUND if method == "GET" else b"")
+
+
+def test_nothing_is_echoed_that_was_not_sent(answer_to):
+    names = answer_to("BlobNotFound", headers=[]).names
+    assert sorted(names) == ["content-length", "content-type", "x-ms-error-code", "x-ms-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "path", "end"),
+    [
+        (  # a recording of the queue service, 25 March 2019
+            "AuthenticationFailed",
+            "/photos/cat",
+            b"</Message><AuthenticationErrorDetail>Request date header too old: 'Thu, 01 Jan 1970 00:00:00 GMT'"
+            b"</AuthenticationErrorDetail></Error>",
+        ),
+        (
+            "InvalidHeaderValue",
+            "/photos/cat",
+            b"</Message><HeaderName>x-ms-version</HeaderName><HeaderValue>2019-07-07</HeaderValue></Error>",
+        ),
+        (
+            "MissingRequiredHeader",
+            "/photos/cat",
+            b"</Message><HeaderName>x-ms-blob-type</HeaderName></Error>",
+        ),
+        (
+            "InvalidQueryParameterValue",
+            "/photos/cat?comp=a%3Cb",
+            b"</Message><QueryParameterName>comp</QueryParameterName>"
+            b"<QueryParameterValue>a&lt;b</QueryParameterValue><Reason></Reason></Error>",
+        ),
+        (
+            "InvalidXmlDocument",
+            "/photos/cat",
+            b"</Message><LineNumber>0</LineNumber><LinePosition>0</LinePosition><Reason></Reason></Error>",
+        ),
+    ],
+)
+def test_what_codes_carry(fault, path, end, answer_to):
+    """What follows the message, filled from the request."""
+    date = (b"x-ms-date", b"Thu, 01 Jan 1970 00:00:00 GMT")
+    assert answer_to(fault, path=path, headers=[*SENT, date]).body.endswith(end)
+
+
+def test_challenge(answer_to):
+    """A 401 says where to get a token."""
+    wanted = (
+        "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize "
+        "resource_id=https://storage.azure.com"
+    )
+    assert answer_to("NoAuthenticationInformation").header("www-authenticate") == wanted
+    assert "www-authenticate" not in answer_to("AuthenticationFailed").names
+
+
+def test_made_ids_have_the_form_of_seen_ones(monkeypatch):
+    """The second group ends in 01e, the id in six zeros; the time is the answer's, with seven digits of its second."""
+    monkeypatch.undo()
+    make_ids = vendors.get("azure-blob").make_ids
+    form = r"[0-9a-f]{8}-[0-9a-f]01e-00[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{6}0{6}"
+    assert re.fullmatch(form, REQUEST_ID)
+    for entropy in (bytes(64), bytes(range(64)), b"\xff" * 64):
+        ids = make_ids(entropy, 1_593_416_684)
+        assert re.fullmatch(form, ids["request_id"])
+        assert re.fullmatch(r"2020-06-29T07:44:44\.\d{7}Z", ids["time"])

@@ -1,0 +1,196 @@
+"""Answers of Google Cloud Storage that were seen on the wire come out again, byte for byte, from their inputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Rule, vendors
+
+UPLOAD_ID = (
+    "AEnB2UpTLJO2792GLnoNGHnyhuEiLOyoal4ibgogvHAX-6dyO0glTU6uF8wmmnliF7repZbKGOQArmz2V52vSppuOFYmTqCjkg"
+)
+# googleapis/google-cloud-cpp#7340, 21 September 2021
+CONDITION_NOT_MET = b"""{
+  "error": {
+    "code": 412,
+    "message": "At least one of the pre-conditions you specified did not hold.",
+    "errors": [
+      {
+        "message": "At least one of the pre-conditions you specified did not hold.",
+        "domain": "global",
+        "reason": "conditionNotMet",
+        "locationType": "header",
+        "location": "If-Match"
+      }
+    ]
+  }
+}
+"""
+# googleapis/java-storage#2148 for the words, in the layout above
+BACKEND_ERROR = b"""{
+  "error": {
+    "code": 503,
+    "message": "We encountered an internal error. Please try again.",
+    "errors": [
+      {
+        "message": "We encountered an internal error. Please try again.",
+        "domain": "global",
+        "reason": "backendError"
+      }
+    ]
+  }
+}
+"""
+XML_START = b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>"
+JSON_PATH = "/storage/v1/b/photos/o/cat%2F1.jpg"
+
+
+@pytest.fixture(autouse=True)
+def seen_id(monkeypatch):
+    for name in ("gcs", "gcs-xml"):
+        monkeypatch.setattr(vendors.get(name), "make_ids", lambda *_: {"request_id": UPLOAD_ID})
+
+
+@pytest.fixture
+def answer_to(send, inject_with):
+    """The answer of a rule without our marks, and nothing went wrong."""
+
+    def ask(fault, method="GET", path="/", **request):
+        injector = inject_with(Rule(fault), FAULTINJECT_HEADER="0")
+        answer = send(injector, method, path, **request)
+        assert injector.errors == []
+        return answer
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("fault", "body"), [("gcs:conditionNotMet", CONDITION_NOT_MET), ("gcs:backendError/2", BACKEND_ERROR)]
+)
+def test_json(fault, body, answer_to):
+    """Two spaces of indentation, code before message before errors, and a line end at the end."""
+    assert answer_to(fault, path=JSON_PATH).body == body
+
+
+def test_json_of_a_usage_limit(answer_to):
+    """A 429 is the one error whose domain is another."""
+    body = answer_to("gcs:rateLimitExceeded", "POST", JSON_PATH).body
+    assert b'"domain": "usageLimits",\n        "reason": "rateLimitExceeded"\n' in body
+
+
+def test_json_headers(answer_to):
+    """The id, and that nobody may keep the answer."""
+    answer = answer_to("gcs:notFound", path=JSON_PATH)
+    got = {name.lower(): value for name, value in answer.headers}
+    assert len(got) == len(answer.headers)
+    assert got == {
+        "content-type": "application/json; charset=UTF-8",
+        "content-length": str(len(answer.body)),
+        "x-guploader-uploadid": UPLOAD_ID,
+        "cache-control": "no-cache, no-store, max-age=0, must-revalidate",
+        "pragma": "no-cache",
+        "expires": "Mon, 01 Jan 1990 00:00:00 GMT",
+        "vary": "Origin, X-Origin",
+    }
+
+
+@pytest.mark.parametrize("vendor", ["gcs", "gcs-xml"])
+def test_page_of_the_front_end(vendor, answer_to):
+    """A 502 is the front end's page: its head, its style sheet with single per cent signs, its words."""
+    answer = answer_to(f"{vendor}:BadGateway")
+    assert answer.header("content-type") == "text/html; charset=UTF-8"
+    lines = answer.body.decode().split("\n")
+    assert lines[:5] == [
+        "<!DOCTYPE html>",
+        "<html lang=en>",
+        "  <meta charset=utf-8>",
+        '  <meta name=viewport content="initial-scale=1, minimum-scale=1, width=device-width">',
+        "  <title>Error 502 (Server Error)!!1</title>",
+    ]
+    assert "body{margin:7% auto 0;max-width:390px;" in lines[6]
+    assert "no-repeat 0% 0%/100% 100%;-moz-border-image:" in lines[6]
+    assert lines[8:] == [
+        "  <a href=//www.google.com/><span id=logo aria-label=Google></span></a>",
+        "  <p><b>502.</b> <ins>That\u2019s an error.</ins>",
+        "  <p>The server encountered a temporary error and could not complete your request.<p>Please try again in "
+        "30 seconds.  <ins>That\u2019s all we know.</ins>",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete", "gcs:Gone"]
+)
+def test_answers_without_a_body(fault, answer_to):
+    answer = answer_to(fault, "PUT", "/upload/storage/v1/b/photos/o?uploadType=resumable&upload_id=1")
+    assert (answer.body, answer.header("content-length")) == (b"", "0")
+
+
+@pytest.mark.parametrize(
+    ("fault", "method", "path", "host", "rest"),
+    [
+        (  # chromedriver.storage.googleapis.com
+            "NoSuchKey",
+            "GET",
+            "/LATEST_RELEASE_200",
+            b"chromedriver.storage.googleapis.com",
+            b"NoSuchKey</Code><Message>The specified key does not exist.</Message>"
+            b"<Details>No such object: chromedriver/LATEST_RELEASE_200</Details></Error>",
+        ),
+        (  # the same of a bucket in the path
+            "NoSuchKey",
+            "GET",
+            "/coding-session-rest-api/does-not-exist",
+            b"storage.googleapis.com",
+            b"NoSuchKey</Code><Message>The specified key does not exist.</Message>"
+            b"<Details>No such object: coding-session-rest-api/does-not-exist</Details></Error>",
+        ),
+        (  # nextcloud/server#12537
+            "SlowDown",
+            "PUT",
+            "/mlvx-primary-storage/urn%3Aoid%3A225782",
+            b"storage.googleapis.com",
+            b"SlowDown</Code><Message>Please reduce your request rate.</Message><Details>Changing object "
+            b"mlvx-primary-storage/urn:oid:225782 too quickly, please slow down</Details></Error>",
+        ),
+        (
+            "NoSuchBucket",
+            "GET",
+            "/none",
+            b"storage.googleapis.com",
+            b"NoSuchBucket</Code><Message>The specified bucket does not exist.</Message></Error>",
+        ),
+        (
+            "AuthenticationRequired",
+            "GET",
+            "/photos/cat",
+            b"storage.googleapis.com",
+            b"AuthenticationRequired</Code><Message>Authentication required.</Message></Error>",
+        ),
+    ],
+)
+def test_xml(fault, method, path, host, rest, answer_to):
+    """Single quotes in the declaration, one line, no id, and the object in the details."""
+    answer = answer_to(f"gcs-xml:{fault}", method, path, headers=[(b"Host", host)])
+    assert answer.body == XML_START + rest
+
+
+def test_xml_headers(answer_to):
+    """As captured on 8 September 2019, with the time of the answer as its end."""
+    answer = answer_to("gcs-xml:AccessDenied", path="/photos/cat")
+    got = {name.lower(): value for name, value in answer.headers}
+    assert got == {
+        "content-type": "application/xml; charset=UTF-8",
+        "content-length": str(len(answer.body)),
+        "x-guploader-uploadid": UPLOAD_ID,
+        "cache-control": "private, max-age=0",
+        "expires": "Thu, 20 Nov 2025 08:00:00 GMT",
+    }
+
+
+def test_ids_have_the_form_of_the_captured_one(monkeypatch):
+    """As long as the one that was captured, with its beginning, in its alphabet."""
+    monkeypatch.undo()
+    made = vendors.get("gcs").make_ids(bytes(range(64)), 0)["request_id"]
+    assert (len(made), made[:6]) == (len(UPLOAD_ID), UPLOAD_ID[:6])
+    assert made.replace("-", "").replace("_", "").isalnum()

@@ -1,0 +1,148 @@
+"""Google's own SDK reads every row of the JSON API: as JSON where it is JSON, as text where it is not.
+
+Calls for metadata give reason and message; downloads and uploads give the whole body as their message. It makes no
+HEAD request.
+"""
+
+from __future__ import annotations
+
+import json
+from html import unescape
+
+import pytest
+import requests
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from faultinject import vendors
+
+BUCKET = "photos"
+KEY = "cat pictures/猫&<1>.jpg"
+ROWS = vendors.get("gcs").errors
+LOCATED = {
+    "authError": {"locationType": "header", "location": "Authorization"},
+    "required/2": {"locationType": "header", "location": "Authorization"},
+    "conditionNotMet": {"locationType": "header", "location": "If-Match"},
+}
+QUICK = DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.001)
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with requests.Session() as session:
+        made = storage.Client(
+            project="project",
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": server.url},
+            _http=session,
+        )
+        # It asks for a bucket's metadata beside each call, from a thread of its own; here a call is one request.
+        made._bucket_metadata_cache = None
+        yield made
+
+
+@pytest.fixture(scope="module")
+def blob(client):
+    return client.bucket(BUCKET).blob(KEY)
+
+
+def expected_errors(row):
+    """What a row's `errors` hold: one entry, or none where the answer is not JSON."""
+    if row.form in ("html", "empty") or row.status == 304:
+        return []
+    domain = "usageLimits" if row.code == "rateLimitExceeded" else "global"
+    return [{"message": row.message, "domain": domain, "reason": row.code, **LOCATED.get(row.label, {})}]
+
+
+def expected_text(row):
+    """What the SDK says of a body that is not JSON."""
+    if row.form == "html":
+        return f"<p>{row.message}<p>Please try again in 30 seconds."
+    return "unknown error"
+
+
+def caught(call):
+    with pytest.raises(GoogleAPICallError) as raised:
+        call()
+    return raised.value
+
+
+def sent_once(error, row, server):
+    """The status and the id that were sent are those that the SDK has."""
+    assert (error.code, server.last.status, server.last.fault) == (row.status, row.status, row.address)
+    assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
+    assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
+
+
+def test_rows_of_metadata_calls(server, blob):
+    """Status, reason, domain, location, message and id of every row, from three calls."""
+    calls = {
+        "reload": lambda: blob.reload(retry=None),
+        "patch": lambda: blob.patch(retry=None),
+        "delete": lambda: blob.delete(retry=None),
+    }
+    wrong = []
+    for row in ROWS:
+        for name, call in calls.items():
+            server.use(row.address)
+            error = caught(call)
+            sent_once(error, row, server)
+            wanted = expected_errors(row)
+            told = row.message if wanted else expected_text(row)
+            if list(error.errors) != wanted or told not in error.message:
+                wrong.append((name, row.label, error.errors, error.message))
+    assert wrong == []
+
+
+def test_rows_of_downloads_and_uploads(server, blob):
+    """The message of a download or an upload is the body; of a download that is the row's message, as text."""
+    calls = {
+        "download": lambda: blob.download_as_bytes(retry=None),
+        "upload": lambda: blob.upload_from_string(b"x" * 100, retry=None),
+    }
+    wrong = []
+    for row in ROWS:
+        for name, call in calls.items():
+            server.use(row.address)
+            error = caught(call)
+            assert (error.code, server.last.status) == (row.status, row.status)
+            assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
+            wanted = expected_errors(row)
+            body = error.response.text
+            if wanted and name == "download":
+                assert error.response.headers["Content-Type"] == "text/html; charset=UTF-8"
+                right = unescape(body) == row.message
+            elif wanted:
+                document = json.loads(body)["error"]
+                right = document == {"code": row.status, "message": row.message, "errors": wanted}
+            else:
+                right = expected_text(row) in body if row.form == "html" else body == ""
+            if not right or f": {body}" not in error.message:
+                wrong.append((name, row.label, error.message))
+    assert wrong == []
+
+
+def test_lists(server, client):
+    """A listing has a bucket and no key."""
+    server.use("gcs:notFound")
+    error = caught(lambda: list(client.list_blobs(BUCKET, retry=None)))
+    assert (error.errors[0]["reason"], server.last.bucket, server.last.key) == ("notFound", BUCKET, None)
+
+
+@pytest.mark.parametrize(
+    "label", ["backendError/2", "rateLimitExceeded", "BadGateway", "uploadBrokenConnection"]
+)
+def test_its_own_retries(label, server, blob):
+    """With its own policy, made quick, the SDK outlasts two of what Google calls retryable, and gets to the app."""
+    server.use(f"gcs:{label}", times=2)
+    with pytest.raises(requests.JSONDecodeError):  # the app's answer is no metadata
+        blob.reload(retry=QUICK)
+    assert server.counts() == {"matched": 3, "injected": 2}
+
+
+def test_client_errors_are_not_retried(server, blob):
+    server.use("gcs:forbidden", times=2)
+    assert caught(lambda: blob.reload(retry=QUICK)).code == 403
+    assert server.counts() == {"matched": 1, "injected": 1}
