@@ -1,0 +1,1 @@
+"""What Backblaze B2's native API documents about its errors."""

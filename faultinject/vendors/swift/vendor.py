@@ -1,0 +1,56 @@
+"""OpenStack Swift: an HTML page per status, plain text from the rate limiter, XML from the S3 dialect (s3api).
+
+Swift has no error codes: its own rows are named by their status, those of s3api by S3's code.
+"""
+
+from __future__ import annotations
+
+from faultinject.vendors.envelope import Form, escape_xml
+from faultinject.vendors.vendor import Vendor
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """The transaction id: `tx`, 21 hex digits of a UUID, unix seconds as ten hex digits, no suffix."""
+    return {"request_id": f"tx{entropy[:11].hex()[:21]}-{unix_seconds & 0xFFFFFFFFFF:010x}"}
+
+
+def escape_lxml(text: str) -> str:
+    """Escape as lxml does, which writes s3api's answers: quotes and apostrophes stay as they are."""
+    return escape_xml(text).replace("&apos;", "'")
+
+
+OWN = (("X-Trans-Id", "request_id"), ("X-Openstack-Request-Id", "request_id"))
+AMAZONS = (("x-amz-request-id", "request_id"), ("x-amz-id-2", "request_id"))
+HTML = "text/html; charset=UTF-8"
+
+VENDOR = Vendor(
+    id="swift",
+    title="OpenStack Swift",
+    content_type=HTML,
+    template="envelope.html",
+    escape="html",
+    package=__package__,
+    forms={
+        # swob sends its default Content-Type with the rate limiter's text as well
+        "plain": Form("plain.txt", HTML, "html"),
+        # middleware/s3api/s3api.py: the transaction id under Amazon's names as well
+        "s3api": Form(
+            "s3api.xml", "application/xml", escape_lxml, "<%(name)s>%(value)s</%(name)s>", (*OWN, *AMAZONS)
+        ),
+    },
+    id_headers=OWN,
+    make_ids=make_ids,
+    addressing="swift",
+    operations=("swift/operations.csv",),
+    extras="extras.csv",
+    head=(
+        "Content-Length",
+        "Content-Type",
+        "Www-Authenticate",
+        "x-amz-request-id",
+        "x-amz-id-2",
+        "X-Trans-Id",
+        "X-Openstack-Request-Id",
+        "Date",
+    ),
+)

@@ -1,0 +1,60 @@
+"""Published answers of Backblaze B2's native API, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Rule
+
+SAMPLES = [
+    # falense/b2_fuse#8
+    (
+        Rule("b2:expired_auth_token"),
+        401,
+        '{\n  "code": "expired_auth_token",\n  "message": "Authorization token has expired",\n  "status": 401\n}',
+    ),
+    # jeygeethan/activestorage-backblaze#7
+    (
+        Rule("b2:service_unavailable"),
+        503,
+        '{\n  "code": "service_unavailable",\n  "message": "no tomes available",\n  "status": 503\n}',
+    ),
+    # WWBN/AVideo#2585
+    (
+        Rule("b2:service_unavailable", message="Tome is overly busy"),
+        503,
+        '{\n  "code": "service_unavailable",\n  "message": "Tome is overly busy",\n  "status": 503\n}',
+    ),
+    # ShareX/ShareX#4187
+    (
+        Rule("b2:service_unavailable", message="c002_v0001118_t0002 is too busy"),
+        503,
+        '{\n  "code": "service_unavailable",\n  "message": "c002_v0001118_t0002 is too busy",\n  "status": 503\n}',
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "status", "body"), SAMPLES)
+def test_answer(rule, status, body, send, inject_with):
+    """Two blanks before each field, the status in the body too, and no id anywhere."""
+    injector = inject_with([rule], FAULTINJECT_HEADER="0")
+    answer = send(injector, "POST", "/b2api/v4/b2_list_file_names")
+    assert (answer.status, answer.body.decode()) == (status, body)
+    assert [(name.lower(), value) for name, value in answer.headers] == [
+        ("content-type", "application/json;charset=utf-8"),
+        ("content-length", str(len(body))),
+    ]
+
+
+def test_hint(send, inject_with):
+    """A 429 says how long to wait, in seconds; a rule says it otherwise; other errors say nothing."""
+    said = []
+    for rule in (
+        Rule("b2:too_many_requests"),
+        Rule("b2:too_many_requests", retry_after="30s"),
+        Rule("b2:service_unavailable", retry_after="30s"),
+        Rule("b2:internal_error"),
+    ):
+        answer = send(inject_with([rule], FAULTINJECT_HEADER="0"), "POST", "/b2api/v4/b2_list_file_names")
+        said.append([value for name, value in answer.headers if name.lower() == "retry-after"])
+    assert said == [["1"], ["30"], ["30"], []]

@@ -1,0 +1,100 @@
+"""What OpenStack Swift's own source writes, byte for byte: swob's pages, the rate limiter's text, s3api's XML."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from faultinject import Rule, vendors
+
+TRANSACTION = re.compile(r"tx[0-9a-f]{21}-00691eca80")
+"""The fixed clock of these tests in the ten digits behind the hyphen."""
+SAMPLES = [
+    (
+        "swift:503",
+        "text/html; charset=UTF-8",
+        "<html><h1>Service Unavailable</h1><p>The server is currently unavailable. Please try again at a later time."
+        "</p></html>",
+    ),
+    (
+        "swift:401",
+        "text/html; charset=UTF-8",
+        "<html><h1>Unauthorized</h1><p>This server could not verify that you are authorized to access the document "
+        "you requested.</p></html>",
+    ),
+    (
+        "swift:404",
+        "text/html; charset=UTF-8",
+        "<html><h1>Not Found</h1><p>The resource could not be found.</p></html>",
+    ),
+    (
+        "swift:500",
+        "text/html; charset=UTF-8",
+        "<html><h1>Internal Error</h1><p>The server has either erred or is incapable of performing the requested "
+        "operation.</p></html>",
+    ),
+    (
+        "swift:529",
+        "text/html; charset=UTF-8",
+        "<html><h1>Too Many Backend Requests</h1><p>The server is incapable of performing the requested operation due "
+        "to too many requests. Slow down.</p></html>",
+    ),
+    ("swift:498", "text/html; charset=UTF-8", "Slow down"),
+    ("swift:497", "text/html; charset=UTF-8", "Your account has been blacklisted"),
+    (
+        "swift:NoSuchKey",
+        "application/xml",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist."
+        "</Message><RequestId>{id}</RequestId><Key>cat's &amp; dog.jpg</Key></Error>",
+    ),
+    (
+        "swift:InvalidURI",
+        "application/xml",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>InvalidURI</Code><Message>Couldn't parse the specified "
+        "URI.</Message><RequestId>{id}</RequestId><Uri>/photos/cat's%20&amp;%20dog.jpg</Uri></Error>",
+    ),
+    (
+        "swift:SlowDown",
+        "application/xml",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate."
+        "</Message><RequestId>{id}</RequestId></Error>",
+    ),
+]
+
+
+@pytest.mark.parametrize(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+def test_answer(address, content_type, body, send, inject_with):
+    """Body, Content-Type and the transaction id in two headers; s3api's two more."""
+    injector = inject_with([Rule(address)], FAULTINJECT_HEADER="0")
+    answer = send(injector, "GET", "/photos/cat's%20&%20dog.jpg")
+    id_ = injector.journal.outcomes[0].request_id
+    assert TRANSACTION.fullmatch(id_)
+    assert answer.body.decode() == body.replace("{id}", id_)
+    expected = [
+        ("content-type", content_type),
+        ("content-length", str(len(answer.body))),
+        ("x-trans-id", id_),
+        ("x-openstack-request-id", id_),
+    ]
+    if address == "swift:401":
+        expected.append(("www-authenticate", 'Swift realm="unknown"'))
+    if content_type == "application/xml":
+        expected += [("x-amz-request-id", id_), ("x-amz-id-2", id_)]
+    assert [(name.lower(), value) for name, value in answer.headers] == expected
+
+
+def test_reason_phrases():
+    """swob's own titles go into the status line, the rate limiter's and s3api's too."""
+    phrases = {row.label: row.reason for row in vendors.get("swift").errors}
+    assert {
+        label: phrases[label] for label in ("500", "497", "498", "499", "529", "SlowDown", "Redirect")
+    } == {
+        "500": "Internal Error",
+        "497": "Blacklisted",
+        "498": "Rate Limited",
+        "499": "Client Disconnect",
+        "529": "Too Many Backend Requests",
+        "SlowDown": "Slow Down",
+        "Redirect": "Moved Temporarily",
+    }

@@ -1,0 +1,193 @@
+"""b2sdk reads every row of B2's native API: what it makes of status, code and message is what it makes of the row itself.
+
+It hides: most codes, behind a class of their own; on HEAD all but the status. B2's errors carry no id.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+
+import pytest
+from b2sdk.v3 import B2Http, B2RawHTTPApi, FileRetentionSetting, LegalHold, RetentionMode
+from b2sdk.v3.exception import B2Error, SSECKeyError, TooManyRequests, interpret_b2_error
+
+from faultinject import vendors
+
+# The SDK warns of each 400 whose code it does not know: invalid_bucket_id, too_many_buckets and others.
+pytestmark = pytest.mark.filterwarnings("ignore:bad request exception with an unknown `code`:UserWarning")
+
+KEY = "cat pictures/猫&<1>.jpg"
+ROWS = vendors.get("b2").errors
+SHA1 = "4a0a19218e082a343a1b17e5333409af9d98f0f5"
+
+
+class Once(B2Http):
+    """The SDK's connections, which ask once and keep each answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.got = []
+        self.session.hooks["response"].append(lambda answer, **_: self.got.append(answer))
+
+    def request(self, method, url, headers, data=None, try_count=1, params=None, **options):
+        return super().request(method, url, headers, data, 1, params, **options)
+
+
+@pytest.fixture(scope="module")
+def http():
+    once = Once()
+    with once.session:
+        yield once
+
+
+@pytest.fixture(scope="module")
+def api(http):
+    return B2RawHTTPApi(http)
+
+
+def list_buckets(api, url):
+    return api.list_buckets(url, "token", "account")
+
+
+def upload(api, url):
+    at = f"{url}/b2api/v4/b2_upload_file/4a48fe8875c6214145260818/c001_v0001007_t0042"
+    return api.upload_file(at, "token", KEY, 1, "text/plain", SHA1, {}, io.BytesIO(b"x"))
+
+
+def download(api, url):
+    with api.download_file_from_url("token", api.get_download_url_by_name(url, "photos", KEY)) as answer:
+        return b"".join(answer.iter_content())
+
+
+CALLS = {
+    "b2_list_buckets": (list_buckets, None, None),
+    "b2_upload_file": (upload, "4a48fe8875c6214145260818", KEY),
+    "b2_download_file_by_name": (download, "photos", KEY),
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_rows(operation, server, api, http):
+    """Class and text of the SDK's error are the row's; the body is the row, to the byte."""
+    call, bucket, key = CALLS[operation]
+    wrong = []
+    for row in ROWS:
+        server.use(row.address, operation=operation)
+        http.got.clear()
+        with pytest.raises(B2Error) as caught:
+            call(api, server.url)
+        [answer] = http.got
+        sent = {"code": row.code, "message": row.message, "status": row.status}
+        asked = json.loads(answer.request.body) if operation == "b2_list_buckets" else None
+        meant = interpret_b2_error(row.status, row.code, row.message, answer.headers, asked)
+        if (operation, row.code) == ("b2_download_file_by_name", "access_denied"):
+            meant = SSECKeyError()  # which is what a download makes of it
+        found = (type(caught.value), str(caught.value), answer.text, answer.headers["Content-Type"])
+        expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
+        place = (server.last.operation, server.last.bucket, server.last.key)
+        if (found, place) != (expected, (operation, bucket, key)):
+            wrong.append((row.label, found, expected, place))
+    assert wrong == []
+
+
+def test_head(server, api, http):
+    """HEAD of a file: the status is all that the SDK knows, and GET's headers come without GET's body."""
+    wrong = []
+    for row in ROWS:
+        server.use(row.address)
+        http.got.clear()
+        with pytest.raises(B2Error) as caught:
+            api.get_file_info_by_name(server.url, "token", "photos", KEY)
+        [answer] = http.got
+        sent = json.dumps({"code": row.code, "message": row.message, "status": row.status}, indent=2)
+        meant = interpret_b2_error(row.status, None, None, answer.headers)
+        found = (
+            answer.status_code,
+            answer.content,
+            answer.headers["Content-Length"],
+            "Retry-After" in answer.headers,
+        )
+        expected = (row.status, b"", str(len(sent)), False)
+        # a 404 is an error of the download's own
+        if found != expected or (row.status != 404 and str(caught.value) != str(meant)):
+            wrong.append((row.label, found, expected, caught.value))
+    assert wrong == []
+
+
+def test_hint(server, api):
+    """The SDK reads how long a 429 asks it to wait."""
+    server.use("b2:too_many_requests", retry_after="7s")
+    with pytest.raises(TooManyRequests) as caught:
+        list_buckets(api, server.url)
+    assert caught.value.retry_after_seconds == 7
+    server.use("b2:too_many_requests")
+    with pytest.raises(TooManyRequests) as caught:
+        list_buckets(api, server.url)
+    assert caught.value.retry_after_seconds == 1
+
+
+def test_upload_asks_for_a_new_address(server, api, http):
+    """A 503 at an upload says to the SDK that it is to upload elsewhere."""
+    server.use("b2:service_unavailable")
+    with pytest.raises(B2Error) as caught:
+        upload(api, server.url)
+    assert caught.value.should_retry_upload()
+    assert len(http.got) >= 1
+
+
+FILE, BUCKET_ID = "4_za71f544e781e6891531b001a_f200ec353a2184825_d20160409_m004829_c000_v0001016_t0028", "b1"
+# what the SDK calls otherwise than the service; it has no call for b2_download_file_by_id's HEAD
+NAMES = {
+    "get_file_info_by_id": "b2_get_file_info",
+    "get_file_info_by_name": "b2_download_file_by_name",
+    "download_file_from_url": "b2_download_file_by_id",
+}
+ARGUMENTS = {
+    "upload_url": lambda url: f"{url}/b2api/v4/b2_upload_part/{FILE}/0008/x",
+    "url": lambda url: f"{url}/b2api/v4/b2_download_file_by_id?fileId={FILE}",
+    "data_stream": lambda _: io.BytesIO(b"x"),
+    "file_info": lambda _: {},
+    "capabilities": lambda _: ["listFiles"],
+    "part_number": lambda _: 1,
+    "content_length": lambda _: 1,
+    "part_sha1_array": lambda _: [SHA1],
+    "file_retention": lambda _: FileRetentionSetting(RetentionMode.NONE),
+    "legal_hold": lambda _: LegalHold.ON,
+    "rules": lambda _: [],
+    "bucket_type": lambda _: "allPrivate",
+    "valid_duration_in_seconds": lambda _: 60,
+}
+
+
+def test_operations(server, api):
+    """Every call of the SDK that asks the service is recognised by the service's own name for it."""
+    found, meant = {}, {}
+    for name, call in inspect.getmembers(api, inspect.ismethod):
+        parameters = inspect.signature(call).parameters.values()
+        if (
+            name[0] == "_"
+            or not any(each.name.endswith("url") for each in parameters)
+            or "download_url_by" in name
+        ):
+            continue
+        given = {}
+        for each in parameters:
+            if each.name in ("api_url", "realm_url", "download_url"):
+                given[each.name] = server.url
+            elif each.name in ARGUMENTS and (each.default is each.empty or each.name == "bucket_type"):
+                given[each.name] = ARGUMENTS[each.name](server.url)
+            elif each.default is each.empty:
+                given[each.name] = "x"
+        server.use("b2:internal_error")
+        with pytest.raises(B2Error):
+            if name == "download_file_from_url":
+                call(**given).__enter__()
+            elif name == "upload_file":
+                upload(api, server.url)
+            else:
+                call(**given)
+        found[name], meant[name] = server.last.operation, NAMES.get(name, f"b2_{name}")
+    assert found == meant
+    assert len(found) == 31

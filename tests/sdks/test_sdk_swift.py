@@ -1,0 +1,188 @@
+"""python-swiftclient reads Swift's own rows, boto3 those of its S3 dialect.
+
+swiftclient has no code and no message of its own: status, reason phrase and body are all there is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from xml.etree import ElementTree
+
+import pytest
+from swiftclient import client as swift
+from swiftclient.exceptions import ClientException
+
+from faultinject import vendors
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
+ROWS = vendors.get("swift").errors
+OWN = [row for row in ROWS if row.form != "s3api"]
+DIALECT = [row for row in ROWS if row.form == "s3api"]
+
+
+@pytest.fixture
+def store(server):
+    return f"{server.url}/v1/AUTH_test"
+
+
+CALLS = {
+    "get_account": (lambda url: swift.get_account(url, "token"), None, None),
+    "put_container": (lambda url: swift.put_container(url, "token", CONTAINER), CONTAINER, None),
+    "get_object": (lambda url: swift.get_object(url, "token", CONTAINER, KEY), CONTAINER, KEY),
+    "put_object": (lambda url: swift.put_object(url, "token", CONTAINER, KEY, b"x"), CONTAINER, KEY),
+    "copy_object": (lambda url: swift.copy_object(url, "token", CONTAINER, KEY), CONTAINER, KEY),
+    "head_object": (lambda url: swift.head_object(url, "token", CONTAINER, KEY), CONTAINER, KEY),
+}
+
+
+OPERATIONS = {
+    "get_account": lambda url: swift.get_account(url, "token"),
+    "head_account": lambda url: swift.head_account(url, "token"),
+    "post_account": lambda url: swift.post_account(url, "token", {}),
+    "bulk_delete": lambda url: swift.post_account(
+        url, "token", {}, query_string="bulk-delete", data=b"/photos/a"
+    ),
+    "get_container": lambda url: swift.get_container(url, "token", CONTAINER, prefix="a/", limit=2),
+    "head_container": lambda url: swift.head_container(url, "token", CONTAINER),
+    "put_container": lambda url: swift.put_container(url, "token", CONTAINER),
+    "post_container": lambda url: swift.post_container(url, "token", CONTAINER, {}),
+    "delete_container": lambda url: swift.delete_container(url, "token", CONTAINER),
+    "get_object": lambda url: swift.get_object(url, "token", CONTAINER, KEY),
+    "head_object": lambda url: swift.head_object(url, "token", CONTAINER, KEY),
+    "put_object": lambda url: swift.put_object(url, "token", CONTAINER, KEY, b"x"),
+    "post_object": lambda url: swift.post_object(url, "token", CONTAINER, KEY, {}),
+    "copy_object": lambda url: swift.copy_object(url, "token", CONTAINER, KEY),
+    "delete_object": lambda url: swift.delete_object(url, "token", CONTAINER, KEY),
+    "put_static_large_object": lambda url: swift.put_object(
+        url, "token", CONTAINER, KEY, b"[]", query_string="multipart-manifest=put"
+    ),
+    "get_static_large_object": lambda url: swift.get_object(
+        url, "token", CONTAINER, KEY, query_string="multipart-manifest=get"
+    ),
+    "delete_static_large_object": lambda url: swift.delete_object(
+        url, "token", CONTAINER, KEY, query_string="multipart-manifest=delete"
+    ),
+    "put_dynamic_large_object": lambda url: swift.put_object(
+        url, "token", CONTAINER, KEY, b"", headers={"X-Object-Manifest": "photos/parts"}
+    ),
+    "get_capabilities": lambda url: swift.get_capabilities(
+        swift.http_connection(url.replace("/v1/AUTH_test", "/info"))
+    ),
+    "get_auth": lambda url: swift.get_auth_1_0(url.replace("/v1/AUTH_test", "/auth/v1.0"), "user", "key"),
+}
+
+
+def test_operations(server, store):
+    """Each function of swiftclient is recognised under its name."""
+    found = {}
+    for name, call in OPERATIONS.items():
+        server.use("swift:404")
+        with pytest.raises(ClientException):
+            call(store)
+        found[server.last.operation] = name
+    assert found == {name: name for name in OPERATIONS}
+
+
+def body_of(row):
+    if row.form == "plain":
+        return row.message.encode()
+    return f"<html><h1>{row.reason}</h1><p>{row.message}</p></html>".encode()
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_rows(operation, server, store):
+    """Status, the vendor's own reason phrase, body and transaction id are read off each row; on HEAD no body."""
+    call, container, key = CALLS[operation]
+    wrong = []
+    for row in OWN:
+        server.use(row.address, operation=operation)
+        with pytest.raises(ClientException) as caught:
+            call(store)
+        error = caught.value
+        headers = error.http_response_headers
+        ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
+        found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
+        body = b"" if row.status == 304 or operation == "head_object" else body_of(row)
+        expected = (row.status, row.reason, body, 1)
+        place = (server.last.operation, server.last.bucket, server.last.key)
+        if (found, place) != (expected, (operation, container, key)):
+            wrong.append((row.label, found, expected, place))
+        if body and headers["content-type"] != "text/html; charset=UTF-8":
+            wrong.append((row.label, headers["content-type"]))
+    assert wrong == []
+
+
+def test_unauthorized_names_the_realm(server, store):
+    """A 401 says who asks for a token."""
+    server.use("swift:401")
+    with pytest.raises(ClientException) as caught:
+        swift.get_object(store, "token", CONTAINER, KEY)
+    assert caught.value.http_response_headers["www-authenticate"] == 'Swift realm="unknown"'
+
+
+def test_title_under_another_status(server, store):
+    """With a status of the rule's own the title is that status's reason phrase, as in the status line."""
+    server.use("swift:503", status=500)
+    with pytest.raises(ClientException) as caught:
+        swift.get_object(store, "token", CONTAINER, KEY)
+    assert caught.value.http_status == 500
+    assert caught.value.http_response_content.startswith(b"<html><h1>Internal Server Error</h1>")
+
+
+@pytest.fixture(scope="module")
+def s3(server):
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+    made = boto3.client(
+        "s3", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="id",
+        aws_secret_access_key="key", config=config,
+    )  # fmt: skip
+    yield made
+    made.close()
+
+
+def test_rows_of_the_s3_dialect(server, s3):
+    """boto3 reads code, message and the transaction id as request id; what belongs to a code comes after the id."""
+    wrong = []
+    for row in DIALECT:
+        # without a region boto3 would follow a redirect 80 times
+        server.use(row.address, set={"x-amz-bucket-region": "us-east-1"} if row.status < 400 else {})
+        with pytest.raises(ClientError) as caught:
+            s3.get_object(Bucket=CONTAINER, Key="cat.jpg", VersionId="7")
+        error, told = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
+        ids = {
+            told["RequestId"],
+            told["HostId"],
+            told["HTTPHeaders"]["x-trans-id"],
+            server.outcomes[-1].request_id,
+        }
+        found = (error["Code"], error["Message"], told["HTTPStatusCode"], len(ids))
+        if found != (row.code, row.message, row.status, 1) or "HostId" in error:
+            wrong.append((row.label, found, ids))
+    assert wrong == []
+
+
+def test_children_of_the_s3_dialect(server, s3):
+    """Bucket, key and version are the request's, after the id."""
+    server.use("swift:NoSuchVersion")
+    got = server.raw("GET", f"/{CONTAINER}/cat.jpg?versionId=7")
+    tags = [(each.tag, each.text) for each in ElementTree.fromstring(got.body)]
+    assert tags == [
+        ("Code", "NoSuchVersion"),
+        ("Message", "The specified version does not exist."),
+        ("RequestId", got.headers["x-trans-id"]),
+        ("Key", "cat.jpg"),
+        ("VersionId", "7"),
+    ]
+    server.use("swift:SignatureDoesNotMatch")
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=CONTAINER, Key="cat.jpg")
+    error = caught.value.response["Error"]
+    assert error["AWSAccessKeyId"] == "id"
+    assert bytes.fromhex(error["StringToSignBytes"]).decode() == error["StringToSign"]
+    assert error["StringToSign"].startswith("AWS4-HMAC-SHA256\n")
