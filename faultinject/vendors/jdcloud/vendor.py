@@ -1,0 +1,31 @@
+"""JD Cloud Object Storage Service, S3-compatible: XML that begins with the status, 16 upper-case hex digits as id."""
+
+from __future__ import annotations
+
+from faultinject.vendors import deletes, resources
+from faultinject.vendors.vendor import Vendor
+
+
+def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
+    """16 upper-case hex digits, as in the document's answers."""
+    return {"request_id": entropy[:8].hex().upper()}
+
+
+VENDOR = Vendor(
+    id="jdcloud",
+    title="JD Cloud OSS (S3-compatible)",
+    content_type="application/xml",
+    template="envelope.xml",
+    escape="xml",
+    package=__package__,
+    id_headers=(("x-req-id", "request_id"), ("x-amz-request-id", "request_id")),
+    make_ids=make_ids,
+    resource=resources.bucket_and_key,
+    # both in the document's examples, the second in the older ones
+    endpoints=("s3.*.jdcloud-oss.com", "s3.*.jcloudcs.com"),
+    # CompleteMultipartUpload and PUT Object - Copy, each on its page
+    errors_in_200=("CompleteMultipartUpload", "CopyObject"),
+    deletes=deletes.S3,
+    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-req-id", "x-amz-request-id"),
+    server="JDCloudOSS",
+)

@@ -1,0 +1,1 @@
+"""What ordinary Qiniu Kodo documents about its errors; nothing of Qiniu's MIX service is in here."""

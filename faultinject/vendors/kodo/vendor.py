@@ -1,0 +1,39 @@
+"""Ordinary Qiniu Kodo: JSON with one text, a status that carries the meaning, ids of process and time."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from struct import Struct
+
+from faultinject.vendors.envelope import Form
+from faultinject.vendors.vendor import Vendor
+
+_pack = Struct("<IQ").pack
+_drawn = Struct("<HI").unpack_from
+
+
+def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
+    """A process number and unix nanoseconds, little-endian, in URL-safe base64, as six published ids are."""
+    process, nanoseconds = _drawn(entropy)
+    packed = _pack(process, unix_seconds * 1_000_000_000 + nanoseconds % 1_000_000_000)
+    text = b2a_base64(packed, newline=False).decode()
+    return {"request_id": text.replace("+", "-").replace("/", "_")}
+
+
+VENDOR = Vendor(
+    id="kodo",
+    title="Qiniu Kodo",
+    content_type="application/json",
+    template="envelope.json",
+    escape="json",
+    package=__package__,
+    child=',"%(name)s":"%(value)s"',
+    forms={"batch": Form("batch.json", "application/json", "json")},
+    id_headers=(("X-Reqid", "request_id"),),
+    make_ids=make_ids,
+    addressing="kodo",
+    operations=("kodo/operations.csv",),
+    extras="extras.csv",
+    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "X-Log", "X-Reqid"),
+    server="openresty",
+)

@@ -1,0 +1,44 @@
+"""Kodo's statuses above 599, which HTTP does not know, come over every server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from faultinject import vendors
+
+from .launch import SERVERS, Server
+
+pytestmark = pytest.mark.slow
+
+CODES = ("298", "573", "599", "608", "612", "614", "630", "631", "640", "701")
+RULES = " ".join(
+    f"kodo:{code},path=/{when}/{code}/**,when={when}" for code in CODES for when in ("before", "after")
+)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_odd_statuses(name, tmp_path):
+    """Status, id and body of each, instead of the app's answer and after it; the next request is served as well."""
+    if SERVERS[name].missing:
+        pytest.skip(SERVERS[name].missing)
+    server = Server(name, tmp_path, RULES)
+    wrong = []
+    try:
+        for code in CODES:
+            row = vendors.find(f"kodo:{code}")
+            for when in ("before", "after"):
+                path = f"/{when}/{code}/photos/1"
+                with server.connect() as client:
+                    answer = client.ask("GET", path, more="Connection: close\r\n")
+                said = json.loads(answer.body or b"null")
+                said = said[1]["data"] if code == "298" else said
+                found = (answer.status, said, answer.one("X-Reqid") == server.outcome(path)["request_id"])
+                if found != (row.status, {"error": row.message}, True):
+                    wrong.append((path, answer, found))
+        with server.connect() as client:
+            assert client.ask("GET", "/photos/1", more="Connection: close\r\n").status == 200
+    finally:
+        server.stop()
+    assert wrong == []
