@@ -10,6 +10,7 @@ from hashlib import md5
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
+from faultinject.core.values import whole
 from faultinject.objectstore.budget import Hold
 from faultinject.objectstore.mistakes import StoreError
 
@@ -81,6 +82,19 @@ def read_document(request: Request) -> bytes:
     return bytes(document)
 
 
+def split_multipart(body: bytes, boundary: str) -> list[tuple[bytes, bytes]]:
+    """The parts of a multipart body: the headers and the content of each.
+
+    Raises:
+        StoreError: `multipart`, when it is none.
+    """
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    if not boundary or len(pieces) < 3 or not pieces[-1].startswith(b"--"):
+        raise StoreError("multipart")
+    cut_up = (piece.partition(b"\r\n\r\n") for piece in pieces[1:-1])
+    return [(head, content) for head, _, content in cut_up]
+
+
 def drain(request: Request) -> None:
     """Read and drop what is left of a body, at most `DRAIN_BYTES`."""
     left = DRAIN_BYTES
@@ -122,8 +136,7 @@ def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
 def _declared(request: Request) -> int | None:
     if not is_aws_chunked(request):
         return request.content_length
-    decoded = request.headers.get("x-amz-decoded-content-length", "")
-    return int(decoded) if decoded.isdecimal() else None
+    return whole(request.headers.get("x-amz-decoded-content-length"))
 
 
 def _raw(request: Request) -> Iterator[bytes]:

@@ -10,7 +10,6 @@ from threading import RLock
 from faultinject.objectstore.budget import ENTRY, Budget, Hold
 from faultinject.objectstore.mistakes import StoreError
 
-BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""
 
@@ -29,6 +28,7 @@ class Stored:
         modified: unix seconds.
         headers: what is sent back with it: Content-Type, user metadata and so on.
         cost: bytes of the budget that it holds.
+        layout: number and size of the parts that it was made of, where the service remembers them.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Stored:
     modified: float
     headers: Headers
     cost: int
+    layout: tuple[tuple[int, int], ...] = ()
 
 
 Judge = Callable[["Stored | None"], None]
@@ -67,13 +68,20 @@ class Upload:
     cost: int
     parts: dict[int, Part] = field(default_factory=dict)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the budget that it holds, parts included."""
+        return self.cost + sum(each.cost for each in self.parts.values())
+
 
 @dataclass(slots=True)
 class Bucket:
-    """A bucket with what is in it."""
+    """A bucket with what is in it; `headers` are what is sent back with it, `changed` when they were given to it."""
 
     name: str
     created: float
+    changed: float
+    headers: Headers = ()
     objects: dict[str, Stored] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
 
@@ -83,10 +91,12 @@ class Buckets:
 
     Args:
         budget: where the bytes of everything stored are accounted.
+        names: what the name of a bucket may be.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, names: re.Pattern[str]) -> None:
         self.budget = budget
+        self._names = names
         self.lock = RLock()
         self._buckets: dict[str, Bucket] = {}
 
@@ -95,15 +105,23 @@ class Buckets:
         with self.lock:
             return [self._buckets[name] for name in sorted(self._buckets)]
 
-    def create(self, name: str, now: float) -> None:
+    def create(self, name: str, now: float, headers: Headers = ()) -> None:
         """Make an empty bucket."""
-        if not BUCKET_NAME.fullmatch(name):
+        if not self._names.fullmatch(name):
             raise StoreError("bucket_name")
         with self.lock:
             if name in self._buckets:
                 raise StoreError("bucket_exists")
-            self.budget.take(ENTRY)
-            self._buckets[name] = Bucket(name, now)
+            self.budget.take(ENTRY + header_cost(headers))
+            self._buckets[name] = Bucket(name, now, now, headers)
+
+    def describe(self, name: str, now: float, headers: Headers) -> None:
+        """Give a bucket other headers."""
+        with self.lock:
+            bucket = self.find(name)
+            self.budget.take(header_cost(headers))
+            self.budget.give_back(header_cost(bucket.headers))
+            bucket.changed, bucket.headers = now, headers
 
     def delete(self, name: str) -> None:
         """Remove a bucket, which must be empty."""
@@ -113,8 +131,16 @@ class Buckets:
                 raise StoreError("bucket_not_empty")
             if bucket.uploads:
                 raise StoreError("bucket_has_uploads")
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a bucket with everything that is in it."""
+        with self.lock:
+            bucket = self.find(name)
+            held = ENTRY + header_cost(bucket.headers) + sum(each.cost for each in bucket.objects.values())
+            held += sum(each.held for each in bucket.uploads.values())
             del self._buckets[name]
-            self.budget.give_back(ENTRY)
+            self.budget.give_back(held)
 
     def find(self, name: str) -> Bucket:
         """The bucket of that name."""
@@ -149,10 +175,12 @@ class Buckets:
             if before is not None:
                 self.budget.give_back(before.cost)
 
-    def remove(self, name: str, key: str) -> None:
-        """Delete an object; one that is not there is deleted already."""
+    def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
+        """Delete an object; one that is not there is deleted already, unless `judge` says otherwise."""
         with self.lock:
-            gone = self.find(name).objects.pop(key, None)
+            objects = self.find(name).objects
+            judge(objects.get(key))
+            gone = objects.pop(key, None)
             if gone is not None:
                 self.budget.give_back(gone.cost)
 
@@ -171,4 +199,9 @@ def entry_cost(key: str, headers: Headers) -> int:
     length = len(key.encode())
     if length > KEY_BYTES:
         raise StoreError("key_length")
-    return ENTRY + length + sum(len(name) + len(value) for name, value in headers)
+    return ENTRY + length + header_cost(headers)
+
+
+def header_cost(headers: Headers) -> int:
+    """Bytes of the budget that stored headers take."""
+    return sum(len(name) + len(value) for name, value in headers)

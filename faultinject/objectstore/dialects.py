@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 
 from faultinject.objectstore.documents import Documents
 from faultinject.objectstore.json import JssDocuments, QingStorDocuments
-from faultinject.objectstore.xml import XmlDocuments
+from faultinject.objectstore.tree import BosDocuments, TosDocuments
+from faultinject.objectstore.xml import OssDocuments, XmlDocuments
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+GCS_NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
+"""https://cloud.google.com/storage/docs/xml-api/get-bucket-list"""
+OBS_NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
+"""https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,25 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
+    **dict.fromkeys(
+        ("s3", "minio", "rgw", "r2", "kodo-s3", "jdcloud"), Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",))
+    ),
+    "gcs-xml": Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),
+    "obs": Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-")),
+    "tos": Dialect(TosDocuments(), ("x-tos-",)),
+    "bos": Dialect(
+        BosDocuments(),
+        ("x-bce-",),
+        {
+            "max-keys": "maxKeys",
+            "max-uploads": "maxUploads",
+            "max-parts": "maxParts",
+            "part-number-marker": "partNumberMarker",
+            "key-marker": "keyMarker",
+            "upload-id-marker": "uploadIdMarker",
+        },
+    ),
+    "oss": Dialect(OssDocuments(), ("x-oss-",)),
     "cos": Dialect(XmlDocuments(), ("x-cos-", "x-amz-")),
     "qiniu-mix": Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
     "jss": Dialect(JssDocuments(), ("x-jss-",), {"max-keys": "maxKeys"}),

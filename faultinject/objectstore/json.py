@@ -129,11 +129,11 @@ class JssDocuments:
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
         """The parts of `{"Part": [{"PartNumber", "ETag"}]}`."""
-        return _parts(_load(document), "Part", "PartNumber", "ETag")
+        return parts_in(read_object(document), "Part", "PartNumber", "ETag")
 
     def read_keys(self, document: bytes) -> tuple[list[str], bool]:
         """The keys of `{"Object": [{"Key"}], "Quiet"}`."""
-        return _keys(_load(document), "Object", "Key", "Quiet")
+        return keys_in(read_object(document), "Object", "Key", "Quiet")
 
 
 class QingStorDocuments:
@@ -236,18 +236,23 @@ class QingStorDocuments:
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
         """The parts of `{"object_parts": [{"part_number", "etag"}]}`."""
-        return _parts(_load(document), "object_parts", "part_number", "etag")
+        return parts_in(read_object(document), "object_parts", "part_number", "etag")
 
     def read_keys(self, document: bytes) -> tuple[list[str], bool]:
         """The keys of `{"objects": [{"key"}], "quiet"}`."""
-        return _keys(_load(document), "objects", "key", "quiet")
+        return keys_in(read_object(document), "objects", "key", "quiet")
 
 
 def _dump(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _load(document: bytes) -> dict[str, Any]:
+def read_object(document: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        StoreError: `malformed`.
+    """
     try:
         loaded = json.loads(document)
     except (ValueError, RecursionError) as error:
@@ -264,7 +269,12 @@ def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _parts(document: dict[str, Any], rows: str, number: str, etag: str) -> list[tuple[int, str | None]]:
+def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> list[tuple[int, str | None]]:
+    """Part numbers and ETags, by the names of the list and of its fields.
+
+    Raises:
+        StoreError: `malformed`.
+    """
     found: list[tuple[int, str | None]] = []
     for row in _rows(document, rows):
         tag = row.get(etag)
@@ -274,7 +284,12 @@ def _parts(document: dict[str, Any], rows: str, number: str, etag: str) -> list[
     return found
 
 
-def _keys(document: dict[str, Any], rows: str, key: str, quiet: str) -> tuple[list[str], bool]:
+def keys_in(document: dict[str, Any], rows: str, key: str, quiet: str) -> tuple[list[str], bool]:
+    """Keys, and whether to be quiet, by the names of the list and of the fields.
+
+    Raises:
+        StoreError: `malformed`.
+    """
     keys: list[Any] = [row.get(key) for row in _rows(document, rows)]
     try:
         "".join(keys).encode()

@@ -7,8 +7,9 @@ from hashlib import md5
 from faultinject.objectstore.bodies import cut, drain, read_document, receive
 from faultinject.objectstore.buckets import Part, Stored, entry_cost
 from faultinject.objectstore.budget import ENTRY
-from faultinject.objectstore.call import Answer, Call
+from faultinject.objectstore.call import Call
 from faultinject.objectstore.documents import PartsPage, UploadsPage
+from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.listing import LAST, select
 from faultinject.objectstore.mistakes import StoreError
 from faultinject.objectstore.operations import MOST_KEYS, copy_source

@@ -10,8 +10,9 @@ from werkzeug.http import http_date
 from faultinject.core.address import host_bucket
 from faultinject.objectstore.bodies import cut, drain, read_document, receive
 from faultinject.objectstore.buckets import Stored, entry_cost
-from faultinject.objectstore.call import KEPT_HEADERS, Answer, Call
+from faultinject.objectstore.call import KEPT_HEADERS, Call
 from faultinject.objectstore.documents import Failure, ObjectsPage
+from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.listing import select
 from faultinject.objectstore.mistakes import StoreError
 from faultinject.objectstore.preconditions import judge_read, range_applies, read_range

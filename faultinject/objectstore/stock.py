@@ -7,37 +7,45 @@ from hashlib import md5
 
 from faultinject.objectstore.buckets import Part, Stored, Upload, entry_cost
 from faultinject.objectstore.budget import ENTRY
-from faultinject.objectstore.call import Service
-
-HEADERS = (("Content-Type", "application/octet-stream"),)
+from faultinject.objectstore.exchange import Service
+from faultinject.objectstore.speakers import Speaker
 
 
 def fill(
-    service: Service, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes
+    service: Service,
+    speaker: Speaker,
+    bucket: str,
+    *,
+    objects: Iterable[str],
+    uploads: Iterable[str],
+    content: bytes,
 ) -> None:
     """Make the bucket, objects with that content, and multipart uploads whose one part it is.
 
     Args:
         service: the store's.
+        speaker: the store's.
         bucket: the name of a bucket that is not there yet.
         objects: keys.
         uploads: keys; each is its upload's id as well, and its part has the number 1.
         content: of every object and part.
     """
     buckets, now = service.buckets, service.clock()
-    etag = md5(content, usedforsecurity=False).hexdigest()
+    digest = md5(content, usedforsecurity=False).hexdigest()
     buckets.create(bucket, now)
     for key in objects:
+        etag, headers = speaker.made(content, now)
         with buckets.budget.hold() as hold:
-            hold.add(entry_cost(key, HEADERS) + len(content))
-            stored = Stored(key, (content,), len(content), etag, now, HEADERS, hold.size)
+            hold.add(entry_cost(key, headers) + len(content))
+            stored = Stored(key, (content,), len(content), etag, now, headers, hold.size)
             buckets.put(bucket, stored, hold, lambda _there: None)
     for key in uploads:
+        _, headers = speaker.made(content, now)
         with buckets.budget.hold() as hold:
-            hold.add(entry_cost(key, HEADERS))
-            buckets.find(bucket).uploads[key] = Upload(key, key, HEADERS, now, hold.size)
+            hold.add(entry_cost(key, headers))
+            buckets.find(bucket).uploads[key] = Upload(key, key, headers, now, hold.size)
             hold.keep()
         with buckets.budget.hold() as hold:
             hold.add(ENTRY + len(content))
-            part = Part(1, (content,), len(content), etag, now, hold.size)
+            part = Part(speaker.part, (content,), len(content), digest, now, hold.size)
             service.uploads.put_part(bucket, key, key, part, hold)

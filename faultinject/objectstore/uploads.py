@@ -96,6 +96,17 @@ class Uploads:
                 self._buckets.budget.give_back(before.cost)
         return stored
 
+    def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
+        """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`."""
+        with self._buckets.lock:
+            here = self._buckets.find(bucket)
+            before = here.objects.get(stored.key)
+            judge(before)
+            here.objects[stored.key] = stored
+            del here.uploads[identity]
+            if before is not None:
+                self._buckets.budget.give_back(before.cost)
+
     def abort(self, bucket: str, key: str, identity: str) -> None:
         """Give an upload up, with all its parts."""
         with self._buckets.lock:
@@ -117,5 +128,4 @@ class Uploads:
 
     def _drop(self, bucket: str, upload: Upload, *, kept: int) -> None:
         del self._buckets.find(bucket).uploads[upload.id]
-        held = upload.cost + sum(each.cost for each in upload.parts.values())
-        self._buckets.budget.give_back(held - kept)
+        self._buckets.budget.give_back(upload.held - kept)

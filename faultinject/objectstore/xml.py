@@ -37,6 +37,10 @@ class XmlDocuments:
     """
 
     content_type = "application/xml"
+    kind: str | None = None
+    """What a listing says that an object is."""
+    last: int | str | None = None
+    """What the last page of a listing of uploads or parts has in place of a following one."""
 
     def __init__(self, namespace: str = "") -> None:
         self._namespace = namespace
@@ -44,7 +48,7 @@ class XmlDocuments:
     def buckets(self, buckets: list[Bucket]) -> bytes:
         """`ListAllMyBucketsResult`."""
         rows: list[Field] = [
-            ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", iso(each.created))])
+            ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", self._time(each.created))])
             for each in buckets
         ]
         return self._document("ListAllMyBucketsResult", [_OWNER, ("Buckets", rows)])
@@ -74,8 +78,9 @@ class XmlDocuments:
                 ("NextContinuationToken", page.next_token) if second else ("NextMarker", name(page.next))
             )
         for each in page.objects:
-            row: list[Field] = [("Key", name(each.key)), ("LastModified", iso(each.modified))]
-            row += [("ETag", f'"{each.etag}"'), ("Size", each.size), _OWNER, ("StorageClass", "STANDARD")]
+            row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
+            row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size), _OWNER]
+            row.append(("StorageClass", "STANDARD"))
             fields.append(("Contents", row))
         fields += _prefixes(page.prefixes, name)
         return self._document("ListBucketResult", fields)
@@ -93,11 +98,11 @@ class XmlDocuments:
             ("MaxUploads", page.limit),
             ("IsTruncated", page.next is not None),
         ]
-        if page.next is not None:
-            fields += [("NextKeyMarker", name(page.next[0])), ("NextUploadIdMarker", page.next[1])]
+        key, identity = (self.last, self.last) if page.next is None else (name(page.next[0]), page.next[1])
+        fields += [("NextKeyMarker", key), ("NextUploadIdMarker", identity)]
         for each in page.uploads:
             row: list[Field] = [("Key", name(each.key)), ("UploadId", each.id), _OWNER]
-            row += [("StorageClass", "STANDARD"), ("Initiated", iso(each.started))]
+            row += [("StorageClass", "STANDARD"), ("Initiated", self._time(each.started))]
             fields.append(("Upload", row))
         fields += _prefixes(page.prefixes, name)
         return self._document("ListMultipartUploadsResult", fields)
@@ -112,12 +117,12 @@ class XmlDocuments:
             _OWNER,
             ("StorageClass", "STANDARD"),
             ("PartNumberMarker", page.marker or 0),
-            ("NextPartNumberMarker", page.next),
+            ("NextPartNumberMarker", self.last if page.next is None else page.next),
             ("MaxParts", page.limit),
             ("IsTruncated", page.next is not None),
         ]
         for each in page.parts:
-            row: list[Field] = [("PartNumber", each.number), ("LastModified", iso(each.modified))]
+            row: list[Field] = [("PartNumber", each.number), ("LastModified", self._time(each.modified))]
             fields.append(("Part", [*row, ("ETag", f'"{each.etag}"'), ("Size", each.size)]))
         return self._document("ListPartsResult", fields)
 
@@ -133,7 +138,9 @@ class XmlDocuments:
 
     def copied(self, etag: str, modified: float) -> bytes:
         """`CopyObjectResult`."""
-        return self._document("CopyObjectResult", [("ETag", f'"{etag}"'), ("LastModified", iso(modified))])
+        return self._document(
+            "CopyObjectResult", [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))]
+        )
 
     def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
         """`DeleteResult`."""
@@ -145,23 +152,55 @@ class XmlDocuments:
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
         """The parts of a `CompleteMultipartUpload`."""
         found: list[tuple[int, str | None]] = []
-        for part in _parsed(document).iterfind("{*}Part"):
+        for part in parse(document).iterfind("{*}Part"):
             number = read_number(part.findtext("{*}PartNumber", "").strip())
             found.append((number, part.findtext("{*}ETag")))
         return found
 
     def read_keys(self, document: bytes) -> tuple[list[str], bool]:
         """The keys of a `Delete`."""
-        root = _parsed(document)
+        root = parse(document)
         keys = [each.findtext("{*}Key", "") for each in root.iterfind("{*}Object")]
         return keys, root.findtext("{*}Quiet", "").strip().lower() == "true"
 
+    def _time(self, moment: float) -> str:
+        return iso(moment)
+
     def _document(self, root: str, fields: Sequence[Field]) -> bytes:
         space = f' xmlns="{self._namespace}"' if self._namespace else ""
-        return f"{DECLARATION}<{root}{space}>{_inner(fields)}</{root}>".encode()
+        return f"{DECLARATION}<{root}{space}>{inner(fields)}</{root}>".encode()
 
 
-def _inner(fields: Sequence[Field]) -> str:
+class OssDocuments(XmlDocuments):
+    """OSS's documents: S3's, with more about a bucket, and times without milliseconds (its SDK reads no others)."""
+
+    kind = "Normal"
+    last = ""
+
+    def buckets(self, buckets: list[Bucket]) -> bytes:
+        """`ListAllMyBucketsResult`."""
+        rows: list[Field] = [
+            (
+                "Bucket",
+                [
+                    ("Name", each.name),
+                    ("Location", "oss"),
+                    ("CreationDate", self._time(each.created)),
+                    ("ExtranetEndpoint", ""),
+                    ("IntranetEndpoint", ""),
+                    ("StorageClass", "Standard"),
+                ],
+            )
+            for each in buckets
+        ]
+        return self._document("ListAllMyBucketsResult", [_OWNER, ("Buckets", rows)])
+
+    def _time(self, moment: float) -> str:
+        return iso(int(moment))
+
+
+def inner(fields: Sequence[Field]) -> str:
+    """The elements one after another."""
     return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields if value is not None)
 
 
@@ -170,7 +209,7 @@ def _text(value: str | int | Sequence[Field]) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return escape_xml(value)
-    return str(value) if isinstance(value, int) else _inner(value)
+    return str(value) if isinstance(value, int) else inner(value)
 
 
 def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
@@ -181,7 +220,7 @@ def _encoder(encoded: bool) -> Callable[[str], str]:
     return quote if encoded else str
 
 
-def _parsed(document: bytes) -> ET.Element:
+def parse(document: bytes) -> ET.Element:
     """The root element. Document type declarations are refused: they are how XML attacks its reader."""
     try:
         text = document.decode()

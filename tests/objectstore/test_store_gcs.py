@@ -1,95 +1,171 @@
-"""The little of Cloud Storage's JSON API that there is, through Google's SDK and by hand."""
+"""Google's own SDK takes the store for Cloud Storage."""
 
 from __future__ import annotations
 
-import json
+import io
 
 import pytest
-from werkzeug.test import Client
 
-from faultinject.objectstore.gcs import GcsStore
-
-from .conftest import serving
-
-storage = pytest.importorskip("google.cloud.storage")
+BIG = bytes(range(256)) * 3000
+CHUNK = 256 * 1024
 
 
 @pytest.fixture
-def gcs(monkeypatch):
-    """Google's own client before a store."""
+def gcs(serve):
+    """Google's own client before a store; it asks for no bucket from a thread of its own, which would outlive it."""
+    storage = pytest.importorskip("google.cloud.storage")
     from google.auth.credentials import AnonymousCredentials
 
-    monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    with serving(GcsStore()) as port:
-        client = storage.Client(
-            project="p",
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": f"http://127.0.0.1:{port}"},
-        )
-        yield client
-        client.close()
-
-
-def test_what_is_written_is_read(gcs):
-    """Bytes, size and digest come back as they were sent, whatever the name."""
-    blob = gcs.bucket("photos").blob("a/ü b.jpg")
-    blob.upload_from_string(b"meow\0", retry=None)
-    assert (blob.size, blob.generation, blob.metageneration) == (5, 1, 1)
-    assert blob.download_as_bytes(retry=None) == b"meow\0"
-    again = gcs.bucket("photos").blob("a/ü b.jpg")
-    again.reload(retry=None)
-    assert (again.size, again.md5_hash, again.etag) == (5, blob.md5_hash, blob.etag)
-
-
-def test_what_is_not_there(gcs):
-    """The SDK reads the refusal as one."""
-    from google.api_core.exceptions import NotFound
-
-    with pytest.raises(NotFound, match="No such object: photos/gone"):
-        gcs.bucket("photos").blob("gone").download_as_bytes(retry=None)
-
-
-def test_a_filled_store():
-    """What it is filled with is there; uploads are of no account."""
-    store = GcsStore(clock=lambda: 0)
-    store.fill("photos", objects=["a"], uploads=["b"], content=b"meow")
-    client = Client(store)
-    shown = client.get("/storage/v1/b/photos/o/a").json
-    assert (shown["name"], shown["size"], shown["updated"]) == ("a", "4", "1970-01-01T00:00:00.000Z")
-    assert client.get("/storage/v1/b/photos/o/a?alt=media").data == b"meow"
-    assert client.get("/download/storage/v1/b/photos/o/b?alt=media").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (b"meow", "text/plain"),
-        (b"", "multipart/related; boundary=x"),
-        (b"--x\r\n\r\n{}\r\n--x\r\n\r\nmeow\r\n--x--", "multipart/related; boundary=x"),
-        (b"--x\r\n\r\n[]\r\n--x\r\n\r\nmeow\r\n--x--", "multipart/related; boundary=x"),
-        (b"--x\r\n\r\nmeow\r\n--x--", "multipart/related; boundary=x"),
-    ],
-)
-def test_an_upload_that_is_none(body, content_type):
-    """It is refused in Google's form."""
-    answer = Client(GcsStore()).post("/upload/storage/v1/b/photos/o", data=body, content_type=content_type)
-    assert (answer.status_code, answer.json["error"]["message"]) == (400, "This is no multipart upload.")
-
-
-def test_an_upload_may_be_named_in_the_query():
-    """As the API allows."""
-    body = b"--x\r\n\r\n{}\r\n--x\r\n\r\nmeow\r\n--x--"
-    client = Client(GcsStore())
-    answer = client.post(
-        "/upload/storage/v1/b/photos/o?name=k", data=body, content_type="multipart/related; boundary=x"
+    client = storage.Client(
+        project="p",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": f"http://127.0.0.1:{serve('gcs')}"},
     )
-    assert answer.json["name"] == "k"
+    client._bucket_metadata_cache = None
+    yield client
+    client.close()
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/storage/v1/b/photos", 404), ("PUT", "/storage/v1/b/b/o/o", 405)]
-)
-def test_what_there_is_not_of_the_api(method, path, status):
-    """It is refused in Google's form."""
-    answer = Client(GcsStore()).open(path, method=method, data=b"x")
-    assert (answer.status_code, json.loads(answer.data)["error"]["code"]) == (status, status)
+@pytest.fixture
+def photos(gcs):
+    return gcs.create_bucket("photos")
+
+
+def test_buckets(gcs):
+    """Made, found, listed by prefix, deleted."""
+    from google.api_core.exceptions import Conflict, NotFound
+
+    for name in ("films", "photos", "photos_2"):
+        assert gcs.create_bucket(name).name == name
+    assert gcs.get_bucket("photos").storage_class == "STANDARD"
+    assert [each.name for each in gcs.list_buckets(prefix="photos", page_size=1)] == ["photos", "photos_2"]
+    with pytest.raises(Conflict, match="You already own this bucket"):
+        gcs.create_bucket("photos")
+    gcs.bucket("films").delete()
+    assert not gcs.bucket("films").exists()
+    with pytest.raises(NotFound, match="The specified bucket does not exist"):
+        gcs.bucket("films").blob("k").upload_from_string(b"x", retry=None)
+
+
+def test_what_is_written_is_read(photos):
+    """Bytes, size, description and digests come back as they were sent, whatever the name."""
+    blob = photos.blob("a/ü b.jpg")
+    blob.metadata = {"Mood": "slöepy"}
+    blob.cache_control = "no-cache"
+    blob.upload_from_string(b"meow\0", content_type="image/jpeg", retry=None)
+    assert (blob.size, blob.metageneration) == (5, 1)
+    assert blob.download_as_bytes(retry=None) == b"meow\0"
+    assert blob.download_as_bytes(start=1, end=2, retry=None) == b"eo"
+    again = photos.blob("a/ü b.jpg")
+    again.reload(retry=None)
+    for name in ("size", "md5_hash", "crc32c", "etag", "generation", "time_created", "updated"):
+        assert getattr(again, name) == getattr(blob, name)
+    assert (again.md5_hash, again.crc32c) == ("ZpgVRS6C9cxmi7n3gsO3fg==", "AeifxQ==")
+    assert (again.metadata, again.cache_control, again.content_type) == (
+        {"Mood": "slöepy"},
+        "no-cache",
+        "image/jpeg",
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1000, CHUNK, 2 * CHUNK, len(BIG)])
+@pytest.mark.parametrize("told", [True, False])
+def test_resumable_uploads(photos, size, told):
+    """Chunk by chunk, of a length that is known or not; the SDK checks the digest of the whole."""
+    blob = photos.blob("big", chunk_size=CHUNK)
+    blob.upload_from_file(io.BytesIO(BIG[:size]), size=size if told else None, content_type="x/y")
+    assert (blob.size, blob.content_type) == (size, "x/y")
+    assert photos.blob("big").download_as_bytes() == BIG[:size]
+
+
+def test_files(photos):
+    """The SDK's file objects, which upload and fetch by chunks."""
+    with photos.blob("file").open("wb", chunk_size=CHUNK) as file:
+        file.write(BIG)
+    with photos.blob("file").open("rb", chunk_size=CHUNK) as file:
+        file.seek(CHUNK)
+        assert file.read() == BIG[CHUNK:]
+
+
+def test_copies(photos, gcs):
+    """Copied, rewritten and composed; the description comes along unless another is given."""
+    source = photos.blob("a/1")
+    source.metadata = {"mood": "sleepy"}
+    source.upload_from_string(b"meow", content_type="image/jpeg")
+    other = gcs.create_bucket("other")
+    copy = photos.copy_blob(source, other, "b/ü")
+    assert (copy.name, copy.bucket.name, copy.metadata, copy.content_type) == (
+        "b/ü",
+        "other",
+        {"mood": "sleepy"},
+        "image/jpeg",
+    )
+    named = photos.blob("renamed")
+    named.metadata = {"a": "b"}
+    assert named.rewrite(source) == (None, 4, 4)
+    named.reload()
+    assert (named.metadata, named.md5_hash) == ({"a": "b"}, source.md5_hash)
+    composed = photos.blob("composed")
+    composed.content_type = "x/y"
+    composed.compose([source, named])
+    assert (composed.download_as_bytes(), composed.content_type) == (b"meowmeow", "x/y")
+    photos.rename_blob(named, "moved")
+    assert [each.name for each in photos.list_blobs()] == ["a/1", "composed", "moved"]
+
+
+def test_changes(photos):
+    """A patch changes what it names, an update all; each is a new metageneration."""
+    blob = photos.blob("k")
+    blob.metadata = {"a": "1", "b": "2"}
+    blob.content_language = "en"
+    blob.upload_from_string(b"x")
+    blob.metadata = {"a": "3", "b": None}
+    blob.patch()
+    blob.reload()
+    assert (blob.metadata, blob.metageneration, blob.content_language) == ({"a": "3"}, 2, "en")
+    blob.metadata = {"c": "4"}
+    blob.update()
+    blob.reload()
+    assert (blob.metadata, blob.metageneration, blob.generation) == ({"c": "4"}, 3, blob.generation)
+    assert blob.download_as_bytes() == b"x"
+
+
+def test_listings(photos):
+    """By prefix, delimiter and span, page by page."""
+    names = ["a/1", "a/2", "b", "c/1", "ü"]
+    for name in reversed(names):
+        photos.blob(name).upload_from_string(b"x")
+    assert [each.name for each in photos.list_blobs(page_size=2)] == names
+    walked = photos.list_blobs(delimiter="/", page_size=1)
+    assert ([each.name for each in walked], walked.prefixes) == (["b", "ü"], {"a/", "c/"})
+    assert [each.name for each in photos.list_blobs(prefix="a/")] == ["a/1", "a/2"]
+    assert [each.name for each in photos.list_blobs(start_offset="a/2", end_offset="c")] == ["a/2", "b"]
+
+
+def test_conditions(photos):
+    """A write happens only to the generation that is meant; 0 means none."""
+    from google.api_core.exceptions import NotFound, PreconditionFailed
+
+    blob = photos.blob("k")
+    blob.upload_from_string(b"1", if_generation_match=0)
+    first = blob.generation
+    blob.upload_from_string(b"2", if_generation_match=first, if_metageneration_match=1)
+    for condition in (
+        {"if_generation_match": 0},
+        {"if_generation_match": first},
+        {"if_generation_not_match": blob.generation},
+        {"if_metageneration_match": 2},
+    ):
+        with pytest.raises(PreconditionFailed):
+            photos.blob("k").upload_from_string(b"3", **condition)
+        with pytest.raises(PreconditionFailed):
+            photos.blob("k", chunk_size=CHUNK).upload_from_file(io.BytesIO(b"3"), **condition)
+    with pytest.raises(PreconditionFailed):
+        photos.blob("copy").rewrite(photos.blob("k"), if_source_generation_match=first)
+    with pytest.raises(PreconditionFailed):
+        photos.blob("k").delete(if_generation_match=first)
+    with pytest.raises(NotFound, match="No such object: photos/k"):
+        photos.blob("k", generation=first).download_as_bytes()
+    blob.delete(if_generation_match=blob.generation)
+    with pytest.raises(NotFound, match="No such object: photos/k"):
+        blob.delete()

@@ -1,18 +1,28 @@
-"""Every mistake that the store knows gets each vendor's documented error."""
+"""Every mistake that the store knows gets the documented error of each vendor that speaks a dialect of S3."""
 
 from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
 from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.mistakes import LABELS
+from faultinject.objectstore.dialects import DIALECTS
+from faultinject.objectstore.labels import LABELS
 
-VENDORS = sorted(LABELS)
+VENDORS = sorted(DIALECTS)
+S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}
+DOCUMENTS = {
+    "bos": {"parts": ("parts", "partNumber", "eTag"), "keys": ("objects", "key")},
+    "jss": S3,
+    "qingstor": {"parts": ("object_parts", "part_number", "etag"), "keys": ("objects", "key")},
+    "tos": {"parts": ("Parts", "PartNumber", "ETag"), "keys": ("Objects", "Key")},
+}
+"""How documents in JSON call the list and its fields; the other vendors have S3's in XML."""
 NAMES = {"qingstor": {"uploadId": "upload_id", "partNumber": "part_number"}}
 
 
@@ -26,7 +36,7 @@ class Visitor:
         self.ask("PUT", "/photos")
         self.ask("PUT", "/photos/there", data=b"0123456789")
         started = self.ask("POST", "/photos/big?uploads").get_data(as_text=True)
-        self.upload = re.search(r'(?:<UploadId>|"(?:UploadId|upload_id)":")(\w+)', started)[1]
+        self.upload = re.search(r'(?:<UploadId>|"(?:UploadId|uploadId|upload_id)":")(\w+)', started)[1]
         self.part(1, b"ab")
         self.part(2, b"cd")
 
@@ -42,18 +52,8 @@ class Visitor:
         )
 
     def document(self, kind, rows):
-        if kind == "parts":
-            name, fields = (
-                ("object_parts", ("part_number", "etag"))
-                if self.vendor == "qingstor"
-                else (
-                    "Part",
-                    ("PartNumber", "ETag"),
-                )
-            )
-        else:
-            name, fields = ("objects", ("key",)) if self.vendor == "qingstor" else ("Object", ("Key",))
-        if self.vendor in ("jss", "qingstor"):
+        name, *fields = DOCUMENTS.get(self.vendor, S3)[kind]
+        if self.vendor in DOCUMENTS:
             return json.dumps({name: [dict(zip(fields, row, strict=False)) for row in rows]}).encode()
         inner = "".join(
             f"<{name}>" + "".join(f"<{f}>{v}</{f}>" for f, v in zip(fields, row, strict=False)) + f"</{name}>"
@@ -71,7 +71,7 @@ def put(headers=None, data=b"x", **options):
 
 
 def meta(v):
-    prefix = {"cos": "x-cos-", "jss": "x-jss-", "qingstor": "x-qs-", "qiniu-mix": "x-amz-"}[v.vendor]
+    prefix = DIALECTS[v.vendor].prefixes[0]
     return v.ask("PUT", "/photos/k", headers={f"{prefix}meta-a": "x" * 2048}, data=b"x")
 
 
@@ -116,9 +116,10 @@ CASES = {
 
 def told(answer):
     text = answer.get_data(as_text=True)
-    if answer.content_type == "application/xml":
+    if "xml" in answer.content_type:
         return re.search("<Code>(.*?)</Code>", text)[1]
-    return json.loads(text)["code"]
+    loaded = json.loads(text)
+    return loaded.get("code") or loaded["Code"]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -128,23 +129,22 @@ def test_every_mistake_has_a_case(vendor):
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("mistake", sorted(CASES))
-def test_a_mistake_gets_the_documented_error(vendor, mistake):
+def test_a_mistake_gets_the_documented_error(vendor):
     """Status, code, Content-Type and ids are the vendor's; what was held for the request is given back."""
-    visitor = Visitor(vendor, max_bytes=8192)
-    used = visitor.store.used_bytes
-    answer = CASES[mistake](visitor)
     known = vendors.get(vendor)
-    row = known.find(LABELS[vendor][mistake])
-    assert (answer.status_code, told(answer), answer.content_type) == (
-        row.status,
-        row.code,
-        known.content_type,
-    )
-    for header, _ in known.id_headers:
-        assert answer.headers[header] in answer.get_data(as_text=True)
-    if mistake != "bucket_has_uploads":
-        assert visitor.store.used_bytes == used
+    shown = [header for header, name in known.id_headers if f"%({name})s".encode() in known.template]
+    found, expected = {}, {}
+    for mistake, case in CASES.items():
+        visitor = Visitor(vendor, max_bytes=8192)
+        used = visitor.store.used_bytes
+        answer = case(visitor)
+        row = known.find(LABELS[vendor][mistake])
+        body = answer.get_data(as_text=True)
+        ids = [answer.headers[header] in body for header in shown]
+        kept = visitor.store.used_bytes - used if mistake != "bucket_has_uploads" else 0
+        found[mistake] = (answer.status_code, told(answer), answer.content_type, ids, kept)
+        expected[mistake] = (row.status, row.code, known.content_type, [True] * len(ids), 0)
+    assert found == expected
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -156,20 +156,27 @@ def test_a_full_store_says_so(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_head_has_the_headers_of_the_error_and_no_body(vendor):
-    """HEAD of a missing object: the GET's status, Content-Type, Content-Length and ids; no byte of body."""
+    """HEAD of a missing object: the GET's status, Content-Type, Content-Length and ids; no byte of body.
+
+    Some vendors have an answer to HEAD that differs, which their own tests know.
+    """
     visitor = Visitor(vendor)
     got, head = (visitor.ask(method, "/photos/gone") for method in ("GET", "HEAD"))
-    assert head.data == b""
-    assert (head.status, head.headers["Content-Length"]) == (got.status, str(len(got.data)))
-    assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
+    assert (head.data, head.status) == (b"", got.status)
+    known = vendors.get(vendor)
+    if not known.bare_head and not any(each.place in ("head", "body") for each in known.extras):
+        assert head.headers["Content-Length"] == str(len(got.data))
+        assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("document", [b"<X>", b"{", b"[]", b"\xff", b'{"objects": 1}', b'{"Object": [1]}'])
-def test_documents_that_cannot_be_read(vendor, document):
+def test_documents_that_cannot_be_read(vendor):
     """Whatever is not the dialect's document is malformed."""
-    answer = Visitor(vendor).ask("POST", "/photos?delete", data=document)
-    assert told(answer) == vendors.get(vendor).find(LABELS[vendor]["malformed"]).code
+    visitor = Visitor(vendor)
+    documents = [b"<X>", b"{", b"[]", b"\xff", b'{"objects": 1}', b'{"Object": [1]}']
+    answers = [visitor.ask("POST", "/photos?delete", data=document) for document in documents]
+    malformed = vendors.get(vendor).find(LABELS[vendor]["malformed"]).code
+    assert [told(answer) for answer in answers] == [malformed] * len(documents)
 
 
 @pytest.mark.parametrize(
@@ -244,3 +251,24 @@ def test_part_numbers_of_jss_and_qingstor():
     qingstor = Visitor("qingstor")
     assert qingstor.part(0, b"x").status_code == 201
     assert told(qingstor.part(1000, b"x")) == "max_parts_exceeded"
+
+
+def test_a_query_that_is_no_utf_8_is_refused():
+    """Servers hand such bytes on as they came."""
+    found = {}
+    for vendor, path in product(LABELS, ("/storage/v1/b", "/account/photos")):
+        environ = EnvironBuilder(path, method="GET").get_environ()
+        environ["QUERY_STRING"] = "prefix=\xff"
+        _, status, _ = Client(ObjectStore(vendor)).run_wsgi_app(environ)
+        expected = vendors.get(vendor).find(LABELS[vendor]["uri"]).status
+        if not status.startswith(f"{expected} "):
+            found[vendor] = status, expected
+    assert found == {}
+
+
+def test_a_decoded_length_beyond_all_bounds():
+    """Python reads no more than 4,300 digits, and says so by an error."""
+    headers = {"x-amz-content-sha256": "STREAMING-X", "x-amz-decoded-content-length": "9" * 5000}
+    client = Client(ObjectStore("s3"))
+    assert client.put("/photos").status_code == 200
+    assert client.put("/photos/k", data=b"1\r\nx\r\n0\r\n\r\n", headers=headers).status_code == 200

@@ -1,0 +1,213 @@
+"""One request to Google's JSON API: what it names, what it sends along, on which conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from faultinject.objectstore.bodies import DOCUMENT_BYTES, read_document
+from faultinject.objectstore.buckets import Stored
+from faultinject.objectstore.exchange import Answer, Exchange, Service
+from faultinject.objectstore.gcs.resources import generations, shown
+from faultinject.objectstore.gcs.sessions import Finished
+from faultinject.objectstore.mistakes import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
+"""From what a path begins with to what it is for."""
+MESSAGES = {
+    "argument": "Invalid argument.",
+    "bad_digest": "The content does not match the checksum that came with it.",
+    "bucket_name": "Invalid bucket name.",
+    "bucket_not_empty": "The bucket you tried to delete is not empty.",
+    "content_range": "Failed to parse Content-Range header.",
+    "digest": "Invalid Content-MD5.",
+    "key_length": "The specified object name is too long.",
+    "metadata": "The metadata is too large.",
+    "multipart": "This is no multipart upload.",
+    "no_bucket": "The specified bucket does not exist.",
+    "no_key": "No such object: {bucket}/{key}",
+    "no_upload": "There is no such upload.",
+    "uri": "The object name is not UTF-8.",
+}
+"""By mistake, where one documented reason stands for many: its message is that of one of them."""
+VERBS = ("rewriteTo", "copyTo", "compose")
+"""What may stand behind an object's name."""
+
+
+class GcsCall(Exchange):
+    """One request.
+
+    Attributes:
+        kind: what it names: `buckets`, `bucket`, `objects`, `object`, one of `VERBS`, each with `upload ` or
+            `download ` in front where the path says so; empty for what this store has not.
+        target: bucket and object that a copy makes.
+        finished: the sessions of uploads that are over.
+    """
+
+    content_type = "application/json; charset=UTF-8"
+
+    def __init__(self, finished: Finished, service: Service, environ: WSGIEnvironment) -> None:
+        super().__init__(service, environ)
+        self.finished = finished
+        self.kind, names = _read(self._path())
+        bucket, key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
+        self.bucket, self.key = bucket, key
+        self.target = to_bucket, to_key
+        self._document: dict[str, Any] | None = None
+
+    def _path(self) -> str:
+        """The path below the mount point, as it was sent: names in it are encoded."""
+        mount: str = self.request.environ.get("SCRIPT_NAME", "")
+        return self.raw_path.removeprefix(mount)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The request's JSON object; empty where it sends nothing.
+
+        Raises:
+            StoreError: `malformed`, `document`, `incomplete`.
+        """
+        if self._document is None:
+            try:
+                self._document = read_json(read_document(self.request))
+            except StoreError as error:
+                if error.mistake != "empty_document":
+                    raise
+                self._document = {}
+        return self._document
+
+    def argument(self, name: str) -> str:
+        """A query parameter; empty when it is not there."""
+        return self.request.args.get(name, "")
+
+    def get(self, bucket: str, key: str, generation: str) -> Stored:
+        """An object, of that generation if one is given.
+
+        Raises:
+            StoreError: `no_bucket`, `no_key`.
+        """
+        found = self.service.buckets.get(bucket, key)
+        if not _is_meant(found, generation):
+            raise StoreError("no_key")
+        return found
+
+    def judge(self, there: Stored | None, prefix: str = "if") -> bool:
+        """Whether the conditions of the request hold for what is there; False is "not modified".
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        generation, metageneration = generations(there)
+        for name, actual in (("Generation", generation), ("Metageneration", metageneration)):
+            wanted, unwanted = self._number(f"{prefix}{name}Match"), self._number(f"{prefix}{name}NotMatch")
+            if wanted and wanted != actual:
+                raise StoreError("precondition")
+            if unwanted and unwanted == actual:
+                return False
+        return True
+
+    def judge_write(self, there: Stored | None) -> None:
+        """Refuse a write that the request's conditions forbid for the object that is there.
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        if not self.judge(there):
+            raise StoreError("precondition")
+
+    def judge_change(self, there: Stored | None) -> None:
+        """Refuse a change of an object that is not there, or that the request's conditions forbid.
+
+        Raises:
+            StoreError: `no_key`, `precondition`.
+        """
+        if there is None or not _is_meant(there, self.argument("generation")):
+            raise StoreError("no_key")
+        self.judge_write(there)
+
+    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> Answer:
+        """A good answer with a JSON document."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        return self.answer(status, body, document=True, headers=headers.items())
+
+    def shown(self, bucket: str, stored: Stored) -> dict[str, Any]:
+        """An object's resource."""
+        return shown(bucket, stored, self.request.root_url)
+
+    def refusal(self, error: StoreError) -> Answer:
+        """The documented error; in other words where the row's are of something else."""
+        if error.message is None and error.mistake in MESSAGES:
+            error.message = MESSAGES[error.mistake].format(bucket=self.bucket, key=self.key)
+        return super().refusal(error)
+
+    def _number(self, name: str) -> str:
+        text = self.argument(name)
+        if text and not (text.isascii() and text.isdecimal()):
+            raise StoreError("argument")
+        return str(int(text[:20])) if text else ""
+
+
+def _is_meant(stored: Stored, generation: str) -> bool:
+    return not generation or generation == generations(stored)[0]
+
+
+def read_json(document: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        StoreError: `malformed`, `document`.
+    """
+    if len(document) > DOCUMENT_BYTES:
+        raise StoreError("document")
+    try:
+        loaded = json.loads(document)
+        json.dumps(loaded, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise StoreError("malformed") from None
+    if not isinstance(loaded, dict):
+        raise StoreError("malformed")
+    return loaded
+
+
+def _read(path: str) -> tuple[str, list[str]]:
+    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target."""
+    root = next((each for each in ROOTS if path.startswith(each)), None)
+    if root is None:
+        return "", []
+    use = ROOTS[root]
+    first, _, rest = path[len(root) :].partition("/")
+    if first != "b":
+        return "", []
+    bucket, _, rest = rest.partition("/")
+    if not bucket:
+        return _used(use, "buckets"), []
+    if not rest:
+        return _used(use, "bucket"), [bucket]
+    what, _, name = rest.partition("/")
+    if what != "o":
+        return "", [bucket]
+    if not name:
+        return _used(use, "objects"), [bucket]
+    return _object(use, bucket, name)
+
+
+def _object(use: str, bucket: str, name: str) -> tuple[str, list[str]]:
+    for verb in ("rewriteTo", "copyTo"):
+        source, found, target = name.partition(f"/{verb}/b/")
+        to_bucket, marker, to_name = target.partition("/o/")
+        if found and source and marker and to_bucket and to_name:
+            return _used(use, verb), [bucket, source, to_bucket, to_name]
+    source = name.removesuffix("/compose")
+    if source and source != name:
+        return _used(use, "compose"), [bucket, source]
+    return _used(use, "object"), [bucket, name]
+
+
+def _used(use: str, kind: str) -> str:
+    return f"{use} {kind}" if use else kind

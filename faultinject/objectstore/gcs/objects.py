@@ -1,0 +1,98 @@
+"""The operations on objects that are there; uploads have their own module."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from faultinject.objectstore.bodies import cut
+from faultinject.objectstore.buckets import entry_cost
+from faultinject.objectstore.exchange import Answer
+from faultinject.objectstore.gcs import resources
+from faultinject.objectstore.gcs.call import GcsCall
+from faultinject.objectstore.gcs.uploads import write
+from faultinject.objectstore.mistakes import StoreError
+from faultinject.objectstore.preconditions import read_range
+
+SOURCES = 32
+"""The most objects that one request composes."""
+
+
+def get_object(call: GcsCall) -> Answer:
+    """objects.get: the resource, or with `alt=media` the content."""
+    stored = call.get(call.bucket, call.key, call.argument("generation"))
+    if not call.judge(stored):
+        return call.answer(304, headers=[("ETag", stored.etag)])
+    if call.argument("alt") != "media" and not call.kind.startswith("download"):
+        return call.json(200, call.shown(call.bucket, stored), ETag=stored.etag)
+    headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
+    wanted = read_range(call.request.headers.get("range"), stored.size)
+    if wanted is None:
+        return call.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
+    start, stop = wanted
+    headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
+    headers.append(("Content-Length", str(stop - start)))
+    return call.answer(206, cut(stored.blocks, start, stop), headers=headers)
+
+
+def delete_object(call: GcsCall) -> Answer:
+    """objects.delete."""
+    call.service.buckets.remove(call.bucket, call.key, call.judge_change)
+    return call.answer(204)
+
+
+def update_object(call: GcsCall) -> Answer:
+    """objects.patch and, by PUT, objects.update."""
+    document = call.document
+    buckets = call.service.buckets
+    with buckets.lock, buckets.budget.hold() as hold:
+        before = call.get(call.bucket, call.key, call.argument("generation"))
+        headers = resources.updated(before, document, whole=call.request.method == "PUT")
+        hold.add(before.cost - entry_cost(call.key, before.headers) + entry_cost(call.key, headers))
+        etag = resources.etag(headers)
+        after = replace(before, etag=etag, modified=call.now, headers=headers, cost=hold.size)
+        buckets.put(call.bucket, after, hold, call.judge_change)
+    return call.json(200, call.shown(call.bucket, after))
+
+
+def copy_object(call: GcsCall) -> Answer:
+    """objects.copy."""
+    return _copy(call, "")
+
+
+def rewrite_object(call: GcsCall) -> Answer:
+    """objects.rewrite: done at once."""
+    return _copy(call, "rewrite")
+
+
+def compose_object(call: GcsCall) -> Answer:
+    """objects.compose.
+
+    Raises:
+        StoreError: `required`, without sources; `argument`, with too many; `no_key`, `precondition`.
+    """
+    named = call.document.get("sourceObjects")
+    if not (isinstance(named, list) and named and all(isinstance(each, dict) for each in named)):
+        raise StoreError("required")
+    if len(named) > SOURCES:
+        raise StoreError("argument")
+    destination = call.document.get("destination") or {}
+    if not isinstance(destination, dict):
+        raise StoreError("argument")
+    described = resources.described(destination)
+    sources = [
+        call.get(call.bucket, str(each.get("name")), str(each.get("generation", ""))) for each in named
+    ]
+    blocks = tuple(block for each in sources for block in each.blocks)
+    with call.service.buckets.budget.hold() as hold:
+        return write(call, hold, (call.bucket, call.key), blocks, described)
+
+
+def _copy(call: GcsCall, answered: str) -> Answer:
+    """A copy: with the description that the request gives, else with the source's."""
+    described = resources.described(call.document)
+    source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
+    if not call.judge(source, "ifSource"):
+        raise StoreError("precondition")
+    kept = tuple(each for each in source.headers if each[0] not in resources.OWN)
+    with call.service.buckets.budget.hold() as hold:
+        return write(call, hold, call.target, source.blocks, described or kept, answered=answered)

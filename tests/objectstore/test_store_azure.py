@@ -1,0 +1,210 @@
+"""The official Azure SDK takes the store for Azure Blob Storage."""
+
+from __future__ import annotations
+
+import pytest
+
+BIG = bytes(range(256)) * 1024
+PIECE = 100_000
+
+
+@pytest.fixture
+def service(serve):
+    """The SDK's client of an account, with small pieces and no retries; any credential does."""
+    blob = pytest.importorskip("azure.storage.blob")
+    sizes = dict.fromkeys(
+        ("max_block_size", "max_single_put_size", "max_single_get_size", "max_chunk_get_size"), PIECE
+    )
+    url = f"http://127.0.0.1:{serve('azure-blob')}/account"
+    with blob.BlobServiceClient(url, credential="a2V5", retry_total=0, **sizes) as client:
+        yield client
+
+
+@pytest.fixture
+def photos(service):
+    return service.create_container("photos")
+
+
+def code_of(call):
+    """The code by which the service refuses a call, as the SDK reads it, and the status."""
+    from azure.core.exceptions import HttpResponseError
+
+    with pytest.raises(HttpResponseError) as caught:
+        call()
+    return getattr(caught.value.error_code, "value", caught.value.error_code), caught.value.status_code
+
+
+def test_containers(service):
+    """Made with metadata, found, listed by pages and prefix, given other metadata, deleted with what is in them."""
+    for name in ("photos", "photos-2", "films"):
+        service.create_container(name, metadata={"mood": "sleepy"}).upload_blob("k", b"x")
+    pages = service.list_containers(name_starts_with="photos", include_metadata=True, results_per_page=1)
+    shown = [[(each.name, each.metadata) for each in page] for page in pages.by_page()]
+    assert shown == [[("photos", {"mood": "sleepy"})], [("photos-2", {"mood": "sleepy"})]]
+    photos = service.get_container_client("photos")
+    before = photos.get_container_properties()
+    photos.set_container_metadata({"mood": "awake"})
+    after = photos.get_container_properties()
+    assert (before.metadata, after.metadata) == ({"mood": "sleepy"}, {"mood": "awake"})
+    assert before.etag != after.etag
+    service.delete_container("photos")
+    assert not photos.exists()
+    assert [each.metadata for each in service.list_containers()] == [None, None]
+
+
+def test_blobs(photos):
+    """Uploaded with properties and metadata, downloaded whole and in part, changed, deleted."""
+    from azure.storage.blob import ContentSettings
+
+    blob = photos.get_blob_client("a/ü b+c.jpg")
+    put = blob.upload_blob(
+        b"meow",
+        metadata={"mood": "sleepy"},
+        content_settings=ContentSettings("image/jpeg", cache_control="no-cache"),
+    )
+    known = blob.get_blob_properties()
+    assert (known.size, known.metadata, known.etag) == (4, {"mood": "sleepy"}, put["etag"])
+    assert (known.content_settings.content_type, known.content_settings.cache_control) == (
+        "image/jpeg",
+        "no-cache",
+    )
+    assert bytes(known.content_settings.content_md5) == bytes(put["content_md5"])
+    assert blob.download_blob().readall() == b"meow"
+    assert blob.download_blob(offset=1, length=2, validate_content=True).readall() == b"eo"
+    blob.set_blob_metadata({"mood": "awake"})
+    blob.set_http_headers(ContentSettings("image/png"))
+    changed = blob.get_blob_properties()
+    assert (changed.metadata, changed.content_settings.content_type) == ({"mood": "awake"}, "image/png")
+    assert changed.content_settings.cache_control is None
+    assert (changed.creation_time, changed.size) == (known.creation_time, 4)
+    blob.delete_blob()
+    assert not blob.exists()
+
+
+def test_blobs_of_several_pieces(photos):
+    """Staged in blocks and fetched in ranges; a stream of unknown length and an empty blob as well."""
+    blob = photos.upload_blob("big", BIG)
+    committed, staged = blob.get_block_list("all")
+    assert ([each.size for each in committed], staged) == ([PIECE, PIECE, len(BIG) - 2 * PIECE], [])
+    assert blob.download_blob(validate_content=True).readall() == BIG
+    photos.upload_blob("stream", iter([BIG, BIG]))
+    assert photos.download_blob("stream").readall() == BIG + BIG
+    photos.upload_blob("empty", b"")
+    assert photos.download_blob("empty").readall() == b""
+
+
+def test_blocks(photos):
+    """Staged blocks wait until a list names them; a new list may take committed ones, and drops the rest."""
+    from azure.storage.blob import BlobBlock, BlobType
+
+    blob = photos.get_blob_client("k")
+    for name, content in (("a", b"A"), ("b", b"B"), ("c", b"C")):
+        blob.stage_block(name, content)
+    assert [(each.id, each.size) for each in blob.get_block_list("uncommitted")[1]] == [
+        ("a", 1),
+        ("b", 1),
+        ("c", 1),
+    ]
+    assert not blob.exists()
+    blob.commit_block_list([BlobBlock("b"), BlobBlock("a")], metadata={"mood": "sleepy"})
+    assert blob.download_blob().readall() == b"BA"
+    blob.stage_block_from_url("d", blob.url, source_offset=1, source_length=1)
+    blob.stage_block("a", b"new")
+    blob.commit_block_list([BlobBlock("a"), BlobBlock("b"), BlobBlock("d"), BlobBlock("d")])
+    assert blob.download_blob().readall() == b"newBAA"
+    blob.stage_block("x", b"unused")
+    blob.upload_blob(b"whole", overwrite=True)
+    assert blob.get_block_list("all") == ([], [])
+    assert blob.get_blob_properties().blob_type is BlobType.BLOCKBLOB
+    assert code_of(lambda: blob.commit_block_list([BlobBlock("a")])) == ("InvalidBlockList", 400)
+
+
+def test_copies(photos):
+    """A copy is there at once, by all three of the service's ways; metadata comes along unless it is given."""
+    source = photos.upload_blob("a/ü b", b"meow", metadata={"mood": "sleepy"})
+    copy = photos.get_blob_client("copy")
+    assert copy.start_copy_from_url(source.url)["copy_status"] == "success"
+    known = copy.get_blob_properties()
+    assert (known.copy.status, known.copy.progress, known.metadata) == ("success", "4/4", {"mood": "sleepy"})
+    assert copy.start_copy_from_url(source.url, metadata={"a": "b"}, requires_sync=True)["copy_id"]
+    assert copy.get_blob_properties().metadata == {"a": "b"}
+    copy.upload_blob_from_url(f"{source.url}?sig=signed", overwrite=True)
+    assert (copy.download_blob().readall(), copy.get_blob_properties().copy.id) == (b"meow", None)
+    [listed] = photos.list_blobs(name_starts_with="copy")
+    assert listed.etag == copy.get_blob_properties().etag
+
+
+def test_listings(photos):
+    """Flat and by a delimiter, page by page; names that XML cannot have come back whole."""
+    names = ["a/1", "a/2", "b", "c/1", "e&<\x01\ufffe", "ü"]
+    for name in reversed(names):
+        photos.upload_blob(name, b"xyz", metadata={"mood": name[0]} if name < "c" else None)
+    flat = photos.list_blobs(results_per_page=2, include=["metadata"])
+    pages = [[(each.name, each.size, each.metadata or {}) for each in page] for page in flat.by_page()]
+    assert [len(page) for page in pages] == [2, 2, 2]
+    assert [each for page in pages for each in page] == [
+        (name, 3, {"mood": name[0]} if name < "c" else {}) for name in names
+    ]
+    walked = photos.walk_blobs(results_per_page=1)
+    assert [each.name for each in walked] == ["a/", "b", "c/", names[4], "ü"]
+    assert [each.name for each in photos.walk_blobs(name_starts_with="a/")] == ["a/1", "a/2"]
+    assert [each.name for each in photos.list_blobs(start_from="b", results_per_page=1)][:2] == ["b", "c/1"]
+
+
+def test_conditions(photos):
+    """What is there is not overwritten unless it is asked for, and only the version that is meant."""
+    from datetime import UTC, datetime, timedelta
+
+    from azure.core import MatchConditions
+
+    blob = photos.upload_blob("k", b"1")
+    first = blob.get_blob_properties().etag
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    other = {"etag": '"other"', "match_condition": MatchConditions.IfNotModified}
+    same = {"etag": first, "match_condition": MatchConditions.IfModified}
+    gone = photos.get_blob_client("gone")
+    refused = ("ConditionNotMet", 412)
+    assert code_of(lambda: blob.upload_blob(b"2")) == ("BlobAlreadyExists", 409)
+    assert code_of(lambda: blob.upload_blob(b"2", overwrite=True, **other)) == refused
+    assert code_of(lambda: blob.upload_blob(b"2", overwrite=True, **same)) == refused
+    assert code_of(lambda: blob.delete_blob(**other)) == refused
+    assert code_of(lambda: blob.delete_blob(if_unmodified_since=now - hour)) == refused
+    assert code_of(lambda: blob.set_blob_metadata({}, if_modified_since=now + hour)) == refused
+    assert code_of(lambda: blob.download_blob(**other)) == refused
+    assert code_of(lambda: blob.download_blob(**same)) == ("ConditionNotMet", 304)
+    source_other = {"source_etag": '"other"', "source_match_condition": MatchConditions.IfNotModified}
+    source_same = {"source_etag": first, "source_match_condition": MatchConditions.IfModified}
+    unfit = ("SourceConditionNotMet", 412)
+    assert code_of(lambda: gone.start_copy_from_url(blob.url, **source_other)) == unfit
+    assert code_of(lambda: gone.start_copy_from_url(blob.url, **source_same)) == unfit
+    assert code_of(lambda: gone.upload_blob(b"2", overwrite=True, **other)) == refused
+    blob.upload_blob(b"2", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
+    blob.set_blob_metadata({"a": "b"}, if_unmodified_since=now + hour)
+    blob.delete_blob(if_modified_since=now - hour)
+
+
+def test_deletions_in_a_batch(photos):
+    """One request deletes many, and says of each whether it is gone."""
+    from azure.storage.blob import PartialBatchErrorException
+
+    for name in ("a/ü b", "k", "l"):
+        photos.upload_blob(name, b"x")
+    assert [each.status_code for each in photos.delete_blobs("a/ü b", "k")] == [202, 202]
+    with pytest.raises(PartialBatchErrorException) as caught:
+        photos.delete_blobs("gone", "l")
+    parts = [(each.status_code, each.headers.get("x-ms-error-code")) for each in caught.value.parts]
+    assert parts == [(404, "BlobNotFound"), (202, None)]
+    assert list(photos.list_blobs()) == []
+
+
+def test_what_is_not_there(service, photos):
+    """The SDK reads which thing it is that is missing, also where the answer has no body."""
+    gone, nowhere = photos.get_blob_client("gone"), service.get_blob_client("nowhere", "k")
+    assert code_of(gone.download_blob) == code_of(gone.delete_blob) == ("BlobNotFound", 404)
+    assert code_of(gone.get_blob_properties) == code_of(gone.get_block_list) == ("BlobNotFound", 404)
+    assert code_of(lambda: gone.set_blob_metadata({})) == ("BlobNotFound", 404)
+    assert code_of(lambda: nowhere.upload_blob(b"x")) == ("ContainerNotFound", 404)
+    assert code_of(lambda: nowhere.stage_block("a", b"x")) == ("ContainerNotFound", 404)
+    assert code_of(lambda: service.create_container("photos")) == ("ContainerAlreadyExists", 409)
+    assert code_of(lambda: service.delete_container("nowhere")) == ("ContainerNotFound", 404)

@@ -1,0 +1,287 @@
+"""What the store says to requests that Azure Blob Storage refuses, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from urllib.parse import quote
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject import vendors
+from faultinject.objectstore import ObjectStore
+from faultinject.objectstore.azure import blocks, documents
+from faultinject.objectstore.labels import LABELS
+
+ROOT = "/account/photos"
+BLOB = {"x-ms-blob-type": "BlockBlob"}
+
+
+class Visitor:
+    """A client that sends what it likes, before a store with one container and one blob."""
+
+    def __init__(self, **options):
+        self.store = ObjectStore("azure-blob", **options)
+        self.client = Client(self.store)
+        assert self.ask("PUT", f"{ROOT}?restype=container").status_code == 201
+        assert self.put("there", data=b"0123456789").status_code == 201
+
+    def ask(self, method, path, **options):
+        return self.client.open(path, method=method, **options)
+
+    def put(self, name, headers=(), **options):
+        return self.ask("PUT", f"{ROOT}/{name}", headers={**BLOB, **dict(headers)}, **options)
+
+    def block(self, identity, data=b"x", **options):
+        return self.ask("PUT", f"{ROOT}/k?comp=block&blockid={identity}", data=data, **options)
+
+    def commit(self, document):
+        return self.ask("PUT", f"{ROOT}/k?comp=blocklist", data=document)
+
+    def copy(self, source, **headers):
+        return self.ask("PUT", f"{ROOT}/copy", headers={"x-ms-copy-source": source, **headers})
+
+    def batch(self, *requests, boundary="x"):
+        parts = "".join(f"--x\r\nContent-ID: 0\r\n\r\n{each}\r\n" for each in requests)
+        return self.ask(
+            "POST",
+            f"{ROOT}?restype=container&comp=batch",
+            data=f"{parts}--x--".encode(),
+            content_type=f"multipart/mixed; boundary={boundary}",
+        )
+
+
+def lengths(visitor):
+    visitor.block("YQ==")
+    return visitor.block("YWE=")
+
+
+def too_many_staged(visitor):
+    visitor.block("YQ==")
+    visitor.block("Yg==")
+    return visitor.block("Yw==")
+
+
+CASES = [
+    ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=unheard-of")),
+    ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=list&maxresults=many")),
+    ("argument", lambda v: v.ask("GET", f"{ROOT}?restype=container&comp=list&marker=%C3%BC")),
+    ("argument", lambda v: v.ask("GET", f"{ROOT}/there?comp=blocklist&blocklisttype=other")),
+    ("bad_digest", lambda v: v.put("k", {"x-ms-blob-content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
+    ("bad_digest", lambda v: v.put("k", {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
+    ("blob_exists", lambda v: v.put("there", {"If-None-Match": "*"}, data=b"x")),
+    ("bucket_exists", lambda v: v.ask("PUT", f"{ROOT}?restype=container")),
+    ("bucket_name", lambda v: v.ask("PUT", "/account/No?restype=container")),
+    ("bucket_name", lambda v: v.ask("PUT", "/account/a--b?restype=container")),
+    ("digest", lambda v: v.put("k", {"Content-MD5": "not base64"}, data=b"x")),
+    ("document", lambda v: v.commit(b" " * (2 * 1024 * 1024 + 1))),
+    ("empty_document", lambda v: v.commit(b"")),
+    ("full", lambda v: v.put("k", data=b"x" * 20_000)),
+    ("header", lambda v: v.ask("PUT", f"{ROOT}/k", data=b"x")),
+    ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
+    ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
+    ("lease", lambda v: v.put("there", {"x-ms-lease-id": "l"}, data=b"x")),
+    ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
+    ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
+    ("malformed", lambda v: v.commit(b"<BlockList>")),
+    ("metadata", lambda v: v.put("k", {"x-ms-meta-a": "x" * 8192}, data=b"x")),
+    ("metadata_key", lambda v: v.put("k", {"x-ms-meta-": "x"}, data=b"x")),
+    ("metadata_name", lambda v: v.put("k", {"x-ms-meta-a-b": "x"}, data=b"x")),
+    ("method", lambda v: v.ask("POST", f"{ROOT}/there")),
+    ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
+    ("multipart", lambda v: v.batch()),
+    ("multipart", lambda v: v.batch("DELETE /account/photos/a HTTP/1.1", boundary="y")),
+    ("multipart", lambda v: v.batch("DELETE account/photos/a HTTP/1.1")),
+    ("multipart", lambda v: v.batch("")),
+    ("multipart", lambda v: v.batch(*["DELETE /account/photos/a HTTP/1.1"] * 257)),
+    ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
+    ("no_bucket", lambda v: v.ask("GET", "/account/in-root")),
+    ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
+    ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
+    ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
+    ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
+    ("not_implemented", lambda v: v.ask("GET", f"{ROOT}/there?snapshot=2026-11-20T12:00:00.0000000Z")),
+    ("not_implemented", lambda v: v.ask("GET", "/account?restype=service&comp=properties")),
+    ("out_of_range", lambda v: v.ask("GET", "/account?comp=list&maxresults=0")),
+    ("part", lambda v: v.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")),
+    ("part_length", lengths),
+    ("part_number", lambda v: v.block("not base64")),
+    ("part_number", lambda v: v.block("")),
+    ("part_number", lambda v: v.block("YWFh" * 22)),
+    ("precondition", lambda v: v.ask("GET", f"{ROOT}/there", headers={"If-Match": '"other"'})),
+    ("range", lambda v: v.ask("GET", f"{ROOT}/there", headers={"Range": "bytes=10-"})),
+    ("source", lambda v: v.copy("http://[")),
+    ("source", lambda v: v.copy("http://localhost/account/photos")),
+    (
+        "source_precondition",
+        lambda v: v.copy(f"http://localhost{ROOT}/there", **{"x-ms-source-if-match": '"other"'}),
+    ),
+    ("too_many_parts", lambda v: v.commit(b"<B><Latest>YQ==</Latest><Latest>YQ==</Latest></B>")),
+    ("too_many_parts", too_many_staged),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-blob-type": "PageBlob"}, data=b"x")),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
+    ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
+    ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
+]
+LEAVE_SOMETHING = {"part_length", "too_many_parts"}
+"""The cases that stage a block first."""
+
+
+def test_every_mistake_has_a_case():
+    """A new mistake is not forgotten here."""
+    assert {mistake for mistake, _ in CASES} == set(LABELS["azure-blob"])
+
+
+def test_a_mistake_gets_the_documented_error(monkeypatch):
+    """Status and code are Azure's, in the body and in the header; nothing is kept of what was refused."""
+    monkeypatch.setattr(documents, "BLOCKS", 1)
+    monkeypatch.setattr(blocks, "STAGED", 2)
+    expected, found = [], []
+    for mistake, case in CASES:
+        visitor = Visitor(max_bytes=16_384)
+        used = visitor.store.used_bytes
+        answer = case(visitor)
+        row = vendors.get("azure-blob").find(LABELS["azure-blob"][mistake])
+        kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
+        told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
+        expected.append((mistake, row.status, row.code, row.code, 0))
+        found.append((mistake, answer.status_code, told and told[1], answer.headers["x-ms-error-code"], kept))
+    assert found == expected
+
+
+def test_a_full_store_says_so():
+    """The message names the limit, so that nobody takes it for Azure's own."""
+    answer = Visitor(max_bytes=8192).put("k", data=b"x" * 9000)
+    assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
+
+
+def test_answers_carry_what_azure_s_carry():
+    """The request's version and id come back, with an id of the answer, whether it is good or not."""
+    visitor = Visitor()
+    headers = {"x-ms-version": "2021-08-06", "x-ms-client-request-id": "mine"}
+    for path, status in ((f"{ROOT}/there", 200), (f"{ROOT}/gone", 404)):
+        answer = visitor.ask("HEAD", path, headers=headers)
+        names = ("x-ms-version", "x-ms-client-request-id")
+        assert (answer.status_code, [answer.headers[name] for name in names]) == (
+            status,
+            ["2021-08-06", "mine"],
+        )
+        assert answer.headers["x-ms-request-id"].endswith("000000")
+    assert visitor.ask("GET", f"{ROOT}/there").headers["x-ms-version"] == "2021-12-02"
+
+
+def test_the_account_may_stand_in_the_host():
+    """As it does in the cloud; the listing repeats the address that was used."""
+    visitor = Visitor()
+    host = {"Host": "account.blob.core.windows.net"}
+    assert visitor.ask("GET", "/photos/there", headers=host).data == b"0123456789"
+    listing = visitor.ask("GET", "/?comp=list", headers=host).get_data(as_text=True)
+    assert 'ServiceEndpoint="http://account.blob.core.windows.net/"' in listing
+    assert "<Name>photos</Name>" in listing
+    copy = {**host, "x-ms-copy-source": "https://account.blob.core.windows.net/photos/there"}
+    assert visitor.ask("PUT", "/photos/copy", headers=copy).status_code == 202
+    by_path = visitor.ask("GET", f"{ROOT}?restype=container&comp=list").get_data(as_text=True)
+    assert 'ServiceEndpoint="http://localhost/account/" ContainerName="photos"' in by_path
+
+
+def test_blobs_without_a_container_are_in_the_root():
+    """A path of one name is a blob of the container `$root`, which has to be made first."""
+    visitor = Visitor()
+    visitor.ask("PUT", "/account/$root?restype=container")
+    visitor.ask("PUT", "/account/k", headers=BLOB, data=b"x")
+    assert visitor.ask("GET", "/account/$root/k").data == b"x"
+
+
+def test_what_is_deleted_is_given_back():
+    """A container takes blobs, blocks and metadata with it; a blob its unused blocks."""
+    visitor = Visitor()
+    empty = ObjectStore("azure-blob").used_bytes
+    visitor.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers={"x-ms-meta-a": "b"})
+    for identity in ("YQ==", "Yg=="):
+        visitor.block(identity, b"0123456789")
+    visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")
+    visitor.block("Yw==", b"0123456789")
+    visitor.ask("DELETE", f"{ROOT}/k")
+    visitor.block("Yw==", b"0123456789")
+    visitor.ask("PUT", f"{ROOT}/there?comp=metadata", headers={"x-ms-meta-a": "b"})
+    visitor.ask("DELETE", f"{ROOT}?restype=container")
+    assert visitor.store.used_bytes == empty
+
+
+def test_a_batch_has_deletions_only():
+    """Each request is answered by itself, with its own headers; none does what the store has not."""
+    visitor = Visitor()
+    answer = visitor.batch(
+        "PUT /account/photos/there?comp=tier HTTP/1.1\r\nx-ms-access-tier: Cool",
+        "DELETE /account/photos/there?snapshot=1 HTTP/1.1",
+        "DELETE /account/photos?restype=container HTTP/1.1",
+        'DELETE /account/photos/there HTTP/1.1\r\nIf-Match: "other"',
+    ).get_data(as_text=True)
+    statuses = re.findall(r"HTTP/1.1 (\d+)", answer)
+    codes = re.findall(r"x-ms-error-code: (\w+)", answer)
+    assert statuses == ["400", "400", "400", "412"]
+    assert codes == [*["UnsupportedQueryParameter"] * 3, "ConditionNotMet"]
+    assert visitor.ask("GET", f"{ROOT}/there").data == b"0123456789"
+
+
+@pytest.mark.parametrize("kind", ["blob", "upload"])
+def test_a_filled_store(kind):
+    """Blobs are there with what Azure shows of them; an upload is a block that waits."""
+    store = ObjectStore("azure-blob", clock=lambda: 0)
+    store.fill("photos", objects=["a"], uploads=["b"], content=b"meow")
+    client = Client(store)
+    if kind == "blob":
+        got = client.get(f"{ROOT}/a")
+        shown = [got.headers[name] for name in ("x-ms-creation-time", "Content-MD5")]
+        assert (got.data, shown) == (b"meow", ["Thu, 01 Jan 1970 00:00:00 GMT", "SkvkDJasYxTpHZPzgEOmNA=="])
+    else:
+        client.put(f"{ROOT}/b?comp=blocklist", data=b"<BlockList><Latest>AAAA</Latest></BlockList>")
+        assert client.get(f"{ROOT}/b").data == b"meow"
+    listed = client.get("/account?comp=list").get_data(as_text=True)
+    assert "<Name>photos</Name>" in listed
+
+
+def test_what_is_no_utf_8_in_a_batch_is_refused():
+    requests = (
+        f"--x\r\n\r\nDELETE {ROOT}/there?\xff HTTP/1.1\r\n--x\r\n\r\nDELETE {ROOT}/%ff HTTP/1.1\r\n--x--"
+    )
+    answer = Visitor().ask(
+        "POST",
+        f"{ROOT}?restype=container&comp=batch",
+        data=requests.encode("latin-1"),
+        content_type="multipart/mixed; boundary=x",
+    )
+    assert answer.get_data(as_text=True).count("\r\nHTTP/1.1 400 ") == 2
+
+
+def test_a_batch_that_cannot_be_read_deletes_nothing():
+    visitor = Visitor()
+    answer = visitor.batch(f"DELETE {ROOT}/there HTTP/1.1\r\n", "nonsense")
+    assert answer.status_code == 400
+    assert visitor.ask("GET", f"{ROOT}/there").status_code == 200
+
+
+def test_blocks_are_found_again_in_one_walk(monkeypatch):
+    """A list of 3,000 committed blocks took nine million steps, and 50,000 are allowed."""
+    visitor = Visitor()
+    monkeypatch.setattr(blocks, "cut", None)
+    names = [b64encode(b"%04d" % number).decode() for number in range(30)]
+    for number, name in enumerate(names):
+        content = b"" if number == 7 else b"%d," % number
+        length = {"CONTENT_LENGTH": str(len(content))}
+        assert visitor.block(quote(name), content, environ_overrides=length).status_code == 201
+    for kind, order in (("Latest", names), ("Committed", names[::-1])):
+        listed = "".join(f"<{kind}>{each}</{kind}>" for each in order)
+        assert visitor.commit(f"<BlockList>{listed}</BlockList>").status_code == 201
+    wanted = "".join(f"{number}," for number in reversed(range(30)) if number != 7)
+    assert visitor.ask("GET", f"{ROOT}/k").text == wanted
+
+
+def test_a_list_of_blocks_heeds_conditions():
+    """A great blob is one only by its list, so it is there that the SDK says not to overwrite."""
+    visitor = Visitor()
+    assert visitor.block("YQ==").status_code == 201
+    commit = {"data": "<BlockList><Latest>YQ==</Latest></BlockList>", "headers": {"If-None-Match": "*"}}
+    answers = [visitor.ask("PUT", f"{ROOT}/k?comp=blocklist", **commit) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 409]

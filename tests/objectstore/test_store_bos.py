@@ -1,0 +1,123 @@
+"""The official SDKs of Baidu and Volcengine take the store for BOS and TOS: S3 with documents in JSON."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+PINNED = os.environ.get("PINNED_SDKS")
+
+
+@pytest.fixture
+def bos(serve):
+    pytest.importorskip("baidubce")
+    from baidubce.auth.bce_credentials import BceCredentials
+    from baidubce.bce_client_configuration import BceClientConfiguration
+    from baidubce.retry.retry_policy import NoRetryPolicy
+    from baidubce.services.bos.bos_client import BosClient
+
+    client = BosClient(
+        BceClientConfiguration(
+            credentials=BceCredentials("id", "key"),
+            endpoint=f"http://127.0.0.1:{serve('bos')}",
+            retry_policy=NoRetryPolicy(),
+        )
+    )
+    client.create_bucket("photos")
+    return client
+
+
+# From Python 3.12 on its use of datetime.utcnow and utcfromtimestamp is deprecated.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+def test_bos(bos):
+    """Objects, listings, parts, copies, deletions, and the error of what is not there."""
+    from baidubce.exception import BceHttpClientError
+
+    assert [each.name for each in bos.list_buckets().buckets] == ["photos"]
+    bos.put_object_from_string("photos", "a/ü b", "meow", user_metadata={"mood": "sleepy"})
+    assert bos.get_object_as_string("photos", "a/ü b", range=[1, 2]) == b"eo"
+    known = bos.get_object_meta_data("photos", "a/ü b").metadata
+    assert (known.content_length, known.bce_meta_mood) == ("4", "sleepy")
+    assert bos.copy_object("photos", "a/ü b", "photos", "copy").etag == known.etag
+    upload = bos.initiate_multipart_upload("photos", "film").upload_id
+    part = bos.upload_part("photos", "film", upload, 1, 4, io.BytesIO(b"film")).metadata.etag
+    assert [(each.part_number, each.size) for each in bos.list_parts("photos", "film", upload).parts] == [
+        (1, 4)
+    ]
+    assert [each.key for each in bos.list_multipart_uploads("photos").uploads] == ["film"]
+    done = bos.complete_multipart_upload("photos", "film", upload, [{"partNumber": 1, "eTag": part}])
+    assert done.etag.endswith("-1")
+    page = bos.list_objects("photos", max_keys=1)
+    assert ([each.key for each in page.contents], page.is_truncated, page.next_marker) == (
+        ["a/ü b"],
+        True,
+        "a/ü b",
+    )
+    assert [each.key for each in bos.list_all_objects("photos")] == ["a/ü b", "copy", "film"]
+    assert [each.prefix for each in bos.list_objects("photos", delimiter="/").common_prefixes] == ["a/"]
+    [failed] = bos.delete_multiple_objects("photos", ["copy", "film", "k" * 1025]).errors
+    assert (failed.key, failed.code) == ("k" * 1025, "InvalidObjectName")
+    bos.delete_object("photos", "a/ü b")
+    with pytest.raises(BceHttpClientError) as caught:
+        bos.get_object_as_string("photos", "a/ü b")
+    assert (caught.value.last_error.code, caught.value.last_error.status_code) == ("NoSuchKey", 404)
+
+
+TOS = """
+import sys
+import tos
+from tos.models2 import ObjectTobeDeleted
+
+# It writes the bucket into the Host, so the store is its proxy; and it asks for a CRC64 unless it is told not to.
+client = tos.TosClientV2(
+    "id", "key", "http://tos-cn-beijing.volces.com", "cn-beijing", max_retry_count=0, enable_crc=False,
+    proxy_host="127.0.0.1", proxy_port=int(sys.argv[1]),
+)
+client.create_bucket("photos")
+print([each.name for each in client.list_buckets().buckets])
+client.put_object("photos", "a/b c", content=b"meow", meta={"mood": "sleepy"})
+print(client.get_object("photos", "a/b c", range_start=1, range_end=2).read())
+print(client.head_object("photos", "a/b c").meta)
+client.copy_object("photos", "copy", "photos", "a/b c")
+upload = client.create_multipart_upload("photos", "film").upload_id
+part = client.upload_part("photos", "film", upload, 1, content=b"film")
+print([(each.part_number, each.size) for each in client.list_parts("photos", "film", upload).parts])
+print([each.key for each in client.list_multipart_uploads("photos").uploads])
+client.complete_multipart_upload("photos", "film", upload, [part])
+page = client.list_objects("photos", max_keys=1)
+print([each.key for each in page.contents], page.is_truncated, page.next_marker)
+page = client.list_objects_type2("photos", delimiter="/")
+print([each.key for each in page.contents], [each.prefix for each in page.common_prefixes])
+keys = [ObjectTobeDeleted("film"), ObjectTobeDeleted("copy")]
+print([each.key for each in client.delete_multi_objects("photos", keys).deleted])
+client.delete_object("photos", "a/b c")
+try:
+    client.get_object("photos", "a/b c")
+except tos.exceptions.TosServerError as error:
+    print(error.status_code, error.code)
+client.close()
+"""
+SAID = """['photos']
+b'eo'
+{'mood': 'sleepy'}
+[(1, 4)]
+['film']
+['a/b c'] True a/b c
+['copy', 'film'] ['a/']
+['film', 'copy']
+404 NoSuchKey
+"""
+
+
+@pytest.mark.skipif(PINNED is None, reason="tos pins wrapt, so it is in the folder of PINNED_SDKS")
+def test_tos(serve):
+    """In a process of its own."""
+    program = [sys.executable, "-c", TOS, str(serve("tos"))]
+    done = subprocess.run(
+        program, env={**os.environ, "PYTHONPATH": PINNED}, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == SAID, done.stderr

@@ -1,0 +1,78 @@
+"""The official SDK of Huawei Cloud takes the store for OBS, in its own dialect and in S3's."""
+
+from __future__ import annotations
+
+import pytest
+
+# From Python 3.12 on its use of datetime.utcnow is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+BIG = bytes(range(256)) * 1024
+
+
+@pytest.fixture(params=["obs", "v4"])
+def client(request, serve):
+    obs = pytest.importorskip("obs")
+    made = obs.ObsClient(
+        access_key_id="id",
+        secret_access_key="key",
+        server=f"http://127.0.0.1:{serve('obs')}",
+        signature=request.param,
+        path_style=True,
+        max_retry_count=0,
+        is_signature_negotiation=False,
+    )
+    assert made.createBucket("photos").status == 200
+    yield made
+    made.close()
+
+
+def test_objects(client):
+    """Put, head, get, list, copy and delete."""
+    from obs import DeleteObjectsRequest, Object
+
+    assert [each.name for each in client.listBuckets().body.buckets] == ["photos"]
+    put = client.putContent("photos", "a/ü b", b"meow", metadata={"mood": "sleepy"})
+    head = client.getObjectMetadata("photos", "a/ü b")
+    assert (head.status, head.body.etag, dict(head.header)["mood"]) == (200, put.body.etag, "sleepy")
+    assert client.getObject("photos", "a/ü b", loadStreamInMemory=True).body.buffer == b"meow"
+    assert client.copyObject("photos", "a/ü b", "photos", "copy").body.etag == put.body.etag
+    page = client.listObjects("photos", max_keys=1).body
+    assert ([each.key for each in page.contents], page.next_marker, page.is_truncated) == (
+        ["a/ü b"],
+        "a/ü b",
+        True,
+    )
+    assert [each.prefix for each in client.listObjects("photos", delimiter="/").body.commonPrefixs] == ["a/"]
+    gone = client.deleteObjects("photos", DeleteObjectsRequest(quiet=False, objects=[Object("copy")]))
+    assert [each.key for each in gone.body.deleted] == ["copy"]
+    assert client.deleteObject("photos", "a/ü b").status == 204
+
+
+def test_parts(client, tmp_path):
+    """By hand and by the SDK's own threads."""
+    from obs import CompleteMultipartUploadRequest, CompletePart
+
+    upload = client.initiateMultipartUpload("photos", "k").body.uploadId
+    part = client.uploadPart("photos", "k", 1, upload, object=b"film").body.etag
+    assert [each.size for each in client.listParts("photos", "k", upload).body.parts] == [4]
+    assert [each.key for each in client.listMultipartUploads("photos").body.upload] == ["k"]
+    wanted = CompleteMultipartUploadRequest([CompletePart(1, part)])
+    assert client.completeMultipartUpload("photos", "k", upload, wanted).body.etag.endswith('-1"')
+    (tmp_path / "big").write_bytes(BIG)
+    sent = client.uploadFile("photos", "big", str(tmp_path / "big"), partSize=100 * 1024, taskNum=2)
+    assert sent.status == 200
+    assert client.getObject("photos", "big", loadStreamInMemory=True).body.buffer == BIG
+
+
+def test_errors(client):
+    """Code, message and id; HEAD has no code."""
+    got = client.getObject("photos", "gone")
+    assert (got.status, got.errorCode, got.errorMessage) == (
+        404,
+        "NoSuchKey",
+        "The specified key does not exist.",
+    )
+    assert len(got.requestId) == 32
+    head = client.getObjectMetadata("photos", "gone")
+    assert (head.status, head.errorCode, len(head.requestId)) == (404, None, 32)

@@ -1,0 +1,117 @@
+"""Both official SDKs of Alibaba Cloud take the store for OSS."""
+
+from __future__ import annotations
+
+import pytest
+
+BIG = bytes(range(256)) * 1024
+PART = 100 * 1024
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "big"
+    path.write_bytes(BIG)
+    return str(path)
+
+
+@pytest.fixture
+def first(serve):
+    """oss2, and a client of the service; the bucket stands in the path because the host is an address."""
+    oss2 = pytest.importorskip("oss2")
+    url = f"http://127.0.0.1:{serve('oss')}"
+    session = oss2.Session()
+    auth = oss2.Auth("id", "key")
+    bucket = oss2.Bucket(auth, url, "photos", session=session)
+    bucket.create_bucket()
+    yield oss2, oss2.Service(auth, url, session=session), bucket
+    session.session.close()
+
+
+def test_oss2(first, file, tmp_path):
+    """Objects, listings, parts, copies and deletions, as oss2 has them."""
+    oss2, service, bucket = first
+    assert [each.name for each in oss2.BucketIterator(service)] == ["photos"]
+    put = bucket.put_object("a/ü b.jpg", b"meow", headers={"x-oss-meta-mood": "sleepy"})
+    head = bucket.head_object("a/ü b.jpg")
+    assert (head.etag, head.content_length, head.headers["x-oss-meta-mood"]) == (put.etag, 4, "sleepy")
+    assert bucket.get_object("a/ü b.jpg", byte_range=(1, 2)).read() == b"eo"
+    bucket.copy_object("photos", "a/ü b.jpg", "copy")
+    store = oss2.ResumableStore(root=str(tmp_path))
+    oss2.resumable_upload(
+        bucket, "big", file, multipart_threshold=PART, part_size=PART, num_threads=2, store=store
+    )
+    assert bucket.get_object("big").read() == BIG
+    names = ["a/ü b.jpg", "big", "copy"]
+    assert [each.key for each in oss2.ObjectIterator(bucket, max_keys=1)] == names
+    assert [each.key for each in oss2.ObjectIteratorV2(bucket, delimiter="/", max_keys=1)] == [
+        "a/",
+        "big",
+        "copy",
+    ]
+    assert sorted(bucket.batch_delete_objects(["big", "copy"]).deleted_keys) == ["big", "copy"]
+    bucket.delete_object("a/ü b.jpg")
+    assert not bucket.object_exists("a/ü b.jpg")
+    bucket.delete_bucket()
+
+
+def test_oss2_s_multipart_uploads(first):
+    """Listed while they are under way, made of copies too, given up."""
+    oss2, _, bucket = first
+    bucket.put_object("source", b"meow")
+    upload = bucket.init_multipart_upload("k").upload_id
+    bucket.upload_part("k", upload, 1, b"p")
+    bucket.upload_part_copy("photos", "source", (0, 1), "k", upload, 2)
+    parts = [(each.part_number, each.size) for each in oss2.PartIterator(bucket, "k", upload, max_parts=1)]
+    assert parts == [(1, 1), (2, 2)]
+    pending = oss2.MultipartUploadIterator(bucket)
+    assert [(each.key, each.upload_id) for each in pending] == [("k", upload)]
+    bucket.abort_multipart_upload("k", upload)
+    assert list(oss2.MultipartUploadIterator(bucket)) == []
+
+
+def test_oss2_reads_the_errors(first):
+    """Code and message, also from HEAD, where they stand in a header."""
+    oss2, _, bucket = first
+    for call in (bucket.get_object, bucket.head_object):
+        with pytest.raises(oss2.exceptions.NoSuchKey) as caught:
+            call("gone")
+        error = caught.value
+        assert (error.status, error.code, error.message) == (
+            404,
+            "NoSuchKey",
+            "The specified key does not exist.",
+        )
+
+
+def test_the_second_sdk(serve, file):
+    """alibabacloud-oss-v2: objects, listings, an upload in parts, a copy, deletions, an error."""
+    oss = pytest.importorskip("alibabacloud_oss_v2")
+    config = oss.config.load_default()
+    config.credentials_provider = oss.credentials.StaticCredentialsProvider("id", "key")
+    config.region = "cn-hangzhou"
+    config.endpoint = f"http://127.0.0.1:{serve('oss')}"
+    config.use_path_style = True
+    config.retry_max_attempts = 1
+    client = oss.Client(config)
+    place = {"bucket": "photos", "key": "a/ü b"}
+    client.put_bucket(oss.PutBucketRequest(bucket="photos"))
+    client.put_object(oss.PutObjectRequest(**place, body=b"meow", metadata={"mood": "sleepy"}))
+    assert client.head_object(oss.HeadObjectRequest(**place)).metadata == {"mood": "sleepy"}
+    with client.get_object(oss.GetObjectRequest(**place, range_header="bytes=1-2")).body as body:
+        assert body.read() == b"eo"
+    copy = oss.CopyObjectRequest(bucket="photos", key="copy", source_bucket="photos", source_key="a/ü b")
+    client.copy_object(copy)
+    uploader = client.uploader(part_size=PART, parallel_num=2)
+    uploader.upload_file(oss.PutObjectRequest(bucket="photos", key="big"), file)
+    for pages in (
+        client.list_objects_paginator().iter_page(oss.ListObjectsRequest(bucket="photos", max_keys=2)),
+        client.list_objects_v2_paginator().iter_page(oss.ListObjectsV2Request(bucket="photos", max_keys=2)),
+    ):
+        assert [[each.key for each in page.contents] for page in pages] == [["a/ü b", "big"], ["copy"]]
+    keys = [oss.DeleteObject(key=key) for key in ("big", "copy", "a/ü b")]
+    gone = client.delete_multiple_objects(oss.DeleteMultipleObjectsRequest(bucket="photos", objects=keys))
+    assert [each.key for each in gone.deleted_objects] == ["big", "copy", "a/ü b"]
+    with pytest.raises(oss.exceptions.OperationError) as caught:
+        client.get_object(oss.GetObjectRequest(**place))
+    assert caught.value.unwrap().code == "NoSuchKey"

@@ -1,0 +1,189 @@
+"""S3 and those who speak it as it is: boto3, minio-py and aiobotocore."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from botocore.exceptions import ClientError
+
+from faultinject import vendors
+from faultinject.objectstore.dialects import DIALECTS
+from faultinject.objectstore.xml import XmlDocuments
+
+MIB = 1024 * 1024
+PINNED = os.environ.get("PINNED_SDKS")
+
+
+def is_s3(vendor):
+    """Qiniu MIX is not: its errors are JSON."""
+    dialect = DIALECTS[vendor]
+    xml = type(dialect.documents) is XmlDocuments and "xml" in vendors.get(vendor).content_type
+    return xml and "x-amz-" in dialect.prefixes
+
+
+def test_boto3_and_all_who_speak_s3(serve, boto):
+    """Every dialect that is S3's: put, head, list, copy, delete, and the error of what is not there."""
+    speakers = [each for each in DIALECTS if is_s3(each)]
+    assert {"s3", "minio", "rgw", "r2", "jdcloud", "kodo-s3", "gcs-xml", "obs"} <= set(speakers)
+    found = {}
+    for vendor in speakers:
+        client = boto(serve(vendor))
+        client.create_bucket(Bucket="photos")
+        client.put_object(Bucket="photos", Key="a/ü b", Body=b"meow", Metadata={"mood": "sleepy"})
+        client.copy_object(Bucket="photos", Key="copy", CopySource={"Bucket": "photos", "Key": "a/ü b"})
+        listed = [each["Key"] for each in client.list_objects_v2(Bucket="photos")["Contents"]]
+        deleted = client.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "a/ü b"}]})["Deleted"]
+        with pytest.raises(ClientError) as caught:
+            client.get_object(Bucket="photos", Key="a/ü b")
+        found[vendor] = (listed, deleted, caught.value.response["Error"]["Code"])
+    expected = ["a/ü b", "copy"], [{"Key": "a/ü b"}], "NoSuchKey"
+    assert found == dict.fromkeys(speakers, expected)
+
+
+def test_names_in_the_host(serve):
+    """Virtual-host style, as in the cloud: the request goes through the store as its proxy."""
+    import boto3
+    from botocore.config import Config
+
+    proxy = {"http": f"http://127.0.0.1:{serve('s3')}"}
+    client = boto3.client(
+        "s3",
+        endpoint_url="http://s3.eu-central-1.amazonaws.com",
+        region_name="eu-central-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="key",
+        config=Config(s3={"addressing_style": "virtual"}, proxies=proxy, retries={"total_max_attempts": 1}),
+    )
+    hosts = []
+    client.meta.events.register("before-send.s3", lambda request, **_: hosts.append(request.url))
+    client.create_bucket(Bucket="photos")
+    client.put_object(Bucket="photos", Key="a/ü b", Body=b"meow")
+    assert client.get_object(Bucket="photos", Key="a/ü b", Range="bytes=1-2")["Body"].read() == b"eo"
+    assert [each["Key"] for each in client.list_objects_v2(Bucket="photos")["Contents"]] == ["a/ü b"]
+    client.close()
+    assert {each.split("/")[2] for each in hosts} == {"photos.s3.eu-central-1.amazonaws.com"}
+
+
+def test_files(serve, boto, tmp_path):
+    """The transfer manager uploads in parts, by several threads, and fetches in ranges."""
+    from boto3.s3.transfer import TransferConfig
+
+    client = boto(serve("s3"))
+    client.create_bucket(Bucket="photos")
+    (tmp_path / "sent").write_bytes(bytes(range(256)) * 4096 * 12)
+    sizes = TransferConfig(multipart_threshold=MIB, multipart_chunksize=5 * MIB, max_concurrency=3)
+    client.upload_file(
+        str(tmp_path / "sent"), "photos", "film", Config=sizes, ExtraArgs={"Metadata": {"a": "b"}}
+    )
+    head = client.head_object(Bucket="photos", Key="film")
+    assert (head["ContentLength"], head["Metadata"], head["ETag"][-3:]) == (12 * MIB, {"a": "b"}, '-3"')
+    client.download_file("photos", "film", str(tmp_path / "got"), Config=sizes)
+    assert (tmp_path / "got").read_bytes() == (tmp_path / "sent").read_bytes()
+    client.copy({"Bucket": "photos", "Key": "film"}, "photos", "copy", Config=sizes)
+    assert client.head_object(Bucket="photos", Key="copy")["ContentLength"] == 12 * MIB
+
+
+@pytest.fixture
+def minio(serve):
+    import urllib3
+    from minio import Minio
+
+    with urllib3.PoolManager(retries=False, timeout=10) as pool:
+        client = Minio(
+            endpoint=f"127.0.0.1:{serve('minio')}",
+            access_key="id",
+            secret_key="key",
+            secure=False,
+            http_client=pool,
+        )
+        client.make_bucket(bucket_name="photos")
+        yield client
+
+
+def test_minio(minio):
+    """minio-py: objects, a stream in parts, listings, copies, deletions one by one and together."""
+    from minio.commonconfig import CopySource
+    from minio.deleteobjects import DeleteObject
+
+    assert [each.name for each in minio.list_buckets()] == ["photos"]
+    assert not minio.bucket_exists(bucket_name="gone")
+    minio.put_object(
+        bucket_name="photos", object_name="a/ü b", data=io.BytesIO(b"meow"), length=4, metadata={"mood": "x"}
+    )
+    film = io.BytesIO(bytes(6 * MIB))
+    made = minio.put_object(bucket_name="photos", object_name="film", data=film, length=-1, part_size=5 * MIB)
+    assert made.etag.endswith("-2")
+    got = minio.get_object(bucket_name="photos", object_name="a/ü b", offset=1, length=2)
+    try:
+        assert got.read() == b"eo"
+    finally:
+        got.close()
+        got.release_conn()
+    source = CopySource(bucket_name="photos", object_name="a/ü b")
+    minio.copy_object(bucket_name="photos", object_name="copy", source=source)
+    known = minio.stat_object(bucket_name="photos", object_name="copy")
+    assert (known.size, known.metadata["x-amz-meta-mood"]) == (4, "x")
+    names = [each.object_name for each in minio.list_objects(bucket_name="photos")]
+    every = [each.object_name for each in minio.list_objects(bucket_name="photos", recursive=True)]
+    assert (sorted(names), every) == (["a/", "copy", "film"], ["a/ü b", "copy", "film"])
+    together = [DeleteObject("copy"), DeleteObject("film")]
+    assert list(minio.remove_objects(bucket_name="photos", delete_object_list=together)) == []
+    minio.remove_object(bucket_name="photos", object_name="a/ü b")
+    minio.remove_bucket(bucket_name="photos")
+
+
+def test_minio_s_own_errors(minio):
+    """minio-py reads MinIO's code also from HEAD, where it stands in a header."""
+    from minio.error import S3Error
+
+    for ask in (minio.get_object, minio.stat_object):
+        with pytest.raises(S3Error) as caught:
+            ask(bucket_name="photos", object_name="gone")
+        assert caught.value.code == "NoSuchKey"
+
+
+ASYNC = """
+import asyncio, sys
+from aiobotocore.session import get_session
+
+async def main(url):
+    client = get_session().create_client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="key"
+    )
+    async with client as s3:
+        await s3.create_bucket(Bucket="photos")
+        await s3.put_object(Bucket="photos", Key="a/b", Body=b"meow")
+        upload = (await s3.create_multipart_upload(Bucket="photos", Key="film"))["UploadId"]
+        place = {"Bucket": "photos", "Key": "film", "UploadId": upload}
+        part = await s3.upload_part(PartNumber=1, Body=b"film", **place)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        await s3.complete_multipart_upload(MultipartUpload=parts, **place)
+        await s3.copy_object(Bucket="photos", Key="copy", CopySource="photos/film")
+        got = await s3.get_object(Bucket="photos", Key="copy", Range="bytes=1-2")
+        print(await got["Body"].read())
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="photos", PaginationConfig={"PageSize": 1})
+        print([each["Key"] async for page in pages for each in page["Contents"]])
+        keys = {"Objects": [{"Key": "a/b"}, {"Key": "copy"}]}
+        print(len((await s3.delete_objects(Bucket="photos", Delete=keys))["Deleted"]))
+        try:
+            await s3.get_object(Bucket="photos", Key="a/b")
+        except s3.exceptions.NoSuchKey as error:
+            print(error.response["Error"]["Key"])
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(PINNED is None, reason="aiobotocore pins botocore, so it is in the folder of PINNED_SDKS")
+def test_aiobotocore(serve):
+    """In a process of its own, whose botocore is not boto3's."""
+    environ = {**os.environ, "PYTHONPATH": PINNED}
+    url = f"http://127.0.0.1:{serve('s3')}"
+    done = subprocess.run(
+        [sys.executable, "-c", ASYNC, url], env=environ, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout.splitlines() == ["b'il'", "['a/b', 'copy', 'film']", "2", "a/b"], done.stderr
