@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.vendors.vendor import DocumentedError
+    from faultinject.vendors.documented import DocumentedError
 
 KEPT = (
     "time", "arrived", "answered", "pid", "seq", "connection", "principal", "test", "method", "path", "query",
@@ -99,7 +99,7 @@ class Attempt:
             return "hidden"
         if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
             return "throttle"
-        if status >= 500:
+        if 500 <= status < 600:
             return "server"
         return "client" if status >= 400 else None
 
@@ -117,7 +117,8 @@ class Attempt:
         if self.status is None:
             return "500" if self._raised else "?"
         status = str(self.status)
-        return status if documented is None else f"{status} {documented.code}"
+        # Swift has no codes, and Kodo's are its statuses.
+        return status if documented is None or documented.code == status else f"{status} {documented.code}"
 
     @property
     def _raised(self) -> bool:

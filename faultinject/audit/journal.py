@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.core.outcome import Line
+    from faultinject.core.places import Place
     from faultinject.core.reading import Reading
 
 KEPT = 10_000
@@ -241,13 +242,14 @@ class _Recalled:
         self.query = query
         self.host = host
         self.read_by: Reading | None = None
-        self.address: tuple[str | None, str | None] = (None, None)
+        self.place: Place
+        self.named_by: Reading | None = None
+        self.operation: str | None
         self._headers = headers
 
-    def header(self, name: str) -> tuple[str, ...]:
-        """The values of a header that was kept."""
-        value = self._headers.get(name)
-        return () if value is None else (value,)
+    def telling(self, name: str) -> str | None:
+        """The value of a header that was kept."""
+        return self._headers.get(name)
 
 
 def _principal(key_id: str | None, key: bytes) -> str | None:

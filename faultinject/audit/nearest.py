@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.core import spelling
 from faultinject.core.conditions import CONDITIONS
 from faultinject.core.outcome import quoted
+from faultinject.core.target import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.outcome import Outcome
+    from faultinject.core.places import Place
     from faultinject.core.plan import Plan
     from faultinject.core.reading import Reading
     from faultinject.core.rule import Rule
 
 TELLING = ("host", "operation", "bucket", "key", "client", "size")
 """Conditions on what a method and a path do not show."""
+# Segments that a mount point is looked for in.
+_DEEPEST_MOUNT = 16
 
 
 def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
@@ -66,7 +70,7 @@ class Comparison:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
-        request: Any = Remembered(outcome)
+        request: Any = Remembered(outcome, reading)
         for prefix, conditions, wanted in (("", rule.conditions, True), ("unless.", rule.unless, False)):
             for full, texts in conditions.items():
                 key, _, name = full.partition(".")
@@ -98,9 +102,14 @@ class Comparison:
 
 
 class Remembered:
-    """A request as the journal remembers it, with the words of the request view."""
+    """A request as the journal remembers it, with the words of the request view.
 
-    def __init__(self, outcome: Outcome) -> None:
+    Args:
+        outcome: what the journal has of it.
+        reading: how it will be asked for bucket, key and operation.
+    """
+
+    def __init__(self, outcome: Outcome, reading: Reading) -> None:
         self.method = outcome.method
         self.path = self.below = outcome.path
         self.query = outcome.query
@@ -108,13 +117,14 @@ class Remembered:
         self.client = outcome.client
         self.content_length = outcome.request_bytes
         self.read_by: Reading | None = None
-        self.address: tuple[str | None, str | None] = (None, None)
+        self.place: Place
+        self.named_by: Reading | None = None
+        self.operation: str | None
         self._user_agent = outcome.user_agent
-        self._copies = "Copy" in (outcome.operation or "")
-        whole = "/".join(("", *filter(None, (outcome.bucket, outcome.key))))
-        if outcome.bucket and self.path.endswith(whole):
-            # Below a mount point the address begins later.
-            self.below = whole
+        self._file_name = outcome.key and encode(outcome.key)
+        if outcome.bucket and self._finds(outcome, reading) and outcome.operation in reading.operations.names:
+            # The journal saw headers that it does not keep.
+            self.operation, self.named_by = outcome.operation, reading
 
     def knows(self, key: str, name: str) -> bool:
         """Whether what a condition asks about is kept."""
@@ -122,11 +132,27 @@ class Remembered:
             return name == "user-agent"
         return key != "query" or "…" not in self.query_values(name)
 
-    def header(self, name: str) -> Sequence[str]:
-        """The values of a header that is kept."""
-        if name == "user-agent":
-            return () if self._user_agent is None else (self._user_agent,)
-        return ("",) if self._copies and name.endswith("-copy-source") else ()
+    def header(self, _name: str) -> tuple[str, ...]:
+        """The values of the one header that is kept, and asked for: the user agent."""
+        return () if self._user_agent is None else (self._user_agent,)
+
+    def telling(self, name: str) -> str | None:
+        """Of the headers that operations are told by none is kept; one can be had from the key."""
+        return self._file_name if name == "x-bz-file-name" else None
+
+    def _finds(self, outcome: Outcome, reading: Reading) -> bool:
+        """Whether bucket and key are where the journal read them; below a mount point the address begins later."""
+        path = self.path
+        at = 0
+        for _ in range(_DEEPEST_MOUNT):
+            self.below, self.read_by = path[at:], None
+            if reading.read_address(self) == (outcome.bucket, outcome.key):
+                return True
+            at = path.find("/", at + 1)
+            if at < 0:
+                break
+        self.below, self.read_by = path, None
+        return False
 
     def query_values(self, name: str) -> Sequence[str]:
         """The values of a query parameter, `…` where the journal keeps it back."""

@@ -24,13 +24,14 @@ SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
 SAFE = "/!$&'()*+,;=:@~%"
 
 
-def environ(method: str, target: str, host: str) -> dict[str, Any]:
-    """The environ of a request without a body.
+def environ(method: str, target: str, host: str, body: bytes = b"") -> dict[str, Any]:
+    """The environ of a request.
 
     Args:
         method: the method.
         target: path and query; characters that cannot stand in a request line are encoded.
         host: the Host header, perhaps with a port.
+        body: its body.
     """
     path, mark, query = target.partition("?")
     raw = quote(path.encode("utf-8", "surrogateescape"), safe=SAFE)
@@ -47,9 +48,10 @@ def environ(method: str, target: str, host: str) -> dict[str, Any]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": host,
+        "CONTENT_LENGTH": str(len(body)) if body else "",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
+        "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
@@ -105,7 +107,8 @@ def head_of(answer: Respond, now: float) -> bytes:
     """
     headers = at_its_start(answer, now)
     common = answer.answer
-    if common.exact is not None and not common.late:
+    # Where only the status asks for it, most servers write the head themselves.
+    if common.exact is not None and common.special and not common.late:
         return common.exact.write(headers, now)
     return head(common.status_line, headers)
 

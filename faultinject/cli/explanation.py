@@ -9,7 +9,6 @@ import click
 
 from faultinject.cli import chances, exchange, table
 from faultinject.cli.words import percent, sentence
-from faultinject.core.identity import exact_identity, with_placeholders
 from faultinject.core.outcome import quoted
 from faultinject.core.reading import Reading
 from faultinject.core.values import visible
@@ -169,7 +168,7 @@ def problems(error: ConfigurationError) -> list[dict[str, str]]:
 def _seen(view: Any, reading: Reading) -> dict[str, str | None]:
     bucket, key = reading.read_address(view)
     return {
-        "identity": with_placeholders(exact_identity(view, bucket, key)),
+        "identity": reading.identify(view)[1],
         "bucket": bucket,
         "key": key,
         "operation": reading.operation(view),

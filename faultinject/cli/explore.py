@@ -144,10 +144,10 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The first vendor named that the embedded store speaks."""
-    from faultinject.objectstore.dialects import DIALECTS
+    from faultinject.objectstore.labels import LABELS
 
     named = (each.strip().partition(",")[0].partition(":")[0] for each in rules)
-    return next((each for each in named if each in DIALECTS), "cos")
+    return next((each for each in named if each in LABELS), "cos")
 
 
 def _replay(rules: Sequence[Rule], vendor: str, command: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Its Host.")
 @click.option(
+    "--body", type=click.File("rb"), help="A file with its body, which names the keys of a DeleteObjects."
+)
+@click.option(
     "--seed",
     help="What ids and the choice from a group are drawn from.  [default: $FAULTINJECT_SEED, else 0]",
 )
-def preview(rule: str, method: str | None, path: str, host: str, seed: str | None) -> int:
+def preview(
+    rule: str, method: str | None, path: str, host: str, body: BinaryIO | None, seed: str | None
+) -> int:
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
     The rule's probability and other triggers are left aside: the fault is always shown. A server adds its own
@@ -41,7 +46,8 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
     shown = one_rule(rule)
     always = exchange.changed(shown, **dict.fromkeys(TRIGGERS))
     method = method or default_method(shown)
-    request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host)
+    sent = b"" if body is None else body.read()
+    request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
     trial = exchange.Trial([always], seed)
     action = trial.ask(request)
@@ -54,11 +60,15 @@ def preview(rule: str, method: str | None, path: str, host: str, seed: str | Non
     if not isinstance(action, Respond):
         _tell(f"the request gets {given(shown)}")
         return 0
-    body, notes = _sent(action, method, shown)
+    if action.listing is not None:
+        action.listing.feed(sent)
+        if not action.answer_keys():
+            _tell("the request's body names no keys: the error is for the request as a whole")
+    written, notes = _sent(action, method, shown)
     for note in notes:
         _tell(note)
     if sys.stdout is not None:  # it is None behind `>&-`
-        sys.stdout.buffer.write(exchange.head_of(action, trial.injector.clock()) + body)
+        sys.stdout.buffer.write(exchange.head_of(action, trial.injector.clock()) + written)
         sys.stdout.buffer.flush()
     return 0
 

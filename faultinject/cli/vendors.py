@@ -10,31 +10,43 @@ import click
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
-    from faultinject.vendors.vendor import DocumentedError, Vendor
+    from faultinject.core.operations import Row
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 
 @click.command(
     context_settings=CONTEXT, short_help="List vendors, a vendor's documented errors, or one in full."
 )
 @click.argument("address", required=False, metavar="[VENDOR[:CODE]]")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of documented errors.")
-def vendors(address: str | None, as_json: bool) -> int:
+@click.option("--operations", is_flag=True, help="List the operations that rules can name instead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print an array of documented errors, or of operations."
+)
+def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     """List the vendors, one vendor's documented errors (cos), or one error in full (cos:SlowDown).
 
-    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group.
+    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. With --operations it is what
+    operation=NAME can be in a rule of that vendor, with the method and the form by which each is told.
     """
     from faultinject import vendors as catalogue
     from faultinject.cli.explanation import print_json
 
-    vendor_id, colon, label = (address or "").partition(":")
+    # Codes with blanks are shown as they are sent, and named without.
+    vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]
+    if operations:
+        if colon:
+            raise click.UsageError(f"--operations is for a vendor, such as {vendor_id}, not for one error")
+        _show_operations(chosen, as_json=as_json)
+        return 0
     rows = [row for vendor in chosen for row in vendor.errors]
     if colon:
         rows = list(chosen[0].group(label)) if label[:1] == "@" else [chosen[0].find(label)]
     if as_json:
         print_json([each.to_dict() for each in rows])
     elif not address:
-        _show_vendors(chosen, sorted(catalogue.RESERVED))
+        _show_vendors(chosen)
     elif colon and label[:1] != "@":
         _show_error(rows[0])
     else:
@@ -42,7 +54,7 @@ def vendors(address: str | None, as_json: bool) -> int:
     return 0
 
 
-def _show_vendors(chosen: Sequence[Vendor], reserved: Sequence[str]) -> None:
+def _show_vendors(chosen: Sequence[Vendor]) -> None:
     from faultinject.cli import table
 
     columns = ("id", "vendor", "errors", "statuses", "content type")
@@ -51,9 +63,8 @@ def _show_vendors(chosen: Sequence[Vendor], reserved: Sequence[str]) -> None:
         for each in chosen
     ]
     table.show(columns, rows)
-    click.echo(f"\nReserved, not built yet: {' '.join(reserved)}")
     click.echo(
-        "'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full."
+        "\n'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full."
     )
 
 
@@ -65,15 +76,73 @@ def _statuses(rows: Sequence[DocumentedError]) -> str:
 def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
     from faultinject.cli import table
 
-    click.echo(f"{vendor.title}: {len(rows)} documented error{'s' if len(rows) != 1 else ''}\n")
+    unverified = sum(each.unverified for each in rows)
+    doubts = f", {unverified} of them not verified" if unverified else ""
+    click.echo(f"{vendor.title}: {len(rows)} documented error{'s' if len(rows) != 1 else ''}{doubts}\n")
     columns = ("code", "status", "category", "retryable", "message")
     table.show(
         columns,
         [
-            (each.label, str(each.status or "none"), each.category, each.retryable, each.message)
+            (
+                *(each.label, str(each.status or "none"), each.category, each.retryable),
+                f"{each.message}{' (not verified)' if each.unverified else ''}",
+            )
             for each in rows
         ],
     )
+
+
+def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
+    from faultinject.cli import table
+    from faultinject.cli.explanation import print_json
+    from faultinject.core.operations import operations_of
+
+    # One without an addressing has no operations of its own.
+    known = {each: operations_of(each) for each in chosen if each.addressing is not None}
+    if as_json:
+        print_json(
+            [
+                {
+                    "vendor": vendor.id,
+                    **row.to_dict(),
+                    "header": _headers(vendor, row),
+                    "same_as": operations.twin(row.operation),
+                }
+                for vendor, operations in known.items()
+                for row in operations.rows
+            ]
+        )
+        return
+    for number, vendor in enumerate(chosen):
+        if number:
+            click.echo()
+        if vendor not in known:
+            click.echo(f"{vendor.title}: no storage vendor; its rules read requests the S3 way")
+            continue
+        operations = known[vendor]
+        rows = sorted(operations.rows, key=lambda row: row.operation)
+        click.echo(f"{vendor.title}: {len(operations.names)} operations\n")
+        table.show(
+            ("operation", "method", "level", "query", "header"),
+            [
+                (
+                    *(row.operation, row.method, row.level, " ".join(row.query)),
+                    f"{_headers(vendor, row)}{f' host={row.host}' if row.host else ''}".strip(),
+                )
+                for row in rows
+            ],
+        )
+        twins = [(each, twin) for each in sorted(operations.names) if (twin := operations.twin(each))]
+        if twins:
+            click.echo()
+        for name, twin in twins:
+            click.echo(f"{name} has the same form as {twin}, and means that.")
+
+
+def _headers(vendor: Vendor, row: Row) -> str:
+    """The headers in full; relatives of S3 have their own prefix."""
+    prefix = vendor.prefix if vendor.addressing == "s3" else ""
+    return " ".join(each if each[:2] == "x-" else f"{prefix}{each}" for each in row.header)
 
 
 def _show_error(row: DocumentedError) -> None:
@@ -81,7 +150,9 @@ def _show_error(row: DocumentedError) -> None:
     from faultinject.core.actions import Respond
     from faultinject.core.rule import Rule
 
-    fields = {key: value for key, value in row.to_dict().items() if value not in ("", None)}
+    fields = {key: value for key, value in row.to_dict().items() if value not in ("", None, False)}
+    if row.unverified:
+        fields["unverified"] = "yes"
     fields.setdefault("status", "none documented: a rule must give one, such as status=400")
     lines = [
         (key.replace("_", " "), " ".join(str(fields[key]).split())) for key in row.to_dict() if key in fields

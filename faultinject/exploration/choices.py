@@ -19,6 +19,8 @@ _NEVER_KNOWN = ("header", "client", "size")
 READS = ("GET", "HEAD")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
+# Headers that hold the code, such as x-ms-error-code, or the whole error.
+_TELLING_VALUES = ("code", "body.base64")
 
 
 class Choice:
@@ -39,11 +41,23 @@ class Choice:
         return bool(self.rule.value("when") == "after")
 
     def invisible_on(self, method: str) -> bool:
-        """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is."""
+        """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
+
+        Some vendors say it in a header instead, or the status is the code.
+        """
         if method.upper() != "HEAD" or len(self.rule.resolved.rows) != 1:
             return False
-        status = self.rule.value("status") or self.rule.resolved.rows[0].status or 0
-        return 400 <= status < 500 and status not in _TELLING_STATUS
+        [row] = self.rule.resolved.rows
+        status = self.rule.value("status") or row.status or 0
+        if not 400 <= status < 500 or status in _TELLING_STATUS or row.code == str(status):
+            return False
+        extras = vendors.get(row.vendor).extras
+        return not any(
+            each.place in ("header", "head")
+            and each.value in _TELLING_VALUES
+            and each.belongs_to(row, status)
+            for each in extras
+        )
 
     def __repr__(self) -> str:
         return f"<Choice {self.rule}>"
@@ -83,11 +97,19 @@ def _refused(rule: Rule) -> Iterator[Problem]:
 
 
 def standard_set(vendor: str) -> Iterator[Rule]:
-    """What a service does to its clients: each error that its document calls retryable, and what its network does."""
+    """What a service does to its clients: each error that its document calls retryable, and what its network does.
+
+    Of rows that a client cannot tell apart, the same code with the same status, the first. A storage service whose
+    document says nothing of retries throttles, and fails by itself.
+    """
     found = vendors.get(vendor)
-    for row in found.errors:
-        if row.retryable == "yes" and row.status is not None and row.status >= 400 and row.variant == 1:
-            yield Rule(row.address)
+    told = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
+    errors = [row for row in found.errors if told.get((row.code, row.status)) is row]
+    rows = [row for row in errors if row.retryable == "yes"]
+    if not rows and found.addressing is not None:
+        rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
+    for row in rows:
+        yield Rule(row.address)
     yield Rule("reset")
     yield Rule("reset", when="after")
     yield Rule("gateway:BadGateway")

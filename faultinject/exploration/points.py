@@ -140,7 +140,7 @@ class Trace:
     def __init__(self, outcomes: Sequence[Outcome], reading: Reading) -> None:
         self.outcomes = outcomes
         self._reading = reading
-        self._requests = [Remembered(each) for each in outcomes]
+        self._requests = [Remembered(each, reading) for each in outcomes]
         self._places: dict[str, list[int]] = {}
         for number, each in enumerate(outcomes):
             self._places.setdefault(each.path, []).append(number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from faultinject.core.operations import operations_of
 from faultinject.core.rule import Rule
+from faultinject.exploration.points import exact, masked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +24,12 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
         vendor: whose way of reading requests the point's operation is of.
     """
     keys: dict[str, Any] = {}
-    for full, text in point.conditions.items():
+    conditions, its_own = point.conditions, choice.rule.vendor
+    operation = conditions.get("operation")
+    if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
+        # The fault's vendor has other words than the one that the requests were read as.
+        conditions = masked(point.outcome) or exact(point.outcome)
+    for full, text in conditions.items():
         _put(keys, full, text)
     if point.skip:
         keys["skip"] = point.skip

@@ -127,6 +127,12 @@ def test_effects_are_counted():
         {"operation": "CompleteMultipartUpload"},
         {"path": "/upload/storage/v1/b/bucket/o", "operation": None},
         {"user_agent": "QiniuPython/7.18.0 (Linux; x86_64; ) Python/3.11.7"},
+        {"user_agent": "aliyun-sdk-python/2.19.1(Linux/6.1/x86_64;3.11.7)"},
+        {"user_agent": "obs-sdk-python/3.24.6"},
+        {"user_agent": "backblaze-b2/2.13.1 python/3.11.7"},
+        {"user_agent": "python-swiftclient-4.8.0"},
+        {"user_agent": "bce-sdk-python/0.9.79/3.11.7/linux"},
+        {"user_agent": "ve-tos-python-sdk/2.9.3(linux/x86_64;3.11.7)"},
         {"user_agent": "Boto3/1.44.5 md/Botocore#1.44.5", "operation": "PostObject"},
     ],
 )
@@ -189,6 +195,20 @@ def test_an_error_in_a_200_is_taken_for_what_it_is(swallowed, raised, unsaid, re
         *hidden(repeated, 0.1),
     ]
     assert verdict("hidden error", found) == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "example"),
+    [
+        ("oss:InternalError", "oss:InternalError"),
+        ("jss:InternalError", "s3:InternalError"),
+        (None, "s3:InternalError"),
+    ],
+)
+def test_what_would_show_more_is_an_error_of_the_vendor_seen(fault, example):
+    """Where that vendor documents errors in a 200; else one of S3."""
+    found = calls(1, fault=fault) if fault else []
+    assert f"give more: {example},status=200,times=1,per=call" in finding("hidden error", found).message
 
 
 def test_what_the_caller_saw_is_told():

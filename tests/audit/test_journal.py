@@ -222,6 +222,11 @@ SECRETS = {
     "x-amz-security-token": "SECRET",
     "x-cos-security-token": "SECRET",
     "x-api-key": "SECRET",
+    "x-auth-key": "SECRET",
+    "x-auth-token": "SECRET",
+    "x-auth-user": "SECRET",
+    "x-ms-copy-source": "https://account.blob.core.windows.net/c/b?sig=SECRET",
+    "x-ms-copy-source-authorization": "SECRET",
     "proxy-authorization": "Basic SECRET",
 }
 SECRET_QUERIES = [
@@ -231,7 +236,9 @@ SECRET_QUERIES = [
     "q-ak=AKID&q-signature=SECRET&x-cos-security-token=SECRET",
     "access_key_id=AKID&signature=SECRET&expires=1",
     "e=1&token=AKID:SECRET",
-    "password=SECRET&code=SECRET&=SECRET&a=b=SECRET",
+    "sv=2026&sig=SECRET&X-Goog-Signature=SECRET&X-Goog-Credential=AKID%2F2026&OSSAccessKeyId=AKID&temp_url_sig=SECRET",
+    # https://docs.cloud.google.com/storage/docs/resumable-uploads: whoever has the address of one may upload.
+    "password=SECRET&code=SECRET&=SECRET&a=b=SECRET&upload_id=SECRET",
 ]
 SECRET_HEADS = [
     AWS.replace("5EC2E7", "SECRET"),
@@ -240,6 +247,8 @@ SECRET_HEADS = [
     "QS AKID:SECRET",
     "jingdong AKID:SECRET",
     "Qiniu AKID:SECRET",
+    "SharedKey AKID:SECRET",
+    "bce-auth-v1/AKID/2026-11-20T12:00:00Z/1800/host/SECRET",
     "Bearer SECRET",
     "Basic SECRET",
     "SECRET",
@@ -308,6 +317,18 @@ PRINCIPALS = [
     "q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-signature=00",
     "access_key_id=AKIDEXAMPLE&signature=00",
     "AccessKey=AKIDEXAMPLE&Signature=00",
+    {"authorization": "SharedKey AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {"authorization": "OSS AKIDEXAMPLE:c2lnbmF0dXJl"},
+    {
+        "authorization": "OSS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/x/oss/aliyun_v4_request,Signature=00"
+    },
+    {"authorization": "GOOG4-RSA-SHA256 Credential=AKIDEXAMPLE/20261120/x, Signature=00"},
+    {"authorization": "bce-auth-v1/AKIDEXAMPLE/2026-11-20T12:00:00Z/1800//00"},
+    "X-Goog-Credential=AKIDEXAMPLE%2F20261120%2Fx&X-Goog-Signature=00",
+    "x-oss-credential=AKIDEXAMPLE%2F20261120%2Fx&x-oss-signature=00",
+    "X-Tos-Credential=AKIDEXAMPLE%2F20261120%2Fx&X-Tos-Signature=00",
+    "OSSAccessKeyId=AKIDEXAMPLE&Signature=00&Expires=1",
+    "GoogleAccessId=AKIDEXAMPLE&Signature=00&Expires=1",
 ]
 
 
@@ -621,3 +642,17 @@ def test_no_user_agent_is_null_also_in_a_long_request():
     app({"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "y" * 3000}, lambda *_: None)
     [outcome] = injector.journal.outcomes
     assert (outcome.user_agent, len(outcome.path)) == (None, 2048)
+
+
+@pytest.mark.parametrize(
+    ("rules", "operation", "bucket"),
+    [
+        ("azure-blob:ServerBusy,path=/elsewhere", "container.list_blob_flat_segment", "photos"),
+        ("azure-blob:ServerBusy,path=/elsewhere gcs:forbidden,path=/elsewhere", "GetObject", "account"),
+    ],
+)
+def test_a_request_that_no_rule_matches_is_read_as_the_rules_would(rules, operation, bucket):
+    """As their vendor does where they have one in common, else the S3 way."""
+    injector = injector_for(rules, everything=True)
+    ask(injector, "GET", "/account/photos?restype=container&comp=list", {"host": "127.0.0.1"})
+    assert (only(injector).operation, only(injector).bucket) == (operation, bucket)

@@ -157,6 +157,59 @@ def test_names_the_request_that_met_most_conditions():
     )
 
 
+HEADERS = {
+    "HTTP_HOST": "127.0.0.1:10000",
+    "HTTP_X_MS_BLOB_TYPE": "BlockBlob",
+    "HTTP_X_BZ_FILE_NAME": "a%2F%C3%BC%2525",
+}
+
+
+@pytest.mark.parametrize("mount", ["", "/store", "/deep/er"])
+@pytest.mark.parametrize(
+    ("vendor", "path", "wanted", "seen"),
+    [
+        ("azure-blob", "/account/photos/a/b", "blob.download", "block_blob.upload"),
+        ("gcs", "/storage/v1/b/photos/o/a", "storage.objects.get", "storage.objects.update"),
+        ("gcs", "/storage/v1/b/photos", "storage.buckets.get", "storage.buckets.update"),
+        ("swift", "/v1/account/photos/a", "get_object", "put_object"),
+        ("s3", "/photos/a", "CopyObject", "PutObject"),
+    ],
+)
+def test_an_operation_is_told_as_the_journal_had_it(mount, vendor, path, wanted, seen):
+    """Below any mount point, and though it was told by headers that the journal does not keep."""
+    asked = request("PUT", path, **HEADERS) | {"SCRIPT_NAME": mount}
+    assert (
+        nearest(f"http:503,vendor={vendor},operation={wanted}", asked)
+        == f"nearest: PUT {mount}{path} (operation={wanted} (it was {seen}) did not hold)"
+    )
+    assert (
+        nearest(f"http:503,vendor={vendor},bucket=films", asked)
+        == f"nearest: PUT {mount}{path} (bucket=films (it was photos) did not hold)"
+    )
+
+
+def test_a_key_in_a_header_is_told():
+    """B2 has it there."""
+    asked = request("POST", "/b2api/v3/b2_upload_file/4a48/token", **HEADERS)
+    assert (
+        nearest("http:503,vendor=b2,key=x", asked)
+        == "nearest: POST /b2api/v3/b2_upload_file/4a48/token (key=x (it was a/ü%25) did not hold)"
+    )
+
+
+def test_an_address_that_another_vendor_reads_otherwise_is_read_anew():
+    """The rule that met the request had its own way; neither is looked for in ever deeper mount points."""
+    wrapped = WSGIFaultMiddleware(app, "http:418,times=0")
+    path = "/account/photos" + "/a" * 40
+    asked = request("PUT", path, **HEADERS)
+    with inject(
+        "http:502,vendor=cos,method=PUT", "http:503,vendor=azure-blob,method=GET,bucket=films"
+    ) as faults:
+        b"".join(wrapped(asked, lambda *_: None))
+        said = nearest_request(faults.rules[1], faults.outcomes, faults.injector.own_plan)
+    assert said == f"nearest: PUT {path} (method=GET and bucket=films (it was photos) did not hold)"
+
+
 def test_no_request():
     """Nothing was seen, and that is what is said."""
     assert nearest("http:503") == "no request was seen"

@@ -92,6 +92,15 @@ PHOTOS = "cos:SlowDown,probability=0.3,method=PUT,path=photos/,times=5"
             "All requests get cos:InternalError (200), the error 2 m late behind its head.",
         ),
         ("cos:InternalError,status=200,delay=0s", "All requests get cos:InternalError (200)."),
+        (
+            "cos:InternalError,operation=DeleteObjects,status=200,share=0.3",
+            "Requests whose operation is DeleteObjects get cos:InternalError (200), in a DeleteObjects for 30 % of its"
+            " keys.",
+        ),
+        (
+            "cos:InternalError,status=200,share=1.0",
+            "All requests get cos:InternalError (200), in a DeleteObjects for all of its keys.",
+        ),
     ],
 )
 def test_a_rule_in_words(rule, words):

@@ -11,8 +11,6 @@ from werkzeug.test import Client
 from faultinject import Rule, WSGIFaultMiddleware, vendors
 from faultinject.cli import exchange
 
-ROWS = [row for each in vendors.names() for row in vendors.get(each).errors]
-
 
 def split(data):
     head, _, body = data.partition(b"\r\n\r\n")
@@ -20,20 +18,38 @@ def split(data):
     return status, [tuple(each.split(": ", 1)) for each in headers], body
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.address)
-def test_every_documented_row_can_be_shown(run_bytes, row):
-    """Each row's answer has its status, content type and right length, and code and message in its body."""
-    rule = row.address if row.status is not None else f"{row.address},status=400"
-    code, data, err = run_bytes("preview", rule)
-    assert (code, err) == (0, "")
-    status, headers, body = split(data)
-    vendor = vendors.get(row.vendor)
-    assert status.startswith(f"HTTP/1.1 {row.status or 400} ")
-    assert dict(headers)["Content-Type"] == vendor.content_type
-    assert int(dict(headers)["Content-Length"]) == len(body)
-    if row.vendor != "gateway":
-        assert vendor.escape(row.code).encode() in body
-        assert vendor.escape(row.message).encode() in body
+def wire(rule, path):
+    """What a client of the wrapped app gets."""
+    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
+    return Client(app).get(path, headers={"Host": "127.0.0.1"})
+
+
+@pytest.mark.parametrize("vendor", vendors.names())
+def test_every_documented_row_can_be_shown(run_bytes, for_all, vendor):
+    """Each row's answer is that of the middleware, with its status, content type and length, and code and message in it."""
+    found = vendors.get(vendor)
+
+    def check(row):
+        rule = row.address if row.status is not None else f"{row.address},status=400"
+        code, data, err = run_bytes("preview", rule, "--path", "/photos/a%20b.jpg", "--seed", "7")
+        assert (code, err) == (0, "")
+        status, headers, body = split(data)
+        response = wire(rule, "/photos/a%20b.jpg")
+        assert status == f"HTTP/1.1 {response.status}"
+        assert status.startswith(f"HTTP/1.1 {row.status or 400} ")
+        form = found.form_of(row)
+        assert [name for name, _ in headers] == [name for name, _ in response.headers]
+        assert len(body) == len(response.data)
+        if row.status != 304:
+            assert dict(headers)["Content-Type"] == form.content_type
+            assert int(dict(headers)["Content-Length"]) == len(body)
+        template = found.read_template(form)
+        if b"%(code)s" in template and row.status != 304:
+            assert form.escape(row.code).encode() in body
+        if b"%(message)s" in template and row.status != 304:
+            assert form.escape(row.message).encode() in body
+
+    for_all(found.errors, check)
 
 
 def test_the_bytes_are_those_of_the_middleware(run_bytes):
@@ -309,3 +325,23 @@ def test_an_error_of_a_fault_is_no_preview(run, monkeypatch):
     code, out, err = run("preview", "http:503")
     assert (code, out) == (2, "")
     assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"
+
+
+def test_the_keys_of_a_delete_objects(run_bytes, tmp_path):
+    """`--body` names them; what is shown is what a client gets, and without a body it is the error as a whole."""
+    body = b"<Delete>%b</Delete>" % b"".join(b"<Object><Key>%d</Key></Object>" % each for each in range(20))
+    (tmp_path / "delete.xml").write_bytes(body)
+    rule = "cos:InternalError,operation=DeleteObjects,status=200,share=0.5"
+    app = WSGIFaultMiddleware(lambda environ, start: [], rule, seed="7")
+    response = Client(app).post("/photos?delete", data=body, headers={"Host": "127.0.0.1"})
+    asked = ["preview", rule, "--method", "POST", "--path", "/photos?delete", "--seed", "7"]
+    code, data, err = run_bytes(*asked, "--body", str(tmp_path / "delete.xml"))
+    status, headers, shown = split(data)
+    assert (code, err, status) == (0, "", "HTTP/1.1 200 OK")
+    assert shown == response.data
+    assert shown.count(b"<Deleted>") + shown.count(b"<Error>") == 20
+    assert int(dict(headers)["Content-Length"]) == len(shown)
+    code, data, err = run_bytes(*asked)
+    assert code == 0
+    assert err == "faultinject: the request's body names no keys: the error is for the request as a whole\n"
+    assert b"<Error>\n\t<Code>InternalError</Code>" in split(data)[2]

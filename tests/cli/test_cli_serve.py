@@ -14,6 +14,7 @@ import requests
 
 from faultinject import Scenario
 from faultinject.cli import listening, loading
+from faultinject.objectstore.labels import LABELS
 
 APPS = """
 from flask import Flask
@@ -133,13 +134,31 @@ def test_a_store_without_rules(start):
     assert process.interrupt() == (0, ["", "ended"])
 
 
-@pytest.mark.parametrize("vendor", ["cos", "jss", "qingstor", "qiniu-mix"])
-def test_the_advice_is_a_rule_of_the_vendor(vendor):
+def test_the_advice_is_a_rule_of_the_vendor():
     """What a store without rules is said to be given is a rule that its vendor documents."""
     from faultinject.cli.serve import _example
 
-    [rule] = Scenario.parse(f"{_example(vendor)},probability=0.3").rules
-    assert (rule.fault.partition(":")[0], rule.resolved.rows[0].category) == (vendor, "throttle")
+    found = []
+    for vendor in LABELS:
+        [rule] = Scenario.parse(f"{_example(vendor)},probability=0.3").rules
+        found.append((rule.fault.partition(":")[0], rule.resolved.rows[0].category))
+    assert found == [(vendor, "throttle") for vendor in LABELS]
+
+
+def test_a_store_of_another_service(start):
+    """The dialect need not be one of S3: Azure's operations have names of their own."""
+    rule = "azure-blob:ServerBusy,operation=block_blob.upload,times=1"
+    process = start("serve", "--port", "0", "--vendor", "azure-blob", "-r", rule)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[0] == f"the embedded object store (Azure Blob Storage) on {url}"
+    blob = {"x-ms-blob-type": "BlockBlob"}
+    answers = [requests.put(f"{url}/account/photos?restype=container", timeout=10)]
+    answers += [requests.put(f"{url}/account/photos/a", b"x", headers=blob, timeout=10) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 503, 201]
+    assert answers[1].headers["x-ms-error-code"] == "ServerBusy"
+    process.line()
+    assert process.interrupt()[0] == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -246,9 +265,12 @@ def test_a_nested_attribute_is_found(here):
         (("--port", "70000"), "Error: Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
         (
             ("--vendor", "gateway"),
-            "faultinject: gateway is no object storage; the embedded store speaks cos, jss, qingstor, qiniu-mix",
+            f"faultinject: the embedded store does not speak gateway; it speaks {', '.join(sorted(LABELS))}",
         ),
-        (("--vendor", "qiniu"), "faultinject: 'qiniu' is not a vendor; did you mean qiniu-mix?"),
+        (
+            ("--vendor", "qiniu"),
+            "faultinject: 'qiniu' is not a vendor; did you mean kodo, kodo-s3 or qiniu-mix?",
+        ),
         (
             ("shop:web", "--vendor", "cos"),
             "Error: --vendor is for the embedded store; an app is served as it is",

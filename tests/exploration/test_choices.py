@@ -9,10 +9,25 @@ import pytest
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError, ProductionRefused
+from faultinject.exploration.choices import choices
 
 from .service import scenarios
 
 COS = ["InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"]
+
+
+# Their documents do not say what to try again: what throttles, and what fails on their side.
+SILENT = {
+    "kodo": ["kodo:502", "kodo:503", "kodo:504", "kodo:573", "kodo:579", "kodo:599"],
+    "kodo-s3": ["kodo-s3:InternalError", "kodo-s3:ServiceUnavailable", "kodo-s3:SlowDown"],
+    "rgw": [
+        "rgw:InternalError",
+        "rgw:Rate_Limited",
+        "rgw:ServiceUnavailable",
+        "rgw:SlowDown",
+        "rgw:UnknownError",
+    ],
+}
 
 
 def faults_of(*faults, request="PUT /b/k"):
@@ -39,10 +54,38 @@ def test_the_standard_set():
 def test_the_standard_set_of_every_vendor(vendor):
     """Every vendor has one, with its own errors in it, and no error that has no status or is none."""
     found = faults_of(vendor)
-    assert any(each.startswith(f"{vendor}:") for each in found)
+    rows = {
+        (each.code, each.status): each
+        for each in reversed(faultinject.vendors.get(vendor).errors)
+        if each.retryable == "yes" and each.status >= 400
+    }.values()
+    own = sorted(each.partition(",")[0] for each in found if each.startswith(f"{vendor}:"))
+    assert own == (SILENT[vendor] if vendor in SILENT else sorted(row.address for row in rows)) != []
     statuses = [each.resolved.rows[0].status for text in found for each in faultinject.Scenario(text).rules
                 if each.resolved.rows]  # fmt: skip
     assert all(400 <= each < 600 for each in statuses)
+
+
+@pytest.mark.parametrize(
+    ("fault", "invisible"),
+    [
+        ("s3:NoSuchKey", True),
+        ("s3:SlowDown", False),
+        ("cos:RequestTimeout", True),
+        ("r2:TooManyRequests", False),
+        ("minio:NoSuchKey", False),
+        ("azure-blob:BlobNotFound", False),
+        ("oss:NoSuchKey", False),
+        ("obs:NoSuchKey", True),
+        ("swift:404", False),
+        ("kodo:612", False),
+    ],
+)
+def test_what_head_does_not_tell(fault, invisible):
+    """A 4xx without a body says nothing but its status, unless a header has the code or the status is it."""
+    [choice] = choices([fault])
+    assert choice.invisible_on("HEAD") is invisible
+    assert not choice.invisible_on("GET")
 
 
 def test_errors_in_200():

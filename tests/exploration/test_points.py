@@ -197,3 +197,25 @@ def test_a_request_too_long_to_know():
     assert error is None
     assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
     assert "left out: PUT /b/kkkk" in exploration.report()
+
+
+def test_a_fault_of_a_vendor_with_other_words_is_placed_by_method_and_path():
+    """What the requests are read as has names for operations that this one would refuse."""
+    exploration, _ = exploring(changing("/b/tmp{number}"), "cos:SlowDown", "azure-blob:ServerBusy")
+    texts = [run.text for run in exploration.runs]
+    assert "cos:SlowDown,operation=PutObject,times=1" in texts
+    assert [each.partition("tmp")[0] for each in texts if each.startswith("azure")] == [
+        "azure-blob:ServerBusy,method=PUT,path=/b/"
+    ]
+
+
+def test_the_requests_of_other_services_are_points_too():
+    """Read as the vendor whose faults are asked for."""
+    exploration, error = exploring(
+        changing("/storage/v1/b/photos/o/tmp{number}", "/storage/v1/b/photos/o/fixed"), "gcs:backendError"
+    )
+    assert error is None
+    assert sorted(run.text for run in exploration.runs) == [
+        "gcs:backendError,method=PUT,path=/storage/v1/b/photos/o/fixed,times=1",
+        "gcs:backendError,operation=storage.objects.update,times=1",
+    ]

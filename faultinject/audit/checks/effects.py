@@ -94,6 +94,15 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
+def _hidden_by(evidence: Evidence) -> str:
+    """An error that the first vendor seen documents inside of a 200; where it documents none, one of S3."""
+    from faultinject import vendors
+
+    rows = (each.documented for call in evidence.calls for each in call.attempts)
+    seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
+    return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
+
+
 @check(
     "hidden error",
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
@@ -117,7 +126,7 @@ def hidden_error(evidence: Evidence) -> Iterator[Said]:
                 n,
                 FEWEST,
                 "answer of 200 with an error in it",
-                "give more: cos:InternalError,status=200,times=1,per=call",
+                f"give more: {_hidden_by(evidence)},status=200,times=1,per=call",
             ),
             found,
         )

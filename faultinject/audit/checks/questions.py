@@ -21,7 +21,10 @@ LOST = frozenset(("transport", "timeout"))
 """Kinds of failure in which a client cannot know whether the app did what it was asked."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Where Google Cloud Storage takes uploads."""
-STORAGE_CLIENTS = "aws-sdk azsdk boto cos- gcloud- gccl/ minio qingstor qiniu".split()
+STORAGE_CLIENTS = (
+    "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
+    " swiftclient tos-sdk tos-python-sdk"
+).split()
 """What the user agents of storage SDKs hold: a plain POST of theirs is the upload of a form."""
 
 
