@@ -23,9 +23,10 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The nine examples are there, each with the three things that make one."""
+    """The ten examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
         "any_language",
+        "azure_retries",
         "broken_connection",
         "conformance",
         "env_only",

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import faultinject
+from faultinject.objectstore.labels import LABELS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,9 +54,25 @@ SDK_BLOCKS = [
 ]
 
 
-def test_every_storage_vendor_has_its_client() -> None:
-    """Each vendor that `serve` has a store for."""
-    assert sorted(each.values[0] for each in SDK_BLOCKS) == ["cos", "jss", "qingstor", "qiniu-mix"]
+def test_every_kind_of_store_has_its_client() -> None:
+    """The relatives of S3 that the README names have S3's, or their own, which other tests use."""
+    shown = {each.values[0] for each in SDK_BLOCKS}
+    assert shown == {"azure-blob", "cos", "gcs", "jss", "qingstor", "s3"}
+    relatives = {
+        "minio",
+        "rgw",
+        "r2",
+        "kodo-s3",
+        "jdcloud",
+        "qiniu-mix",
+        "oss",
+        "obs",
+        "tos",
+        "bos",
+        "gcs-xml",
+    }
+    assert shown | relatives == set(LABELS)
+    assert all(f"`{each}`" in TEXT for each in relatives)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDKs' source, and of the sockets that their users leave open
