@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import md5
@@ -12,6 +11,7 @@ from werkzeug.wrappers import Request
 
 from faultinject.core.values import whole
 from faultinject.objectstore.budget import Hold
+from faultinject.objectstore.claims import Claims, read_digest
 from faultinject.objectstore.mistakes import StoreError
 
 PIECE = 64 * 1024
@@ -21,6 +21,7 @@ DOCUMENT_BYTES = 2 * 1024 * 1024
 DRAIN_BYTES = 128 * 1024 * 1024
 """How much of a refused upload is read and dropped, so that the client gets to see the refusal."""
 LINE_BYTES = 4096
+HEX = b"0123456789ABCDEFabcdef"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,16 @@ def receive(request: Request, hold: Hold) -> Content:
     Raises:
         StoreError: `length`, `full`, `incomplete`, `digest`, `bad_digest`.
     """
-    if not request.environ.get("CONTENT_LENGTH") and "wsgi.input_terminated" not in request.environ:
+    length = request.environ.get("CONTENT_LENGTH")
+    if not length and "wsgi.input_terminated" not in request.environ:
         raise StoreError("length")
+    if length and whole(length) is None:
+        raise StoreError("argument", "Content-Length must be a number")
     expected = _declared(request)
     taken = expected or 0
     hold.add(taken)
     digest = md5(usedforsecurity=False)
+    claims = Claims(request.headers)
     blocks = []
     block = bytearray()
     size = 0
@@ -53,6 +58,7 @@ def receive(request: Request, hold: Hold) -> Content:
             hold.add(size - taken)
             taken = size
         digest.update(piece)
+        claims.update(piece)
         block += piece
         if len(block) >= BLOCK:
             blocks.append(bytes(block))
@@ -62,6 +68,7 @@ def receive(request: Request, hold: Hold) -> Content:
     if expected is not None and size != expected:
         raise StoreError("incomplete")
     _check_md5(request, digest.digest())
+    claims.check()
     return Content(tuple(blocks), size, digest.hexdigest())
 
 
@@ -153,15 +160,7 @@ def _raw(request: Request) -> Iterator[bytes]:
 
 def _check_md5(request: Request, digest: bytes) -> None:
     given = request.headers.get("content-md5")
-    if given is None:
-        return
-    try:
-        expected = b64decode(given, validate=True)
-    except ValueError as error:
-        raise StoreError("digest") from error
-    if len(expected) != len(digest):
-        raise StoreError("digest")
-    if expected != digest:
+    if given is not None and read_digest(given, len(digest)) != digest:
         raise StoreError("bad_digest")
 
 
@@ -191,10 +190,9 @@ class AwsChunks:
 
     def _size(self) -> int:
         text = self._line().partition(b";")[0]
-        try:
-            return int(text, 16)
-        except ValueError as error:
-            raise StoreError("incomplete") from error
+        if not text or text.strip(HEX):
+            raise StoreError("incomplete")
+        return int(text, 16)
 
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:

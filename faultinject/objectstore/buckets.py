@@ -29,6 +29,7 @@ class Stored:
         headers: what is sent back with it: Content-Type, user metadata and so on.
         cost: bytes of the budget that it holds.
         layout: number and size of the parts that it was made of, where the service remembers them.
+        crc: the content's CRC-64, where the service has it.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Stored:
     headers: Headers
     cost: int
     layout: tuple[tuple[int, int], ...] = ()
+    crc: int | None = None
 
 
 Judge = Callable[["Stored | None"], None]
@@ -55,6 +57,7 @@ class Part:
     etag: str
     modified: float
     cost: int
+    crc: int | None = None
 
 
 @dataclass(slots=True)

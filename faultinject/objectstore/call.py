@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from faultinject.core.address import read_address
-from faultinject.objectstore.buckets import Stored
+from faultinject.objectstore.buckets import Part, Stored
+from faultinject.objectstore.crc64 import crc64
 from faultinject.objectstore.dialects import Dialect
 from faultinject.objectstore.exchange import Exchange, Service
 from faultinject.objectstore.mistakes import StoreError
-from faultinject.objectstore.preconditions import judge_write
+from faultinject.objectstore.preconditions import judge_delete, judge_own, judge_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ KEPT_HEADERS = (  # spelled as COS sends them, since its SDK gives them to its u
     "Cache-Control",
     "Expires",
 )
+VERSIONS = ("versionId", "generation")
+"""Parameters that name a version of an object."""
+ONLY_VERSION = "null"
+"""The one that every object has in a bucket without versions."""
 METADATA_BYTES = 2048
 """The most user metadata an object may have, names without their prefix (S3, QingStor and COS say 2 KB)."""
 
@@ -53,9 +60,51 @@ class Call(Exchange):
         """A query parameter that is a number from 0 on, given by S3's name."""
         return super().number(self.dialect.parameters.get(name, name), default)
 
+    def condition(self, name: str) -> str | None:
+        """One of HTTP's conditions; TOS's SDK has them under the vendor's prefix."""
+        return self.request.headers.get(name) or self.header(name)
+
+    def judge_start(self, there: Stored | None) -> None:
+        """Refuse to begin what the request's conditions of the vendor's own forbid for the object that is there."""
+        if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
+            raise StoreError("object_exists")
+        judge_own(self.header, there)
+
     def judge_write(self, there: Stored | None) -> None:
         """Refuse a write that the request's conditions forbid for the object that is there."""
-        judge_write(self.request.headers.get, there)
+        self.judge_start(there)
+        judge_write(self.condition, there)
+
+    def judge_delete(self, there: Stored | None) -> None:
+        """Refuse to delete an object that the request's conditions protect."""
+        judge_own(self.header, there)
+        judge_delete(self.condition, there)
+
+    def check_version(self) -> None:
+        """Refuse a request about another version of an object than the only one.
+
+        Raises:
+            StoreError: `version` for one that reads, else `argument`; `no_bucket`.
+        """
+        versions = [self.request.args[name] for name in VERSIONS if name in self.request.args]
+        if all(each == ONLY_VERSION for each in versions):
+            return
+        self.service.buckets.find(self.bucket)
+        if self.request.method in ("GET", "HEAD"):
+            raise StoreError("version")
+        raise StoreError("argument", "Invalid version id specified")
+
+    def checksum(self, blocks: Iterable[bytes]) -> int | None:
+        """The CRC-64 of a content, where the vendor has it."""
+        return crc64(blocks) if self.dialect.checksums else None
+
+    def tags(self, made: Stored | Part) -> list[tuple[str, str]]:
+        """The headers that tell one content from another."""
+        found = [("ETag", f'"{made.etag}"')]
+        crc = self.checksum(made.blocks) if made.crc is None else made.crc
+        if crc is not None:
+            found.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
+        return found
 
     def stored_headers(self) -> tuple[tuple[str, str], ...]:
         """The request's headers that are kept with an object and sent back with it."""

@@ -29,6 +29,8 @@ class Dialect:
         created: the status for something made.
         parts: the part numbers that it takes.
         page: how many entries a listing shows when the client names no number.
+        checksums: whether answers about content have its CRC-64, which SDKs check.
+        any_order: whether an upload may be finished with its parts in any order.
     """
 
     documents: Documents
@@ -37,6 +39,8 @@ class Dialect:
     created: int = 200
     parts: range = range(1, 10001)
     page: int = 1000
+    checksums: bool = False
+    any_order: bool = False
 
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -45,7 +49,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     "gcs-xml": Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),
     "obs": Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-")),
-    "tos": Dialect(TosDocuments(), ("x-tos-",)),
+    "tos": Dialect(TosDocuments(), ("x-tos-",), checksums=True, any_order=True),
     "bos": Dialect(
         BosDocuments(),
         ("x-bce-",),
@@ -58,7 +62,7 @@ DIALECTS: Mapping[str, Dialect] = {
             "upload-id-marker": "uploadIdMarker",
         },
     ),
-    "oss": Dialect(OssDocuments(), ("x-oss-",)),
+    "oss": Dialect(OssDocuments(), ("x-oss-",), checksums=True),
     "cos": Dialect(XmlDocuments(), ("x-cos-", "x-amz-")),
     "qiniu-mix": Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
     "jss": Dialect(JssDocuments(), ("x-jss-",), {"max-keys": "maxKeys"}),
@@ -80,4 +84,4 @@ DIALECTS: Mapping[str, Dialect] = {
         page=200,
     ),
 }
-"""By vendor. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no client of it is public."""
+"""By vendor. TOS's SDK finishes an upload with the parts as they were done. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no client of it is public."""

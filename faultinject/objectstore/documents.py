@@ -59,8 +59,23 @@ class PartsPage:
     encoded: bool
 
 
-Failure = tuple[str, str, str]
-"""Key, code and message of an object that could not be deleted."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object that is to be deleted; version and ETag are None where they are not given."""
+
+    key: str
+    version: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An object that could not be deleted."""
+
+    key: str
+    version: str | None
+    code: str
+    message: str
 
 
 class Documents(Protocol):
@@ -102,8 +117,8 @@ class Documents(Protocol):
             StoreError: `malformed`.
         """
 
-    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
-        """Keys, and whether to be quiet, out of a request to delete several objects.
+    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+        """Objects, and whether to be quiet, out of a request to delete several objects.
 
         Raises:
             StoreError: `malformed`.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.wrappers import Request, Response
 
@@ -69,7 +69,8 @@ class Exchange:
         self.ids = service.vendor.make_ids(self._entropy, int(self.now))
         path = environ.get("PATH_INFO", "").encode("latin-1")
         self.below = path.decode(errors="replace")
-        self.valid = self.below.encode() == path and _is_utf8(environ.get("QUERY_STRING", ""))
+        targets = (environ.get(name, "") for name in ("RAW_URI", "REQUEST_URI", "QUERY_STRING"))
+        self.valid = self.below.encode() == path and all(map(_is_utf8, targets))
         self.bucket = self.key = ""
 
     @property
@@ -137,9 +138,10 @@ class Exchange:
         return vendor.find(LABELS[vendor.id][error.mistake])
 
 
-def _is_utf8(query: str) -> bool:
+def _is_utf8(encoded: str) -> bool:
+    """Whether a target is UTF-8 once it is decoded: some servers have put other characters in place of what is not."""
     try:
-        query.encode("latin-1").decode()
+        unquote_to_bytes(encoded.encode("latin-1")).decode()
     except UnicodeError:
         return False
     return True

@@ -10,16 +10,8 @@ import json
 from typing import Any
 
 from faultinject.objectstore.buckets import Bucket, Stored, Upload
-from faultinject.objectstore.documents import (
-    OWNER,
-    Failure,
-    ObjectsPage,
-    PartsPage,
-    UploadsPage,
-    iso,
-    read_number,
-)
-from faultinject.objectstore.mistakes import StoreError
+from faultinject.objectstore.documents import OWNER, Failure, Named, ObjectsPage, PartsPage, UploadsPage, iso
+from faultinject.objectstore.json_requests import objects_in, parts_in, read_object
 
 
 class JssDocuments:
@@ -123,7 +115,7 @@ class JssDocuments:
         return _dump(
             {
                 "Deleted": [] if quiet else [{"Key": key} for key in keys],
-                "Error": [{"Key": key, "Code": code, "Message": message} for key, code, message in failures],
+                "Error": [{"Key": each.key, "Code": each.code, "Message": each.message} for each in failures],
             }
         )
 
@@ -131,9 +123,9 @@ class JssDocuments:
         """The parts of `{"Part": [{"PartNumber", "ETag"}]}`."""
         return parts_in(read_object(document), "Part", "PartNumber", "ETag")
 
-    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
+    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
         """The keys of `{"Object": [{"Key"}], "Quiet"}`."""
-        return keys_in(read_object(document), "Object", "Key", "Quiet")
+        return objects_in(read_object(document), "Object", "Key", "VersionId", "Quiet")
 
 
 class QingStorDocuments:
@@ -230,7 +222,9 @@ class QingStorDocuments:
         return _dump(
             {
                 "deleted": [] if quiet else [{"key": key} for key in keys],
-                "errors": [{"key": key, "code": code, "message": message} for key, code, message in failures],
+                "errors": [
+                    {"key": each.key, "code": each.code, "message": each.message} for each in failures
+                ],
             }
         )
 
@@ -238,61 +232,10 @@ class QingStorDocuments:
         """The parts of `{"object_parts": [{"part_number", "etag"}]}`."""
         return parts_in(read_object(document), "object_parts", "part_number", "etag")
 
-    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
+    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
         """The keys of `{"objects": [{"key"}], "quiet"}`."""
-        return keys_in(read_object(document), "objects", "key", "quiet")
+        return objects_in(read_object(document), "objects", "key", "version_id", "quiet")
 
 
 def _dump(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def read_object(document: bytes) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        StoreError: `malformed`.
-    """
-    try:
-        loaded = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise StoreError("malformed") from error
-    if not isinstance(loaded, dict):
-        raise StoreError("malformed")
-    return loaded
-
-
-def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = document.get(name)
-    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
-        raise StoreError("malformed")
-    return rows
-
-
-def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> list[tuple[int, str | None]]:
-    """Part numbers and ETags, by the names of the list and of its fields.
-
-    Raises:
-        StoreError: `malformed`.
-    """
-    found: list[tuple[int, str | None]] = []
-    for row in _rows(document, rows):
-        tag = row.get(etag)
-        if not (tag is None or isinstance(tag, str)):
-            raise StoreError("malformed")
-        found.append((read_number(str(row.get(number))), tag))
-    return found
-
-
-def keys_in(document: dict[str, Any], rows: str, key: str, quiet: str) -> tuple[list[str], bool]:
-    """Keys, and whether to be quiet, by the names of the list and of the fields.
-
-    Raises:
-        StoreError: `malformed`.
-    """
-    keys: list[Any] = [row.get(key) for row in _rows(document, rows)]
-    try:
-        "".join(keys).encode()
-    except (TypeError, UnicodeEncodeError) as error:
-        raise StoreError("malformed") from error
-    return keys, document.get(quiet) is True

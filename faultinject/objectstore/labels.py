@@ -23,6 +23,7 @@ _S3 = {
     "no_key": "NoSuchKey",
     "no_upload": "NoSuchUpload",
     "not_implemented": "NotImplemented",
+    "object_exists": "PreconditionFailed",
     "part": "InvalidPart",
     "part_number": "InvalidArgument",
     "part_order": "InvalidPartOrder",
@@ -31,11 +32,13 @@ _S3 = {
     "too_many_keys": "MalformedXML",
     "too_small": "EntityTooSmall",
     "uri": "InvalidURI",
+    "version": "InvalidArgument",
 }
+_VERSIONS = {"version": "NoSuchVersion"}
 
 LABELS = {
-    "cos": {**_S3, "bucket_exists": "BucketAlreadyExists"},
-    "qiniu-mix": _S3,
+    "cos": {**_S3, **_VERSIONS, "bucket_exists": "BucketAlreadyExists"},
+    "qiniu-mix": {**_S3, **_VERSIONS},
     "jss": {
         **_S3,
         "bucket_has_uploads": "BucketNotEmpty/2",
@@ -69,6 +72,7 @@ LABELS = {
         "no_key": "object_not_exists",
         "no_upload": "upload_not_exists",
         "not_implemented": "method_not_allowed",
+        "object_exists": "precondition_failed",
         "part": "invalid_argument",
         "part_number": "max_parts_exceeded",
         "part_order": "invalid_argument",
@@ -77,12 +81,16 @@ LABELS = {
         "too_many_keys": "too_many_objects",
         "too_small": "entity_too_small",
         "uri": "invalid_object_name",
+        "version": "invalid_argument",
     },
-    "s3": {**_S3, "key_length": "KeyTooLongError"},
+    "s3": {**_S3, **_VERSIONS, "key_length": "KeyTooLongError"},
     "minio": {
         **_S3,
+        **_VERSIONS,
+        "argument": "InvalidArgument/9",
         "document": "EntityTooLarge",
         "key_length": "KeyTooLongError",
+        "part_number": "InvalidArgument/7",
         "uri": "XMinioInvalidObjectName",
     },
     "rgw": {
@@ -109,6 +117,7 @@ LABELS = {
         "part_order": "InvalidPart",
         "too_many_keys": "IncompleteBody",
         "uri": "InvalidObjectName",
+        "version": "InvalidObjectName",
     },
     "kodo-s3": {
         **_S3,
@@ -129,7 +138,8 @@ LABELS = {
         "empty_document": "BadRequest",
         "malformed": "BadRequest",
         "metadata": "InvalidArgument",
-        "precondition": "InvalidRequest",
+        "object_exists": "BadRequest",
+        "precondition": "BadRequest",
         "too_many_keys": "BadRequest",
     },
     "gcs-xml": {
@@ -140,6 +150,7 @@ LABELS = {
     },
     "oss": {
         **_S3,
+        **_VERSIONS,
         "bad_digest": "InvalidDigest",
         "bucket_exists": "BucketAlreadyExists",
         "document": "EntityTooLarge",
@@ -147,10 +158,12 @@ LABELS = {
         "key_length": "InvalidObjectName",
         "metadata": "InvalidArgument",
         "method": "OperationNotSupported",
+        "object_exists": "FileAlreadyExists",
         "uri": "InvalidObjectName",
     },
     "obs": {
         **_S3,
+        **_VERSIONS,
         "digest": "BadDigest",
         "key_length": "KeyTooLongError",
         "not_implemented": "ServiceNotImplemented",
@@ -163,6 +176,7 @@ LABELS = {
         "length": "InvalidRequest",
         "malformed": "MalformedBody",
         "not_implemented": "InvalidRequest",
+        "part_number": "InvalidPartNumber",
         "part_order": "InvalidPart",
         "range": "InvalidArgument",
         "too_many_keys": "MalformedBody",
@@ -184,6 +198,7 @@ LABELS = {
         "blob_exists": "BlobAlreadyExists",
         "bucket_exists": "ContainerAlreadyExists",
         "bucket_name": "InvalidResourceName",
+        "container_lease": "LeaseNotPresentWithContainerOperation",
         "digest": "InvalidMd5",
         "document": "RequestBodyTooLarge",
         "empty_document": "InvalidXmlDocument",

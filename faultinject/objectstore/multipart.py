@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import md5
+from operator import itemgetter
 
 from faultinject.objectstore.bodies import cut, drain, read_document, receive
 from faultinject.objectstore.buckets import Part, Stored, entry_cost
@@ -20,6 +21,7 @@ def start_upload(call: Call) -> Answer:
     """CreateMultipartUpload."""
     drain(call.request)
     headers = call.stored_headers()
+    call.judge_start(call.service.buckets.find(call.bucket).objects.get(call.key))
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers))
         upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, hold)
@@ -47,10 +49,10 @@ def upload_part(call: Call) -> Answer:
         else:
             content = receive(call.request, hold)
             blocks, size, etag = content.blocks, content.size, content.md5
-        part = Part(number, blocks, size, etag, call.now, hold.size)
+        part = Part(number, blocks, size, etag, call.now, hold.size, call.checksum(blocks))
         call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
     document = b"" if source is None else call.dialect.documents.copied(etag, call.now)
-    return call.answer(call.dialect.created, document, document=True, headers=[("ETag", f'"{etag}"')])
+    return call.answer(call.dialect.created, document, document=True, headers=call.tags(part))
 
 
 def finish_upload(call: Call) -> Answer:
@@ -61,11 +63,13 @@ def finish_upload(call: Call) -> Answer:
     if not listed:
         raise StoreError("malformed")
     wanted = [(number, etag and etag.strip().strip('"')) for number, etag in listed]
+    if call.dialect.any_order:
+        wanted.sort(key=itemgetter(0))
     stored = call.service.uploads.finish(
         call.bucket, call.key, identity, wanted=wanted, now=call.now, judge=call.judge_write
     )
     document = call.dialect.documents.finished(call.bucket, stored, call.request.base_url)
-    return call.answer(call.dialect.created, document, document=True, headers=[("ETag", f'"{stored.etag}"')])
+    return call.answer(call.dialect.created, document, document=True, headers=call.tags(stored))
 
 
 def abort_upload(call: Call) -> Answer:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from base64 import b64decode, urlsafe_b64encode
-from urllib.parse import unquote
+from dataclasses import replace
+from urllib.parse import parse_qsl, unquote
 
 from werkzeug.http import http_date
 
 from faultinject.core.address import host_bucket
 from faultinject.objectstore.bodies import cut, drain, read_document, receive
 from faultinject.objectstore.buckets import Stored, entry_cost
-from faultinject.objectstore.call import KEPT_HEADERS, Call
-from faultinject.objectstore.documents import Failure, ObjectsPage
+from faultinject.objectstore.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call
+from faultinject.objectstore.documents import Failure, Named, ObjectsPage
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.listing import select
 from faultinject.objectstore.mistakes import StoreError
-from faultinject.objectstore.preconditions import judge_read, range_applies, read_range
+from faultinject.objectstore.preconditions import (
+    judge_delete,
+    judge_own,
+    judge_read,
+    range_applies,
+    read_range,
+)
 
 MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""
@@ -91,22 +98,29 @@ def list_objects(call: Call) -> Answer:
 def delete_objects(call: Call) -> Answer:
     """DeleteObjects."""
     call.service.buckets.find(call.bucket)
-    keys, quiet = call.dialect.documents.read_keys(read_document(call.request))
-    if not keys:
+    named, quiet = call.dialect.documents.read_keys(read_document(call.request))
+    if not named:
         raise StoreError("malformed")
-    if len(keys) > MOST_KEYS:
+    if len(named) > MOST_KEYS:
         raise StoreError("too_many_keys")
     failures: list[Failure] = []
     deleted = []
-    for key in keys:
+    for each in named:
         try:
-            entry_cost(key, ())
-            call.service.buckets.remove(call.bucket, key)
-            deleted.append(key)
+            _delete_named(call, each)
+            deleted.append(each.key)
         except StoreError as error:
             row = call.documented(error)
-            failures.append((key, row.code, row.message))
+            failures.append(Failure(each.key, each.version, row.code, row.message))
     return call.answer(200, call.dialect.documents.deleted(deleted, failures, quiet), document=True)
+
+
+def _delete_named(call: Call, named: Named) -> None:
+    if named.version not in (None, ONLY_VERSION):
+        raise StoreError("version")
+    entry_cost(named.key, ())
+    conditions = {"if-match": named.etag}
+    call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
 
 
 def put_object(call: Call) -> Answer:
@@ -120,17 +134,27 @@ def put_object(call: Call) -> Answer:
     with call.service.buckets.budget.hold() as hold:
         hold.add(cost)
         content = receive(call.request, hold)
-        stored = Stored(call.key, content.blocks, content.size, content.md5, call.now, headers, hold.size)
+        stored = Stored(
+            call.key,
+            content.blocks,
+            content.size,
+            content.md5,
+            call.now,
+            headers,
+            hold.size,
+            crc=call.checksum(content.blocks),
+        )
         call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
-    return call.answer(call.dialect.created, headers=[("ETag", f'"{content.md5}"')])
+    return call.answer(call.dialect.created, headers=call.tags(stored))
 
 
 def get_object(call: Call) -> Answer:
     """GetObject and HeadObject."""
     stored = call.service.buckets.get(call.bucket, call.key)
-    headers = [("ETag", f'"{stored.etag}"'), ("Last-Modified", http_date(stored.modified))]
+    headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
     get = call.request.headers.get
-    if not judge_read(get, stored):
+    judge_own(call.header, stored)
+    if not judge_read(call.condition, stored):
         return call.answer(304, headers=headers)
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
     wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
@@ -145,7 +169,7 @@ def get_object(call: Call) -> Answer:
 
 def delete_object(call: Call) -> Answer:
     """DeleteObject."""
-    call.service.buckets.remove(call.bucket, call.key)
+    call.service.buckets.remove(call.bucket, call.key, call.judge_delete)
     return call.answer(204)
 
 
@@ -155,34 +179,39 @@ def copy_source(call: Call) -> Stored | None:
     The source is written `bucket/key`, `/bucket/key` or, by COS, `bucket.endpoint/key`; percent-encoded.
 
     Raises:
-        StoreError: `no_bucket`, `no_key`, `argument`, `precondition`.
+        StoreError: `no_bucket`, `no_key`, `argument`, `version`, `precondition`.
     """
-    for name in ("fetch-source", "move-source"):
-        if call.header(name) is not None:
-            raise StoreError("not_implemented", f"the embedded store has no {name}")
     source = call.header("copy-source")
     if source is None:
         return None
-    place, _, key = unquote(source.partition("?")[0]).removeprefix("/").partition("/")
+    path, _, query = source.partition("?")
+    try:
+        place, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError as error:
+        raise StoreError("argument") from error
     bucket = host_bucket(place.partition(":")[0].lower(), call.service.endpoints) or place
     if not key:
         raise StoreError("argument")
     stored = call.service.buckets.get(bucket, key)
+    versions = [value for name, value in parse_qsl(query, keep_blank_values=True) if name in VERSIONS]
+    if {*versions, call.header("copy-source-generation")} - {None, ONLY_VERSION}:
+        raise StoreError("version")
+    judge_own(lambda name: call.header(f"copy-source-{name}"), stored)
     if not judge_read(lambda name: call.header(f"copy-source-{name}"), stored):
         raise StoreError("precondition")
     return stored
 
 
 def _copy_object(call: Call, source: Stored) -> Answer:
-    replace = (call.header("metadata-directive") or "").lower() in ("replace", "replaced", "full")
-    headers = call.stored_headers() if replace else source.headers
+    directive = (call.header("metadata-directive") or "").lower()
+    headers = call.stored_headers() if directive in ("replace", "replaced", "full") else source.headers
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers) + source.size)
-        stored = Stored(call.key, source.blocks, source.size, source.etag, call.now, headers, hold.size)
+        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size)
         call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
     document = call.dialect.documents.copied(source.etag, call.now)
-    etag = ("ETag", f'"{source.etag}"')
-    return call.answer(call.dialect.created, document, document=True, headers=[etag])
+    tags = call.tags(stored)
+    return call.answer(call.dialect.created, document, document=True, headers=tags)
 
 
 def _overrides(call: Call) -> list[tuple[str, str]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from werkzeug.http import parse_date, parse_etags, parse_if_range_header, parse_range_header
 
 from faultinject.objectstore.buckets import Stored
 from faultinject.objectstore.mistakes import StoreError
+
+_NOTHING = re.compile(r"\s*bytes\s*=\s*-0+\s*", re.IGNORECASE)
 
 Header = Callable[[str], str | None]
 """From a header's name to its value, or None."""
@@ -48,14 +51,47 @@ def judge_write(header: Header, stored: Stored | None) -> None:
         raise StoreError("precondition")
 
 
+def judge_delete(header: Header, stored: Stored | None) -> None:
+    """Refuse to delete an object whose ETag is not as If-Match or If-None-Match want it.
+
+    One that is not there is deleted already, whatever its ETag:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+
+    Raises:
+        StoreError: `precondition`.
+    """
+    if stored is not None:
+        judge_write(header, stored)
+
+
+def judge_own(header: Header, stored: Stored | None) -> None:
+    """Refuse what conditions of the vendors' own forbid, which are given by their names without the prefix.
+
+    Raises:
+        StoreError: `precondition`, or `not_implemented` for what the store does not keep.
+    """
+    for name in ("if-metageneration-match", "if-match-size", "if-match-last-modified-time"):
+        if header(name) is not None:
+            raise StoreError("not_implemented", f"the embedded store has no {name}")
+    generation = header("if-generation-match")
+    if generation is None:
+        return
+    if (generation == "0") != (stored is None):
+        raise StoreError("precondition")
+    if stored is not None:
+        raise StoreError("not_implemented", "the embedded store has no generations")
+
+
 def read_range(text: str | None, size: int) -> tuple[int, int] | None:
     """Start and stop of the range that is asked for; None for the whole object.
 
     A range that cannot be read, and several ranges at once, are answered with the whole object, as S3 does.
 
     Raises:
-        StoreError: `range`, when the range lies outside the object.
+        StoreError: `range`, when the range lies outside the object, or is its last 0 bytes.
     """
+    if _NOTHING.fullmatch(text or ""):
+        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")])
     parsed = parse_range_header(text)
     if parsed is None or parsed.units != "bytes" or len(parsed.ranges) != 1:
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from faultinject.core.request import WSGIRequest
 from faultinject.objectstore import multipart, operations
 from faultinject.objectstore.call import Call
 from faultinject.objectstore.exchange import Answer
@@ -33,48 +34,41 @@ ROUTES: Mapping[tuple[str, str, str], Operation] = {
 """By what the request names (service, bucket or object), method and subresource."""
 
 SUBRESOURCES = ("uploads", "uploadId", "delete", "location")
-ABSENT = frozenset(
-    [
-        "accelerate",
-        "acl",
-        "analytics",
-        "append",
-        "attributes",
-        "bucketInfo",
-        "cname",
-        "cors",
-        "encryption",
-        "image",
-        "intelligent-tiering",
-        "inventory",
-        "legal-hold",
-        "lifecycle",
-        "logging",
-        "metrics",
-        "mirror",
-        "notification",
-        "object-lock",
-        "origin",
-        "ownershipControls",
-        "policy",
-        "policyStatus",
-        "publicAccessBlock",
-        "referer",
-        "replication",
-        "requestPayment",
-        "restore",
-        "retention",
-        "select",
-        "stats",
-        "symlink",
-        "tagging",
-        "torrent",
-        "versioning",
-        "versions",
-        "website",
-    ]
+HANDLED: Mapping[str, Operation] = {
+    "AbortMultipartUpload": multipart.abort_upload,
+    "CompleteMultipartUpload": multipart.finish_upload,
+    "CopyObject": operations.put_object,
+    "CreateBucket": operations.create_bucket,
+    "CreateMultipartUpload": multipart.start_upload,
+    "DeleteBucket": operations.delete_bucket,
+    "DeleteObject": operations.delete_object,
+    "DeleteObjects": operations.delete_objects,
+    "GetApiVersion": operations.head_bucket,
+    "GetBucketLocation": operations.get_location,
+    "GetObject": operations.get_object,
+    "GetObjectMeta": operations.get_object,
+    "HeadBucket": operations.head_bucket,
+    "HeadObject": operations.get_object,
+    "ListBuckets": operations.list_buckets,
+    "ListMultipartUploads": multipart.list_uploads,
+    "ListObjects": operations.list_objects,
+    "ListObjectsV2": operations.list_objects,
+    "ListParts": multipart.list_parts,
+    "PutObject": operations.put_object,
+    "UploadPart": multipart.upload_part,
+    "UploadPartCopy": multipart.upload_part,
+}
+"""What the store does, as the vendors name it; OBS's GetApiVersion and OSS's GetObjectMeta are HEADs."""
+PARAMETERS = frozenset(
+    """
+    apiversion continuation-token delete delimiter encoding-type fetch-owner generation key-marker list-type
+    location marker max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
+    upload-id-marker uploadId uploads versionId
+    """.split()
 )
-"""Subresources that services have and this store has not."""
+"""By S3's names: parameters of what the store does, which may be empty."""
+PREFIXES = ("response-", "q-", "x-")
+"""What further parameters begin with that may be empty: headers of the answer, and what signatures are made of."""
 
 
 def perform(call: Call) -> Answer:
@@ -85,12 +79,28 @@ def perform(call: Call) -> Answer:
     """
     if not call.valid:
         raise StoreError("uri")
-    absent = sorted(ABSENT.intersection(call.request.args))
-    if absent:
-        raise StoreError("not_implemented", f"the embedded store has no ?{absent[0]}")
+    name = call.service.reading.operation(WSGIRequest(call.request.environ))
+    if name is not None and name not in HANDLED:
+        raise StoreError("not_implemented", f"the embedded store has no {name}")
     level = "object" if call.key else "bucket" if call.bucket else "service"
     subresource = next((name for name in SUBRESOURCES if call.has(name)), "")
     operation = ROUTES.get((level, call.request.method, subresource))
     if operation is None:
         raise StoreError("method")
+    if name is not None and not subresource and HANDLED[name] is not operation:
+        raise StoreError("not_implemented", f"the embedded store has no {name} of this form")
+    for absent in _absent(call, level, subresource):
+        raise StoreError("not_implemented", f"the embedded store has no ?{absent}")
+    if level == "object":
+        call.check_version()
     return operation(call)
+
+
+def _absent(call: Call, level: str, subresource: str) -> Iterator[str]:
+    """Parameters that would make the request another one: its name alone says that it is about something else."""
+    if level == "object" and subresource != "uploadId" and call.has("partNumber"):
+        yield "partNumber"
+    known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}
+    for name, value in call.request.args.items(multi=True):
+        if not value and name not in known and not name.lower().startswith(PREFIXES):
+            yield name

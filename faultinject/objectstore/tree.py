@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from faultinject.objectstore.json import keys_in, parts_in, read_object
+from faultinject.objectstore.documents import Named
+from faultinject.objectstore.json_requests import objects_in, parts_in, read_object
 from faultinject.objectstore.xml import Field, XmlDocuments
 
 LISTS = {
@@ -35,10 +36,10 @@ class TosDocuments(XmlDocuments):
         loaded = read_object(document)
         return parts_in(loaded, self._name("Parts"), self._name("PartNumber"), self._name("ETag"))
 
-    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
-        """The keys of `{"Objects": [{"Key"}], "Quiet"}`."""
-        loaded = read_object(document)
-        return keys_in(loaded, self._name("Objects"), self._name("Key"), self._name("Quiet"))
+    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+        """The objects of `{"Objects": [{"Key", "VersionId"}], "Quiet"}`."""
+        names = map(self._name, ("Objects", "Key", "VersionId", "Quiet"))
+        return objects_in(read_object(document), *names)
 
     def _document(self, root: str, fields: Sequence[Field]) -> bytes:  # noqa: ARG002
         return json.dumps(self._object(fields), ensure_ascii=False, separators=(",", ":")).encode()

@@ -9,6 +9,7 @@ from itertools import count, pairwise
 
 from faultinject.objectstore.buckets import Buckets, Headers, Judge, Part, Stored, Upload
 from faultinject.objectstore.budget import Hold
+from faultinject.objectstore.crc64 import joined
 from faultinject.objectstore.mistakes import StoreError
 
 Wanted = Sequence[tuple[int, str | None]]
@@ -90,6 +91,7 @@ class Uploads:
                 modified=now,
                 headers=upload.headers,
                 cost=cost,
+                crc=_joined(chosen),
             )
             self._drop(bucket, upload, kept=cost)
             if before is not None:
@@ -97,8 +99,13 @@ class Uploads:
         return stored
 
     def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
-        """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`."""
+        """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`.
+
+        Raises:
+            StoreError: `no_upload`.
+        """
         with self._buckets.lock:
+            self.find(bucket, stored.key, identity)
             here = self._buckets.find(bucket)
             before = here.objects.get(stored.key)
             judge(before)
@@ -129,3 +136,13 @@ class Uploads:
     def _drop(self, bucket: str, upload: Upload, *, kept: int) -> None:
         del self._buckets.find(bucket).uploads[upload.id]
         self._buckets.budget.give_back(upload.held - kept)
+
+
+def _joined(parts: Sequence[Part]) -> int | None:
+    """The checksum of all parts together, unless there is one without."""
+    found = 0
+    for each in parts:
+        if each.crc is None:
+            return None
+        found = joined(found, each.crc, each.size)
+    return found

@@ -10,6 +10,7 @@ from faultinject.objectstore.buckets import Bucket, Stored, Upload
 from faultinject.objectstore.documents import (
     OWNER,
     Failure,
+    Named,
     ObjectsPage,
     PartsPage,
     UploadsPage,
@@ -145,8 +146,9 @@ class XmlDocuments:
     def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
         """`DeleteResult`."""
         fields: list[Field] = [] if quiet else [("Deleted", [("Key", key)]) for key in keys]
-        for key, code, message in failures:
-            fields.append(("Error", [("Key", key), ("Code", code), ("Message", message)]))
+        for each in failures:
+            row: list[Field] = [("Key", each.key), ("VersionId", each.version)]
+            fields.append(("Error", [*row, ("Code", each.code), ("Message", each.message)]))
         return self._document("DeleteResult", fields)
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
@@ -157,11 +159,18 @@ class XmlDocuments:
             found.append((number, part.findtext("{*}ETag")))
         return found
 
-    def read_keys(self, document: bytes) -> tuple[list[str], bool]:
-        """The keys of a `Delete`."""
+    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+        """The objects of a `Delete`."""
         root = parse(document)
-        keys = [each.findtext("{*}Key", "") for each in root.iterfind("{*}Object")]
-        return keys, root.findtext("{*}Quiet", "").strip().lower() == "true"
+        objects = [
+            Named(
+                each.findtext("{*}Key", ""),
+                each.findtext("{*}VersionId") or None,
+                each.findtext("{*}ETag") or None,
+            )
+            for each in root.iterfind("{*}Object")
+        ]
+        return objects, root.findtext("{*}Quiet", "").strip().lower() == "true"
 
     def _time(self, moment: float) -> str:
         return iso(moment)

@@ -184,6 +184,52 @@ def test_conditions(photos):
     blob.delete_blob(if_modified_since=now - hour)
 
 
+def test_conditions_of_containers(service, photos):
+    """A container with all that is in it goes only if it is as old as is said, and no lease on it is named."""
+    from datetime import UTC, datetime, timedelta
+
+    photos.upload_blob("k", b"x")
+    hour, now = timedelta(hours=1), datetime.now(UTC)
+    refused = ("ConditionNotMet", 412)
+    no_lease = ("LeaseNotPresentWithContainerOperation", 412)
+    lease = "00000000-0000-0000-0000-000000000000"
+    assert code_of(lambda: photos.delete_container(if_unmodified_since=now - hour)) == refused
+    assert code_of(lambda: photos.delete_container(if_modified_since=now + hour)) == refused
+    assert code_of(lambda: photos.set_container_metadata({"a": "b"}, if_modified_since=now + hour)) == refused
+    assert code_of(lambda: photos.delete_container(lease=lease)) == no_lease
+    assert code_of(lambda: photos.get_container_properties(lease=lease)) == no_lease
+    assert (photos.download_blob("k").readall(), photos.get_container_properties().metadata) == (b"x", {})
+    photos.set_container_metadata({"a": "b"}, if_modified_since=now - hour)
+    photos.delete_container(if_unmodified_since=now + hour, if_modified_since=now - hour)
+    assert not photos.exists()
+
+
+def test_blobs_that_have_blocks_only(photos):
+    """Listed when they are asked for, between the others."""
+    for name in ("a", "c"):
+        photos.upload_blob(name, b"x")
+    photos.get_blob_client("b").stage_block("1", b"meow")
+    listed = photos.list_blobs(include=["uncommittedblobs"], results_per_page=2)
+    assert [(each.name, each.size, each.etag is None) for each in listed] == [
+        ("a", 1, False),
+        ("b", 0, True),
+        ("c", 1, False),
+    ]
+    assert [each.name for each in photos.list_blobs()] == ["a", "c"]
+
+
+def test_tiers(photos):
+    """Every blob is hot: no other tier is taken, and dropped in silence."""
+    from azure.storage.blob import StandardBlobTier
+
+    blob = photos.upload_blob("k", b"x", standard_blob_tier=StandardBlobTier.HOT)
+    assert blob.get_blob_properties().blob_tier == "Hot"
+    cold = {"standard_blob_tier": StandardBlobTier.COOL, "overwrite": True}
+    assert code_of(lambda: blob.upload_blob(b"y", **cold)) == ("UnsupportedHeader", 400)
+    assert code_of(lambda: blob.set_standard_blob_tier("Cool")) == ("UnsupportedQueryParameter", 400)
+    assert blob.download_blob().readall() == b"x"
+
+
 def test_deletions_in_a_batch(photos):
     """One request deletes many, and says of each whether it is gone."""
     from azure.storage.blob import PartialBatchErrorException

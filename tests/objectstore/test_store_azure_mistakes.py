@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +18,7 @@ from faultinject.objectstore.labels import LABELS
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
+LEASE = {"x-ms-lease-id": "00000000-0000-0000-0000-000000000000"}
 
 
 class Visitor:
@@ -74,6 +77,12 @@ CASES = [
     ("bucket_exists", lambda v: v.ask("PUT", f"{ROOT}?restype=container")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/No?restype=container")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/a--b?restype=container")),
+    ("container_lease", lambda v: v.ask("DELETE", f"{ROOT}?restype=container", headers=LEASE)),
+    ("container_lease", lambda v: v.ask("GET", f"{ROOT}?restype=container", headers=LEASE)),
+    (
+        "container_lease",
+        lambda v: v.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers=LEASE),
+    ),
     ("digest", lambda v: v.put("k", {"Content-MD5": "not base64"}, data=b"x")),
     ("document", lambda v: v.commit(b" " * (2 * 1024 * 1024 + 1))),
     ("empty_document", lambda v: v.commit(b"")),
@@ -81,7 +90,7 @@ CASES = [
     ("header", lambda v: v.ask("PUT", f"{ROOT}/k", data=b"x")),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
-    ("lease", lambda v: v.put("there", {"x-ms-lease-id": "l"}, data=b"x")),
+    ("lease", lambda v: v.put("there", LEASE, data=b"x")),
     ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
     ("malformed", lambda v: v.commit(b"<BlockList>")),
@@ -121,6 +130,8 @@ CASES = [
     ("too_many_parts", too_many_staged),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-blob-type": "PageBlob"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "Cool"}, data=b"x")),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
@@ -255,6 +266,25 @@ def test_what_is_no_utf_8_in_a_batch_is_refused():
     assert answer.get_data(as_text=True).count("\r\nHTTP/1.1 400 ") == 2
 
 
+def test_a_name_that_is_no_utf_8(serve):
+    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    with closing(HTTPConnection("127.0.0.1", serve("azure-blob"))) as connection:
+        answers = []
+        for method, target in (
+            ("PUT", f"{ROOT}?restype=container"),
+            ("PUT", f"{ROOT}/%ff"),
+            ("GET", f"{ROOT}/%ff"),
+            ("GET", f"{ROOT}?restype=container&comp=list&prefix=%ff"),
+            ("GET", f"{ROOT}?restype=container&comp=list"),
+        ):
+            connection.request(method, target, body=b"", headers=BLOB)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.headers["x-ms-error-code"], answer.read()))
+    assert [status for status, _, _ in answers] == [201, 400, 400, 400, 200]
+    assert {code for _, code, _ in answers[1:4]} == {"InvalidUri"}
+    assert b"<Blobs></Blobs>" in answers[4][2]
+
+
 def test_a_batch_that_cannot_be_read_deletes_nothing():
     visitor = Visitor()
     answer = visitor.batch(f"DELETE {ROOT}/there HTTP/1.1\r\n", "nonsense")
@@ -285,3 +315,23 @@ def test_a_list_of_blocks_heeds_conditions():
     commit = {"data": "<BlockList><Latest>YQ==</Latest></BlockList>", "headers": {"If-None-Match": "*"}}
     answers = [visitor.ask("PUT", f"{ROOT}/k?comp=blocklist", **commit) for _ in range(2)]
     assert [each.status_code for each in answers] == [201, 409]
+
+
+def test_a_listing_says_little_of_blobs_that_have_blocks_only():
+    """No entity tag, no time, no type, no metadata: Azure leaves them out; a committed blob is listed as it is."""
+    visitor = Visitor()
+    for identity in ("YQ==", "Yg=="):
+        visitor.block(identity)
+    query = f"{ROOT}?restype=container&comp=list&include=metadata,uncommittedblobs&prefix=k"
+    assert "<Blob>" not in visitor.ask("GET", query.replace(",uncommittedblobs", "")).text
+    assert visitor.ask("GET", query).text == (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<EnumerationResults ServiceEndpoint="http://localhost/account/" ContainerName="photos">'
+        "<Prefix>k</Prefix><Blobs><Blob><Name>k</Name><Properties><Content-Length>0</Content-Length>"
+        "<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>"
+        "<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState></Properties></Blob></Blobs>"
+        "<NextMarker></NextMarker></EnumerationResults>"
+    )
+    visitor.commit(b"<BlockList><Latest>YQ==</Latest></BlockList>")
+    visitor.block("Yw==")
+    assert visitor.ask("GET", query).text.count("<Etag>") == 1

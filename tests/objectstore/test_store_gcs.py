@@ -113,6 +113,94 @@ def test_copies(photos, gcs):
     assert [each.name for each in photos.list_blobs()] == ["a/1", "composed", "moved"]
 
 
+def test_composites(photos):
+    """Made of objects by name; of how many is told, and no MD5; each source may be meant in one generation only."""
+    from google.api_core.exceptions import BadRequest, NotFound, PreconditionFailed
+
+    for name in ("a", "b"):
+        photos.blob(name).upload_from_string(name)
+    composed = photos.blob("composed")
+    composed.compose([photos.blob("a"), photos.blob("b")])
+    composed.compose([photos.blob("composed"), photos.blob("a")])
+    assert (composed.component_count, composed.md5_hash) == (3, None)
+    assert composed.download_as_bytes(checksum="crc32c") == b"aba"
+    assert photos.copy_blob(composed, photos, "copy").component_count == 3
+    composed.update_storage_class("COLDLINE")
+    assert (composed.component_count, composed.md5_hash) == (1, None)
+    first = photos.get_blob("a").generation
+    photos.blob("k").compose([photos.blob("a")], if_source_generation_match=[first])
+    with pytest.raises(PreconditionFailed):
+        photos.blob("k").compose([photos.blob("a")], if_source_generation_match=[first + 1])
+    with pytest.raises(NotFound, match="No such object: photos/gone"):
+        photos.blob("k").compose([photos.blob("a"), photos.blob("gone")])
+    with pytest.raises(BadRequest, match="the embedded store has no deleteSourceObjects"):
+        photos.blob("k").compose([photos.blob("a")], delete_source_objects=True)
+    with pytest.raises(BadRequest):
+        photos.blob("k").compose([photos.blob("a"), composed])
+    assert photos.blob("k").download_as_bytes() == b"a"
+
+
+def test_storage_classes(photos):
+    """Given at the upload or by a rewrite; a copy is of the usual class, whatever its source is of."""
+    from google.api_core.exceptions import BadRequest
+
+    blob = photos.blob("k")
+    blob.storage_class = "ARCHIVE"
+    blob.upload_from_string(b"x")
+    composed = photos.blob("composed")
+    composed.compose([blob])
+    assert [each.storage_class for each in photos.list_blobs()] == ["ARCHIVE", "ARCHIVE"]
+    blob.update_storage_class("NEARLINE")
+    assert (blob.storage_class, photos.get_blob("k").storage_class) == ("NEARLINE", "NEARLINE")
+    blob.metadata = {"a": "b"}
+    blob.patch()
+    blob.update()
+    assert photos.get_blob("k").storage_class == "NEARLINE"
+    assert photos.copy_blob(blob, photos, "copy").storage_class == "STANDARD"
+    blob._patch_property("storageClass", "COLDLINE")
+    with pytest.raises(BadRequest):
+        blob.patch()
+
+
+def test_versions(photos, gcs):
+    """A bucket without versioning has the live objects only; so a bucket can be deleted with all in it."""
+    for name in ("a", "b"):
+        photos.blob(name).upload_from_string(b"1")
+        photos.blob(name).upload_from_string(b"2")
+    assert [each.name for each in photos.list_blobs(versions=True)] == ["a", "b"]
+    photos.delete(force=True)
+    assert not photos.exists()
+
+
+def test_what_the_store_has_not_is_refused_in_words(photos, gcs, tmp_path):
+    """Nothing is done in its place."""
+    from google.api_core.exceptions import BadRequest
+    from google.cloud.storage.transfer_manager import upload_chunks_concurrently
+
+    blob = photos.blob("k")
+    blob.upload_from_string(b"x")
+    photos.blob("k/acl").upload_from_string(b"y")
+    for words, refused in (
+        ("no access control", blob.make_public),
+        ("no access control", lambda: list(blob.acl)),
+        ("no access control", photos.get_iam_policy),
+        ("no moveTo", lambda: photos.move_blob(blob, "m")),
+        ("no matchGlob", lambda: list(photos.list_blobs(match_glob="k*"))),
+        ("no includeTrailingDelimiter", lambda: list(photos.list_blobs(include_trailing_delimiter=True))),
+        ("buckets without settings", photos.patch),
+    ):
+        with pytest.raises(BadRequest, match=f"the embedded store has {words}"):
+            refused()
+    with pytest.raises(BadRequest, match="the embedded store has no batches"), gcs.batch():
+        blob.delete()
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 3)
+    with pytest.raises(Exception, match="Request failed with status code") as caught:
+        upload_chunks_concurrently(file, photos.blob("m"), chunk_size=2, worker_type="thread")
+    assert "the embedded store has no XML API here; --vendor gcs-xml has it" in caught.value.response.text
+    assert [each.name for each in photos.list_blobs()] == ["k", "k/acl"]
+
+
 def test_changes(photos):
     """A patch changes what it names, an update all; each is a new metageneration."""
     blob = photos.blob("k")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from threading import Barrier
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +17,7 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.objectstore import ObjectStore
 from faultinject.objectstore.budget import ENTRY
-from faultinject.objectstore.gcs import crc32c, sessions
+from faultinject.objectstore.gcs import crc32c, resources, sessions
 from faultinject.objectstore.labels import LABELS
 
 BUCKET = "/storage/v1/b/photos"
@@ -81,6 +86,9 @@ CASES = [
     ("argument", patch(b'{"metadata": {"a": 1}}')),
     ("argument", compose({"sourceObjects": [{"name": "there"}] * 33})),
     ("argument", compose({"sourceObjects": [{"name": "there"}], "destination": 1})),
+    ("argument", compose({"sourceObjects": [{"name": "there", "objectPreconditions": 1}]})),
+    ("argument", patch(b'{"storageClass": "NEARLINE"}')),
+    ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": "NEAR"}'))),
     ("bad_digest", lambda v: v.media("k", b"x", headers={"X-Goog-Hash": "crc32c=AAAAAA=="})),
     ("bad_digest", lambda v: v.multipart(related(b'{"name": "k", "md5Hash": "AA=="}'))),
     ("bad_digest", session(b"x", "bytes 0-0/1", **{"X-Goog-Hash": "md5=AA=="})),
@@ -119,19 +127,40 @@ CASES = [
     ("no_key", lambda v: v.ask("PATCH", f"{BUCKET}/o/gone", json={})),
     ("no_key", lambda v: v.ask("DELETE", f"{THERE}?generation=5")),
     ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 5}]})),
+    ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 0}]})),
     ("no_route", lambda v: v.ask("GET", "/")),
     ("no_route", lambda v: v.ask("GET", "/storage/v1/projects/p/serviceAccount")),
-    ("no_route", lambda v: v.ask("GET", f"{BUCKET}/iam")),
+    ("no_route", lambda v: v.ask("GET", f"{BUCKET}/other")),
+    ("no_route", lambda v: v.ask("GET", "/storage/v2/b")),
+    ("no_route", lambda v: v.ask("GET", f"{THERE}/other")),
+    ("no_route", lambda v: v.ask("GET", f"{THERE}/")),
+    ("no_route", lambda v: v.ask("GET", f"{BUCKET}/o//there")),
+    ("no_route", lambda v: v.ask("POST", f"{THERE}/compose/")),
+    ("no_route", lambda v: v.ask("POST", f"{THERE}/rewriteTo/b/photos/o/a/b")),
+    ("no_route", lambda v: v.ask("POST", f"{BUCKET}/o/a/there/rewriteTo/b/photos/o/k")),
     ("no_route", lambda v: v.ask("GET", "/download/storage/v1/b/photos/o")),
     ("no_upload", lambda v: v.piece(f"{UPLOAD}?upload_id=gone", b"x", "bytes 0-0/1")),
-    ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/o?versions=true")),
+    ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/o?softDeleted=true")),
+    ("not_implemented", lambda v: v.ask("PATCH", BUCKET, json={"labels": {"a": "b"}})),
+    ("not_implemented", lambda v: v.ask("PUT", BUCKET, json={})),
+    ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/iam")),
+    ("not_implemented", lambda v: v.ask("GET", f"{THERE}/acl")),
+    ("not_implemented", lambda v: v.ask("DELETE", f"{THERE}/acl/allUsers")),
+    ("not_implemented", lambda v: v.ask("POST", "/batch/storage/v1")),
+    ("not_implemented", lambda v: v.ask("POST", "/photos/there?uploads")),
+    ("not_implemented", compose({"sourceObjects": [{"name": "there"}], "deleteSourceObjects": True})),
     ("precondition", lambda v: v.ask("GET", f"{THERE}?ifGenerationMatch=1")),
     ("precondition", rewrite_unless_there),
+    (
+        "precondition",
+        compose({"sourceObjects": [{"name": "there", "objectPreconditions": {"ifGenerationMatch": "5"}}]}),
+    ),
     ("range", lambda v: v.ask("GET", f"{THERE}?alt=media", headers={"Range": "bytes=10-"})),
     ("required", lambda v: v.multipart(related(b"{}"))),
     ("required", lambda v: v.ask("POST", "/storage/v1/b", json={})),
     ("required", compose({})),
     ("required", compose({"sourceObjects": [1]})),
+    ("required", compose({"sourceObjects": [{}]})),
     ("uri", lambda v: v.ask("GET", THERE, environ_overrides={"PATH_INFO": f"{BUCKET}/o/\xff"})),
 ]
 LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
@@ -207,7 +236,77 @@ def test_an_upload_piece_by_piece():
     assert visitor.piece(session, b"", "bytes */6").json == done.json
     assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"abcdef"
     visitor.media("k", b"other")
-    assert visitor.piece(session, b"", "bytes */6").status_code == 404
+    replaced = visitor.piece(session, b"", "bytes */6")
+    assert (replaced.status_code, replaced.json["error"]["message"]) == (404, "No such object: photos/k")
+
+
+def test_an_upload_that_two_requests_end_at_once(monkeypatch):
+    """The object is made once, and both are told the same generation; checksums are worked out side by side."""
+    visitor = Visitor()
+    used = visitor.store.used_bytes
+    session = visitor.start()
+    visitor.piece(session, b"meow", "bytes 0-3/*")
+    both = Barrier(2, timeout=60)
+
+    def sums_of(blocks, real=resources.sums_of):
+        both.wait()
+        return real(blocks)
+
+    monkeypatch.setattr(resources, "sums_of", sums_of)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(visitor.piece, session, b"", "bytes */4") for _ in range(2)]
+        answers = [each.result() for each in asked]
+    there = visitor.ask("GET", f"{BUCKET}/o/k").json
+    assert [(each.status_code, each.json) for each in answers] == [(200, there)] * 2
+    visitor.ask("DELETE", f"{BUCKET}/o/k")
+    assert visitor.store.used_bytes == used
+
+
+class Interrupted:
+    """A body at whose first reading something else happens."""
+
+    def __init__(self, content, otherwise):
+        self.content = io.BytesIO(content)
+        self.otherwise = [otherwise]
+
+    def read(self, size):
+        if self.otherwise:
+            self.otherwise.pop()()
+        return self.content.read(size)
+
+
+@pytest.mark.parametrize(("data", "span"), [(b"ow", "bytes 2-3/4"), (b"meow", "bytes 0-3/4")])
+def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
+    """The client gave up waiting and sent it anew: the slow one is told what became of it."""
+    visitor = Visitor()
+    session = visitor.start()
+    visitor.piece(session, b"me", "bytes 0-1/*")
+    ended = []
+    body = Interrupted(data, lambda: ended.append(visitor.piece(session, b"ow", "bytes 2-3/4")))
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
+    slow = visitor.ask("PUT", session, headers={"Content-Range": span}, environ_overrides=environ)
+    assert (slow.status_code, slow.json) == (200, ended[0].json)
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
+
+
+def test_an_upload_that_grows_while_it_is_ended(monkeypatch):
+    """More came than the whole was to be: it is not ended, and no byte of the budget is lost."""
+    visitor = Visitor()
+    used = visitor.store.used_bytes
+    session = visitor.start()
+    visitor.piece(session, b"meow", "bytes 0-3/*")
+
+    def sums_of(blocks, real=resources.sums_of):
+        monkeypatch.undo()
+        assert visitor.piece(session, b"!", "bytes 4-4/*").status_code == 308
+        return real(blocks)
+
+    monkeypatch.setattr(resources, "sums_of", sums_of)
+    early = visitor.piece(session, b"", "bytes */4")
+    assert (early.status_code, early.headers["Range"]) == (308, "bytes=0-4")
+    assert visitor.piece(session, b"", "bytes */5").json["size"] == "5"
+    visitor.ask("DELETE", f"{BUCKET}/o/k")
+    assert visitor.store.used_bytes == used
 
 
 def test_an_upload_without_ranges():
@@ -294,6 +393,42 @@ def test_a_store_below_a_mount_point(mounted):
     environ = {"SCRIPT_NAME": "/m", "PATH_INFO": THERE, "REQUEST_URI": f"/m{THERE}" if mounted else ""}
     answer = visitor.ask("GET", THERE, environ_overrides={**environ, "RAW_URI": environ["REQUEST_URI"]})
     assert answer.json["name"] == "there"
+
+
+def test_a_name_that_is_no_utf_8(serve):
+    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    with closing(HTTPConnection("127.0.0.1", serve("gcs"))) as connection:
+        answers = []
+        for method, target in (
+            ("POST", "/storage/v1/b"),
+            ("POST", f"{UPLOAD}?uploadType=media&name=%ff"),
+            ("POST", f"{UPLOAD}?uploadType=resumable&name=%ff"),
+            ("GET", f"{BUCKET}/o/%ff"),
+            ("GET", f"{BUCKET}/o"),
+        ):
+            connection.request(method, target, body=b'{"name": "photos"}')
+            answer = connection.getresponse()
+            answers.append((answer.status, json.loads(answer.read())))
+    assert [status for status, _ in answers] == [200, 400, 400, 400, 200]
+    for _, refusal in answers[1:4]:
+        told = refusal["error"]["errors"][0]
+        assert (told["reason"], told["message"]) == ("invalid", "The object name is not UTF-8.")
+    assert answers[4][1]["items"] == []
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_slash_in_a_path(sent):
+    """None of a name as the client sends it; where the server tells the decoded path only, any may be."""
+    visitor = Visitor()
+    visitor.media("there%2Facl", b"other")
+    raw = {} if sent else {"REQUEST_URI": "", "RAW_URI": ""}
+    asked = [
+        visitor.ask("GET", f"{BUCKET}/o/there%2Facl", environ_overrides=raw),
+        visitor.ask("POST", f"{BUCKET}/o/there%2Facl/copyTo/b/photos/o/a%2Fb", environ_overrides=raw),
+        visitor.ask("DELETE", f"{BUCKET}/o/there/acl", environ_overrides=raw),
+    ]
+    assert [each.status_code for each in asked] == [200, 200, 400 if sent else 204]
+    assert [asked[0].json["name"], asked[1].json["name"]] == ["there/acl", "a/b"]
 
 
 def test_a_piece_whose_range_is_a_number_beyond_all_bounds():

@@ -49,6 +49,27 @@ def test_objects(client):
     assert client.deleteObject("photos", "a/ü b").status == 204
 
 
+def test_the_signature_that_it_finds_out_about(serve):
+    """It asks for the service's version first, of the service and of each bucket, and goes on whatever it is."""
+    obs = pytest.importorskip("obs")
+    server = f"http://127.0.0.1:{serve('obs')}"
+    client = obs.ObsClient(
+        access_key_id="id", secret_access_key="key", server=server, path_style=True, max_retry_count=0
+    )
+    assert client.createBucket("photos").status == 200
+    assert client.putContent("photos", "k", b"meow").status == 200
+    assert client.getObject("photos", "k", loadStreamInMemory=True).body.buffer == b"meow"
+    client.close()
+
+
+def test_metadata_is_not_changed_by_emptying_the_object(client):
+    """The SDK's setObjectMetadata puts to the object without a body: the store has no such thing, and says so."""
+    client.putContent("photos", "k", b"meow")
+    changed = client.setObjectMetadata("photos", "k", metadata={"mood": "sleepy"})
+    assert (changed.status, changed.errorCode) == (501, "ServiceNotImplemented")
+    assert client.getObject("photos", "k", loadStreamInMemory=True).body.buffer == b"meow"
+
+
 def test_parts(client, tmp_path):
     """By hand and by the SDK's own threads."""
     from obs import CompleteMultipartUploadRequest, CompletePart

@@ -70,6 +70,25 @@ def test_oss2_s_multipart_uploads(first):
     assert list(oss2.MultipartUploadIterator(bucket)) == []
 
 
+def test_what_the_store_has_not_deletes_no_bucket(first):
+    """The SDK's abort_bucket_worm is a DELETE of the bucket with a word behind it."""
+    oss2, service, bucket = first
+    with pytest.raises(oss2.exceptions.ServerError) as caught:
+        bucket.abort_bucket_worm()
+    assert caught.value.code == "NotImplemented"
+    assert [each.name for each in oss2.BucketIterator(service)] == ["photos"]
+
+
+def test_oss2_overwrites_nothing_that_it_is_told_not_to(first):
+    """FileAlreadyExists, 409."""
+    oss2, _, bucket = first
+    bucket.put_object("k", b"meow")
+    with pytest.raises(oss2.exceptions.ServerError) as caught:
+        bucket.put_object("k", b"x", headers={"x-oss-forbid-overwrite": "true"})
+    assert (caught.value.status, caught.value.code) == (409, "FileAlreadyExists")
+    assert bucket.get_object("k").read() == b"meow"
+
+
 def test_oss2_reads_the_errors(first):
     """Code and message, also from HEAD, where they stand in a header."""
     oss2, _, bucket = first

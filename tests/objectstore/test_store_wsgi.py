@@ -37,7 +37,7 @@ ETAG = '"781e5e245d69b566979b86e28d23f2c7"'
     ("vendor", "error", "message"),
     [
         ("gateway", ConfigurationError, "does not speak gateway; it speaks azure-blob, .*cos, .*gcs, .*s3"),
-        ("qiniu", UnknownVendor, "did you mean kodo, kodo-s3 or qiniu-mix"),
+        ("qiniu", UnknownVendor, "did you mean qiniu-mix, kodo or kodo-s3"),
     ],
 )
 def test_only_storage_vendors_have_a_dialect(vendor, error, message):

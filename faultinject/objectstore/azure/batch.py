@@ -47,9 +47,9 @@ def _answer(call: AzureCall, environ: dict[str, Any]) -> Answer:
     try:
         if not one.valid:
             raise StoreError("uri")
-        refuse_absent(one)
         if (one.level, one.request.method, one.request.args.get("comp")) != ("blob", "DELETE", None):
             raise StoreError("not_implemented", "the embedded store has deletions only in batches")
+        refuse_absent(one)
         return delete_blob(one)
     except StoreError as error:
         return one.refusal(error)

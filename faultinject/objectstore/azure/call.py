@@ -31,8 +31,10 @@ SETTINGS = {
     "x-ms-blob-content-md5": "Content-MD5",
 }
 """From the header that sets a property of a blob to the one that shows it."""
-ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body")
+ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
 """Headers that change what a request means, and that this store cannot heed."""
+TIER = "Hot"
+"""The only one that this store has."""
 EPOCH = 621_355_968_000_000_000
 """1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
 
@@ -132,6 +134,24 @@ class AzureCall(Exchange):
             raise StoreError("no_key")
         self.judge_write(there)
 
+    def judge_container(self, there: Bucket) -> None:
+        """Refuse a change of a container that the request's conditions forbid.
+
+        Raises:
+            StoreError: `container_lease`, `precondition`.
+        """
+        self.refuse_lease()
+        _judge_time(self.header, int(there.changed))
+
+    def refuse_lease(self) -> None:
+        """Refuse the id of a lease on a container: there are none.
+
+        Raises:
+            StoreError: `container_lease`.
+        """
+        if self.header("x-ms-lease-id"):
+            raise StoreError("container_lease")
+
     def copy_source(self) -> Stored | None:
         """The blob that a copy names as its source; None when the request is no copy.
 
@@ -173,6 +193,8 @@ def refuse_absent(call: AzureCall) -> None:
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store has no {name}")
+    if call.header("x-ms-access-tier") not in (None, TIER):
+        raise StoreError("unsupported_header", f"the embedded store has no tier but {TIER}")
 
 
 def new_etag(now: float) -> str:
@@ -213,7 +235,10 @@ def _judge_write(header: Callable[[str], str | None], there: Stored | None) -> N
         raise StoreError("blob_exists")
     if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
         raise StoreError("precondition")
-    modified = int(there.modified)
+    _judge_time(header, int(there.modified))
+
+
+def _judge_time(header: Callable[[str], str | None], modified: int) -> None:
     if (since := parse_date(header("if-unmodified-since"))) and modified > since.timestamp():
         raise StoreError("precondition")
     if (since := parse_date(header("if-modified-since"))) and modified <= since.timestamp():

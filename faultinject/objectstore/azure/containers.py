@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from faultinject.objectstore.azure import documents
 from faultinject.objectstore.azure.call import AzureCall, state
 from faultinject.objectstore.bodies import drain
+from faultinject.objectstore.buckets import Stored
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.listing import select
 from faultinject.objectstore.mistakes import StoreError
@@ -36,6 +37,7 @@ def create_container(call: AzureCall) -> Answer:
 
 def get_container(call: AzureCall) -> Answer:
     """Get Container Properties, and Get Container Metadata."""
+    call.refuse_lease()
     bucket = call.service.buckets.find(call.bucket)
     more = [
         ("x-ms-lease-status", "unlocked"),
@@ -49,19 +51,29 @@ def get_container(call: AzureCall) -> Answer:
 def set_container_metadata(call: AzureCall) -> Answer:
     """Set Container Metadata."""
     drain(call.request)
-    call.service.buckets.describe(call.bucket, call.now, call.metadata())
-    return call.answer(200, headers=state(call.service.buckets.find(call.bucket)))
+    buckets = call.service.buckets
+    with buckets.lock:
+        bucket = buckets.find(call.bucket)
+        call.judge_container(bucket)
+        buckets.describe(call.bucket, call.now, call.metadata())
+        return call.answer(200, headers=state(bucket))
 
 
 def delete_container(call: AzureCall) -> Answer:
     """Delete Container, with everything that is in it."""
-    call.service.buckets.drop(call.bucket)
+    buckets = call.service.buckets
+    with buckets.lock:
+        call.judge_container(buckets.find(call.bucket))
+        buckets.drop(call.bucket)
     return call.answer(202)
 
 
 def list_blobs(call: AzureCall) -> Answer:
     """List Blobs, flat or by a delimiter."""
-    rows = call.service.buckets.objects(call.bucket)
+    with call.service.buckets.lock:
+        rows = call.service.buckets.objects(call.bucket)
+        if _includes(call, "uncommittedblobs"):
+            rows = _uncommitted(call) | rows
     first = call.request.args.get("startFrom", "")
     wanted = (name for name in rows if name >= first)
     names, prefixes, marker, asked = _page(call, wanted, call.request.args.get("delimiter", ""))
@@ -73,6 +85,12 @@ def list_blobs(call: AzureCall) -> Answer:
         _includes(call, "metadata"),
     )
     return call.answer(200, document, document=True)
+
+
+def _uncommitted(call: AzureCall) -> dict[str, Stored]:
+    """The blobs of which there are blocks only: as blobs without an entity tag."""
+    staged = call.service.uploads.all(call.bucket).values()
+    return {each.key: Stored(each.key, (), 0, "", each.started, (), 0) for each in staged}
 
 
 def _page(

@@ -24,6 +24,17 @@ LISTS = ("Committed", "Uncommitted", "Latest")
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
 
 
+KIND: tuple[Field, ...] = (
+    ("BlobType", "BlockBlob"),
+    ("AccessTier", "Hot"),
+    ("AccessTierInferred", True),
+    ("LeaseStatus", "unlocked"),
+    ("LeaseState", "available"),
+)
+"""What a listing says of every blob. Of one that has blocks only it says no more but a length, and no metadata:
+https://learn.microsoft.com/rest/api/storageservices/list-blobs"""
+
+
 def block_number(text: str) -> int:
     """The number that stands for a block's id: its bytes behind a 1.
 
@@ -74,13 +85,13 @@ def blobs(
     Args:
         place: the account's endpoint and the container.
         asked: what the client asked for, repeated to it.
-        page: blobs and prefixes.
+        page: blobs and prefixes; a blob that has blocks only has no entity tag.
         marker: where the next page begins, or empty.
         metadata: whether the blobs' own is shown.
     """
     shown = [
         f"<Blob>{_name(each.key)}{inner(_blob(each))}"
-        + (inner([("Metadata", _metadata(each.headers))]) if metadata else "")
+        + (inner([("Metadata", _metadata(each.headers))]) if metadata and each.etag else "")
         + "</Blob>"
         for each in page[0]
     ]
@@ -132,6 +143,8 @@ def _container(bucket: Bucket) -> list[Field]:
 
 
 def _blob(stored: Stored) -> list[Field]:
+    if not stored.etag:
+        return [("Properties", [("Content-Length", 0), *KIND])]
     headers = dict(stored.headers)
     copied = [
         ("".join(word.title() for word in name.split("-")[2:]), value)
@@ -145,11 +158,7 @@ def _blob(stored: Stored) -> list[Field]:
         ("Content-Length", stored.size),
         *((name, headers.get(name, "")) for name in SHOWN),
         ("Cache-Control", headers.get("Cache-Control", "")),
-        ("BlobType", "BlockBlob"),
-        ("AccessTier", "Hot"),
-        ("AccessTierInferred", True),
-        ("LeaseStatus", "unlocked"),
-        ("LeaseState", "available"),
+        *KIND,
         *copied,
         ("ServerEncrypted", True),
     ]

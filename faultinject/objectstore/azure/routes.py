@@ -52,10 +52,10 @@ def perform(call: AzureCall) -> Answer:
     """
     if not call.valid:
         raise StoreError("uri")
-    refuse_absent(call)
     comp = call.request.args.get("comp", "")
     if comp in ABSENT or (call.level == "account" and comp == "properties"):
         raise StoreError("not_implemented", f"the embedded store has no comp={comp}")
+    refuse_absent(call)
     if comp not in COMPS:
         raise StoreError("argument")
     operation = ROUTES.get((call.level, call.request.method, comp))

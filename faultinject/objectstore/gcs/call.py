@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from faultinject.objectstore.bodies import DOCUMENT_BYTES, read_document
 from faultinject.objectstore.buckets import Stored
 from faultinject.objectstore.exchange import Answer, Exchange, Service
+from faultinject.objectstore.gcs import paths
 from faultinject.objectstore.gcs.resources import generations, shown
 from faultinject.objectstore.gcs.sessions import Finished
 from faultinject.objectstore.mistakes import StoreError
@@ -18,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
-"""From what a path begins with to what it is for."""
 MESSAGES = {
     "argument": "Invalid argument.",
     "bad_digest": "The content does not match the checksum that came with it.",
@@ -36,16 +35,14 @@ MESSAGES = {
     "uri": "The object name is not UTF-8.",
 }
 """By mistake, where one documented reason stands for many: its message is that of one of them."""
-VERBS = ("rewriteTo", "copyTo", "compose")
-"""What may stand behind an object's name."""
 
 
 class GcsCall(Exchange):
     """One request.
 
     Attributes:
-        kind: what it names: `buckets`, `bucket`, `objects`, `object`, one of `VERBS`, each with `upload ` or
-            `download ` in front where the path says so; empty for what this store has not.
+        kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
+            `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
         target: bucket and object that a copy makes.
         finished: the sessions of uploads that are over.
     """
@@ -55,16 +52,18 @@ class GcsCall(Exchange):
     def __init__(self, finished: Finished, service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.finished = finished
-        self.kind, names = _read(self._path())
+        self.kind, names = self._named()
         bucket, key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
         self.bucket, self.key = bucket, key
         self.target = to_bucket, to_key
         self._document: dict[str, Any] | None = None
 
-    def _path(self) -> str:
-        """The path below the mount point, as it was sent: names in it are encoded."""
-        mount: str = self.request.environ.get("SCRIPT_NAME", "")
-        return self.raw_path.removeprefix(mount)
+    def _named(self) -> tuple[str, list[str]]:
+        environ = self.request.environ
+        mount: str = environ.get("SCRIPT_NAME", "")
+        path = self.raw_path
+        targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
+        return paths.read(path.removeprefix(mount), encoded=path in targets)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -92,9 +91,9 @@ class GcsCall(Exchange):
         Raises:
             StoreError: `no_bucket`, `no_key`.
         """
-        found = self.service.buckets.get(bucket, key)
-        if not _is_meant(found, generation):
-            raise StoreError("no_key")
+        found = self.service.buckets.find(bucket).objects.get(key)
+        if found is None or not _is_meant(found, generation):
+            raise StoreError("no_key", MESSAGES["no_key"].format(bucket=bucket, key=key))
         return found
 
     def judge(self, there: Stored | None, prefix: str = "if") -> bool:
@@ -173,41 +172,3 @@ def read_json(document: bytes) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise StoreError("malformed")
     return loaded
-
-
-def _read(path: str) -> tuple[str, list[str]]:
-    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target."""
-    root = next((each for each in ROOTS if path.startswith(each)), None)
-    if root is None:
-        return "", []
-    use = ROOTS[root]
-    first, _, rest = path[len(root) :].partition("/")
-    if first != "b":
-        return "", []
-    bucket, _, rest = rest.partition("/")
-    if not bucket:
-        return _used(use, "buckets"), []
-    if not rest:
-        return _used(use, "bucket"), [bucket]
-    what, _, name = rest.partition("/")
-    if what != "o":
-        return "", [bucket]
-    if not name:
-        return _used(use, "objects"), [bucket]
-    return _object(use, bucket, name)
-
-
-def _object(use: str, bucket: str, name: str) -> tuple[str, list[str]]:
-    for verb in ("rewriteTo", "copyTo"):
-        source, found, target = name.partition(f"/{verb}/b/")
-        to_bucket, marker, to_name = target.partition("/o/")
-        if found and source and marker and to_bucket and to_name:
-            return _used(use, verb), [bucket, source, to_bucket, to_name]
-    source = name.removesuffix("/compose")
-    if source and source != name:
-        return _used(use, "compose"), [bucket, source]
-    return _used(use, "object"), [bucket, name]
-
-
-def _used(use: str, kind: str) -> str:
-    return f"{use} {kind}" if use else kind

@@ -13,8 +13,9 @@ from faultinject.objectstore.mistakes import StoreError
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""
-ABSENT = ("matchGlob", "softDeleted", "versions", "filter")
-"""Parameters of a listing that the service has and this store has not."""
+ABSENT = ("matchGlob", "softDeleted", "filter", "includeTrailingDelimiter", "includeFoldersAsPrefixes")
+"""Parameters of a listing that the service has and this store has not. `versions` is none of them: a bucket without
+versioning has the live objects only."""
 
 
 def list_buckets(call: GcsCall) -> Answer:
@@ -37,6 +38,15 @@ def insert_bucket(call: GcsCall) -> Answer:
 def get_bucket(call: GcsCall) -> Answer:
     """buckets.get."""
     return call.json(200, shown_bucket(call.service.buckets.find(call.bucket), call.request.root_url))
+
+
+def change_bucket(_: GcsCall) -> Answer:
+    """buckets.patch and buckets.update.
+
+    Raises:
+        StoreError: `not_implemented`.
+    """
+    raise StoreError("not_implemented", "the embedded store has buckets without settings")
 
 
 def delete_bucket(call: GcsCall) -> Answer:

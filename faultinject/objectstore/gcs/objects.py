@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from faultinject.objectstore.bodies import cut
-from faultinject.objectstore.buckets import entry_cost
+from faultinject.objectstore.buckets import Stored, entry_cost
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.gcs import resources
 from faultinject.objectstore.gcs.call import GcsCall
@@ -68,31 +70,67 @@ def compose_object(call: GcsCall) -> Answer:
     """objects.compose.
 
     Raises:
-        StoreError: `required`, without sources; `argument`, with too many; `no_key`, `precondition`.
+        StoreError: `required`, without sources; `argument`, with too many or of several storage classes; `no_key`,
+            `precondition`; `not_implemented`, when they are to be deleted.
     """
+    if call.document.get("deleteSourceObjects"):
+        raise StoreError("not_implemented", "the embedded store has no deleteSourceObjects")
+    destination = call.document.get("destination") or {}
+    if not isinstance(destination, dict):
+        raise StoreError("argument")
+    with call.service.buckets.lock:
+        sources = [_source(call, each) for each in _named(call)]
+    classes = {resources.storage_class(each) for each in sources}
+    if len(classes) > 1:
+        raise StoreError("argument")
+    described = resources.described({**destination, "storageClass": classes.pop()})
+    count = sum(int(resources.components(each) or 1) for each in sources)
+    blocks = tuple(block for each in sources for block in each.blocks)
+    with call.service.buckets.budget.hold() as hold:
+        described = (*described, (resources.COMPONENTS, str(count)))
+        return write(call, hold, (call.bucket, call.key), blocks, described)
+
+
+def _named(call: GcsCall) -> list[dict[str, Any]]:
+    """What a request names as the sources of a composite."""
     named = call.document.get("sourceObjects")
     if not (isinstance(named, list) and named and all(isinstance(each, dict) for each in named)):
         raise StoreError("required")
     if len(named) > SOURCES:
         raise StoreError("argument")
-    destination = call.document.get("destination") or {}
-    if not isinstance(destination, dict):
+    return named
+
+
+def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
+    """A source of a composite: of the generation that is meant, where one is."""
+    name, generation = named.get("name"), named.get("generation")
+    if not isinstance(name, str):
+        raise StoreError("required")
+    found = call.get(call.bucket, name, "" if generation is None else str(generation))
+    conditions = named.get("objectPreconditions") or {}
+    if not isinstance(conditions, dict):
         raise StoreError("argument")
-    described = resources.described(destination)
-    sources = [
-        call.get(call.bucket, str(each.get("name")), str(each.get("generation", ""))) for each in named
-    ]
-    blocks = tuple(block for each in sources for block in each.blocks)
-    with call.service.buckets.budget.hold() as hold:
-        return write(call, hold, (call.bucket, call.key), blocks, described)
+    wanted = conditions.get("ifGenerationMatch")
+    if wanted is not None and str(wanted) != resources.generations(found)[0]:
+        raise StoreError("precondition")
+    return found
 
 
 def _copy(call: GcsCall, answered: str) -> Answer:
-    """A copy: with the description that the request gives, else with the source's."""
+    """A copy: with the description that the request gives, else with the source's.
+
+    A copy of a composite is one; of one object, if its storage class is another:
+    https://cloud.google.com/storage/docs/composite-objects
+    """
     described = resources.described(call.document)
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
     if not call.judge(source, "ifSource"):
         raise StoreError("precondition")
-    kept = tuple(each for each in source.headers if each[0] not in resources.OWN)
+    described = described or tuple(each for each in source.headers if each[0] not in resources.OWN)
+    if count := resources.components(source):
+        same = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0]) == resources.storage_class(
+            source
+        )
+        described = (*described, (resources.COMPONENTS, count if same else "1"))
     with call.service.buckets.budget.hold() as hold:
-        return write(call, hold, call.target, source.blocks, described or kept, answered=answered)
+        return write(call, hold, call.target, source.blocks, described, answered=answered)

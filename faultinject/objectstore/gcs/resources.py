@@ -30,9 +30,20 @@ META = "x-goog-meta-"
 METADATA_BYTES = 8192
 """https://cloud.google.com/storage/quotas#objects"""
 
+STORAGE_CLASS, COMPONENTS = "x-goog-storage-class", "x-goog-component-count"
+CLASSES = (
+    "STANDARD",
+    "NEARLINE",
+    "COLDLINE",
+    "ARCHIVE",
+    "MULTI_REGIONAL",
+    "REGIONAL",
+    "DURABLE_REDUCED_AVAILABILITY",
+)
+"""https://cloud.google.com/storage/docs/storage-classes"""
 GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
-OWN = (GENERATION, METAGENERATION, HASH)
-"""What the store says of an object, and no client."""
+OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
+"""What no copy has from its source without being told: a copy is of the usual storage class."""
 NOTHING_THERE = ("0", "0")
 
 _changes = count()
@@ -51,6 +62,16 @@ def new_generation(now: float) -> int:
     return int(now * 1_000_000) + next(_changes)
 
 
+def storage_class(stored: Stored) -> str:
+    """An object's storage class: the usual one, unless it was given another."""
+    return dict(stored.headers).get(STORAGE_CLASS, CLASSES[0])
+
+
+def components(stored: Stored) -> str:
+    """Of how many objects a composite was made; empty for an object that is none."""
+    return dict(stored.headers).get(COMPONENTS, "")
+
+
 def described(document: Mapping[str, Any]) -> Headers:
     """The headers of what a client says of an object.
 
@@ -65,6 +86,11 @@ def described(document: Mapping[str, Any]) -> Headers:
         if not (isinstance(value, str) and value.isascii() and value.isprintable()):
             raise StoreError("argument")
         found.append((header, value))
+    wanted = document.get("storageClass")
+    if wanted not in (None, *CLASSES):
+        raise StoreError("argument")
+    if wanted:
+        found.append((STORAGE_CLASS, wanted))
     metadata = document.get("metadata")
     if not isinstance(metadata, dict | None):
         raise StoreError("argument")
@@ -84,9 +110,13 @@ def described(document: Mapping[str, Any]) -> Headers:
 def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
     """An object's headers after an update: `whole` drops what the document does not name, else it stays.
 
+    Another storage class comes by a rewrite only: https://cloud.google.com/storage/docs/changing-storage-classes
+
     Raises:
         StoreError: `argument`, `metadata`.
     """
+    if document.get("storageClass") not in (None, storage_class(stored)):
+        raise StoreError("argument")
     generation, metageneration = generations(stored)
     before = {name: value for name, value in stored.headers if not _is_set(name)}
     before |= {GENERATION: generation, METAGENERATION: str(int(metageneration) + 1)}
@@ -99,7 +129,8 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
         elif isinstance(metadata, dict):
             gone += [f"{META}{name}" for name in metadata]
         before |= {name: value for name, value in left.items() if _is_set(name) and name not in gone}
-    return tuple((before | dict(described(document))).items())
+    given = {name: value for name, value in described(document) if name != STORAGE_CLASS}
+    return tuple((before | given).items())
 
 
 def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
@@ -115,14 +146,17 @@ def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
         "bucket": bucket,
         "generation": generation,
         "metageneration": metageneration,
-        "storageClass": "STANDARD",
+        "storageClass": storage_class(stored),
         "size": str(stored.size),
         "etag": stored.etag,
         "timeCreated": iso(int(generation) / 1_000_000),
         "updated": iso(stored.modified),
         "crc32c": sums["crc32c"],
-        "md5Hash": sums["md5"],
     }
+    if "md5" in sums:
+        document["md5Hash"] = sums["md5"]
+    if COMPONENTS in headers:
+        document["componentCount"] = int(headers[COMPONENTS])
     document |= {field: headers[header] for field, header in DESCRIBED.items() if header in headers}
     metadata = {name[len(META) :]: value for name, value in stored.headers if name.startswith(META)}
     if metadata:
@@ -149,8 +183,9 @@ def shown_bucket(bucket: Bucket, base: str) -> dict[str, Any]:
 
 
 def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
-    """All headers of a new object: its description, and what the store says of it."""
-    hashes = ",".join(f"{name}={value}" for name, value in sums.items())
+    """All headers of a new object: its description, and what the store says of it; of composites it knows no MD5."""
+    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(described)]
+    hashes = ",".join(f"{name}={sums[name]}" for name in known)
     return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 

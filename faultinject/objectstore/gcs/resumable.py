@@ -38,31 +38,23 @@ def start_upload(call: GcsCall) -> Answer:
 def continue_upload(call: GcsCall) -> Answer:
     """A piece of an upload, its last piece, or the question how far it is.
 
+    An upload may end while this request is under way, by another one: both are told what it became.
+
     Raises:
         StoreError: `no_upload`, `content_range`, `incomplete`, `bad_digest`, `precondition`, `full`.
     """
     identity = call.argument("upload_id")
-    ended = call.finished.find(identity)
-    if ended is not None:
+    try:
+        upload = _find(call, identity)
+        total = _advance(call, upload)
+        return _progress(call, upload, total) or _finish(call, upload, total)
+    except StoreError as error:
+        ended = call.finished.find(identity)
+        if error.mistake != "no_upload" or ended is None:
+            raise
         drain(call.request)
         bucket, key, generation = ended
         return call.json(200, call.shown(bucket, call.get(bucket, key, generation)))
-    upload = _find(call, identity)
-    start, stop, total = _range(call.request.headers.get("content-range"))
-    if start is None:
-        drain(call.request)
-    else:
-        size = _add(call, upload, start)
-        if stop is not None and size != stop - start:
-            raise StoreError("incomplete")
-        if stop is None:
-            total = start + size
-    with call.service.buckets.lock:
-        received = _received(upload)
-    if total != received:
-        shown = [("Range", f"bytes=0-{received - 1}")] if received else []
-        return call.answer(308, headers=[*shown, ("X-GUploader-UploadID", identity)])
-    return _finish(call, upload)
 
 
 def cancel_upload(call: GcsCall) -> Answer:
@@ -79,6 +71,30 @@ def _find(call: GcsCall, identity: str) -> Upload:
     if found is None:
         raise StoreError("no_upload")
     return found
+
+
+def _advance(call: GcsCall, upload: Upload) -> int | None:
+    """Store the piece that the request brings, if any; gives the size of the whole, where it tells that."""
+    start, stop, total = _range(call.request.headers.get("content-range"))
+    if start is None:
+        drain(call.request)
+        return total
+    size = _add(call, upload, start)
+    if stop is None:
+        return start + size
+    if size != stop - start:
+        raise StoreError("incomplete")
+    return total
+
+
+def _progress(call: GcsCall, upload: Upload, total: int | None) -> Answer | None:
+    """How far an upload is; None when all of it is there."""
+    with call.service.buckets.lock:
+        received = _received(_find(call, upload.id))
+    if total == received:
+        return None
+    shown = [("Range", f"bytes=0-{received - 1}")] if received else []
+    return call.answer(308, headers=[*shown, ("X-GUploader-UploadID", upload.id)])
 
 
 def _add(call: GcsCall, upload: Upload, start: int) -> int:
@@ -99,15 +115,19 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
     return content.size
 
 
-def _finish(call: GcsCall, upload: Upload) -> Answer:
+def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
+    """Make the object. Its checksums take long, so the lock is left for them: who comes back first decides."""
     with call.service.buckets.lock:
         parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for each in parts for block in each.blocks)
     headers = resources.whole(upload.headers, sums(blocks, claims(call, {})), call.now)
     size = sum(each.size for each in parts)
-    stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
-    call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-    call.finished.note(upload.id, call.bucket, upload.key, resources.generations(stored)[0])
+    with call.service.buckets.lock:
+        if more := _progress(call, upload, total):
+            return more
+        stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
+        call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
+        call.finished.note(upload.id, call.bucket, upload.key, resources.generations(stored)[0])
     return call.json(200, call.shown(call.bucket, stored))
 
 

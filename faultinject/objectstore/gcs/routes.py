@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.gcs import listings, objects, resumable, uploads
 from faultinject.objectstore.gcs.call import GcsCall as GcsCall
+from faultinject.objectstore.gcs.paths import ABSENT
 from faultinject.objectstore.mistakes import StoreError
 
 Operation = Callable[[GcsCall], Answer]
@@ -16,6 +17,8 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
     ("buckets", "POST"): listings.insert_bucket,
     ("bucket", "GET"): listings.get_bucket,
     ("bucket", "DELETE"): listings.delete_bucket,
+    ("bucket", "PATCH"): listings.change_bucket,
+    ("bucket", "PUT"): listings.change_bucket,
     ("objects", "GET"): listings.list_objects,
     ("object", "GET"): objects.get_object,
     ("object", "PATCH"): objects.update_object,
@@ -46,6 +49,8 @@ def perform(call: GcsCall) -> Answer:
     """
     if not call.valid:
         raise StoreError("uri")
+    if call.kind in ABSENT:
+        raise StoreError("not_implemented", f"the embedded store has no {ABSENT[call.kind]}")
     method = call.request.method
     if call.kind == "upload objects":
         kind = "session" if call.argument("upload_id") else call.argument("uploadType") or "multipart"

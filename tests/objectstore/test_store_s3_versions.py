@@ -1,0 +1,237 @@
+"""Versions that are not there and conditions that do not hold protect objects, in each dialect of S3."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject import vendors
+from faultinject.objectstore import ObjectStore
+from faultinject.objectstore.dialects import DIALECTS
+from faultinject.objectstore.labels import LABELS
+
+VENDORS = sorted(DIALECTS)
+ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
+KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
+"""Vendors whose documents have NoSuchVersion."""
+
+
+@pytest.fixture(params=VENDORS)
+def vendor(request):
+    return request.param
+
+
+@pytest.fixture
+def client(vendor):
+    made = Client(ObjectStore(vendor))
+    made.put("/photos")
+    made.put("/photos/k", data=b"content")
+    return made
+
+
+def code(answer):
+    text = answer.get_data(as_text=True)
+    if "xml" in answer.content_type:
+        return re.search("<Code>(.*?)</Code>", text)[1]
+    loaded = json.loads(text)
+    return loaded.get("code") or loaded["Code"]
+
+
+def documented(vendor, mistake):
+    row = vendors.get(vendor).find(LABELS[vendor][mistake])
+    return row.status, row.code
+
+
+def own(vendor, name):
+    return DIALECTS[vendor].prefixes[0] + name
+
+
+@pytest.mark.parametrize("name", ["versionId", "generation"])
+def test_another_version_is_not_read_or_deleted(vendor, client, name):
+    """There is none but `null`: NoSuchVersion where the vendor documents it; the live object stays."""
+    got = client.get(f"/photos/k?{name}=bogus")
+    assert (got.status_code, code(got)) == documented(vendor, "version")
+    assert (code(got) == "NoSuchVersion") == (vendor in KNOWN)
+    assert client.head(f"/photos/k?{name}=bogus").status_code == got.status_code
+    for method in ("DELETE", "PUT"):
+        answer = client.open(f"/photos/k?{name}=bogus", method=method, data=b"x")
+        assert (answer.status_code, code(answer)) == documented(vendor, "argument")
+        assert "Invalid version id specified" in answer.get_data(as_text=True)
+    assert client.get("/photos/k").data == b"content"
+    gone = client.get(f"/nowhere/k?{name}=bogus")
+    assert (gone.status_code, code(gone)) == documented(vendor, "no_bucket")
+
+
+def test_the_version_null(vendor, client):
+    """It is the object's only one: it can be read and deleted."""
+    assert client.get("/photos/k?versionId=null").data == b"content"
+    assert client.delete("/photos/k?versionId=null").status_code == 204
+    assert client.get("/photos/k").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["?versionId=bogus", "?versionId=", "?generation=7"])
+def test_another_version_is_not_copied(vendor, client, query):
+    """`x-amz-copy-source: bucket/key?versionId=…`."""
+    copied = client.put("/photos/copy", headers={own(vendor, "copy-source"): f"/photos/k{query}"})
+    assert (copied.status_code, code(copied)) == documented(vendor, "version")
+    assert client.get("/photos/copy").status_code == 404
+    fine = {own(vendor, "copy-source"): "/photos/k?versionId=null"}
+    assert client.put("/photos/copy", headers=fine).status_code == DIALECTS[vendor].created
+
+
+def test_a_generation_of_a_copy_s_source():
+    """Google has it in a header."""
+    client = Client(ObjectStore("gcs-xml"))
+    client.put("/photos")
+    client.put("/photos/k", data=b"content")
+    headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-generation": "7"}
+    assert client.put("/photos/copy", headers=headers).status_code == 400
+    headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-if-generation-match": "7"}
+    assert client.put("/photos/copy", headers=headers).status_code == 405
+
+
+DELETES = {
+    "s3": b"<Delete><Object><Key>k</Key><VersionId>v1</VersionId></Object>"
+    b"<Object><Key>a</Key><VersionId>null</VersionId></Object><Object><Key>b</Key><VersionId/></Object></Delete>",
+    "jss": b'{"Object":[{"Key":"k","VersionId":"v1"},{"Key":"a","VersionId":"null"},{"Key":"b","VersionId":""}]}',
+    "tos": b'{"Objects":[{"Key":"k","VersionId":"v1"},{"Key":"a","VersionId":"null"},{"Key":"b","VersionId":""}]}',
+    "bos": b'{"objects":[{"key":"k","versionId":"v1"},{"key":"a","versionId":"null"},{"key":"b","versionId":""}]}',
+    "qingstor": b'{"objects":[{"key":"k","version_id":"v1"},{"key":"a","version_id":"null"},'
+    b'{"key":"b","version_id":""}]}',
+}
+
+
+def test_another_version_in_a_list_of_deletions(vendor, client):
+    """An error for that key; the others are deleted."""
+    answer = client.post("/photos?delete", data=DELETES.get(vendor, DELETES["s3"]))
+    row = vendors.get(vendor).find(LABELS[vendor]["version"])
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    if vendor not in DELETES or vendor == "s3":
+        rows = re.findall("<(Deleted|Error)><Key>(.)</Key>", text)
+        assert rows == [("Deleted", "a"), ("Deleted", "b"), ("Error", "k")]
+        failed = f"<Error><Key>k</Key><VersionId>v1</VersionId><Code>{row.code}</Code>"
+        assert f"{failed}<Message>{row.message}</Message></Error>" in text
+    else:
+        rows = {name.lower(): each for name, each in json.loads(text).items()}
+        failures = rows.get("errors") or rows["error"]
+        lowered = [{name.lower(): value for name, value in each.items()} for each in failures]
+        assert [(each["key"], each["code"]) for each in lowered] == [("k", row.code)]
+        assert [value for each in rows["deleted"] for value in each.values()] == ["a", "b"]
+    assert client.get("/photos/k").data == b"content"
+
+
+def test_versions_and_keys_that_are_none():
+    """A version that is a number is malformed, as a key is."""
+    client = Client(ObjectStore("bos"))
+    client.put("/photos")
+    for document in (
+        b'{"objects":[{"key":"k","versionId":1}]}',
+        b'{"objects":[{"key":"k","versionId":"\\ud800"}]}',
+    ):
+        assert code(client.post("/photos?delete", data=document)) == "MalformedJSON"
+
+
+def test_deletions_with_conditions(vendor, client):
+    """If-Match protects an object that is another one by now; one that is gone is deleted already."""
+    for headers in ({"If-Match": '"other"'}, {"If-None-Match": ETAG}):
+        refused = client.delete("/photos/k", headers=headers)
+        assert (refused.status_code, code(refused)) == documented(vendor, "precondition")
+    assert client.get("/photos/k").data == b"content"
+    assert client.delete("/photos/gone", headers={"If-Match": '"other"'}).status_code == 204
+    assert client.delete("/photos/k", headers={"If-Match": ETAG}).status_code == 204
+    assert client.get("/photos/k").status_code == 404
+
+
+def test_conditions_in_a_list_of_deletions():
+    """S3 takes an ETag for each key: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html."""
+    client = Client(ObjectStore("s3"))
+    client.put("/photos")
+    for key in ("a", "b"):
+        client.put(f"/photos/{key}", data=b"content")
+    objects = "".join(
+        f"<Object><Key>{key}</Key><ETag>{etag}</ETag></Object>"
+        for key, etag in (("a", '"other"'), ("b", ETAG), ("gone", ETAG))
+    )
+    text = client.post("/photos?delete", data=f"<Delete>{objects}</Delete>").get_data(as_text=True)
+    assert re.findall("<Key>(.*?)</Key>(?:<Code>(.*?)</Code>)?", text) == [
+        ("b", ""),
+        ("gone", ""),
+        ("a", "PreconditionFailed"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["if-match-size", "if-match-last-modified-time"])
+def test_conditions_that_the_store_has_not(name):
+    """Those of directory buckets are refused, whatever is there."""
+    client = Client(ObjectStore("s3"))
+    client.put("/photos")
+    client.put("/photos/k", data=b"content")
+    answer = client.delete("/photos/k", headers={f"x-amz-{name}": "7"})
+    assert (answer.status_code, code(answer)) == (501, "NotImplemented")
+    assert f"the embedded store has no {name}" in answer.get_data(as_text=True)
+    assert client.get("/photos/k").data == b"content"
+
+
+def test_no_overwriting(vendor, client):
+    """`x-oss-forbid-overwrite: true` and its like: of puts, copies and uploads that begin or end."""
+    forbidding = {own(vendor, "forbid-overwrite"): "true"}
+    copying = {own(vendor, "copy-source"): "/photos/k"}
+    created = DIALECTS[vendor].created
+    for headers in (forbidding, {**forbidding, **copying}):
+        refused = client.put("/photos/k", data=b"x", headers=headers)
+        assert (refused.status_code, code(refused)) == documented(vendor, "object_exists")
+    begun = client.post("/photos/k?uploads", headers=forbidding)
+    assert (begun.status_code, code(begun)) == documented(vendor, "object_exists")
+    assert client.get("/photos/k").data == b"content"
+    assert client.put("/photos/new", data=b"x", headers=forbidding).status_code == created
+    allowing = {own(vendor, "forbid-overwrite"): "false"}
+    assert client.put("/photos/k", data=b"x", headers=allowing).status_code == created
+
+
+def test_oss_has_a_code_of_its_own_for_it():
+    """FileAlreadyExists, 409: https://www.alibabacloud.com/help/en/oss/developer-reference/putobject."""
+    assert documented("oss", "object_exists") == (409, "FileAlreadyExists")
+
+
+GENERATIONS = [("k", "0", 412), ("new", "0", 200), ("new", "7", 412), ("k", "7", 405)]
+
+
+@pytest.mark.parametrize(("key", "generation", "status"), GENERATIONS)
+def test_generations(key, generation, status):
+    """0 is an object that is not there; the store counts none, and says so where a number could be right."""
+    client = Client(ObjectStore("gcs-xml"))
+    client.put("/photos")
+    client.put("/photos/k", data=b"content")
+    headers = {"x-goog-if-generation-match": generation}
+    assert client.put(f"/photos/{key}", data=b"x", headers=headers).status_code == status
+    if status != 200:
+        assert client.get("/photos/k").data == b"content"
+
+
+def test_generations_of_reads_and_deletions():
+    """The same of what is there."""
+    client = Client(ObjectStore("gcs-xml"))
+    client.put("/photos")
+    client.put("/photos/k", data=b"content")
+    for method in ("GET", "HEAD", "DELETE"):
+        for name, value, status in (
+            ("if-generation-match", "0", 412),
+            ("if-generation-match", "7", 405),
+            ("if-metageneration-match", "1", 405),
+        ):
+            headers = {f"x-goog-{name}": value}
+            assert client.open("/photos/k", method=method, headers=headers).status_code == status
+    assert client.get("/photos/k").data == b"content"
+
+
+def test_jdcloud_does_not_speak_of_replication():
+    """Its document has no error for a condition that does not hold; the nearest is about requests in general."""
+    client = Client(ObjectStore("jdcloud"))
+    client.put("/photos")
+    client.put("/photos/k", data=b"content")
+    text = client.put("/photos/k", data=b"x", headers={"If-None-Match": "*"}).get_data(as_text=True)
+    assert "    <Code>BadRequest</Code>\n    <Message>Wrong Request</Message>\n" in text

@@ -1,0 +1,134 @@
+"""What a client says of its request's body and target is true, or the request is refused."""
+
+from __future__ import annotations
+
+import socket
+import zlib
+from base64 import b64encode
+from hashlib import sha1, sha256
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject.objectstore import ObjectStore
+
+CONTENT = b"0123456789"
+DIGESTS = {
+    "crc32": zlib.crc32(CONTENT).to_bytes(4),
+    "sha1": sha1(CONTENT, usedforsecurity=False).digest(),
+    "sha256": sha256(CONTENT).digest(),
+}
+
+
+@pytest.fixture
+def store():
+    return ObjectStore("s3")
+
+
+@pytest.fixture
+def client(store):
+    client = Client(store)
+    client.put("/photos")
+    return client
+
+
+@pytest.mark.parametrize("size", [b"0x5", b"+5", b"5_0", b"-5", b" 5", b"", b"five"])
+def test_the_size_of_a_chunk_is_hexadecimal(client, size):
+    """Python reads more as a number than the format allows."""
+    data = size + b"\r\n" + b"x" * (80 if b"_" in size else 5) + b"\r\n0\r\n\r\n"
+    put = client.put("/photos/k", data=data, headers={"Content-Encoding": "aws-chunked"})
+    assert (put.status_code, b"<Code>IncompleteBody</Code>" in put.data) == (400, True)
+    assert client.get("/photos/k").status_code == 404
+
+
+@pytest.mark.parametrize("size", [b"a", b"A", b"0a", b"000000A;chunk-signature=abc"])
+def test_sizes_of_chunks(client, size):
+    """In capitals or not, with zeros before it."""
+    data = size + b"\r\n" + CONTENT + b"\r\n0\r\n\r\n"
+    assert client.put("/photos/k", data=data, headers={"Content-Encoding": "aws-chunked"}).status_code == 200
+    assert client.get("/photos/k").data == CONTENT
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "+1", "1.5", "9" * 20])
+@pytest.mark.parametrize("vendor", ["s3", "obs", "qingstor", "azure-blob", "gcs"])
+def test_a_content_length_that_is_none(vendor, length):
+    """400 with a documented error, and nothing is stored."""
+    store = ObjectStore(vendor)
+    client = Client(store)
+    client.put("/photos")
+    client.put("/account/photos?restype=container", environ_overrides={"CONTENT_LENGTH": "0"})
+    client.post("/storage/v1/b?project=p", json={"name": "photos"})
+    used = store.used_bytes
+    put = client.put
+    path, headers = "/photos/k", {}
+    if vendor == "azure-blob":
+        path, headers = "/account/photos/k", {"x-ms-blob-type": "BlockBlob"}
+    if vendor == "gcs":
+        path, put = "/upload/storage/v1/b/photos/o?uploadType=media&name=k", client.post
+    answer = put(path, headers=headers, environ_overrides={"CONTENT_LENGTH": length})
+    assert (answer.status_code, store.used_bytes) == (400, used)
+    assert "Content-Length must be a number" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("name", sorted(DIGESTS))
+def test_checksums_of_s3(client, name):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html, of puts and parts."""
+    started = client.post("/photos/big?uploads").get_data(as_text=True)
+    upload = started.partition("<UploadId>")[2].partition("<")[0]
+    for path in ("/photos/k", f"/photos/big?partNumber=1&uploadId={upload}"):
+
+        def put(digest, path=path):
+            headers = {f"x-amz-checksum-{name}": digest}
+            return client.put(path, data=CONTENT, headers=headers)
+
+        wrong = put(b64encode(bytes(len(DIGESTS[name]))).decode())
+        message = f"The {name.upper()} you specified did not match the calculated checksum."
+        assert wrong.status_code == 400
+        assert f"<Code>BadDigest</Code><Message>{message}</Message>" in wrong.get_data(as_text=True).replace(
+            "\n", ""
+        )
+        for none in ("no base64", "AAAA"):
+            assert b"<Code>InvalidDigest</Code>" in put(none).data
+        assert put(b64encode(DIGESTS[name]).decode()).status_code == 200
+    assert client.get("/photos/k").data == CONTENT
+
+
+@pytest.mark.parametrize("text", ["bytes=-0", "bytes=-00", "Bytes = -0 "])
+def test_the_last_zero_bytes(client, text):
+    """RFC 9110 14.1.2: a suffix of length 0 is not satisfiable."""
+    client.put("/photos/k", data=CONTENT)
+    got = client.get("/photos/k", headers={"Range": text})
+    assert (got.status_code, got.headers["Content-Range"]) == (416, "bytes */10")
+
+
+def exchanged(port, method, target, data=b""):
+    """The status of a request, byte for byte as it is given here, and the answer's body."""
+    head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(head.encode("latin-1") + data)
+        with connection.makefile("rb") as answer:
+            first, _, rest = answer.read().partition(b"\r\n")
+    return int(first.split()[1]), rest.partition(b"\r\n\r\n")[2]
+
+
+REFUSED = {
+    "s3": b"<Code>InvalidURI</Code>",
+    "cos": b"<Code>InvalidURI</Code>",
+    "minio": b"<Code>XMinioInvalidObjectName</Code>",
+    "qingstor": b'"code":"invalid_object_name"',
+}
+
+
+@pytest.mark.parametrize("vendor", sorted(REFUSED))
+def test_names_that_are_no_utf_8(serve, vendor):
+    """The server puts U+FFFD for what it cannot decode, so that they would all be one object."""
+    port = serve(vendor)
+    exchanged(port, "PUT", "/photos")
+    for target in ("/photos/%ff", "/photos/%fe", "/photos/%c3", "/photos?prefix=%ff"):
+        method = "GET" if "?" in target else "PUT"
+        status, body = exchanged(port, method, target, b"x")
+        assert (status, REFUSED[vendor] in body) == (400, True)
+    for target in ("/photos/%EF%BF%BD", "/photos/%25ff", "/photos/%C3%BC"):
+        assert exchanged(port, "PUT", target, target.encode())[0] in (200, 201)
+    for target in ("/photos/%EF%BF%BD", "/photos/%25ff", "/photos/%C3%BC"):
+        assert exchanged(port, "GET", target) == (200, target.encode())
