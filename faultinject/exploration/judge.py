@@ -182,7 +182,9 @@ def _left_open(outcomes: Sequence[Outcome]) -> Counter[str]:
 
 def _upload(query: str) -> str:
     """The parameter that names the upload."""
-    return next((pair for pair in query.split("&") if pair.lower().startswith("uploadid=")), query)
+    return next(
+        (pair for pair in query.split("&") if pair.lower().startswith(("uploadid=", "upload_id="))), query
+    )
 
 
 def _body(request: Outcome | Attempt) -> tuple[str, str, int | None]:

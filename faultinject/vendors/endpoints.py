@@ -1,21 +1,44 @@
 """Where a service is that more than its own vendor goes by."""
 
-S3 = (
-    "s3.dualstack.*.amazonaws.com",
-    "s3-fips.dualstack.*.amazonaws.com",
-    "s3-accesspoint.dualstack.*.amazonaws.com",
-    "s3-accesspoint.*.amazonaws.com",
-    "s3-accelerate.dualstack.amazonaws.com",
-    "s3-fips.*.amazonaws.com",
-    "s3-website.*.amazonaws.com",
-    "s3express-*.*.amazonaws.com",
-    "s3.dualstack.*.amazonaws.com.cn",
-    "s3.*.amazonaws.com.cn",
-    "s3.*.amazonaws.com",
-    "s3.amazonaws.com",
-    "s3-*.amazonaws.com",
+_SUFFIXES = (
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
 )
+_FORMS = (
+    # Below a VPC endpoint: docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
+    "bucket.vpce-*.s3.*.vpce",
+    "accesspoint.vpce-*.s3.*.vpce",
+    "accesspoint.s3-global",
+    "op-*.s3-outposts.*",
+    "ec2.s3-outposts.*",
+    "s3-accesspoint-fips.dualstack.*",
+    "s3-accesspoint-fips.*",
+    "s3-accesspoint.dualstack.*",
+    "s3-accesspoint.*",
+    "s3-object-lambda-fips.*",
+    "s3-object-lambda.*",
+    "s3-accelerate.dualstack.*",
+    "s3-accelerate.dualstack",
+    "s3express-*.dualstack.*",
+    "s3express-*.*",
+    "s3-fips.dualstack.*",
+    "s3-fips.*",
+    "s3.dualstack.*",
+    "s3-website.*",
+    "s3.*",
+    "s3",
+    # With a hyphen before the region, as of old; s3-accelerate; s3-website-us-east-1.
+    "s3-*",
+)
+
+S3 = tuple(f"{form}.{suffix}" for form in _FORMS for suffix in _SUFFIXES)
 """What faults of S3, and those of no storage vendor, take for an endpoint: host suffixes, the most specific first.
 
-https://docs.aws.amazon.com/general/latest/gr/s3.html, userguide/VirtualHosting.html, access-points-naming.html
+In each partition; botocore 1.44.5, data/partitions.json and data/s3/2006-03-01/endpoint-rule-set-1.json, and
+https://docs.aws.amazon.com/general/latest/gr/s3.html, userguide/VirtualHosting.html, access-points-naming.html.
 """

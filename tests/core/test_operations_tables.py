@@ -46,7 +46,7 @@ def request_of(row, vendor):
     for each in row.header:
         name, _, value = each.partition("=")
         headers[full_name(vendor, name)] = value or "1"
-    query = "&".join(row.query)
+    query = "&".join(each for each in row.query if each[:1] != "-")
     path = path_of(vendor.addressing, row.level)
     return (
         f"{row.method} {path}{'?' if query else ''}{query}",
@@ -129,3 +129,25 @@ def test_every_relative_of_s3_has_its_operations():
             assert operations_of(vendor).names >= plain.names
     assert operations_of(vendors.get("gateway")) is plain
     assert "AppendObject" in operations_of(vendors.get("oss")).names
+
+
+PLAIN = {
+    ("GET", "service"): "ListBuckets",
+    ("GET", "bucket"): "ListObjects",
+    ("PUT", "bucket"): "CreateBucket",
+    ("DELETE", "bucket"): "DeleteBucket",
+    ("GET", "object"): "GetObject",
+    ("PUT", "object"): "PutObject",
+    ("DELETE", "object"): "DeleteObject",
+}
+
+
+@pytest.mark.parametrize("vendor", [each for each in STORAGE if vendors.get(each).addressing == "s3"])
+@pytest.mark.parametrize(("method", "level"), PLAIN)
+def test_a_parameter_that_no_table_has_is_ignored(site, vendor, method, level):
+    """It may be a client's own, or a signature's: `PUT /b?x` creates a bucket."""
+    made = site(f"http:503,vendor={vendor}")
+    reading = Reading(vendors.get(vendor))
+    for query in ("not-documented", "not-documented=", "not-documented=1"):
+        request = made.request(f"{method} {PATHS['s3'][level]}?{query}")
+        assert reading.operation(request) == PLAIN[method, level]

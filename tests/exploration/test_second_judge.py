@@ -210,13 +210,13 @@ def test_a_repeat_that_is_refused_itself():
     ]
 
 
-def upload(end="POST"):
+def upload(end="POST", part="partNumber=1&uploadId=x", name="uploadId=x"):
     """Code that begins an upload, tries that again where it must, sends a part, and ends it if that goes well."""
 
     def code():
         begun = any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
-        if begun and send("PUT", "/b/k?partNumber=1&uploadId=x") == 200:
-            send(end, "/b/k?uploadId=x")
+        if begun and send("PUT", f"/b/k?{part}") == 200:
+            send(end, f"/b/k?{name}")
 
     return code
 
@@ -233,6 +233,17 @@ def test_uploads_left_open():
     ]
     [line] = judged(upload("DELETE"), f"{LOST},method=POST")[1]
     assert "an upload is neither" in line
+
+
+def test_uploads_of_qingstor():
+    """It writes the parameters another way."""
+    code = upload(part="part_number=0&upload_id=x", name="upload_id=x")
+    failed, warned = judged(code, "qingstor:internal_error,method=PUT", "qingstor:internal_error,method=POST")
+    assert failed == []
+    assert [line.rpartition("method=")[2] for line in warned] == [
+        "PUT,path=/b/k,query.part_number=0,query.upload_id=,times=1)",
+        "POST,path=/b/k,query.upload_id=,times=1)",
+    ]
 
 
 def test_uploads_that_are_open_anyway():

@@ -41,8 +41,21 @@ VENDOR = Vendor(
     id_headers=(("x-cos-request-id", "request_id"), ("x-cos-trace-id", "trace_id")),
     make_ids=make_ids,
     resource=resource,
-    # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does
-    endpoints=("cos-internal.*.tencentcos.cn", "cos.*.tencentcos.cn", "cos.*.myqcloud.com"),
+    # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does. `cosrapid`: 436/139758,
+    # `file`: https://www.tencentcloud.com/document/product/436/42839; `ci` and `pic`, Cloud Infinite: cos-python-sdk-v5
+    # 1.9.44, CosConfig
+    endpoints=(
+        "cos-internal.*.tencentcos.cn",
+        "cos.*.tencentcos.cn",
+        "cosrapid.*.myqcloud.com",
+        "cos.*.myqcloud.com",
+        "ci.*.myqcloud.com",
+        "pic.*.myqcloud.com",
+        "file.myqcloud.com",
+    ),
+    # the calls of cos-python-sdk-v5 1.9.44; https://cloud.tencent.com/document/product/436/107739 and /107740 (access
+    # monitor), tencentyun/cos-java-sdk-v5 (rename). What goes to Cloud Infinite is told no further: CIRequest, CIProcess
+    operations=("s3/operations.csv", "cos/operations.csv"),
     # https://cloud.tencent.com/document/product/436/10881 and /7742
     errors_in_200=("CopyObject", "CompleteMultipartUpload"),
     deletes=deletes.COS,
