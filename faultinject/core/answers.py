@@ -32,11 +32,12 @@ class Answer:
         rule: the rule that answers.
         fault: what the journal calls the fault.
         status: the HTTP status.
-        content_type: the Content-Type, exactly.
+        content_type: the Content-Type, exactly; empty for none.
         vendor: whose error it is, or None.
         phrase: the vendor's own reason phrase, or None for the standard one.
         constants: the headers of all these answers that the vendor adds, by lower-case name.
         id_headers: pairs of a header's name and the name of the id that it carries.
+        bare_head: whether an answer to HEAD says nothing of the body.
 
     Attributes:
         status_line: the status with the reason phrase, for servers that send ours.
@@ -69,6 +70,8 @@ class Answer:
         phrase: str | None = None,
         constants: Mapping[str, str] = NO_HEADERS,
         id_headers: tuple[tuple[str, str], ...] = (),
+        *,
+        bare_head: bool = False,
     ) -> None:
         value = rule.rule.value
         self.fault = fault
@@ -77,12 +80,12 @@ class Answer:
         self.when: str = value("when")
         self.after = self.when == "after"
         self._bodyless = status in _WITHOUT_BODY
-        self._first: Headers = [("Content-Type", content_type)]
+        self._first: Headers = [("Content-Type", content_type)] if content_type else []
         if self._bodyless:
             # For 205: without a length waitress marks the end of a body, even for HEAD.
             self._first = [("Content-Length", "0")] if status == 205 else []
         self._id_headers = id_headers
-        self._bare_head = vendor is not None and vendor.bare_head
+        self._bare_head = bare_head
         self.cors: bool = value("cors")
         self.drain: bool = value("drain")
         self.exact: Head | None = None
@@ -169,7 +172,8 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     value = rule.rule.value
     message = value("message")
     prepared: dict[tuple[int, str], tuple[Answer, Rendering]] = {}
-    form_for = vendor.form_for
+    asks = vendor.asks
+    wanted: int | None = value("status")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     place: str = value("resource") or ""
@@ -177,12 +181,13 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
 
     def prepare(index: int, asked: str) -> tuple[Answer, Rendering]:
         row = rows[index]
-        status = value("status") or row.status
+        status = wanted or row.status
         assert status is not None
         made = Rendering(vendor, row, status=status, message=message, asked=asked)
         answer = Answer(
-            rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers
-        )
+            rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers,
+            bare_head=made.bare_head,
+        )  # fmt: skip
         if value("exact") or answer.beyond:
             answer.exact = Head(vendor, answer.status_line)
         if (
@@ -199,7 +204,10 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         index = 0 if len(rows) == 1 else choose(digest, len(rows))
-        asked = "" if form_for is None else form_for(rows[index], request.method, request.query)
+        asked = ""
+        if asks:
+            row = rows[index]
+            asked = vendor.asked_form(row, request, wanted or row.status or 0)
         answer, made = prepared.get((index, asked)) or prepare(index, asked)
         ids = make_ids(entropy(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")

@@ -84,13 +84,8 @@ class Listing:
         if wanted is None:
             return None
         objects, quiet, encoding = wanted
-        deleted: list[Named] = []
-        failed: list[Named] = []
-        for each in objects:
-            (failed if fails(self._digest, each, self._limit) else deleted).append(each)
-        return self._dialect.write(
-            self._vendor.escape, deleted, failed, self._said, quiet=quiet, encoding=encoding
-        )
+        ends = [(each, fails(self._digest, each, self._limit)) for each in objects]
+        return self._dialect.write(self._vendor.escape, ends, self._said, quiet=quiet, encoding=encoding)
 
 
 def fails(digest: bytes, named: Named, limit: int) -> bool:

@@ -29,15 +29,16 @@ class Rendering:
         asked: the form that the request asks for, or empty.
 
     Attributes:
-        content_type: the Content-Type, exactly.
+        bare_head: whether an answer to HEAD says nothing of the body.
+        content_type: the Content-Type, exactly; empty where there is none.
         id_headers: pairs of a header's name and the name of the id that it carries.
         reason: the vendor's own reason phrase, or None where it is the standard one.
         constants: the headers of all its answers, by lower-case name.
     """
 
     __slots__ = (
-        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_row", "_status",
-        "_text", "constants", "content_type", "id_headers", "reason",
+        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_row", "_said",
+        "_status", "_text", "bare_head", "constants", "content_type", "id_headers", "reason",
     )  # fmt: skip
 
     def __init__(
@@ -52,13 +53,15 @@ class Rendering:
         form = vendor.form_of(row, asked)
         self._row = row
         self._status = status
+        self._said = message
         self._text = row.message if message is None else message
         self._envelope = vendor.envelope(code=row.code, message=self._text, status=status, form=form)
         self._escape = form.escape
         self._child = form.child
         self.content_type = form.content_type
+        self.bare_head = vendor.bare_head if form.bare_head is None else form.bare_head
         self.id_headers = vendor.id_headers if form.id_headers is None else form.id_headers
-        phrase = vendor.reason(row, self._text) if status == row.status else None
+        phrase = vendor.reason(row, self._text) if row.status in (None, status) else None
         self.reason = phrase if phrase and fits_a_header(phrase) else None
         known = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
         self._open: Named = ()
@@ -67,7 +70,11 @@ class Rendering:
         self._headers_of_head: Named = ()
         self.constants: dict[str, str] = {}
         wanted = [name for name in self._envelope.open if name not in known]
-        extras = [each for each in vendor.extras if each.belongs_to(row, status)]
+        extras = [
+            each
+            for each in vendor.extras
+            if each.belongs_to(row, status, asked) and each.name not in form.without
+        ]
         if wanted or extras:
             from faultinject.core.sources import compile_value, constant
 
@@ -110,6 +117,7 @@ class Rendering:
             resource=resource,
             ids=ids,
             now=now,
+            said=self._said,
         )
         escape, child = self._escape, self._child
         more = {name: escape(value(given) or "") for name, value in self._open}
@@ -157,15 +165,16 @@ def answer(
     """
     status = row.status
     assert status is not None
-    asked = vendor.form_for(row, request.method, request.query) if vendor.form_for is not None else ""
+    asked = vendor.asked_form(row, request, status)
     made = Rendering(vendor, row, status=status, message=message, asked=asked)
     ids = vendor.make_ids(entropy, int(now))
     resource = ""
     if vendor.resource is not None:
         resource = vendor.resource(*reading.read_address(request), request.raw_path)
     body, more = made.render(request, reading, resource, ids, now)
-    headers = [("Content-Type", made.content_type), ("Content-Length", str(len(body)))]
-    if vendor.bare_head and request.method.upper() == "HEAD":
+    headers = [("Content-Type", made.content_type)] if made.content_type else []
+    headers.append(("Content-Length", str(len(body))))
+    if made.bare_head and request.method.upper() == "HEAD":
         headers = [("Content-Length", "0")]
     headers += [(name, ids[which]) for name, which in made.id_headers]
     return f"{status} {made.reason or reason(status)}", [*headers, *more], body

@@ -17,6 +17,7 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 LAST = 253_402_300_799
 """The last second that has a date of four digits for the year."""
+_METADATA = "x-amz-meta-"
 _NEEDED = ("Credential", "SignedHeaders", "Signature")
 
 
@@ -90,6 +91,16 @@ def string_to_sign(request: Request) -> str | None:
 
     digest = sha256(_canonical(request, signed).encode("utf-8", "replace")).hexdigest()
     return f"{signed.algorithm}\n{signed.time}\n{signed.scope}\n{digest}"
+
+
+def size_of_metadata(request: Request) -> str | None:
+    """How many bytes names and values of a user's metadata are: all of it is signed, so that its names are known."""
+    signed = read_signed(request)
+    names = [] if signed is None else [each for each in signed.names.split(";") if each.startswith(_METADATA)]
+    if not names:
+        return None
+    values = (value for each in names for value in request.header(each))
+    return str(sum(len(each) - len(_METADATA) for each in names) + sum(len(each) for each in values))
 
 
 def expires(request: Request) -> float | None:

@@ -1,11 +1,15 @@
 """Where the values of a vendor's extras come from: the request, the answer's ids, the clock it is given, a constant.
 
-One function each; `compile_value` makes one of an `extras.csv` cell such as `query.uploadId | =1`.
+One function each; `compile_value` makes one of an `extras.csv` cell such as `query.uploadId | for.PutObject =1`, or
+`~No such object: {bucket}/{key}`.
 """
 
 from __future__ import annotations
 
+from faultinject.core.dates import iso, iso_ms
 from faultinject.core.facts import key_id, query_key_id
+from faultinject.core.realm import realm
+from faultinject.core.sentence import sentence
 from faultinject.core.wire import http_date
 
 TYPE_CHECKING = False
@@ -26,6 +30,7 @@ class Given:
         reading: how its bucket, key and level are read.
         code: the error's.
         message: the error's.
+        said: the message that the rule gives instead of the documented one, or None.
         reason: the reason phrase: the vendor's own, else the standard one.
         resource: the resource that the envelope names.
         ids: the answer's ids by name.
@@ -34,16 +39,8 @@ class Given:
     """
 
     __slots__ = (
-        "body",
-        "code",
-        "ids",
-        "message",
-        "now",
-        "reading",
-        "reason",
-        "request",
-        "resource",
-    )
+        "body", "code", "ids", "message", "now", "reading", "reason", "request", "resource", "said",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -56,6 +53,7 @@ class Given:
         resource: str,
         ids: Mapping[str, str],
         now: float,
+        said: str | None = None,
     ) -> None:
         self.request = request
         self.reading = reading
@@ -65,6 +63,7 @@ class Given:
         self.resource = resource
         self.ids = ids
         self.now = now
+        self.said = said
         self.body = b""
 
 
@@ -93,16 +92,25 @@ def _source(text: str) -> Source:
     if text[:1] == "=":
         fixed = text[1:]
         return lambda _: fixed
+    if text[:1] == "~":
+        return sentence(text[1:], _source)
     source = SOURCES.get(text)
     if source is not None:
         return source
     kind, _, name = text.partition(".")
+    if kind in WHERE:
+        return _where(kind, *name.partition(" "))
     if name and (named := NAMED.get(kind)) is not None:
         return lambda given: named(given, name)
     if name and (change := CHANGED.get(kind)) is not None:
         of = _source(name)
         return lambda given: None if (value := of(given)) is None else change(value)
-    raise ValueError(f"{text!r} is no source; there are {', '.join((*SOURCES, *NAMED, *CHANGED))}")
+    raise ValueError(f"{text!r} is no source; there are {', '.join((*SOURCES, *NAMED, *CHANGED, *WHERE))}")
+
+
+def _where(kind: str, name: str, _blank: str, text: str) -> Source:
+    of, test = _source(text), WHERE[kind]
+    return lambda given: of(given) if test(given, name) else None
 
 
 def _address(given: Given) -> tuple[str | None, str | None]:
@@ -125,18 +133,12 @@ def _location(given: Given) -> str | None:
     return f"{path}?{query}" if query else path
 
 
-def _iso(moment: float) -> str:
-    """`2026-11-20T12:00:00`, read off an HTTP-date: the core knows no calendar."""
-    _, day, month, year, time, _ = http_date(moment).split()
-    return f"{year}-{_MONTHS.index(month) // 3 + 1:02}-{day}T{time}"
-
-
 def _expires(given: Given) -> str | None:
     """When a presigned request expires."""
     from faultinject.core.signing import expires
 
     moment = expires(given.request)
-    return None if moment is None else f"{_iso(moment)}Z"
+    return None if moment is None else f"{iso(moment)}Z"
 
 
 def _s3_place(at: int) -> Source:
@@ -173,8 +175,26 @@ def _body_base64(given: Given) -> str:
     return b2a_base64(given.body, newline=False).decode()
 
 
+def _allowed(given: Given) -> str | None:
+    from faultinject.core.allowed import allowed
+
+    return allowed(given.request, given.reading)
+
+
+def _tag(at: int) -> Source:
+    """Key or value of the first tag that the headers name."""
+
+    def source(given: Given) -> str | None:
+        from faultinject.core.target import decode_form
+
+        first, _, _ = (_header(given, "x-amz-tagging") or "").partition("&")
+        return decode_form(first.partition("=")[at]) if first else None
+
+    return source
+
+
 def _signed(name: str, *, in_hex: bool = False) -> Source:
-    """What the request was signed by; None for one that is not signed."""
+    """What the request was signed by, or with; None for one that is not signed."""
 
     def source(given: Given) -> str | None:
         from faultinject.core import signing
@@ -198,16 +218,22 @@ def _present(given: Given, name: str) -> str | None:
     return None if _header(given, name) is None else name
 
 
+def _troubleshoot(given: Given, number: str) -> str:
+    """The page of OSS about an error of that number: the endpoints outside China name the international one."""
+    region = given.request.host.partition(".aliyuncs.com")[0].rpartition(".")[2]
+    abroad = region[:4] == "oss-" and not region[4:].startswith(("cn-", "accelerate"))
+    return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
+
+
 def _asked(given: Given, name: str) -> str | None:
     """The parameter's name, where the query has it."""
     return None if _parameter(given, name) is None else name
 
 
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
 SOURCES: dict[str, Source] = {
     "code": lambda given: given.code,
     "message": lambda given: given.message,
+    "said": lambda given: given.said,
     "reason": lambda given: given.reason,
     "resource": lambda given: given.resource,
     "bucket": lambda given: _address(given)[0],
@@ -221,12 +247,17 @@ SOURCES: dict[str, Source] = {
     "host-port": _host,
     "path": lambda given: given.request.raw_path,
     "location": _location,
+    "realm": realm,
     "length": _length,
-    "time.iso": lambda given: f"{_iso(given.now)}Z",
-    "time.iso-ms": lambda given: f"{_iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
+    "time.iso": lambda given: f"{iso(given.now)}Z",
+    "time.iso-ms": lambda given: f"{iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
     "time.http": lambda given: http_date(given.now),
     "expires": _expires,
     "range": _range,
+    "allow": _allowed,
+    "metadata.size": _signed("size_of_metadata"),
+    "tag.key": _tag(0),
+    "tag.value": _tag(2),
     "access-key": _access_key,
     "body.base64": _body_base64,
     "signature": _signed("signature"),
@@ -241,12 +272,21 @@ NAMED: dict[str, Callable[[Given, str], str | None]] = {
     "header": _header,
     "asked": _asked,
     "present": _present,
+    "troubleshoot": _troubleshoot,
     "id": lambda given, name: given.ids.get(name),
 }
 """What stands before a dot and a name."""
-CHANGED: dict[str, Callable[[str], str]] = {
+CHANGED: dict[str, Callable[[str], str | None]] = {
     "upper": str.upper,
+    "capital": str.capitalize,
+    "iso-ms": iso_ms,
     "size": lambda value: str(len(value.encode("utf-8", "replace"))),
     "quoted": lambda value: f'"{value}"',
 }
-"""What stands before a dot and another source: its text in capitals, how many bytes it is, in double quotes."""
+"""What stands before a dot and another source: its text in capitals, with a capital, as a time, how many bytes it is,
+in double quotes."""
+WHERE: dict[str, Callable[[Given, str], bool]] = {
+    "for": lambda given, name: given.reading.operation(given.request) == name,
+    "with": lambda given, name: _header(given, name) is not None,
+}
+"""What stands before a dot, a name, a blank and another source, which counts for that operation or with that header."""

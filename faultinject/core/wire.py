@@ -142,5 +142,8 @@ def has_no_body(method: str, status: int, headers: Iterable[tuple[str, str]]) ->
 
 
 def late_start(body: bytes) -> int:
-    """How many bytes of a late body go out at once: nothing may stand before an XML declaration."""
-    return body.index(b"?>") + 2 if body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")) else 0
+    """How many bytes of a late body go out at once: nothing may stand before an XML declaration, and its line ends."""
+    if not body.startswith((b"<?xml", b"\xef\xbb\xbf<?xml")):
+        return 0
+    end = body.index(b"?>") + 2
+    return end + 1 if body[end : end + 1] == b"\n" else end

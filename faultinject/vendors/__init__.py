@@ -78,14 +78,17 @@ def _load(id: str) -> Vendor:  # noqa: A002
 
 
 def named(word: str) -> list[str]:
-    """The vendors that a word which is no id stands for: the beginning of one, or the company (a title's first word)."""
+    """The vendors that a word which is no id stands for: those that begin so, then those of the company.
+
+    The company is the first word of a title.
+    """
     begun = word.lower().replace("_", "-")
+    if not begun:
+        return []
     company = ALSO_CALLED.get(begun, begun)
-    return [
-        each
-        for each in names()
-        if begun and (each.startswith(begun) or get(each).title.lower().split()[0] == company)
-    ]
+    same = [each for each in names() if get(each).title.lower().split()[0] == company]
+    near = [each for each in names() if each.startswith(begun)]
+    return [*near, *(each for each in same if each not in near)]
 
 
 def _near(word: str, known: Sequence[str]) -> list[str]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     Escape = Callable[[str], str]
     # A key and its version; None where the request names no version.
     Named = tuple[str, str | None]
+    # And whether it failed.
+    End = tuple[Named, bool]
 
 MOST_KEYS = 1000
 """The most keys of one request: all vendors here document that number."""
@@ -34,6 +36,7 @@ class Deletes:
         error_list: how all of them are written, with one `%s`.
         end: what the answer ends with.
         versioned: how the version of an object is written where it has one.
+        mixed: the deleted and the failed come as the request names them; else the deleted come first.
         encoded: how the request's own encoding of keys is repeated, with one `%s`; empty where it is not.
         names: what the request calls the list of objects, a key, a version, and the wish to be told errors alone.
         operation: the operation that is answered so.
@@ -41,7 +44,7 @@ class Deletes:
 
     __slots__ = (
         "_deleted", "_deleted_list", "_encoded", "_end", "_error", "_error_list", "_start", "_versioned",
-        "format", "names", "operation",
+        "format", "mixed", "names", "operation",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,7 @@ class Deletes:
         deleted: str = "",
         deleted_list: str = "%s",
         versioned: str = "",
+        mixed: bool = False,
         encoded: str = "",
         names: tuple[str, str, str, str] = ("Object", "Key", "VersionId", "Quiet"),
         operation: str = "DeleteObjects",
@@ -67,13 +71,13 @@ class Deletes:
         self._error, self._error_list = error, error_list
         self._deleted, self._deleted_list = deleted, deleted_list
         self._versioned = versioned
+        self.mixed = mixed
         self._encoded = encoded
 
     def write(
         self,
         escape: Escape,
-        deleted: Iterable[Named],
-        failed: Iterable[Named],
+        objects: Sequence[End],
         error: tuple[str, str],
         *,
         quiet: bool = False,
@@ -83,30 +87,38 @@ class Deletes:
 
         Args:
             escape: how the vendor escapes text.
-            deleted: what is said to be deleted.
-            failed: what gets the error.
+            objects: what the request names, and whether it gets the error.
             error: code and message; an empty message is the code again, as in Ceph.
             quiet: the deleted are not listed.
             encoding: how the request encodes its keys; empty where it does not.
         """
         code, message = error
         said = {"code": escape(code), "message": escape(message or code)}
-        errors = self._list(escape, self._error, failed, said)
-        if not (errors or self._deleted):
+        tells = bool(self._deleted) and not quiet
+        written = [
+            (failed, self._one(escape, named, said if failed else None))
+            for named, failed in objects
+            if failed or tells
+        ]
+        if not (written or self._deleted):
             return b""
         text = self._start
         if encoding and self._encoded:
             text += self._encoded % escape(encoding)
-        if self._deleted and not quiet:
-            text += self._deleted_list % self._list(escape, self._deleted, deleted, {})
+        if self.mixed:
+            return f"{text}{self._join(each for _, each in written)}{self._end}".encode()
+        if tells:
+            text += self._deleted_list % self._join(each for failed, each in written if not failed)
+        errors = self._join(each for failed, each in written if failed)
         return f"{text}{self._error_list % errors}{self._end}".encode()
 
-    def _list(self, escape: Escape, one: str, objects: Iterable[Named], holes: dict[str, str]) -> str:
-        written = []
-        for key, version in objects:
-            holes["key"], holes["version"] = escape(key), escape(version or "")
-            holes["versioned"] = "" if version is None else self._versioned % holes
-            written.append(one % holes)
+    def _one(self, escape: Escape, named: Named, said: dict[str, str] | None) -> str:
+        key, version = named
+        holes = {"key": escape(key), "version": escape(version or ""), **(said or {})}
+        holes["versioned"] = "" if version is None else self._versioned % holes
+        return (self._deleted if said is None else self._error) % holes
+
+    def _join(self, written: Iterable[str]) -> str:
         return ("," if self.format == "json" else "").join(written)
 
 
@@ -138,7 +150,8 @@ MINIO = Deletes(
     end="</DeleteResult>",
     versioned=_VERSION,
 )
-# ceph/ceph src/rgw/rgw_rest_s3.cc, send_partial_response: an empty version is written out.
+# ceph/ceph src/rgw/rgw_rest_s3.cc, send_partial_response: one object after the other, and an empty version is written
+# out.
 RGW = Deletes(
     "xml",
     start=f"{_DECLARATION}{_S3_RESULT}",
@@ -149,6 +162,7 @@ RGW = Deletes(
     ),
     end="</DeleteResult>",
     versioned=_VERSION,
+    mixed=True,
 )
 # https://cloud.tencent.com/document/api/436/8289; declaration and indentation as in the vendor's other documents.
 COS = Deletes(

@@ -23,6 +23,7 @@ FIELDS = (
     "reason",
     "form",
     "unverified",
+    "again",
 )
 CATEGORIES = (
     "throttle",
@@ -35,6 +36,10 @@ CATEGORIES = (
     "request",
     "redirect",
 )
+
+
+AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-first")
+"""What a document can ask for before an error's request is sent again."""
 
 
 class DocumentedError:
@@ -58,6 +63,10 @@ class DocumentedError:
         reason: the vendor's own reason phrase, or empty where it is the standard one.
         form: which of the vendor's envelopes it comes in; empty for the usual one.
         unverified: whether no document or wire sample was at hand to confirm it; the note says why.
+        again: what the document asks for before the request is sent again: to authorize anew (`after-authorize`), to
+            renew what it is authorized by (`after-refresh`), to look at what it is in conflict with (`with-care`), to
+            begin anew what it is a part of (`new-session`), to ask for the state of things (`query-first`). Empty
+            where it asks for nothing. Who sends it again does no wrong by the document, retryable or not.
     """
 
     __slots__ = FIELDS
@@ -78,6 +87,7 @@ class DocumentedError:
     reason: str
     form: str
     unverified: bool
+    again: str
 
     def __init__(self, **fields: object) -> None:
         for name in FIELDS:
@@ -120,5 +130,6 @@ def load(vendor: str, text: str) -> list[DocumentedError]:
         fields["reason"] = fields.get("reason", "")
         fields["form"] = fields.get("form", "")
         fields["unverified"] = fields.get("unverified") == "yes"
+        fields["again"] = fields.get("again", "")
         rows.append(DocumentedError(**fields))
     return rows

@@ -73,13 +73,15 @@ class Form:
 
     Args:
         template: the file in the vendor's folder.
-        content_type: the Content-Type of an error in it, exactly.
+        content_type: the Content-Type of an error in it, exactly; empty where it has none.
         escape: how values are escaped: `xml`, `json`, `html` or `text`, or a function of the vendor's own.
         child: how one child of `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
         id_headers: pairs of a header's name and the name of the id that it carries; None where they are the vendor's.
+        without: the headers of the vendor's extras that an answer in it has not.
+        bare_head: whether an answer to HEAD says nothing of the body; None where that is as the vendor has it.
     """
 
-    __slots__ = ("child", "content_type", "escape", "id_headers", "template")
+    __slots__ = ("bare_head", "child", "content_type", "escape", "id_headers", "template", "without")
 
     def __init__(
         self,
@@ -88,12 +90,17 @@ class Form:
         escape: Escape,
         child: str = "",
         id_headers: Named | None = None,
+        without: tuple[str, ...] = (),
+        *,
+        bare_head: bool | None = None,
     ) -> None:
         self.template = template
         self.content_type = content_type
         self.escape = ESCAPES[escape] if isinstance(escape, str) else escape
         self.child = child
         self.id_headers = id_headers
+        self.without = without
+        self.bare_head = bare_head
 
 
 class Envelope:

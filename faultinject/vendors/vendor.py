@@ -11,13 +11,26 @@ from faultinject.vendors.extras import load as load_extras
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
 
     from faultinject.vendors.deletes import Deletes
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.envelope import Escape, Named
 
     Ids = Mapping[str, str]
+
+    class Asked(Protocol):
+        """What of a request can say which form it is answered in."""
+
+        method: str
+        below: str
+        query: str
+
+        def header(self, name: str) -> tuple[str, ...]:
+            """The values of a header, named in lower case."""
+
+        def query_values(self, name: str) -> tuple[str, ...]:
+            """The decoded values of a query parameter."""
 
 
 class Vendor:
@@ -40,6 +53,7 @@ class Vendor:
             no storage vendor.
         prefix: what the names of its own headers begin with.
         keeps_slashes: whether `%2F` in a path is no slash of the key.
+        reserved: the first segments of paths that the server keeps for itself: no bucket is addressed by them in a path.
         operations: the tables of its operations, below this package; a later one stands above an earlier.
         errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in the order in which they are seen on the wire.
@@ -49,6 +63,7 @@ class Vendor:
         forms: other envelopes, by the name that a row calls them.
         form_for: from a row and a request's method and query to the name of the form that it comes in instead of its
             own, or empty.
+        form_of_request: the same from a row, a whole request and the status that is sent.
         extras: the file in the vendor's folder that says what single codes carry beyond the envelope, if it has one.
         reason: from a row and its message as it is sent to the reason phrase, where that is not the standard one; the
             row's own stands above it.
@@ -77,10 +92,12 @@ class Vendor:
         server: str = "",
         prefix: str = "x-amz-",
         keeps_slashes: bool = False,
+        reserved: frozenset[str] = frozenset(),
         operations: tuple[str, ...] = ("s3/operations.csv",),
         child: str = "",
         forms: Mapping[str, Form] | None = None,
         form_for: Callable[[DocumentedError, str, str], str] | None = None,
+        form_of_request: Callable[[DocumentedError, Asked, int], str] | None = None,
         extras: str = "",
         reason: Callable[[DocumentedError, str], str | None] | None = None,
         hint: str = "seconds",
@@ -92,6 +109,8 @@ class Vendor:
         self.form = Form(template, content_type, escape, child, id_headers)
         self.forms = forms or {}
         self.form_for = form_for
+        self.form_of_request = form_of_request
+        self.asks = form_for is not None or form_of_request is not None
         self.escape = self.form.escape
         self.id_headers = id_headers
         self.make_ids = make_ids or no_ids
@@ -104,6 +123,7 @@ class Vendor:
         self.server = server
         self.prefix = prefix
         self.keeps_slashes = keeps_slashes
+        self.reserved = reserved
         self.operations = operations if addressing else ()
         self.hint = hint
         self.deletes = deletes
@@ -126,6 +146,12 @@ class Vendor:
         if found is None:
             found = self._templates[form.template] = read(self._package, form.template)
         return found
+
+    def asked_form(self, row: DocumentedError, request: Asked, status: int) -> str:
+        """The name of the form that a request asks for, or empty."""
+        if self.form_of_request is not None:
+            return self.form_of_request(row, request, status)
+        return "" if self.form_for is None else self.form_for(row, request.method, request.query)
 
     def form_of(self, row: DocumentedError, asked: str = "") -> Form:
         """The envelope that a row comes in: the one that the request asks for, else its own, else the usual one."""
@@ -250,7 +276,7 @@ class Vendor:
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
     "@server": lambda row: 500 <= (row.status or 0) < 600,
-    "@client": lambda row: not 500 <= (row.status or 0) < 600,
+    "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
     "@retryable": lambda row: row.retryable == "yes",
 }

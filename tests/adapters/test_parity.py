@@ -104,7 +104,8 @@ ROW_REQUESTS = [
             ]
         },
     )
-    for method in ("POST", "HEAD")  # as long: some envelopes tell the method
+    # As long, because some envelopes tell the method; a POST would be the end of an upload, which has an envelope of its own.
+    for method in ("COPY", "HEAD")
 ]
 
 
@@ -154,7 +155,8 @@ def test_every_row_is_the_same_under_both(compare, for_all, vendor):
         [(status, headers, _), (head_status, head_headers, head_body)] = compare(rule, ROW_REQUESTS)
         assert (head_status, head_body) == (status, b"")
         length = dict(headers).get("content-length")
-        bare = vendors.get(vendor).bare_head and status not in (204, 205, 304)
+        found, own = vendors.get(vendor), vendors.get(vendor).form_of(row).bare_head
+        bare = (found.bare_head if own is None else own) and status not in (204, 205, 304)
         assert dict(head_headers).get("content-length") == ("0" if bare else length)
 
     for_all(vendors.get(vendor).errors, check)

@@ -68,7 +68,7 @@ def test_a_late_error(wire, make_injector, inside, when):
     seen = wire(injector, inside=inside)
     assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
     assert "content-length" not in seen.headers
-    assert re.fullmatch(rb"<\?xml [^>]*\?> {3}\n<Error>.*</Error>\n*", seen.body, re.DOTALL)
+    assert re.fullmatch(rb"<\?xml [^>]*\?>\n {3}<Error>.*</Error>\n*", seen.body, re.DOTALL)
     assert last(injector) == ("answered", 200, when == "after")
     outcome = injector.journal.outcomes[-1]
     assert outcome.elapsed < 0.4

@@ -231,7 +231,7 @@ def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is):
         server.close()
         body = read(client)[0].partition(b"\r\n\r\n")[2]
     if "InternalError" in rule:
-        assert body.count(b"?> ") == 1
+        assert body.count(b"?>\n ") == 1
         assert body.endswith(b"</Error>\n\n")
     else:
         assert body == (b"" if rule == "hang" else b"0123456789")

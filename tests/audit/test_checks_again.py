@@ -26,6 +26,9 @@ OWN = {"fault": "jss:InvalidCallback", "status": 567, "did": "answered"}
 NO_VERSION = {"fault": "http:505", "status": 505, "did": "answered"}
 NOT_BUILT = {"fault": "cos:NotImplemented", "status": 501, "did": "answered"}
 LET_BE = {"fault": "qiniu-mix:OperationAborted", "status": 409, "did": "answered"}
+TOKEN = {"fault": "b2:expired_auth_token", "status": 401, "did": "answered"}
+REFRESH = {"fault": "gcs:authError", "status": 401, "did": "answered"}
+CONFLICT = {"fault": "gcs:conflict", "status": 409, "did": "answered"}
 HUNG = {"fault": "hang", "status": None, "did": "closed"}
 FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
 
@@ -89,6 +92,15 @@ def test_what_is_tried_again_nevertheless_is_shown(kind):
 def test_a_conflict_that_the_vendor_calls_passing_ought_to_be_tried_again():
     """`Try again.` in a document holds for a 409 too."""
     assert verdict("retries", calls(3, kind=LET_BE)) == WARN
+
+
+@pytest.mark.parametrize("kind", [TOKEN, REFRESH, CONFLICT], ids=lambda kind: kind["fault"])
+def test_what_is_sent_again_after_a_step_of_its_own_is_no_fault_either_way(kind):
+    """Its document says how: with a new token, with care. Who does that is right, and nobody has to."""
+    assert finding("permanent", calls(3, 0.5, kind=kind), driven=True).n == 0
+    assert finding("permanent", calls(3, kind=kind), driven=True).n == 0
+    assert verdict("retries", calls(3, 0.5, kind=kind)) == PASS
+    assert (verdict("retries", calls(10, kind=kind)), finding("retries").n) == (INCONCLUSIVE, 0)
 
 
 def test_a_503_that_a_document_says_nothing_more_of_ought_to_be_tried_again():
@@ -176,7 +188,12 @@ def test_a_permanent_answer_is_asked_for_once(again, once, expected):
 
 
 def test_which_answers_are_permanent():
-    """Neither a throttle with status 400 nor a conflict that the vendor calls passing nor the app's own 404."""
+    """Neither a throttle with status 400 nor a conflict that the vendor calls passing nor the app's own 404.
+
+    A 401 of which the document says no more than that it is one is permanent.
+    """
+    missing = {"fault": "b2:missing_auth_token", "status": 401, "did": "answered"}
+    assert verdict("permanent", calls(3, 0.5, kind=missing)) == FAIL
     jss = {"fault": "jss:SlowDown", "status": 400, "did": "answered"}
     own = FINE | {"status": 404}
     for kind in (jss, LET_BE, own, {"fault": "http:418", "status": 418, "did": "answered"}):

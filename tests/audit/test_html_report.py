@@ -365,12 +365,16 @@ def test_first_answers():
         *[tried(fault="cos:SlowDown", status=503)] * 2,
         tried(0.1, method="POST"),
         tried(fault=None, status=200),
+        tried(0.1, fault="gcs:authError", status=401),
+        tried(fault="b2:expired_auth_token", status=401),
     ]
     assert shown(*calls).rows("First answers") == [
         ["first answer", "documented", "tried again"],
         ["403 AccessDenied", "not stated", "3 of 3"],
         ["503 SlowDown", "try again", "0 of 2 ! against the document"],
         ["500 (POST)", "–", "1 of 1"],
+        ["401 authError", "renew the token first", "1 of 1"],
+        ["401 expired_auth_token", "authorize first", "0 of 1"],
     ]
 
 

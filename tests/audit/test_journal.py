@@ -284,6 +284,18 @@ def test_no_secret_anywhere(tmp_path, query, authorization, kind):
     assert "AKID" not in path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("upload", "shown"),
+    [("cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d"), ("ABPtcPo_-x", "…")],
+    ids=["qingstor", "google"],
+)
+def test_ids_of_uploads(upload, shown):
+    """QingStor's tell two uploads of one key apart; Google's alone give leave to write."""
+    injector = injector_for("qingstor:internal_error")
+    ask(injector, "PUT", f"/photos/cat.jpg?upload_id={upload}&part_number=1", {})
+    assert only(injector).query == f"upload_id={shown}&part_number=1"
+
+
 async def ask_asgi(injector, query, headers):
     async def nothing(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})

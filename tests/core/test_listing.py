@@ -116,7 +116,7 @@ def test_what_no_format_can_hold_is_written_all_the_same():
     objects, _, _ = read(deletes.QINGSTOR, b'{"objects":[{"key":"a\\ud800"}]}')
     assert objects == [("a\ud800", None)]
     assert fails(DIGEST, objects[0], threshold(1))
-    said = deletes.QINGSTOR.write(ESCAPES["json"], [], objects, ("c", "m"))
+    said = deletes.QINGSTOR.write(ESCAPES["json"], [(objects[0], True)], ("c", "m"))
     assert json.loads(said) == {"deleted": [], "errors": [{"key": "a\ufffd", "code": "c", "message": "m"}]}
 
 
@@ -198,9 +198,11 @@ def test_a_hostile_document_takes_no_great_memory():
         b"<Delete><Object><Key>" + b"&amp;" * (size // 5),
     ):
         tracemalloc.start()
-        assert read(deletes.S3, document) is None
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        try:
+            assert read(deletes.S3, document) is None
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
         assert most < 40 * size
 
 

@@ -177,7 +177,7 @@ def belongs(row, group):
         return False
     return {
         "@server": 500 <= row.status < 600,
-        "@client": not 500 <= row.status < 600,
+        "@client": 400 <= row.status < 500,
         "@throttle": row.category == "throttle",
         "@retryable": row.retryable == "yes",
         "@all": True,

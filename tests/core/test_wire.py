@@ -406,7 +406,10 @@ def test_a_length_is_read_or_is_not_known(headers, length):
 @pytest.mark.parametrize(
     ("body", "start"),
     [
-        (b"<?xml version='1.0' encoding='utf-8' ?>\n<Error>?></Error>", b"<?xml version='1.0' encoding='utf-8' ?>"),
+        (b"<?xml version='1.0' encoding='utf-8' ?>\n<Error>?></Error>", b"<?xml version='1.0' encoding='utf-8' ?>\n"),
+        (b"<?xml version='1.0'?>\n\n<Error>", b"<?xml version='1.0'?>\n"),
+        (b"<?xml version='1.0'?><Error>\n", b"<?xml version='1.0'?>"),
+        (b"<?xml version='1.0'?>", b"<?xml version='1.0'?>"),
         (b'{"code":"?>"}', b""),
         (b"<html>", b""),
         (b"", b""),

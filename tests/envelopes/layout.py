@@ -13,11 +13,14 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from faultinject import vendors
+from faultinject.core.request import WSGIRequest
 
 HOLE = re.compile(r"%\(([^)]*)\)s")
 MARK = re.compile("\u27e6([^\u27e7]*)\u27e7")
 ALONE = ("area", "br", "hr", "img", "link", "meta")
 """Elements of HTML without an end."""
+PLAIN = WSGIRequest({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/photos/cat.jpg"})
+"""A request that asks for no form of its own."""
 
 
 class Page(HTMLParser):
@@ -103,10 +106,22 @@ def parse(content_type, body):
 
 
 @cache
+def form_of(row, status):
+    """The form that a plain request's answer comes in."""
+    vendor = vendors.get(row.vendor)
+    return vendor.form_of(row, vendor.asked_form(row, PLAIN, status))
+
+
+def without_body(row, status):
+    """Whether HTTP or the vendor has no body there."""
+    return status in (204, 205, 304) or not form_of(row, status).content_type
+
+
+@cache
 def layout(row, status):
     """Places and texts of the row's envelope, with a mark for each value; children are not among them."""
     vendor = vendors.get(row.vendor)
-    form = vendor.form_of(row)
+    form = form_of(row, status)
     known = {"status": str(status), "children": ""}
     text = vendor.read_template(form).decode()
     text = HOLE.sub(lambda hole: known.get(hole[1], f"\u27e6{hole[1]}\u27e7"), text).replace("%%", "%")
@@ -117,7 +132,8 @@ def layout(row, status):
 def extras(row, status, place):
     """The names of what the row carries in that place, in order."""
     return [each.name for each in vendors.get(row.vendor).extras
-            if each.place == place and each.belongs_to(row, status)]  # fmt: skip
+            if each.place == place and each.belongs_to(row, status)
+            and each.name not in form_of(row, status).without]  # fmt: skip
 
 
 def check_fields(row, status, fields, **values):
@@ -176,13 +192,20 @@ def id_headers(row):
     return vendor.id_headers if own is None else own
 
 
+def bare_head(row):
+    """Whether an answer to HEAD says nothing of the body: of a row's form, else of the vendor."""
+    vendor = vendors.get(row.vendor)
+    own = vendor.form_of(row).bare_head
+    return vendor.bare_head if own is None else own
+
+
 def check_headers(send, row, status, answer, *, length, ids, marks, method="GET"):
     """Content-Type and Content-Length, ids, what the row may carry, our marks: nothing else, in this order."""
-    vendor = vendors.get(row.vendor)
-    content = [("Content-Type", vendor.form_of(row).content_type), ("Content-Length", str(length))]
+    kind = form_of(row, status).content_type
+    content = [*([("Content-Type", kind)] if kind else []), ("Content-Length", str(length))]
     if status in (204, 205, 304):
         content = [("Content-Length", "0")] if status == 205 else []
-    elif method == "HEAD" and vendor.bare_head:
+    elif method == "HEAD" and bare_head(row):
         content = [("Content-Length", "0")]
     fixed = [*content, *((name, ids[which]) for name, which in id_headers(row))]
     carried = [*extras(row, status, "header"), *extras(row, status, "head" if method == "HEAD" else "body")]

@@ -123,6 +123,9 @@ def well_formed(answer):
         assert answer.body == b""
         return []
     assert answer.header("Content-Length") == str(len(answer.body))
+    if "content-type" not in answer.names:
+        assert answer.body == b""
+        return []
     return parse(answer.header("Content-Type"), answer.body)
 
 
@@ -144,7 +147,7 @@ def test_any_message_and_resource(send, inject_with, for_all, message, resource)
         answer = send(injector, "GET", "/photos/k")
         fields = well_formed(answer)
         assert injector.errors == []
-        if answer.status in (204, 205, 304):
+        if "content-type" not in answer.names:
             return
         told, place = (shown(answer.header("Content-Type"), each) for each in given)
         row = vendors.find(injector.journal.outcomes[0].fault)

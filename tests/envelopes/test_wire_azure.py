@@ -86,7 +86,7 @@ def test_nothing_is_echoed_that_was_not_sent(answer_to):
 @pytest.mark.parametrize(
     ("fault", "path", "end"),
     [
-        (  # a recording of the queue service, 25 March 2019
+        (  # Azure/azure-sdk-for-js#5433
             "AuthenticationFailed",
             "/photos/cat",
             b"</Message><AuthenticationErrorDetail>Request date header too old: 'Thu, 01 Jan 1970 00:00:00 GMT'"
@@ -119,6 +119,25 @@ def test_what_codes_carry(fault, path, end, answer_to):
     """What follows the message, filled from the request."""
     date = (b"x-ms-date", b"Thu, 01 Jan 1970 00:00:00 GMT")
     assert answer_to(fault, path=path, headers=[*SENT, date]).body.endswith(end)
+
+
+def test_a_request_without_a_date_is_not_said_to_be_too_old(answer_to):
+    """The date is x-ms-date, or Date; without both nothing is said of it."""
+    end = b"<AuthenticationErrorDetail>Request date header too old: '%s'</AuthenticationErrorDetail></Error>"
+    date, other = b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 02 Jan 1970 00:00:00 GMT"
+    for sent, seen in (([(b"date", date)], date), ([(b"date", date), (b"x-ms-date", other)], other)):
+        assert answer_to("AuthenticationFailed", headers=sent).body.endswith(b"</Message>" + end % seen)
+    body = answer_to("AuthenticationFailed", headers=[]).body
+    assert body.endswith(b"\nTime:2020-06-29T07:44:45.0880620Z</Message></Error>")
+
+
+def test_apostrophes_stay_as_they_are(answer_to):
+    """In what a request says as well."""
+    value = b"<QueryParameterValue>it's &lt;1&gt; &amp;apos;</QueryParameterValue>"
+    assert (
+        value
+        in answer_to("InvalidQueryParameterValue", path="/photos/cat?comp=it's%20%3C1%3E%20%26apos;").body
+    )
 
 
 def test_challenge(answer_to):

@@ -58,3 +58,9 @@ def test_hint(send, inject_with):
         answer = send(inject_with([rule], FAULTINJECT_HEADER="0"), "POST", "/b2api/v4/b2_list_file_names")
         said.append([value for name, value in answer.headers if name.lower() == "retry-after"])
     assert said == [["1"], ["30"], ["30"], []]
+
+
+def test_hint_without_a_body(send, inject_with):
+    """HEAD of a file is told to wait as well: it is a header."""
+    answer = send(inject_with([Rule("b2:too_many_requests")]), "HEAD", "/file/photos/cat.jpg")
+    assert (answer.status, answer.body, answer.header("retry-after")) == (429, b"", "1")

@@ -94,6 +94,44 @@ def test_json_headers(answer_to):
     }
 
 
+MEDIA = "/storage/v1/b/bookcreator-dev-firetool-tests/o/blah?alt=media"
+
+
+def test_a_download_of_nothing(answer_to):
+    """As captured on 9 August 2021 (firebase/firebase-tools#3647): text about the object, which nobody may share."""
+    answer = answer_to("gcs:notFound", path=MEDIA)
+    assert answer.body == b"No such object: bookcreator-dev-firetool-tests/blah"
+    assert {name.lower(): value for name, value in answer.headers} == {
+        "content-type": "text/html; charset=UTF-8",
+        "content-length": "51",
+        "x-guploader-uploadid": UPLOAD_ID,
+        "cache-control": "private, max-age=0",
+        "expires": "Thu, 20 Nov 2025 08:00:00 GMT",
+        "vary": "Origin, X-Origin",
+    }
+    assert answer_to("gcs:forbidden", path=MEDIA).headers[-3:] == answer.headers[-3:]
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "text"),
+    [
+        ({"message": "Gone <fishing>"}, MEDIA, b"Gone &lt;fishing&gt;"),
+        ({}, "/storage/v1/b/photos/o?alt=media", b"Not Found"),
+        ({}, "/download/storage/v1/b/photos/o/a%2F%3C1%3E?alt=media", b"No such object: photos/a/&lt;1&gt;"),
+    ],
+)
+def test_what_a_download_of_nothing_says(keys, path, text, send, inject_with):
+    """A rule's own message stands alone; without an object there is none to name."""
+    assert send(inject_with(Rule("gcs:notFound", **keys)), "GET", path).body == text
+
+
+@pytest.mark.parametrize("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest", "Gone"])
+def test_only_json_says_that_nobody_may_keep_it(fault, answer_to):
+    """Neither the front end's page nor an empty answer."""
+    names = {name.lower() for name, _ in answer_to(f"gcs:{fault}", path=JSON_PATH).headers}
+    assert names == {"content-type", "content-length", "x-guploader-uploadid"}
+
+
 @pytest.mark.parametrize("vendor", ["gcs", "gcs-xml"])
 def test_page_of_the_front_end(vendor, answer_to):
     """A 502 is the front end's page: its head, its style sheet with single per cent signs, its words."""

@@ -21,7 +21,7 @@ CAPTURES = {
         "",
     ),
     "s3curl of obs.ap-southeast-1, 8 May 2020": (
-        "obs:InvalidAccessKeyId", "2020-05-08T17:15:30Z", {"Authorization": "AWS 01PJTUUPZUJITI8GV1JU:c2ln"},
+        "obs:InvalidAccessKeyId/2", "2020-05-08T17:15:30Z", {"Authorization": "AWS 01PJTUUPZUJITI8GV1JU:c2ln"},
         "The AWS Access Key Id you provided does not exist in our records.",
         ("00000171F548F0B140089ED03178BF71", "8tgnuSvk/MHa2wdx2Qey22w5zyJ1FaVomGztgp53G/I0cBQ8rbA70YMlpwSngjFN"),
         "<AWSAccessKeyId>01PJTUUPZUJITI8GV1JU</AWSAccessKeyId>",
@@ -48,15 +48,52 @@ def test_captured(seen, method, send, inject_with, monkeypatch):
     injector = inject_with(rule, clock=lambda: moment, FAULTINJECT_HEADER="0")
     headers = [(name.encode(), value.encode()) for name, value in {**HOST, **asked}.items()]
     answer = send(injector, method, "/object", headers=headers)
-    body = (ANSWER % (address[4:], message, request_id, id_2, carried)).encode()
+    code = address[4:].partition("/")[0]
+    own = "amz" if "Authorization" in asked else "obs"
+    body = (ANSWER % (code, message, request_id, id_2, carried)).encode()
     assert injector.errors == []
     assert (answer.status, answer.body) == (403, body if method == "GET" else b"")
     assert [(name.lower(), value) for name, value in answer.headers] == [
         ("content-type", "application/xml"),
         ("content-length", str(len(body))),
-        ("x-obs-request-id", request_id),
-        ("x-obs-id-2", id_2),
+        (f"x-{own}-request-id", request_id),
+        (f"x-{own}-id-2", id_2),
     ]
+
+
+S3 = [
+    ({"Authorization": "AWS key:c2ln"}, ""),
+    ({"Authorization": "AWS4-HMAC-SHA256 Credential=key/20250101/region/s3/aws4_request"}, ""),
+    ({}, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00"),
+    ({}, "AWSAccessKeyId=key&Expires=1&Signature=c2ln"),
+]
+OWN = [
+    ({}, ""),
+    ({"Authorization": "OBS key:c2ln"}, ""),
+    ({"Authorization": "OBS key:c2ln"}, "AWSAccessKeyId=key"),
+    ({}, "AccessKeyId=key&Expires=1&Signature=c2ln"),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "query", "own"),
+    [(*each, own) for own, those in {"amz": S3, "obs": OWN}.items() for each in those],
+)
+def test_who_signs_the_s3_way_is_answered_with_its_headers(asked, query, own, send, inject_with):
+    """Both ids, in the body too, under S3's names or the vendor's."""
+    headers = [(name.encode(), value.encode()) for name, value in {**HOST, **asked}.items()]
+    answer = send(inject_with("obs:SlowDown"), "GET", f"/object?{query}", headers=headers)
+    carried = [name for name in answer.names if name.endswith(("request-id", "id-2"))]
+    assert carried == [f"x-{own}-request-id", f"x-{own}-id-2"]
+    assert all(answer.header(name) in answer.body.decode() for name in carried)
+
+
+def test_a_key_id_that_is_unknown(send, inject_with):
+    """OBS's own clients are told so in OBS's words, and not which it was."""
+    asked = [(b"Authorization", b"OBS key:c2ln")]
+    body = send(inject_with("obs:InvalidAccessKeyId"), "GET", "/object", headers=asked).body
+    assert b"<Message>The OBS Access Key Id you provided does not exist in our records.</Message>" in body
+    assert b"AccessKeyId>key<" not in body
 
 
 def test_ids():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 
 import pytest
 
@@ -44,6 +45,53 @@ INVALID_ARGUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
   <RecommendDoc>https://api.aliyun.com/troubleshoot?q=0002-00000706</RecommendDoc>
 </Error>
 """.encode()
+# huhx/flutter_oss_aliyun#63, September 2024
+SKEWED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>RequestTimeTooSkewed</Code>
+  <Message>The difference between the request time and the current time is too large.</Message>
+  <RequestId>66F10B88708A5D313649AD20</RequestId>
+  <HostId>pixcheese-dev.pixcheese.com</HostId>
+  <MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>
+  <RequestTime>2024-09-22T06:32:38.000Z</RequestTime>
+  <ServerTime>2024-09-23T06:32:40.000Z</ServerTime>
+  <EC>0002-00000504</EC>
+  <RecommendDoc>https://api.aliyun.com/troubleshoot?q=0002-00000504</RecommendDoc>
+</Error>
+"""
+# pulumi/pulumi#16093, April 2024
+ABROAD = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>NoSuchKey</Code>
+  <Message>The specified key does not exist.</Message>
+  <RequestId>6631665D70888B3338D312E1</RequestId>
+  <HostId>chikii-website-sg.oss-ap-southeast-1.aliyuncs.com</HostId>
+  <Key>m/gameMall/mail.hhtmm.com</Key>
+  <EC>0026-00000001</EC>
+  <RecommendDoc>https://api.alibabacloud.com/troubleshoot?q=0026-00000001</RecommendDoc>
+</Error>
+"""
+# Molunerfinn/PicGo#488, May 2020: there was no EC yet
+UNKNOWN_KEY_ID = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>InvalidAccessKeyId</Code>
+  <Message>The OSS Access Key Id you provided does not exist in our records.</Message>
+  <RequestId>5EB007079214783733C13E56</RequestId>
+  <HostId>wznote.oss-cn-shenzhen.aliyuncs.com</HostId>
+  <OSSAccessKeyId>1</OSSAccessKeyId>
+</Error>
+"""
+# hujinchen/Image_upload_aliyun#2, March 2019: its Content-Length was 339
+NOT_ALLOWED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>MethodNotAllowed</Code>
+  <Message>The specified method is not allowed against this resource.</Message>
+  <RequestId>5C8F4B9B460E4F9E6CF41682</RequestId>
+  <HostId>baima-user.oss-cn-hangzhou.aliyuncs.com</HostId>
+  <Method>POST</Method>
+  <ResourceType>Object</ResourceType>
+</Error>
+"""
 # apache/seatunnel#6371, February 2024: as much of the header as was printed
 HEAD_HOST = "sc-strategy-map.oss-cn-hangzhou.aliyuncs.com"
 HEAD_ID = "65D6F9792316833136343709"
@@ -58,9 +106,9 @@ HEAD_ERROR = (
 def answer_to(send, inject_with, monkeypatch):
     """The answer of a rule without our marks, with the id that was seen."""
 
-    def ask(fault, request_id, host, method="GET", path="/", headers=(), **keys):
+    def ask(fault, request_id, host, method="GET", path="/", headers=(), **options):
         monkeypatch.setattr(vendors.get("oss"), "make_ids", lambda *_: {"request_id": request_id})
-        injector = inject_with(Rule(fault, **keys), FAULTINJECT_HEADER="0")
+        injector = inject_with(Rule(fault), FAULTINJECT_HEADER="0", **options)
         answer = send(injector, method, path, headers=[(b"Host", host.encode()), *headers])
         assert injector.errors == []
         return answer
@@ -97,8 +145,25 @@ def test_an_older_answer(answer_to):
 def test_an_argument(answer_to):
     """Apostrophes stay as they are, and an empty value has both tags."""
     host = "dashscope-file-mgr.oss-cn-beijing.aliyuncs.com"
-    answer = answer_to("oss:InvalidArgument", "67684B970AF7903432D74FD8", host, "POST", message=FORM_MESSAGE)
+    answer = answer_to("oss:InvalidArgument/2", "67684B970AF7903432D74FD8", host, "POST")
     assert answer.body == INVALID_ARGUMENT
+    assert answer.header("x-oss-ec") == "0002-00000706"
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("oss:InvalidArgument", []),
+        ("oss:InvalidAccessKeyId", ["EC", "RecommendDoc"]),
+        ("oss:NoSuchUpload", []),
+    ],
+)
+def test_what_belongs_to_another_message_is_not_sent(address, names, answer_to):
+    """Of a code with several messages each carries its own."""
+    asked = [(b"Authorization", b"OSS id:c2ln")]
+    answer = answer_to(address, HEAD_ID, HEAD_HOST, path="/a", headers=asked)
+    assert [line.split(b">")[0].strip(b" <").decode() for line in answer.body.splitlines()[6:-1]] == names
+    assert ("x-oss-ec" in answer.names) == bool(names)
 
 
 def test_head(answer_to):
@@ -110,15 +175,95 @@ def test_head(answer_to):
     assert len(base64.b64decode(answer.header("x-oss-err"))) == int(answer.header("content-length"))
 
 
-def test_a_skewed_clock(answer_to):
-    """The request's time as it was sent, the clock's, and what is allowed."""
-    sent = [(b"Date", b"Tue, 20 Dec 2020 08:48:18 GMT")]
-    body = answer_to("oss:RequestTimeTooSkewed", HEAD_ID, HEAD_HOST, headers=sent).body
-    assert body.splitlines()[6:9] == [
-        b"  <RequestTime>Tue, 20 Dec 2020 08:48:18 GMT</RequestTime>",
-        b"  <ServerTime>2025-11-20T08:00:00.250Z</ServerTime>",
-        b"  <MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>",
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"Date": "Sun, 22 Sep 2024 06:32:38 GMT"},
+        {"x-oss-date": "Sun, 22 Sep 2024 06:32:38 GMT", "Date": "Mon, 23 Sep 2024 06:32:40 GMT"},
+        {"x-oss-date": "20240922T063238Z"},
+    ],
+)
+def test_a_skewed_clock(sent, answer_to):
+    """What is allowed, the request's time, however it was sent, and the clock's, both to the second."""
+    moment = datetime.fromisoformat("2024-09-23T06:32:40.700Z").timestamp()
+    headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+    host = "pixcheese-dev.pixcheese.com"
+    answer = answer_to(
+        "oss:RequestTimeTooSkewed", "66F10B88708A5D313649AD20", host, headers=headers, clock=lambda: moment
+    )
+    assert answer.body == SKEWED
+    assert answer.header("x-oss-ec") == "0002-00000504"
+
+
+def test_a_time_that_is_none(answer_to):
+    """What cannot be read is not repeated."""
+    body = answer_to("oss:RequestTimeTooSkewed", HEAD_ID, HEAD_HOST, headers=[(b"Date", b"yesterday")]).body
+    assert b"<ServerTime>2025-11-20T08:00:00.000Z</ServerTime>" in body
+    assert b"RequestTime>" not in body.replace(b"<Code>RequestTimeTooSkewed</Code>", b"")
+
+
+def test_an_endpoint_outside_china(answer_to):
+    """It sends to the international site."""
+    host = "chikii-website-sg.oss-ap-southeast-1.aliyuncs.com"
+    answer = answer_to("oss:NoSuchKey", "6631665D70888B3338D312E1", host, path="/m/gameMall/mail.hhtmm.com")
+    assert answer.body == ABROAD
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("photos.oss-eu-central-1-internal.aliyuncs.com", "alibabacloud"),
+        ("oss-us-west-1.aliyuncs.com", "alibabacloud"),
+        ("photos.oss-cn-beijing-internal.aliyuncs.com", "aliyun"),
+        ("photos.oss-accelerate.aliyuncs.com", "aliyun"),
+        ("photos.example.com", "aliyun"),
+        ("127.0.0.1", "aliyun"),
+    ],
+)
+def test_whose_site_explains_an_error(host, site, answer_to):
+    """The region of the endpoint decides."""
+    body = answer_to("oss:NoSuchBucket", HEAD_ID, host).body
+    assert (
+        f"<RecommendDoc>https://api.{site}.com/troubleshoot?q=0015-00000101</RecommendDoc>".encode() in body
+    )
+
+
+def test_a_wrong_endpoint(answer_to):
+    """Bucket and endpoint, which is where the request went: no client is sent to a real one."""
+    host = "jeffcott.oss-cn-hangzhou.aliyuncs.com"
+    answer = answer_to("oss:AccessDenied", "63E03DBE1B08F731365BE4DE", host, path="/a.png")
+    assert answer.body.splitlines()[5:-1] == [
+        f"  <HostId>{host}</HostId>".encode(),
+        b"  <Bucket>jeffcott</Bucket>",
+        f"  <Endpoint>{host}</Endpoint>".encode(),
+        b"  <EC>0003-00001403</EC>",
+        b"  <RecommendDoc>https://api.aliyun.com/troubleshoot?q=0003-00001403</RecommendDoc>",
     ]
+    assert answer.header("x-oss-ec") == "0003-00001403"
+
+
+def test_a_key_id_that_is_unknown(answer_to):
+    """The answer of 2020, and what was added since."""
+    sent = [(b"Authorization", b"OSS 1:c2ln")]
+    answer = answer_to(
+        "oss:InvalidAccessKeyId/2",
+        "5EB007079214783733C13E56",
+        "wznote.oss-cn-shenzhen.aliyuncs.com",
+        headers=sent,
+    )
+    added = [line for line in answer.body.splitlines(keepends=True) if b"0002-00000902" in line]
+    assert len(added) == 2
+    assert answer.body.replace(b"".join(added), b"") == UNKNOWN_KEY_ID
+
+
+@pytest.mark.parametrize(("path", "level"), [("/", "Bucket"), ("/a.png", "Object")])
+def test_a_method_that_is_not_allowed(path, level, answer_to):
+    """Method and sort of resource, and what would be allowed."""
+    host = "baima-user.oss-cn-hangzhou.aliyuncs.com"
+    assert len(NOT_ALLOWED) == 339
+    answer = answer_to("oss:MethodNotAllowed", "5C8F4B9B460E4F9E6CF41682", host, "POST", path)
+    assert (answer.status, answer.body) == (405, NOT_ALLOWED.replace(b"Object", level.encode()))
+    assert answer.header("allow") == "GET DELETE HEAD PUT POST OPTIONS"
 
 
 def test_ids():

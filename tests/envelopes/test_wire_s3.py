@@ -1,4 +1,4 @@
-"""Answers of S3, MinIO, Ceph and R2 as they were captured, byte for byte, made from their requests, ids and times."""
+"""Answers of S3, MinIO and R2 as they were captured, byte for byte, made from their requests, ids and times."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
+from faultinject.exploration.choices import standard_set
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
@@ -59,6 +60,7 @@ RANGE = "Wd3x60sC5WhLPT+SNpDDAYuUcTBr/RPmNdU0y3Fpmqx1iN4wdioXM4jlYPMbg5MLgVpo9Rw
 CHUNK = "89t7fuO0G7l575RuwlqGbQ99fUWLg2NrATqRdKlYZCIbuznsPiYuUqjulj+vFaoYsiSrS2K7MNE1rWe8TnshE/gVeFWzaxYQ"
 FORBIDDEN = "vs0XgjcuzX88X5Q3DhDzyzsdXEC1DR5bF/vjffLaCFNF/e901s0p0xhmRVOX83FTEbB9S1Vgi/+455TFExqE4b+5wMJb6AOTAsQmcBWIlzE="
 # Where it was seen, the address, what was asked, and what stood in the body: message, children and ids.
+DIGEST = "stcmwKu6ouf1vmtO0/tjY4X2MSqZQT+hWMPKjcJyNfMnWnyKeKm4ZA4KSauoNnzrj6ghJ/ABrdUXJJYGMmF0GJt1Rw0MGeMOaLbhywBf6wY="
 SAMPLES = {
     "pingcap/tiflash#10538": (
         "s3:SlowDown", {}, "Please reduce your request rate.", "", ids("5WYFY5P28HFWHTHX", SLOW),
@@ -126,6 +128,83 @@ SAMPLES = {
         "s3:InvalidTag", {"method": "PUT", "target": "/photos?tagging"}, "The TagKey you have provided is invalid", "",
         ids("EHB10251KH3N3ETW", "jn6bBl9XvDhENVSP/Rv86/w8J5IQ8LfxbstPjEtjvssIuo/zawXCvDnu4+Uz1NPDMzuD30PWqsY="),
     ),
+    "versity/versitygw#1583": (
+        "s3:InvalidTag",
+        {"method": "PUT", "headers": {"x-amz-tagging": "te%26st=a&b=c"}},
+        "The TagKey you have provided is invalid",
+        "<TagKey>te&amp;st</TagKey>",
+        ids("6YB4S8X3SZZT293J", "6N27V6OKUeBCku05gtQ+J9LBSB1hoyphi0chHYove/FjEkgEzf9X8c3Vn+hUkE2kkTb+fcpejYk="),
+    ),
+    "versity/versitygw#2039": (
+        "s3:InvalidTag/2",
+        {"method": "PUT", "target": "/test?tagging"},
+        "The TagValue you have provided is invalid",
+        "<TagKey>key</TagKey><TagValue>inv&amp;alid</TagValue>",
+        ids(
+            "C4GWYHYG95715DTK",
+            "L3WwEKwGLgSgKJgY0SG4HP5HpdQtoHAWKS16vlK5661/i1TpuSHFk6Z/Hl5EImoZOYNLnXiarMIyh9KsFaFPLoEmnJU7nggC",
+        ),
+    ),
+    # The digest of the body was another, which no request tells: ours is that of none.
+    "versity/versitygw#1525": (
+        "s3:BadDigest",
+        {"method": "PUT", "target": "/test?tagging", "headers": {"content-md5": "YeIr1pjzMg1uk/zgIoa12w=="}},
+        "The Content-MD5 you specified did not match what we received.",
+        "<CalculatedDigest>1B2M2Y8AsgTpgAmY7PhCfg==</CalculatedDigest>"
+        "<ExpectedDigest>YeIr1pjzMg1uk/zgIoa12w==</ExpectedDigest>",
+        ids("8CQGDDTENW9SNGC1", DIGEST),
+    ),
+    "grosskur/lua-resty-aws#2": (
+        "s3:XAmzContentSHA256Mismatch",
+        {
+            "method": "PUT",
+            "headers": {"x-amz-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        },
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        "<ClientComputedContentSHA256>e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        "</ClientComputedContentSHA256><S3ComputedContentSHA256>"
+        "cbb11b06446575cbbed8bac98b3b23abfcb053c3ce9414d95eaf6d0c4dfc4bd6</S3ComputedContentSHA256>",
+        ids("D5BE775ED50BEBFE", "Mnd80K6ASh5UMkG9Zi/38nn6zGwl4AW834aVeNCbvzbGE603SfdjOcxhZjpQua/5oP3BDOVFGHg="),
+    ),
+    "versity/versitygw#2108": (
+        "s3:NotImplemented",
+        {
+            "method": "PUT",
+            "target": "/test/obj",
+            "headers": {"if-none-match": "something"},
+            "message": "A header you provided implies functionality that is not implemented",
+        },
+        "A header you provided implies functionality that is not implemented",
+        "<Header>If-None-Match</Header><additionalMessage>We don't accept the provided value of If-None-Match header "
+        "for this API</additionalMessage>",
+        ids(
+            "HTS7M0GAXNTG6N1T",
+            "S3Ux7wLSFk5QZE9hZyCjMjbFKpSjJDghZHrOXB+kwj/BmJU45l9cd4k1WMYs1fjbLOlCzBlWNNSZVCXfNnOHx8kqM0Y1Qrcj",
+        ),
+    ),
+    "minio/minio-py#166": (
+        "s3:InvalidLocationConstraint",
+        {
+            "method": "PUT",
+            "target": "/goroutine-standard-region",
+            "message": "The specified location-constraint is not valid",
+        },
+        "The specified location-constraint is not valid",
+        "<LocationConstraint>us-east-1</LocationConstraint>",
+        ids("C393C08621B4702B", "cfC8xqfh/jhT6RwvDWFsszz5/+QqP73G07SzuKZVjQ/nHJHQzzwJrDsXps8Ld/x+"),
+    ),
+    # The target was another bucket, which no request tells: ours is the bucket itself.
+    "zalando-stups/sevenseconds#29": (
+        "s3:InvalidTargetBucketForLogging",
+        {
+            "method": "PUT",
+            "target": "/zalando-mint-logs?logging",
+            "message": "The owner for the bucket to be logged and the target bucket must be the same.",
+        },
+        "The owner for the bucket to be logged and the target bucket must be the same.",
+        "<TargetBucket>zalando-mint-logs</TargetBucket>",
+        ids("81D384E70B2F779E", "gQUj5alTWruXA6U1EahiS0ZNITlnTPBYQ+3L8AlFsqYd9Os/XGVvlSulSdYLaT55EK8e76jI07U="),
+    ),
     "versity/versitygw#1493": (
         "s3:OwnershipControlsNotFoundError",
         {"target": "/versity-gwtest-bucket-luke-four-2?ownershipControls"},
@@ -169,6 +248,137 @@ def test_captured(seen, answer):
     assert got.body.decode() == S3 % (code, message, between, named["request_id"], named["host_id"])
     assert (got.header("x-amz-request-id"), got.header("x-amz-id-2")) == tuple(named.values())
     assert got.header("content-type") == "application/xml"
+    assert ("allow" in got.names) is (code == "MethodNotAllowed")
+
+
+BARE = S3.removeprefix(f"{DECLARATION}\n")
+# What is wrong with the end of an upload; the upload's id was another.
+ENDS = {
+    "basho/riak_cs#1100": (
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        "",
+        ids("7DCAB2138707FE68", "hgAmdxlfDD7YxWsoktlpUx38KltSbSr4SXvjPi6wSQOPtAmnYMQYKYMuaLpvJ7Qn"),
+    ),
+    "versity/versitygw#2040": (
+        "EntityTooSmall",
+        "Your proposed upload is smaller than the minimum allowed size",
+        "<ProposedSize>60166</ProposedSize><MinSizeAllowed>5242880</MinSizeAllowed><PartNumber>1</PartNumber>"
+        "<ETag>98d3f377a91dbe9c82408ee34ee01ced</ETag>",
+        ids(
+            "6PMZGZYM3HVNJX30",
+            "xY4MHxD9qyQ8Ptvr95gfBmgL5QNHJy7OtP5yr7eHzEunpH0iStKn+j+qwIgqfiR9bFIfWIGpe79d9VEKPJD03nTT",
+        ),
+    ),
+    "versity/versitygw#2036": (
+        "InvalidPart",
+        "One or more of the specified parts could not be found.",
+        "<UploadId>u</UploadId><PartNumber>1</PartNumber><ETag>e868e0f4719e394144ef36531ee6824c</ETag>",
+        ids(
+            "3R4SS08N2VR270FV",
+            "3BI189RpMofwBuic3tC02o39iSPy7+30SX92gP69L9+Gl4/GKoVcUkcJ0GIRZnNzpu6scSCyNR+87g5d8mTwDruq4b+YiVJC",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("seen", ENDS)
+def test_captured_ends_of_uploads(seen, answer):
+    """CompleteMultipartUpload: no declaration; the size is a part's, not that of the request."""
+    code, message, between, named = ENDS[seen]
+    got = answer(f"s3:{code}", "POST", "/photos/a?uploadId=u", ids=named, body=b"<xml/>")
+    assert got.body.decode() == BARE % (code, message, between, named["request_id"], named["host_id"])
+    assert got.header("content-type") == "application/xml"
+
+
+@pytest.mark.parametrize(
+    ("code", "method", "target", "status", "declared"),
+    [
+        ("EntityTooSmall", "POST", "/photos/a?uploadId=u", None, False),
+        ("InternalError", "POST", "/photos/a?uploadId=u", None, True),
+        ("EntityTooSmall", "POST", "/photos/a?uploadId=u", 200, True),
+        ("EntityTooSmall", "POST", "/photos/a?uploads", None, True),
+        ("EntityTooSmall", "PUT", "/photos/a?partNumber=1&uploadId=u", None, True),
+        ("EntityTooSmall", "POST", "/photos", None, True),
+    ],
+)
+def test_what_has_no_declaration(code, method, target, status, declared, send, inject_with):
+    """A 4xx of CompleteMultipartUpload alone; another size than that of the request, there too."""
+    effect = {"status": status} if status else {}
+    got = send(inject_with(Rule(f"s3:{code}", **effect)), method, target, body=b"x" * 20)
+    assert got.body.startswith(b"<?xml") is declared
+    if code == "EntityTooSmall":
+        upload = "uploadId" in target and method == "POST"
+        assert (b"<ProposedSize>60166<" in got.body) is (b"<PartNumber>1<" in got.body) is upload
+        assert (b"<ProposedSize>20<" in got.body) is not upload
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        # https://github.com/versity/versitygw/issues/1810, https://github.com/brekkylab/backlot/issues/230 and 312
+        ("POST", "/", "GET"),
+        ("HEAD", "/photos?location", "GET"),
+        ("HEAD", "/photos?uploads", "POST, GET"),
+        ("HEAD", "/photos?versioning", "GET, PUT"),
+        ("HEAD", "/photos?acl", "GET, PUT"),
+        ("HEAD", "/photos?tagging", "DELETE, GET, PUT"),
+        ("HEAD", "/photos?policy", "DELETE, GET, PUT"),
+        ("HEAD", "/photos?versions", "GET"),
+        ("HEAD", "/photos/a?acl", "GET, PUT"),
+        ("HEAD", "/photos/a?tagging", "DELETE, GET, PUT"),
+        ("HEAD", "/photos/a?uploadId=abc123", "DELETE, POST, GET"),
+        ("PATCH", "/photos", "HEAD, DELETE, POST, GET, PUT"),
+        # Derived: the refused method is none of them, and what only says how to list is no subresource.
+        ("patch", "/photos?list-type=2&prefix=acl", "HEAD, DELETE, POST, GET, PUT"),
+        ("PUT", "/photos/a", "HEAD, DELETE, POST, GET"),
+        ("PUT", "/photos?analytics&id=1", "DELETE, GET"),
+        ("PUT", "/photos?analytics", "GET"),
+        ("GET", "/photos/a?partNumber=1&uploadId=u", "PUT"),
+        ("DELETE", "/photos?%74agging", "GET, PUT"),
+        ("GET", "/", None),
+        ("GET", "/photos?location", None),
+    ],
+)
+def test_allowed_methods(method, target, allow, answer):
+    """Allow: what the operations say of that resource, in S3's order; between the ids and the type where it is exact."""
+    got = answer("s3:MethodNotAllowed", method, target, ids=ids("R", "H"))
+    assert got.status == 405
+    assert [value for name, value in got.headers if name.lower() == "allow"] == ([allow] if allow else [])
+
+
+def test_size_of_metadata(answer):
+    """https://github.com/versity/versitygw/issues/2086: bytes of all names and values, which the signature covers."""
+    names = [f"x-amz-meta-key-{number}" for number in range(100)]
+    headers = signed("20260422T120000Z", names=";".join(["host", *names])) | dict.fromkeys(names, "a" * 25)
+    size = sum(len(f"key-{number}") + 25 for number in range(100))
+    for given, carried in ((headers, f"<Size>{size}</Size>"), ({"x-amz-meta-a": "b"}, "")):
+        got = answer("s3:MetadataTooLarge", "PUT", headers=given, ids=ids("R", "H"))
+        message = vendors.find("s3:MetadataTooLarge").message
+        children = f"{carried}<MaxSizeAllowed>2048</MaxSizeAllowed>"
+        assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "target", "headers", "carried"),
+    [
+        ("InvalidTag/2", "PUT", "/photos/a", {"x-amz-tagging": "a+b=%3C"}, "<TagKey>a b</TagKey><TagValue>&lt;</TagValue>"),
+        ("InvalidTag/3", "PUT", "/photos/a", {"x-amz-tagging": "x=1&x=2"}, "<TagKey>x</TagKey>"),
+        ("InvalidTag/3", "PUT", "/photos/a?tagging", {}, "<TagKey>key</TagKey>"),
+        ("MissingSecurityHeader", "PUT", "/photos?acl", {}, "<MissingHeaderName>x-amz-acl</MissingHeaderName>"),
+        ("MissingSecurityHeader", "PUT", "/photos/a", {}, ""),
+        ("NotImplemented", "PUT", "/photos/a", {"transfer-encoding": "gzip"}, "<Header>Transfer-Encoding</Header>"),
+        (
+            "CrossLocationLoggingProhibited", "PUT", "/photos?logging", {},
+            "<TargetBucketLocation>us-west-2</TargetBucketLocation><SourceBucketLocation>us-east-1</SourceBucketLocation>",
+        ),
+    ],
+)  # fmt: skip
+def test_more_that_codes_carry(address, method, target, headers, carried, answer):
+    """From the request where it says so, left out where nothing is known."""
+    got = answer(f"s3:{address}", method, target, headers=headers, ids=ids("R", "H"))
+    row = vendors.find(f"s3:{address}")
+    assert got.body.decode() == S3 % (row.code, row.message, carried, "R", "H")
 
 
 TO_SIGN = """AWS4-HMAC-SHA256
@@ -343,27 +553,35 @@ def test_minio_waits_and_heads(code, answer):
         assert (each.header("accept-ranges"), each.header("vary")) == ("bytes", "Origin, Accept-Encoding")
 
 
-RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
+ADMIN = '{"Code":"%s","Message":"%s","Resource":"%s","RequestId":"%s","HostId":"%s"}\n'
 
 
-@pytest.mark.parametrize(("target", "bucket"), [("/", ""), ("/photos/a", "<BucketName>photos</BucketName>")])
-def test_rgw(target, bucket, answer):
-    """The fields of rgw_err::dump, with the message empty."""
-    got = answer("rgw:NoSuchKey", target=target, ids=ids(RGW_ID, "4d3f-default-default"))
-    assert got.body.decode() == (
-        f"{DECLARATION}<Error><Code>NoSuchKey</Code><Message></Message>{bucket}"
-        f"<RequestId>{RGW_ID}</RequestId><HostId>4d3f-default-default</HostId></Error>"
-    )
-    assert (got.header("x-amz-request-id"), got.header("accept-ranges")) == (RGW_ID, "bytes")
+@pytest.mark.parametrize("code", ["XMinioAdminConfigNoQuorum", "XMinioServerNotInitialized", "AccessDenied"])
+def test_minio_admin(code, answer):
+    """cmd/api-response.go, writeErrorResponseJSON: the same fields in Go's JSON, with its line end, and no hint."""
+    target = "/minio/admin/v3/set-config%3Ca%26b%3E"
+    got = answer(f"minio:{code}", "PUT", target, ids=MINIO_IDS)
+    message = vendors.find(f"minio:{code}").message
+    resource = r"/minio/admin/v3/set-config\u003ca\u0026b\u003e"
+    assert got.body.decode() == ADMIN % (code, message, resource, *MINIO_IDS.values())
+    assert (got.header("content-type"), got.header("accept-ranges")) == ("application/json", "bytes")
+    assert "retry-after" not in got.names
 
 
-def test_rgw_swift(answer):
-    """The plain formatter of src/rgw/rgw_formats.cc writes the code and nothing else."""
-    got = answer("rgw:QuotaExceeded/2", ids=ids(RGW_ID, "4d3f-default-default"))
-    assert (got.status, got.body) == (413, b"QuotaExceeded")
-    assert got.header("content-type") == "text/plain; charset=utf-8"
-    assert got.header("x-trans-id") == got.header("x-openstack-request-id") == RGW_ID
-    assert "x-amz-request-id" not in got.names
+@pytest.mark.parametrize("target", ["/minio/admin", "/minio/health", "/photos/minio/admin/x"])
+def test_other_paths_of_minio_are_xml(target, answer):
+    """Also a bucket that is called so."""
+    got = answer("minio:SlowDownRead", target=target, ids=MINIO_IDS)
+    assert (got.body[:5], got.header("retry-after")) == (b"<?xml", "60")
+
+
+def test_what_only_the_admin_api_says_asks_nobody_to_wait(answer):
+    """Nor does a service that is tried to the limit say it."""
+    rows = [row for row in vendors.get("minio").errors if row.code.startswith(("XMinioAdmin", "XMinioSite"))]
+    assert {row.retryable for row in rows} == {"unstated"}
+    for row in (row for row in rows if row.status == 503):
+        assert "retry-after" not in answer(row.address, ids=MINIO_IDS).names
+    assert not any("XMinioAdmin" in str(each) or "XMinioSite" in str(each) for each in standard_set("minio"))
 
 
 def test_reason_phrases():

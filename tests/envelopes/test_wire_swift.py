@@ -78,10 +78,52 @@ def test_answer(address, content_type, body, send, inject_with):
         ("x-openstack-request-id", id_),
     ]
     if address == "swift:401":
-        expected.append(("www-authenticate", 'Swift realm="unknown"'))
+        # swob takes what stands there for an account
+        expected.append(("www-authenticate", 'Swift realm="cat%27s%20%26%20dog.jpg"'))
     if content_type == "application/xml":
         expected += [("x-amz-request-id", id_), ("x-amz-id-2", id_)]
     assert [(name.lower(), value) for name, value in answer.headers] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "realm"),
+    [
+        ("/v1/AUTH_test", "AUTH_test"),
+        ("/v1/AUTH_test/photos/cat.jpg", "AUTH_test"),
+        ("/v1/AUTH_%C3%BC%22%0A/photos", "AUTH_%C3%BC%22%0A"),
+        ("/v1/AUTH_%ff%41", "AUTH_%FFA"),
+        ("/v1%2Fmine/photos", "mine"),
+        ("/v1", "unknown"),
+        ("/v1/", "unknown"),
+        ("/", "unknown"),
+        ("/v1//photos", "unknown"),
+        ("/auth/v1.0", "unknown"),
+        ("/v1/auth", "unknown"),
+    ],
+)
+def test_realm(path, realm, send, inject_with):
+    """A 401 names the account, decoded and encoded anew, and so does another error that is sent as one."""
+    for rule in (Rule("swift:401"), Rule("swift:403", status=401)):
+        answer = send(inject_with([rule]), "GET", path)
+        assert answer.header("www-authenticate") == f'Swift realm="{realm}"'
+    assert "www-authenticate" not in send(inject_with([Rule("swift:403")]), "GET", path).names
+
+
+@pytest.mark.parametrize(
+    ("code", "content_type", "length"),
+    [
+        ("404", "text/html; charset=UTF-8", "0"),
+        ("503", "text/html; charset=UTF-8", "0"),
+        ("NoSuchKey", "application/xml", "0"),
+        ("498", "text/html; charset=UTF-8", "9"),
+        ("497", "text/html; charset=UTF-8", "33"),
+    ],
+)
+def test_head(code, content_type, length, send, inject_with):
+    """swob writes no page for HEAD, so that its server counts nothing; it knows the length of a text that was given."""
+    answer = send(inject_with([Rule(f"swift:{code}")]), "HEAD", "/v1/AUTH_test/photos/cat.jpg")
+    assert (answer.header("content-type"), answer.header("content-length")) == (content_type, length)
+    assert answer.body == b""
 
 
 def test_reason_phrases():

@@ -1,6 +1,6 @@
 """Huawei's SDK reads every OBS row. It raises nothing: what it returns has code, message and both ids.
 
-It hides: on HEAD all but the status and the request id.
+It hides: on HEAD all but the status and the request id. boto3, which signs the S3 way, reads them too.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 import socket
 import warnings
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from faultinject import vendors
 
@@ -86,6 +89,27 @@ def test_head(server, client):
         if got != (row.status, None, None, server.last.request_id):
             wrong.append((row.label, got))
     assert wrong == []
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidAccessKeyId/2"])
+@pytest.mark.parametrize("signature", ["s3v4", "s3"])
+def test_boto3(signature, code, server):
+    """It finds both ids in headers of S3's names, which to HEAD are all there is; a 5xx to HEAD it reads nothing of."""
+    keys = {"aws_access_key_id": "id", "aws_secret_access_key": "key", "region_name": "cn-north-4"}
+    config = Config(
+        signature_version=signature, s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}
+    )
+    client = boto3.client("s3", endpoint_url=server.url, config=config, **keys)
+    for call in (client.get_object, client.head_object):
+        server.use(f"obs:{code}")
+        with pytest.raises(ClientError) as caught:
+            call(Bucket=BUCKET, Key=KEY)
+        found = caught.value.response["ResponseMetadata"]
+        headers = found["HTTPHeaders"]
+        assert found["RequestId"] == headers["x-amz-request-id"] == server.last.request_id
+        assert (found["HostId"], len(found["HostId"])) == (headers["x-amz-id-2"], 64)
+        assert not any(name.startswith("x-obs-") for name in headers)
+    client.close()
 
 
 PARTS = CompleteMultipartUploadRequest([CompletePart(1, "etag")])

@@ -119,7 +119,15 @@ def test_head(server, client):
 
 HOST = "127.0.0.1"
 GET = {"Range": "bytes=5-7", "VersionId": "v1", "IfMatch": "x", "IfNoneMatch": "y"}
-PUT = {"Body": b"x" * 100, "ContentMD5": "eA==", "StorageClass": "ICE", "ServerSideEncryption": "rot13"}
+PUT = {
+    "Body": b"x" * 100,
+    "ContentMD5": "eA==",
+    "Metadata": {"a": "bcd", "ef": "g"},
+    "ServerSideEncryption": "rot13",
+    "StorageClass": "ICE",
+    "Tagging": "te%26st=a&b=c",
+}
+ENDED = {"UploadId": "up 1", "MultipartUpload": {"Parts": [{"ETag": "x", "PartNumber": 1}]}}
 PART = {"Body": b"x" * 100, "UploadId": "up 1", "PartNumber": 7}
 CARRIED = [
     ("NoSuchKey", "get", {"Key": KEY}),
@@ -128,7 +136,11 @@ CARRIED = [
     ("NoSuchTagSet", "list", {"BucketName": "photos"}),
     ("NoSuchVersion", "get", {"Key": KEY, "VersionId": "v1"}),
     ("NoSuchUpload", "part", {"UploadId": "up 1"}),
-    ("InvalidPart", "part", {"UploadId": "up 1", "PartNumber": "7"}),
+    (
+        "InvalidPart",
+        "part",
+        {"UploadId": "up 1", "PartNumber": "7", "ETag": "e868e0f4719e394144ef36531ee6824c"},
+    ),
     ("InvalidArgument", "part", {"ArgumentName": "partNumber", "ArgumentValue": "7"}),
     ("InvalidArgument", "put", {}),
     (
@@ -143,7 +155,24 @@ CARRIED = [
     ("AccessForbidden", "put", {"Method": "PUT", "ResourceType": "BUCKET"}),
     ("EntityTooLarge", "part", {"ProposedSize": "LENGTH", "MaxSizeAllowed": "5368709120"}),
     ("EntityTooSmall", "part", {"ProposedSize": "LENGTH", "MinSizeAllowed": "5242880"}),
-    ("BadDigest", "put", {"ExpectedDigest": "eA=="}),
+    (
+        "EntityTooSmall",
+        "complete",
+        {
+            "ProposedSize": "60166",
+            "MinSizeAllowed": "5242880",
+            "PartNumber": "1",
+            "ETag": "98d3f377a91dbe9c82408ee34ee01ced",
+        },
+    ),
+    ("BadDigest", "put", {"CalculatedDigest": "1B2M2Y8AsgTpgAmY7PhCfg==", "ExpectedDigest": "eA=="}),
+    ("MetadataTooLarge", "put", {"Size": "7", "MaxSizeAllowed": "2048"}),
+    ("MetadataTooLarge", "get", {"MaxSizeAllowed": "2048"}),
+    ("MissingSecurityHeader", "acl", {"MissingHeaderName": "x-amz-acl"}),
+    ("InvalidLocationConstraint", "list", {"LocationConstraint": "us-east-1"}),
+    ("InvalidTag", "put", {"TagKey": "te&st"}),
+    ("InvalidTag/2", "put", {"TagKey": "te&st", "TagValue": "a"}),
+    ("InvalidTag/2", "get", {"TagKey": "key", "TagValue": "inv&alid"}),
     ("InvalidDigest", "put", {"Content-MD5": "eA=="}),
     ("InvalidAccessKeyId", "get", {"AWSAccessKeyId": "AKIDEXAMPLE"}),
     ("MethodNotAllowed", "get", {"Method": "GET", "ResourceType": "OBJECT"}),
@@ -166,6 +195,8 @@ def test_what_codes_carry(server, client):
         "put": lambda: client.put_object(Bucket="photos", Key=KEY, **PUT),
         "part": lambda: client.upload_part(Bucket="photos", Key=KEY, **PART),
         "list": lambda: client.list_objects_v2(Bucket="photos"),
+        "acl": lambda: client.put_object_acl(Bucket="photos", Key=KEY, ACL="private"),
+        "complete": lambda: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
     }
     stand_ins = {"HERE": f"{HOST}:{server.port}"}
     wrong = []
@@ -181,6 +212,20 @@ def test_what_codes_carry(server, client):
         if list(error.items()) != list(wanted.items()):
             wrong.append((code, call, error))
     assert wrong == []
+
+
+def test_allowed_methods(server, client):
+    """MethodNotAllowed: what the operation's table says of the resource, in a header."""
+    server.use("s3:MethodNotAllowed")
+    for call, allow in (
+        (lambda: client.get_object(Bucket="photos", Key=KEY), "HEAD, DELETE, POST, PUT"),
+        (lambda: client.get_object_acl(Bucket="photos", Key=KEY), "PUT"),
+        (lambda: client.put_bucket_tagging(Bucket="photos", Tagging={"TagSet": []}), "DELETE, GET"),
+        (lambda: client.list_objects_v2(Bucket="photos"), "HEAD, DELETE, POST, PUT"),
+        (lambda: client.list_parts(Bucket="photos", Key=KEY, UploadId="u"), "DELETE, POST"),
+    ):
+        _, metadata = error_of(call)
+        assert metadata["HTTPHeaders"]["allow"] == allow
 
 
 def test_times(server, client):

@@ -89,6 +89,15 @@ def test_operations(server, store):
     assert found == {name: name for name in OPERATIONS}
 
 
+@pytest.mark.parametrize("path", ["AUTH_test", "AUTH_test/photos", "AUTH_test/photos/cat.jpg"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_bulk_delete(server, method, path):
+    """Swift's bulk middleware looks at the query alone."""
+    server.use("swift:404")
+    server.raw(method, f"/v1/{path}?bulk-delete")
+    assert server.last.operation == "bulk_delete"
+
+
 def body_of(row):
     if row.form == "plain":
         return row.message.encode()
@@ -123,7 +132,7 @@ def test_unauthorized_names_the_realm(server, store):
     server.use("swift:401")
     with pytest.raises(ClientException) as caught:
         swift.get_object(store, "token", CONTAINER, KEY)
-    assert caught.value.http_response_headers["www-authenticate"] == 'Swift realm="unknown"'
+    assert caught.value.http_response_headers["www-authenticate"] == 'Swift realm="AUTH_test"'
 
 
 def test_title_under_another_status(server, store):

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from faultinject import Rule, Scenario, vendors
-from faultinject.vendors.documented import CATEGORIES
+from faultinject.vendors.documented import AGAIN, CATEGORIES
 
 PACKAGE = Path(vendors.__file__).parent
 SHAPES = {
     "azure-blob": (138, 129),
     "b2": (37, 37),
-    "bos": (54, 49),
+    "bos": (55, 50),
     "cos": (81, 74),
     "gateway": (6, 6),
     "gcs": (69, 67),
@@ -26,15 +26,15 @@ SHAPES = {
     "kodo": (32, 23),
     "kodo-s3": (23, 23),
     "minio": (329, 249),
-    "obs": (96, 95),
-    "oss": (148, 139),
+    "obs": (97, 95),
+    "oss": (151, 140),
     "qingstor": (40, 40),
     "qiniu-mix": (78, 78),
     "r2": (29, 28),
     "rgw": (79, 75),
     "s3": (123, 108),
     "swift": (117, 116),
-    "tos": (60, 60),
+    "tos": (62, 62),
 }
 """Rows and codes of each vendor's document."""
 FOUNDERS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")
@@ -76,7 +76,7 @@ def test_documented_columns_byte_for_byte(vendor, column, digest):
 DIGESTS = {
     "azure-blob": "97c7e40534e2b7bf",
     "b2": "3f36eecf1d0ac9e3",
-    "bos": "eeaa183b835a0710",
+    "bos": "7ed257c0f89e4d43",
     "gateway": "08f51e7024d33617",
     "gcs": "354280c7a25708a8",
     "gcs-xml": "4f2a042efa7780f7",
@@ -84,13 +84,13 @@ DIGESTS = {
     "kodo": "87bcdf7898de3761",
     "kodo-s3": "93cbc54647174245",
     "minio": "8eaccc28432f961c",
-    "obs": "fb2c1f285ee43bcd",
-    "oss": "eae806562e4f7be0",
+    "obs": "4a94c5cd55b606d0",
+    "oss": "80397910dc5e14d4",
     "r2": "cc39b219bf01bf75",
     "rgw": "f2692193e6760960",
     "s3": "40311cf53274e87b",
     "swift": "d61aea2af3ee2739",
-    "tos": "ce0d286841b5ee3f",
+    "tos": "f08bce2b1a014d41",
 }
 """Codes with their numbers, statuses and messages of the vendors that came later."""
 
@@ -315,6 +315,50 @@ def test_retryable_is_quoted_from_the_row(vendor, for_all):
         assert any(row.retryable_words in text for text in (row.message, row.description, row.note))
 
     for_all(vendors.get(vendor).errors, check)
+
+
+SAYS = {
+    "": "",
+    "after-authorize": "authorize",
+    "after-refresh": "refresh|Regenerate",
+    "with-care": "can be retried, though care|[Tt]ry again",
+    "new-session": "new (session|upload)",
+    "query-first": "query the server state|Refetch",
+}
+"""How documents ask for something before a request is sent again."""
+
+
+@each_vendor
+def test_what_is_to_be_done_first_is_quoted_from_the_row(vendor, for_all):
+    """Who says how a request may be sent again, quotes the document."""
+    assert tuple(SAYS) == ("", *AGAIN)
+
+    def check(row):
+        assert re.search(SAYS[row.again], f"{row.message} {row.description} {row.note}")
+
+    for_all(vendors.get(vendor).errors, check)
+
+
+def test_rows_that_ask_for_something_first():
+    """Exactly these."""
+    said = {row.address: row.again for vendor in SHAPES for row in vendors.get(vendor).errors if row.again}
+    assert said == {
+        "azure-blob:OperationTimedOut": "query-first",
+        "b2:bad_auth_token": "after-authorize",
+        "b2:expired_auth_token": "after-authorize",
+        "cos:TokenRefreshRequired": "after-refresh",
+        "gcs:Gone": "new-session",
+        "gcs:authError": "after-refresh",
+        "gcs:conflict": "with-care",
+        "gcs-xml:Gone": "new-session",
+        "gcs-xml:OperationAborted": "with-care",
+        "qiniu-mix:TokenRefreshRequired": "after-refresh",
+        "r2:ExpiredRequest": "after-refresh",
+        "r2:PreconditionFailed": "query-first",
+        "s3:TokenRefreshRequired": "after-refresh",
+        "swift:OperationAborted": "with-care",
+        "swift:TokenRefreshRequired": "after-refresh",
+    }
 
 
 def test_retryable_rows():

@@ -25,9 +25,11 @@ ANSWERS = {
         "<Error><Code>X</Code><Message>m</Message><Key>d</Key><VersionId>v2</VersionId></Error></DeleteResult>"
     ),
     "RGW": (
-        f"{S3_START}{S3_DELETED}".replace("\n", "")
+        S3_START.replace("\n", "")
         + "<Error><Key>c&amp;</Key><VersionId></VersionId><Code>X</Code><Message>m</Message></Error>"
-        "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error></DeleteResult>"
+        "<Deleted><Key>a</Key></Deleted>"
+        "<Error><Key>d</Key><VersionId>v2</VersionId><Code>X</Code><Message>m</Message></Error>"
+        "<Deleted><Key>&lt;b&gt;</Key><VersionId>v1</VersionId></Deleted></DeleteResult>"
     ),
     "OBS": (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -79,24 +81,35 @@ NOTHING_FAILED = {
 }
 
 
-def write(name, failed, **how):
+# The failed are named first, and among the deleted.
+MIXED = [(FAILED[0], True), (DELETED[0], False), (FAILED[1], True), (DELETED[1], False)]
+
+
+def write(name, objects, **how):
     dialect = getattr(deletes, name)
-    return dialect.write(ESCAPES[dialect.format], DELETED, failed, ("X", "m"), **how).decode()
+    return dialect.write(ESCAPES[dialect.format], objects, ("X", "m"), **how).decode()
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer(name):
-    """The deleted, then the failed; versions where the request names them."""
-    assert write(name, FAILED, encoding="url") == ANSWERS[name]
+    """The deleted, then the failed, or both as they are named; versions where the request names them."""
+    assert write(name, MIXED, encoding="url") == ANSWERS[name]
 
 
 @pytest.mark.parametrize("name", NOTHING_FAILED)
 def test_a_quiet_answer_without_errors(name):
     """What each vendor sends when there is nothing to tell."""
-    assert write(name, [], quiet=True) == NOTHING_FAILED[name]
+    assert write(name, [(each, False) for each in DELETED], quiet=True) == NOTHING_FAILED[name]
+
+
+def test_a_quiet_answer_of_ceph_keeps_the_order():
+    """Of the errors alone."""
+    said = write("RGW", MIXED, quiet=True)
+    assert said.count("<Deleted>") == 0
+    assert said.index("c&amp;") < said.index("<Key>d<")
 
 
 def test_an_error_without_message_says_its_code():
     """As Ceph, whose rows have none."""
-    said = deletes.RGW.write(ESCAPES["xml"], [], [("k", None)], ("InternalError", ""))
+    said = deletes.RGW.write(ESCAPES["xml"], [(("k", None), True)], ("InternalError", ""))
     assert b"<Code>InternalError</Code><Message>InternalError</Message>" in said

@@ -293,7 +293,15 @@ def test_vendors_without_a_resource():
 def test_endpoints():
     """The host suffixes below which a bucket stands, most specific first."""
     assert {vendor: vendors.get(vendor).endpoints for vendor in VENDORS} == {
-        "cos": ("cos-internal.*.tencentcos.cn", "cos.*.tencentcos.cn", "cos.*.myqcloud.com"),
+        "cos": (
+            "cos-internal.*.tencentcos.cn",
+            "cos.*.tencentcos.cn",
+            "cosrapid.*.myqcloud.com",
+            "cos.*.myqcloud.com",
+            "ci.*.myqcloud.com",
+            "pic.*.myqcloud.com",
+            "file.myqcloud.com",
+        ),
         "gateway": (),
         "jss": ("storage.jd.com", "storage.jcloud.com", "s-*.jcloud.com", "oss.*.jcloudcs.com"),
         "qingstor": ("s3.*.qingstor.com", "*.qingstor.com"),

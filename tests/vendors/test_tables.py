@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from faultinject import vendors
 from faultinject.core import operations
 from faultinject.core.hints import FORMS
-from faultinject.core.sources import CHANGED, NAMED, SOURCES, compile_value
+from faultinject.core.request import WSGIRequest
+from faultinject.core.sources import CHANGED, NAMED, SOURCES, WHERE, compile_value
 from faultinject.vendors.extras import PLACES
 
 PACKAGE = Path(vendors.__file__).parent
@@ -20,6 +22,19 @@ HOLE = re.compile(r"%\(([^)]*)\)s")
 TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FILLED = {"code", "message", "status", "resource", "children"}
 """Holes that are no ids and no sources."""
+ENVIRON = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/a/b", "QUERY_STRING": ""}
+ASKING = [
+    {"QUERY_STRING": "alt=media"},
+    {"QUERY_STRING": "format=json"},
+    {"QUERY_STRING": "uploadId=u", "REQUEST_METHOD": "POST"},
+    {"PATH_INFO": "/minio/admin/v3/info"},
+    {"HTTP_AUTHORIZATION": "AWS key:c2ln"},
+]
+"""What requests have that ask for a form of their own."""
+WHERE_IT_STANDS = re.compile(r"https?://\S|[\w.-]+/[\w.-]")
+"""A page, a repository, a file."""
+PLACELESS = {"azure-blob", "gcs", "gcs-xml", "qiniu-mix", "s3"}
+"""Whose tables have lines that name a service, a list or an SDK, and no place to look at."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
 each_vendor = pytest.mark.parametrize("vendor", vendors.names())
 
@@ -61,10 +76,12 @@ def test_extras_are_well_formed(vendor, for_all):
         return
     known = {"*", *(row.label for row in found.errors), *(row.code for row in found.errors)}
     known |= {str(row.status) for row in found.errors}
+    known |= {f"form:{name or 'usual'}" for name in forms_of(vendor)}
 
     def check(line):
+        named = {each.removeprefix("!") for each in line["code"].split()}
         assert {line["code"], *line["code"].split()} & known
-        assert line["code"] in known or {*line["code"].split()} <= known
+        assert line["code"] in known or named <= known
         assert line["place"] in PLACES
         assert TOKEN.fullmatch(line["name"])
         assert callable(compile_value(line["value"]))
@@ -78,13 +95,24 @@ def test_extras_are_well_formed(vendor, for_all):
     assert len(lines) == len(found.extras)
 
 
+@pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
+def test_every_source_says_where_it_stands(vendor):
+    """A reader can look at it: no memory of a recorded answer."""
+    found = vendors.get(vendor)
+    sources = {each.source for each in (*found.errors, *found.extras)}
+    assert [each for each in sources if not WHERE_IT_STANDS.search(each)] == []
+
+
 def words_of(value):
     """The words that a cell is made of: in `upper.level` two."""
     for each in value.split(" | "):
         kind, _, rest = each.partition(".")
-        if kind in CHANGED:
+        if each[:1] == "~":
+            for inner in re.findall("{([^}]*)}", each):
+                yield from words_of(inner)
+        elif kind in CHANGED or kind in WHERE:
             yield kind
-            yield from words_of(rest)
+            yield from words_of(rest.partition(" ")[2] if kind in WHERE else rest)
         elif each[:1] != "=":
             yield kind if kind in NAMED else each
 
@@ -98,8 +126,9 @@ def test_every_source_is_used():
         for word in words_of(extra.value)
     }
     for each in vendors.names():
-        used |= {hole for form in forms_of(each) for hole in holes(each, forms_of(each)[form])} - FILLED
-    assert {*SOURCES, *NAMED, *CHANGED} - used == set()
+        open_holes = {hole for form in forms_of(each).values() for hole in holes(each, form)} - FILLED
+        used |= {word for hole in open_holes for word in words_of(hole)}
+    assert {*SOURCES, *NAMED, *CHANGED, *WHERE} - used == set()
 
 
 @pytest.mark.parametrize(
@@ -142,12 +171,11 @@ def test_every_child_has_a_place_in_the_envelope(vendor):
 def test_no_header_of_an_error_comes_twice(vendor):
     """Of two lines about one header the conditions exclude each other."""
     found = vendors.get(vendor)
-    for row in found.errors:
-        carried = [
-            each for each in found.extras if each.place != "child" and each.belongs_to(row, row.status or 0)
-        ]
-        times = Counter(each.name.lower() for each in carried if each.place != "head")
-        assert [name for name, count in times.items() if count > 1] == [], row
+    for row, form in product(found.errors, ("", *found.forms)):
+        carried = [each for each in found.extras if each.belongs_to(row, row.status or 0, form)]
+        for other in ("head", "body"):
+            times = Counter(each.name.lower() for each in carried if each.place not in ("child", other))
+            assert [name for name, count in times.items() if count > 1] == [], (row, form)
 
 
 @each_vendor
@@ -183,7 +211,12 @@ def test_every_file_and_form_serves(vendor):
     files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
     own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
     assert files == used | own
-    asked = {found.form_for(row, "GET", "alt=media") for row in found.errors} if found.form_for else set()
+    asked = {
+        found.asked_form(row, WSGIRequest({**ENVIRON, **more}), status)
+        for row in found.errors
+        for status in (301, row.status or 400)
+        for more in ASKING
+    }
     assert {row.form for row in found.errors} | asked >= {*found.forms}
 
 

@@ -11,6 +11,7 @@ from faultinject.audit.checks.questions import (
     UNSAFE,
     is_permanent,
     is_storage_call,
+    may_be_sent_again,
     own_limit,
     pause,
     should_be_tried_again,
@@ -59,7 +60,8 @@ def retries(evidence: Evidence) -> Iterator[Said]:
     One finding for each answer that should be: of the calls that first got it, how many have two attempts or more.
     PASS: all of the first 10, or 90 %. WARN: none. A POST that was not tried again counts for nothing, unless a storage
     SDK that tries others again sent it; nor does an answer with an unreadable hint. Not to try again after an answer
-    of which nobody says that it may pass is no fault.
+    of which nobody says that it may pass is no fault, nor after one whose document asks for something before: a new
+    token, a look at what is there.
     """
     by_answer = _by_answer(evidence)
     if not by_answer:
@@ -93,7 +95,8 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     for call in evidence.calls:
         first = call.first
         careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
-        if first.hint_form == "unreadable" or not (should_be_tried_again(first) or first.kind in KINDS):
+        may_be = first.kind in KINDS or may_be_sent_again(first)
+        if first.hint_form == "unreadable" or not (may_be or should_be_tried_again(first)):
             continue
         if call.retries or not (careful or first.kind == "timeout"):
             found.setdefault(quoted(first.answer), []).append(call)
@@ -138,8 +141,8 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     """An answer that stays the same is not asked for again.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no document calls worth
-    another try: FAIL when any has two attempts, or is followed within 10 s by another call of the same SDK for the
-    same thing, one after the other (then a layer above asks again).
+    another try, be it with a new token or with care: FAIL when any has two attempts, or is followed within 10 s by
+    another call of the same SDK for the same thing, one after the other (then a layer above asks again).
     """
     calls = [call for call in evidence.calls if is_permanent(call.first)]
     n = len(calls)

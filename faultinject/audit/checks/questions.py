@@ -29,17 +29,27 @@ STORAGE_CLIENTS = (
 
 
 def should_be_tried_again(attempt: Attempt) -> bool:
-    """Whether the vendor says that what failed is worth another try, or, where it says nothing, everybody does."""
+    """Whether the vendor says that what failed is worth another try, or, where it says nothing, everybody does.
+
+    Nobody has to do what a document asks for before an error of the client's is sent again.
+    """
     kind, documented = attempt.kind, attempt.documented
     if kind in ("transport", "timeout"):
         return True
     if kind not in KINDS:
-        return kind == "client" and documented is not None and documented.retryable == "yes"
+        said = documented is not None and documented.retryable == "yes"
+        return kind == "client" and said and not may_be_sent_again(attempt)
     if documented is not None and documented.retryable != "unstated":
         return documented.retryable == "yes"
     if kind == "throttle" or attempt.status in PASSING:
         return True
     return documented is None and attempt.status not in NEVER
+
+
+def may_be_sent_again(attempt: Attempt) -> bool:
+    """Whether the vendor says what is to be done before it is: with a new token it is another request, to begin with."""
+    documented = attempt.documented
+    return documented is not None and documented.again != ""
 
 
 def is_permanent(attempt: Attempt) -> bool:
@@ -49,6 +59,7 @@ def is_permanent(attempt: Attempt) -> bool:
         and attempt.kind == "client"
         and attempt.status in PERMANENT
         and not should_be_tried_again(attempt)
+        and not may_be_sent_again(attempt)
     )
 
 

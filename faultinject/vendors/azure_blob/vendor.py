@@ -5,14 +5,12 @@ from __future__ import annotations
 from struct import Struct
 from time import gmtime
 
-from faultinject.vendors.envelope import Form
+from faultinject.vendors.envelope import escape_xml
 from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-
-CHILD = "<%(name)s>%(value)s</%(name)s>"
 
 _drawn = Struct(">IBBHIHI").unpack_from
 
@@ -27,6 +25,11 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
         "request_id": f"{first:08x}-{second & 15:x}01e-00{third:02x}-{fourth:04x}-{node:06x}000000",
         "time": f"{date}.{fraction % 10_000_000:07}Z",
     }
+
+
+def escape_text(text: str) -> str:
+    """Escape as .NET does, which lets apostrophes be: recordings have them in AuthenticationErrorDetail."""
+    return escape_xml(text).replace("&apos;", "'")
 
 
 def reason(_row: DocumentedError, message: str) -> str:
@@ -44,13 +47,8 @@ VENDOR = Vendor(
     title="Azure Blob Storage",
     content_type="application/xml",
     template="envelope.xml",
-    escape="xml",
-    child=CHILD,
-    forms={
-        "authentication-failed": Form(
-            "envelope-authentication-failed.xml", "application/xml", "xml", child=CHILD
-        )
-    },
+    escape=escape_text,
+    child="<%(name)s>%(value)s</%(name)s>",
     package=__package__,
     extras="extras.csv",
     id_headers=(("x-ms-request-id", "request_id"),),

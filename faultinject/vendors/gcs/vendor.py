@@ -26,7 +26,9 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
 
 def form_for(row: DocumentedError, method: str, query: str) -> str:
     """Downloads (`alt=media`) get as text, seen on the wire, what others get as JSON."""
-    return "media" if method == "GET" and "alt=media" in query.split("&") and row.form in JSON else ""
+    if method != "GET" or "alt=media" not in query.split("&") or row.form not in JSON:
+        return ""
+    return "no-such-object" if row.code == "notFound" else "media"
 
 
 VENDOR = Vendor(
@@ -42,6 +44,8 @@ VENDOR = Vendor(
         ),
         "html": Form("envelope-google.html", "text/html; charset=UTF-8", "html"),
         "media": Form("envelope-media.txt", "text/html; charset=UTF-8", "html"),
+        # firebase/firebase-tools#3647
+        "no-such-object": Form("envelope-no-such-object.txt", "text/html; charset=UTF-8", "html"),
         "empty": Form("envelope-empty.txt", "text/html; charset=UTF-8", "text"),
     },
     form_for=form_for,

@@ -33,13 +33,15 @@ VENDOR = Vendor(
     id_headers=(("X-GUploader-UploadID", "request_id"),),
     make_ids=make_ids,
     resource=resource,
-    # https://docs.cloud.google.com/storage/docs/request-endpoints
+    # https://docs.cloud.google.com/storage/docs/request-endpoints; mtls: google-cloud-storage 3.17.1, storage/_http.py
     endpoints=(
         "storage.*.rep.googleapis.com",
+        "storage.mtls.googleapis.com",
         "storage.googleapis.com",
         "commondatastorage.googleapis.com",
     ),
     prefix="x-goog-",
+    # https://docs.cloud.google.com/storage/docs/xml-api/put-bucket-metadata and /get-bucket-metadata
     operations=("s3/operations.csv", "gcs_xml/operations.csv"),
     # https://docs.cloud.google.com/storage/docs/xml-api/post-bucket
     deletes=deletes.GCS_XML,

@@ -21,8 +21,13 @@ VENDOR = Vendor(
     id_headers=(("x-req-id", "request_id"), ("x-amz-request-id", "request_id")),
     make_ids=make_ids,
     resource=resources.bucket_and_key,
-    # both in the document's examples, the second in the older ones
-    endpoints=("s3.*.jdcloud-oss.com", "s3.*.jcloudcs.com"),
+    # in the document's examples, the last in the older ones; from inside and with IPv6 alone: its table of regions
+    endpoints=(
+        "s3.*.jdcloud-oss.com",
+        "s3-internal.*.jdcloud-oss.com",
+        "s3-ipv6.*.jdcloud-oss.com",
+        "s3.*.jcloudcs.com",
+    ),
     # CompleteMultipartUpload and PUT Object - Copy, each on its page
     errors_in_200=("CompleteMultipartUpload", "CopyObject"),
     deletes=deletes.S3,

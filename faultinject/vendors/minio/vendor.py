@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from faultinject.vendors import deletes, resources
-from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.envelope import Form, escape_json, escape_xml
 from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Asked
 
 HOST_ID = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
 """The SHA-256 of the node's address; this one is of 127.0.0.1:9000, the default."""
@@ -24,6 +29,16 @@ def escape(text: str) -> str:
     return text.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("&#13;", "&#xD;")
 
 
+def escape_in_json(text: str) -> str:
+    """As Go's encoding/json writes text: HTML may be around it."""
+    return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def form_of_request(_row: DocumentedError, request: Asked, _status: int) -> str:
+    """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON."""
+    return "admin" if request.below.startswith("/minio/admin/") else ""
+
+
 VENDOR = Vendor(
     id="minio",
     title="MinIO",
@@ -31,6 +46,10 @@ VENDOR = Vendor(
     template="envelope.xml",
     escape=escape,
     child="<%(name)s>%(value)s</%(name)s>",
+    forms={
+        "admin": Form("envelope-admin.json", "application/json", escape_in_json, without=("Retry-After",))
+    },
+    form_of_request=form_of_request,
     extras="extras.csv",
     package=__package__,
     id_headers=(("X-Amz-Request-Id", "request_id"),),
@@ -39,6 +58,8 @@ VENDOR = Vendor(
     reason=lambda row, _: "status code 499" if row.status == 499 else None,
     # cmd/api-router.go: requests for events as they happen
     operations=("s3/operations.csv", "minio/operations.csv"),
+    # cmd/generic-handlers.go, minioReservedBucket: health, metrics, administration
+    reserved=frozenset(("minio",)),
     resource=resources.decoded_path,
     # cmd/object-multipart-handlers.go, sendWhiteSpace: alone of the three it sends blanks before it knows
     errors_in_200=("CompleteMultipartUpload",),

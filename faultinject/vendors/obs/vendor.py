@@ -9,8 +9,15 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from faultinject.vendors import deletes
+from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Asked
+
+CHILD = "<%(name)s>%(value)s</%(name)s>"
 NODE = "32AAAUgAIAABAAAQAAEAABAAAQAAEAAB"
 """What half of the published second ids begin with; the others differ in a few letters."""
 
@@ -24,23 +31,65 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
+def form_of_request(_row: DocumentedError, request: Asked, _status: int) -> str:
+    """Who signs the S3 way is answered with the headers of S3.
+
+    Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).
+    """
+    authorization = request.header("authorization")
+    if authorization:
+        return "s3" if authorization[0].startswith(("AWS ", "AWS4-")) else ""
+    presigned = "X-Amz-Signature=" in request.query or "AWSAccessKeyId=" in request.query
+    return "s3" if presigned else ""
+
+
 VENDOR = Vendor(
     id="obs",
     title="Huawei Cloud OBS",
     content_type="application/xml",
     template="envelope.xml",
     escape="xml",
-    child="<%(name)s>%(value)s</%(name)s>",
+    child=CHILD,
     extras="extras.csv",
     package=__package__,
     id_headers=(("x-obs-request-id", "request_id"), ("x-obs-id-2", "id_2")),
+    forms={
+        "s3": Form(
+            "envelope.xml",
+            "application/xml",
+            "xml",
+            child=CHILD,
+            id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "id_2")),
+        )
+    },
+    form_of_request=form_of_request,
     make_ids=make_ids,
-    # the hosts of the documents' examples; the last is that of the Open Telekom Cloud
-    endpoints=("obs.*.myhuaweicloud.com", "obs.*.myhwclouds.com", "obs.*.otc.t-systems.com"),
+    # the hosts of the documents' examples; t-systems is the Open Telekom Cloud, and of other operators are those of
+    # https://support.huaweicloud.com/intl/en-us/tr-central-201-api-obs/obs_04_0003.html (Vodafone) and
+    # https://support.huaweicloud.com/intl/en-us/eu-west-0-usermanual-obs/obs_03_0152.html (Orange); `.eu`:
+    # https://support.huaweicloud.com/eu/productdesc-obs/obs_03_0152.html
+    endpoints=(
+        "obs.*.myhuaweicloud.com",
+        "obs.*.myhuaweicloud.eu",
+        "obs.*.myhwclouds.com",
+        "obs.*.otc.t-systems.com",
+        "obs.*.hc.vodafone.com.tr",
+        "oss.*.prod-cloud-ocb.orange-business.com",
+        "obs.myhuaweicloud.com",
+    ),
     prefix="x-obs-",
     operations=("s3/operations.csv", "obs/operations.csv"),
     deletes=deletes.OBS,
     # https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0115.html and the samples of all operations
-    head=("Server", "x-obs-request-id", "x-obs-id-2", "Content-Type", "Date", "Content-Length"),
+    head=(
+        "Server",
+        "x-obs-request-id",
+        "x-amz-request-id",
+        "x-obs-id-2",
+        "x-amz-id-2",
+        "Content-Type",
+        "Date",
+        "Content-Length",
+    ),
     server="OBS",
 )

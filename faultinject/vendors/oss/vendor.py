@@ -26,11 +26,14 @@ VENDOR = Vendor(
     package=__package__,
     id_headers=(("x-oss-request-id", "request_id"),),
     make_ids=make_ids,
-    # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints
+    # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints; `s3.`, the S3 face:
+    # https://www.alibabacloud.com/help/en/oss/developer-reference/use-amazon-s3-sdks-to-access-oss; the last is dual-stack
     endpoints=(
+        "s3.oss-*.aliyuncs.com",
         "oss-accelerate.aliyuncs.com",
         "oss-accelerate-overseas.aliyuncs.com",
         "oss-*.aliyuncs.com",
+        "*.oss.aliyuncs.com",
     ),
     prefix="x-oss-",
     operations=("s3/operations.csv", "oss/operations.csv"),

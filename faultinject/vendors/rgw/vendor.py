@@ -6,6 +6,11 @@ from faultinject.vendors import deletes
 from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Asked
+
 INSTANCE, ZONE, ZONEGROUP = "4d3f", "default", "default"
 """Which gateway answers."""
 SWIFT_IDS = (("X-Trans-Id", "request_id"), ("X-Openstack-Request-Id", "request_id"))
@@ -22,6 +27,19 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
+def form_of_request(row: DocumentedError, request: Asked, status: int) -> str:
+    """No body below 400, and JSON for who asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
+    if row.form:
+        return ""
+    if 300 <= status < 400:
+        return "none"
+    wanted = next(iter(request.query_values("format")), "")
+    if wanted not in ("xml", "html", "json"):
+        accepted = next(iter(request.header("accept")), "")
+        wanted = "json" if accepted.partition(";")[0] == "application/json" else ""
+    return wanted if wanted == "json" else ""
+
+
 VENDOR = Vendor(
     id="rgw",
     title="Ceph Object Gateway (RGW)",
@@ -31,7 +49,13 @@ VENDOR = Vendor(
     child="<%(name)s>%(value)s</%(name)s>",
     # src/rgw/rgw_formats.cc: the plain formatter writes the first value alone, which is the code; rgw_rest.cc,
     # dump_trans_id: the id in Swift's headers instead of Amazon's
-    forms={"swift": Form("envelope.txt", "text/plain; charset=utf-8", "text", id_headers=SWIFT_IDS)},
+    forms={
+        "swift": Form("envelope.txt", "text/plain; charset=utf-8", "text", id_headers=SWIFT_IDS),
+        "json": Form("envelope.json", "application/json", "json", '"%(name)s":"%(value)s",'),
+        # Accept-Ranges comes with the length that an error's body has: dump_content_length
+        "none": Form("envelope-none.txt", "", "text", without=("Accept-Ranges",)),
+    },
+    form_of_request=form_of_request,
     extras="extras.csv",
     package=__package__,
     id_headers=(("x-amz-request-id", "request_id"),),
@@ -39,10 +63,13 @@ VENDOR = Vendor(
     reason=lambda row, _: REASONS.get(row.status or 0),
     # https://docs.ceph.com/en/latest/radosgw/s3/objectops/#append-object
     operations=("s3/operations.csv", "rgw/operations.csv"),
+    # src/rgw/rgw_appmain.cc, cond_init_apis; by default, https://docs.ceph.com/en/latest/radosgw/adminops/ and config-ref/
+    reserved=frozenset(("admin", "auth", "swift")),
     deletes=deletes.RGW,
     # https://github.com/s3gw-tech/s3gw/issues/689
     head=(
         "Content-Length",
+        "Location",
         "x-amz-request-id",
         "X-Trans-Id",
         "X-Openstack-Request-Id",

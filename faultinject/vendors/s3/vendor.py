@@ -5,8 +5,15 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from faultinject.vendors import deletes, endpoints
-from faultinject.vendors.envelope import escape_xml
+from faultinject.vendors.envelope import Form, escape_xml
 from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Asked
+
+CHILD = "<%(name)s>%(value)s</%(name)s>"
 
 _digits = bytes(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[each % 36] for each in range(256))
 
@@ -24,13 +31,24 @@ def escape(text: str) -> str:
     return escape_xml(text).replace("&apos;", "'").replace('"', "&quot;")
 
 
+def form_of_request(_row: DocumentedError, request: Asked, status: int) -> str:
+    """What is wrong with the end of a multipart upload comes without a declaration.
+
+    https://github.com/basho/riak_cs/issues/1100, https://github.com/versity/versitygw/issues/2040
+    """
+    ends_upload = request.method == "POST" and bool(request.query_values("uploadId"))
+    return "bare" if ends_upload and 400 <= status < 500 else ""
+
+
 VENDOR = Vendor(
     id="s3",
     title="Amazon S3",
     content_type="application/xml",
     template="envelope.xml",
     escape=escape,
-    child="<%(name)s>%(value)s</%(name)s>",
+    child=CHILD,
+    forms={"bare": Form("envelope-bare.xml", "application/xml", escape, CHILD)},
+    form_of_request=form_of_request,
     extras="extras.csv",
     package=__package__,
     id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "host_id")),

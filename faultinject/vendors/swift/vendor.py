@@ -31,8 +31,8 @@ VENDOR = Vendor(
     escape="html",
     package=__package__,
     forms={
-        # swob sends its default Content-Type with the rate limiter's text as well
-        "plain": Form("plain.txt", HTML, "html"),
+        # swob sends its default Content-Type with the rate limiter's text as well, and knows its length
+        "plain": Form("plain.txt", HTML, "html", bare_head=False),
         # middleware/s3api/s3api.py: the transaction id under Amazon's names as well
         "s3api": Form(
             "s3api.xml", "application/xml", escape_lxml, "<%(name)s>%(value)s</%(name)s>", (*OWN, *AMAZONS)
@@ -43,6 +43,7 @@ VENDOR = Vendor(
     addressing="swift",
     operations=("swift/operations.csv",),
     extras="extras.csv",
+    bare_head=True,
     head=(
         "Content-Length",
         "Content-Type",

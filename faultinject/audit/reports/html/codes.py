@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 UNSAFE = frozenset({"POST", "PATCH"})
 """Methods whose repetition may do a thing twice: clients try them again less often."""
 WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
+FIRST = {
+    "after-authorize": "authorize first",
+    "after-refresh": "renew the token first",
+    "with-care": "with care",
+    "new-session": "start anew",
+    "query-first": "ask for the state first",
+}
+"""What a document asks for before another try; to make none is no contradiction."""
 
 
 @dataclass
@@ -48,7 +56,9 @@ def codes(calls: Iterable[Call]) -> list[Row]:
             continue
         answer = f"{first.answer} ({first.method})" if first.method in UNSAFE else first.answer
         documented = first.documented
-        says = "–" if documented is None else WORDS.get(documented.retryable, "–")
+        says = "–"
+        if documented is not None:
+            says = FIRST.get(documented.again) or WORDS.get(documented.retryable, says)
         row = found.setdefault(answer, Row(answer, says))
         row.calls += 1
         row.again += bool(call.retries)

@@ -1,0 +1,129 @@
+"""Answers of Ceph's gateway as its source makes them: src/rgw/rgw_common.cc, rgw_rest.cc and rgw_formats.cc."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject import Rule, vendors
+from faultinject.core.wire import Head
+
+RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
+HOST_ID = "4d3f-default-default"
+XML = (
+    '<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message></Message>%s'
+    f"<RequestId>{RGW_ID}</RequestId><HostId>{HOST_ID}</HostId></Error>"
+)
+JSON = f'{{"Code":"%s","Message":"",%s"RequestId":"{RGW_ID}","HostId":"{HOST_ID}"}}'
+BUCKET = '"BucketName":"photos",'
+
+
+@pytest.fixture
+def answer(send, inject_with, monkeypatch):
+    """One answer with known ids."""
+    made = {"request_id": RGW_ID, "host_id": HOST_ID}
+    monkeypatch.setattr(vendors.get("rgw"), "make_ids", lambda *_: made)
+
+    def ask(code, target="/photos/a", *, method="GET", headers=(), **effects):
+        injector = inject_with(Rule(f"rgw:{code}", **effects), FAULTINJECT_HEADER="0")
+        sent = [(name.encode(), value.encode()) for name, value in dict(headers).items()]
+        got = send(injector, method, target, headers=sent)
+        assert injector.errors == []
+        return got
+
+    return ask
+
+
+@pytest.mark.parametrize(("target", "bucket"), [("/", ""), ("/photos/a", "<BucketName>photos</BucketName>")])
+def test_xml(target, bucket, answer):
+    """The fields of dump in their order, with the message empty."""
+    got = answer("NoSuchKey", target)
+    assert got.body.decode() == XML % ("NoSuchKey", bucket)
+    assert (got.header("x-amz-request-id"), got.header("accept-ranges")) == (RGW_ID, "bytes")
+
+
+def test_swift(answer):
+    """The plain formatter writes the code and nothing else."""
+    for target in ("/photos/a", "/photos/a?format=json"):
+        got = answer("QuotaExceeded/2", target)
+        assert (got.status, got.body) == (413, b"QuotaExceeded")
+        assert got.header("content-type") == "text/plain; charset=utf-8"
+        assert got.header("x-trans-id") == got.header("x-openstack-request-id") == RGW_ID
+        assert "x-amz-request-id" not in got.names
+
+
+@pytest.mark.parametrize(
+    ("target", "accept", "is_json"),
+    [
+        ("/photos?format=json", None, True),
+        ("/photos?prefix=a&format=json", "application/xml", True),
+        ("/photos", "application/json", True),
+        ("/photos", "application/json;q=0.9, */*", True),
+        ("/photos?format=yaml", "application/json", True),
+        ("/photos?format=xml", "application/json", False),
+        ("/photos?format=html", "application/json", False),
+        ("/photos?format=JSON", None, False),
+        ("/photos", "application/json, text/plain, */*", False),
+        ("/photos", "text/xml", False),
+        ("/photos", None, False),
+    ],
+)
+def test_who_asks_for_json_gets_it(target, accept, is_json, answer):
+    """allocate_formatter: the query first, then the Accept up to its first semicolon."""
+    got = answer("SlowDown", target, headers={"accept": accept} if accept else {})
+    assert got.body.decode() == (
+        JSON % ("SlowDown", BUCKET) if is_json else XML % ("SlowDown", "<BucketName>photos</BucketName>")
+    )
+    assert got.header("content-type") == ("application/json" if is_json else "application/xml")
+    assert (got.status, got.header("accept-ranges")) == (503, "bytes")
+
+
+def test_json_without_a_bucket(answer):
+    """What the request does not name is left out."""
+    assert answer("AccessDenied", "/?format=json").body.decode() == JSON % ("AccessDenied", "")
+
+
+@pytest.mark.parametrize("query", ["", "?format=json"])
+@pytest.mark.parametrize("code", ["PermanentRedirect", "WebsiteRedirect"])
+def test_a_redirect_has_no_body(code, query, answer):
+    """end_header dumps what is an error alone, from 400 on; abort_early says where to go."""
+    got = answer(code, f"/photos/a{query}")
+    assert (got.status, got.body) == (301, b"")
+    assert [(name.lower(), value) for name, value in got.headers] == [
+        ("content-length", "0"), ("x-amz-request-id", RGW_ID), ("location", f"/photos/a{query}"),
+    ]  # fmt: skip
+
+
+def test_a_redirect_goes_nowhere_else(answer):
+    """A target that clients would read as another server is not repeated."""
+    assert "location" not in answer("PermanentRedirect", "//evil.example/x").names
+
+
+def test_not_modified(answer):
+    """Nothing but the id."""
+    got = answer("NotModified")
+    assert (got.status, got.body) == (304, b"")
+    assert [(name.lower(), value) for name, value in got.headers] == [("x-amz-request-id", RGW_ID)]
+
+
+def test_the_status_that_is_sent_decides(answer):
+    """Another status than the documented one has the body of its own."""
+    assert answer("SlowDown", status=301).body == b""
+    assert answer("PermanentRedirect", status=400).body.startswith(b"<?xml")
+    assert answer("SlowDown", status=200).body.startswith(b"<?xml")
+    assert answer("NoSuchKey", "/photos/a?format=json", method="HEAD").body == b""
+
+
+def test_an_exact_redirect(inject_with):
+    """The head as it is written on the connection."""
+    told = Head(vendors.get("rgw"), "301 Moved Permanently").write(
+        [("Content-Length", "0"), ("x-amz-request-id", RGW_ID), ("Location", "/b"), ("Date", "now")], 0.0
+    )
+    assert told.decode().split("\r\n")[:-2] == [
+        "HTTP/1.1 301 Moved Permanently",
+        "Content-Length: 0",
+        "Location: /b",
+        f"x-amz-request-id: {RGW_ID}",
+        "Server: Ceph Object Gateway (reef)",
+        "Date: now",
+        "Connection: close",
+    ]
