@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import lcm
 
+from faultinject.core.condition import any_of, folded
+from faultinject.core.operations import operations_of
+from faultinject.core.places import can_name
+from faultinject.core.reading import Reading
+from faultinject.core.ready import asks_for_options
 from faultinject.core.rule import Rule
+from faultinject.core.values import listed
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000
@@ -30,10 +36,11 @@ def _shares(rules: Sequence[Rule]) -> list[float]:
     shares = [0.0] * (len(rules) + 1)
     start = max((rule.value("skip") for rule in rules), default=0)
     cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
+    live = [_never(rule) is None for rule in rules]
     for place in range(start, start + cycle):
         left = 1.0
         for number, rule in enumerate(rules):
-            fires = left * _chance(rule, place) if rule.value("times") != 0 else 0.0
+            fires = left * _chance(rule, place) if live[number] else 0.0
             shares[number] += fires / cycle
             left -= fires
         shares[-1] += left / cycle
@@ -47,13 +54,14 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
     rules; windows are taken as open, rates as not exceeded.
     """
     states = {(0,) * len(rules): 1.0}
+    live = [_never(rule) is None for rule in rules]
     chances = []
     for place in range(most):
         after: dict[tuple[int, ...], float] = {}
         for taken, left in states.items():
             for number, rule in enumerate(rules):
                 times = rule.value("times")
-                if times is not None and taken[number] >= times:
+                if not live[number] or (times is not None and taken[number] >= times):
                     continue
                 fires = left * _chance(rule, place)
                 left -= fires  # noqa: PLW2901 - what is left for the rules behind
@@ -103,30 +111,39 @@ def _precise(chance: float) -> float:
 def _chance(rule: Rule, place: int) -> float:
     """The chance that the attempt of that number, from 0, passes the rule's triggers."""
     beyond = place - rule.value("skip")
-    if (
-        _never_open(rule)
-        or beyond < 0
-        or (beyond + 1) % rule.value("every")
-        or rule.value("above") is not None
-    ):
+    if beyond < 0 or (beyond + 1) % rule.value("every") or rule.value("above") is not None:
         return 0.0
     probability: float = rule.value("probability")
     return probability
-
-
-def _never_open(rule: Rule) -> bool:
-    return rule.value("end") is not None and rule.value("end") <= rule.value("begin")
 
 
 def _never(rule: Rule) -> str | None:
     for key, zero in (("times", 0), ("probability", 0.0)):
         if rule.value(key) == zero and rule.value(key) is not None:
             return f"{key} is 0"
-    if _never_open(rule):
+    if rule.value("end") is not None and rule.value("end") <= rule.value("begin"):
         return "it ends before it begins"
     for key, texts in rule.conditions.items():
         if set(texts) <= set(rule.unless.get(key, ())):
             return f"its conditions and unless.{key} exclude each other"
+    return _never_asked(rule) if "operation" in rule.conditions else None
+
+
+def _never_asked(rule: Rule) -> str | None:
+    """Why no request for one of its operations meets its other conditions, or None."""
+    conditions = rule.conditions
+    texts = conditions["operation"]
+    known = operations_of(rule.vendor)
+    wanted = known.meant(texts)
+    fits = any_of(folded(each) for each in conditions.get("method", "*"))
+    rows = [each for each in known.rows if each.operation in wanted and fits(each.method.lower())]
+    one = len(texts) == len(wanted) == 1
+    what = texts[0].removeprefix("=") if one else "its operations"
+    if not rows:
+        return f"{what} {'comes' if one else 'come'} with {listed(sorted(known.methods(wanted)))} only"
+    for at, key in enumerate(("bucket", "key")):
+        if key in conditions and not any(can_name(each.level)[at] for each in rows):
+            return f"{what} {'names' if one else 'name'} no {key}"
     return None
 
 
@@ -140,4 +157,4 @@ def _folded(key: str, rule: Rule) -> set[str]:
 
 
 def _takes_preflights(rule: Rule) -> bool:
-    return any(each.upper() == "OPTIONS" for each in rule.conditions.get("method", ()))
+    return asks_for_options(rule, Reading(rule.vendor))

@@ -17,11 +17,11 @@ HOSTS: dict[str, str] = {}
 
 
 def without_port(host: str) -> str:
-    """A Host header's name in lower case: `Photos.Example:8080` is `photos.example`."""
+    """A Host header's name in lower case, without the dot of the DNS root: `Photos.Example.:8080` is `photos.example`."""
     found = HOSTS.get(host)
     if found is None:
         name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
-        found = name.lower()
+        found = name.lower().removesuffix(".")
         if len(host) <= LONGEST_HOST:
             if len(HOSTS) >= HOSTS_REMEMBERED:
                 HOSTS.clear()
@@ -38,7 +38,8 @@ def read_address(host: str, below: str, endpoints: Sequence[str]) -> Address:
     Args:
         host: the Host without port, in lower case.
         below: the path below the mount point, decoded.
-        endpoints: host suffixes such as `cos.*.myqcloud.com`; `*` stands for one label.
+        endpoints: host suffixes such as `cos.*.myqcloud.com`, the most specific first; `*` stands for one label, at the end
+            of a label for its rest.
 
     >>> read_address("photos-1250000000.cos.ap-x.myqcloud.com", "/a/b.jpg", ["cos.*.myqcloud.com"])
     ('photos-1250000000', 'a/b.jpg')

@@ -67,10 +67,13 @@ class Host(Condition):
     key = "host"
 
     def parse(self, text: str) -> str:
-        """A host, or a pattern of one; raises `Mistake` for one with a port."""
+        """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
         host, colon, port = super().parse(text).rpartition(":")
         if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
             raise Mistake(f"{shown(text)}: the port is not looked at; did you mean {shown(host)}?")
+        if text[-1] == "." and text.strip("=."):
+            meant = shown(text.removesuffix("."))
+            raise Mistake(f"{shown(text)}: a dot at the end is not looked at; did you mean {meant}?")
         return text
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
@@ -136,7 +139,8 @@ class Operation(Condition):
 
     def check(self, text: str, vendor: Vendor | None) -> None:
         """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
-        from faultinject.core.operations import hint, operations_of
+        from faultinject.core.misnamed import hint
+        from faultinject.core.operations import operations_of
 
         known = operations_of(vendor)
         if not known.meant((text,)):

@@ -45,6 +45,7 @@ TELLING = (
     "x-bz-file-name",
     "x-bz-part-number",
     "x-copy-from",
+    "x-cos-rename-source",
     "x-goog-resumable",
     "x-ms-blob-content-length",
     "x-ms-blob-type",
@@ -56,6 +57,8 @@ TELLING = (
     "x-ms-sequence-number-action",
     "x-object-manifest",
     "x-oss-access-point-name",
+    "x-qs-fetch-source",
+    "x-qs-move-source",
     "x-auth-user",
     "x-storage-user",
 )
@@ -178,5 +181,11 @@ def shown_query(query: str) -> str:
     pairs = []
     for pair in query[: 4 * LONGEST_TEXT].split("&"):
         name, equals, value = pair.partition("=")
-        pairs.append(pair if not value or name in _shown else f"{name}{equals}…")
+        shown = not value or name in _shown or (name == "upload_id" and _is_hexadecimal(value))
+        pairs.append(pair if shown else f"{name}{equals}…")
     return "&".join(pairs)
+
+
+def _is_hexadecimal(text: str) -> bool:
+    """QingStor's ids of uploads are; with one of Google's, which are not, anybody may write."""
+    return not text.strip("0123456789abcdef")

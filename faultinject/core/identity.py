@@ -21,6 +21,10 @@ _LONG = "0" * 10
 _runs: list[Pattern[str]] = []
 
 _volatile: frozenset[str] | None = None
+# Short words that only beside the two that every shared access signature has are such parameters
+# (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
+_SIGNED = frozenset(("sig", "sv"))
+_SHARED_ACCESS = _SIGNED.union("se st sp sr skoid sktid skt ske sks skv".split())
 
 
 def volatile_parameters() -> frozenset[str]:
@@ -52,8 +56,11 @@ def exact_identity(request: Request, bucket: str | None, key: str | None, rest: 
     query = request.query
     if not query:
         return f"{exact}?{rest}" if rest else exact
+    pairs = [(_name(pair), pair) for pair in query.split("&") if pair]
     volatile = volatile_parameters()
-    kept = [pair for pair in query.split("&") if pair and _name(pair) not in volatile]
+    if _SIGNED.issubset(name for name, _ in pairs):
+        volatile |= _SHARED_ACCESS
+    kept = [pair for name, pair in pairs if name not in volatile]
     if rest:
         kept.append(rest)
     return f"{exact}?{'&'.join(sorted(kept))}" if kept else exact

@@ -36,7 +36,7 @@ class Row:
         operation: the vendor's name.
         method: the method.
         level: what the path names: `bucket`, `blob`, a route.
-        query: parameters that must be there, with a value or any.
+        query: parameters that must be there, with a value or any; behind a `-` one that must not.
         header: headers likewise; relatives of S3 have them without their vendor's prefix, or in full.
         host: a pattern of the Host; empty for any.
     """
@@ -65,7 +65,8 @@ class Row:
     def weight(self) -> tuple[int, int, int]:
         """How much it asks for: of several forms that a request has, the one that asks for most is meant."""
         valued = sum("=" in each for each in (*self.query, *self.header))
-        return len(self.query), len(self.header) + bool(self.host), valued
+        there = sum(each[:1] != "-" for each in self.query)
+        return there, len(self.header) + bool(self.host), valued
 
     def to_dict(self) -> dict[str, str]:
         """The row as plain data."""
@@ -110,14 +111,15 @@ class Operations:
     def find(self, request: Readable, level: str) -> str | None:
         """The operation of a request that is about that level, or None when none has its form.
 
-        `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`.
+        `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that no form has are ignored:
+        `PUT /b?x` is `CreateBucket`.
         """
         spot = self._spots.get((request.method, level)) or self._spots.get((request.method.upper(), level))
         if spot is None:
             return None
         query = request.query
-        if query and spot.asking:
-            given = spot.known(query)
+        given = spot.known(query) if query and spot.tells else {}
+        if given:
             best: _Form | None = None
             for name in given:
                 for form in spot.asking.get(name, ()):
@@ -127,7 +129,7 @@ class Operations:
             if best is not None:
                 return best.row.operation
         for form in spot.plain:
-            if form.fits(request, {}):
+            if form.fits(request, given):
                 return form.row.operation
         return None
 
@@ -172,12 +174,13 @@ class Operations:
 class _Form:
     """One row, compiled."""
 
-    __slots__ = ("_headers", "_host", "_query", "rank", "row")
+    __slots__ = ("_headers", "_host", "_query", "rank", "row", "without")
 
     def __init__(self, row: Row, prefixes: Sequence[str]) -> None:
         self.row = row
         self.rank = 0
-        self._query = _wanted(row.query)
+        self.without = tuple(each[1:] for each in row.query if each[:1] == "-")
+        self._query = _wanted(each for each in row.query if each[:1] != "-")
         self._headers: Headers = tuple(
             (
                 (name,) if name[:2] == "x-" else tuple(prefix + name for prefix in prefixes),
@@ -195,6 +198,8 @@ class _Form:
         for name, value in self._query:
             if name not in given or (value is not None and given[name] != value):
                 return False
+        if given and self.without and not given.keys().isdisjoint(self.without):
+            return False
         for names, value in self._headers:
             for name in names:
                 found = request.telling(name)
@@ -208,19 +213,20 @@ class _Form:
 class _Spot:
     """The forms of one method and level: by the first parameter that they ask for, and those that ask for none."""
 
-    __slots__ = ("_parameters", "asking", "plain")
+    __slots__ = ("asking", "plain", "tells")
 
     def __init__(self) -> None:
         self.asking: dict[str, list[_Form]] = {}
         self.plain: list[_Form] = []
-        self._parameters: set[str] = set()
+        self.tells: set[str] = set()  # parameters
 
     def file(self, form: _Form) -> None:
         if form.parameters:
             self.asking.setdefault(form.parameters[0], []).append(form)
-            self._parameters.update(form.parameters)
+            self.tells.update(form.parameters)
         else:
             self.plain.append(form)
+        self.tells.update(form.without)
 
     def known(self, query: str) -> dict[str, str]:
         """The parameters of a query that tell operations of this spot apart."""
@@ -231,7 +237,7 @@ class _Spot:
                 from faultinject.core.target import decode_form
 
                 name, value = decode_form(name), decode_form(value)
-            if name in self._parameters:
+            if name in self.tells:
                 found[name] = value
         return found
 
@@ -257,25 +263,6 @@ def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations
             rows = [each for each in rows if each.operation not in renewed] + later
         found = _tables[files, prefixes] = Operations(rows, prefixes)
     return found
-
-
-def hint(text: str, known: Operations) -> str:
-    """What stands behind `text is no operation of …`: the nearest that is one, and whose it is instead."""
-    from faultinject import vendors
-    from faultinject.core.values import listed, most_like
-
-    literal = text.removeprefix("=")
-    others = {} if known is operations_of(None) else {"S3": operations_of(None)}
-    for name in vendors.names():
-        vendor = vendors.get(name)
-        if vendor.addressing not in (None, "s3"):
-            others[name] = operations_of(vendor)
-    whose = [name for name, operations in others.items() if operations.meant((text,))]
-    near = most_like(literal, known.names, 0.75 if whose else 0.6)
-    there = f"it is one of {listed(whose, 'and')}" if whose else ""
-    if near is None:
-        return f"; {there}" if there else ""
-    return f"; did you mean {near}?{f' ({there})' if there else ''}"
 
 
 def _read(file: str) -> list[Row]:

@@ -5,7 +5,9 @@
 first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your own
 `photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that what stands
 before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
-(`Vendor.keeps_slashes`), and without a vendor.
+(`Vendor.keeps_slashes`), and without a vendor. A path whose first segment is empty, or is one that the server keeps for
+itself (`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at
+its own mount point (https://peps.python.org/pep-3333/#environ-variables).
 
 `azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold none:
 an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
@@ -24,7 +26,7 @@ the identity of the request.
 
 from __future__ import annotations
 
-from faultinject.core.routes import reader_of_routes
+from faultinject.core.routes import parameter, reader_of_routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ OTHER: Place = ("other", None, None, "")
 ROOT_CONTAINER = "$root"
 """The container of blobs that are addressed without one."""
 
+_ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
 # https://github.com/Azure/Azurite, extractStoragePartsFromPath: names with whom a path begins with the account.
 _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
@@ -48,11 +51,13 @@ _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 def s3(request: Readable, named: str | None) -> Place:
     """Bucket and key the S3 way; nothing is decoded, merged or removed."""
     below = request.below
-    path = below.removeprefix("/")
+    if below[:1] != "/" and below:
+        return OTHER  # such as `OPTIONS *`
+    path = below[1:]
     if named is None:
-        named, _, path = path.partition("/")
-        if not named or below[:1] != "/":
-            return SERVICE  # also of `OPTIONS *`
+        named, slash, path = path.partition("/")
+        if not named:
+            return OTHER if slash else SERVICE
     return ("object", named, path, "") if path else ("bucket", named, None, "")
 
 
@@ -66,7 +71,9 @@ def s3_decoding(request: Readable, named: str | None) -> Place:
 
 def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Place:
     """Container and blob."""
-    path = request.below.removeprefix("/").replace("%2F", "/")
+    if request.below[:1] != "/" and request.below:
+        return OTHER
+    path = request.below[1:].replace("%2F", "/")
     if named is None and (not _has_account(request.host) or request.host in endpoints):
         path = path.partition("/")[2]
     container, slash, blob = path.partition("/")
@@ -74,7 +81,7 @@ def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ())
         return ("blob", ROOT_CONTAINER, blob, "") if blob else ("account", None, None, "")
     if blob:
         return "blob", container, blob, ""
-    if slash or "restype=" in request.query:
+    if slash or parameter(request.query, ("restype",)) is not None:
         return "container", container, None, ""
     return "blob", ROOT_CONTAINER, container, ""
 
@@ -90,7 +97,7 @@ def b2(request: Readable, named: str | None) -> Place:
     first, _, path = request.below.removeprefix("/").partition("/")
     if first == "file":
         bucket, _, key = path.replace("%2F", "/").partition("/")
-        return ("file", bucket, key or None, "") if bucket else ("file", None, None, "")
+        return ("file", bucket, key or None, "") if bucket else OTHER
     version, _, path = path.partition("/")
     call, _, rest = path.partition("/")
     if first != "b2api" or version[:1] != "v" or call[:3] != "b2_":
@@ -99,7 +106,7 @@ def b2(request: Readable, named: str | None) -> Place:
     if call == "b2_upload_file":
         return (
             call,
-            thing or _parameter(request.query, "bucket"),
+            thing or parameter(request.query, ("bucket",)),
             _decoded(request.telling("x-bz-file-name")),
             call,
         )
@@ -119,8 +126,18 @@ def swift(request: Readable, named: str | None) -> Place:
         return OTHER
     container, _, key = path.partition("/")
     if not container:
-        return "account", None, None, ""
+        return OTHER if key else ("account", None, None, "")
     return ("object", container, key, "") if key else ("container", container, None, "")
+
+
+def can_name(level: str) -> tuple[bool, bool]:
+    """Whether an address of that level may name a bucket, and a key."""
+    if level[:1] == "/":
+        # A query may name what the route does not.
+        return True, level[-2:] == "/o" or any(each in level for each in ("{object}", "{entry}", "{key}"))
+    if level in _ABOVE_BUCKETS or (level[:3] == "b2_" and level != "b2_upload_file"):
+        return False, False
+    return True, level not in ("bucket", "container")
 
 
 def reader(reading: Reading) -> PlaceReader:
@@ -128,7 +145,7 @@ def reader(reading: Reading) -> PlaceReader:
     vendor = reading.vendor
     addressing = vendor.addressing if vendor is not None else "s3"
     if addressing == "s3" and vendor is not None and not vendor.keeps_slashes:
-        return s3_decoding
+        return _sparing(s3_decoding, vendor.reserved) if vendor.reserved else s3_decoding
     if addressing == "azure":
         return lambda request, named: azure(request, named, reading.endpoints)
     if addressing in ("gcs", "kodo"):
@@ -136,9 +153,14 @@ def reader(reading: Reading) -> PlaceReader:
     return {"s3": s3, "b2": b2, "swift": swift}[addressing or "s3"]
 
 
-def _parameter(query: str, name: str) -> str | None:
-    pairs = (pair.partition("=") for pair in query.split("&"))
-    return next((value for key, _, value in pairs if key == name and value), None)
+def _sparing(read: PlaceReader, reserved: frozenset[str]) -> PlaceReader:
+    """The same, but for paths that the server keeps for itself."""
+
+    def reading(request: Readable, named: str | None) -> Place:
+        place = read(request, named)
+        return OTHER if named is None and place[1] in reserved else place
+
+    return reading
 
 
 def _decoded(text: str | None) -> str | None:

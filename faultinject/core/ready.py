@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from faultinject.core.plan import Plan
     from faultinject.core.reading import Reading
     from faultinject.core.request import Request
+    from faultinject.core.rule import Rule
 
     Scope = Callable[[Request, Reading, str], str]
+
+
+_OPTIONS = frozenset(("OPTIONS",))
 
 
 class ReadyRule:
@@ -26,6 +30,7 @@ class ReadyRule:
         rule: the rule as written.
         reading: how it reads bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
+        takes_preflights: whether it is for CORS preflights as well.
         spares: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
@@ -70,9 +75,7 @@ class ReadyRule:
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
         self.window = _window(rule.value("begin"), rule.value("end"))
-        self.takes_preflights = "OPTIONS" in (
-            each.removeprefix("=").upper() for each in rule.conditions.get("method", ())
-        )
+        self.takes_preflights = asks_for_options(rule, self.reading)
         self.fired = Counter()
         self.undone = Counter()
         self._untold = getattr(plan.counts, "note_undone", None)
@@ -87,6 +90,14 @@ class ReadyRule:
         self.undone.next()
         if self._untold is not None:
             self._untold(self.number)
+
+
+def asks_for_options(rule: Rule, reading: Reading) -> bool:
+    """Whether a rule names OPTIONS, or an operation that is nothing else, as `OptionsObject`; a pattern names none."""
+    if any(each.removeprefix("=").upper() == "OPTIONS" for each in rule.conditions.get("method", ())):
+        return True
+    named = [each for each in rule.conditions.get("operation", ()) if each[:1] == "=" or "*" not in each]
+    return any(reading.operations.methods(reading.operations.meant((each,))) == _OPTIONS for each in named)
 
 
 def _all_of(conditions: list[Check], unless: list[Check]) -> Check:

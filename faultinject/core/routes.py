@@ -103,10 +103,10 @@ class Route:
                 in_bucket, in_key = role(value)
                 bucket, key = in_bucket or bucket, in_key or key
         if query:
-            bucket = bucket or _parameter(query, ("bucket", "tbl"))
+            bucket = bucket or parameter(query, ("bucket", "tbl"))
             if key is None and bucket and self.text[-2:] == "/o":
                 # An upload says there what it writes.
-                key = _parameter(query, ("name",))
+                key = parameter(query, ("name",))
         return self.text, bucket, key, "/".join(rest)
 
 
@@ -122,8 +122,10 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
     by_host = any(route.begins_with_bucket for route in by_first[None])
 
     def read(request: Readable, named: str | None) -> Place:
-        path = request.below.removeprefix("/")
-        segments = path.split("/") if path else []
+        below = request.below
+        if below[:1] != "/" and below:
+            return OTHER
+        segments = below[1:].split("/") if below[1:] else []
         routes = by_first.get(segments[0] if segments else None)
         if routes is None:
             routes = by_first[None]
@@ -195,14 +197,19 @@ def _from_base64(text: str) -> str | None:
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-def _parameter(query: str, names: Sequence[str]) -> str | None:
+def parameter(query: str, names: Sequence[str]) -> str | None:
+    """The first parameter of one of these names that has a value, decoded."""
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name in names and value:
-            from faultinject.core.target import decode_form
-
-            return decode_form(value)
+        if value and (_decoded(name) if "%" in name else name) in names:
+            return value if value.isascii() and value.isalnum() else _decoded(value)
     return None
+
+
+def _decoded(text: str) -> str:
+    from faultinject.core.target import decode_form
+
+    return decode_form(text)
 
 
 def _fits(segments: Sequence[str], at: int, part: Sequence[str]) -> bool:

@@ -31,15 +31,22 @@ class Mistake(Exception):
     Attributes:
         message: what is wrong and what would be right.
         at_key: the key is wrong, not its value.
+        missing: the key that is not there, where that is what is wrong; else empty.
         error: the exception to raise when all mistakes are of this sort.
     """
 
     def __init__(
-        self, message: str, *, at_key: bool = False, error: type[ConfigurationError] = ConfigurationError
+        self,
+        message: str,
+        *,
+        at_key: bool = False,
+        missing: str = "",
+        error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.at_key = at_key
+        self.missing = missing
         self.error = error
 
     @classmethod

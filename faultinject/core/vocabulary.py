@@ -11,7 +11,7 @@ from faultinject.core.conditions import CONDITIONS, OPERATION
 from faultinject.core.effects import EFFECTS
 from faultinject.core.key import Key
 from faultinject.core.triggers import TRIGGERS
-from faultinject.core.values import Mistake, is_name, listed, nearest, shown
+from faultinject.core.values import Mistake, is_name, listed, most_like, nearest, shown
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Entry = tuple[int, str, str]
     """Rank (which orders), canonical key with its NAME, text."""
+    Given = Entry | str
+    """An entry, or the word of one that is wrong; empty where not even that can be told."""
     Conditions = dict[str, tuple[str, ...]]
     Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
     """Name, conditions, unless, options."""
@@ -154,12 +156,12 @@ def _check_unicode(text: str, *, at_key: bool = False) -> None:
         raise Mistake(f"{shown(text)} is not valid Unicode", at_key=at_key) from None
 
 
-def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, Mistake]]) -> Parts | None:
+def combine(text: str, entries: Sequence[Given], wrong: list[tuple[int, Mistake]]) -> Parts | None:
     """The parts of a rule with that fault and those entries.
 
     Args:
         text: the fault as written.
-        entries: in any order; None for one that was wrong and is already in `wrong`.
+        entries: in any order; of one that is wrong, which the caller reports, its word.
         wrong: gets every mistake, with the index of its entry, or -1 for the fault.
 
     Returns:
@@ -178,7 +180,7 @@ def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, M
     last_condition = last_option = -1
     sorted_ = True
     for index, each in enumerate(entries):
-        if each is None:
+        if isinstance(each, str):
             continue
         rank, key, value = each
         if rank < NAME_RANK or rank >= UNLESS_RANK:
@@ -217,35 +219,43 @@ def combine(text: str, entries: Sequence[Entry | None], wrong: list[tuple[int, M
 def _check(
     fault: faults.Fault,
     options: dict[str, str],
-    entries: Sequence[Entry | None],
+    entries: Sequence[Given],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
     error = faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
     if "vendor" in options and error.addressed:
-        index = next(at for at, each in enumerate(entries) if each is not None and each[1] == "vendor")
+        index = next(
+            at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"
+        )
         assert error.vendor is not None
         wrong.append((index, Mistake(f"{error.text} is read as {error.vendor.id} reads it", at_key=True)))
-    try:
-        fault.check(options)
-    except Mistake as mistake:
-        # The missing effect may be one that is there, but wrong.
-        if None not in entries:
-            wrong.append((-1, mistake))
+    wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
+
+
+def _is_wrong(key: str, entries: Sequence[Given]) -> bool:
+    """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
+    words = [each for each in entries if isinstance(each, str)]
+    return bool(key) and any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
+
+
+def _may_mean(word: str, key: str) -> bool:
+    return most_like(word, KEYS) in (key, None)
 
 
 def _check_operations(
     fault: faults.Fault,
     options: dict[str, str],
-    entries: Sequence[Entry | None],
+    entries: Sequence[Given],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
     """An operation must be one of the vendor that reads the rule's requests."""
-    if None in entries and "vendor" not in options and not fault.addressed:
-        return  # a wrong vendor is reported as what it is
+    says_whose = ("vendor", "of") if "of" in fault.takes else ("vendor",)
+    if not fault.addressed and any(_is_wrong(key, entries) for key in says_whose if key not in options):
+        return
     vendor = reads_as(fault, options)
     rank = RANKS[OPERATION.key][0]
     for index, each in enumerate(entries):
-        if each is not None and each[0] in (rank, rank + UNLESS_RANK):
+        if not isinstance(each, str) and each[0] in (rank, rank + UNLESS_RANK):
             try:
                 OPERATION.check(each[2], vendor)
             except Mistake as mistake:

@@ -36,7 +36,7 @@ class Environment:
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.
         header: whether injected answers are marked.
-        endpoints: the user's own host suffixes, lower case, without leading dots.
+        endpoints: the user's own host suffixes, lower case, without leading dots, those of most labels first.
         store: where counts live; None when the environment does not say.
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
@@ -181,16 +181,32 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
         diagnosis.add(f"{shown(store)} is not a store; use memory: or file:DIRECTORY", "FAULTINJECT_STORE")
     environment.store = store
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
-    endpoints = (value_of(environ, "FAULTINJECT_ENDPOINT") or "").replace(",", " ").split()
-    environment.endpoints = tuple(each.lower().strip(".") for each in endpoints)
-    for each in endpoints:
-        if (
-            not each.strip(".")
-            or not each.isascii()
-            or not each.replace("-", "").replace(".", "").replace("*", "").isalnum()
-        ):
-            message = f"{shown(each)} is not a host suffix such as storage.example.com, without scheme, port and path"
-            diagnosis.add(message, "FAULTINJECT_ENDPOINT")
+    environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
+    found = []
+    for each in text.replace(",", " ").split():
+        suffix = each.lower().removeprefix(".").removesuffix(".")
+        message = _wrong_suffix(suffix)
+        if message is not None:
+            diagnosis.add(f"{shown(each)} {message}", "FAULTINJECT_ENDPOINT")
+        found.append(suffix)
+    # Of two that a host is below, the one of more labels is meant, whatever the order.
+    return tuple(sorted(found, key=lambda suffix: -suffix.count(".")))
+
+
+def _wrong_suffix(suffix: str) -> str | None:
+    """What is wrong with a host suffix, or None."""
+    letters = suffix.translate({ord(each): "" for each in "-_.*"})
+    if not (letters.isascii() and letters.isalnum()):
+        return "is not a host suffix such as storage.example.com, without scheme, port and path"
+    labels = suffix.split(".")
+    if not all(labels):
+        return "has nothing between two dots"
+    if any("*" in label[:-1] for label in labels):
+        return "has a * that is neither a whole label nor the end of one, as in cos.*.example.com and oss-*.example.com"
+    return None
 
 
 def _read_expiry(

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultinject.core.vocabulary import Entry
+    from faultinject.core.vocabulary import Entry, Given
 
     Span = tuple[int, int]
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
@@ -130,16 +130,18 @@ class Reader:
 
     def _made(self, draft: Draft, place: str, diagnosis: Diagnosis) -> Rule | None:
         fault, fault_at, items, broken = draft
-        entries: list[Entry | None] = []
+        entries: list[Given] = []
         wrong: list[tuple[int, Mistake]] = []
         for index, item in enumerate(items):
+            word = ""
             try:
-                entries.append(entry(*split_key(item.key), item.value))
+                unless, word, name = split_key(item.key)
+                entries.append(entry(unless, word, name, item.value))
             except Mistake as found:
-                entries.append(None)
+                entries.append(word)
                 wrong.append((index, found))
         if broken:
-            entries.append(None)
+            entries.append("")
         parts = combine(fault, entries, wrong) if fault is not None else None
         notes = [(each.span, "", Mistake(each.message)) for each in broken]
         for index, mistake in wrong:

@@ -157,12 +157,33 @@ def test_above_stays_quiet_for_one_call():
             ["http:503,path=a,unless.path=a,unless.path=b"],
             {0: "its conditions and unless.path exclude each other"},
         ),
+        (["http:503,method=GET,operation=PutObject", "http:500"], {0: "PutObject comes with PUT only"}),
+        (["http:503,method=P*,method=DELETE,operation==GetObject"], {0: "GetObject comes with GET only"}),
+        (
+            ["http:503,method=PUT,operation=GetObject,operation=HeadObject"],
+            {0: "its operations come with GET or HEAD only"},
+        ),
+        (["http:503,operation=ListBuckets,bucket=bucket", "http:500"], {0: "ListBuckets names no bucket"}),
+        (["http:503,operation=ListObjects*,key=key"], {0: "its operations name no key"}),
+        (["b2:bad_request,operation=b2_list_buckets,bucket=b"], {0: "b2_list_buckets names no bucket"}),
+        (
+            ["http:503,vendor=azure-blob,operation=container.create,key=k"],
+            {0: "container.create names no key"},
+        ),
+        (["http:503,vendor=swift,operation=get_account,bucket=k"], {0: "get_account names no bucket"}),
+        (
+            ["http:503,vendor=gcs,operation=storage.buckets.get,key=k"],
+            {0: "storage.buckets.get names no key"},
+        ),
     ],
 )
 def test_dead_rules(rules, dead):
     """What is called dead is certain never to fire, and does not fire."""
     found = Scenario(rules)
     assert chances.dead(found.rules, found.display_names) == dead
+    assert all(
+        chances.rates(found.rules)[number] == 0.0 for number in dead if "answers every" not in dead[number]
+    )
     assert not {found.display_names[number] for number in dead} & {*answers(found.rules, 20)}
 
 
@@ -181,6 +202,16 @@ def test_dead_rules(rules, dead):
         ["http:503", "http:500,method=OPTIONS"],
         ["cos:SlowDown,bucket=a", "jss:SlowDown,bucket=a"],
         ["http:503,times=0,name=a", "http:500"],
+        ["http:503,method=GET,operation=PutObject", "http:500"],
+        ["http:503", "http:500,operation=OptionsObject"],
+        [
+            "http:503,method=HEAD",
+            "http:500,method=P*,operation=PutObject,operation=ListBuckets,bucket=b,header.x=",
+        ],
+        ["http:503,method=HEAD", "b2:bad_request,operation=b2_upload_file,bucket=b,key=k"],
+        ["http:503,method=HEAD", "gcs:backendError,operation=storage.objects.insert,bucket=b,key=k"],
+        ["http:503,method=HEAD", "kodo:573,operation=*,bucket=b,key=k"],
+        ["http:503,method=HEAD", "http:500,vendor=azure-blob,operation=blob.download,bucket=b,key=k"],
     ],
 )
 def test_rules_that_may_fire_are_not_called_dead(rules):

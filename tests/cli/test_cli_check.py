@@ -236,6 +236,22 @@ def test_dead_rules_are_said_and_end_with_one(run):
     assert "    It never fires: rule-1 answers every request that it matches.\n" in out
 
 
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("http:503,method=GET,operation=PutObject", "PutObject comes with PUT only"),
+        ("http:503,operation=ListBuckets,bucket=photos", "ListBuckets names no bucket"),
+        ("http:503,vendor=b2,operation=b2_list_buckets,bucket=photos", "b2_list_buckets names no bucket"),
+    ],
+)
+def test_an_operation_that_the_other_conditions_rule_out(run, rule, why):
+    """Such a rule never fires, and has no rate."""
+    code, out, _ = run("check", rule)
+    assert code == 1
+    assert f"    It never fires: {why}.\n" in out
+    assert "rule-1        0 %\n" in out
+
+
 def test_a_request_is_read_and_replayed(run):
     """Identity, bucket, key, operation, the rules that match, and what a seed gives its attempts."""
     code, out, err = run(

@@ -269,7 +269,7 @@ def test_a_nested_attribute_is_found(here):
         ),
         (
             ("--vendor", "qiniu"),
-            "faultinject: 'qiniu' is not a vendor; did you mean kodo, kodo-s3 or qiniu-mix?",
+            "faultinject: 'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?",
         ),
         (
             ("shop:web", "--vendor", "cos"),

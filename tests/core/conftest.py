@@ -155,7 +155,7 @@ def in_threads():
 
         def one(number):
             try:
-                gate.wait()
+                gate.wait(60)
                 results[number] = work(number)
             except BaseException as error:
                 errors.append(error)

@@ -44,6 +44,10 @@ HOSTS = [
     ("s3", "photos.s3-eu-west-1.amazonaws.com", "photos"),
     ("s3", "my.photos.s3.eu-west-1.amazonaws.com", "my.photos"),
     ("s3", "s3.eu-west-1.amazonaws.com", None),
+    ("s3", "photos.s3.amazonaws.com.", "photos"),
+    ("s3", "photos.s3.amazonaws.com.:443", "photos"),
+    ("s3", "s3.amazonaws.com.", None),
+    ("cos", "photos-1.cos.ap-x.myqcloud.com.", "photos-1"),
     ("s3", "photos.cos.ap-x.myqcloud.com", None),
     ("s3", "localhost:8000", None),
     ("s3", "127.0.0.1", None),
@@ -101,6 +105,27 @@ def test_your_own_domain_is_an_endpoint_of_every_vendor(site, vendor):
         ("other.example", ("a", "b")),
     ]:
         assert address_of(site, FAULT[vendor], "GET /a/b", host, settings=settings) == expected
+
+
+@pytest.mark.parametrize("vendor", FAULT)
+@pytest.mark.parametrize("endpoints", ["example.com s3.example.com", "s3.example.com,example.com"])
+def test_of_two_endpoints_the_more_specific_is_meant(site, vendor, endpoints):
+    """In whatever order they are given."""
+    settings = {"FAULTINJECT_ENDPOINT": endpoints}
+    for host, expected in [
+        ("photos.s3.example.com", ("photos", "a/b")),
+        ("s3.example.com", ("a", "b")),
+        ("photos.example.com", ("photos", "a/b")),
+        ("example.com", ("a", "b")),
+    ]:
+        assert address_of(site, FAULT[vendor], "GET /a/b", host, settings=settings) == expected
+
+
+def test_an_endpoint_may_have_an_underscore(site):
+    """No host of the public DNS, but containers are called so."""
+    settings = {"FAULTINJECT_ENDPOINT": "object_store.internal"}
+    found = address_of(site, "http:503", "GET /a", "photos.object_store.internal:9000", settings=settings)
+    assert found == ("photos", "a")
 
 
 @pytest.mark.parametrize(

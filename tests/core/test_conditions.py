@@ -114,6 +114,10 @@ def test_unless_compiles_to_the_same_tests():
             "host: example.com:80: the port is not looked at; did you mean example.com?",
         ),
         ({"host": "[::1]:80"}, "host: [::1]:80: the port is not looked at; did you mean [::1]?"),
+        (
+            {"host": "*.example.com."},
+            "host: *.example.com.: a dot at the end is not looked at; did you mean *.example.com?",
+        ),
         ({"header": {"a b": "x"}}, "a b cannot be the name of a header"),
         ({"header": {"": "x"}}, "header needs a name behind the dot"),
         ({"header": "x"}, "header needs a name, such as header.x-test"),

@@ -9,6 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faultinject.core.identity import volatile_parameters, with_placeholders
+from faultinject.core.reading import Reading
+from faultinject.core.request import WSGIRequest
 
 UUID = "2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d"
 
@@ -101,6 +103,22 @@ def test_an_identity_has_one_form(identity):
 def test_what_presigning_adds_is_volatile(name):
     """The data file has every parameter that the ways of presigning put in, in lower case."""
     assert name in volatile_parameters()
+
+
+def identity_of(target):
+    path, _, query = target.partition("?")
+    exact, _ = Reading().identify(
+        WSGIRequest({"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query})
+    )
+    return exact
+
+
+def test_a_shared_access_signature_is_volatile():
+    """All of it; a parameter that only has the name of one of its short ones means something."""
+    query = "comp=list&sp=r&st=2026-11-20T12%3A00%3A00Z&se=2026-11-21&sr=c&sv=2026-02-06&sig=c2lnbmF0dXJl"
+    assert identity_of(f"/c?{query}") == "GET /c/?comp=list"
+    assert identity_of("/list?sp=3&sv=1") == "GET /list/?sp=3&sv=1"
+    assert identity_of("/list?sig=3") == "GET /list/?sig=3"
 
 
 @pytest.mark.parametrize(

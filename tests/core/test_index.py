@@ -241,7 +241,8 @@ def matched_by_definition(rules, request):
     found = []
     for number, rule in enumerate(rules):
         reading = reading_of(rule.vendor)
-        if request.is_preflight and "OPTIONS" not in map(str.upper, rule.conditions.get("method", ())):
+        asked = [*map(str.upper, rule.conditions.get("method", ())), *rule.conditions.get("operation", ())]
+        if request.is_preflight and not {"OPTIONS", "OptionsObject"} & {*asked}:
             continue
         if all(test(request) for test in rule.compile_conditions(reading)) and not any(
             test(request) for test in rule.compile_unless(reading)

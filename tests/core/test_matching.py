@@ -42,6 +42,22 @@ def test_a_preflight_is_matched_when_the_method_is_asked_for(site, method):
 
 
 @pytest.mark.parametrize(
+    "operation", ["OptionsObject", "=OptionsObject", "PutObject,operation=OptionsObject"]
+)
+@pytest.mark.parametrize("vendor", ["s3", "minio"])
+def test_a_preflight_is_matched_when_its_operation_is_asked_for(site, operation, vendor):
+    """By its name: a pattern names no operation of its own, and `unless` asks for nothing."""
+    preflight = {"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}
+    rule = f"http:503,vendor={vendor}"
+    assert site(f"{rule},operation={operation}").ask(**preflight) == "rule-1"
+    assert site(f"{rule},operation={operation}").ask("OPTIONS /b/k") == "rule-1"
+    assert site(f"{rule},operation=Options*").ask(**preflight) is None
+    assert site(f"{rule},operation=*").ask(**preflight) is None
+    assert site(f"{rule},operation=PutObject").ask(**preflight) is None
+    assert site(f"{rule},unless.operation=OptionsObject").ask(**preflight) is None
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"target": "OPTIONS /b/k"},

@@ -6,6 +6,7 @@ import botocore
 import botocore.config
 import botocore.session
 import pytest
+from packaging.version import Version
 
 from faultinject.core.operations import operations_of
 from faultinject.core.reading import Reading
@@ -59,6 +60,9 @@ def client(request):
 
 
 MODEL = botocore.session.Session().get_service_model("s3")
+READ = (1, 44, 5)
+"""The newest botocore of which the table is known to hold every operation; a later one may have learnt others."""
+CALLS = [each for each in MODEL.operation_names if each in operations_of(None).names]
 NAMED = {"Bucket": "some-bucket", "Key": "a/key.jpg", "CopySource": "other/key", "RenameSource": "other/key"}
 
 
@@ -123,8 +127,10 @@ def misread(requests):
 def test_the_operations_are_botocores():
     """Every name that S3's own model has, and two for what no SDK does."""
     names = operations_of(None).names
-    assert names - BY_HAND == set(MODEL.operation_names)
-    assert len(MODEL.operation_names) >= 116 and names > BY_HAND
+    assert names - BY_HAND == set(CALLS) and names > BY_HAND
+    assert len(CALLS) >= 116
+    if Version(botocore.__version__).release <= READ:
+        assert MODEL.operation_names == CALLS
 
 
 def test_a_deprecated_twin_means_its_successor():
@@ -144,7 +150,7 @@ PLAIN = {"ListDirectoryBuckets"}
 
 def test_every_operation_is_recognised_in_its_least_form(client, view):
     """Each call of botocore with what it must have, signed, serialised by botocore."""
-    calls = {name: serialised(client, name, keys_of(name)) for name in MODEL.operation_names}
+    calls = {name: serialised(client, name, keys_of(name)) for name in CALLS}
     requests = {name: view(each.method, each.url, each.headers) for name, each in calls.items()}
     assert READING.operation(requests["ListDirectoryBuckets"]) == "ListBuckets"
     assert misread((name, each) for name, each in requests.items() if name not in PLAIN) == {}
@@ -153,7 +159,7 @@ def test_every_operation_is_recognised_in_its_least_form(client, view):
 
 def test_every_operation_is_recognised_in_its_fullest_form(client, view):
     """With all members that the model has: none of them is another operation's mark."""
-    calls = {name: serialised(client, name, keys_of(name, everything=True)) for name in MODEL.operation_names}
+    calls = {name: serialised(client, name, keys_of(name, everything=True)) for name in CALLS}
     requests = {name: view(each.method, each.url, each.headers) for name, each in calls.items()}
     assert misread(requests.items()) == {}
     assert sum("?" in each.url for each in calls.values()) > 90
@@ -162,7 +168,7 @@ def test_every_operation_is_recognised_in_its_fullest_form(client, view):
 def test_every_operation_is_recognised_when_it_is_presigned(client, view):
     """What presigning adds to the query is no mark of an operation; headers are sent as they were signed."""
     requests = {}
-    for name in MODEL.operation_names:
+    for name in CALLS:
         try:
             url = client.generate_presigned_url(botocore.xform_name(name), keys_of(name))
         except ValueError:

@@ -225,6 +225,10 @@ def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version)
         ("GET", "/storage/v1/b/photos/o/a/acl", ("storage.object_acl.list", "photos", "a")),
         ("DELETE", "/storage/v1/b/photos/o/a/acl", ("storage.objects.delete", "photos", "a/acl")),
         ("DELETE", "/storage/v1/b/photos/o/a/acl/user-x", ("storage.object_acl.delete", "photos", "a")),
+        ("POST", "/storage/v1/b/photos/o/watch", ("storage.objects.watchAll", "photos", None)),
+        ("POST", "/storage/v1/b/photos/o/bulkRestore", ("storage.objects.bulkRestore", "photos", None)),
+        ("GET", "/storage/v1/b/photos/o/watch", ("storage.objects.get", "photos", "watch")),
+        ("POST", "/storage/v1/b/photos/o/watch%2Fme", ("storage.objects.patch", "photos", "watch/me")),
         ("POST", "/storage/v1/b/photos/o/a/b/compose", ("storage.objects.compose", "photos", "a/b")),
         ("GET", "/storage/v1/b/photos/o/a//b/", ("storage.objects.get", "photos", "a//b/")),
         ("GET", "/storage/v1/b/photos/o/..", ("storage.objects.get", "photos", "..")),
@@ -243,3 +247,14 @@ def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
     """Or left alone."""
     seen = view(method, f"http://127.0.0.1:9000{path}")
     assert (READING.operation(seen), *READING.read_address(seen)) == place
+
+
+@pytest.mark.parametrize(
+    ("method", "operation"),
+    [("PUT", "ResumeUpload"), ("DELETE", "CancelResumableUpload"), ("GET", "GetObject")],
+)
+def test_a_resumable_upload_to_the_xml_api(view, method, operation):
+    """To cancel it deletes no object."""
+    seen = view(method, "https://storage.googleapis.com/photos/2026/cat.jpg?upload_id=ABg5-123")
+    reading = Reading(vendors.get("gcs-xml"))
+    assert (reading.operation(seen), *reading.read_address(seen)) == (operation, "photos", "2026/cat.jpg")

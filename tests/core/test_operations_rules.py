@@ -75,7 +75,10 @@ def test_every_name_that_is_listed_is_taken(vendor):
             "PutObject is no operation of swift; did you mean put_object? (it is one of S3)",
         ),
         ({"operation": "AppendObject", "vendor": "oss"}, None),
-        ({"operation": "AppendObject", "vendor": "s3"}, "AppendObject is no operation of s3"),
+        (
+            {"operation": "b2_list_buckets"},
+            "b2_list_buckets is no operation of S3; did you mean ListBuckets? (it is one of b2)",
+        ),
         ({"operation": "b2_upload_file", "vendor": "azure-blob"}, "it is one of b2"),
         ({"unless": {"operation": "PutObjekt"}}, "PutObjekt is no operation of S3; did you mean PutObject?"),
         (
@@ -90,6 +93,22 @@ def test_another_vendors_operation_is_refused(keys, message):
         assert Rule("http:503", **keys).conditions["operation"] == (keys["operation"],)
     else:
         assert message in mistake(**keys)
+
+
+@pytest.mark.parametrize("vendor", [None, "s3", "minio", "cos", "gcs"])
+@pytest.mark.parametrize(
+    "name", ["AppendObject", "GetSymlink", "ComposeObject", "ListenNotification", "Append*"]
+)
+def test_a_relatives_operation_is_told_to_be_theirs(vendor, name):
+    """All who have it are named, and none of this vendor's own that only looks a little like it."""
+    having = [each for each in vendors.names() if operations_of(vendors.get(each)).meant((name,))]
+    keys = {"operation": name, **({"vendor": vendor} if vendor else {})}
+    if vendor in having:
+        assert Rule("http:503", **keys)
+        return
+    *some, last = having
+    theirs = f"{', '.join(some)} and {last}" if some else last
+    assert mistake(**keys).endswith(f"{name} is no operation of {vendor or 'S3'}; it is one of {theirs}")
 
 
 def test_each_wrong_operation_is_reported_where_it_stands():

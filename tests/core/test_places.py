@@ -14,7 +14,7 @@ from faultinject.core.reading import Reading
 from faultinject.core.request import ASGIRequest, WSGIRequest
 
 ENDPOINTS = ("storage.example",)
-OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "oss", "s3", "swift")
+OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "minio", "oss", "rgw", "s3", "swift")
 
 
 def reading_of(vendor):
@@ -34,6 +34,11 @@ AZURE = [
     ("account.blob.core.windows.net", "/?comp=list", "account", None, None),
     ("account.blob.core.windows.net", "/photos?restype=container", "container", "photos", None),
     ("account.blob.core.windows.net", "/photos/?comp=list", "container", "photos", None),
+    ("account.blob.core.windows.net", "/photos?rest%79pe=container&comp=list", "container", "photos", None),
+    ("account.blob.core.windows.net", "/cat.jpg?prefix=restype=x", "blob", "$root", "cat.jpg"),
+    ("account.blob.core.windows.net", "/cat.jpg?xrestype=container", "blob", "$root", "cat.jpg"),
+    ("account.blob.core.windows.net", "", "account", None, None),
+    ("account.blob.core.windows.net", "*", "other", None, None),
     ("account.blob.core.windows.net", "/photos/a/b.jpg", "blob", "photos", "a/b.jpg"),
     ("account.blob.core.windows.net", "/photos/a%2Fb.jpg", "blob", "photos", "a/b.jpg"),
     ("account.blob.core.windows.net", "/photos//b", "blob", "photos", "/b"),
@@ -60,7 +65,9 @@ B2 = [
     ("", "/file/photos/a/b.jpg", "file", "photos", "a/b.jpg"),
     ("", "/file/photos/a%2Fb.jpg", "file", "photos", "a/b.jpg"),
     ("", "/file/photos", "file", "photos", None),
-    ("", "/file//k", "file", None, None),
+    ("", "/file//k", "other", None, None),
+    ("", "/file/", "other", None, None),
+    ("", "/b2api/v1/b2_upload_file?b%75cket=4a%2D48", "b2_upload_file", "4a-48", "a/ü b.jpg"),
     ("", "/b2api/v3/b2_list_file_names?bucketId=4a48", "b2_list_file_names", None, None),
     ("", "/b2api/v4/b2_upload_file/4a48fe/c001_v0001", "b2_upload_file", "4a48fe", "a/ü b.jpg"),
     ("", "/b2api/v1/b2_upload_file?cvt=c001_v1&bucket=4a48", "b2_upload_file", "4a48", "a/ü b.jpg"),
@@ -74,7 +81,9 @@ B2 = [
 SWIFT = [
     ("", "/v1/account", "account", None, None),
     ("", "/v1/account/", "account", None, None),
-    ("", "/v1/account//k", "account", None, None),
+    ("", "/v1/account//k", "other", None, None),
+    ("", "/v1/account//", "account", None, None),
+    ("", "//v1/account/photos", "other", None, None),
     ("", "/v1.0/account/photos", "container", "photos", None),
     ("", "/v1/account/photos/", "container", "photos", None),
     ("", "/v1/account/photos/a//b/", "object", "photos", "a//b/"),
@@ -100,10 +109,22 @@ KODO = [
     ("", "/stat/", "other", None, None),
     ("", "/stat", "other", None, None),
     ("", "/cat.jpg", "/{object}", None, "cat.jpg"),
+    ("", "*", "other", None, None),
     ("", "/list?bucket=photos&prefix=a", "/list", "photos", None),
     ("", "/", "/", None, None),
 ]
 S3 = [
+    ("", "", "service", None, None),
+    ("", "/", "service", None, None),
+    ("", "*", "other", None, None),
+    ("", "//photos/cat.jpg", "other", None, None),
+    ("", "//", "other", None, None),
+    ("", "/photos//k", "object", "photos", "/k"),
+    ("photos.storage.example", "*", "other", None, None),
+    ("photos.storage.example", "", "bucket", "photos", None),
+    ("photos.storage.example", "//k", "object", "photos", "/k"),
+    ("", "/minio/health/live", "object", "minio", "health/live"),
+    ("", "/swift/v1/c/o", "object", "swift", "v1/c/o"),
     ("", "/photos/a%2Fb", "object", "photos", "a%2Fb"),
     ("photos.storage.example", "/a%2Fb", "object", "photos", "a%2Fb"),
     ("photos.storage.example", "/", "bucket", "photos", None),
@@ -121,7 +142,25 @@ OSS = [
     ("photos.oss-cn-hangzhou.aliyuncs.com", "/a%2Fb", "object", "photos", "a/b"),
     ("", "/photos/a%2fb/c", "object", "photos", "a/b/c"),
 ]
+MINIO = [
+    ("", "/minio/health/live", "other", None, None),
+    ("", "/minio/admin/v3/info", "other", None, None),
+    ("", "/minio", "other", None, None),
+    ("", "/minio-backup/k", "object", "minio-backup", "k"),
+    ("", "/photos/minio/k", "object", "photos", "minio/k"),
+    ("", "/swift/v1/c/o", "object", "swift", "v1/c/o"),
+    ("photos.storage.example", "/minio/k", "object", "photos", "minio/k"),
+]
+RGW = [
+    ("", "/swift/v1/c/o", "other", None, None),
+    ("", "/auth/v1.0", "other", None, None),
+    ("", "/admin/user", "other", None, None),
+    ("", "/administration/k", "object", "administration", "k"),
+    ("photos.storage.example", "/swift/v1", "object", "photos", "swift/v1"),
+]
 PLACES = [
+    *(("minio", *each) for each in MINIO),
+    *(("rgw", *each) for each in RGW),
     *(("azure-blob", *each) for each in AZURE),
     *(("b2", *each) for each in B2),
     *(("swift", *each) for each in SWIFT),
@@ -176,11 +215,33 @@ def test_every_address_is_read():
     assert wrong == {}
 
 
+def test_what_is_no_address_of_the_service_is_no_operation():
+    """Such requests are left alone by `operation=`; an empty path is the service's own."""
+    asked = {
+        "s3": ["GET //photos/cat.jpg", "GET *", "PUT *", "DELETE //"],
+        "minio": ["GET /minio/health/live", "PUT /minio/admin/v3/add-user", "GET //"],
+        "rgw": ["GET /swift/v1/c/o", "PUT /swift/v1/c", "DELETE /admin/user?uid=x", "GET /auth"],
+        "swift": ["GET /v1/account//o", "PUT /v1/account//o"],
+        "b2": ["GET /file//a", "HEAD /file/"],
+        "azure-blob": ["GET *", "PUT *"],
+        "kodo": ["GET *"],
+    }
+    found = {
+        (vendor, each): READINGS[vendor].operation(WSGIRequest(environ_of(target, "", method=method)))
+        for vendor, targets in asked.items()
+        for each in targets
+        for method, target in [each.split(" ")]
+    }
+    assert found == dict.fromkeys(found)
+    assert READINGS["s3"].operation(WSGIRequest(environ_of("", ""))) == "ListBuckets"
+    assert READINGS["s3"].operation(WSGIRequest(environ_of("*", "photos.s3.amazonaws.com"))) is None
+
+
 @pytest.mark.parametrize(
     ("vendor", "method", "target", "identity"),
     [
         ("azure-blob", "PUT", "/account/photos/a%2Fb?comp=block&blockid=x", "PUT /photos/a/b?blockid=x&comp=block"),
-        ("azure-blob", "GET", "/account?comp=list&sig=x&se=y", "GET /account?comp=list"),
+        ("azure-blob", "GET", "/account?comp=list&sv=2025-01-05&sig=x&se=y", "GET /account?comp=list"),
         ("b2", "GET", "/file/photos/k", "GET /photos/k"),
         ("b2", "POST", "/b2api/v3/b2_list_buckets", "POST /b2api/v3/b2_list_buckets"),
         ("b2", "POST", "/b2api/v3/b2_upload_file/4a48/c001_v1", "POST /4a48/a/ü b.jpg?b2_upload_file"),

@@ -306,6 +306,34 @@ def test_twins_draw_apart(site, p_of, rule):
     )
 
 
+@pytest.mark.parametrize("fault", ["truncate,keep=0.1", "drip,rate=1"])
+def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
+    """`of` is no part of the label, and says how requests are read: whichever vendor is asked first, the faults are the same."""
+    ofs = ("gcs:backendError", "swift:503", "cos:SlowDown")
+    rules = " ".join(f"{fault},of={each},bucket=photos,probability=0.5" for each in ofs)
+    ways = ("/storage/v1/b/photos/o/g", "/v1/account/photos/s", "/photos/c")
+    targets = [f"GET {way}{number}" for way in ways for number in range(20)]
+
+    def decided(asked):
+        made = site(rules, "7")
+        return {each: type(made.decide(each)).__name__ for each in asked}
+
+    assert decided(targets) == decided(targets[::-1])
+    plans = [site(rules, "7").injector.own_plan for _ in range(2)]
+    orders = [(0, 1, 2), (2, 1, 0)]
+    drawn = [
+        {number: plan.ready(number).drawn("GET /photos/k", 3) for number in order}
+        for plan, order in zip(plans, orders, strict=True)
+    ]
+    assert drawn[0] == drawn[1]
+    label = f"{fault.partition(',')[0]},bucket=photos"
+    key = blake2b(b"7").digest()
+    for number, text in enumerate((label, f"{label}#2", f"{label}#3")):
+        digest = blake2b(f"{text}\0GET /photos/k\x003".encode(), key=key, digest_size=32).digest()
+        assert drawn[0][number] in (digest, None)
+        assert (drawn[0][number] is None) == (digest[0] >= 128)
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -139,10 +139,14 @@ def test_absent_content_headers():
         ("", ""),
         (":80", ""),
         ("[", "[]"),
+        ("Photos.Example.", "photos.example"),
+        ("photos.example.:8080", "photos.example"),
+        ("photos..", "photos."),
+        (".", ""),
     ],
 )
 def test_host(view, host, name):
-    """Without its port, in lower case."""
+    """Without its port and the dot that ends a full name, in lower case."""
     assert without_port(host) == name
     assert view(headers=[("Host", host)]).host == name
 

@@ -81,6 +81,7 @@ def test_a_rule_keeps_its_texts():
         ({"drain": "off"}, "drain", False),
         ({"set": {"x": "y"}}, "set.x", "y"),
         ({"hint": "date"}, "hint", "date"),
+        ({"hint": "X-Amz-Retry-After"}, "hint", "x-amz-retry-after"),
         ({}, "vendor", None),
     ],
 )
@@ -246,7 +247,7 @@ REFUSED = [
         "qiniu:SlowDown",
         {},
         UnknownVendor,
-        "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean kodo, kodo-s3 or qiniu-mix?",
+        "qiniu:SlowDown: 'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?",
     ),
     ("aws:SlowDown", {}, UnknownVendor, "aws:SlowDown: 'aws' is not a vendor; did you mean s3?"),
     (
@@ -566,7 +567,7 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
         ("aws", "aws is not a fault; did you mean an error of s3, such as s3:AccessDenied?"),
         (
             "qiniu",
-            "qiniu is not a fault; did you mean an error of kodo, kodo-s3 or qiniu-mix, such as kodo:298?",
+            "qiniu is not a fault; did you mean an error of qiniu-mix, kodo or kodo-s3, such as qiniu-mix:AccessDenied?",
         ),
         ("BlobNotFound", "BlobNotFound is not a fault; did you mean azure-blob:BlobNotFound?"),
     ],

@@ -64,7 +64,7 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_RULE_PHOTOS_PUT": "'http:505'",
         "FAULTINJECT_SEED": "42",
         "FAULTINJECT_HEADER": "0",
-        "FAULTINJECT_ENDPOINT": ".Storage.Example.com, cos.*.internal",
+        "FAULTINJECT_ENDPOINT": ".Storage.Example, cos.*.internal oss-*.shop_1.example S3.Storage.Example.com.",
         "FAULTINJECT_STORE": "file:/tmp/store",
         "FAULTINJECT_SESSION": "/tmp/session",
         "FAULTINJECT_JOURNAL": "/tmp/journal.jsonl",
@@ -81,7 +81,7 @@ def test_everything_that_can_be_said():
         ),
         "seed": "42",
         "header": False,
-        "endpoints": ("storage.example.com", "cos.*.internal"),
+        "endpoints": ("s3.storage.example.com", "cos.*.internal", "oss-*.shop_1.example", "storage.example"),
         "store": "file:/tmp/store",
         "session": "/tmp/session",
         "journal": "/tmp/journal.jsonl",
@@ -242,6 +242,25 @@ WRONG = [
     (
         {**ON, "FAULTINJECT_ENDPOINT": "."},
         "FAULTINJECT_ENDPOINT: . is not a host suffix such as storage.example.com, without scheme, port and path",
+    ),
+    *(
+        (
+            {**ON, "FAULTINJECT_ENDPOINT": text},
+            f"FAULTINJECT_ENDPOINT: {text} is not a host suffix such as storage.example.com, without scheme, port and path",
+        )
+        for text in ("h:80", "a/b", "*", "*.*", "_", "é.example", "..")
+    ),
+    *(
+        ({**ON, "FAULTINJECT_ENDPOINT": text}, f"FAULTINJECT_ENDPOINT: {text} has nothing between two dots")
+        for text in ("storage..example.com", "..example.com", "example..")
+    ),
+    *(
+        (
+            {**ON, "FAULTINJECT_ENDPOINT": text},
+            f"FAULTINJECT_ENDPOINT: {text} has a * that is neither a whole label nor the end of one, "
+            "as in cos.*.example.com and oss-*.example.com",
+        )
+        for text in ("*oss.example.com", "cos.a*b.example.com", "s3**.example.com")
     ),
     ({**ON, "FAULTINJECT_EXPIRES": "5"}, "FAULTINJECT_EXPIRES: 5 has no unit; did you mean 5s?"),
     (

@@ -161,6 +161,53 @@ def test_every_mistake_is_told_in_order():
 
 
 @pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        # a mistake elsewhere hides nothing
+        ("azure-blob:BlobNotArchived,share=2", ["documented without a status", "share: 2 is not"]),
+        (
+            "azure-blob:BlobNotArchived,share=0.5",
+            ["documented without a status", "documents no error of a single key"],
+        ),
+        ("latency,probability=2", ["latency needs a delay", "probability: 2"]),
+        ("latency,pth=/a", ["latency needs a delay", "did you mean path?"]),
+        ("drip,times=x", ["drip needs a rate", "times: x"]),
+        ("http:503,operation=PutObjekt,times=x", ["did you mean PutObject?", "times: x"]),
+        (
+            "http:503,times=x,of=cos:Nix,operation=PutObjekt",
+            ["times: x", "of: cos:Nix", "did you mean PutObject?"],
+        ),
+        ("s3:SlowDown,share=0.5,drain=no", ["share needs status=200", "share needs the request's body"]),
+        # what is missing is there, but wrong
+        ("azure-blob:BlobNotArchived,status=2", ["status: 2"]),
+        ("s3:SlowDown,share=0.5,status=x", ["status: x"]),
+        ("latency,delay=5", ["did you mean 5s?"]),
+        ("latency,delya=5s", ["did you mean delay?"]),
+        ("latency,zzz=5s", ["zzz is not a key"]),
+        ("latency,delay", ["delay needs a value"]),
+        ("drip,rate=x", ["rate: x"]),
+        ("http:503,vendr=gcs,operation=storage.objects.get", ["did you mean vendor?"]),
+        ("http:503,vendor=gsc,operation=storage.objects.get", ["did you mean gcs?"]),
+        ("truncate,of=gsc:x,operation=storage.objects.get", ["did you mean gcs?"]),
+    ],
+)
+def test_a_mistake_hides_no_other(text, problems):
+    """But one that may only follow from another: a key that is missing because it is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_rules(text)
+    found = [f"{each.where}: {each.message}" for each in caught.value.problems]
+    assert len(found) == len(problems)
+    for message, part in zip(found, problems, strict=True):
+        assert part in message
+    fault, *items = text.split(",")
+    keys = {key: value for key, equals, value in (each.partition("=") for each in items) if equals}
+    if len(keys) == len(items):
+        with pytest.raises(ConfigurationError) as caught:
+            Rule(fault, **keys)
+        assert len(caught.value.problems) == len(problems)
+
+
+@pytest.mark.parametrize(
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),

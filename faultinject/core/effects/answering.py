@@ -66,8 +66,9 @@ class Hint(Effect):
     default_text = "the vendor's own, else seconds"
 
     def parse(self, text: str) -> str:
-        """One of the forms."""
-        return values.choice(text, FORMS)
+        """One of the forms; a header's name in any case."""
+        name = text.lower()
+        return name if name in MILLISECONDS else values.choice(text, FORMS)
 
 
 class Status(Effect):

@@ -9,6 +9,8 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultinject.core.actions import Act
     from faultinject.core.ready import ReadyRule
     from faultinject.core.rule import Rule
@@ -49,24 +51,28 @@ class Documented(Fault):
         except ConfigurationError as error:
             raise Mistake.of(error) from None
 
-    def check(self, options: dict[str, str]) -> None:
-        """Raise `Mistake` when the row has no status and the rule gives none."""
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """A status is the row's or the rule's; and a share is one of keys."""
         if self.rows[0].status is None and "status" not in options:
-            raise Mistake(f"{self.text} is documented without a status; give one, such as status=400")
+            message = f"{self.text} is documented without a status; give one, such as status=400"
+            yield Mistake(message, missing="status")
         if "share" in options:
-            self._check_share(options)
+            yield from self._check_share(options)
 
-    def _check_share(self, options: dict[str, str]) -> None:
+    def _check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
         assert self.vendor is not None
         if self.vendor.deletes is None:
-            raise Mistake(f"share: {self.vendor.id} documents no error of a single key")
+            yield Mistake(f"share: {self.vendor.id} documents no error of a single key")
+            return
         usual = self.vendor.content_type
         if all(self.vendor.form_of(each).content_type != usual for each in self.rows):
-            raise Mistake(f"share: {self.text} is sent as a page, and never for a single key")
+            yield Mistake(f"share: {self.text} is sent as a page, and never for a single key")
+            return
         if any(options.get("status", str(each.status)) != "200" for each in self.rows):
-            raise Mistake("share needs status=200: no other answer says of each key what became of it")
+            message = "share needs status=200: no other answer says of each key what became of it"
+            yield Mistake(message, missing="status")
         if "drain" in options and not values.yes_no(options["drain"]):
-            raise Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
+            yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 
     def prepare(self, rule: ReadyRule) -> Act:
         """Answer with the row, or one of the group's."""

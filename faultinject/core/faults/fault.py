@@ -8,9 +8,12 @@ from faultinject.core import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultinject.core.actions import Act
     from faultinject.core.ready import ReadyRule
     from faultinject.core.rule import Rule
+    from faultinject.core.values import Mistake
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import Vendor
 
@@ -47,8 +50,9 @@ class Fault:
         """Whether the fault's own vendor says how requests are read as bucket, key and operation."""
         return self.vendor is not None and self.vendor.addressing is not None
 
-    def check(self, options: dict[str, str]) -> None:
-        """Raise `Mistake` when an effect is missing."""
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """What is wrong with a rule's effects as a whole, such as one that is missing."""
+        return iter(())
 
     @abstractmethod
     def prepare(self, rule: ReadyRule) -> Act:

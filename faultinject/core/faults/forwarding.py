@@ -11,7 +11,7 @@ from faultinject.core.values import Mistake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from faultinject.core.actions import Act, Action
     from faultinject.core.outcome import Entry
@@ -33,10 +33,10 @@ class Latency(Fault):
     takes = ("when", "delay")
     after = "held back when the app has run"
 
-    def check(self, options: dict[str, str]) -> None:
-        """Raise `Mistake` without a delay."""
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """It needs a delay."""
         if "delay" not in options:
-            raise Mistake("latency needs a delay, such as delay=2s")
+            yield Mistake("latency needs a delay, such as delay=2s", missing="delay")
 
     def prepare(self, rule: ReadyRule) -> Act:
         """Let the app answer, later."""
@@ -112,10 +112,10 @@ class Truncate(Shaped):
     title = "truncate"
     takes = ("delay", "of", "keep", "keep_bytes", "http2")
 
-    def check(self, options: dict[str, str]) -> None:
-        """Raise `Mistake` when it is said twice how much is kept."""
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """How much is kept is said once."""
         if "keep" in options and "keep_bytes" in options:
-            raise Mistake("keep and keep_bytes say the same thing; give one of them")
+            yield Mistake("keep and keep_bytes say the same thing; give one of them")
 
     def prepare(self, rule: ReadyRule) -> Act:
         """Let a part of the body through."""
@@ -147,10 +147,10 @@ class Drip(Shaped):
     title = "drip"
     takes = ("delay", "of", "rate")
 
-    def check(self, options: dict[str, str]) -> None:
-        """Raise `Mistake` without a rate."""
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """It needs a rate."""
         if "rate" not in options:
-            raise Mistake("drip needs a rate in bytes a second, such as rate=1KiB")
+            yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing="rate")
 
     def prepare(self, rule: ReadyRule) -> Act:
         """Let the body through slowly."""
