@@ -5,10 +5,18 @@ import signal
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+# Google's client would ask for buckets from threads of its own, which outlive a test.
+os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
 ALONE = {"core", "envelopes", "settings", "vendors"}
 """Folders whose tests meet nothing but the package."""

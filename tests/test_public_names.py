@@ -1,5 +1,8 @@
 """What `import faultinject` offers."""
 
+import subprocess
+import sys
+
 import pytest
 
 import faultinject
@@ -12,6 +15,15 @@ def test_every_public_name_is_there_and_listed(name):
     """Names are loaded on first use, and `dir()` shows them before."""
     assert getattr(faultinject, name) is not None
     assert name in dir(faultinject)
+
+
+def test_modules_that_are_loaded_on_first_use():
+    """A name with its module needs no import of its own."""
+    program = (
+        "import faultinject as f; print(f.vendors.names()[0], f.exceptions.__name__, f.strategies.scenarios)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("azure-blob faultinject.exceptions <function scenarios")
 
 
 def test_unknown_names_are_attribute_errors():

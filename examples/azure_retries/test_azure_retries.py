@@ -29,14 +29,16 @@ def album(faults: faultinject.Faults) -> Iterator[Album]:
     server = make_server("127.0.0.1", 0, create_app(), threaded=True, request_handler=Quiet)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    album = Album(f"http://127.0.0.1:{server.server_port}/account", wait=0.001)
-    with faults.pause():
-        album.open()
-    yield album
-    album.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        album = Album(f"http://127.0.0.1:{server.server_port}/account", wait=0.001)
+        with faults.pause():
+            album.open()
+        yield album
+        album.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.mark.faultinject("azure-blob:ServerBusy", times=2, method="PUT")

@@ -30,6 +30,25 @@ SILENT = {
 }
 
 
+RETRYABLE = {
+    "azure-blob": ["CannotVerifyCopySource", "InternalError", "OperationTimedOut", *["ServerBusy"] * 4],
+    "b2": [
+        *("bad_auth_token", "expired_auth_token", "internal_error", "request_timeout", "service_unavailable"),
+        "too_many_requests",
+    ],
+    "gcs": [
+        *("BadGateway", "GatewayTimeout", "backendError", "backendError", "conflict", "internalError"),
+        *("rateLimitExceeded", "uploadBrokenConnection"),
+    ],
+    "gcs-xml": [
+        *("BadGateway", "GatewayTimeout", "InternalError", "OperationAborted", "RequestTimeout"),
+        *("ServiceUnavailable", "SlowDown"),
+    ],
+    "swift": ["498", "503", "529"],
+}
+"""What the documents of the vendors whose services speak no S3 call worth another try."""
+
+
 def faults_of(*faults, request="PUT /b/k"):
     """What one request gets, without the conditions that say where."""
     method, path = request.split(" ")
@@ -64,6 +83,17 @@ def test_the_standard_set_of_every_vendor(vendor):
     statuses = [each.resolved.rows[0].status for text in found for each in faultinject.Scenario(text).rules
                 if each.resolved.rows]  # fmt: skip
     assert all(400 <= each < 600 for each in statuses)
+
+
+@pytest.mark.parametrize("vendor", RETRYABLE)
+def test_what_documents_call_retryable(vendor):
+    """Row by row; errors of Swift's S3 dialect are none of its own API's."""
+    found = faultinject.vendors.get(vendor)
+    assert sorted(row.code for row in found.errors if row.retryable == "yes") == RETRYABLE[vendor]
+    own = {each.partition(",")[0].partition("/")[0] for each in faults_of(vendor)}
+    assert {each for each in own if each.startswith(vendor)} == {
+        f"{vendor}:{each}" for each in RETRYABLE[vendor]
+    }
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,9 @@ def test_while_others_have_their_turns_a_thread_waits_on(lock):
     """Patience begins anew whenever the lock has changed hands: its holders are alive."""
     lock.acquire()
     got = []
-    waiting = Thread(target=lambda: (lock.acquire(0.2), got.append(True), lock.release()))
+    waiting = Thread(target=lambda: (lock.acquire(1.0), got.append(True), lock.release()))
     waiting.start()
-    until = time.monotonic() + 0.5
+    until = time.monotonic() + 1.5
     while time.monotonic() < until:
         time.sleep(0.01)
         lock._turns += 1

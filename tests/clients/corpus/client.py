@@ -6,19 +6,21 @@ pass, only where a repetition does no harm, and never more than 80 repetitions i
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from itertools import count
+from random import Random
 from urllib.parse import urlsplit
 
 from faultinject.conformance.plan import BUCKET, ETAG
 
 from .connections import Connections
 
+DRAW = Random()
+"""Not the module's own numbers: a client that outlives its test would disturb those that Hypothesis watches."""
 THROTTLE, SERVER, TRANSPORT, HIDDEN, REFUSED = "throttle", "server", "transport", "hidden", "refused"
 
 
@@ -142,7 +144,7 @@ class Client:
 
     def backoff(self, number):
         """Seconds that the client waits of its own accord: anything up to a bound that doubles."""
-        return random.uniform(0, self.bound(number))
+        return DRAW.uniform(0, self.bound(number))
 
     def bound(self, number):
         """The longest wait before this repetition, seconds."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 
-from .client import SERVER, THROTTLE, Client, Failed
+from .client import DRAW, SERVER, THROTTLE, Client, Failed
 
 
 class NestedLayers(Client):
@@ -32,4 +31,4 @@ class NestedLayers(Client):
 
     def backoff(self, number):
         """About 0.3 s, then 0.6 s."""
-        return 0.75 * self.bound(number) * random.uniform(0.75, 1.25)
+        return 0.75 * self.bound(number) * DRAW.uniform(0.75, 1.25)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import uuid
 
-from .client import Client
+from .client import DRAW, Client
 
 
 class FullJitter(Client):
@@ -22,7 +21,7 @@ class EqualJitter(Client):
 
     def backoff(self, number):
         """See above."""
-        return self.bound(number) * random.uniform(0.5, 1)
+        return self.bound(number) * DRAW.uniform(0.5, 1)
 
     def post(self, key):
         """Begin an upload, under one key for all attempts."""
@@ -43,7 +42,7 @@ class DecorrelatedJitter(Client):
     def backoff(self, number):
         """Grows from wait to wait of one call, which stays in its thread."""
         before = self.shortest if number == 1 else self.last.seconds
-        self.last.seconds = min(self.longest, random.uniform(self.shortest, 3 * before))
+        self.last.seconds = min(self.longest, DRAW.uniform(self.shortest, 3 * before))
         return self.last.seconds
 
 
@@ -54,4 +53,4 @@ class TenPercentJitter(Client):
 
     def backoff(self, number):
         """See above."""
-        return self.bound(number) * random.uniform(0.9, 1.1)
+        return self.bound(number) * DRAW.uniform(0.9, 1.1)
