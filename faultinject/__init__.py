@@ -81,7 +81,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name in ("exceptions", "vendors"):
+    if name in ("exceptions", "strategies", "vendors"):
         return _module(name)
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
