@@ -71,6 +71,7 @@ def split_mount(root_path: str, path: str) -> tuple[str, str]:
 
 def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:
     """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
+    labels: list[str] = []
     for endpoint in endpoints:
         if "*" not in endpoint:
             if host.endswith(endpoint) and host != endpoint:
@@ -80,8 +81,11 @@ def host_bucket(host: str, endpoints: Sequence[str]) -> str | None:
             elif host == endpoint:
                 return None
             continue
+        # Most patterns end otherwise, and are done with here.
+        if not host.endswith(endpoint.rpartition("*")[2]):
+            continue
         pattern = endpoint.split(".")
-        labels = host.split(".")
+        labels = labels or host.split(".")
         if len(labels) < len(pattern) or not _fits(labels[-len(pattern) :], pattern):
             continue
         return ".".join(labels[: -len(pattern)]) or None

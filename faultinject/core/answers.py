@@ -172,7 +172,7 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     value = rule.rule.value
     message = value("message")
     prepared: dict[tuple[int, str], tuple[Answer, Rendering]] = {}
-    asks = vendor.asks
+    form_for = vendor.form_for
     wanted: int | None = value("status")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
@@ -205,9 +205,9 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         index = 0 if len(rows) == 1 else choose(digest, len(rows))
         asked = ""
-        if asks:
+        if form_for is not None:
             row = rows[index]
-            asked = vendor.asked_form(row, request, wanted or row.status or 0)
+            asked = form_for(row, request, wanted or row.status or 0)
         answer, made = prepared.get((index, asked)) or prepare(index, asked)
         ids = make_ids(entropy(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")

@@ -71,9 +71,10 @@ class Host(Condition):
         host, colon, port = super().parse(text).rpartition(":")
         if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
             raise Mistake(f"{shown(text)}: the port is not looked at; did you mean {shown(host)}?")
-        if text[-1] == "." and text.strip("=."):
-            meant = shown(text.removesuffix("."))
-            raise Mistake(f"{shown(text)}: a dot at the end is not looked at; did you mean {meant}?")
+        if text[-1] == ".":
+            meant = text.removesuffix(".").removeprefix("=")
+            hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
+            raise Mistake(f"{shown(text)}: a dot at the end is not looked at{hint}")
         return text
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002

@@ -154,11 +154,11 @@ def reader(reading: Reading) -> PlaceReader:
 
 
 def _sparing(read: PlaceReader, reserved: frozenset[str]) -> PlaceReader:
-    """The same, but for paths that the server keeps for itself."""
+    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
 
     def reading(request: Readable, named: str | None) -> Place:
         place = read(request, named)
-        return OTHER if named is None and place[1] in reserved else place
+        return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
 
     return reading
 

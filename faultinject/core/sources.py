@@ -220,8 +220,9 @@ def _present(given: Given, name: str) -> str | None:
 
 def _troubleshoot(given: Given, number: str) -> str:
     """The page of OSS about an error of that number: the endpoints outside China name the international one."""
-    region = given.request.host.partition(".aliyuncs.com")[0].rpartition(".")[2]
-    abroad = region[:4] == "oss-" and not region[4:].startswith(("cn-", "accelerate"))
+    named, below, _ = given.request.host.partition(".aliyuncs.com")
+    region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
+    abroad = below and "-" in region and not region.startswith(("cn-", "accelerate"))
     return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
 
 

@@ -53,7 +53,8 @@ class Vendor:
             no storage vendor.
         prefix: what the names of its own headers begin with.
         keeps_slashes: whether `%2F` in a path is no slash of the key.
-        reserved: the first segments of paths that the server keeps for itself: no bucket is addressed by them in a path.
+        reserved: names that the server keeps for itself as the first segment of paths: no bucket has one. For vendors
+            of addressing `s3` that do not keep slashes.
         operations: the tables of its operations, below this package; a later one stands above an earlier.
         errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in the order in which they are seen on the wire.
@@ -61,9 +62,8 @@ class Vendor:
         server: the Server of the vendor's answers; empty where none is documented.
         child: how one child of the envelope's `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
         forms: other envelopes, by the name that a row calls them.
-        form_for: from a row and a request's method and query to the name of the form that it comes in instead of its
-            own, or empty.
-        form_of_request: the same from a row, a whole request and the status that is sent.
+        form_for: from a row, a request and the status that is sent to the name of the form that it comes in instead of
+            its own, or empty.
         extras: the file in the vendor's folder that says what single codes carry beyond the envelope, if it has one.
         reason: from a row and its message as it is sent to the reason phrase, where that is not the standard one; the
             row's own stands above it.
@@ -96,8 +96,7 @@ class Vendor:
         operations: tuple[str, ...] = ("s3/operations.csv",),
         child: str = "",
         forms: Mapping[str, Form] | None = None,
-        form_for: Callable[[DocumentedError, str, str], str] | None = None,
-        form_of_request: Callable[[DocumentedError, Asked, int], str] | None = None,
+        form_for: Callable[[DocumentedError, Asked, int], str] | None = None,
         extras: str = "",
         reason: Callable[[DocumentedError, str], str | None] | None = None,
         hint: str = "seconds",
@@ -109,8 +108,6 @@ class Vendor:
         self.form = Form(template, content_type, escape, child, id_headers)
         self.forms = forms or {}
         self.form_for = form_for
-        self.form_of_request = form_of_request
-        self.asks = form_for is not None or form_of_request is not None
         self.escape = self.form.escape
         self.id_headers = id_headers
         self.make_ids = make_ids or no_ids
@@ -149,9 +146,7 @@ class Vendor:
 
     def asked_form(self, row: DocumentedError, request: Asked, status: int) -> str:
         """The name of the form that a request asks for, or empty."""
-        if self.form_of_request is not None:
-            return self.form_of_request(row, request, status)
-        return "" if self.form_for is None else self.form_for(row, request.method, request.query)
+        return "" if self.form_for is None else self.form_for(row, request, status)
 
     def form_of(self, row: DocumentedError, asked: str = "") -> Form:
         """The envelope that a row comes in: the one that the request asks for, else its own, else the usual one."""

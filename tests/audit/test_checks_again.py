@@ -29,6 +29,8 @@ LET_BE = {"fault": "qiniu-mix:OperationAborted", "status": 409, "did": "answered
 TOKEN = {"fault": "b2:expired_auth_token", "status": 401, "did": "answered"}
 REFRESH = {"fault": "gcs:authError", "status": 401, "did": "answered"}
 CONFLICT = {"fault": "gcs:conflict", "status": 409, "did": "answered"}
+REFETCH = {"fault": "r2:PreconditionFailed", "status": 412, "did": "answered"}
+LOOK = {"fault": "azure-blob:OperationTimedOut", "status": 500, "did": "answered"}
 HUNG = {"fault": "hang", "status": None, "did": "closed"}
 FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
 
@@ -101,6 +103,14 @@ def test_what_is_sent_again_after_a_step_of_its_own_is_no_fault_either_way(kind)
     assert finding("permanent", calls(3, kind=kind), driven=True).n == 0
     assert verdict("retries", calls(3, 0.5, kind=kind)) == PASS
     assert (verdict("retries", calls(10, kind=kind)), finding("retries").n) == (INCONCLUSIVE, 0)
+
+
+def test_who_was_told_to_look_first_and_asks_blindly_again():
+    """R2 says of a 412 to fetch anew: the very same request is none. Azure's SDK repeats a 500 all the same."""
+    assert verdict("permanent", calls(3, 0.5, kind=REFETCH), driven=True) == FAIL
+    assert finding("retries").n == 0
+    assert verdict("retries", calls(3, 0.5, kind=LOOK)) == PASS
+    assert finding("retries", calls(10, kind=LOOK)).n == 0
 
 
 def test_a_503_that_a_document_says_nothing_more_of_ought_to_be_tried_again():

@@ -164,6 +164,8 @@ def test_above_stays_quiet_for_one_call():
             {0: "its operations come with GET or HEAD only"},
         ),
         (["http:503,operation=ListBuckets,bucket=bucket", "http:500"], {0: "ListBuckets names no bucket"}),
+        (["rgw:NoSuchKey,bucket=admin,bucket==swift"], {0: "the server keeps admin or swift for itself"}),
+        (["minio:NoSuchKey,bucket=minio,bucket=photos"], {}),
         (["http:503,operation=ListObjects*,key=key"], {0: "its operations name no key"}),
         (["b2:bad_request,operation=b2_list_buckets,bucket=b"], {0: "b2_list_buckets names no bucket"}),
         (

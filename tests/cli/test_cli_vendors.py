@@ -197,7 +197,7 @@ def test_the_operations_of_one_vendor(run):
     split = [line.split() for line in lines]
     assert ["UploadPartCopy", "PUT", "object", "partNumber", "uploadId", "x-amz-copy-source"] in split
     assert ["ListObjectsV2", "GET", "bucket", "list-type=2"] in split
-    assert ["ListDirectoryBuckets", "GET", "service", "host=s3express-control*"] in split
+    assert ["ListDirectoryBuckets", "GET", "service", "host=s3express-control.*"] in split
     names = [line[0] for line in split[3 : split.index([], 3)]]
     assert names == sorted(names)
     assert "GetBucketLifecycle has the same form as GetBucketLifecycleConfiguration, and means that." in lines

@@ -118,6 +118,7 @@ def test_unless_compiles_to_the_same_tests():
             {"host": "*.example.com."},
             "host: *.example.com.: a dot at the end is not looked at; did you mean *.example.com?",
         ),
+        ({"host": "."}, "host: .: a dot at the end is not looked at"),
         ({"header": {"a b": "x"}}, "a b cannot be the name of a header"),
         ({"header": {"": "x"}}, "header needs a name behind the dot"),
         ({"header": "x"}, "header needs a name, such as header.x-test"),

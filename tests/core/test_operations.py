@@ -189,6 +189,8 @@ def test_directory_buckets_are_told_by_their_host():
     for host, name in [
         ("s3express-control.us-west-2.amazonaws.com", "ListDirectoryBuckets"),
         ("S3Express-Control.us-west-2.amazonaws.com:443", "ListDirectoryBuckets"),
+        ("s3express-control-fips.dualstack.us-east-1.amazonaws.com", "ListDirectoryBuckets"),
+        ("s3express-controlroom.example.com", "ListBuckets"),
         ("s3.us-west-2.amazonaws.com", "ListBuckets"),
     ]:
         assert READING.operation(of("GET", "/", host=host)) == name

@@ -155,6 +155,8 @@ RGW = [
     ("", "/swift/v1/c/o", "other", None, None),
     ("", "/auth/v1.0", "other", None, None),
     ("", "/admin/user", "other", None, None),
+    ("", "/admin%2Fuser", "other", None, None),
+    ("admin.storage.example", "/user", "other", None, None),
     ("", "/administration/k", "object", "administration", "k"),
     ("photos.storage.example", "/swift/v1", "object", "photos", "swift/v1"),
 ]

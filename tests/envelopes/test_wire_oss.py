@@ -214,9 +214,12 @@ def test_an_endpoint_outside_china(answer_to):
     [
         ("photos.oss-eu-central-1-internal.aliyuncs.com", "alibabacloud"),
         ("oss-us-west-1.aliyuncs.com", "alibabacloud"),
+        ("photos.us-west-1.oss.aliyuncs.com", "alibabacloud"),
+        ("photos.cn-hangzhou.oss.aliyuncs.com", "aliyun"),
         ("photos.oss-cn-beijing-internal.aliyuncs.com", "aliyun"),
         ("photos.oss-accelerate.aliyuncs.com", "aliyun"),
         ("photos.example.com", "aliyun"),
+        ("my-photos", "aliyun"),
         ("127.0.0.1", "aliyun"),
     ],
 )

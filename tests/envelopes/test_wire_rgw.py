@@ -113,6 +113,16 @@ def test_the_status_that_is_sent_decides(answer):
     assert answer("NoSuchKey", "/photos/a?format=json", method="HEAD").body == b""
 
 
+@pytest.mark.parametrize(("target", "headers"), [("&format=json", ()), ("", [("Accept", "application/json")])])
+def test_a_share_of_keys_is_said_in_xml(target, headers, send, inject_with):
+    """Also to who would like JSON: as a whole it would be another answer."""
+    document = b"<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>"
+    injector = inject_with(Rule("rgw:AccessDenied", status=200, share=1))
+    sent = [(name.encode(), value.encode()) for name, value in headers]
+    got = send(injector, "POST", f"/photos?delete{target}", headers=sent, body=document)
+    assert got.body.count(b"<Error><Key>") == 2
+
+
 def test_an_exact_redirect(inject_with):
     """The head as it is written on the connection."""
     told = Head(vendors.get("rgw"), "301 Moved Permanently").write(

@@ -31,14 +31,15 @@ STORAGE_CLIENTS = (
 def should_be_tried_again(attempt: Attempt) -> bool:
     """Whether the vendor says that what failed is worth another try, or, where it says nothing, everybody does.
 
-    Nobody has to do what a document asks for before an error of the client's is sent again.
+    Nobody has to do what a document asks for before it is sent again.
     """
     kind, documented = attempt.kind, attempt.documented
     if kind in ("transport", "timeout"):
         return True
+    if documented is not None and documented.again:
+        return False
     if kind not in KINDS:
-        said = documented is not None and documented.retryable == "yes"
-        return kind == "client" and said and not may_be_sent_again(attempt)
+        return kind == "client" and documented is not None and documented.retryable == "yes"
     if documented is not None and documented.retryable != "unstated":
         return documented.retryable == "yes"
     if kind == "throttle" or attempt.status in PASSING:
@@ -47,9 +48,12 @@ def should_be_tried_again(attempt: Attempt) -> bool:
 
 
 def may_be_sent_again(attempt: Attempt) -> bool:
-    """Whether the vendor says what is to be done before it is: with a new token it is another request, to begin with."""
+    """Whether the vendor allows the same request again once something was done, such as getting a new token.
+
+    Where the state is to be asked for or a session begun, what follows is another request.
+    """
     documented = attempt.documented
-    return documented is not None and documented.again != ""
+    return documented is not None and documented.again in ("after-authorize", "after-refresh", "with-care")
 
 
 def is_permanent(attempt: Attempt) -> bool:

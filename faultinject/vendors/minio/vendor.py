@@ -34,7 +34,7 @@ def escape_in_json(text: str) -> str:
     return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def form_of_request(_row: DocumentedError, request: Asked, _status: int) -> str:
+def form_for(_row: DocumentedError, request: Asked, _status: int) -> str:
     """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON."""
     return "admin" if request.below.startswith("/minio/admin/") else ""
 
@@ -49,7 +49,7 @@ VENDOR = Vendor(
     forms={
         "admin": Form("envelope-admin.json", "application/json", escape_in_json, without=("Retry-After",))
     },
-    form_of_request=form_of_request,
+    form_for=form_for,
     extras="extras.csv",
     package=__package__,
     id_headers=(("X-Amz-Request-Id", "request_id"),),

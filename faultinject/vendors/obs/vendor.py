@@ -31,7 +31,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
-def form_of_request(_row: DocumentedError, request: Asked, _status: int) -> str:
+def form_for(_row: DocumentedError, request: Asked, _status: int) -> str:
     """Who signs the S3 way is answered with the headers of S3.
 
     Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).
@@ -62,7 +62,7 @@ VENDOR = Vendor(
             id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "id_2")),
         )
     },
-    form_of_request=form_of_request,
+    form_for=form_for,
     make_ids=make_ids,
     # the hosts of the documents' examples; t-systems is the Open Telekom Cloud, and of other operators are those of
     # https://support.huaweicloud.com/intl/en-us/tr-central-201-api-obs/obs_04_0003.html (Vodafone) and

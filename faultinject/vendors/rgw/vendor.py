@@ -27,9 +27,9 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
-def form_of_request(row: DocumentedError, request: Asked, status: int) -> str:
+def form_for(row: DocumentedError, request: Asked, status: int) -> str:
     """No body below 400, and JSON for who asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
-    if row.form:
+    if row.form or (status == 200 and request.method == "POST" and request.query_values("delete")):
         return ""
     if 300 <= status < 400:
         return "none"
@@ -55,7 +55,7 @@ VENDOR = Vendor(
         # Accept-Ranges comes with the length that an error's body has: dump_content_length
         "none": Form("envelope-none.txt", "", "text", without=("Accept-Ranges",)),
     },
-    form_of_request=form_of_request,
+    form_for=form_for,
     extras="extras.csv",
     package=__package__,
     id_headers=(("x-amz-request-id", "request_id"),),

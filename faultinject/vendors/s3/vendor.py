@@ -31,7 +31,7 @@ def escape(text: str) -> str:
     return escape_xml(text).replace("&apos;", "'").replace('"', "&quot;")
 
 
-def form_of_request(_row: DocumentedError, request: Asked, status: int) -> str:
+def form_for(_row: DocumentedError, request: Asked, status: int) -> str:
     """What is wrong with the end of a multipart upload comes without a declaration.
 
     https://github.com/basho/riak_cs/issues/1100, https://github.com/versity/versitygw/issues/2040
@@ -48,7 +48,7 @@ VENDOR = Vendor(
     escape=escape,
     child=CHILD,
     forms={"bare": Form("envelope-bare.xml", "application/xml", escape, CHILD)},
-    form_of_request=form_of_request,
+    form_for=form_for,
     extras="extras.csv",
     package=__package__,
     id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "host_id")),
