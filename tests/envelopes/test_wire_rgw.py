@@ -113,7 +113,9 @@ def test_the_status_that_is_sent_decides(answer):
     assert answer("NoSuchKey", "/photos/a?format=json", method="HEAD").body == b""
 
 
-@pytest.mark.parametrize(("target", "headers"), [("&format=json", ()), ("", [("Accept", "application/json")])])
+@pytest.mark.parametrize(
+    ("target", "headers"), [("&format=json", ()), ("", [("Accept", "application/json")])]
+)
 def test_a_share_of_keys_is_said_in_xml(target, headers, send, inject_with):
     """Also to who would like JSON: as a whole it would be another answer."""
     document = b"<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>"
