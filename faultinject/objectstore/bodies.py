@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import md5
@@ -22,6 +23,7 @@ DRAIN_BYTES = 128 * 1024 * 1024
 """How much of a refused upload is read and dropped, so that the client gets to see the refusal."""
 LINE_BYTES = 4096
 HEX = b"0123456789ABCDEFabcdef"
+PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,18 @@ def read_document(request: Request) -> bytes:
     return bytes(document)
 
 
-def split_multipart(body: bytes, boundary: str) -> list[tuple[bytes, bytes]]:
+def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, bytes]]:
     """The parts of a multipart body: the headers and the content of each.
+
+    aiohttp writes a boundary with `=` in it and no quotes, which parsers of such headers drop.
 
     Raises:
         StoreError: `multipart`, when it is none.
     """
+    parameters = PARAMETER.findall(content_type or "")
+    boundary = next(
+        (quoted or bare.strip() for name, quoted, bare in parameters if name.lower() == "boundary"), ""
+    )
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
     if not boundary or len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise StoreError("multipart")

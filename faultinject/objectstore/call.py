@@ -31,6 +31,11 @@ METADATA_BYTES = 2048
 """The most user metadata an object may have, names without their prefix (S3, QingStor and COS say 2 KB)."""
 
 
+def is_set(value: str | None) -> bool:
+    """Whether a header or parameter that switches something is there and does not switch it off."""
+    return (value or "").lower() not in ("", "false")
+
+
 class Call(Exchange):
     """One request in a dialect of S3."""
 
@@ -84,13 +89,14 @@ class Call(Exchange):
         """Refuse a request about another version of an object than the only one.
 
         Raises:
-            StoreError: `version` for one that reads, else `argument`; `no_bucket`.
+            StoreError: `version` for one that reads, else `argument`, as for an empty one; `no_bucket`.
         """
         versions = [self.request.args[name] for name in VERSIONS if name in self.request.args]
-        if all(each == ONLY_VERSION for each in versions):
+        fine = (ONLY_VERSION, "") if self.dialect.empty_version else (ONLY_VERSION,)
+        if all(each in fine for each in versions):
             return
         self.service.buckets.find(self.bucket)
-        if self.request.method in ("GET", "HEAD"):
+        if self.request.method in ("GET", "HEAD") and all(versions):
             raise StoreError("version")
         raise StoreError("argument", "Invalid version id specified")
 

@@ -1,9 +1,9 @@
-"""CRC-64 of ECMA-182, by which the SDKs of OSS and TOS check what they upload and download."""
+"""CRC-64 of ECMA-182, by which the SDKs of OSS, TOS and COS check what they upload and download."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 POLYNOMIAL = 0xC96C5795D7870F42
 """ECMA-182's, its lowest bit first: https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64"""
@@ -25,13 +25,19 @@ def crc64(blocks: Iterable[bytes]) -> int:
 
 def joined(first: int, second: int, size: int) -> int:
     """The checksum of two contents one behind the other, of their checksums and the second's size."""
-    factor = BYTE
+    return _product(_power(size), first) ^ second
+
+
+@lru_cache(maxsize=256)
+def _power(size: int) -> int:
+    """What `size` further bytes multiply the checksum with; an upload's parts are mostly of one size."""
+    found, factor = ONE, BYTE
     while size:
         if size & 1:
-            first = _product(factor, first)
+            found = _product(factor, found)
         factor = _product(factor, factor)
         size >>= 1
-    return first ^ second
+    return found
 
 
 @cache

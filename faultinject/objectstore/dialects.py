@@ -17,6 +17,9 @@ GCS_NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
 OBS_NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
 """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region."""
 
+MARKED = ("marker", "max-keys")
+"""Pages of buckets as OSS, COS and OBS have them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -31,6 +34,9 @@ class Dialect:
         page: how many entries a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
         any_order: whether an upload may be finished with its parts in any order.
+        bucket_pages: the parameters by which a page of buckets begins and ends.
+        empty_version: whether an empty version is none; its SDK sends it.
+        absent: headers of its own that would make a put another one, which the store has not.
     """
 
     documents: Documents
@@ -41,14 +47,20 @@ class Dialect:
     page: int = 1000
     checksums: bool = False
     any_order: bool = False
+    bucket_pages: tuple[str, str] = ("continuation-token", "max-buckets")
+    empty_version: bool = False
+    absent: tuple[str, ...] = ("write-offset-bytes",)
 
 
 DIALECTS: Mapping[str, Dialect] = {
     **dict.fromkeys(
-        ("s3", "minio", "rgw", "r2", "kodo-s3", "jdcloud"), Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",))
+        ("s3", "rgw", "r2", "kodo-s3", "jdcloud"), Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",))
+    ),
+    "minio": Dialect(
+        XmlDocuments(S3_NAMESPACE), ("x-amz-",), absent=("write-offset-bytes", "meta-snowball-auto-extract")
     ),
     "gcs-xml": Dialect(XmlDocuments(GCS_NAMESPACE), ("x-goog-", "x-amz-")),
-    "obs": Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-")),
+    "obs": Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-"), bucket_pages=MARKED),
     "tos": Dialect(TosDocuments(), ("x-tos-",), checksums=True, any_order=True),
     "bos": Dialect(
         BosDocuments(),
@@ -62,8 +74,10 @@ DIALECTS: Mapping[str, Dialect] = {
             "upload-id-marker": "uploadIdMarker",
         },
     ),
-    "oss": Dialect(OssDocuments(), ("x-oss-",), checksums=True),
-    "cos": Dialect(XmlDocuments(), ("x-cos-", "x-amz-")),
+    "oss": Dialect(OssDocuments(), ("x-oss-",), checksums=True, bucket_pages=MARKED),
+    "cos": Dialect(
+        XmlDocuments(), ("x-cos-", "x-amz-"), checksums=True, empty_version=True, bucket_pages=MARKED
+    ),
     "qiniu-mix": Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
     "jss": Dialect(JssDocuments(), ("x-jss-",), {"max-keys": "maxKeys"}),
     "qingstor": Dialect(

@@ -14,6 +14,18 @@ OWNER = "faultinject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BucketsPage:
+    """A page of the buckets; `marked` is whether markers lead on instead of S3's tokens; `limit` is None if not asked for."""
+
+    buckets: list[Bucket]
+    prefix: str
+    marked: bool
+    marker: str
+    limit: int | None
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectsPage:
     """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
 
@@ -69,6 +81,15 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is to be deleted; `encoded` is whether keys are percent-encoded in the answer, `quiet` without the deleted."""
+
+    objects: list[Named]
+    quiet: bool
+    encoded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An object that could not be deleted."""
 
@@ -83,7 +104,7 @@ class Documents(Protocol):
 
     content_type: str
 
-    def buckets(self, buckets: list[Bucket]) -> bytes:
+    def buckets(self, page: BucketsPage) -> bytes:
         """The list of buckets."""
 
     def location(self) -> bytes:
@@ -104,10 +125,10 @@ class Documents(Protocol):
     def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
         """The answer to a multipart upload's end; empty where it has no document."""
 
-    def copied(self, etag: str, modified: float) -> bytes:
-        """The answer to a copy; empty where it has no document."""
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
+        """The answer to a copy, to an object or to a part; empty where it has no document."""
 
-    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
         """The answer to deleting several objects."""
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
@@ -117,8 +138,8 @@ class Documents(Protocol):
             StoreError: `malformed`.
         """
 
-    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
-        """Objects, and whether to be quiet, out of a request to delete several objects.
+    def read_keys(self, document: bytes) -> Deletion:
+        """What a request to delete several objects asks for.
 
         Raises:
             StoreError: `malformed`.

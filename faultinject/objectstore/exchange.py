@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 from werkzeug.wrappers import Request, Response
 
 from faultinject.core import rendering
+from faultinject.core.address import without_port
 from faultinject.core.reading import Reading
 from faultinject.core.request import WSGIRequest
 from faultinject.objectstore.buckets import Buckets
@@ -76,8 +77,7 @@ class Exchange:
     @property
     def host(self) -> str:
         """The Host without port, in lower case."""
-        host: str = self.request.environ.get("HTTP_HOST", "").lower()
-        return host.rpartition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+        return without_port(self.request.environ.get("HTTP_HOST", ""))
 
     @property
     def raw_path(self) -> str:

@@ -9,8 +9,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from faultinject.objectstore.buckets import Bucket, Stored, Upload
-from faultinject.objectstore.documents import OWNER, Failure, Named, ObjectsPage, PartsPage, UploadsPage, iso
+from faultinject.objectstore.buckets import Stored, Upload
+from faultinject.objectstore.documents import (
+    OWNER,
+    BucketsPage,
+    Deletion,
+    Failure,
+    ObjectsPage,
+    PartsPage,
+    UploadsPage,
+    iso,
+)
 from faultinject.objectstore.json_requests import objects_in, parts_in, read_object
 
 
@@ -19,10 +28,10 @@ class JssDocuments:
 
     content_type = "application/json;charset=UTF-8"
 
-    def buckets(self, buckets: list[Bucket]) -> bytes:
+    def buckets(self, page: BucketsPage) -> bytes:
         """The list of buckets."""
         return _dump(
-            {"Buckets": [{"Name": each.name, "CreationDate": iso(each.created)} for each in buckets]}
+            {"Buckets": [{"Name": each.name, "CreationDate": iso(each.created)} for each in page.buckets]}
         )
 
     def location(self) -> bytes:
@@ -106,15 +115,15 @@ class JssDocuments:
         """Bucket, key and ETag of the new object."""
         return _dump({"Location": location, "Bucket": bucket, "Key": stored.key, "ETag": stored.etag})
 
-    def copied(self, etag: str, modified: float) -> bytes:
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
         """ETag and time of the copy."""
         return _dump({"LastModified": iso(modified), "ETag": etag})
 
-    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
         """The deleted keys, and those that were not."""
         return _dump(
             {
-                "Deleted": [] if quiet else [{"Key": key} for key in keys],
+                "Deleted": [] if asked.quiet else [{"Key": key} for key in keys],
                 "Error": [{"Key": each.key, "Code": each.code, "Message": each.message} for each in failures],
             }
         )
@@ -123,7 +132,7 @@ class JssDocuments:
         """The parts of `{"Part": [{"PartNumber", "ETag"}]}`."""
         return parts_in(read_object(document), "Part", "PartNumber", "ETag")
 
-    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+    def read_keys(self, document: bytes) -> Deletion:
         """The keys of `{"Object": [{"Key"}], "Quiet"}`."""
         return objects_in(read_object(document), "Object", "Key", "VersionId", "Quiet")
 
@@ -133,9 +142,9 @@ class QingStorDocuments:
 
     content_type = "application/json"
 
-    def buckets(self, buckets: list[Bucket]) -> bytes:
+    def buckets(self, page: BucketsPage) -> bytes:
         """The list of buckets."""
-        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in buckets]
+        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in page.buckets]
         return _dump({"count": len(rows), "buckets": rows})
 
     def location(self) -> bytes:
@@ -213,15 +222,15 @@ class QingStorDocuments:
         """Nothing: the ETag is in the header."""
         return b""
 
-    def copied(self, etag: str, modified: float) -> bytes:  # noqa: ARG002
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
         """Nothing: the ETag is in the header."""
         return b""
 
-    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
         """The deleted keys, and those that were not."""
         return _dump(
             {
-                "deleted": [] if quiet else [{"key": key} for key in keys],
+                "deleted": [] if asked.quiet else [{"key": key} for key in keys],
                 "errors": [
                     {"key": each.key, "code": each.code, "message": each.message} for each in failures
                 ],
@@ -232,7 +241,7 @@ class QingStorDocuments:
         """The parts of `{"object_parts": [{"part_number", "etag"}]}`."""
         return parts_in(read_object(document), "object_parts", "part_number", "etag")
 
-    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+    def read_keys(self, document: bytes) -> Deletion:
         """The keys of `{"objects": [{"key"}], "quiet"}`."""
         return objects_in(read_object(document), "objects", "key", "version_id", "quiet")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from faultinject.objectstore.documents import Named, read_number
+from faultinject.objectstore.documents import Deletion, Named, read_number
 from faultinject.objectstore.mistakes import StoreError
 
 
@@ -46,9 +46,7 @@ def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> lis
     return found
 
 
-def objects_in(
-    document: dict[str, Any], rows: str, key: str, version: str, quiet: str
-) -> tuple[list[Named], bool]:
+def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quiet: str) -> Deletion:
     """Objects to delete, and whether to be quiet, by the names of the list and of the fields.
 
     Raises:
@@ -59,4 +57,4 @@ def objects_in(
         "".join(text for each in named for text in (each[0], each[1] or "")).encode()
     except (TypeError, UnicodeEncodeError) as error:
         raise StoreError("malformed") from error
-    return [Named(key, version) for key, version in named], document.get(quiet) is True
+    return Deletion([Named(key, version) for key, version in named], document.get(quiet) is True)

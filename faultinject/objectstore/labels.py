@@ -204,6 +204,7 @@ LABELS = {
         "empty_document": "InvalidXmlDocument",
         "full": "RequestBodyTooLarge",
         "header": "MissingRequiredHeader",
+        "header_value": "InvalidHeaderValue",
         "incomplete": "InvalidInput",
         "key_length": "InvalidUri",
         "lease": "LeaseNotPresentWithBlobOperation",

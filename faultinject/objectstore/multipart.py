@@ -51,18 +51,16 @@ def upload_part(call: Call) -> Answer:
             blocks, size, etag = content.blocks, content.size, content.md5
         part = Part(number, blocks, size, etag, call.now, hold.size, call.checksum(blocks))
         call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
-    document = b"" if source is None else call.dialect.documents.copied(etag, call.now)
+    document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
     return call.answer(call.dialect.created, document, document=True, headers=call.tags(part))
 
 
 def finish_upload(call: Call) -> Answer:
     """CompleteMultipartUpload."""
     identity = call.parameter("uploadId")
-    call.service.uploads.find(call.bucket, call.key, identity)
-    listed = call.dialect.documents.read_parts(read_document(call.request))
-    if not listed:
+    wanted = _all_parts(call, identity) if _wants_all(call) else _listed_parts(call, identity)
+    if not wanted:
         raise StoreError("malformed")
-    wanted = [(number, etag and etag.strip().strip('"')) for number, etag in listed]
     if call.dialect.any_order:
         wanted.sort(key=itemgetter(0))
     stored = call.service.uploads.finish(
@@ -125,6 +123,26 @@ def list_uploads(call: Call) -> Answer:
         )
     )
     return call.answer(200, document, document=True)
+
+
+def _wants_all(call: Call) -> bool:
+    """Whether a header takes every part, as OSS and TOS have it.
+
+    https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload
+    """
+    return (call.header("complete-all") or "").lower() == "yes"
+
+
+def _all_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+    drain(call.request)
+    _, parts = call.service.uploads.parts(call.bucket, call.key, identity)
+    return [(each.number, None) for each in parts]
+
+
+def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+    call.service.uploads.find(call.bucket, call.key, identity)
+    listed = call.dialect.documents.read_parts(read_document(call.request))
+    return [(number, etag and etag.strip().strip('"')) for number, etag in listed]
 
 
 def _source_range(call: Call, source: Stored) -> tuple[int, int]:

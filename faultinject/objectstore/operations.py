@@ -11,8 +11,8 @@ from werkzeug.http import http_date
 from faultinject.core.address import host_bucket
 from faultinject.objectstore.bodies import cut, drain, read_document, receive
 from faultinject.objectstore.buckets import Stored, entry_cost
-from faultinject.objectstore.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call
-from faultinject.objectstore.documents import Failure, Named, ObjectsPage
+from faultinject.objectstore.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
+from faultinject.objectstore.documents import BucketsPage, Failure, Named, ObjectsPage
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.listing import select
 from faultinject.objectstore.mistakes import StoreError
@@ -31,8 +31,31 @@ OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Conte
 
 
 def list_buckets(call: Call) -> Answer:
-    """ListBuckets."""
-    return call.answer(200, call.dialect.documents.buckets(call.service.buckets.all()), document=True)
+    """ListBuckets: all, unless the client asks for pages."""
+    buckets = {each.name: each for each in call.service.buckets.all()}
+    by_marker, by_limit = call.dialect.bucket_pages
+    marked = by_marker == "marker"
+    prefix, marker = call.parameter("prefix"), call.parameter(by_marker)
+    limit = call.number(by_limit, len(buckets)) if call.parameter(by_limit) else None
+    page = select(
+        ((name, "") for name in buckets),
+        prefix=prefix,
+        delimiter="",
+        after=(marker if marked else _read_token(marker), ""),
+        limit=len(buckets) if limit is None else limit,
+    )
+    following = None if page.next is None else page.next[0]
+    document = call.dialect.documents.buckets(
+        BucketsPage(
+            buckets=[buckets[name] for name, _ in page.names],
+            prefix=prefix,
+            marked=marked,
+            marker=marker,
+            limit=limit,
+            next=following if marked or following is None else _token(following),
+        )
+    )
+    return call.answer(200, document, document=True)
 
 
 def create_bucket(call: Call) -> Answer:
@@ -89,7 +112,7 @@ def list_objects(call: Call) -> Answer:
             encoded=call.parameter("encoding-type") == "url",
             version=version,
             token=token,
-            next_token=urlsafe_b64encode((following or "").encode()).decode(),
+            next_token=_token(following or ""),
         )
     )
     return call.answer(200, document, document=True)
@@ -98,21 +121,23 @@ def list_objects(call: Call) -> Answer:
 def delete_objects(call: Call) -> Answer:
     """DeleteObjects."""
     call.service.buckets.find(call.bucket)
-    named, quiet = call.dialect.documents.read_keys(read_document(call.request))
-    if not named:
+    asked = call.dialect.documents.read_keys(read_document(call.request))
+    if call.parameter("encoding-type") == "url":
+        asked = replace(asked, encoded=True)
+    if not asked.objects:
         raise StoreError("malformed")
-    if len(named) > MOST_KEYS:
+    if len(asked.objects) > MOST_KEYS:
         raise StoreError("too_many_keys")
     failures: list[Failure] = []
     deleted = []
-    for each in named:
+    for each in asked.objects:
         try:
             _delete_named(call, each)
             deleted.append(each.key)
         except StoreError as error:
             row = call.documented(error)
             failures.append(Failure(each.key, each.version, row.code, row.message))
-    return call.answer(200, call.dialect.documents.deleted(deleted, failures, quiet), document=True)
+    return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
 
 
 def _delete_named(call: Call, named: Named) -> None:
@@ -125,6 +150,9 @@ def _delete_named(call: Call, named: Named) -> None:
 
 def put_object(call: Call) -> Answer:
     """PutObject and, with the vendor's `copy-source` header, CopyObject."""
+    for name in call.dialect.absent:
+        if is_set(call.header(name)):
+            raise StoreError("not_implemented", f"the embedded store has no {name}")
     source = copy_source(call)
     if source is not None:
         return _copy_object(call, source)
@@ -209,7 +237,7 @@ def _copy_object(call: Call, source: Stored) -> Answer:
         hold.add(entry_cost(call.key, headers) + source.size)
         stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size)
         call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
-    document = call.dialect.documents.copied(source.etag, call.now)
+    document = call.dialect.documents.copied(source.etag, call.now, part=False)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)
 
@@ -223,6 +251,10 @@ def _overrides(call: Call) -> list[tuple[str, str]]:
                 raise StoreError("argument")
             found.append((header, value))
     return found
+
+
+def _token(name: str) -> str:
+    return urlsafe_b64encode(name.encode()).decode()
 
 
 def _read_token(token: str) -> str:

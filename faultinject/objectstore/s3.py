@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from faultinject.core.request import WSGIRequest
 from faultinject.objectstore import multipart, operations
-from faultinject.objectstore.call import Call
+from faultinject.objectstore.call import Call, is_set
 from faultinject.objectstore.exchange import Answer
 from faultinject.objectstore.mistakes import StoreError
 
@@ -62,11 +62,17 @@ HANDLED: Mapping[str, Operation] = {
 PARAMETERS = frozenset(
     """
     apiversion continuation-token delete delimiter encoding-type fetch-owner generation key-marker list-type
-    location marker max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
+    location marker max-buckets max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
     upload-id-marker uploadId uploads versionId
     """.split()
 )
 """By S3's names: parameters of what the store does, which may be empty."""
+CHANGING = frozenset(
+    """
+    ci-process recursive reverse skipTrash x-bce-process x-image-process x-oss-async-process x-oss-process x-tos-process
+    """.split()
+)
+"""Parameters whose value makes the request another one, of any vendor."""
 PREFIXES = ("response-", "q-", "x-")
 """What further parameters begin with that may be empty: headers of the answer, and what signatures are made of."""
 
@@ -102,5 +108,6 @@ def _absent(call: Call, level: str, subresource: str) -> Iterator[str]:
         yield "partNumber"
     known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}
     for name, value in call.request.args.items(multi=True):
-        if not value and name not in known and not name.lower().startswith(PREFIXES):
+        without = not value and name not in known and not name.lower().startswith(PREFIXES)
+        if without or (name in CHANGING and is_set(value)):
             yield name

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from faultinject.objectstore.documents import Named
+from faultinject.objectstore.documents import Deletion
 from faultinject.objectstore.json_requests import objects_in, parts_in, read_object
 from faultinject.objectstore.xml import Field, XmlDocuments
 
@@ -36,7 +36,7 @@ class TosDocuments(XmlDocuments):
         loaded = read_object(document)
         return parts_in(loaded, self._name("Parts"), self._name("PartNumber"), self._name("ETag"))
 
-    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
+    def read_keys(self, document: bytes) -> Deletion:
         """The objects of `{"Objects": [{"Key", "VersionId"}], "Quiet"}`."""
         names = map(self._name, ("Objects", "Key", "VersionId", "Quiet"))
         return objects_in(read_object(document), *names)

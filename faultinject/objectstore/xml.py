@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
-from faultinject.objectstore.buckets import Bucket, Stored, Upload
+from faultinject.objectstore.buckets import Stored, Upload
 from faultinject.objectstore.documents import (
     OWNER,
+    BucketsPage,
+    Deletion,
     Failure,
     Named,
     ObjectsPage,
@@ -46,13 +48,13 @@ class XmlDocuments:
     def __init__(self, namespace: str = "") -> None:
         self._namespace = namespace
 
-    def buckets(self, buckets: list[Bucket]) -> bytes:
+    def buckets(self, page: BucketsPage) -> bytes:
         """`ListAllMyBucketsResult`."""
         rows: list[Field] = [
             ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", self._time(each.created))])
-            for each in buckets
+            for each in page.buckets
         ]
-        return self._document("ListAllMyBucketsResult", [_OWNER, ("Buckets", rows)])
+        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
 
     def location(self) -> bytes:
         """`LocationConstraint`, empty: the store has no region."""
@@ -137,17 +139,18 @@ class XmlDocuments:
         fields: list[Field] = [("Location", location), ("Bucket", bucket), ("Key", stored.key)]
         return self._document("CompleteMultipartUploadResult", [*fields, ("ETag", f'"{stored.etag}"')])
 
-    def copied(self, etag: str, modified: float) -> bytes:
-        """`CopyObjectResult`."""
-        return self._document(
-            "CopyObjectResult", [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))]
-        )
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
+        """`CopyObjectResult` or `CopyPartResult`."""
+        root = "CopyPartResult" if part else "CopyObjectResult"
+        return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))])
 
-    def deleted(self, keys: list[str], failures: list[Failure], quiet: bool) -> bytes:
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
         """`DeleteResult`."""
-        fields: list[Field] = [] if quiet else [("Deleted", [("Key", key)]) for key in keys]
+        name = _encoder(asked.encoded)
+        fields: list[Field] = [("EncodingType", "url")] if asked.encoded else []
+        fields += [] if asked.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
         for each in failures:
-            row: list[Field] = [("Key", each.key), ("VersionId", each.version)]
+            row: list[Field] = [("Key", name(each.key)), ("VersionId", each.version)]
             fields.append(("Error", [*row, ("Code", each.code), ("Message", each.message)]))
         return self._document("DeleteResult", fields)
 
@@ -159,18 +162,20 @@ class XmlDocuments:
             found.append((number, part.findtext("{*}ETag")))
         return found
 
-    def read_keys(self, document: bytes) -> tuple[list[Named], bool]:
-        """The objects of a `Delete`."""
+    def read_keys(self, document: bytes) -> Deletion:
+        """The objects of a `Delete`, whose keys are percent-encoded if its `EncodingType` says so."""
         root = parse(document)
+        encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
+        name = _decoded if encoded else str
         objects = [
             Named(
-                each.findtext("{*}Key", ""),
+                name(each.findtext("{*}Key", "")),
                 each.findtext("{*}VersionId") or None,
                 each.findtext("{*}ETag") or None,
             )
             for each in root.iterfind("{*}Object")
         ]
-        return objects, root.findtext("{*}Quiet", "").strip().lower() == "true"
+        return Deletion(objects, root.findtext("{*}Quiet", "").strip().lower() == "true", encoded)
 
     def _time(self, moment: float) -> str:
         return iso(moment)
@@ -186,7 +191,7 @@ class OssDocuments(XmlDocuments):
     kind = "Normal"
     last = ""
 
-    def buckets(self, buckets: list[Bucket]) -> bytes:
+    def buckets(self, page: BucketsPage) -> bytes:
         """`ListAllMyBucketsResult`."""
         rows: list[Field] = [
             (
@@ -200,9 +205,9 @@ class OssDocuments(XmlDocuments):
                     ("StorageClass", "Standard"),
                 ],
             )
-            for each in buckets
+            for each in page.buckets
         ]
-        return self._document("ListAllMyBucketsResult", [_OWNER, ("Buckets", rows)])
+        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
 
     def _time(self, moment: float) -> str:
         return iso(int(moment))
@@ -221,12 +226,30 @@ def _text(value: str | int | Sequence[Field]) -> str:
     return str(value) if isinstance(value, int) else inner(value)
 
 
+def _bucket_pages(page: BucketsPage) -> list[Field]:
+    """What leads to further pages of buckets: nothing where nothing was asked for but all."""
+    prefix: Field = ("Prefix", page.prefix or None)
+    if not page.marked:
+        return [prefix, ("ContinuationToken", page.next)]
+    if page.limit is None and not page.marker:
+        return [prefix]
+    fields: list[Field] = [prefix, ("Marker", page.marker), ("MaxKeys", page.limit)]
+    return [*fields, ("IsTruncated", page.next is not None), ("NextMarker", page.next)]
+
+
 def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
     return [("CommonPrefixes", [("Prefix", name(each))]) for each in prefixes]
 
 
 def _encoder(encoded: bool) -> Callable[[str], str]:
     return quote if encoded else str
+
+
+def _decoded(key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError as error:
+        raise StoreError("malformed") from error
 
 
 def parse(document: bytes) -> ET.Element:

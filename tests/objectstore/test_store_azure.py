@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 BIG = bytes(range(256)) * 1024
@@ -219,13 +221,40 @@ def test_blobs_that_have_blocks_only(photos):
 
 
 def test_tiers(photos):
-    """Every blob is hot: no other tier is taken, and dropped in silence."""
-    from azure.storage.blob import StandardBlobTier
+    """Told by every way in which a blob is made, shown by itself and in a listing; by none it is taken offline."""
+    from azure.storage.blob import BlobBlock, PremiumPageBlobTier, StandardBlobTier
 
-    blob = photos.upload_blob("k", b"x", standard_blob_tier=StandardBlobTier.HOT)
-    assert blob.get_blob_properties().blob_tier == "Hot"
-    cold = {"standard_blob_tier": StandardBlobTier.COOL, "overwrite": True}
-    assert code_of(lambda: blob.upload_blob(b"y", **cold)) == ("UnsupportedHeader", 400)
+    def shown(name):
+        known = photos.get_blob_client(name).get_blob_properties()
+        [listed] = photos.list_blobs(name_starts_with=name)
+        assert (listed.blob_tier, listed.blob_tier_inferred) == (known.blob_tier, known.blob_tier_inferred)
+        return known.blob_tier, known.blob_tier_inferred
+
+    blob = photos.upload_blob("k", b"x", standard_blob_tier=StandardBlobTier.COOL)
+    blob.set_blob_metadata({"a": "b"})
+    blob.set_http_headers()
+    photos.upload_blob("big", BIG, standard_blob_tier=StandardBlobTier.COLD)
+    photos.get_blob_client("copy").start_copy_from_url(blob.url)
+    photos.get_blob_client("hot").start_copy_from_url(blob.url, standard_blob_tier=StandardBlobTier.HOT)
+    photos.get_blob_client("url").upload_blob_from_url(blob.url, standard_blob_tier=StandardBlobTier.COLD)
+    photos.get_blob_client("list").stage_block("a", b"x")
+    photos.get_blob_client("list").commit_block_list(
+        [BlobBlock("a")], standard_blob_tier=StandardBlobTier.COOL
+    )
+    assert {name: shown(name) for name in ("k", "big", "copy", "hot", "url", "list")} == {
+        "k": ("Cool", None),
+        "big": ("Cold", None),
+        "copy": ("Hot", True),
+        "hot": ("Hot", None),
+        "url": ("Cold", None),
+        "list": ("Cool", None),
+    }
+    for tier, code in (
+        (StandardBlobTier.ARCHIVE, "UnsupportedHeader"),
+        (PremiumPageBlobTier.P10, "InvalidHeaderValue"),
+    ):
+        refused = {"standard_blob_tier": tier, "overwrite": True}
+        assert code_of(lambda refused=refused: blob.upload_blob(b"y", **refused)) == (code, 400)
     assert code_of(lambda: blob.set_standard_blob_tier("Cool")) == ("UnsupportedQueryParameter", 400)
     assert blob.download_blob().readall() == b"x"
 
@@ -242,6 +271,39 @@ def test_deletions_in_a_batch(photos):
     parts = [(each.status_code, each.headers.get("x-ms-error-code")) for each in caught.value.parts]
     assert parts == [(404, "BlobNotFound"), (202, None)]
     assert list(photos.list_blobs()) == []
+
+
+def test_deletions_in_a_batch_without_threads(serve, photos):
+    """The asynchronous SDK's transport writes the boundary in another way."""
+    pytest.importorskip("aiohttp")
+    from azure.storage.blob.aio import ContainerClient
+
+    async def delete(*names):
+        async with ContainerClient(photos.primary_endpoint.rpartition("/")[0], "photos", "a2V5") as container:
+            return [each.status_code async for each in await container.delete_blobs(*names)]
+
+    for name in ("k", "l"):
+        photos.upload_blob(name, b"x")
+    assert asyncio.run(delete("k", "l")) == [202, 202]
+    assert list(photos.list_blobs()) == []
+
+
+def test_there_are_no_snapshots(photos):
+    """Who deletes only them keeps the blob, and no copy is made of a blob as it was."""
+    blob = photos.upload_blob("k", b"x")
+    assert code_of(lambda: blob.delete_blob(delete_snapshots="only")) == ("UnsupportedHeader", 400)
+    [refused] = photos.delete_blobs("k", delete_snapshots="only", raise_on_any_failure=False)
+    assert (refused.status_code, refused.headers["x-ms-error-code"]) == (400, "UnsupportedHeader")
+    copy = photos.get_blob_client("copy")
+    for past in ("snapshot=2026-11-20T12:00:00.0000000Z", "versionid="):
+        source = f"{blob.url}?{past}"
+        assert code_of(lambda source=source: copy.start_copy_from_url(source)) == (
+            "UnsupportedQueryParameter",
+            400,
+        )
+    assert [each.name for each in photos.list_blobs()] == ["k"]
+    blob.delete_blob(delete_snapshots="include")
+    assert not blob.exists()
 
 
 def test_what_is_not_there(service, photos):

@@ -88,6 +88,8 @@ CASES = [
     ("empty_document", lambda v: v.commit(b"")),
     ("full", lambda v: v.put("k", data=b"x" * 20_000)),
     ("header", lambda v: v.ask("PUT", f"{ROOT}/k", data=b"x")),
+    ("header_value", lambda v: v.put("k", {"x-ms-access-tier": "P10"}, data=b"x")),
+    ("header_value", lambda v: v.put("k", {"x-ms-access-tier": ""}, data=b"x")),
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
     ("lease", lambda v: v.put("there", LEASE, data=b"x")),
@@ -131,7 +133,8 @@ CASES = [
     ("unsupported_header", lambda v: v.put("k", {"x-ms-blob-type": "PageBlob"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
-    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "Cool"}, data=b"x")),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "archive"}, data=b"x")),
+    ("unsupported_header", lambda v: v.put("k", {"x-ms-access-tier": "Smart"}, data=b"x")),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
@@ -234,6 +237,45 @@ def test_a_batch_has_deletions_only():
     assert statuses == ["400", "400", "400", "412"]
     assert codes == [*["UnsupportedQueryParameter"] * 3, "ConditionNotMet"]
     assert visitor.ask("GET", f"{ROOT}/there").data == b"0123456789"
+
+
+@pytest.mark.parametrize(
+    ("written", "boundary"),
+    [
+        ("boundary================5635305558436232846==", "===============5635305558436232846=="),
+        ('charset=a=b; note="; boundary=no"; x; Boundary="a: b(\'?)=="; boundary=no', "a: b('?)=="),
+        ("boundary = x ;charset=utf-8", "x"),
+    ],
+)
+def test_a_boundary_as_clients_write_it(written, boundary):
+    """aiohttp leaves the quotes out however it is made up; a quoted one may have anything in it."""
+    visitor = Visitor()
+    answer = visitor.ask(
+        "POST",
+        f"{ROOT}?restype=container&comp=batch",
+        data=f"--{boundary}\r\n\r\nDELETE {ROOT}/there HTTP/1.1\r\n\r\n\r\n--{boundary}--\r\n",
+        content_type=f"multipart/mixed; {written}",
+    )
+    assert (answer.status_code, answer.text.count("\r\nHTTP/1.1 202 ")) == (202, 1)
+    assert visitor.ask("GET", f"{ROOT}/there").status_code == 404
+
+
+def test_a_tier_is_shown_with_the_properties():
+    """Not with the content, and inferred only where none was told; its name may be in any case."""
+    visitor = Visitor()
+    visitor.put("k", {"x-ms-access-tier": "hOT"}, data=b"x")
+    tier, inferred = "x-ms-access-tier", "x-ms-access-tier-inferred"
+    shown = [
+        {
+            name: value
+            for name, value in visitor.ask(method, f"{ROOT}/{blob}").headers
+            if name in (tier, inferred)
+        }
+        for method, blob in (("HEAD", "k"), ("HEAD", "there"), ("GET", "k"))
+    ]
+    assert shown == [{tier: "Hot"}, {tier: "Hot", inferred: "true"}, {}]
+    listing = visitor.ask("GET", f"{ROOT}?restype=container&comp=list&prefix=k").text
+    assert "<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><LeaseStatus>" in listing
 
 
 @pytest.mark.parametrize("kind", ["blob", "upload"])

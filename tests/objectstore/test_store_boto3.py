@@ -153,3 +153,19 @@ def test_errors_of_the_cos_dialect_are_read(serve, boto):
         client.list_objects(Bucket="gone")
     error = caught.value.response["Error"]
     assert (error["Code"], error["Message"]) == ("NoSuchBucket", "The specified bucket does not exist.")
+
+
+def test_pages_of_buckets(serve, boto):
+    """A token leads on; a prefix is heeded, and said."""
+    client = boto(serve("s3"))
+    for name in ("films", "photos", "photos-2"):
+        client.create_bucket(Bucket=name)
+    paginator = client.get_paginator("list_buckets")
+    pages = paginator.paginate(PaginationConfig={"PageSize": 2})
+    assert [[each["Name"] for each in page["Buckets"]] for page in pages] == [
+        ["films", "photos"],
+        ["photos-2"],
+    ]
+    page = client.list_buckets(Prefix="photos")
+    assert ([each["Name"] for each in page["Buckets"]], page["Prefix"]) == (["photos", "photos-2"], "photos")
+    assert "ContinuationToken" not in page

@@ -175,3 +175,33 @@ def test_a_range_and_a_condition(client):
     with pytest.raises(CosServiceError) as caught:
         client.get_object(BUCKET, "k", IfMatch='"other"')
     assert caught.value.get_error_code() == "PreconditionFailed"
+
+
+def test_a_download_is_checked(client, tmp_path):
+    """`EnableCRC` compares the file with the checksum of HeadObject."""
+    content = bytes(range(256)) * 4096 * 2
+    client.put_object(BUCKET, content, "big")
+    fetched = tmp_path / "fetched"
+    records = str(tmp_path / "records")
+    client.download_file(BUCKET, "big", str(fetched), PartSize=1, EnableCRC=True, DumpRecordDir=records)
+    assert fetched.read_bytes() == content
+
+
+def test_an_empty_version_is_none(client):
+    """The SDK sends it as it is given."""
+    client.put_object(BUCKET, b"meow", "k")
+    assert client.head_object(BUCKET, "k", VersionId="")["Content-Length"] == "4"
+    assert client.get_object(BUCKET, "k", VersionId="")["Body"].get_raw_stream().read() == b"meow"
+    client.delete_object(BUCKET, "k", VersionId="")
+    assert not client.object_exists(BUCKET, "k")
+
+
+def test_pages_of_buckets(client):
+    """From marker to marker."""
+    client.create_bucket("films-1250000000")
+    page = client.list_buckets(MaxKeys=1)
+    assert [each["Name"] for each in page["Buckets"]["Bucket"]] == ["films-1250000000"]
+    assert (page["IsTruncated"], page["NextMarker"]) == ("true", "films-1250000000")
+    page = client.list_buckets(Marker=page["NextMarker"])
+    assert [each["Name"] for each in page["Buckets"]["Bucket"]] == [BUCKET]
+    assert page["IsTruncated"] == "false"

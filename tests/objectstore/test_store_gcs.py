@@ -145,8 +145,10 @@ def test_storage_classes(photos):
     from google.api_core.exceptions import BadRequest
 
     blob = photos.blob("k")
-    blob.storage_class = "ARCHIVE"
+    blob.storage_class = "archive"
     blob.upload_from_string(b"x")
+    blob._patch_property("storageClass", "Archive")
+    blob.patch()
     composed = photos.blob("composed")
     composed.compose([blob])
     assert [each.storage_class for each in photos.list_blobs()] == ["ARCHIVE", "ARCHIVE"]
@@ -228,6 +230,10 @@ def test_listings(photos):
     assert ([each.name for each in walked], walked.prefixes) == (["b", "ü"], {"a/", "c/"})
     assert [each.name for each in photos.list_blobs(prefix="a/")] == ["a/1", "a/2"]
     assert [each.name for each in photos.list_blobs(start_offset="a/2", end_offset="c")] == ["a/2", "b"]
+    refused = dict.fromkeys(
+        ("include_trailing_delimiter", "soft_deleted", "include_folders_as_prefixes"), False
+    )
+    assert [each.name for each in photos.list_blobs(**refused)] == names
 
 
 def test_conditions(photos):

@@ -97,3 +97,28 @@ def test_errors(client):
     assert len(got.requestId) == 32
     head = client.getObjectMetadata("photos", "gone")
     assert (head.status, head.errorCode, len(head.requestId)) == (404, None, 32)
+
+
+def test_keys_deleted_percent_encoded(client):
+    """The document has them so when its EncodingType says it, and the answer as well."""
+    from obs import DeleteObjectsRequest, Object
+
+    keys = ["a/ü b+&%41", "k"]
+    for key in keys:
+        client.putContent("photos", key, b"meow")
+    long = "ü" * 600
+    asked = DeleteObjectsRequest(False, [Object(key) for key in (*keys, long)], encoding_type="url")
+    gone = client.deleteObjects("photos", asked).body
+    assert (gone.encoding_type, [each.key for each in gone.deleted]) == ("url", keys)
+    assert [(each.key, each.code) for each in gone.error] == [(long, "KeyTooLongError")]
+    assert client.listObjects("photos").body.contents == []
+
+
+def test_pages_of_buckets(client):
+    """From marker to marker."""
+    client.createBucket("films")
+    page = client.listBuckets(maxKeys=1).body
+    assert [each.name for each in page.buckets] == ["films"]
+    assert page.nextMarker == "films"
+    page = client.listBuckets(marker="films").body
+    assert ([each.name for each in page.buckets], page.nextMarker) == (["photos"], None)

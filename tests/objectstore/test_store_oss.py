@@ -134,3 +134,88 @@ def test_the_second_sdk(serve, file):
     with pytest.raises(oss.exceptions.OperationError) as caught:
         client.get_object(oss.GetObjectRequest(**place))
     assert caught.value.unwrap().code == "NoSuchKey"
+
+
+@pytest.fixture
+def second(serve):
+    """alibabacloud-oss-v2, and a client of it; the bucket is there."""
+    oss = pytest.importorskip("alibabacloud_oss_v2")
+    config = oss.config.load_default()
+    config.credentials_provider = oss.credentials.StaticCredentialsProvider("id", "key")
+    config.region = "cn-hangzhou"
+    config.endpoint = f"http://127.0.0.1:{serve('oss')}"
+    config.use_path_style = True
+    config.retry_max_attempts = 1
+    client = oss.Client(config)
+    client.put_bucket(oss.PutBucketRequest(bucket="photos"))
+    return oss, client
+
+
+def test_the_second_sdk_copies_in_parts(second):
+    """It reads a copied part's document only under its own root."""
+    oss, client = second
+    client.put_object(oss.PutObjectRequest(bucket="photos", key="big", body=BIG))
+    source = {"source_bucket": "photos", "source_key": "big"}
+    place = {"bucket": "photos", "key": "k"}
+    upload = client.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(**place)).upload_id
+    ask = oss.UploadPartCopyRequest(**place, **source, part_number=1, upload_id=upload)
+    etag = client.head_object(oss.HeadObjectRequest(bucket="photos", key="big")).etag
+    assert client.upload_part_copy(ask).etag == etag
+    copier = client.copier(
+        part_size=PART, multipart_copy_threshold=PART, parallel_num=2, disable_shallow_copy=True
+    )
+    copier.copy(oss.CopyObjectRequest(bucket="photos", key="copy", **source))
+    with client.get_object(oss.GetObjectRequest(bucket="photos", key="copy")).body as body:
+        assert body.read() == BIG
+
+
+def test_the_second_sdk_ends_an_upload_without_a_list(second):
+    """`x-oss-complete-all: yes` takes the parts that are there, in their order."""
+    oss, client = second
+    place = {"bucket": "photos", "key": "k"}
+    upload = client.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(**place)).upload_id
+    for number, data in ((7, b"c"), (2, b"b"), (1, b"a")):
+        client.upload_part(oss.UploadPartRequest(**place, part_number=number, upload_id=upload, body=data))
+    client.complete_multipart_upload(
+        oss.CompleteMultipartUploadRequest(**place, upload_id=upload, complete_all="yes")
+    )
+    with client.get_object(oss.GetObjectRequest(**place)).body as body:
+        assert body.read() == b"abc"
+    with pytest.raises(oss.exceptions.OperationError) as caught:
+        client.complete_multipart_upload(
+            oss.CompleteMultipartUploadRequest(**place, upload_id=upload, complete_all="yes")
+        )
+    assert caught.value.unwrap().code == "NoSuchUpload"
+
+
+def test_oss2_deletes_keys_that_xml_has_not(first):
+    """It asks for percent-encoded keys in the answer, by the query; those that it sends are as they are."""
+    oss2, _, bucket = first
+    keys = ["a/ü b+%20&", "k"]
+    for key in keys:
+        bucket.put_object(key, b"x")
+    assert sorted(bucket.batch_delete_objects(keys).deleted_keys) == keys
+    assert list(oss2.ObjectIterator(bucket)) == []
+
+
+def test_pages_of_buckets(serve, second):
+    """Both SDKs go from marker to marker; a prefix is heeded."""
+    oss, client = second
+    for name in ("films", "photos-2"):
+        client.put_bucket(oss.PutBucketRequest(bucket=name))
+    pages = client.list_buckets_paginator().iter_page(oss.ListBucketsRequest(max_keys=2))
+    assert [[each.name for each in page.buckets] for page in pages] == [["films", "photos"], ["photos-2"]]
+    ask = oss.ListBucketsRequest(prefix="photos", max_keys=1)
+    page = client.list_buckets(ask)
+    assert ([each.name for each in page.buckets], page.prefix, page.max_keys) == (["photos"], "photos", 1)
+    assert (page.is_truncated, page.next_marker) == (True, "photos")
+
+
+def test_oss2_s_pages_of_buckets(first):
+    """Its iterator."""
+    oss2, service, _ = first
+    for name in ("films", "photos-2"):
+        oss2.Bucket(service.auth, service.endpoint, name, session=service.session).create_bucket()
+    names = [each.name for each in oss2.BucketIterator(service, max_keys=1)]
+    assert names == ["films", "photos", "photos-2"]
+    assert [each.name for each in oss2.BucketIterator(service, prefix="f")] == ["films"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
@@ -169,3 +170,90 @@ def test_boto3_changes_nothing_by_what_the_store_has_not(serve, boto):
             call()
     assert client.get_object(Bucket="photos", Key="k")["Body"].read() == b"content"
     client.head_bucket(Bucket="bare")
+
+
+CHANGING = (
+    "ci-process=x", "recursive=true", "reverse=True", "skipTrash=true", "x-bce-process=x", "x-image-process=x",
+    "x-oss-async-process=x", "x-oss-process=image/info", "x-tos-process=x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_values_that_make_a_request_another_one(vendor):
+    """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
+    known = Known(vendor)
+    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    wrong = []
+    for query, method, place in product(CHANGING, ("GET", "DELETE"), ("bucket", "object")):
+        answer = known.ask(method, place, (query,))
+        if answer.status_code != refused or known.seen() != known.before:
+            wrong.append((method, place, query, answer.status))
+            known = Known(vendor)
+    assert wrong == []
+    assert known.ask("GET", "bucket", ("reverse=False", "recursive=false")).status_code == 200
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_headers_that_make_a_put_another_one(vendor):
+    """An append at an offset; with MinIO, an archive that is to be unpacked."""
+    known = Known(vendor)
+    prefix = DIALECTS[vendor].prefixes[0]
+    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    append = {f"{prefix}write-offset-bytes": "0"}
+    answer = known.ask("PUT", "object", headers=append)
+    assert answer.status_code == refused
+    assert "the embedded store has no write-offset-bytes" in answer.get_data(as_text=True)
+    assert known.seen() == known.before
+    archive = {f"{prefix}meta-snowball-auto-extract": "true"}
+    answer = known.ask("PUT", "object", headers=archive)
+    assert answer.status_code == (refused if vendor == "minio" else DIALECTS[vendor].created)
+
+
+@pytest.mark.parametrize(
+    "vendor", [each for each in VENDORS if "xml" in DIALECTS[each].documents.content_type]
+)
+def test_the_document_of_a_copied_part(vendor):
+    """Its root is another one than a copied object's."""
+    client = Known(vendor).client
+    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
+    headers = {DIALECTS[vendor].prefixes[0] + "copy-source": "/photos/there"}
+    places = (f"/photos/film?partNumber=1&uploadId={upload}", "/photos/copy")
+    bodies = [client.put(place, headers=headers).get_data(as_text=True) for place in places]
+    roots = [re.fullmatch(r"<\?xml.*?\?>\n<(\w+)[ >].*</\1>", each)[1] for each in bodies]
+    assert roots == ["CopyPartResult", "CopyObjectResult"]
+
+
+def test_the_bytes_of_a_copied_part():
+    """As OSS has them: https://www.alibabacloud.com/help/en/oss/developer-reference/uploadpartcopy."""
+    client = Known("oss").client
+    upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
+    place = f"/photos/film?partNumber=1&uploadId={upload}"
+    assert client.put(place, headers={"x-oss-copy-source": "/photos/there"}).data == (
+        b"<?xml version='1.0' encoding='utf-8' ?>\n"
+        b'<CopyPartResult><ETag>"9a0364b9e99bb480dd25e1f0284c8555"</ETag>'
+        b"<LastModified>2026-07-20T12:00:00.000Z</LastModified></CopyPartResult>"
+    )
+
+
+def test_all_parts_there_are():
+    """TOS's header: in their order, no list is read; none at all is no upload to end."""
+    client = Known("tos").client
+    upload = re.search('"UploadId":"(.*?)"', client.post("/photos/film?uploads").get_data(as_text=True))[1]
+    place, headers = f"/photos/film?uploadId={upload}", {"x-tos-complete-all": "yes"}
+    assert client.post(place, headers=headers).status_code == 400
+    for number in (3, 1):
+        client.put(f"{place}&partNumber={number}", data=str(number).encode())
+    assert client.post(place, headers={"x-tos-complete-all": "no"}).status_code == 400
+    assert client.post(place, headers=headers, data=b"no document").status_code == 200
+    assert client.get("/photos/film").data == b"13"
+
+
+def test_encoded_keys_to_delete():
+    """Percent-encoded by the document's EncodingType, and so in the answer; what is no UTF-8 is no key."""
+    client = Known("s3").client
+    document = "<Delete><EncodingType>url</EncodingType><Object><Key>{}</Key></Object></Delete>"
+    client.put("/photos/a b%2B", data=b"x")
+    answer = client.post("/photos?delete", data=document.format("a+b%2B")).get_data(as_text=True)
+    assert "<EncodingType>url</EncodingType><Deleted><Key>a%20b%2B</Key></Deleted>" in answer
+    assert client.get("/photos/a b%2B").status_code == 404
+    assert client.post("/photos?delete", data=document.format("%ff")).status_code == 400

@@ -65,6 +65,19 @@ def test_another_version_is_not_read_or_deleted(vendor, client, name):
     assert (gone.status_code, code(gone)) == documented(vendor, "no_bucket")
 
 
+def test_an_empty_version(vendor, client):
+    """It is refused as no version, whatever the method; COS's SDK sends it for none."""
+    answers = [client.open("/photos/k?versionId=", method=each, data=b"content") for each in ("GET", "PUT")]
+    head = client.head("/photos/k?versionId=")
+    if vendor == "cos":
+        assert [each.status_code for each in (*answers, head)] == [200] * 3
+    else:
+        expected = documented(vendor, "argument")
+        assert [(each.status_code, code(each)) for each in answers] == [expected] * 2
+        assert head.status_code == expected[0]
+    assert client.get("/photos/k").data == b"content"
+
+
 def test_the_version_null(vendor, client):
     """It is the object's only one: it can be read and deleted."""
     assert client.get("/photos/k?versionId=null").data == b"content"

@@ -54,6 +54,7 @@ def test_the_headers_of_an_object(client):
     assert headers.pop("x-cos-request-id")
     assert headers == {
         "ETag": ETAG,
+        "x-cos-hash-crc64ecma": "2838902930144391966",
         "Last-Modified": "Mon, 20 Jul 2026 12:00:00 GMT",
         "Content-Type": "text/x",
         "Accept-Ranges": "bytes",
@@ -123,12 +124,12 @@ EARLIER, AT, LATER = (f"Mon, 20 Jul 2026 {time} GMT" for time in ("11:59:59", "1
     ],
 )
 def test_conditional_reads(client, headers, status):
-    """RFC 9110 13: ETags go before dates; 304 has ETag and request id, and no body."""
+    """RFC 9110 13: ETags go before dates; 304 has ETag, checksum and request id, and no body."""
     got = client.get("/photos/k", headers=headers)
     assert got.status_code == status
     if status == 304:
         names = {name for name, _ in got.headers}
-        assert (got.data, names) == (b"", {"ETag", "x-cos-request-id"})
+        assert (got.data, names) == (b"", {"ETag", "x-cos-hash-crc64ecma", "x-cos-request-id"})
 
 
 def test_conditional_writes(client):
@@ -154,6 +155,8 @@ def test_virtual_hosts_and_paths_are_the_same_bucket(client):
     slash = {"PATH_INFO": "//slash"}
     assert client.put("/", headers=with_port, environ_overrides=slash, data=b"/").status_code == 200
     assert client.get("/photos-1250000000//slash").data == b"/"
+    rooted = {"Host": COS_HOST["Host"] + ".:8080"}
+    assert client.get("/a/b", headers=rooted).data == b"x"
     assert client.get("/photos/k", headers={"Host": "[::1]:80"}).data == b"0123456789"
     own = Client(ObjectStore("cos", endpoints=["store.test"]))
     assert own.put("/", headers={"Host": "photos.store.test"}).status_code == 200

@@ -27,7 +27,7 @@ def submit_batch(call: AzureCall) -> Answer:
     Raises:
         StoreError: `multipart`, when it is none or has too many parts.
     """
-    parts = split_multipart(read_document(call.request), call.request.mimetype_params.get("boundary", ""))
+    parts = split_multipart(read_document(call.request), call.header("content-type"))
     if len(parts) > MOST:
         raise StoreError("multipart")
     environs = [_environ(call, request) for _, request in parts]

@@ -11,7 +11,7 @@ from uuid import uuid4
 from werkzeug.http import http_date
 
 from faultinject.objectstore.azure.blocks import discard
-from faultinject.objectstore.azure.call import AzureCall, etag_headers, new_etag
+from faultinject.objectstore.azure.call import TIER, AzureCall, etag_headers, new_etag
 from faultinject.objectstore.bodies import cut, drain, receive
 from faultinject.objectstore.buckets import Headers, Stored, entry_cost
 from faultinject.objectstore.exchange import Answer
@@ -26,7 +26,7 @@ STANDING = (
     ("x-ms-server-encrypted", "true"),
 )
 ENCRYPTED = ("x-ms-request-server-encrypted", "true")
-TIER = (("x-ms-access-tier", "Hot"), ("x-ms-access-tier-inferred", "true"))
+USUAL_TIER = ((TIER, "Hot"), ("x-ms-access-tier-inferred", "true"))
 
 
 def put_blob(call: AzureCall) -> Answer:
@@ -47,7 +47,7 @@ def put_blob(call: AzureCall) -> Answer:
         digest = b64encode(bytes.fromhex(content.md5)).decode()
         if settings.setdefault("Content-MD5", digest) != digest:
             raise StoreError("bad_digest")
-        headers = (*settings.items(), *call.metadata(), *_created(call.now))
+        headers = (*settings.items(), *call.metadata(), *call.tier(), *_created(call.now))
         hold.add(entry_cost(call.key, headers))
         stored = Stored(
             call.key, content.blocks, content.size, new_etag(call.now), call.now, headers, hold.size
@@ -62,10 +62,11 @@ def get_blob(call: AzureCall) -> Answer:
     stored = call.service.buckets.get(call.bucket, call.key)
     if not judge_read(call.header, stored):
         return call.answer(304, headers=[*etag_headers(stored), ("x-ms-error-code", "ConditionNotMet")])
-    headers = [*etag_headers(stored), *stored.headers, *STANDING]
+    tier = [each for each in stored.headers if each[0] == TIER]
+    headers = [*etag_headers(stored), *(each for each in stored.headers if each[0] != TIER), *STANDING]
     wanted = None
     if call.request.method == "HEAD":
-        headers += TIER
+        headers += tier or USUAL_TIER
     else:
         wanted = read_range(call.header("x-ms-range") or call.header("range"), stored.size)
     if wanted is None:
@@ -130,7 +131,7 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     settings = {name: value for name, value in source.headers if not name.startswith("x-ms-")}
     settings.update(call.settings())
     metadata = call.metadata() or tuple(each for each in source.headers if each[0].startswith("x-ms-meta-"))
-    headers = (*settings.items(), *metadata, *_created(call.now), *(told if copied else ()))
+    headers = (*settings.items(), *metadata, *call.tier(), *_created(call.now), *(told if copied else ()))
     with call.service.buckets.budget.hold() as hold:
         hold.add(entry_cost(call.key, headers) + source.size)
         stored = Stored(

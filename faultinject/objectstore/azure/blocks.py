@@ -53,7 +53,7 @@ def put_block_list(call: AzureCall) -> Answer:
     settings = dict(call.settings())
     settings.setdefault("Content-Type", "application/octet-stream")
     created = ("x-ms-creation-time", http_date(call.now))
-    headers = (*settings.items(), *call.metadata(), created)
+    headers = (*settings.items(), *call.metadata(), *call.tier(), created)
     with call.service.buckets.lock:
         stored = _commit(call, wanted, headers)
     return call.answer(201, headers=[*etag_headers(stored), ("x-ms-request-server-encrypted", "true")])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import count
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from werkzeug.http import http_date, parse_date, parse_etags
 
@@ -33,8 +33,11 @@ SETTINGS = {
 """From the header that sets a property of a blob to the one that shows it."""
 ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
 """Headers that change what a request means, and that this store cannot heed."""
-TIER = "Hot"
-"""The only one that this store has."""
+TIER = "x-ms-access-tier"
+TIERS = {"hot": "Hot", "cool": "Cool", "cold": "Cold"}
+ABSENT_TIERS = ("archive", "smart")
+"""https://learn.microsoft.com/azure/storage/blobs/access-tiers-overview; this store takes no blob offline, nor does it
+move one by itself."""
 EPOCH = 621_355_968_000_000_000
 """1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
 
@@ -90,6 +93,11 @@ class AzureCall(Exchange):
     def settings(self) -> Headers:
         """The properties that the request sets."""
         return tuple((shown, value) for name, shown in SETTINGS.items() if (value := self.header(name)))
+
+    def tier(self) -> Headers:
+        """The access tier that the request sets."""
+        wanted = self.header(TIER)
+        return ((TIER, TIERS[wanted.lower()]),) if wanted else ()
 
     def metadata(self) -> Headers:
         """The user metadata that the request sets.
@@ -156,7 +164,7 @@ class AzureCall(Exchange):
         """The blob that a copy names as its source; None when the request is no copy.
 
         Raises:
-            StoreError: `source`, `no_bucket`, `no_key`, `source_precondition`.
+            StoreError: `source`, `not_implemented`, `unsupported_header`, `no_bucket`, `no_key`, `source_precondition`.
         """
         source = self.header("x-ms-copy-source")
         if source is None:
@@ -168,6 +176,7 @@ class AzureCall(Exchange):
             raise StoreError("source") from None
         if not known and host_bucket(host, self.service.endpoints) is None:
             raise StoreError("unsupported_header", "the embedded store copies from itself only")
+        _refuse_past(parse_qs(parts.query, keep_blank_values=True))
         bucket, key = _named(host, unquote(parts.path), self.service)
         if not key:
             raise StoreError("source")
@@ -185,16 +194,30 @@ def refuse_absent(call: AzureCall) -> None:
     """Refuse a request for what the service has and this store has not.
 
     Raises:
-        StoreError: `not_implemented`, `unsupported_header`.
+        StoreError: `not_implemented`, `unsupported_header`, `header_value`.
     """
-    for name in ("snapshot", "versionid"):
-        if name in call.request.args:
-            raise StoreError("not_implemented", f"the embedded store has no {name}s")
+    _refuse_past(call.request.args)
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store has no {name}")
-    if call.header("x-ms-access-tier") not in (None, TIER):
-        raise StoreError("unsupported_header", f"the embedded store has no tier but {TIER}")
+    if (call.header("x-ms-delete-snapshots") or "").lower() == "only":
+        raise StoreError("unsupported_header", "the embedded store has no snapshots")
+    tier = call.header(TIER)
+    if tier is not None and tier.lower() not in TIERS:
+        if tier.lower() in ABSENT_TIERS:
+            raise StoreError("unsupported_header", f"the embedded store has no tier {tier}")
+        raise StoreError("header_value", f"The value of {TIER} is no access tier of a block blob.")
+
+
+def _refuse_past(parameters: Container[str]) -> None:
+    """Refuse a query that names a blob as it was.
+
+    Raises:
+        StoreError: `not_implemented`.
+    """
+    for name in ("snapshot", "versionid"):
+        if name in parameters:
+            raise StoreError("not_implemented", f"the embedded store has no {name}s")
 
 
 def new_etag(now: float) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from werkzeug.http import http_date
 
-from faultinject.objectstore.azure.call import state
+from faultinject.objectstore.azure.call import TIER, state
 from faultinject.objectstore.buckets import Bucket, Headers, Part, Stored
 from faultinject.objectstore.mistakes import StoreError
 from faultinject.objectstore.xml import Field, inner, parse
@@ -24,13 +24,9 @@ LISTS = ("Committed", "Uncommitted", "Latest")
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
 
 
-KIND: tuple[Field, ...] = (
-    ("BlobType", "BlockBlob"),
-    ("AccessTier", "Hot"),
-    ("AccessTierInferred", True),
-    ("LeaseStatus", "unlocked"),
-    ("LeaseState", "available"),
-)
+KIND: Field = ("BlobType", "BlockBlob")
+USUAL_TIER: tuple[Field, ...] = (("AccessTier", "Hot"), ("AccessTierInferred", True))
+LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
 """What a listing says of every blob. Of one that has blocks only it says no more but a length, and no metadata:
 https://learn.microsoft.com/rest/api/storageservices/list-blobs"""
 
@@ -144,8 +140,9 @@ def _container(bucket: Bucket) -> list[Field]:
 
 def _blob(stored: Stored) -> list[Field]:
     if not stored.etag:
-        return [("Properties", [("Content-Length", 0), *KIND])]
+        return [("Properties", [("Content-Length", 0), KIND, *USUAL_TIER, *LEASE])]
     headers = dict(stored.headers)
+    tier: tuple[Field, ...] = (("AccessTier", headers[TIER]),) if TIER in headers else USUAL_TIER
     copied = [
         ("".join(word.title() for word in name.split("-")[2:]), value)
         for name, value in headers.items()
@@ -158,7 +155,9 @@ def _blob(stored: Stored) -> list[Field]:
         ("Content-Length", stored.size),
         *((name, headers.get(name, "")) for name in SHOWN),
         ("Cache-Control", headers.get("Cache-Control", "")),
-        *KIND,
+        KIND,
+        *tier,
+        *LEASE,
         *copied,
         ("ServerEncrypted", True),
     ]

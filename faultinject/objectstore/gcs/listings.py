@@ -62,7 +62,7 @@ def delete_bucket(call: GcsCall) -> Answer:
 def list_objects(call: GcsCall) -> Answer:
     """objects.list."""
     for name in ABSENT:
-        if call.argument(name) not in ("", "false"):
+        if call.argument(name).lower() not in ("", "false"):
             raise StoreError("not_implemented", f"the embedded store has no {name}")
     rows = call.service.buckets.objects(call.bucket)
     start, end = call.argument("startOffset"), call.argument("endOffset")

@@ -86,10 +86,7 @@ def described(document: Mapping[str, Any]) -> Headers:
         if not (isinstance(value, str) and value.isascii() and value.isprintable()):
             raise StoreError("argument")
         found.append((header, value))
-    wanted = document.get("storageClass")
-    if wanted not in (None, *CLASSES):
-        raise StoreError("argument")
-    if wanted:
+    if wanted := _class_in(document):
         found.append((STORAGE_CLASS, wanted))
     metadata = document.get("metadata")
     if not isinstance(metadata, dict | None):
@@ -115,7 +112,7 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
     Raises:
         StoreError: `argument`, `metadata`.
     """
-    if document.get("storageClass") not in (None, storage_class(stored)):
+    if _class_in(document) not in (None, storage_class(stored)):
         raise StoreError("argument")
     generation, metageneration = generations(stored)
     before = {name: value for name, value in stored.headers if not _is_set(name)}
@@ -216,6 +213,20 @@ def etag(headers: Headers) -> str:
     """An entity tag: of an object and its description."""
     known = dict(headers)
     return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
+
+
+def _class_in(document: Mapping[str, Any]) -> str | None:
+    """The storage class that a client names; lower case will do: googleapis/google-cloud-node#2001.
+
+    Raises:
+        StoreError: `argument`.
+    """
+    wanted = document.get("storageClass")
+    if wanted is None:
+        return None
+    if not (isinstance(wanted, str) and wanted.upper() in CLASSES):
+        raise StoreError("argument")
+    return wanted.upper()
 
 
 def _is_set(name: str) -> bool:

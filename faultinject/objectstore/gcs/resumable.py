@@ -38,7 +38,8 @@ def start_upload(call: GcsCall) -> Answer:
 def continue_upload(call: GcsCall) -> Answer:
     """A piece of an upload, its last piece, or the question how far it is.
 
-    An upload may end while this request is under way, by another one: both are told what it became.
+    An upload may end while this request is under way, by another one: both are told what it became, also when that
+    is not there any more.
 
     Raises:
         StoreError: `no_upload`, `content_range`, `incomplete`, `bad_digest`, `precondition`, `full`.
@@ -53,8 +54,7 @@ def continue_upload(call: GcsCall) -> Answer:
         if error.mistake != "no_upload" or ended is None:
             raise
         drain(call.request)
-        bucket, key, generation = ended
-        return call.json(200, call.shown(bucket, call.get(bucket, key, generation)))
+        return call.answer(200, ended, document=True)
 
 
 def cancel_upload(call: GcsCall) -> Answer:
@@ -127,8 +127,9 @@ def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
             return more
         stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
         call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-        call.finished.note(upload.id, call.bucket, upload.key, resources.generations(stored)[0])
-    return call.json(200, call.shown(call.bucket, stored))
+        answer = call.json(200, call.shown(call.bucket, stored))
+        call.finished.note(upload.id, answer.get_data())
+    return answer
 
 
 def _received(upload: Upload) -> int:

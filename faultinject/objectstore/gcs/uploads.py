@@ -34,7 +34,7 @@ def insert_multipart(call: GcsCall) -> Answer:
     """
     with call.service.buckets.budget.hold() as hold:
         body = b"".join(receive(call.request, hold).blocks)
-        parts = split_multipart(body, call.request.mimetype_params.get("boundary", ""))
+        parts = split_multipart(body, call.request.headers.get("content-type"))
         if len(parts) != 2:
             raise StoreError("multipart")
         (_, described_in), (head, content) = parts
