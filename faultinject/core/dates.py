@@ -19,16 +19,21 @@ def iso_ms(text: str) -> str | None:
     >>> iso_ms("Fri, 20 Nov 2026 12:00:00 GMT"), iso_ms("20261120T120000Z"), iso_ms("Fri, 31 Nov 2026 12:00:00 GMT")
     ('2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z', None)
     """
-    from datetime import datetime
-    from email.utils import format_datetime, parsedate_to_datetime
+    from calendar import timegm
+    from email.utils import parsedate
 
     try:
         if text[-4:] == " GMT":
-            moment = parsedate_to_datetime(text)
-            same = format_datetime(moment, usegmt=True)
+            moment = timegm(parsedate(text) or ())
+            same = http_date(moment)
         else:
-            moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ")  # noqa: DTZ007 - its Z is checked
-            same = moment.strftime("%Y%m%dT%H%M%SZ")
+            moment = timegm(tuple(int(text[start:end]) for start, end in _FIELDS))
+            same = f"{iso(moment).translate(_BETWEEN)}Z"
     except (ValueError, OverflowError):
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z") if same == text else None
+    # A 31 November would be the first of December.
+    return f"{iso(moment)}.000Z" if same == text else None
+
+
+_FIELDS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
+_BETWEEN = {ord(each): None for each in "-:"}
