@@ -5,7 +5,6 @@ swiftclient has no code and no message of its own: status, reason phrase and bod
 
 from __future__ import annotations
 
-import warnings
 from xml.etree import ElementTree
 
 import pytest
@@ -14,11 +13,7 @@ from swiftclient.exceptions import ClientException
 
 from faultinject import vendors
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import ClientError
+from .path_style import ClientError, client_of
 
 CONTAINER, KEY = "photos", "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("swift").errors
@@ -146,11 +141,7 @@ def test_title_under_another_status(server, store):
 
 @pytest.fixture(scope="module")
 def s3(server):
-    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
-    made = boto3.client(
-        "s3", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="id",
-        aws_secret_access_key="key", config=config,
-    )  # fmt: skip
+    made = client_of(server.url, "us-east-1")
     yield made
     made.close()
 
