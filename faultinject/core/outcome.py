@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     Origin = tuple[int, str, bytes]
 
 FIELDS = (
-    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "test", "method",
-    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
-    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded", "hint",
-    "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "seed", "n", "final",
+    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
+    "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
+    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
+    "precondition", "hint", "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "stalled", "seed",
+    "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
@@ -174,6 +175,7 @@ class Outcome:
     generation: int
     connection: int | None
     principal: str | None
+    credential: str | None
     test: str | None
     method: str
     path: str
@@ -193,6 +195,7 @@ class Outcome:
     when: str | None
     applied: bool
     guarded: bool
+    precondition: str | None
     hint: float | None
     hint_form: str | None
     did: str
@@ -200,6 +203,7 @@ class Outcome:
     response_bytes: int | None
     request_id: str | None
     elapsed: float | None
+    stalled: float | None
     seed: str
     n: int | None
     final: bool | None

@@ -59,7 +59,7 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 def is_permanent(attempt: Attempt) -> bool:
     """Whether it got an injected answer that stays the same however often one asks."""
     return (
-        attempt.injected
+        attempt.answered_by_fault
         and attempt.kind == "client"
         and attempt.status in PERMANENT
         and not should_be_tried_again(attempt)
