@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import DECIDED, drive, first_to_note, skipped, undo
+from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app, skipped, undo
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
+from faultinject.core.bodies import SeenBody
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -109,10 +110,14 @@ async def exchange(
     if action is None or action is PASSED:
         await app(scope, receive, send)
         return
+    assert request is not None
+    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+        kind = next(iter(request.header("content-type")), "")
+        action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
+        receive = _overheard(receive, action.entry.seen)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
-    assert request is not None
     try:
         if isinstance(action, Forward):
             await _forward(app, scope, receive, send, plan, action, request)
@@ -124,6 +129,22 @@ async def exchange(
             unreachable(action)
     finally:
         plan.surroundings.finish()
+
+
+def _overheard(receive: Receive, seen: SeenBody) -> Receive:
+    """`receive` with the request's body noted as the app reads it."""
+
+    async def overhear() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            seen.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                seen.feed(b"")
+        return message
+
+    # Who watches the exchange for its end looks at the server's object behind `receive`.
+    vars(overhear)["__self__"] = getattr(receive, "__self__", None)
+    return overhear
 
 
 async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:

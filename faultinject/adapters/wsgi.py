@@ -8,12 +8,14 @@ from faultinject.adapters.driving import (
     delay_before,
     drive,
     first_to_note,
+    runs_app,
     skipped,
     undo,
 )
-from faultinject.adapters.wsgi_wait import drain, hold, wait_for_client
+from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_client
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
+from faultinject.core.bodies import SeenBody
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
 from faultinject.injectors import injector_for
@@ -106,6 +108,10 @@ def exchange(
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
+    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+        kind = environ.get("CONTENT_TYPE", "")
+        seen = action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
+        environ["wsgi.input"] = Overheard(environ["wsgi.input"], seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
     try:

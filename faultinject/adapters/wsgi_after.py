@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
-from faultinject.adapters.wsgi_wait import hold
+from faultinject.adapters.wsgi_wait import Overheard, hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
     from faultinject.core.actions import Disconnect, Headers, Respond
-    from faultinject.core.listing import Listing
     from faultinject.core.plan import Plan
     from faultinject.core.request import WSGIRequest
 
@@ -62,33 +61,6 @@ class AppAnswer:
         return not self.cut
 
 
-class Overheard:
-    """A request's body as the app reads it, each piece told to what answers its keys."""
-
-    def __init__(self, source: Any, listing: Listing) -> None:
-        self._source = source
-        self._listing = listing
-
-    def read(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._told(self._source.read(*size))
-
-    def readline(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._told(self._source.readline(*size))
-
-    def readlines(self, *hint: int) -> list[bytes]:
-        """As the server's."""
-        return [self._told(line) for line in self._source.readlines(*hint)]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._told, self._source)
-
-    def _told(self, piece: bytes) -> bytes:
-        self._listing.feed(piece)
-        return piece
-
-
 def respond_after(
     app: WSGIApp,
     environ: Environ,
@@ -104,7 +76,7 @@ def respond_after(
     entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
     if action.listing is not None:
-        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing)
+        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing.feed)
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)

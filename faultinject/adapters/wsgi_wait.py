@@ -9,7 +9,9 @@ from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from socket import socket
+    from typing import Any
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ
@@ -76,6 +78,41 @@ def _read(
         if listing is not None:
             listing.feed(piece)
     return digest.size, digest.hexdigest(), True
+
+
+class Overheard:
+    """A request's body as the app reads it.
+
+    Args:
+        source: the server's `wsgi.input`.
+        tell: called with each piece that is read, and with nothing at the end.
+    """
+
+    def __init__(self, source: Any, tell: Callable[[bytes], object]) -> None:
+        self._source = source
+        self._tell = tell
+
+    def read(self, *size: int) -> bytes:
+        """As the server's."""
+        return self._told(self._source.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        """As the server's."""
+        return self._told(self._source.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        """As the server's."""
+        return [self._told(line) for line in self._source.readlines(*hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._told, self._source)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def _told(self, piece: bytes) -> bytes:
+        self._tell(piece)
+        return piece
 
 
 def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:

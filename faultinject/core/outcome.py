@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.actions import Take
+    from faultinject.core.bodies import SeenBody
     from faultinject.core.facts import Facts
     from faultinject.core.reading import Reading
     from faultinject.core.ready import ReadyRule
@@ -42,7 +43,7 @@ class Entry:
 
     __slots__ = (
         "arrived", "facts", "fault", "fired", "held", "hint", "hint_form", "n", "origin", "reading", "request_id",
-        "response_bytes", "rule", "seq", "status", "surroundings", "take", "time", "when", "written",
+        "response_bytes", "rule", "seen", "seq", "status", "surroundings", "take", "time", "when", "written",
     )  # fmt: skip
 
     fault: str | None
@@ -53,6 +54,7 @@ class Entry:
     hint: float | None
     hint_form: str | None
     fired: ReadyRule | None
+    seen: SeenBody | None
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class Entry:
         self.rule = rule
         self.n = n
         self.take = take
-        self.fault = self.when = self.fired = None
+        self.fault = self.when = self.fired = self.seen = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
         self.held = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
@@ -98,10 +100,13 @@ class Entry:
             did: the outcome's word.
             answered: whether the answer starts now; else the time of the answer is not known.
             applied: whether the app ran.
-            body: bytes read of the request body, their digest, whether that was all.
+            body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
+                to read.
             last: whether the end is known; otherwise a final line follows.
         """
         surroundings = self.surroundings
+        if body is None and self.seen is not None:
+            body = self.seen.body
         surroundings.journal(
             (
                 self.seq,

@@ -9,7 +9,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 
-UNLIKE = ("arrived", "answered", "elapsed")
+UNLIKE = ("arrived", "answered", "elapsed", "stalled")
 """Fields of an outcome that the monotonic clock decides."""
 
 WITH_IDS = [each for each in vendors.names() if vendors.get(each).id_headers]
