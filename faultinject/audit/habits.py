@@ -40,6 +40,9 @@ class Habits:
         """Take the next request."""
         key = _key(attempt)
         thing = self._things.pop(key, None)
+        if thing is not None and thing.last is not None and attempt.arrived - thing.last.arrived > WINDOW:
+            self._count(thing)
+            thing = None
         if thing is None:
             thing = _Thing()
         elif thing.last is not None and _ended_well(thing.last, attempt.arrived):
@@ -80,8 +83,6 @@ class Habits:
         return sum(number for step, number in found.items() if step <= last), found.total()
 
     def _came_again(self, key: Hashable, thing: _Thing, interval: float) -> None:
-        if interval > WINDOW:
-            return
         step = _step(interval)
         thing.shortest = min(thing.shortest, step)
         if key in self._intervals or len(self._intervals) < MOST:
