@@ -111,7 +111,8 @@ def exchange(
     if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
         kind = environ.get("CONTENT_TYPE", "")
         seen = action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
-        environ["wsgi.input"] = Overheard(environ["wsgi.input"], seen.feed)
+        if (source := environ.get("wsgi.input")) is not None:
+            environ["wsgi.input"] = Overheard(source, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
     try:
