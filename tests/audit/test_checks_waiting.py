@@ -9,7 +9,7 @@ from faultinject.audit.call import FINGERPRINT
 from faultinject.audit.evidence import Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 
-from .made import FAST, FINE, INTERNAL, RESET, UNKNOWN, call, calls, finding, verdict
+from .made import FAST, FINE, INTERNAL, RESET, TOOK, UNKNOWN, call, calls, finding, verdict
 
 NOISY = Turnaround(0.002, 0.015, 20)
 """A client on a busy machine: 30 ms are no wait, and waits may differ by as much."""
@@ -347,3 +347,40 @@ def test_the_calls_of_an_outage_are_too_busy_for_measuring():
     outage = calls(120, 0.001, 0.001, about={"name": "out"})
     assert finding("waits", outage, calls(10, 1.0, 1.0, about={"name": "thr"})).verdict == PASS
     assert finding("waits", outage[:99]).verdict == FAIL
+
+
+def at_a_beat(number, period, *, late=0.0, seed=1, phase=0.2, strays=0):
+    """Calls that fail whenever, and come back at the next full beat; `strays` wait as long as they like."""
+    draw = random.Random(seed)
+    found = []
+    for each in range(number):
+        at = draw.uniform(0, 20 * period)
+        wait = period - (at + TOOK - phase) % period + draw.uniform(0, late)
+        found.append(call(draw.uniform(0, period) if each < strays else wait, at=at))
+    return found
+
+
+@pytest.mark.parametrize("period", [0.5, 1.0, 5.0])
+def test_clients_that_come_back_at_the_same_beat_are_a_herd(period):
+    """At the next full half second, second, five: their waits differ, and they come at once."""
+    found = finding("spread", at_a_beat(40, period))
+    assert found.verdict == FAIL
+    assert "come back in the same tenth of every" in found.message
+    assert verdict("spread", at_a_beat(40, period, late=period / 20)) == FAIL
+    assert verdict("spread", at_a_beat(40, period, strays=10)) == WARN
+    assert verdict("spread", at_a_beat(19, period)) == INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_full_jitter_has_no_beat(seed):
+    """Whatever a beat may be."""
+    draw = random.Random(seed)
+    found = [call(draw.uniform(0, 2), at=draw.uniform(0, 60)) for _ in range(20)]
+    assert verdict("spread", found) in (PASS, INCONCLUSIVE)
+
+
+def test_who_fails_at_a_beat_comes_back_at_one():
+    """What is asked for every second and waits 2 s comes back in the same beat; its waits tell that anyway."""
+    draw = random.Random(1)
+    found = [call(draw.randrange(1, 5), at=float(each)) for each in range(40)]
+    assert "tenth of every" not in finding("spread", found).message

@@ -9,7 +9,7 @@ from faultinject.audit.checks.layers import one_layer
 from faultinject.audit.checks.words import counted, plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.audit.statistics import median, most_within, slope
+from faultinject.audit.statistics import median, most_in_beat, most_within, slope
 from faultinject.audit.waits import LATEST, by_number
 
 TYPE_CHECKING = False
@@ -36,6 +36,10 @@ RIGID, RANDOM = 0.05, 0.12
 """Spread by median: at most that of a client without jitter, at least that of one with it."""
 MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
 """Shares of the first retries in one tenth of their wait."""
+BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
+"""Seconds of the beats at which clients may come back."""
+BEATS_SEEN = 3
+"""Beats that it takes to tell one from a single crowd."""
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
 COUNTED = 4
@@ -166,6 +170,28 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     return worst
 
 
+def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
+    """The largest share of first retries that come at the same point of a beat, in words, and their waits.
+
+    None where less than half of them do, or where what they retry had failed in that beat.
+    """
+    group = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
+    if len(group) < HERD:
+        return None
+    failures = [wait.call.first.answered or 0.0 for wait in group]
+    retries = [wait.call.attempts[1].arrived for wait in group]
+    worst: tuple[float, str, list[Wait]] | None = None
+    for period in BEATS:
+        share = most_in_beat(retries, period) / len(group)
+        beats = len({round(each / period) for each in retries})
+        if share <= MANY_TOGETHER or beats < BEATS_SEEN or (worst is not None and share <= worst[0]):
+            continue
+        if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
+            told = f"{share:.0%} come back in the same tenth of every {seconds(period)}".replace("%", " %")
+            worst = share, f"{told}, though they failed at other times", group
+    return worst
+
+
 @check(
     "spread",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
@@ -174,9 +200,15 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
 def spread(evidence: Evidence) -> Iterator[Said]:
     """Clients that fail together do not come back together.
 
-    The largest share of all first waits that lies within one tenth of their median. FAIL: 90 % or more. WARN: more
-    than half. Below 90 % that tenth has to be twice what the machine does by itself.
+    The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
+    in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
+    FAIL: 90 % or more. WARN: more than half. Below 90 % that tenth has to be twice what the machine does by itself.
     """
+    beat = _beat(evidence)
+    if beat is not None:
+        share, told, group = beat
+        yield (failed if share >= MOST_TOGETHER else warned)(len(group), told, _calls(group))
+        return
     herd = _herd(evidence)
     if herd is None:
         first = [group for (_, retry), group in by_number(evidence.waits).items() if retry == 1]
