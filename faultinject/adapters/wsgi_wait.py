@@ -108,7 +108,20 @@ class Overheard:
         return map(self._told, self._source)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
+        """What a server may have beyond PEP 3333, and does not have to."""
+        found = getattr(self._source, name)
+        if name == "read1":
+            return lambda *size: self._told(found(*size))
+        return self._filling(found) if name == "readinto" else found
+
+    def _filling(self, readinto: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
+        def fill(buffer: Any) -> int | None:
+            size = readinto(buffer)
+            if size is not None:
+                self._tell(bytes(memoryview(buffer)[:size]))
+            return size
+
+        return fill
 
     def _told(self, piece: bytes) -> bytes:
         self._tell(piece)

@@ -7,6 +7,7 @@ from faultinject.audit.checks.again import FEWEST, NAME_THEM
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     has_body,
+    is_cleared,
     is_lost_write,
     is_storage_call,
     lost_write,
@@ -37,7 +38,11 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     looks joined the attempts, or nothing was sent at all. WARN: a shorter body, joined by looks alone. PASS: the same
     digests; the same length alone proves nothing.
     """
-    everyone = [call for call in evidence.everyone if call.same_bytes is not None and has_body(call)]
+    everyone = [
+        call
+        for call in evidence.everyone
+        if call.same_bytes is not None and has_body(call) and (sent_nothing(call) or not is_cleared(call))
+    ]
     calls = [call for call in everyone if not call.same_bytes or call.same_digests]
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]

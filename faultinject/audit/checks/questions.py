@@ -108,6 +108,11 @@ def sent_nothing(call: Call) -> bool:
     return bool(call.first.request_bytes) and any(each.request_bytes == 0 for each in later)
 
 
+def is_cleared(call: Call) -> bool:
+    """Whether its last attempt got through and its caller saw an error all the same: then that was no retry."""
+    return call.returned is False and call.succeeded and len(call.attempts) > 1
+
+
 def pause(one: Call, other: Call) -> float:
     """Seconds from the end of a call to the beginning of another; below 0 where they overlap."""
     last = one.last
