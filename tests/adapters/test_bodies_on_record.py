@@ -213,9 +213,7 @@ async def ask_asgi(injector, *, read=True, headers=KNOWN, version="1.1"):
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
-@pytest.mark.parametrize(
-    "headers", [((b"content-length", LENGTH.encode()),), ((b"transfer-encoding", b"chunked"),)]
-)
+@pytest.mark.parametrize("headers", [KNOWN, ((b"transfer-encoding", b"chunked"),)])
 def test_asgi(headers, version):
     """The same, as messages."""
     injector = recorded()
