@@ -59,7 +59,6 @@ class Grouper:
         self._history = History()
         self._windows = Windows(told) if told else None
         self._running: dict[Told, dict[Running, None]] = {each: {} for each in told}
-        self._looks: dict[Told, set[Hashable]] = {each: set() for each in told}
         ending = [each for each in told if each.key is None and each.ended is not None]
         self._ending = sorted(ending, key=_end, reverse=True)
         self._lanes: dict[Hashable, Lane] = {}
@@ -81,9 +80,6 @@ class Grouper:
             self._lives_on(attempt)
         windows = () if self._windows is None else self._windows.of(attempt)
         looks = fingerprint(attempt)
-        for each in windows:
-            if len(self._looks[each]) < 2:
-                self._looks[each].add(looks)
         lane, retry = self._lane(attempt, looks)
         number = self._history.see(attempt)
         follows = None
@@ -226,11 +222,10 @@ class Grouper:
 
     def _finish(self, told: Told) -> None:
         """Tell the calls of a told call that has ended, or whose journal has."""
-        looks = self._looks.pop(told)
         found = [each for each in self._running.pop(told) if told in each.windows]
         own = [each for each in found if len(each.windows) == 1]
         last = max(own, key=lambda each: each.attempts[-1].arrived, default=None)
-        alone = told.key is not None or (told.name is not None and len(looks) == 1)
+        named = told.key is not None or told.name is not None
         for each in found:
             if any(other in self._running for other in each.windows):
                 continue
@@ -241,7 +236,7 @@ class Grouper:
             call = self._made(each, closed=all(other.ended is not None for other in each.windows))
             if each in own:
                 call.name = told.name
-                if alone and call.signal != SDK_ID:
+                if named and call.signal != SDK_ID:
                     call.signal = TOLD
             if each is last:
                 call.returned, call.error = told.returned, told.error

@@ -10,12 +10,14 @@ from math import log2
 
 from faultinject.audit.clients import client_of
 from faultinject.audit.likeness import fingerprint
+from faultinject.audit.windows import Windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Collection, Hashable
 
     from faultinject.audit.attempts import Attempt
+    from faultinject.audit.told import Told
 
 WINDOW = 60.0
 """Seconds after which a like request has nothing to do with the one before."""
@@ -28,9 +30,14 @@ NEVER = 10**6
 
 
 class Habits:
-    """Takes requests in order of arrival, and tells what comes again without a failure."""
+    """Takes requests in order of arrival, and tells what comes again without a failure.
 
-    def __init__(self) -> None:
+    Args:
+        told: what a test or a driver says of its calls; what comes again in another one is no habit.
+    """
+
+    def __init__(self, told: Collection[Told] = ()) -> None:
+        self._windows = Windows(told) if told else None
         self._things: OrderedDict[Hashable, _Thing] = OrderedDict()
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], Counter[int]] = {}
@@ -39,12 +46,15 @@ class Habits:
     def see(self, attempt: Attempt) -> None:
         """Take the next request."""
         key = _key(attempt)
+        windows = () if self._windows is None else self._windows.of(attempt)
         thing = self._things.pop(key, None)
-        if thing is not None and thing.last is not None and attempt.arrived - thing.last.arrived > WINDOW:
-            self._count(thing)
-            thing = None
+        if thing is not None and thing.last is not None:
+            late = attempt.arrived - thing.last.arrived > WINDOW
+            if late or thing.windows != windows:
+                self._count(thing)
+                thing = None
         if thing is None:
-            thing = _Thing()
+            thing = _Thing(windows)
         elif thing.last is not None and _ended_well(thing.last, attempt.arrived):
             assert thing.last.answered is not None
             self._came_again(key, thing, attempt.arrived - thing.last.answered)
@@ -100,9 +110,10 @@ class Habits:
 class _Thing:
     """What was asked for: the last request, and the shortest time after which it came again after a success."""
 
-    __slots__ = ("last", "shortest")
+    __slots__ = ("last", "shortest", "windows")
 
-    def __init__(self) -> None:
+    def __init__(self, windows: tuple[Told, ...]) -> None:
+        self.windows = windows
         self.last: Attempt | None = None
         self.shortest = NEVER
 

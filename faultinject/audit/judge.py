@@ -125,7 +125,7 @@ def judge(
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     _know(ignore)
-    habits = Habits()
+    habits = Habits(told)
     docket = Docket(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
     meter = Meter(docket.client, driven=driven)

@@ -282,6 +282,9 @@ def test_three_things_that_are_asked_for_again_are_worth_a_question():
         WARN,
         "403 AccessDenied sent again in 3 of 3 calls, or by several callers",
     )
+    found = finding("permanent", calls(3, 0.5, kind=DENIED, about={"alone": True}, **LOOKS))
+    assert found.verdict == FAIL
+    assert found.message.endswith("but nothing else came between them, for 3 things")
 
 
 @pytest.mark.parametrize("changed", [{"credential": "b"}, {"precondition": "b"}])

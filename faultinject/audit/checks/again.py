@@ -165,7 +165,7 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     another call of the same SDK for the same thing, one after the other (then a layer above asks again; WARN where
     nobody drives). Who asks again later, with another token or precondition, or after a write to that place, may
     rightly hope for another answer. Looks alone prove little here, as several callers may be refused the same: WARN for
-    three things or more.
+    three things or more, FAIL where nothing else was asked for in between.
     """
     calls = [call for call in evidence.calls if is_permanent(call.first)]
     everyone = [call for call in evidence.everyone if is_permanent(call.first)]
@@ -181,7 +181,11 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     if proven:
         yield failed(n, f"{answers} sent again in {len(proven)} of {n} calls", proven)
     elif again and len(things) >= FEWEST:
-        yield warned(n, f"{answers} sent again in {len(again)} of {n} calls, or by several callers", again)
+        told = f"{answers} sent again in {len(again)} of {n} calls"
+        if all(call.alone for call in again):
+            yield failed(n, told, again)
+        else:
+            yield warned(n, f"{told}, or by several callers", again)
     elif again:
         told = f"{answers} asked for again in {len(again)} of {n} calls: by one caller or by several?"
         yield unknown(n, f"{told} {NAME_THEM}", again)

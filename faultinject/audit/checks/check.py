@@ -105,9 +105,10 @@ def weighed(said: Said, evidence: Evidence) -> Said:
         return said
     methods = {call.first.method for call in looks}
     things = {fingerprint(call.first) for call in looks}
+    alone = len(things) >= LIKELY and all(call.alone for call in looks)
     if all(map(evidence.contrast.shows_retries, methods)):
         why = f"; looks alone joined the attempts, but {evidence.contrast.said(methods)}"
-    elif len(things) >= LIKELY and all(call.alone for call in looks):
+    elif alone:
         why = (
             f"; looks alone joined the attempts, but nothing else came between them, for {len(things)} things"
         )
