@@ -458,6 +458,55 @@ def test_retryable_rows():
     }
 
 
+BY_PROTOCOL = {
+    "kodo": ["502", "503", "504", "599"],
+    "kodo-s3": ["InternalError", "ServiceUnavailable", "SlowDown"],
+    "rgw": [
+        *("RequestTimeout", "OperationAborted", "InternalError", "ServiceUnavailable", "SlowDown"),
+        "Rate_Limited",
+    ],
+    "swift": [
+        *("408", "503", "529", "498", "InternalError", "OperationAborted", "RequestTimeout"),
+        *("ServiceUnavailable", "SlowDown"),
+    ],
+}
+"""Who says little or nothing of retries, and speaks protocols that do."""
+SILENT_OF_503 = (
+    *("gateway:ServiceUnavailable", "gateway:TooManyRequests", "qingstor:upstream_failed"),
+    "minio:XMinioAdminConfigNoQuorum",
+    "minio:XMinioAdminReplicationRemoteConnectionError",
+    *(
+        f"minio:XMinioSiteReplication{each}"
+        for each in (
+            "BackendIssue",
+            "BucketConfigError",
+            "BucketMetaError",
+            "IAMError",
+            "ServiceAccountError",
+        )
+    ),
+)
+"""Founders, whose rows say what their documents do, and 503s of MinIO that are the state of a site."""
+
+
+@pytest.mark.parametrize("vendor", BY_PROTOCOL)
+def test_what_the_protocol_calls_retryable(vendor):
+    """What S3 and HTTP say holds of those that speak them."""
+    assert [row.label for row in vendors.get(vendor).group("@retryable")] == BY_PROTOCOL[vendor]
+
+
+def test_who_is_busy_says_so():
+    """RFC 9110 and 6585 say of a 503, a 429 and a 408 that it is a matter of time; S3 of its two codes."""
+    silent = {
+        row.address
+        for vendor in SHAPES
+        for row in vendors.get(vendor).errors
+        if row.retryable != "yes"
+        and (row.status in (408, 429, 503) or row.code in ("SlowDown", "ServiceUnavailable"))
+    }
+    assert silent == {*SILENT_OF_503}
+
+
 @each_vendor
 def test_categories_agree_with_statuses(vendor, for_all):
     """A 5xx is the server's or throttling, a 3xx a redirect, a 412 a precondition, and none of these is anything else."""
