@@ -54,8 +54,8 @@ class DocumentedError:
         message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
         description: the document's own text.
         note: what is peculiar about the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down), `no` (it says that a later try must
-            be another request) or `unstated`.
+        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the protocol that the
+            vendor speaks), `no` (it says that a later try must be another request) or `unstated`.
         retryable_words: the words of message, description or note that say so, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.

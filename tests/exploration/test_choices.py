@@ -16,22 +16,11 @@ from .service import scenarios
 COS = ["InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"]
 
 
-# Their documents do not say what to try again: what throttles, and what fails on their side.
-SILENT = {
-    "kodo": ["kodo:502", "kodo:503", "kodo:504", "kodo:573", "kodo:579", "kodo:599"],
-    "kodo-s3": ["kodo-s3:InternalError", "kodo-s3:ServiceUnavailable", "kodo-s3:SlowDown"],
-    "rgw": [
-        "rgw:InternalError",
-        "rgw:Rate_Limited",
-        "rgw:ServiceUnavailable",
-        "rgw:SlowDown",
-        "rgw:UnknownError",
-    ],
-}
-
-
 RETRYABLE = {
-    "azure-blob": ["CannotVerifyCopySource", "InternalError", "OperationTimedOut", *["ServerBusy"] * 4],
+    "azure-blob": [
+        *("CannotVerifyCopySource", "ContainerBeingDeleted", "InternalError", "OperationTimedOut"),
+        *["ServerBusy"] * 4,
+    ],
     "b2": [
         *("bad_auth_token", "expired_auth_token", "internal_error", "request_timeout", "service_unavailable"),
         "too_many_requests",
@@ -44,9 +33,19 @@ RETRYABLE = {
         *("BadGateway", "GatewayTimeout", "InternalError", "OperationAborted", "RequestTimeout"),
         *("ServiceUnavailable", "SlowDown"),
     ],
-    "swift": ["498", "503", "529"],
+    "kodo": ["502", "503", "504", "599"],
+    "kodo-s3": ["InternalError", "ServiceUnavailable", "SlowDown"],
+    "rgw": [
+        *("InternalError", "OperationAborted", "Rate_Limited", "RequestTimeout", "RequestTimeout"),
+        *("ServiceUnavailable", "SlowDown"),
+    ],
+    "swift": [
+        *("408", "498", "498", "503", "529"),
+        *("InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"),
+    ],
 }
-"""What the documents of the vendors whose services speak no S3 call worth another try."""
+"""What is worth another try by the documents of the vendors whose services speak no S3, or by the protocols that those
+speak whose documents do not say it."""
 
 
 def faults_of(*faults, request="PUT /b/k"):
@@ -79,7 +78,7 @@ def test_the_standard_set_of_every_vendor(vendor):
         if each.retryable == "yes" and each.status >= 400
     }.values()
     own = sorted(each.partition(",")[0] for each in found if each.startswith(f"{vendor}:"))
-    assert own == (SILENT[vendor] if vendor in SILENT else sorted(row.address for row in rows)) != []
+    assert own == sorted(row.address for row in rows) != []
     statuses = [each.resolved.rows[0].status for text in found for each in faultinject.Scenario(text).rules
                 if each.resolved.rows]  # fmt: skip
     assert all(400 <= each < 600 for each in statuses)
@@ -87,13 +86,25 @@ def test_the_standard_set_of_every_vendor(vendor):
 
 @pytest.mark.parametrize("vendor", RETRYABLE)
 def test_what_documents_call_retryable(vendor):
-    """Row by row; errors of Swift's S3 dialect are none of its own API's."""
+    """Row by row."""
     found = faultinject.vendors.get(vendor)
-    assert sorted(row.code for row in found.errors if row.retryable == "yes") == RETRYABLE[vendor]
+    told = [row.label.partition("/")[0] for row in found.errors if row.retryable == "yes"]
+    assert sorted(told) == RETRYABLE[vendor]
     own = {each.partition(",")[0].partition("/")[0] for each in faults_of(vendor)}
     assert {each for each in own if each.startswith(vendor)} == {
         f"{vendor}:{each}" for each in RETRYABLE[vendor]
     }
+
+
+def test_who_says_nothing_of_retries(monkeypatch):
+    """What throttles, and what fails on its side."""
+    for row in faultinject.vendors.get("rgw").errors:
+        monkeypatch.setattr(row, "retryable", "unstated")
+    own = sorted(each.partition(",")[0] for each in faults_of("rgw") if each.startswith("rgw:"))
+    assert own == [
+        f"rgw:{each}"
+        for each in ("InternalError", "Rate_Limited", "ServiceUnavailable", "SlowDown", "UnknownError")
+    ]
 
 
 @pytest.mark.parametrize(

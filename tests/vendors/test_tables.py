@@ -14,11 +14,11 @@ from faultinject import vendors
 from faultinject.core import operations
 from faultinject.core.hints import FORMS
 from faultinject.core.request import WSGIRequest
-from faultinject.core.sources import CHANGED, NAMED, SOURCES, WHERE, compile_value
+from faultinject.core.sources import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
 from faultinject.vendors.extras import PLACES
 
 PACKAGE = Path(vendors.__file__).parent
-HOLE = re.compile(r"%\(([^)]*)\)s")
+HOLE = re.compile(r"%\((.*?)\)s")
 TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FILLED = {"code", "message", "status", "resource", "children"}
 """Holes that are no ids and no sources."""
@@ -110,9 +110,9 @@ def words_of(value):
         if each[:1] == "~":
             for inner in re.findall("{([^}]*)}", each):
                 yield from words_of(inner)
-        elif kind in CHANGED or kind in WHERE:
+        elif kind in CHANGED or kind in WHERE or kind in BOUNDS:
             yield kind
-            yield from words_of(rest.partition(" ")[2] if kind in WHERE else rest)
+            yield from words_of(rest if kind in CHANGED else rest.partition(" ")[2])
         elif each[:1] != "=":
             yield kind if kind in NAMED else each
 
@@ -128,7 +128,7 @@ def test_every_source_is_used():
     for each in vendors.names():
         open_holes = {hole for form in forms_of(each).values() for hole in holes(each, form)} - FILLED
         used |= {word for hole in open_holes for word in words_of(hole)}
-    assert {*SOURCES, *NAMED, *CHANGED, *WHERE} - used == set()
+    assert {*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS} - used == set()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,11 @@ def test_every_source_is_used():
         "quoted.upper.nothing",
         "size.",
         "size",
+        "above.1024",
+        "above.size.key",
+        "above.x size.key",
+        "below.-1 length",
+        "below.1 nothing",
     ],
 )
 def test_cells_that_are_no_source(value):
