@@ -134,7 +134,7 @@ def test_boto3_copy(service, boto):
         *("cos:SlowDown", "reset", "reset,when=after", "cos:InternalError,status=200,operation=CopyObject"),
     )
     assert said == ""
-    assert len(exploration.runs) == 9
+    assert len(exploration.runs) == 10
 
 
 @pytest.mark.slow
