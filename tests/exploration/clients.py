@@ -5,19 +5,19 @@ Each empties its store, and asserts what must hold whatever the network and the 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import shutil
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from urllib.request import urlopen
 
 import httpx
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from faultinject import WSGIFaultMiddleware
 
+from .service import served
 from .store import Store
 
 ATTEMPTS = 3
@@ -36,39 +36,26 @@ class StorageError(Exception):
         self.code = code
 
 
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log(self, *_):
-        pass
-
-
 class Client:
     """Requests that are tried three times."""
 
     def __init__(self):
         self.store = Store()
-        self.app = WSGIFaultMiddleware(self.store, [])
-        self.http = httpx.Client(transport=httpx.WSGITransport(self.app), base_url="http://store")
-        self.server = None
+        app = WSGIFaultMiddleware(self.store, [])
+        self.http = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://store")
+        self.open = contextlib.ExitStack()
+        self.port = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.http.close()
-        if self.server is not None:
-            self.server.shutdown()
-            self.thread.join()
-            self.server.server_close()
+        self.open.close()
 
     def live(self):
         """The address of a server in front of the store."""
-        if self.server is None:
-            self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
-            self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-            self.thread.start()
-        return f"http://127.0.0.1:{self.server.server_port}"
+        self.port = self.port or self.open.enter_context(served(self.store))
+        return f"http://127.0.0.1:{self.port}"
 
     def send(self, method, path, data=None, headers=None):
         """One attempt: the body, or the code of the error."""

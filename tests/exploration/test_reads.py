@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.client
 import select
 import threading
-from contextlib import contextmanager
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import Client
 
 import faultinject
@@ -17,28 +15,7 @@ from faultinject.exploration import standard
 from faultinject.exploration.choices import choices
 from faultinject.exploration.sweep import Sweep
 
-from .service import call, exploring, send, service
-
-
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log(self, *_):
-        pass
-
-
-@contextmanager
-def served(app=service):
-    """The port of a server in front of an app."""
-    server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(app, []), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+from .service import call, exploring, send, served
 
 
 def ask(port, method, target, faults=None):
