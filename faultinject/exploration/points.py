@@ -36,8 +36,8 @@ _MARKERS = frozenset(
 LONGEST_NAME = 200
 """Characters of a path that a request is named by where it can be no point."""
 _OFTEN = ("differs between two runs without faults", "tries those that both make")
-_ONCE = ("differs between two runs without faults: only one makes it",)
-_LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps",)
+_ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
+_LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
 
 
 class Point:

@@ -36,11 +36,12 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     found = vendors.get(vendor)
     told = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
     errors = [row for row in found.errors if told.get((row.code, row.status)) is row]
-    rows = [row for row in errors if row.retryable == "yes" and row.again not in MAY_STOP]
+    rows = [row for row in errors if row.retryable == "yes"]
     if not rows and found.addressing is not None:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
     for row in rows:
-        yield Rule(row.address), allowed(row)
+        if row.again not in MAY_STOP:
+            yield Rule(row.address), allowed(row)
     yield Rule("reset"), ()
     yield Rule("reset", when="after"), ()
     yield Rule("gateway:BadGateway"), ()

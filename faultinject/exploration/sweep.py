@@ -208,7 +208,7 @@ class Sweep:
         if found.failed or not self._allowed(choice, outcome):
             return False
         if found.unknown:
-            kept_back = f"the journal keeps back what {listed(found.unknown, 'and')} asks about"
+            kept_back = f"the journal keeps back what {listed(found.unknown, 'and')} asks about; ask about something else"
             self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
             return False
         if choice.needs_body and (

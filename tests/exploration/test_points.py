@@ -163,7 +163,7 @@ def test_exhaustive_tries_what_both_runs_make(numbers):
         "reset,method=PUT,path=/b/k,times=1",
     }
     assert left_out(exploration) == [
-        "left out: GET /b/beat (differs between two runs without faults: only one makes it)"
+        "left out: GET /b/beat (differs between two runs without faults: only one makes it; make them alike)"
     ]
 
 
@@ -175,7 +175,7 @@ def test_what_only_one_run_makes(numbers, exhaustive):
     assert error is None
     assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
     assert left_out(exploration) == [
-        "left out: GET /b/beat x 2 (differs between two runs without faults: only one makes it)"
+        "left out: GET /b/beat x 2 (differs between two runs without faults: only one makes it; make them alike)"
     ]
 
 
@@ -230,7 +230,7 @@ def test_a_request_too_long_to_know():
     assert error is None
     assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
     assert left_out(exploration) == [
-        f"left out: PUT /b/{'k' * 196}… (its address has more than the 2,048 characters that the journal keeps)"
+        f"left out: PUT /b/{'k' * 196}… (its address has more than the 2,048 characters that the journal keeps; shorten it)"
     ]
 
 

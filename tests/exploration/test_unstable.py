@@ -153,8 +153,8 @@ def test_state_that_leaks():
 
     _, error = exploring(code, "reset,method=PUT", "http:503")
     assert [line for line in str(error).splitlines() if line.startswith("left out")] == [
-        "left out: PUT /b/a (differs between two runs without faults: only one makes it)",
-        "left out: PUT /b/b (differs between two runs without faults: only one makes it)",
+        "left out: PUT /b/a (differs between two runs without faults: only one makes it; make them alike)",
+        "left out: PUT /b/b (differs between two runs without faults: only one makes it; make them alike)",
     ]
     assert str(error).splitlines()[-1] == (
         "incomplete: reset,method=PUT was injected in no run (nearest: PUT /b/a)"

@@ -534,7 +534,7 @@ LEAVES_OUT = """
             client.get(f"/b/{each}")
 """
 LEFT_OUT = (
-    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without faults: only one makes it);"
+    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without faults: only one makes it; make them alike);"
     " cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings it back)"
 )
 
