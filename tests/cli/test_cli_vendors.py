@@ -117,6 +117,10 @@ def test_where_an_error_comes(run):
     assert re.search(r"^where words +当前正在对该资源进行冲突的条件操作。$", told, re.MULTILINE)
     assert re.search(r"^where source +Tencent Cloud COS API: error codes", told, re.MULTILINE)
     assert "where" not in run("vendors", "cos:SlowDown")[1]
+    table = run("vendors", "cos")[1].splitlines()
+    assert [
+        line.split()[0] for line in table if line.endswith(" (only method=PUT,method=POST,method=DELETE)")
+    ] == ["OperationAborted"]
     [row] = json.loads(run("vendors", "cos:OperationAborted", "--json")[1])
     assert row["where"] == "method=PUT,method=POST,method=DELETE"
 
