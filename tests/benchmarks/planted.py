@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -24,7 +25,7 @@ from exploration.clients import CLIENTS, Client
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ExplorationFailed
-from faultinject.exploration.choices import choices
+from faultinject.exploration.choices import Choice, choices
 from faultinject.exploration.report import groups
 
 README = Path(__file__).parents[2] / "README.md"
@@ -137,15 +138,28 @@ def until_it_fails(name: str, percentage: float, seed: int, *, right: bool) -> f
 
 
 def at(percentage: float) -> list[Rule]:
-    """The faults of the exploration, so that a request that may get all of them gets one with that chance."""
+    """The faults of the exploration, so that a request gets one of them with that chance."""
     rules = []
-    faults = choices(["cos"])
-    for number, each in enumerate(faults):
-        share = percentage / len(faults)
-        name, conditions, unless, options = (*each.where, each.rule)[0].parts
-        options["probability"] = f"{share / (1 - number * share):.6f}"
-        rules.append(Rule.of_parts(each.rule.fault, (name, conditions, unless, options)))
+    for methods in (("GET", "HEAD"), ("PUT", "POST", "DELETE")):
+        faults = [parts for parts in map(placed, choices(["cos"])) if narrowed(parts, methods)]
+        for number, (fault, (name, conditions, unless, options)) in enumerate(faults):
+            share = percentage / len(faults)
+            options["probability"] = f"{share / (1 - number * share):.6f}"
+            rules.append(Rule.of_parts(fault, (name, conditions, unless, options)))
     return rules
+
+
+def placed(choice: Choice) -> tuple[str, Any]:
+    """A fault of the exploration, and the parts of the rule that says where it comes."""
+    rule = choice.where[0] if choice.where else choice.rule
+    return rule.fault, rule.parts
+
+
+def narrowed(parts: tuple[str, Any], methods: tuple[str, ...]) -> bool:
+    """Whether a fault comes with one of these methods, to which it is narrowed."""
+    conditions = parts[1][1]
+    conditions["method"] = tuple(each for each in conditions.get("method", methods) if each in methods)
+    return bool(conditions["method"])
 
 
 def shown(number: float, otherwise: str) -> str:
