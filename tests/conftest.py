@@ -39,7 +39,9 @@ def pytest_collection_modifyitems(items):
             assert reason.strip(), item.nodeid
             item.add_marker(pytest.mark.flaky(reruns=2))
         elif item.get_closest_marker("flaky"):
-            raise pytest.UsageError(f"{item.nodeid} may be repeated and does not say why: mark it foreign(reason)")
+            raise pytest.UsageError(
+                f"{item.nodeid} may be repeated and does not say why: mark it foreign(reason)"
+            )
 
 
 def pytest_xdist_auto_num_workers():

@@ -12,9 +12,11 @@ import pytest
 
 from faultinject import vendors
 from faultinject.core import operations
+from faultinject.core.facts import GUARDS, shown_query
 from faultinject.core.hints import FORMS
 from faultinject.core.request import WSGIRequest
 from faultinject.core.sources import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
+from faultinject.exploration.standard import allowed
 from faultinject.vendors.extras import PLACES
 
 PACKAGE = Path(vendors.__file__).parent
@@ -93,6 +95,30 @@ def test_extras_are_well_formed(vendor, for_all):
     lines = lines_of(file, ("code", "place", "name", "value", "source"))
     for_all(lines, check)
     assert len(lines) == len(found.extras)
+
+
+@each_vendor
+def test_places_are_well_formed(vendor):
+    """Each line is about one error, and says by conditions that the journal can tell which requests get it, and why."""
+    found = vendors.get(vendor)
+    file = folder_of(vendor) / "where.csv"
+    if not file.is_file():
+        assert not any(row.where or row.where_words or row.where_source for row in found.errors)
+        return
+    lines = lines_of(file, ("code", "where", "words", "source"))
+    assert {line["code"]: [*line.values()][1:] for line in lines} == {
+        row.label: [row.where, row.where_words, row.where_source] for row in found.errors if row.where
+    }
+    assert len({line["code"] for line in lines}) == len(lines)
+    for line in lines:
+        assert line["words"]
+        assert WHERE_IT_STANDS.search(line["source"]) or vendor in PLACELESS
+        for rule in allowed(found.find(line["code"])):
+            asked = [each.partition(".") for each in (*rule.conditions, *rule.unless)]
+            assert asked
+            assert not rule.options
+            assert {name.lower() for key, _, name in asked if key == "header"} <= GUARDS
+            assert all("…" not in shown_query(f"{name}=x") for key, _, name in asked if key == "query")
 
 
 @pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
@@ -212,6 +238,7 @@ def test_every_file_and_form_serves(vendor):
     used = {form.template for form in forms_of(vendor).values()}
     used |= {"__init__.py", "vendor.py", "errors.csv"}
     used |= {"extras.csv"} if found.extras else set()
+    used |= {"where.csv"} if any(row.where for row in found.errors) else set()
     tables = {table for each in vendors.names() for table in vendors.get(each).operations}
     files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
     own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
