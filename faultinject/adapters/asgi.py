@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_answer import answer_request, respond
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
@@ -251,7 +251,8 @@ async def _respond(
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
         return
-    drains = answer.drain and request.has_body and not request.expects_continue
+    has_body = request.has_body
+    drains = has_body and answer.drain and not request.expects_continue
     if end is not None or answer.special or answer.beyond or action.delay:
         from faultinject.adapters.asgi_special import Special
 
@@ -262,8 +263,14 @@ async def _respond(
         from faultinject.adapters.asgi_wait import drain_or_fail
 
         entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(receive, send, plan, action, request)
+        body = await drain_or_fail(scope, receive, send, plan, action, request)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    await respond(send, action, at_its_start(action, plan.surroundings.clock()))
+    headers = at_its_start(action, plan.surroundings.clock())
+    unread = has_body and (body is None or not body[2])
+    if unread or answer.closes:
+        broken = body is not None
+        await answer_request(scope, receive, send, request, action, headers, unread=unread, broken=broken)
+    else:
+        await respond(send, action, headers)

@@ -11,6 +11,7 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
+from faultinject.adapters.wsgi_answer import respond
 from faultinject.adapters.wsgi_wait import drain, hold, wait_for_client
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
@@ -202,7 +203,8 @@ def _respond(
 
         return respond_after(app, environ, start_response, plan, action, request, end)
     body = None
-    drains = answer.drain and request.has_body
+    has_body = request.has_body
+    drains = answer.drain and has_body
     delay = delay_before(action, end)
     if drains or delay:
         entry.write(did, answered=False, last=False)
@@ -216,18 +218,21 @@ def _respond(
             if not isinstance(error, ClientGone):
                 plan.surroundings.failed(error, entry.rule or "")
             undo(plan, entry, "failed")
-            start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-            return []
+            from faultinject.adapters.wsgi_ending import fail
+
+            return fail(environ, start_response, request)
         except BaseException:
             undo(plan, entry, "failed")
             raise
-    if body is not None and not body[2] and end is None:
+    unread = has_body and (body is None or not body[2])
+    if unread and body is not None and end is None:
         did = "drain_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if end is not None or answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, body=body)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
+        )
     entry.write(did, body=body)
-    start_response(answer.status_line, headers)
-    return [action.body] if action.body else []
+    return respond(environ, start_response, request, action, headers, unread=unread, broken=body is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
+from faultinject.adapters.wsgi_answer import respond
 from faultinject.adapters.wsgi_wait import hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
@@ -62,30 +63,61 @@ class AppAnswer:
         return not self.cut
 
 
-class Overheard:
-    """A request's body as the app reads it, each piece told to what answers its keys."""
+ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))
+"""What `read` is given when it is to read all."""
 
-    def __init__(self, source: Any, listing: Listing) -> None:
+
+class Overheard:
+    """A request's body as the app reads it, counted, and each piece told to what answers its keys.
+
+    Args:
+        source: the server's.
+        length: the Content-Length; None: the server marks the end.
+        listing: what answers the keys, or None.
+
+    Attributes:
+        size: bytes that the app has read.
+        whole: whether that is all of them.
+    """
+
+    def __init__(self, source: Any, length: int | None, listing: Listing | None) -> None:
         self._source = source
+        self._length = length
         self._listing = listing
+        self.size = 0
+        self.whole = False
 
     def read(self, *size: int) -> bytes:
         """As the server's."""
-        return self._told(self._source.read(*size))
+        return self._told(self._source.read(*size), size)
 
     def readline(self, *size: int) -> bytes:
         """As the server's."""
-        return self._told(self._source.readline(*size))
+        return self._told(self._source.readline(*size), size or (1,))
 
     def readlines(self, *hint: int) -> list[bytes]:
         """As the server's."""
-        return [self._told(line) for line in self._source.readlines(*hint)]
+        return list(map(self._told, self._source.readlines(*hint)))
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(self._told, self._source)
+        yield from map(self._told, self._source)
+        self.whole = True
 
-    def _told(self, piece: bytes) -> bytes:
-        self._listing.feed(piece)
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._source, name)
+        if name == "read1":
+            return lambda *size: self._told(found(*size), size or (1,))
+        if name == "readinto":
+            return lambda buffer: len(self._told(bytes(memoryview(buffer)[: found(buffer)])))
+        return found
+
+    def _told(self, piece: bytes, size: tuple[int, ...] = (1,)) -> bytes:
+        self.size += len(piece)
+        # Asked for any number of bytes a stream gives all, and nothing only at its end.
+        if self.size == self._length or size in ALL or (not piece and size != (0,)):
+            self.whole = True
+        if self._listing is not None:
+            self._listing.feed(piece)
         return piece
 
 
@@ -103,8 +135,11 @@ def respond_after(
     did = "answered" if end is None else end.how
     entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
-    if action.listing is not None:
-        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing)
+    body: Overheard | None = None
+    if request.has_body:
+        body = environ["wsgi.input"] = Overheard(
+            environ["wsgi.input"], request.content_length, action.listing
+        )
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
@@ -119,20 +154,23 @@ def respond_after(
     action.answer_keys()
     if not hold(environ, plan, entry, delay_before(action, end), applied=True):
         undo(plan, entry, "failed", applied=True)
-        start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-        return []
+        from faultinject.adapters.wsgi_ending import fail
+
+        return fail(environ, start_response, request)
     if answer.cut and end is None:
         did = "app_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
+    unread = body is not None and not body.whole
     if end is not None or action.answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, applied=True)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
+        )
     entry.write(did, applied=True)
-    start_response(action.answer.status_line, headers)
-    return [action.body] if action.body else []
+    return respond(environ, start_response, request, action, headers, unread=unread)
 
 
 def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:
