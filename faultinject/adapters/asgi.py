@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.asgi_answer import answer_request, respond
+from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, skipped, undo
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
@@ -270,7 +270,9 @@ async def _respond(
     headers = at_its_start(action, plan.surroundings.clock())
     unread = has_body and (body is None or not body[2])
     if unread or answer.closes:
+        from faultinject.adapters.asgi_ending import respond_and_end
+
         broken = body is not None
-        await answer_request(scope, receive, send, request, action, headers, unread=unread, broken=broken)
+        await respond_and_end(scope, receive, send, request, action, headers, unread=unread, broken=broken)
     else:
         await respond(send, action, headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from faultinject.adapters.asgi_answer import answer_request
+from faultinject.adapters.asgi_ending import respond_and_end
 from faultinject.adapters.asgi_wait import Listener, in_tasks
 from faultinject.adapters.driving import delay_before, undo
 from faultinject.core.answers import at_its_start, taken_over
@@ -134,7 +134,7 @@ class AppAnswer:
             return
         action.entry.write(did, applied=True)
         unread = self._request.has_body and not listener.whole
-        await answer_request(
+        await respond_and_end(
             self._scope, self._receive, self._send, self._request, action, headers, unread=unread
         )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import Receive, Scope, Send
+    from faultinject.adapters.asgi import Send
     from faultinject.core.actions import Headers, Respond
-    from faultinject.core.request import ASGIRequest
 
 
 _NAMES_REMEMBERED = 1024
@@ -32,36 +31,3 @@ def _encode(name: str) -> bytes:
         _names.clear()
     found = _names[name] = name.lower().encode("latin-1")
     return found
-
-
-async def answer_request(
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    request: ASGIRequest,
-    action: Respond,
-    headers: Headers,
-    *,
-    unread: bool,
-    broken: bool = False,
-) -> None:
-    """Send an injected answer, and end the connection behind it where that must be.
-
-    Args:
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
-        request: the view of the request.
-        action: the answer.
-        headers: its headers.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-    """
-    closes = action.answer.closes
-    if not (unread or closes):
-        await respond(send, action, headers)
-        return
-    from faultinject.adapters.asgi_ending import Ending
-
-    with Ending(scope, receive, send, request, unread=unread, broken=broken, closes=closes) as ending:
-        await respond(ending.send, action, headers)

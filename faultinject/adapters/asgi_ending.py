@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_wait import in_tasks
 from faultinject.adapters.client_errors import in_process_scope
-from faultinject.adapters.closing import HEADER, in_step_asgi, tell_asgi
+from faultinject.adapters.closing import HEADER, in_step_asgi, tell_asgi, wants_a_hearing
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.lingering import linger
 
@@ -11,11 +15,45 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
+    from anyio.abc import TaskGroup
+
     from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
+    from faultinject.core.actions import Headers, Respond
     from faultinject.core.request import ASGIRequest
 
 _CONNECTION = b"connection"
+
+
+async def respond_and_end(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    request: ASGIRequest,
+    action: Respond,
+    headers: Headers,
+    *,
+    unread: bool,
+    broken: bool = False,
+) -> None:
+    """Send an injected answer, and end the connection behind it where that must be.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        request: the view of the request.
+        action: the answer.
+        headers: its headers.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+    """
+    closes = action.answer.closes
+    if not (unread or closes):
+        await respond(send, action, headers)
+        return
+    with Ending(scope, receive, send, request, unread=unread, broken=broken, closes=closes) as ending:
+        await respond(ending.send, action, headers)
 
 
 async def fail(scope: Scope, receive: Receive, send: Send, request: ASGIRequest) -> None:
@@ -62,6 +100,7 @@ class Ending:
         self._ends = not (self._in_process or request.http2) and (
             closes or (unread and not in_step_asgi(receive, send, broken=broken))
         )
+        self._wants_a_hearing = unread and wants_a_hearing(receive)
         self.transport = getattr(getattr(send, "__self__", None), "transport", None)
 
     def __enter__(self) -> Self:
@@ -84,5 +123,20 @@ class Ending:
                 if tell_asgi(self._receive, self._send) == HEADER:
                     headers.append((_CONNECTION, b"close"))
             message = {**message, "headers": headers}
-        self._over = message["type"] == "http.response.body" and not message.get("more_body")
-        await self._send(message)
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if last and self._wants_a_hearing:
+
+            async def send(tasks: TaskGroup) -> None:
+                tasks.start_soon(self._hear)
+                await self._send(message)
+
+            await in_tasks(send)
+        else:
+            await self._send(message)
+        self._over = last
+
+    async def _hear(self) -> None:
+        """Receive what is left, and drop it."""
+        with suppress(Exception):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass

@@ -6,8 +6,8 @@ from contextlib import nullcontext, suppress
 
 import anyio
 
-from faultinject.adapters.asgi_answer import answer_request, respond
-from faultinject.adapters.asgi_ending import Ending
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_ending import Ending, respond_and_end
 from faultinject.adapters.asgi_wait import Listener, drain_or_fail, in_tasks, noticed
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
@@ -162,7 +162,7 @@ class Special:
             with self._ending(broken=broken) as ending:
                 await self._late(listener, ending.send, headers)
         else:
-            await answer_request(
+            await respond_and_end(
                 self._scope,
                 self._receive,
                 self._send,

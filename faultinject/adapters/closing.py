@@ -19,6 +19,8 @@ HEADER = "header"
 """The answer says `Connection: close`."""
 BEHIND = "behind"
 """The server refuses that header from an app, and takes it once the answer has started."""
+READ = "read"
+"""The connection is not closed: what is left of the body is read behind the answer."""
 
 
 def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any], *, broken: bool) -> bool:
@@ -33,18 +35,26 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
     if seekable is not None and seekable():
         return True  # all of it is in memory or in a file: waitress, ASGI servers, test clients
     # cheroot reads a body of known length to its end before it answers.
-    request = getattr(getattr(start_response, "__self__", None), "req", None)
-    return not broken and getattr(request, "chunked_read", True) is False
+    return not broken and _in_chunks(start_response) is False
 
 
-def tell_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> str | None:
+def tell_wsgi(
+    environ: Mapping[str, Any], start_response: Callable[..., Any], *, readable: bool = False
+) -> str | None:
     """Tell a WSGI server to close the connection behind the answer that is about to start.
 
+    Args:
+        environ: of the request.
+        start_response: the server's.
+        readable: whether the rest of the request's body may be read instead.
+
     Returns:
-        How the client is told: `SAID`, `HEADER` or `BEHIND`. None: PEP 3333 lets a server refuse the header, and
-        nothing shows that this one does not.
+        How the client is told: `SAID`, `HEADER` or `BEHIND`; or `READ`. None: PEP 3333 lets a server refuse the
+        header, and nothing shows that this one does not.
     """
     exchange = getattr(start_response, "__self__", None)
+    if readable and _in_chunks(start_response):
+        return READ  # cheroot shuts a connection in both directions, which resets it under a client that is sending
     force_close = getattr(exchange, "force_close", None)
     if force_close is not None:
         force_close()  # gunicorn
@@ -66,6 +76,13 @@ def tell_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any]) ->
     return HEADER if "uwsgi.version" in environ or software == "Granian" else None
 
 
+def _in_chunks(start_response: Callable[..., Any]) -> bool | None:
+    """Whether cheroot reads the body in chunks; None of other servers."""
+    request = getattr(getattr(start_response, "__self__", None), "req", None)
+    in_chunks: bool | None = getattr(request, "chunked_read", None)
+    return in_chunks
+
+
 def in_step_asgi(receive: Callable[..., Any], send: Callable[..., Any], *, broken: bool) -> bool:
     """Whether an ASGI server stays in step with a request body that is not read to its end.
 
@@ -82,6 +99,12 @@ def in_step_asgi(receive: Callable[..., Any], send: Callable[..., Any], *, broke
     if getattr(exchange, "_complete", False):
         return True  # gunicorn has all of it
     return _channel(send) is not None
+
+
+def wants_a_hearing(receive: Callable[..., Any]) -> bool:
+    """Whether a server cannot end an exchange while the app leaves its queue full: hypercorn, on asyncio and trio."""
+    queue = getattr(receive, "__self__", None)
+    return hasattr(queue, "get_nowait") or hasattr(queue, "receive_nowait")
 
 
 def tell_asgi(receive: Callable[..., Any], send: Callable[..., Any]) -> str:

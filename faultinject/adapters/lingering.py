@@ -37,7 +37,7 @@ class Lingering:
 
     Args:
         connection: ours, beside the server's; released in the end.
-        within: seconds in which the server lets go of it; then a FIN goes out all the same.
+        within: seconds in which the server lets go of it; then it is ours all the same.
     """
 
     def __init__(self, connection: Connection, within: float) -> None:
@@ -47,7 +47,9 @@ class Lingering:
         self.due = now
         """When it is to be looked at again, whatever comes."""
         self.served = True
-        """Whether the server has the connection, and with it what comes."""
+        """Whether the connection is still its server's, and with it what comes."""
+        self.hears = False
+        """Whether the end of what comes is still ahead."""
         self._pause = _FIRST_LOOK
         self._closes = now + within
         self._over = now + LONGEST
@@ -59,27 +61,38 @@ class Lingering:
             self.connection.close()
             return False
         if self.served:
-            self.served = self.connection.served()
-            if not self.served or now >= self._closes:
+            # A server that has not let go of it by then may never do so, nor read what keeps the client waiting.
+            self.served = now < self._closes and self.connection.served()
+            if not self.served:
                 self.connection.half_close()
             self._pause = min(2 * self._pause, _LAST_LOOK)
-            self.due = now + self._pause
+            self.due = min(now + self._pause, self._closes)
         if not self.served:
-            self.due = self._over
-            return self._discard()
+            self.hears, self.due = True, self._over
+            return self._discard(now)
         return True
 
-    def _discard(self) -> bool:
+    def _discard(self, now: float) -> bool:
         try:
             for _ in range(_READS):
                 size = self.connection.discard()
                 if not size:
-                    return False
+                    return self._at_end(now)
                 self._read += size
         except BlockingIOError:
             pass
         except OSError:
             return False
+        return True
+
+    def _at_end(self, now: float) -> bool:
+        """The client has ended its side; or the server has shut ours, and a client waits without end for room to send."""
+        half = self.connection.half_ended()
+        if half:
+            self.connection.reset()
+        if half is not None:
+            return False
+        self.hears, self.due = False, now + _LAST_LOOK
         return True
 
 
@@ -153,7 +166,7 @@ class Lingerer:
         poll = select.poll()
         poll.register(ear, select.POLLIN)
         for each in held:
-            if not each.served:
+            if each.hears:
                 poll.register(each.number, select.POLLIN)
         until = min((each.due for each in held), default=idle_at)
         if any(number == ear.fileno() for number, _ in poll.poll(max(0.0, until - monotonic()) * 1000)):

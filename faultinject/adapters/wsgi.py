@@ -11,7 +11,6 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
-from faultinject.adapters.wsgi_answer import respond
 from faultinject.adapters.wsgi_wait import drain, hold, wait_for_client
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
@@ -235,4 +234,12 @@ def _respond(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
         )
     entry.write(did, body=body)
-    return respond(environ, start_response, request, action, headers, unread=unread, broken=body is not None)
+    if unread or answer.closes:
+        from faultinject.adapters.wsgi_ending import respond_and_end
+
+        broken = body is not None
+        return respond_and_end(
+            environ, start_response, request, action, headers, unread=unread, broken=broken
+        )
+    start_response(answer.status_line, headers)
+    return [action.body] if action.body else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
-from faultinject.adapters.wsgi_answer import respond
+from faultinject.adapters.wsgi_ending import fail, respond_and_end
 from faultinject.adapters.wsgi_wait import hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
@@ -154,8 +154,6 @@ def respond_after(
     action.answer_keys()
     if not hold(environ, plan, entry, delay_before(action, end), applied=True):
         undo(plan, entry, "failed", applied=True)
-        from faultinject.adapters.wsgi_ending import fail
-
         return fail(environ, start_response, request)
     if answer.cut and end is None:
         did = "app_cut"
@@ -170,7 +168,7 @@ def respond_after(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
         )
     entry.write(did, applied=True)
-    return respond(environ, start_response, request, action, headers, unread=unread)
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread)
 
 
 def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:

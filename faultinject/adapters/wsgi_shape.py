@@ -12,10 +12,9 @@ from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.driving import ClientGone
-from faultinject.adapters.lingering import end
 from faultinject.adapters.shaping import Shaping
 from faultinject.adapters.wsgi_ending import Ending
-from faultinject.adapters.wsgi_special import dead, go_on, send_all
+from faultinject.adapters.wsgi_special import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing
@@ -233,7 +232,7 @@ class ShapedAnswer(Shaping):
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._app_failed()
-        end(self._connection, unread=self._unread)
+        end_past(self._connection, unread=self._unread)
         self.close()
 
     def _send_framed(self, part: bytes) -> None:

@@ -8,9 +8,8 @@ from threading import Thread
 from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
 from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import Connection, of_environ
-from faultinject.adapters.lingering import end as end_connection
-from faultinject.adapters.wsgi_answer import respond
-from faultinject.adapters.wsgi_ending import Ending
+from faultinject.adapters.lingering import end
+from faultinject.adapters.wsgi_ending import Ending, respond_and_end
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.wire import BLANK_EVERY, late_start
 
@@ -103,10 +102,10 @@ def give_special(
                         send_all(
                             connection, answer.exact.write(headers, plan.surroundings.clock()) + action.body
                         )
-                    end_connection(connection, unread=unread)
+                    end_past(connection, unread=unread)
                     return dead(environ, start_response)
     entry.write(did, body=body, applied=applied)
-    return respond(environ, start_response, request, action, headers, unread=unread, broken=broken)
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread, broken=broken)
 
 
 def _error(end: Disconnect, entry: Entry) -> Exception:
@@ -166,6 +165,13 @@ def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
         Thread(target=run, name="faultinject", daemon=True).start()
     except RuntimeError:  # no more threads
         run()
+
+
+def end_past(connection: Connection, *, unread: bool) -> None:
+    """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
+    if unread:
+        connection.take_over()
+    end(connection, unread=unread)
 
 
 def dead(environ: Environ, start_response: Start) -> Iterable[bytes]:

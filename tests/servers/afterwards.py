@@ -78,6 +78,11 @@ class Exchange:
         self.client.send(told + chunked(BODY) + more)
         return self.client.answer(patience=PATIENCE)
 
+    def ignored_expect(self):
+        """The client waits for 100, and the app does not read the body."""
+        self.path = self.path.removesuffix("put") + "ignored"
+        return self.expect()
+
     def expect(self):
         """The client waits for 100 before it sends the body; if an answer comes instead, it keeps the body to itself."""
         length = f"Content-Length: {len(BODY)}\r\n"
@@ -122,12 +127,7 @@ class Exchange:
     def ignored(self, more=b""):
         """The whole body at once, to an app that does not read it."""
         self.path = self.path.removesuffix("put") + "ignored"
-        return self.body_of(more)
-
-    def body_of(self, more):
-        """The body to the path as it is."""
-        self.client.send(request("PUT", self.path, BODY) + more)
-        return self.client.answer(patience=PATIENCE)
+        return self.body(more)
 
     # What comes of it.
 
@@ -184,6 +184,8 @@ SITUATIONS = {
     "part": (UNDRAINED, False),
     "part_in_chunks": (UNDRAINED, False),
     "ignored": (AFTER, True),
+    # The app's own answer is its server's affair.
+    "ignored_expect": (tuple(rule for rule in AFTER if THEN[rule][1] is not APP), False),
 }
 CASES = [
     (rule, situation, pipelined)

@@ -43,7 +43,8 @@ def answer(method, path, query, body):
         return PIECES, False
     if method in ("PUT", "POST"):
         _stored[path] = sha256(body).hexdigest()
-        return [_stored[path].encode()], True
+        # boto3 takes a success that says something for an error in disguise.
+        return [] if path.startswith("/once") else [_stored[path].encode()], True
     return [photo(int(path.rpartition("/photos/")[2] or 0))], True
 
 
