@@ -19,8 +19,12 @@ LONG = b"y" * 300_000
 FIRST = 1000
 """Bytes of the long body that are sent before the answer."""
 PATIENCE = 10.0
-SILENT = 0.2
-"""Seconds after which an answer does not come before the rest of the body."""
+BUFFERS = ("cheroot", "daphne", "waitress")
+"""Servers that say nothing before they have read a body of known length; daphne and waitress any body."""
+SAYS_NO_100 = ("uWSGI", "wsgiref")
+"""Servers that never ask for a body."""
+SILENT = 0.1
+"""Seconds after which these are believed to be silent."""
 KEPT, CLOSED, ENDED, BROKEN = "kept", "closed", "ends", "broken"
 """The connection was used again; was closed as the answer had said; closed though it had not; was the fault's."""
 _numbers = count()
@@ -87,7 +91,8 @@ class Exchange:
         """The client waits for 100 before it sends the body; if an answer comes instead, it keeps the body to itself."""
         length = f"Content-Length: {len(BODY)}\r\n"
         self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
-        answer = self.client.answer(patience=SILENT, interim=True)
+        patience = SILENT if self.server.name.startswith(SAYS_NO_100) else PATIENCE
+        answer = self.client.answer(patience=patience, interim=True)
         if not answer.line and answer.end in ("", "open"):
             self.client.send(BODY)
             answer = self.client.answer(patience=PATIENCE)
@@ -102,27 +107,24 @@ class Exchange:
 
     def part(self):
         """The client is in the middle of a long body; it sends the rest behind the answer, or when none comes."""
-        self.client.send(request("PUT", self.path, LONG)[: FIRST - len(LONG)])
-        answer = self.client.answer(patience=SILENT)
-        if answer.line or answer.end != "open":
-            if keeps(answer):
-                self.client.send(LONG[FIRST:])
-            return answer
-        self.client.send(LONG[FIRST:])
-        return self.client.answer(patience=PATIENCE)
+        told = head("PUT", self.path, f"Content-Length: {len(LONG)}\r\n")
+        return self.in_parts(told + LONG[:FIRST], LONG[FIRST:])
 
     def part_in_chunks(self):
         """The same in chunks."""
-        first = b"%x\r\n%b\r\n" % (FIRST, LONG[:FIRST])
-        rest = chunked(LONG[FIRST:])
-        self.client.send(head("PUT", self.path, "Transfer-Encoding: chunked\r\n") + first)
-        answer = self.client.answer(patience=SILENT)
-        if answer.line or answer.end != "open":
-            if keeps(answer):
-                self.client.send(rest)
-            return answer
-        self.client.send(rest)
-        return self.client.answer(patience=PATIENCE)
+        told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
+        return self.in_parts(told + b"%x\r\n%b\r\n" % (FIRST, LONG[:FIRST]), chunked(LONG[FIRST:]))
+
+    def in_parts(self, first, rest):
+        """Send a request in two parts, with an answer between them if there is one."""
+        self.client.send(first)
+        answer = self.client.answer(patience=SILENT if self.server.name in BUFFERS else PATIENCE)
+        if answer.end == "open" and not answer.line:
+            self.client.send(rest)
+            return self.client.answer(patience=PATIENCE)
+        if keeps(answer):
+            self.client.send(rest)
+        return answer
 
     def ignored(self, more=b""):
         """The whole body at once, to an app that does not read it."""

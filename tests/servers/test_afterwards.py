@@ -69,7 +69,10 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
         exchange.close()
 
 
-@pytest.mark.parametrize("rule", ["error-undrained", "error-undrained-late", "exact-undrained"])
+@pytest.mark.parametrize(
+    "rule",
+    ["error-undrained", "exact-undrained", pytest.param("error-undrained-late", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", MARKED)
 def test_an_upload_is_not_cut_off(pool, name, rule):
     """A client that sends all it has before it looks for an answer can do so, and reads the whole of it then."""
