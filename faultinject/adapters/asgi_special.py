@@ -108,7 +108,7 @@ class Special:
         if self.error is not None:
             raise self.error
         if self.broken:
-            await noticed(self._receive, unread=self.unread)
+            await noticed(self._receive, unread=self.unread and self.end is None)
 
     async def give(
         self,

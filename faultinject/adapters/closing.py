@@ -8,6 +8,8 @@ relatives are known too; the others get `Connection: close` where an app may say
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +33,9 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
         start_response: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
-    seekable = getattr(environ.get("wsgi.input"), "seekable", None)
-    if seekable is not None and seekable():
-        return True  # all of it is in memory or in a file: waitress, ASGI servers, test clients
+    with suppress(AttributeError, ValueError):  # it has no such method; the app has closed it
+        if environ["wsgi.input"].seekable():
+            return True  # all of it is in memory or in a file: waitress, ASGI servers, test clients
     # cheroot reads a body of known length to its end before it answers.
     return not broken and _in_chunks(start_response) is False
 
@@ -63,7 +65,7 @@ def tell_wsgi(
         if hasattr(each, "close_connection"):
             each.close_connection = True  # type: ignore[union-attr]  # gevent; cheroot
             return HEADER
-    if hasattr(exchange, "request_handler"):
+    if hasattr(exchange, "headers_class"):
         return BEHIND  # wsgiref, Django's runserver
     channel = getattr(environ.get("waitress.client_disconnected"), "__self__", None)
     if getattr(channel, "requests", None):
@@ -73,7 +75,9 @@ def tell_wsgi(
     if "werkzeug.socket" in environ:
         return SAID
     software = environ.get("SERVER_SOFTWARE", "")
-    return HEADER if "uwsgi.version" in environ or software == "Granian" else None
+    # What runs in an ASGI server passes its headers on.
+    hears = "uwsgi.version" in environ or "asgi.scope" in environ or software == "Granian"
+    return HEADER if hears else None
 
 
 def _in_chunks(start_response: Callable[..., Any]) -> bool | None:

@@ -97,7 +97,11 @@ class Connection:
     def again(self) -> Connection | None:
         """The same connection by one more descriptor of ours; None when there is none left."""
         sock = hold(self.fileno())
-        return None if sock is None else Connection(sock, self._number, encrypted=self.encrypted)
+        if sock is None:
+            return None
+        found = Connection(sock, self._number, encrypted=self.encrypted)
+        found.relayed = self.relayed
+        return found
 
     def reset(self) -> str:
         """End it with an RST where that can be done, else with a FIN.

@@ -126,7 +126,10 @@ class Lingerer:
     def _start(self) -> None:
         bell, ear = socketpair()
         try:
-            threading.Thread(target=self._run, args=(ear,), name="faultinject lingering", daemon=True).start()
+            thread = threading.Thread(
+                target=self._run, args=(bell, ear), name="faultinject lingering", daemon=True
+            )
+            thread.start()
         except RuntimeError:
             bell.close()
             ear.close()
@@ -139,27 +142,38 @@ class Lingerer:
             self._bell.close()
             self._bell = None
 
-    def _run(self, ear: socket) -> None:
+    def _run(self, bell: socket, ear: socket) -> None:
         held: list[Lingering] = []
         idle_at = monotonic() + _IDLE
-        while True:
+        try:
+            while True:
+                with self._lock:
+                    held += self._new
+                    self._new = []
+                    if not held and monotonic() >= idle_at:
+                        self.close()
+                        return
+                if held:
+                    idle_at = monotonic() + _IDLE
+                self._wait(held, ear, idle_at)
+                now = monotonic()
+                over = [each for each in held if not each.look(now)]
+                for each in over:
+                    held.remove(each)
+                self._let_go(over)
+        finally:
+            # Whatever happened: the next one that lingers has a thread.
             with self._lock:
-                held += self._new
-                self._new = []
-                if not held and monotonic() >= idle_at:
+                if self._bell is bell:
                     self.close()
-                    ear.close()
-                    return
-            if held:
-                idle_at = monotonic() + _IDLE
-            self._wait(held, ear, idle_at)
-            now = monotonic()
-            over = [each for each in held if not each.look(now)]
-            for each in over:
-                held.remove(each)
-                each.connection.release()
-            with self._lock:
-                self._count -= len(over)
+            self._let_go(held)
+            ear.close()
+
+    def _let_go(self, over: list[Lingering]) -> None:
+        for each in over:
+            each.connection.release()
+        with self._lock:
+            self._count -= len(over)
 
     @staticmethod
     def _wait(held: list[Lingering], ear: socket, idle_at: float) -> None:
@@ -212,7 +226,7 @@ def end(connection: Connection, *, unread: bool) -> None:
         connection.close()
     else:
         connection.half_close()
-        linger(rest)
+        linger(rest, LONGEST)  # the server is still to notice, and may have what comes until then
 
 
 def end_now(connection: Connection) -> None:

@@ -207,9 +207,8 @@ class ShapedAnswer(Shaping):
                 return
         start = self._start_response
         if self._unread:
-            self._ending = Ending(
-                self._environ, start, self._request, unread=True, broken=self._body is not None, closes=False
-            )
+            # It is not read behind an answer that is slow: the connection ends.
+            self._ending = Ending(self._environ, start, self._request, unread=True, broken=True, closes=False)
             start = self._ending.start_response
         self._server_write = start(self._status_line, self._headers)
 

@@ -87,7 +87,7 @@ class Wsgiref(Server):
 
     def __init__(self):
         super().__init__()
-        self.request_handler = object()
+        self.headers_class = dict
         self.headers = {}
 
     def start_response(self, status, headers, exc_info=None):
@@ -202,7 +202,9 @@ def test_waitress_is_asked_as_by_its_client(servers, make_injector):
     assert (request.headers, server.connection) == ({"CONNECTION": "close"}, [])
 
 
-@pytest.mark.parametrize("shows", [{"uwsgi.version": b"2"}, {"SERVER_SOFTWARE": "Granian"}])
+@pytest.mark.parametrize(
+    "shows", [{"uwsgi.version": b"2"}, {"SERVER_SOFTWARE": "Granian"}, {"asgi.scope": {}}]
+)
 def test_servers_that_hear_the_header(servers, make_injector, shows):
     """They take it from an app."""
     server = Plain()
@@ -311,6 +313,19 @@ def test_an_app_that_has_read_a_part(servers, make_injector, out_of_reach):
     source = environ["wsgi.input"]
     give(make_injector("cos:SlowDown,when=after"), environ, Plain(), app)
     assert source.left == len(b"next")
+
+
+def test_a_body_that_the_app_has_closed(servers, make_injector):
+    """Nobody can say whether anything was left of it: the connection closes."""
+
+    def app(environ, start_response):
+        environ["wsgi.input"].close()
+        start_response("200 OK", [])
+        return []
+
+    server = Gunicorn()
+    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, io.BytesIO(BODY)), server, app)
+    assert server.forced is True
 
 
 class Source(io.BytesIO):

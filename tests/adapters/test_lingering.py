@@ -222,6 +222,23 @@ def test_a_number_that_is_closed():
         held.release()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_early(lingerer, monkeypatch):
+    """What it had is let go of, and the next connection has a thread again."""
+
+    def ends(*_):
+        raise SystemExit
+
+    with answered(lingerer) as (client, server, held), monkeypatch.context() as patch:
+        patch.setattr(lingering.Lingering, "look", ends)
+        lingering.linger(held)
+        until(lambda: held.fileno() == -1)
+        server.close()
+        assert read(client) == (b"answer", "FIN")
+    until(lambda: lingerer._bell is None)
+    test_the_client_sends_all_it_has(lingerer)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_has_a_thread_of_its_own(lingerer):
     """And what wakes the parent's is not its affair."""
