@@ -272,7 +272,8 @@ async def _respond(
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
         return
-    drains = answer.drain and request.has_body and not request.expects_continue
+    has_body = request.has_body
+    drains = has_body and answer.drain and not request.expects_continue
     if end is not None or answer.special or answer.beyond or action.delay:
         from faultinject.adapters.asgi_special import Special
 
@@ -283,8 +284,16 @@ async def _respond(
         from faultinject.adapters.asgi_wait import drain_or_fail
 
         entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(receive, send, plan, action, request)
+        body = await drain_or_fail(scope, receive, send, plan, action, request)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    await respond(send, action, at_its_start(action, plan.surroundings.clock()))
+    headers = at_its_start(action, plan.surroundings.clock())
+    unread = has_body and (body is None or not body[2])
+    if unread or answer.closes:
+        from faultinject.adapters.asgi_ending import respond_and_end
+
+        broken = body is not None
+        await respond_and_end(scope, receive, send, request, action, headers, unread=unread, broken=broken)
+    else:
+        await respond(send, action, headers)

@@ -110,9 +110,10 @@ def exchange(
         return app(environ, start_response)
     if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
         kind = environ.get("CONTENT_TYPE", "")
-        seen = action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
+        length = request.content_length
+        seen = action.entry.seen = SeenBody(plan.origin[2], kind, length)
         if (source := environ.get("wsgi.input")) is not None:
-            environ["wsgi.input"] = Overheard(source, seen.feed)
+            environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
     try:
@@ -209,7 +210,8 @@ def _respond(
 
         return respond_after(app, environ, start_response, plan, action, request, end)
     body = None
-    drains = answer.drain and request.has_body
+    has_body = request.has_body
+    drains = answer.drain and has_body
     delay = delay_before(action, end)
     if drains or delay:
         entry.write(did, answered=False, last=False)
@@ -223,18 +225,29 @@ def _respond(
             if not isinstance(error, ClientGone):
                 plan.surroundings.failed(error, entry.rule or "")
             undo(plan, entry, "failed")
-            start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-            return []
+            from faultinject.adapters.wsgi_ending import fail
+
+            return fail(environ, start_response, request)
         except BaseException:
             undo(plan, entry, "failed")
             raise
-    if body is not None and not body[2] and end is None:
+    unread = has_body and (body is None or not body[2])
+    if unread and body is not None and end is None:
         did = "drain_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if end is not None or answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, body=body)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
+        )
     entry.write(did, body=body)
+    if unread or answer.closes:
+        from faultinject.adapters.wsgi_ending import respond_and_end
+
+        broken = body is not None
+        return respond_and_end(
+            environ, start_response, request, action, headers, unread=unread, broken=broken
+        )
     start_response(answer.status_line, headers)
     return [action.body] if action.body else []

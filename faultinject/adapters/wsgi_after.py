@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
+from faultinject.adapters.wsgi_ending import fail, respond_and_end
 from faultinject.adapters.wsgi_wait import Overheard, hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
@@ -75,8 +76,11 @@ def respond_after(
     did = "answered" if end is None else end.how
     entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
-    if action.listing is not None:
-        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing.feed)
+    body: Overheard | None = None
+    if request.has_body:
+        listeners = () if action.listing is None else (action.listing.feed,)
+        body = Overheard(environ["wsgi.input"], request.content_length, *listeners)
+        environ["wsgi.input"] = body
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
@@ -91,20 +95,21 @@ def respond_after(
     action.answer_keys()
     if not hold(environ, plan, entry, delay_before(action, end), applied=True):
         undo(plan, entry, "failed", applied=True)
-        start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-        return []
+        return fail(environ, start_response, request)
     if answer.cut and end is None:
         did = "app_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
+    unread = body is not None and not body.whole
     if end is not None or action.answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, applied=True)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
+        )
     entry.write(did, applied=True)
-    start_response(action.answer.status_line, headers)
-    return [action.body] if action.body else []
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread)
 
 
 def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:

@@ -80,51 +80,78 @@ def _read(
     return digest.size, digest.hexdigest(), True
 
 
+ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))
+"""What `read` is given when it is to read all."""
+
+
 class Overheard:
-    """A request's body as the app reads it.
+    """A request's body as the app reads it, counted.
 
     Args:
         source: the server's `wsgi.input`.
-        tell: called with each piece that is read, and with nothing at the end.
+        length: the Content-Length; None: the server marks the end.
+        listeners: each called with every piece that is read, and with nothing once at the end.
+
+    Attributes:
+        size: bytes that the app has read.
+        whole: whether that is all of them.
     """
 
-    def __init__(self, source: Any, tell: Callable[[bytes], object]) -> None:
+    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
         self._source = source
-        self._tell = tell
+        self._length = length
+        self._listeners = listeners
+        self.size = 0
+        self.whole = False
 
     def read(self, *size: int) -> bytes:
         """As the server's."""
-        return self._told(self._source.read(*size))
+        # Asked for any number of bytes a stream gives all, and nothing only at its end.
+        piece = self._source.read(*size)
+        return self._told(piece, at_end=size in ALL or (not piece and size != (0,)))
 
     def readline(self, *size: int) -> bytes:
         """As the server's."""
-        return self._told(self._source.readline(*size))
+        return self._line(self._source.readline(*size), size)
 
     def readlines(self, *hint: int) -> list[bytes]:
         """As the server's."""
-        return [self._told(line) for line in self._source.readlines(*hint)]
+        lines = [self._told(line) for line in self._source.readlines(*hint)]
+        self._told(b"", at_end=hint in ALL or not lines)
+        return lines
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(self._told, self._source)
+        yield from map(self._told, self._source)
+        self._told(b"", at_end=True)
 
     def __getattr__(self, name: str) -> Any:
         """What a server may have beyond PEP 3333, and does not have to."""
         found = getattr(self._source, name)
         if name == "read1":
-            return lambda *size: self._told(found(*size))
+            return lambda *size: self._line(found(*size), size)
         return self._filling(found) if name == "readinto" else found
 
     def _filling(self, readinto: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
         def fill(buffer: Any) -> int | None:
             size = readinto(buffer)
             if size is not None:
-                self._tell(bytes(memoryview(buffer)[:size]))
+                self._told(bytes(memoryview(buffer)[:size]), at_end=not size and len(buffer) > 0)
             return size
 
         return fill
 
-    def _told(self, piece: bytes) -> bytes:
-        self._tell(piece)
+    def _line(self, piece: bytes, size: tuple[int, ...]) -> bytes:
+        return self._told(piece, at_end=not piece and size != (0,))
+
+    def _told(self, piece: bytes, *, at_end: bool = False) -> bytes:
+        self.size += len(piece)
+        if piece:
+            for listen in self._listeners:
+                listen(piece)
+        if not self.whole and (at_end or self.size == self._length):
+            self.whole = True
+            for listen in self._listeners:
+                listen(b"")
         return piece
 
 
