@@ -85,6 +85,7 @@ class Follower:
             counts=lambda: Guarded(counts),
             generation=generation,
             journal=self._directory.journal if record else None,
+            ends=not record,
             test=lambda: test,
             everything=record,
         )

@@ -15,7 +15,7 @@ from faultinject.core.surroundings import Surroundings
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
 from faultinject.sharing import Sharing
-from faultinject.stores.processes import several_processes
+from faultinject.stores.processes import restarter, several_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Injector:
         counts: makes the counts of a scenario, instead of a store.
         generation: of the first scenario.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
+        ends: whether that file says when this process has ended.
 
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
@@ -62,6 +63,7 @@ class Injector:
         counts: Callable[[], Counts] | None = None,
         generation: int = 0,
         journal: str | None = None,
+        ends: bool = True,
     ) -> None:
         environ = os.environ if environ is None else environ
         settings = read_environment(
@@ -70,7 +72,8 @@ class Injector:
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         self.plan: Plan | Off = OFF
         journal = journal or settings.journal
-        self.journal = Journal(path=journal, test=test, measures=everything)
+        parent = restarter if ends else None
+        self.journal = Journal(path=journal, test=test, measures=everything, parent=parent)
         self.clock = clock
         self._failures = Failures()
         self.errors = self._failures.kept
@@ -105,6 +108,8 @@ class Injector:
             self._sharing.separate(self.scenario, self._given_seed())
         self._own = self._compile(self.scenario)
         registry.enter(self)
+        if journal is not None:
+            registry.finish_first()
         self._heed()
 
     def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
@@ -255,6 +260,11 @@ class Injector:
                 self._separate(os.getpid())
             finally:
                 self._change.release()
+
+    def finish(self) -> int:
+        """The process ends: waits end; how many faults are still under way."""
+        self._own.end()
+        return self._surroundings.active
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""

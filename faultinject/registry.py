@@ -32,12 +32,18 @@ if TYPE_CHECKING:
         def settle(self, first: Any) -> None:
             """Let the plan of that injector be in force here; None: its own."""
 
+        def finish(self) -> int:
+            """The process ends: how many faults are still under way."""
+
         def before_fork(self) -> None:
             """In the parent."""
 
         def after_fork(self) -> None:
             """In the child."""
 
+
+PATIENCE = 1.0
+"""Seconds that a process waits at its end for faults that are under way."""
 
 _all: WeakSet[Any] = WeakSet()
 _overrides: list[Any] = []
@@ -111,6 +117,23 @@ def follow(found: Follower, *, alone: bool = False) -> None:
     if alone:
         with changes:
             _overrides.clear()
+
+
+def finish_first() -> None:
+    """At its end this process ends its waits, and gives what is under way a moment, before its journals are closed."""
+    from faultinject.audit.endings import before
+
+    if _finish not in before:
+        before.append(_finish)
+
+
+def _finish() -> None:
+    from time import monotonic, sleep
+
+    last = monotonic() + PATIENCE
+    injectors = list(_all)
+    while sum(max(0, each.finish()) for each in injectors) and monotonic() < last:
+        sleep(0.01)
 
 
 def _before_fork() -> None:

@@ -211,21 +211,28 @@ class Faults:
         return self._verdicts.judgement(profile).findings
 
     def assert_retries(
-        self, *, profile: Profile | str | None = "rfc", ignore: Collection[str] = (), strict: bool = False
+        self,
+        *,
+        profile: Profile | str | None = "rfc",
+        ignore: Collection[str] = (),
+        require: Collection[str] = (),
+        strict: bool = False,
     ) -> None:
-        """Fail when a check says FAIL. What cannot be decided is no failure; `findings()` has it.
+        """Fail when a check says FAIL. What cannot be decided is no failure, unless it is required; `findings()` has it.
 
         Args:
             profile: as for `findings()`; None: the client's user agent says.
             ignore: checks that do not count, such as `random` or `hint: date`.
+            require: checks that must be decided, likewise; or `all`.
             strict: whether WARN counts as well.
 
         Raises:
-            RetriesWrong: an AssertionError that names each finding, and the requests that show it; or no request was seen.
-            ConfigurationError: there is no such profile, or no such check to ignore.
+            RetriesWrong: an AssertionError that names each finding, and the requests that show it; or what was not
+                decided; or no request was seen.
+            ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True
-        self._verdicts.assert_retries(profile, ignore, strict=strict)
+        self._verdicts.assert_retries(profile, ignore, require, strict=strict)
 
     def __enter__(self) -> Faults:
         self._in_force = True

@@ -9,7 +9,7 @@ from faultinject.exceptions import RetriesWrong, RuleNotMatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from faultinject.audit.call import Call
@@ -69,7 +69,9 @@ class Verdicts:
         found = group(of_outcomes(self._faults.outcomes), told=self.told, until=time.monotonic())
         return sorted(found, key=lambda each: each.first.arrived)
 
-    def judgement(self, profile: Profile | str | None, ignore: Collection[str] = ()) -> Judgement:
+    def judgement(
+        self, profile: Profile | str | None, ignore: Collection[str] = (), require: Collection[str] = ()
+    ) -> Judgement:
         """What the audit says of them; who asks for it has got what was asked for."""
         from faultinject.audit.judge import judge
         from faultinject.audit.reading import of_outcomes
@@ -79,21 +81,33 @@ class Verdicts:
             of_outcomes(self._faults.outcomes),
             profile=profile,
             ignore=ignore,
+            require=require,
             told=[*self.told, *self._under_way()],
             skipped={DROPPED: dropped} if dropped else None,
         )
 
-    def assert_retries(self, profile: Profile | str | None, ignore: Collection[str], *, strict: bool) -> None:
-        """Fail where a check says FAIL; `strict`: also where one says WARN."""
+    def assert_retries(
+        self,
+        profile: Profile | str | None,
+        ignore: Collection[str],
+        require: Collection[str],
+        *,
+        strict: bool,
+    ) -> None:
+        """Fail where a check says FAIL, or one that is required is not decided; `strict`: also where one says WARN."""
         __tracebackhide__ = True
+        from faultinject.audit.conclusion import undecided
         from faultinject.audit.findings import FAIL, WARN
 
-        judgement = self.judgement(profile, ignore)
+        judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
             raise RetriesWrong("there is nothing to judge: no request was seen")
         wrong = [each for each in judgement.findings if each.verdict in ((FAIL, WARN) if strict else (FAIL,))]
-        if wrong:
-            raise RetriesWrong("\n".join(_said(wrong, judgement, self._faults.outcomes)))
+        lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
+        if missing := undecided(judgement.findings, require, driven=False):
+            lines += _unanswered(missing)
+        if lines:
+            raise RetriesWrong("\n".join(lines))
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.
@@ -193,6 +207,18 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[each.pid, each.seq] for each in call.attempts]
             yield f"    {_requests(shown)}: {sentences.story(call)}"
+
+
+def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
+    """The checks that were required and not decided, and what would decide them."""
+    from faultinject.audit.findings import INCONCLUSIVE, SIGNS
+    from faultinject.audit.reports import sentences
+    from faultinject.core.outcome import quoted
+
+    yield f"not decided, though required: {quoted(', '.join(missing))}"
+    for finding in missing.values():
+        if finding is not None:
+            yield f"{SIGNS[INCONCLUSIVE]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
 
 
 def _requests(numbers: Sequence[int]) -> str:

@@ -184,6 +184,33 @@ def test_what_is_ignored(forbidden):
         forbidden.assert_retries(profile="nobody")
 
 
+def test_what_is_required():
+    """A check that is not decided fails where it was asked for, and says what would decide it."""
+    with inject("cos:SlowDown,times=1,per=call") as faults:
+        for number in range(3):
+            with faults.call("upload"):
+                put(f"/b/{number}")
+    faults.assert_retries(require=["retries", "retries: 503 SlowDown"])
+    with pytest.raises(RetriesWrong) as error:
+        faults.assert_retries(require=["retries", "hint", "quota"])
+    head, hint = said(error)
+    assert head == "not decided, though required: hint, quota"
+    assert hint.startswith("? hint: 0 hints seen, 3 decide: ")
+    with pytest.raises(RetriesWrong, match="not decided, though required: permanent, "):
+        faults.assert_retries(require=["all"])
+    with pytest.raises(ConfigurationError, match="did you mean hint"):
+        faults.assert_retries(require=["hints"])
+
+
+def test_what_is_required_beside_what_is_wrong(forbidden):
+    """Both are said."""
+    with pytest.raises(RetriesWrong) as error:
+        forbidden.assert_retries(ignore=["waits"], require=["hint"])
+    lines = said(error)
+    assert lines[0].startswith("1 of ")
+    assert "not decided, though required: hint" in lines
+
+
 def test_warnings():
     """They fail an assertion that is strict."""
     with inject("cos:SlowDown,path=b/") as faults:

@@ -65,6 +65,10 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "lifespan" and injector.journal.path is not None:
+                from faultinject.adapters.asgi_lifespan import heeding
+
+                send = heeding(send)
             await app(scope, receive, send)
             return
         plan = injector.plan

@@ -118,6 +118,22 @@ class Grouper:
             self._drop(lane, until)
         self._suspects.clear()
 
+    def awaited(self) -> list[float]:
+        """When each call under way that would count must be over, seconds; infinity where an answer is not there yet.
+
+        Ask before `end`.
+        """
+        found = []
+        for lane in self._lanes.values():
+            for each in lane.running:
+                if each.cut or lane.doubts(each.attempts[0]):
+                    continue
+                if each.flies(float("inf")):
+                    found.append(float("inf"))
+                elif each.failed:
+                    found.append(each.over + self._quiet(each))
+        return found
+
     def _lane(self, attempt: Attempt, looks: Hashable) -> tuple[Lane, bool | None]:
         """The lane of an attempt, and whether it says that it is a retry, or that it is none."""
         own, retry = invocation(attempt), marked(attempt)
@@ -216,9 +232,13 @@ class Grouper:
             return False
         if until is None or not running.failed:
             return True
+        return until - running.over >= self._quiet(running)
+
+    def _quiet(self, running: Running) -> float:
+        """Seconds without a request after which a failed call of that client is over."""
         longest = self._longest.get(client_of(running.attempts[0].user_agent))
         quiet = UNSEEN if longest is None else max(SHORTEST, 2 * longest)
-        return until - running.over >= quiet + (running.attempts[-1].hint or 0.0)
+        return quiet + (running.attempts[-1].hint or 0.0)
 
     def _finish(self, told: Told) -> None:
         """Tell the calls of a told call that has ended, or whose journal has."""

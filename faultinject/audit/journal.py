@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from faultinject.audit.endings import Parent, Written
     from faultinject.core.outcome import Line
     from faultinject.core.places import Place
     from faultinject.core.reading import Reading
@@ -38,6 +39,8 @@ class Journal:
         test: a function to the id of the test that runs, or None.
         measures: whether each line says for how long the machine had kept work waiting when the request came; a line
             of a file always does.
+        parent: a function to the process that may start another one when this one ends, as text, or None. Given, the
+            file says when this process has ended.
         size: lines that the ring keeps; older ones are dropped and counted.
 
     Raises:
@@ -50,6 +53,7 @@ class Journal:
         path: str | None = None,
         test: Callable[[], str | None] | None = None,
         measures: bool = False,
+        parent: Parent | None = None,
         size: int = KEPT,
     ) -> None:
         self.path = path
@@ -60,7 +64,7 @@ class Journal:
         self._stalled: dict[int, float | None] = {}
         self._taken = Counter()
         self._begun = Counter()
-        self._file = None if path is None else JournalFile(path)
+        self._file = None if path is None else JournalFile(path, parent=parent)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self.reading: Reading | None = None
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
@@ -114,6 +118,11 @@ class Journal:
         for test, line in self._lines.copy():
             merged[line[0]] = self._outcome(test, line)
         return list(merged.values())
+
+    def end(self) -> None:
+        """Say in the file, if there is one, that no more comes of this process."""
+        if self._file is not None:
+            self._file.end()
 
     def clear(self) -> None:
         """Forget the lines in memory; a file keeps its own."""
@@ -196,25 +205,33 @@ class JournalFile:
 
     Args:
         path: where; a regular file of ours can be read by nobody else (mode 0600), also when it is not new.
+        parent: as for `Journal`.
+        option: what named it, for the message that it cannot be opened.
 
     Raises:
         ConfigurationError: it cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, parent: Parent | None = None, option: str = "FAULTINJECT_JOURNAL"
+    ) -> None:
         self.path = path
         self._file: int | None = None
+        self._place: Written | None = None
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
         try:
             self._file = os.open(path, flags, 0o600)
             _close_to_others(self._file)
+            if parent is not None:
+                from faultinject.audit.endings import place_of
+
+                self._place = place_of(path, self._file)
+                self._place.limit, self._place.parent = LARGEST_FILE, parent
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
-            raise ConfigurationError(
-                [Problem(f"cannot write to {path!r}: {why}", where="FAULTINJECT_JOURNAL")]
-            ) from None
+            raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
 
     def append(self, outcome: Outcome) -> None:
         """Write one line; at the first that cannot be written the file ends, and the log says so."""
@@ -226,20 +243,35 @@ class JournalFile:
         text = json.dumps(outcome.to_dict(), ensure_ascii=False, separators=(",", ":"))
         data = text.encode("utf-8", "replace") + b"\n"
         try:
-            full = os.fstat(file).st_size + len(data) > LARGEST_FILE
+            size = os.fstat(file).st_size + len(data)
+            full = size > LARGEST_FILE
+            if self._place is not None:
+                self._place.write(outcome.pid, size)
             if not full and os.write(file, data) == len(data):
                 return
             why = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
             why = error.strerror or str(error)
+        if self._place is not None:
+            self._place.failed()
         self.close()
         announcement.journal_ends(self.path, why)
+
+    def end(self) -> None:
+        """Say that no more comes of this process, if it has written anything."""
+        if self._place is not None:
+            self._place.end()
 
     def close(self) -> None:
         """Take no more lines."""
         file, self._file = self._file, None
         if file is not None:
-            os.close(file)
+            if self._place is not None:
+                self._place.files.discard(file)
+            try:
+                os.close(file)
+            except OSError:  # a program that becomes a daemon closes all that it finds
+                return
 
     def __del__(self) -> None:
         self.close()

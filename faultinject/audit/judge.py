@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from faultinject.audit import profiles
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.docket import Docket
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
@@ -15,9 +16,11 @@ from faultinject.audit.turnaround import Meter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from faultinject.audit.attempts import Attempt
+    from faultinject.audit.call import Call
+    from faultinject.audit.conclusion import Conclusion
     from faultinject.audit.evidence import Evidence, Turnaround
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
@@ -41,11 +44,15 @@ class Judgement:
         left_out: how many calls count for no check, or only for what has already happened in them, by reason:
             `shared`, `repeated`, `followed`, `open`, `begun earlier`, `too many`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
+        not_given: how many faults were decided on and could not be given, by what `did` says of them.
+        awaited: of each call that may still go on, when it must be over, seconds of the journal's monotonic clock.
         turnaround: how fast the client is when it does not wait.
         profile: what is promised for the client.
         findings: every verdict, the worst first.
         evidence: what the verdicts on `client` rest on.
         others: the same for further clients, by name; their findings name them.
+        require: checks that must be decided.
+        strict: whether a warning is a failure.
     """
 
     client: str
@@ -60,6 +67,10 @@ class Judgement:
     evidence: Evidence
     others: dict[str, Evidence] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    not_given: dict[str, int] = field(default_factory=dict)
+    awaited: Sequence[float] = ()
+    require: Collection[str] = ()
+    strict: bool = False
     v: int = 1
 
     @property
@@ -72,11 +83,27 @@ class Judgement:
         """Whether a check says WARN."""
         return any(each.verdict == WARN for each in self.findings)
 
+    @property
+    def conclusion(self) -> Conclusion:
+        """What it comes to: whether it is a failure, and whether anything was judged at all."""
+        return conclude(
+            self.findings,
+            attempts=self.attempts,
+            calls=self.calls,
+            evidence=(self.evidence, *self.others.values()),
+            left_out=self.left_out,
+            not_given=self.not_given,
+            require=self.require,
+            strict=self.strict,
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The JSON report: one object; times are seconds."""
-        turnaround = self.turnaround
+        turnaround, conclusion = self.turnaround, self.conclusion
         return {
             "v": self.v,
+            "result": conclusion.result,
+            "reason": conclusion.reason,
             "client": self.client,
             "calls": self.calls,
             "attempts": self.attempts,
@@ -84,6 +111,7 @@ class Judgement:
             "signal": self.signal,
             "left_out": self.left_out,
             "skipped": self.skipped,
+            "not_given": self.not_given,
             "turnaround": {
                 "median": turnaround.median,
                 "p95": turnaround.p95,
@@ -104,6 +132,7 @@ def judge(
     driven: bool = False,
     until: float | None = None,
     ignore: Collection[str] = (),
+    require: Collection[str] = (),
     told: Collection[Told] = (),
     skipped: Mapping[str, int] | None = None,
 ) -> Judgement:
@@ -114,22 +143,29 @@ def judge(
         profile: what the client promises: a profile, its name, or the path of a TOML file; None: found by user agent,
             else `rfc`.
         driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
-        until: when the journal was read, on its monotonic clock, seconds; None: at its last request, as of one that is
-            cut: whose last line is torn.
+        until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None: at
+            its last request, as of one that is cut: whose last line is torn.
         ignore: what to leave out: names of checks, such as `random`, also with what they are about: `hint: date`.
+        require: what must be decided, likewise; or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
 
     Raises:
-        ConfigurationError: there is no such profile, or no such check to ignore.
+        ConfigurationError: there is no such profile, or no such check to ignore or to require.
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
-    _know(ignore)
+    know(ignore, require)
     habits = Habits(told)
     docket = Docket(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
     meter = Meter(docket.client, driven=driven)
-    grouper = Grouper(driven=driven, told=told, tell=docket.take)
+    lost = _Lost()
+
+    def tell(call: Call) -> None:
+        lost.see(call)
+        docket.take(call)
+
+    grouper = Grouper(driven=driven, told=told, tell=tell)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     for attempt in attempts:
         docket.see(attempt)
@@ -139,13 +175,15 @@ def judge(
         if not (driven and calibrated) or attempt.arrived <= calibrated:
             meter.add(attempt)
     habits.end()
+    awaited = grouper.awaited()
     grouper.end(None if skipped and TORN in skipped else until)
     clients = docket.clients()
     evidence = {
         each: docket.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen)
         for each in clients
     }
-    return _judgement(docket, evidence, ignore, dict(skipped or {}))
+    found = _judgement(docket, evidence, ignore, dict(skipped or {}))
+    return replace(found, not_given=lost.faults, awaited=awaited, require=require)
 
 
 def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
@@ -165,16 +203,17 @@ def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Findin
     return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
-def _know(ignore: Collection[str]) -> None:
-    """Raise for a name that is no check's."""
-    from faultinject.core.values import listed, nearest, shown
-    from faultinject.exceptions import ConfigurationError
+class _Lost:
+    """Faults that were decided on and could not be given."""
 
-    for each in ignore:
-        name = each.partition(": ")[0]
-        if name not in CHECKS:
-            hint = nearest(name, CHECKS) or f"; there are {listed(CHECKS, 'and')}"
-            raise ConfigurationError(f"{shown(each)} is not a check{hint}")
+    def __init__(self) -> None:
+        self.faults: dict[str, int] = {}
+
+    def see(self, call: Call) -> None:
+        """Take a call."""
+        for attempt in call.attempts:
+            if attempt.did in NOT_GIVEN:
+                self.faults[attempt.did] = self.faults.get(attempt.did, 0) + 1
 
 
 class _Starts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import JSONDecoder
+from typing import NamedTuple
 
 from faultinject.audit.attempts import KEPT
 
@@ -44,6 +45,18 @@ TEXTS = 20_000
 """How many texts and numbers are known at a time."""
 
 
+class End(NamedTuple):
+    """A process says that it has ended (`audit.endings`).
+
+    Attributes:
+        pid: the process.
+        parent: who may start another one in its place, as text, or None.
+    """
+
+    pid: int
+    parent: str | None
+
+
 class Lines:
     """Reads lines; what comes again in many of them is kept once.
 
@@ -55,8 +68,8 @@ class Lines:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[str | int, str | int] = {}
 
-    def read(self, line: bytes) -> dict[str, Any] | str:
-        """The fields of a line, or why it has none."""
+    def read(self, line: bytes) -> dict[str, Any] | End | str:
+        """The fields of a line, or why it has none; or that a process has ended."""
         try:
             found = self._decode(line.decode())
         except (ValueError, RecursionError):
@@ -68,6 +81,10 @@ class Lines:
         if found["v"] > VERSION:
             return FUTURE
         get = found.get
+        if get("ended") is True:
+            parent = get("parent")
+            is_end = type(get("pid")) is int and isinstance(parent, str | None)
+            return End(found["pid"], parent) if is_end else DAMAGED
         for name, types in _CHECKED:
             if type(get(name)) not in types:
                 return DAMAGED

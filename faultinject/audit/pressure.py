@@ -22,6 +22,7 @@ class Pressure:
     def __init__(self, path: str = PATH) -> None:
         try:
             self._file: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._identity = _identity(self._file)
         except OSError:
             self._file = None
 
@@ -30,6 +31,10 @@ class Pressure:
         if self._file is None:
             return None
         try:
+            # A program that becomes a daemon closes all files; the number may be another file's by now.
+            if _identity(self._file) != self._identity:
+                self._file = None
+                return None
             text = os.pread(self._file, _LENGTH, 0)
             return int(text.partition(b"total=")[2].partition(b"\n")[0]) / 1e6
         except (OSError, ValueError):
@@ -39,8 +44,19 @@ class Pressure:
     def close(self) -> None:
         """Read no more."""
         file, self._file = self._file, None
-        if file is not None:
-            os.close(file)
+        if file is None:
+            return
+        try:
+            if _identity(file) == self._identity:
+                os.close(file)
+        except OSError:
+            # It is closed.
+            pass
 
     def __del__(self) -> None:
         self.close()
+
+
+def _identity(file: int) -> tuple[int, int]:
+    found = os.fstat(file)
+    return found.st_dev, found.st_ino

@@ -8,12 +8,14 @@ from operator import attrgetter
 
 from faultinject.audit.attempts import KEPT, Attempt
 from faultinject.audit.clocks import Clocks
-from faultinject.audit.lines import TWICE, Lines
+from faultinject.audit.lines import TWICE, End, Lines
 from faultinject.audit.sources import Source
+from faultinject.audit.writers import Writers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedReader
     from typing import Any
 
     from faultinject.core.outcome import Outcome
@@ -29,7 +31,12 @@ _arrival = attrgetter("arrived")
 
 
 def read(
-    paths: Sequence[str], *, skipped: dict[str, int] | None = None, one_machine: bool = False
+    paths: Sequence[str],
+    *,
+    skipped: dict[str, int] | None = None,
+    one_machine: bool = False,
+    writers: Writers | None = None,
+    standard: BufferedReader | None = None,
 ) -> Iterator[Attempt]:
     """The requests of journals, in order of arrival, one attempt a request.
 
@@ -39,13 +46,15 @@ def read(
         paths: files, gzipped or not; `-` is the standard input.
         skipped: where lines that are not read are counted, by reason.
         one_machine: whether all of it was seen by one machine, whatever its unix clock was set to, or pretended.
+        writers: learns which processes have written, and which have ended.
+        standard: read from its beginning, in the place of the standard input.
 
     Raises:
         ReportError: a file cannot be read, or has no line of a journal.
     """
     skipped = {} if skipped is None else skipped
-    reading = _Reading(None if one_machine else Clocks())
-    sources = [Source(path, skipped) for path in paths]
+    reading = _Reading(None if one_machine else Clocks(), Writers() if writers is None else writers)
+    sources = [Source(path, skipped, standard) for path in paths]
     ahead = max(100, AHEAD // max(1, len(sources)))
     files = (reading.ordered(number, source, ahead) for number, source in enumerate(sources))
     yield from merge(*files, key=_arrival)
@@ -63,7 +72,8 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
 class _Reading:
     """Several files, read together."""
 
-    def __init__(self, clocks: Clocks | None) -> None:
+    def __init__(self, clocks: Clocks | None, writers: Writers) -> None:
+        self._writers = writers
         self._lines = Lines()
         self._clocks = clocks
         self._known: OrderedDict[tuple[int, int, float], Attempt] = OrderedDict()
@@ -79,6 +89,10 @@ class _Reading:
                 source.skip(fields)
                 continue
             source.good = True
+            if isinstance(fields, End):
+                self._writers.ended(number, fields)
+                continue
+            self._writers.wrote(number, fields)
             attempt = self._request(fields, number, source, last)
             if attempt is None:
                 continue

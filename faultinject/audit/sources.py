@@ -27,14 +27,16 @@ class Source:
     Args:
         path: where; `-` is the standard input.
         skipped: where lines that cannot be given are counted, by reason.
+        standard: read from its beginning, in the place of the standard input.
 
     Attributes:
         good: whether a line of it was of a journal; set by who reads the lines.
     """
 
-    def __init__(self, path: str, skipped: dict[str, int]) -> None:
+    def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:
         self.good = False
         self._path = path
+        self._standard = standard
         self._name = "the standard input" if path == "-" else quoted(path)
         self._skipped = skipped
         self._why: dict[str, int] = {}
@@ -53,7 +55,7 @@ class Source:
         count = 0
         with ExitStack() as stack:
             try:
-                file = _open(self._path, stack)
+                file = _open(self._path, stack, self._standard)
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
             part = False
@@ -93,10 +95,13 @@ class Source:
         return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")
 
 
-def _open(path: str, stack: ExitStack) -> BufferedReader:
+def _open(path: str, stack: ExitStack, standard: BufferedReader | None) -> BufferedReader:
     """A file's bytes, unpacked; the stack closes it."""
     file: BufferedReader
-    if path == "-":
+    if path == "-" and standard is not None:
+        file = standard
+        file.seek(0)
+    elif path == "-":
         if sys.stdin is None:
             raise ValueError("it is closed")
         file = cast("BufferedReader", sys.stdin.buffer)

@@ -47,7 +47,7 @@ DEADLINE = "30s"
     default=DEADLINE,
     show_default=True,
     metavar="DURATION",
-    help="How long one client has; what is not over then is not decided.",
+    help="How long one client has; what is not over then is not decided, and silence is a failure.",
 )
 @click.option(
     "--phase",
@@ -71,6 +71,12 @@ DEADLINE = "30s"
 @click.option(
     "--journal", metavar="DIRECTORY", help="Keep each client's journal there, for `faultinject report`."
 )
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="CHECK",
+    help="Exit with 3 if this check is not decided; all: every check. May be given again.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 def conformance(
     *,
@@ -85,14 +91,17 @@ def conformance(
     as_json: bool,
     compare: str | None,
     journal: str | None,
+    require: tuple[str, ...],
     strict: bool,
 ) -> int:
     """Ask a client for some 200 calls that meet every kind of fault, and judge what it does about them.
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
-    ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN).
+    ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
+    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided.
     """
     from faultinject.audit import profiles
+    from faultinject.audit.conclusion import know
     from faultinject.cli import conformed as show
     from faultinject.cli import listening
     from faultinject.conformance import results
@@ -108,6 +117,7 @@ def conformance(
     _refuse_switched_off()
     seconds = _seconds(deadline)
     _check_phases(phases)
+    know((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else results.read(compare)
     writers = [show.writer(each) for each in outputs]
@@ -117,7 +127,7 @@ def conformance(
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
     found = [
-        _run(each, phases, promised, seconds, journal, quiet=as_json)
+        _run(each, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
         for each in _chosen(clients, vendor or "cos")
     ]
     new = results.document(found, day=_today(), version=_version(), deadline=seconds)
@@ -126,15 +136,17 @@ def conformance(
     elif len(found) == 1:
         show.one(found[0])
     else:
-        show.several(new)
+        show.several(found, new)
+    show.failures(found)
     show.busy(found)
     for write in writers:
         write(found, new)
-    if old is not None:
-        return 1 if show.changes(old, new, quiet=as_json, strict=strict) else 0
-    return (
-        1 if any(each.run.judgement.failed or (strict and each.run.judgement.warned) for each in found) else 0
-    )
+    if old is None:
+        return results.conclusion(found).exit_code
+    if show.changes(old, new, quiet=as_json, strict=strict):
+        return 1
+    codes = [each.run.judgement.conclusion.exit_code for each in found]
+    return max((each for each in codes if each != 1), default=0)
 
 
 def _refuse_switched_off() -> None:
@@ -193,9 +205,12 @@ def _run(
     profile: Profile | None,
     deadline: float,
     journal: str | None,
+    require: Sequence[str] = (),
     *,
     quiet: bool,
+    strict: bool = False,
 ) -> Result:
+    from dataclasses import replace
     from pathlib import Path
 
     from faultinject.conformance.driving import run
@@ -216,6 +231,7 @@ def _run(
             vendor=sdk.vendor,
             deadline=deadline,
             profile=profile,
+            require=require,
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch if shows else None,
@@ -223,6 +239,7 @@ def _run(
     finally:
         if shows:
             click.echo(f"\r{'':60}\r", nl=False, err=True)
+    done = replace(done, judgement=replace(done.judgement, strict=strict))
     return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done)
 
 

@@ -42,16 +42,18 @@ def one(result: Result) -> None:
     verdict.show(result.run.judgement)
 
 
-def several(document: dict[str, Any]) -> None:
-    """A table of verdicts, check by client, and below what is wrong with each."""
+def several(results: Sequence[Result], document: dict[str, Any]) -> None:
+    """What it comes to, a table of verdicts, check by client, and below what is wrong with each."""
     from faultinject.audit.checks import CHECKS
     from faultinject.cli import table
-    from faultinject.conformance.results import measured, name_of, worst
+    from faultinject.conformance.driving import ANSWERS
+    from faultinject.conformance.results import conclusion, measured, name_of, worst
     from faultinject.core.outcome import quoted
 
+    click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document["clients"]
     rows = []
-    for check in CHECKS:
+    for check in (ANSWERS, *CHECKS):
         said = [worst(each["report"]["findings"], check) for each in clients]
         if any(said):
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
@@ -61,6 +63,17 @@ def several(document: dict[str, Any]) -> None:
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+
+
+def failures(results: Sequence[Result]) -> None:
+    """What clients that failed have written, to standard error."""
+    from faultinject.core.outcome import quoted
+
+    for each in results:
+        if each.run.failure:
+            click.echo(f"{each.name}: {quoted(each.run.failure)}", err=True)
+            for line in each.run.said.splitlines():
+                click.echo(f"  {quoted(line)}", err=True)
 
 
 def busy(results: Sequence[Result]) -> None:

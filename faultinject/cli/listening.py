@@ -1,26 +1,18 @@
-"""Sockets and servers: a WSGI app behind werkzeug's threads, an ASGI app behind uvicorn."""
+"""Sockets and servers: a WSGI app behind our own threads, an ASGI app behind uvicorn."""
 
 from __future__ import annotations
 
 import errno
 import signal
 import socket
-import threading
 from typing import TYPE_CHECKING, Any
-
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from faultinject.exceptions import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
-    from uvicorn import Server
+    import uvicorn
 
-
-class QuietRequestHandler(WSGIRequestHandler):
-    """Logs errors, not requests: what is of interest is what was injected."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+    from faultinject.server.connections import Server
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -61,16 +53,14 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def wsgi_server(app: Any, sock: socket.socket) -> BaseWSGIServer:
-    """A threaded server on the socket, which it takes over."""
-    host, port = sock.getsockname()[:2]
-    with sock:
-        return make_server(
-            host, port, app, threaded=True, request_handler=QuietRequestHandler, fd=sock.fileno()
-        )
+def wsgi_server(app: Any, sock: socket.socket) -> Server:
+    """A threaded server on the socket, which it takes over; it keeps connections alive."""
+    from faultinject.server.connections import Server
+
+    return Server(app, sock=sock)
 
 
-def uvicorn_server(app: Any) -> Server:
+def uvicorn_server(app: Any) -> uvicorn.Server:
     """An ASGI server that says nothing but warnings.
 
     Raises:
@@ -80,7 +70,10 @@ def uvicorn_server(app: Any) -> Server:
         from uvicorn import Config, Server
     except ImportError:
         raise MissingExtra('an ASGI app is served by uvicorn: pip install "faultinject[serve]"') from None
-    return Server(Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    from faultinject.server.connections import IDLE
+
+    config = Config(app, log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=int(IDLE))
+    return Server(config)
 
 
 def heed_interrupts() -> None:
@@ -102,6 +95,6 @@ def heed_endings() -> None:
         signal.signal(hangup, end)
 
 
-def in_thread(server: BaseWSGIServer) -> None:
+def in_thread(server: Server) -> None:
     """Run a server beside the program, until it is shut down or the program ends."""
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    server.start()

@@ -1,6 +1,6 @@
 """The program `faultinject`: its commands, and what becomes of errors.
 
-Exit codes: 0 fine, 1 a check said no, 2 wrong use or configuration, 130 Ctrl-C.
+Exit codes: 0 fine, 1 a check said no, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ from faultinject.audit.reports import FORMATS
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
-    from faultinject.audit.attempts import Attempt
+    from io import BufferedReader
+
     from faultinject.audit.judge import Judgement
 
 STANDARD = "-"
@@ -41,7 +41,16 @@ STANDARD = "-"
     metavar="CHECK",
     help="Leave this check out (random, 'hint: date'). May be given again.",
 )
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="CHECK",
+    help="Exit with 3 if this check is not decided; all: every check. May be given again.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
+@click.option(
+    "--finished", is_flag=True, help="The client is done: do not wait for calls that may still go on."
+)
 @click.option("--follow", is_flag=True, help="Show a live table while the journals grow, until Ctrl-C.")
 def report(
     *,
@@ -50,38 +59,50 @@ def report(
     format_: str | None,
     output: str | None,
     ignore: tuple[str, ...],
+    require: tuple[str, ...],
     strict: bool,
+    finished: bool,
     follow: bool,
 ) -> int:
     """Join the requests in journals to calls, and judge how their client retried.
 
     A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
-    are read as one. Exits with 1 when a check says FAIL (with --strict also WARN), with 2 when there is no journal to
-    read.
+    are read as one. Right after the last requests it waits until their calls must be over, at most about ten seconds,
+    unless the server has ended or --finished says that the client has. Exits with 1 when a check says FAIL (with
+    --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when there
+    is no journal to read.
     """
+    from dataclasses import replace
+
+    from faultinject.audit.conclusion import know
     from faultinject.audit.reports import format_of, render
     from faultinject.cli import live, verdict
+    from faultinject.cli.waiting import Journals, judge_when_over
 
-    def look() -> Judgement:
-        return judged(journals, profile, ignore)
-
+    know(ignore, require)
     if follow:
         if output is not None or format_ is not None:
             raise click.UsageError("--follow shows a table: it goes with neither --format nor --output")
         if STANDARD in journals:
             raise click.UsageError("--follow reads its journals again and again: give it files")
-        live.follow(journals, look)
+        followed = Journals(journals, profile, ignore, require)
+        live.follow(journals, lambda: followed.judge(finished=finished))
     chosen = format_ or format_of(output or "")
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)
-    judgement = look()
+    if finished:
+        judgement = Journals(journals, profile, ignore, require).judge(finished=True)
+    else:
+        with kept_input(journals) as standard:
+            judgement = judge_when_over(Journals(journals, profile, ignore, require, standard=standard))
+    judgement = replace(judgement, strict=strict)
     if output is None and chosen == "text":
         verdict.show(judgement)
     else:
-        written = render(judgement, chosen, strict=strict)
+        written = render(judgement, chosen)
         with click.open_file(output or STANDARD, "w", encoding="utf-8") as file:
             file.write(written)
-    return 1 if judgement.failed or (strict and judgement.warned) else 0
+    return judgement.conclusion.exit_code
 
 
 def judged(journals: Sequence[str], profile: str | None, ignore: Sequence[str]) -> Judgement:
@@ -91,22 +112,25 @@ def judged(journals: Sequence[str], profile: str | None, ignore: Sequence[str]) 
         ReportError: there is nothing to read, or it is no journal.
         ConfigurationError: there is no such profile or check.
     """
-    from faultinject.audit.judge import judge
-    from faultinject.audit.reading import read
+    from faultinject.cli.waiting import Journals
 
-    skipped: dict[str, int] = {}
-    attempts, until = timed(read(journals, skipped=skipped), time.time())
-    return judge(attempts, profile=profile, until=until, ignore=ignore, skipped=skipped)
+    return Journals(journals, profile, ignore).judge()
 
 
-def timed(attempts: Iterable[Attempt], now: float) -> tuple[Iterator[Attempt], float]:
-    """The same attempts (there is one), and the unix time `now` on the monotonic clock of their journal.
+@contextmanager
+def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
+    """For its block, all of the standard input as a file, where it is one of the journals: it may be read again."""
+    import shutil
+    import sys
+    import tempfile
+    from typing import cast
 
-    The end of a journal is the moment at which it is read: what has not been tried again by then was given up.
-    """
-    coming = iter(attempts)
-    first = next(coming)
-    return chain([first], coming), now - (first.time - first.arrived)
+    if STANDARD not in journals or sys.stdin is None:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        yield cast("BufferedReader", file)
 
 
 def refuse_to_overwrite(output: str, journals: Iterable[str]) -> None:

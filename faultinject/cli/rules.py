@@ -13,6 +13,8 @@ from faultinject.settings.file import read_file
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.text import read_rules
 
+SWITCHED_OFF = "FAULTINJECT_ENABLED=0 keeps every fault away; unset it"
+
 
 def given(texts: Sequence[str], file: str | None) -> Scenario | None:
     """The rules of a file and behind them those of arguments; None when there are neither.
@@ -50,12 +52,9 @@ def refuse_production(settings: Environment) -> None:
     Raises:
         ProductionRefused: the environment says that this is production, and it is not allowed.
     """
-    reason = production_reason(os.environ)
-    if reason is not None and not settings.production_allowed:
-        raise ProductionRefused(
-            f"{reason} looks like production, where nothing is injected; to inject there set"
-            " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
-        )
+    reason = in_production(settings)
+    if reason:
+        raise ProductionRefused(reason)
 
 
 def refuse_switched_off(settings: Environment) -> None:
@@ -65,4 +64,31 @@ def refuse_switched_off(settings: Environment) -> None:
         ConfigurationError: it does.
     """
     if settings.enabled is False:
-        raise ConfigurationError("FAULTINJECT_ENABLED=0 keeps every fault away; unset it")
+        raise ConfigurationError(SWITCHED_OFF)
+
+
+def in_production(settings: Environment) -> str:
+    """Why nothing is injected, and what would change that, where this is production; else nothing."""
+    reason = production_reason(os.environ)
+    if reason is None or settings.production_allowed:
+        return ""
+    return (
+        f"{reason} looks like production, where nothing is injected; to inject there set"
+        " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
+    )
+
+
+def journal(path: str | None, settings: Environment) -> str | None:
+    """The journal's whole path, of `--journal` or else FAULTINJECT_JOURNAL; the file is made if it is not there.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    from faultinject.audit.journal import JournalFile
+
+    option = "FAULTINJECT_JOURNAL" if path is None else "--journal"
+    path = path or settings.journal
+    if path is None:
+        return None
+    JournalFile(path, option=option).close()
+    return os.path.abspath(path)  # noqa: PTH100 - no link is followed

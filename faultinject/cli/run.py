@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from faultinject.cli.context import CONTEXT
+
+if TYPE_CHECKING:
+    from faultinject.settings.environment import Environment
+    from faultinject.settings.scenario import Scenario
 
 
 @click.command(
@@ -17,14 +24,29 @@ from faultinject.cli.context import CONTEXT
 @click.option("-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again.")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r.")
 @click.option("--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]")
+@click.option(
+    "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
+)
+@click.option("--strict", is_flag=True, help="Exit with 2 where nothing would be injected.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
-def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: tuple[str, ...]) -> int:
+def run(
+    *,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    journal: str | None,
+    strict: bool,
+    command: tuple[str, ...],
+) -> int:
     """Run COMMAND with faults in every Python process that it starts; its exit code is the command's own.
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Apps of
     Flask, FastAPI, Starlette and Django are reached whatever serves them, any other app through gunicorn, uvicorn,
     hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python that
     is started with -E, -I or -S, or has no faultinject, is not reached.
+
+    Where nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
+    a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
     import shutil
 
@@ -42,15 +64,18 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
             "run needs a system where a process can become another, which Windows cannot"
         )
     settings = reading.surroundings()
-    reading.refuse_switched_off(settings)
-    reading.refuse_production(settings)
     scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
-    if not scenario.rules:
-        raise ConfigurationError("there is no rule: give one, such as -r cos:SlowDown,times=2")
-    chosen = seed or scenario.seed or settings.seed or str(int.from_bytes(os.urandom(4), "big"))
     program = shutil.which(command[0])
     if program is None:
         raise ConfigurationError(f"{command[0]}: command not found")
+    why = _why_off(settings, scenario)
+    if why and strict:
+        raise ConfigurationError(why)
+    if why:
+        click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)
+        _become(program, command, os.environ)
+    journal = reading.journal(journal, settings)
+    chosen = seed or scenario.seed or settings.seed or str(int.from_bytes(os.urandom(4), "big"))
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
@@ -66,17 +91,37 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     else:
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
+    if journal is not None:
+        environ["FAULTINJECT_JOURNAL"] = journal
     announcement.on(chosen, scenario.rules)
     if not _is_python(program):
         click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
     try:
-        os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
+        _become(program, command, environ)
     finally:
         # Only where it could not.
         if session is not None:
             session.close()
+
+
+def _why_off(settings: Environment, scenario: Scenario) -> str:
+    """Why nothing would be injected, and what would change that; nothing where faults are on."""
+    from faultinject.cli import rules as reading
+
+    if settings.enabled is False:
+        return reading.SWITCHED_OFF
+    if why := reading.in_production(settings):
+        return why
+    if settings.expires is not None and settings.expires <= time.time():
+        return "FAULTINJECT_EXPIRES has passed; set it anew"
+    return "" if scenario.rules else "there is no rule: give one, such as -r cos:SlowDown,times=2"
+
+
+def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Let the command take the place of this process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
 
 
 def _is_python(program: str) -> bool:

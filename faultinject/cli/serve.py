@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,16 @@ import click
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    import uvicorn
+
     from faultinject.core.outcome import Outcome
     from faultinject.injector import Injector
     from faultinject.settings.environment import Environment
+    from faultinject.settings.scenario import Scenario
+
+JOURNAL = "FAULTINJECT_JOURNAL"
 
 
 @click.command(
@@ -29,6 +37,9 @@ if TYPE_CHECKING:
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
+@click.option(
+    "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
+)
 def serve(
     *,
     app: str | None,
@@ -38,16 +49,14 @@ def serve(
     seed: str | None,
     host: str,
     port: int,
+    journal: str | None,
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary.
+    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended.
     """
-    import os
-
-    from faultinject import get_injector, install
-    from faultinject.cli import listening, loading
+    from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.settings.scenario import Scenario
 
@@ -56,24 +65,31 @@ def serve(
     settings = reading.surroundings()
     reading.refuse_production(settings)
     scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
-    if app is None:
-        served, kind, title = _store(vendor or "cos", settings)
-    else:
-        with _announced_below():
-            served, kind = loading.load(app)
-        title = app
-    if scenario.rules:
+    if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
-        with _announced_below():
-            served = install(served, scenario, seed=seed, enabled=True)
+    path = reading.journal(journal, settings)
+    with _named_to_apps(path):
+        if app is None:
+            served, kind, title = _store(vendor or "cos", settings)
+        else:
+            served, kind, title = _app(app)
+        served = _with_faults(served, scenario, seed, records=path is not None)
+        server = listening.uvicorn_server(served) if kind == "asgi" else None
+        sock = listening.listen(host, port)
+        return _serve(served, server, sock, title, vendor or "cos")
+
+
+def _serve(served: Any, server: uvicorn.Server | None, sock: socket, title: str, vendor: str) -> int:
+    """Serve until somebody ends it, and sum up."""
+    from faultinject import get_injector
+    from faultinject.cli import listening
+
     injector = get_injector(served)
-    server = listening.uvicorn_server(served) if kind == "asgi" else None
-    sock = listening.listen(host, port)
     listening.heed_interrupts()
     listening.heed_endings()
     interrupted = False
     try:
-        _announce(title, listening.url_of(sock), injector, vendor or "cos")
+        _announce(title, listening.url_of(sock), injector, vendor)
         if injector is not None:
             injector.journal.follow(_tell)
         if server is None:
@@ -91,6 +107,38 @@ def serve(
         return 2
     _sum_up(injector)
     return 0
+
+
+@contextmanager
+def _named_to_apps(journal: str | None) -> Iterator[None]:
+    """For its block, the environment names the journal: an app that makes an injector of its own finds it there."""
+    before = os.environ.get(JOURNAL)
+    if journal is not None:
+        os.environ[JOURNAL] = journal
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[JOURNAL] = before
+        else:
+            os.environ.pop(JOURNAL, None)
+
+
+def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
+    """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
+    from faultinject import get_injector, install
+
+    if not scenario.rules and not (records and get_injector(served) is None):
+        return served
+    with _announced_below():
+        return install(served, scenario, seed=seed, enabled=True)
+
+
+def _app(address: str) -> tuple[Any, str, str]:
+    from faultinject.cli import loading
+
+    with _announced_below():
+        return *loading.load(address), address
 
 
 def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
@@ -122,7 +170,7 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
     from faultinject.core.values import visible
 
     click.echo(f"{title} on {url}")
-    if injector is None:
+    if injector is None or not injector.scenario.rules:
         example = f"{_example(vendor)},probability=0.3"
         click.echo(f"  no rules, so no faults; give some with -r, such as -r {example}")
     else:
@@ -131,6 +179,8 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and injector.journal.path is not None:
+        click.echo(f"  journal: {visible(injector.journal.path)}")
     click.echo("Ctrl-C ends it.")
 
 
@@ -163,7 +213,7 @@ def _tell(outcome: Outcome) -> None:
 
 
 def _sum_up(injector: Injector | None) -> None:
-    if injector is None:
+    if injector is None or not injector.scenario.rules:
         click.echo("\nended")
         return
     click.echo("\nended; injected:")

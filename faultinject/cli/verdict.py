@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
 
 COLOURS = {FAIL: "bold red", WARN: "yellow", INCONCLUSIVE: "dim", PASS: "green"}
+RESULTS = {"fail": "bold red", "warn": "bold yellow", "undecided": "bold yellow", "pass": "bold green"}
 
 
 def show(judgement: Judgement) -> None:
@@ -49,6 +50,8 @@ def picture(judgement: Judgement, *, brief: bool = False) -> Iterator[Any]:
     from faultinject.audit.reports.text import EXAMPLES, wrong_of
 
     findings = sentences.merged(judgement.findings)
+    if not brief:
+        yield Text(sentences.result(judgement), style=RESULTS[judgement.conclusion.result])
     yield Text(sentences.title(judgement), style="bold")
     tally = [
         (f"{SIGNS[verdict]} {n} {word}  ", COLOURS[verdict]) for verdict, n, word in sentences.tally(findings)
@@ -65,8 +68,6 @@ def picture(judgement: Judgement, *, brief: bool = False) -> Iterator[Any]:
             )
         for call in finding.calls[:EXAMPLES]:
             yield Padding(Text(f"{sentences.story(call)}  [{sentences.place(call)}]"), (0, 0, 0, 4))
-    if nothing := sentences.nothing_to_judge(judgement):
-        yield Text(nothing)
     if passed := sentences.passed(findings):
         yield Text.assemble((f"{SIGNS[PASS]} passed: ", COLOURS[PASS]), passed)
     unknown = sentences.undecided(findings)

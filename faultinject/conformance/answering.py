@@ -5,7 +5,6 @@ from __future__ import annotations
 from threading import Thread
 
 from faultinject.conformance import plan
-from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +39,8 @@ class InThreads:
             kind for kind in plan.KINDS if all(hasattr(each, kind) for each in self._clients.values())
         )
         self.title: str | None = getattr(factory, "title", None)
-        self.failure: ConfigurationError | None = None
+        self.failure = ""
+        self.said = ""
 
     def start(self, asked: Asked) -> None:
         """Begin a call."""

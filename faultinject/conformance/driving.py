@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition
 
+from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judge import judge
 from faultinject.audit.reading import of_outcomes
 from faultinject.audit.told import Told
@@ -14,10 +15,11 @@ from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
+from faultinject.conformance.silence import silence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Protocol
 
     from faultinject.audit.judge import Judgement
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Asked, Phase
     from faultinject.core.outcome import Outcome
-    from faultinject.exceptions import ConfigurationError
 
     class Client(Protocol):
         """Whoever makes the calls: threads of this process, or another process."""
@@ -35,13 +36,21 @@ if TYPE_CHECKING:
             """What it can do."""
 
         title: str | None
-        failure: ConfigurationError | None
+        failure: str
+        said: str
 
         def start(self, asked: Asked) -> None:
             """Begin a call."""
 
         def close(self) -> None:
             """End."""
+
+
+ANSWERS = "answers"
+"""The check that is there only for a client that fails it: each call ends, as the contract says."""
+CONTRACT = "the contract of `faultinject conformance`"
+NAMED = 3
+"""Calls that a failure names."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class Run:
         seconds: how long it took.
         late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
         judgement: what is to be said of the client.
+        failure: what it did against the contract, in one line; empty where that is nothing.
+        said: the end of what it has written to standard error.
     """
 
     name: str
@@ -67,6 +78,8 @@ class Run:
     seconds: float
     late: float
     judgement: Judgement
+    failure: str = ""
+    said: str = ""
 
 
 class Calls:
@@ -135,6 +148,7 @@ def run(
     aws: bool = False,
     deadline: float = 30.0,
     profile: Profile | str | None = None,
+    require: Collection[str] = (),
     phases: Sequence[Phase] | None = None,
     journal: str | None = None,
     watch: Callable[[int], None] | None = None,
@@ -147,14 +161,18 @@ def run(
         name: what the client is called.
         vendor: which service is played: a key of `plan.CODES`.
         aws: whether the client is one for AWS.
-        deadline: seconds after which nobody waits any more; calls that go on are then undecided.
+        deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
+            has fallen silent.
         profile: what is promised for the client; None: found out by its User-Agent.
+        require: checks that must be decided, or `all`.
         phases: other phases than the whole plan.
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
 
+    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so.
+
     Raises:
-        ConfigurationError: the client could not be started, or ended before the plan did.
+        ConfigurationError: the client could not be started, or there is no such profile or check.
     """
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
@@ -170,12 +188,29 @@ def run(
             calls.stop()
             served.injector.disable()
             opened.close()
-        if opened.failure is not None:
-            raise opened.failure
         outcomes = served.outcomes
-    attempts = of_outcomes(outcomes)
-    judgement = judge(attempts, driven=True, told=calls.told, until=until, profile=profile)
-    return Run(name, opened.title, outcomes, calls.told, until, until - began, _p95(late), judgement)
+    attempts, told = of_outcomes(outcomes), calls.told
+    judgement = judge(attempts, driven=True, told=told, until=until, profile=profile, require=require)
+    failure = opened.failure
+    if failure:
+        failure += _open_calls([each for each in told if each.ended is None])
+    elif silent := silence(told, attempts, until=until, deadline=deadline):
+        failure = f"it stopped answering: nothing was heard of it for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
+    if failure:
+        judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(told), failure, CONTRACT))
+    return Run(
+        name, opened.title, outcomes, told, until, until - began, _p95(late), judgement, failure, opened.said
+    )
+
+
+def _open_calls(calls: Sequence[Told]) -> str:
+    """Which calls had not ended: `; 2 calls had not ended: thr-001 (thr), nf-002 (nf)`; nothing where all had."""
+    if not calls:
+        return ""
+    named = ", ".join(f"{each.key} of phase {each.name}" for each in calls[:NAMED])
+    more = f" and {len(calls) - NAMED} more" if len(calls) > NAMED else ""
+    what = "1 call" if len(calls) == 1 else f"{len(calls)} calls"
+    return f"; {what} had not ended: {named}{more}"
 
 
 def _open(client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls) -> Client:
@@ -193,7 +228,7 @@ def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, la
     asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
 
     def failed() -> bool:
-        return client.failure is not None
+        return bool(client.failure)
 
     def idle() -> bool:
         return failed() or calls.all_ended()

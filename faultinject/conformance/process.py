@@ -43,17 +43,22 @@ ended, whenever that is, the command says what its caller got:
     {"key": "thr-003", "ok": true}
     {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
 
-At the end of its input it may exit; at the deadline it is ended, with everything that it has started. What it writes
-to standard error is shown when it fails.
+At the end of its input it may exit; at the deadline it is ended, with everything that it has started. One that exits
+before, writes something else, or is silent with calls open has failed, whatever else was seen of it; what it has
+written to standard error is shown then.
 """.strip()
 """What a command has to do."""
 
+LONGEST_LINE = 1 << 16
+"""Characters of a line that a command may write."""
 READY = 60.0
 """Seconds that a command may take until it is ready."""
 GRACE = 2.0
 """Seconds that it has to exit when its input has ended and all its calls have."""
 TAIL = 2000
 """Bytes of standard error that are shown."""
+LEFT = 1.0
+"""Seconds for what it has written to be read when it is dead; a process that it has let go of may hold the pipe."""
 
 
 class Process:
@@ -69,7 +74,8 @@ class Process:
     Attributes:
         kinds: the calls that it can do.
         title: what it calls itself, or None.
-        failure: what it did wrong, once it has.
+        failure: what it did wrong, in one line; empty as long as that is nothing.
+        said: the end of its standard error, when it is closed.
 
     Raises:
         ConfigurationError: it cannot be run, or is not ready in time.
@@ -80,11 +86,13 @@ class Process:
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
-        self.failure: ConfigurationError | None = None
+        self.failure = ""
+        self.said = ""
         self._words = words
         self._tell = tell
         self._wake = wake
         self._ready = Event()
+        self._dead = Event()
         self._closing = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
@@ -112,9 +120,9 @@ class Process:
         )
         if not self._ready.wait(READY):
             self._fail(f"did not say within {READY:g} s that it is ready")
-        if self.failure is not None:
+        if self.failure:
             self.close()
-            raise self.failure
+            raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
 
     def start(self, asked: Asked) -> None:
         """Ask for a call."""
@@ -126,12 +134,15 @@ class Process:
         with suppress(OSError):
             self._stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE if self.failure is None else 0)
+            self._process.wait(0 if self.failure else GRACE)
         _kill(self._process)
         self._process.wait()
-        self._reader.join()
-        self._stdout.close()
+        self._dead.set()
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - TAIL))
+        self.said = self._errors.read().decode(errors="replace").rstrip()
         self._errors.close()
+        self._reader.join(LEFT)
 
     def _write(self, line: dict[str, object]) -> None:
         with suppress(OSError):  # it has ended, which its reader finds
@@ -139,13 +150,21 @@ class Process:
             self._stdin.flush()
 
     def _read(self) -> None:
-        for line in self._stdout:
+        self._listen()
+        self._dead.wait()  # a pipe that nobody reads would be its last words
+        self._stdout.close()
+
+    def _listen(self) -> None:
+        while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
                 self._fail(f"wrote {line.strip()[:200]!r}, which is no answer of the contract")
-                break
-        else:
-            if not self._closing:
-                self._fail(f"ended with {_said(self._process.wait())}")
+                return
+        if self._closing:
+            return
+        try:
+            self._fail(f"ended with {_said(self._process.wait(GRACE))}")
+        except subprocess.TimeoutExpired:
+            self._fail("closed its standard output")
 
     def _understand(self, line: str) -> bool:
         try:
@@ -155,9 +174,11 @@ class Process:
         if not isinstance(said, dict):
             return False
         if said.get("ready") is True:
-            kinds = said.get("kinds", plan.KINDS)
+            kinds, title = said.get("kinds", [*plan.KINDS]), said.get("client")
+            if not isinstance(kinds, list) or not isinstance(title, str | None):
+                return False
             self.kinds = [each for each in plan.KINDS if each in kinds]
-            self.title = said.get("client")
+            self.title = title
             self._ready.set()
             return True
         key, ok, error = said.get("key"), said.get("ok"), said.get("error")
@@ -167,10 +188,7 @@ class Process:
         return True
 
     def _fail(self, what: str) -> None:
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - TAIL))
-        tail = self._errors.read().decode(errors="replace").rstrip()
-        self.failure = ConfigurationError(f"{self._words[0]} {what}" + (f"\n{tail}" if tail else ""))
+        self.failure = f"{self._words[0]} {what}"
         self._ready.set()
         self._wake()
 

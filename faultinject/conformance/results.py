@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from faultinject.audit.findings import INCONCLUSIVE, VERDICTS
+from faultinject.audit.conclusion import Conclusion
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.conformance import plan
 from faultinject.exceptions import ConfigurationError
 
@@ -49,6 +50,7 @@ class Result:
             "version": self.version,
             "seconds": round(self.run.seconds, 2),
             "late": round(self.run.late, 3),
+            "failure": self.run.failure or None,
             "facts": facts(self.run.judgement),
             "report": self.run.judgement.to_dict(),
         }
@@ -108,6 +110,27 @@ def worst(findings: Iterable[dict[str, Any]], check: str) -> str | None:
     return min(decided or said, key=VERDICTS.index, default=None)
 
 
+def conclusion(results: Sequence[Result]) -> Conclusion:
+    """What the results of all clients come to: a failure stands above what was not decided, that above a warning."""
+    if len(results) == 1:
+        return results[0].run.judgement.conclusion
+    found = {each.name: each.run.judgement.conclusion for each in results}
+    worst = next(each for each in ("fail", "undecided", "warn", "pass") if each in _results(found.values()))
+    named = [name for name, each in found.items() if each.result == worst]
+    some = f"{len(named)} of {len(found)} clients"
+    if worst == "undecided":
+        why = "; ".join(f"{name}: {found[name].sentence}" for name in named)
+        return Conclusion(worst, "Not decided", f"{some}: {why}")
+    if worst == "pass":
+        return Conclusion(worst, PASS, f"all {len(found)} clients pass")
+    head, verb = (FAIL, "fail") if worst == "fail" else (WARN, "warn")
+    return Conclusion(worst, head, f"{some} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
+
+
+def _results(conclusions: Iterable[Conclusion]) -> set[str]:
+    return {each.result for each in conclusions}
+
+
 def document(results: Sequence[Result], *, day: str, version: str, deadline: float) -> dict[str, Any]:
     """All results as plain data.
 
@@ -117,8 +140,11 @@ def document(results: Sequence[Result], *, day: str, version: str, deadline: flo
         version: of faultinject.
         deadline: how long each client had, seconds.
     """
+    found = conclusion(results)
     return {
         "v": 1,
+        "result": found.result,
+        "reason": found.reason,
         "made": day,
         "faultinject": version,
         "python": platform.python_version(),

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.conformance import plan
-from faultinject.conformance.server import Server
 from faultinject.injector import Injector
+from faultinject.server.connections import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def serving(
             yield Served(server.url, injector)
         finally:
             injector.disable()
+    injector.journal.end()
 
 
 def store(vendor: str, phases: Sequence[Phase]) -> Any:

@@ -64,3 +64,8 @@ class Surroundings:
     def finish(self) -> None:
         """The fault is over."""
         self._free.append(None)
+
+    @property
+    def active(self) -> int:
+        """How many faults are under way."""
+        return self.most_active - len(self._free)

@@ -136,6 +136,8 @@ class SessionReport:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
         self._said = f"{self._given}: {counts(sentences.merged(judgement.findings))}"
+        if judgement.conclusion.result == "undecided":
+            self._said = f"{self._given}: {sentences.result(judgement)}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what it comes to."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
+"""What Flask's and Django's reloaders set to `true` for the process that serves."""
 # Where the kernel has put a program's data and heap: drawn anew for each that is started.
 _DRAWN = slice(42, 45)
 
@@ -26,6 +28,21 @@ def common_process() -> int:
         return parent
     own, other = _image(os.getpid()), _image(parent)
     return parent if own is None or other is None or own == other else os.getpid()
+
+
+def restarter() -> str | None:
+    """The process that may start another one in the place of this one when it ends, as `stores.owner` describes it.
+
+    A server's master, which recycles its workers, or a reloader; None: nobody does.
+    """
+    from faultinject.stores.owner import described
+
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is not None:
+        master: int = uwsgi.masterpid()
+        return described(master) if master else None
+    reloaded = any(os.environ.get(name) == "true" for name in RELOADED)
+    return described(os.getppid()) if reloaded or several_processes() else None
 
 
 def _of_multiprocessing() -> bool:

@@ -207,6 +207,7 @@ def test_keep_alive_stays_in_step_on_gunicorn(tmp_path):
                     assert client.file.read() == b""
                 client.close()
     lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    assert lines.pop()["ended"] is True
     assert {each["seq"] for each in lines if each["did"] == "answered"} == {each["seq"] for each in lines}
     assert len({each["seq"] for each in lines}) == 18
 

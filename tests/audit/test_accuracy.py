@@ -18,7 +18,7 @@ from faultinject.audit.call import SDK_ID
 from faultinject.audit.grouping import group
 from faultinject.audit.reading import of_outcomes
 from faultinject.audit.told import Told
-from faultinject.conformance.server import Server
+from faultinject.server.connections import Server
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

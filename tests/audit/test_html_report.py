@@ -104,6 +104,9 @@ def test_findings_first():
     judged = judgement()
     found = Page(html(judged))
     assert "<title>Retries: Boto3/1.44.5</title>" in found.source
+    result = re.search(r'<p class="result fail">(.*?)</p>', found.source)[1]
+    assert result == "FAIL: 1 check says no: hint: seconds"
+    assert found.source.index(result) < found.source.index('<p class="tally">')
     tally = re.search(r'<p class="tally">(.*?)</p>', found.source, re.DOTALL)[1]
     assert words(tally) == "✕ 1 fail ! 1 warning ? 3 not decided ✓ 3 pass"
     wrong = [
@@ -133,7 +136,7 @@ def test_what_the_verdicts_rest_on():
 def test_nothing_to_judge():
     """A journal without faults says so, and has no empty pictures."""
     found = shown(findings=(finding("stops", INCONCLUSIVE, "no call failed", 0),))
-    assert "No call got a fault or was tried again: there is nothing to judge." in found.text
+    assert "Nothing could be judged: no fault met a call, and none was tried again." in found.text
     assert "svg" not in found.tags
 
 

@@ -87,10 +87,11 @@ def test_the_report_as_data():
     found = judge(attempts(calls(3, 0.5, last=FINE)), until=60.0).to_dict()
     assert json.loads(json.dumps(found)) == found
     assert list(found) == [
-        "v", "client", "calls", "attempts", "seconds", "signal", "left_out", "skipped", "turnaround", "profile",
-        "findings",
+        "v", "result", "reason", "client", "calls", "attempts", "seconds", "signal", "left_out", "skipped", "not_given",
+        "turnaround", "profile", "findings",
     ]  # fmt: skip
     assert (found["v"], found["client"], found["profile"]) == (1, "acme/1.0", "rfc")
+    assert (found["result"], found["not_given"]) == ("pass", {})
     assert found["turnaround"] == {
         "median": None,
         "p95": None,
@@ -289,3 +290,41 @@ def test_warnings_are_no_failures():
     assert (found.failed, found.warned) == (False, True)
     assert found.findings[0].verdict == WARN
     assert repr(found.findings[0]).startswith("<Finding retries: 503 SlowDown WARN: 503 SlowDown: 0 of 3")
+
+
+def test_faults_that_could_not_be_given_are_counted():
+    """By what was done instead, whatever else the call met; what passed without a rule is none."""
+    made = [
+        attempt(0.0, SLOW_DOWN, path="/1"),
+        attempt(1.0, {"fault": "cos:SlowDown", "did": "refused", "status": 200}, path="/1"),
+        attempt(2.0, {"fault": "reset", "did": "failed", "status": 200}, path="/2"),
+        attempt(3.0, {"fault": None, "did": "failed", "status": 200}, path="/3"),
+        attempt(4.0, {"fault": "truncate", "did": "nothing_to_cut", "status": 200}, path="/4"),
+        attempt(5.0, FINE, path="/5"),
+    ]
+    found = judge(made, until=60.0)
+    assert found.not_given == {"refused": 1, "failed": 2, "nothing_to_cut": 1}
+    assert found.to_dict()["not_given"] == found.not_given
+
+
+def test_the_calls_that_may_go_on_and_when_they_must_be_over():
+    """Ten seconds after the last answer, or twice the client's longest wait; those that count for nothing do not count."""
+    waits = call(1.5, last=FINE, user_agent="waits/1")
+    gave_up = call(at=3.0, user_agent="waits/1")
+    unknown = call(at=4.0, user_agent="unknown/1")
+    hangs = call(
+        kind={"fault": "latency", "did": "delayed", "status": None}, at=5.0, every=[{"answered": None}]
+    )
+    shared = [attempt(at, SLOW_DOWN, path="/b/hot", connection=each) for each, at in enumerate((6.0, 6.0005))]
+    cut = [attempt(7.0, SLOW_DOWN, path="/b/cut", user_agent="cos/1", attempt_hint={"retry": True})]
+    made = [*attempts([waits, gave_up, unknown, hangs]), *shared, *cut]
+    found = sorted(judge(made, until=8.0).awaited)
+    assert found == pytest.approx([3.001 + 3.0, 4.001 + 10.0, float("inf")])
+    assert judge(attempts([waits]), until=8.0).awaited == []
+
+
+def test_a_client_that_is_done():
+    """Nothing is open when somebody says so, but for what was never answered."""
+    made = attempts(calls(4))
+    assert judge(made, until=0.2).left_out == {"open": 4}
+    assert judge(made, until=float("inf")).left_out == {}

@@ -26,6 +26,7 @@ def test_text():
     rfc = judgement().profile
     assert render(judgement()) == dedent(
         f"""\
+        FAIL: 1 check says no: hint: seconds
         Boto3/1.44.5
         ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass
         1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). Without a wait its next
@@ -49,7 +50,10 @@ def test_text():
 def test_text_of_a_client_without_a_fault_to_find():
     """Nothing wrong: no table, no calls."""
     text = render(judgement(finding("stops", PASS)))
-    assert text.splitlines()[1] == "✕ 0 fail  ! 0 warnings  ? 0 not decided  ✓ 1 pass"
+    assert text.splitlines()[::2][:2] == [
+        "PASS: 1 check passed",
+        "✕ 0 fail  ! 0 warnings  ? 0 not decided  ✓ 1 pass",
+    ]
     assert text.partition("\n\n")[2] == "✓ passed: stops\n"
 
 
@@ -63,10 +67,23 @@ def test_text_of_an_empty_ring():
 def test_a_journal_without_faults_says_so():
     """Where nothing was put to the test, no report looks like a success."""
     idle = judgement(finding("stops", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
-    said = "No call got a fault or was tried again: there is nothing to judge."
+    said = "Nothing could be judged: no fault met a call, and none was tried again."
     assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
-    other = judgement(finding("stops", PASS), evidence=Evidence([]), others={"curl/8": Evidence([call()])})
-    assert said not in render(other)
+    assert (found := json.loads(render(idle, "json")))["result"] == "undecided"
+    assert found["reason"].startswith("no fault met a call")
+
+
+def test_the_first_line_says_the_result():
+    """In every format that people read, and in words that programs find."""
+    found = judgement(finding("a", WARN))
+    said = "WARN: no check says no, 1 check warns: a"
+    assert render(found).splitlines()[0] == said
+    assert render(found, "markdown").splitlines()[0] == f"### {said}"
+    assert suite(found).findtext("system-out").startswith(f"{said}. ")
+    assert (json.loads(render(found, "json"))["result"], found.conclusion.exit_code) == ("warn", 0)
+    said = "FAIL: 1 check warns, which is a failure here: a"
+    assert render(found, strict=True).splitlines()[0] == said
+    assert json.loads(render(found, "json", strict=True))["result"] == "fail"
 
 
 def test_failures_stand_before_warnings():
@@ -115,7 +132,10 @@ def test_several_clients():
             others={"curl/8.1": Evidence([call()])},
         )
     )
-    assert text.splitlines()[0] == "Boto3/1.44.5 and 1 other client"
+    assert text.splitlines()[:2] == [
+        "FAIL: 1 check says no: waits of Boto3/1.44.5",
+        "Boto3/1.44.5 and 1 other client",
+    ]
     assert "✕ FAIL   waits of Boto3/1.44.5  " in text
     assert "✓ passed: Boto3/1.44.5: stops; curl/8.1: stops, retries (500)" in text
 
@@ -196,6 +216,7 @@ def test_provenance():
         signal={"told": 3, "SDK id": 1},
         left_out={"shared": 12, "open": 1, "odd": 2},
         skipped={"not JSON": 3, "torn": 1},
+        not_given={"refused": 2, "failed": 1},
         turnaround=Turnaround(),
     )
     assert provenance(found)[1:-1] == [
@@ -203,6 +224,8 @@ def test_provenance():
         "Left out: 12 calls for one thing at the same time, which cannot be told apart.",
         "Left out: 1 call that may not have been over when the journal was read.",
         "Left out: 2 calls (odd).",
+        "3 faults could not be given: 2 refused (too many under way: FAULTINJECT_MAX_ACTIVE; or HTTP/2 without"
+        " http2=yes), 1 failed (the log says why, or the client left first).",
         "Lines that were skipped: not JSON (3), torn (1).",
         "How fast this client is without a wait is not known: too few requests followed each other at once.",
     ]
@@ -292,6 +315,29 @@ def test_junit():
     assert "1,243 calls" in found.findtext("system-out")
 
 
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (
+            judgement(finding("stops", INCONCLUSIVE), evidence=Evidence([])),
+            "Nothing could be judged: no fault met a call",
+        ),
+        (
+            judgement(finding("a", PASS), finding("b", INCONCLUSIVE), require=["b"]),
+            "Not decided, though required: b",
+        ),
+    ],
+)
+def test_junit_where_nothing_was_decided(found, message):
+    """One test case more is an error: a CI that reads the file is not green either."""
+    found = suite(found)
+    assert found.get("errors") == "1"
+    assert int(found.get("tests")) == len(list(found.iter("testcase")))
+    [case] = [each for each in found.iter("testcase") if each.find("error") is not None]
+    assert (case.get("name"), case.get("classname")) == ("result", "faultinject.rfc")
+    assert case.find("error").get("message").startswith(message)
+
+
 def test_junit_where_warnings_count():
     """`strict` makes failures of warnings, as it makes exit code 1 of them."""
     found = suite(judgement(), strict=True)
@@ -304,9 +350,9 @@ def test_markdown():
     rfc = judgement().profile
     assert render(judgement(), "markdown") == dedent(
         f"""\
-        ### Boto3/1.44.5
+        ### FAIL: 1 check says no: hint: seconds
 
-        **✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
+        **Boto3/1.44.5: ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
 
         1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). \
 Without a wait its next request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.

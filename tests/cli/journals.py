@@ -61,22 +61,38 @@ def throttled(calls=20, waits=WAITS, *, agent="uploader/1.0"):
         for wait in (0.0, *waits):
             arrived += wait
             path = f"/photos/{number}.jpg"
-            lines.append(
-                line(0, arrived, path=path, key=path[8:], user_agent=agent, connection=40000 + number)
-            )
+            retry = {"invocation": str(number), "retry": wait > 0}
+            about = {
+                "key": path[8:],
+                "user_agent": agent,
+                "connection": 40000 + number,
+                "attempt_hint": retry,
+            }
+            lines.append(line(0, arrived, path=path, **about))
             arrived += 0.001
     lines.sort(key=lambda each: each["arrived"])
     return [{**each, "seq": number} for number, each in enumerate(lines)]
 
 
 def forbidden(calls=4, *, repeated=True):
-    """Calls that get 403, and that the client repeats after a second if `repeated`."""
+    """Calls that get 403, and that the client repeats after half a second if `repeated`."""
     lines = []
     for number in range(calls):
-        for arrived in (number, number + 1.001)[: 1 + repeated]:
+        for arrived in (number, number + 0.501)[: 1 + repeated]:
             path = f"/photos/{number}.jpg"
             lines.append(line(0, arrived, path=path, key=path[8:], fault="cos:AccessDenied", status=403))
     lines.sort(key=lambda each: each["arrived"])
+    return [{**each, "seq": number} for number, each in enumerate(lines)]
+
+
+def gives_up(calls=5):
+    """Calls that are tried again after a 500, and others that are not after a 503."""
+    lines = []
+    for number, wait in zip(range(calls), (0.3, 0.7, 0.4, 0.9, 0.6), strict=True):
+        path = f"/photos/{number}.jpg"
+        lines.append(line(0, number, path=path, fault="cos:InternalError", status=500))
+        lines.append(line(0, number + wait, path=path, fault=None, status=200, did="passed"))
+    lines += [line(0, calls + number, path=f"/photos/dog-{number}.jpg") for number in range(calls)]
     return [{**each, "seq": number} for number, each in enumerate(lines)]
 
 

@@ -12,6 +12,8 @@ from faultinject.audit.reading import read
 from faultinject.conformance import sdks
 
 CLIENT = """
+import random
+import time
 import urllib.request
 
 class Client:
@@ -22,19 +24,22 @@ class Client:
         self.endpoint = endpoint
 
     def get(self, key):
-        for number in range(self.attempts):
+        for number in range(3):
             try:
                 return urllib.request.urlopen(f"{{self.endpoint}}/conformance-1250000000/{{key}}").close()
             except OSError as error:
                 last = error
+                if hasattr(error, "code") and number + 1 == self.attempts:
+                    break
+                time.sleep(random.uniform(0, 0.1))
         raise last
 """
-SHORT = ("--phase", "den", "--phase", "t429")
+SHORT = ("--phase", "den", "--phase", "t429", "--phase", "rst")
 
 
 @pytest.fixture(autouse=True)
 def clients(tmp_path, monkeypatch):
-    """Two clients in the current directory: one gives up at once, one never heeds what it is told."""
+    """Two clients in the current directory: one tries again what got no answer, one whatever it was told."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good_client.py").write_text(CLIENT.format(attempts=1))
     (tmp_path / "bad_client.py").write_text(CLIENT.format(attempts=3))
@@ -82,8 +87,18 @@ def test_results_for_programs(run):
     assert (code, err) == (1, "")
     found = json.loads(out)
     [client] = found.pop("clients")
-    assert found.keys() == {"v", "made", "faultinject", "python", "system", "deadline"}
-    assert (found["v"], found["deadline"]) == (1, 20.0)
+    assert found.keys() == {
+        "v",
+        "result",
+        "reason",
+        "made",
+        "faultinject",
+        "python",
+        "system",
+        "deadline",
+    }
+    assert (found["v"], found["deadline"], found["result"]) == (1, 20.0, "fail")
+    assert (client["failure"], client["report"]["result"]) == (None, "fail")
     assert (client["client"], client["title"], client["version"]) == (
         "bad_client:Client",
         "bad_client:Client",
@@ -145,7 +160,7 @@ def test_journals_are_kept(run, tmp_path):
     """Each client's is a file of its own, named for it, which `faultinject report` reads."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
     path = tmp_path / "kept/here/good_client-Client.jsonl"
-    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "t429"}
+    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "t429", "rst"}
 
 
 def test_a_profile_can_be_given(run):
@@ -242,3 +257,111 @@ def test_all_that_is_installed_is_driven(run, monkeypatch):
     monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "pytest", own.command)})
     _, out, _ = run("conformance", "--phase", "den", "--json")
     assert [each["client"] for each in json.loads(out)["clients"]] == ["one"]
+
+
+SILENT = """
+import json, sys, time
+json.loads(sys.stdin.readline())
+print(json.dumps({"ready": True}), flush=True)
+sys.stdin.readline()
+sys.stderr.write("stuck \\x1b[31m\\n")
+sys.stderr.flush()
+if sys.argv[1] == "dies":
+    sys.exit(5)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """A command that is ready, and says nothing more or dies."""
+    (tmp_path / "silent.py").write_text(SILENT)
+    return lambda how: f"{sys.executable} {tmp_path / 'silent.py'} {how}"
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [("hangs", "it stopped answering: nothing was heard of it for"), ("dies", "ended with exit code 5")],
+)
+def test_a_client_that_stops_answering(run, silent, how, says):
+    """A failure, which names the call; what it wrote to standard error is shown, escaped."""
+    code, out, err = run("conformance", "--client", silent(how), "--deadline", "1s", *SHORT)
+    assert (code, out.splitlines()[0]) == (1, "FAIL: 1 check says no: answers")
+    assert re.search(r"✕ FAIL +answers +.*calls had not ended: (rst|den)-001 of phase (rst|den)", out)
+    assert says in out
+    assert says in err
+    assert err.endswith("\n  stuck \\x1b[31m\n")
+
+
+def test_one_of_several_that_dies(run, silent):
+    """The others are judged all the same, and the table has a row for it."""
+    two = ("--client", silent("dies"), "--client", "good_client:Client")
+    code, out, _ = run("conformance", *two, *SHORT)
+    assert code == 1
+    assert out.splitlines()[0] == f"FAIL: 1 of 2 clients fails: {silent('dies')}"
+    assert re.search(r"^answers +✕$", out, re.MULTILINE)
+    assert re.search(r"^permanent +\? +✓$", out, re.MULTILINE)
+
+
+def test_nothing_could_be_judged(run):
+    """A plan without a fault decides nothing: neither a success nor a failure."""
+    code, out, _ = run("conformance", "--client", "good_client:Client", "--phase", "cal")
+    assert (
+        code,
+        " ".join(out.splitlines()[:2]).startswith("Nothing could be judged: no fault met a call"),
+    ) == (3, True)
+    code, out, _ = run("conformance", "--client", "good_client:Client", "--phase", "cal", "--json")
+    assert (code, json.loads(out)["result"]) == (3, "undecided")
+
+
+def test_what_is_required(run):
+    """`--require` makes exit code 3 of what is not decided."""
+    one = ("conformance", "--client", "good_client:Client", *SHORT)
+    assert run(*one, "--require", "permanent")[0] == 0
+    code, out, _ = run(*one, "--require", "hint")
+    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: hint")
+    code, out, _ = run(*one, "--require", "all", "--json")
+    assert (code, json.loads(out)["reason"].endswith(" more")) == (3, True)
+    code, _, err = run(*one, "--require", "hints")
+    assert (code, "did you mean hint?" in err) == (2, True)
+
+
+def test_the_result_of_several_clients():
+    """The worst of each."""
+    from types import SimpleNamespace
+
+    from faultinject.audit.conclusion import Conclusion
+    from faultinject.conformance.results import conclusion
+
+    def told(**clients):
+        return conclusion(
+            [
+                SimpleNamespace(
+                    name=name,
+                    run=SimpleNamespace(judgement=SimpleNamespace(conclusion=Conclusion(each, "Why", "so"))),
+                )
+                for name, each in clients.items()
+            ]
+        )
+
+    assert told(a="pass", b="pass").sentence == "PASS: all 2 clients pass"
+    assert told(a="pass", b="warn").sentence == "WARN: 1 of 2 clients warns: b"
+    assert told(a="undecided", b="warn").sentence == "Not decided: 1 of 2 clients: a: Why: so"
+    assert told(a="undecided", b="fail", c="fail").sentence == "FAIL: 2 of 3 clients fail: b, c"
+    assert told(a="warn").sentence == "Why: so"
+
+
+def test_a_comparison_in_which_nothing_was_judged(run):
+    """What was not decided is no success either; a failure that was there before is none."""
+    run("conformance", "--client", "good_client:Client", "--phase", "cal", "-o", "old.json")
+    again = ("--phase", "cal", "--compare", "old.json")
+    assert run("conformance", "--client", "good_client:Client", *again)[0] == 3
+
+
+def test_kept_journals_have_an_end(run, tmp_path):
+    """So that `faultinject report` does not wait for more."""
+    assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept")[0] == 0
+    lines = (tmp_path / "kept/good_client-Client.jsonl").read_text().splitlines()
+    assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
+    code, _, err = run("report", "kept/good_client-Client.jsonl")
+    assert (code, err) == (0, "")

@@ -81,7 +81,7 @@ def test_on_a_terminal_the_table_stays_in_its_place(follow, monkeypatch, capsys)
     out = capsys.readouterr().out
     assert "waiting: " in out
     assert "─" in out
-    assert out.count("[seq 0 2]") == 1
+    assert out.count("[seq 0 1]") == 1
 
 
 @pytest.mark.parametrize("options", [["--format", "json"], ["-o", "report.html"]])

@@ -19,11 +19,32 @@ def became(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def execve(program, arguments, environ):
-        found.append((program, arguments, environ))
+        found.append((program, arguments, dict(environ)))
         assert ("FAULTINJECT_SESSION" in environ) == [*tmp_path.glob("faultinject-*/*")].__len__()
+        raise SystemExit(0)  # this process is no more
 
     monkeypatch.setattr(os, "execve", execve)
     return found
+
+
+def test_untouched(run, became):
+    """Without a rule it becomes the command as it is, and nothing is prepared for anybody."""
+    before = dict(os.environ)
+    code, _, err = run(
+        "run", "--journal", "/no/such/journal", "--", sys.executable, "-V", env={"FAULTINJECT_HEADER": "0"}
+    )
+    assert (code, err.count("runs untouched, without faults: there is no rule")) == (0, 1)
+    assert became[0] == (sys.executable, [sys.executable, "-V"], before | {"FAULTINJECT_HEADER": "0"})
+
+
+def test_a_journal(run, became, tmp_path):
+    """It is made before anything starts, and named by its whole path."""
+    path = tmp_path / "journal"
+    given = ("-r", "http:500", "--journal", os.path.relpath(path))
+    assert run("run", *given, "--", sys.executable, env={"FAULTINJECT_JOURNAL": "other"})[0] == 0
+    [(_, _, environ)] = became
+    assert environ["FAULTINJECT_JOURNAL"] == str(path)
+    assert path.read_text() == ""
 
 
 def ours(environ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import http.client
+import json
 import os
 import signal
 import socket
@@ -195,6 +197,132 @@ def test_an_app_with_rules_of_the_environment(here, start, app, on):
         0,
         ["", "ended; injected:", "  rule-1: 1 of 2 requests that met its conditions"],
     )
+
+
+def test_connections_are_kept(start):
+    """As those of a real server: the same one for answers of the store, faults, and after a fault that ends one."""
+    rules = ("-r", "reset,path=r/", "-r", "http:503,path=e/", "-r", "truncate,path=t/")
+    process = start("serve", "--port", "0", *rules)
+    port = int(process.until("Ctrl-C")[0].rpartition(":")[2])
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    ports = []
+
+    def ask(method, path, body=None):
+        client.request(method, path, body)
+        ports.append(client.sock.getsockname()[1])
+        answer = client.getresponse()
+        return answer.status, answer.read()
+
+    assert ask("PUT", "/photos")[0] == 200
+    assert ask("PUT", "/photos/k", b"meow")[0] == 200
+    assert ask("PUT", "/e/k", b"meow")[0] == 503
+    assert ask("GET", "/photos/k") == (200, b"meow")
+    assert ask("HEAD", "/photos/k") == (200, b"")
+    assert ask("DELETE", "/photos/k") == (204, b"")
+    assert ask("GET", "/photos/k")[0] == 404
+    assert len(set(ports)) == 1
+    for path in ("/r/k", "/t/k"):
+        with pytest.raises((OSError, http.client.IncompleteRead)):
+            ask("GET", path)
+        client.close()
+        assert [ask("GET", "/photos/k")[0] for _ in range(2)] == [404, 404]
+        assert ports[-1] == ports[-2] != ports[-3]
+    client.close()
+    assert process.interrupt()[0] == 0
+
+
+def test_callers_and_the_turn_around_can_be_told(start, run, tmp_path):
+    """By connections that are kept: what the report could not say of a server that ends each."""
+    journal = tmp_path / "journal"
+    process = start("serve", "--port", "0", "-r", "cos:SlowDown,path=slow/", "--journal", str(journal))
+    url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
+    with requests.Session() as session:
+        session.put(url + "/photos", timeout=20)
+        for _ in range(30):
+            assert session.get(url + "/photos", timeout=20).status_code == 200
+        assert session.get(url + "/slow/k", timeout=20).status_code == 503
+    assert process.interrupt()[0] == 0
+    found = json.loads(run("report", str(journal), "--format", "json")[1])
+    assert found["turnaround"]["n"] >= 20
+    assert found["turnaround"]["median"] < 0.05
+
+
+@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+@pytest.mark.parametrize("rules", [("-r", "http:503,path=/e"), ()])
+def test_a_journal(here, start, run, app, rules):
+    """Every request is in it, rules or none, and its end; it stands above the variable, and is told."""
+    env = {**os.environ, "FAULTINJECT_JOURNAL": str(here / "other")}
+    process = start("serve", *app, "--port", "0", *rules, "--journal", "mine", env=env)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert f"  journal: {here / 'mine'}" in head
+    assert any(line.startswith("  no rules, so no faults;") for line in head) is not bool(rules)
+    statuses = [requests.get(url + path, timeout=20).status_code for path in ("/e", "/f")]
+    if rules:
+        assert process.line() == "GET /e -> http:503 by rule-1"
+    code, rest = process.interrupt()
+    assert (code, rest[1]) == (0, "ended; injected:" if rules else "ended")
+    lines = [json.loads(each) for each in (here / "mine").read_text().splitlines()]
+    seen = {each["path"]: each["status"] for each in lines[:-1]}
+    assert seen == dict(zip(("/e", "/f"), statuses, strict=True))
+    assert [bool(each.get("ended")) for each in lines] == [False] * (len(lines) - 1) + [True]
+    assert not (here / "other").exists()
+
+
+def test_the_journal_of_an_app_that_has_its_own_rules(here, start):
+    """They stay, and its journal is the one that was named."""
+    (here / "own.py").write_text(
+        "import faultinject, shop\napp = faultinject.install(shop.plain, 'http:503', enabled=True)\n"
+    )
+    process = start("serve", "own:app", "--port", "0", "--journal", "mine")
+    url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
+    assert requests.get(url + "/a", timeout=20).status_code == 503
+    process.line()
+    assert process.interrupt()[1][1:] == [
+        "ended; injected:",
+        "  rule-1: 1 of 1 requests that met its conditions",
+    ]
+    lines = [json.loads(each) for each in (here / "mine").read_text().splitlines()]
+    assert [(each["status"], bool(each.get("ended"))) for each in lines] == [(503, False), (None, True)]
+
+
+def test_what_is_under_way_at_the_end_is_on_record(here, start):
+    """A fault that hangs ends with the server; its last line stands before the end."""
+    process = start("serve", "--port", "0", "-r", "hang", "--journal", "mine")
+    port = int(process.until("Ctrl-C")[0].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert process.line() == "GET /a -> hang by rule-1"
+        assert process.interrupt()[0] == 0
+        assert client.recv(100) == b""
+    lines = [json.loads(each) for each in (here / "mine").read_text().splitlines()]
+    assert [(each.get("final"), each.get("ended")) for each in lines] == [
+        (None, None),
+        (True, None),
+        (None, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "env", "message"),
+    [
+        (
+            ("--journal", "/no/such/j"),
+            {},
+            "--journal: cannot write to '/no/such/j': No such file or directory",
+        ),
+        ((), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to '/no/such/j'"),
+        (("--journal", "j"), {"FAULTINJECT_ENABLED": "0"}, "FAULTINJECT_ENABLED=0 keeps every fault away"),
+    ],
+)
+def test_a_journal_that_cannot_be_written(here, run, given, env, message):
+    """It is said before anything is served, and the environment stays what it was."""
+    code, out, err = run("serve", "--port", "0", *given, env=env)
+    assert (code, out, message in err) == (2, "", True)
+    port = socket.create_server(("127.0.0.1", 0))
+    with port:
+        assert run("serve", "--port", str(port.getsockname()[1]), "--journal", "j")[0] == 2
+    assert "FAULTINJECT_JOURNAL" not in os.environ
 
 
 def test_the_port_is_in_use(start, run):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -70,19 +72,83 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     [
         ("raise SystemExit('no such region')", "ended with exit code 1\nno such region"),
         (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9"),
-        (READY + "raise SystemExit(3)", "ended with exit code 3"),
-        (READY + "print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no answer"),
-        (READY + "print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no answer of the contract"),
-        (READY + "say(key=call)\ntime.sleep(60)", "which is no answer of the contract"),
-        (READY + "say(key=call, ok='yes')\ntime.sleep(60)", "which is no answer of the contract"),
+        (HEAD + "print('hello', flush=True)\ntime.sleep(60)", "wrote 'hello', which is no answer of the contract"),
+        (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no answer of the contract"),
+        (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no answer of the contract"),
     ],
 )  # fmt: skip
-def test_a_command_that_breaks_the_contract_is_named(program, text, message):
-    """The run ends at once, and the error says what was wrong and what stands in standard error."""
+def test_a_command_that_is_never_ready_is_an_error(program, text, message):
+    """Nothing could be asked of it: the error says what was wrong and what stands in standard error."""
     with pytest.raises(ConfigurationError) as caught:
         run(program(text), name="broken", phases=short("cal", "den"))
     assert str(caught.value).startswith(sys.executable)
     assert message in str(caught.value)
+
+
+CLOSED = "os.close(1)\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
+        ("os.kill(os.getpid(), 9)", "ended with signal 9"),
+        (CLOSED, "closed its standard output"),
+        ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no answer"),
+        ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no answer of the contract"),
+        ("say(key=call)\ntime.sleep(60)", "which is no answer of the contract"),
+        ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no answer of the contract"),
+        ("while True: print('x' * 1000000, end='', flush=True)", "which is no answer of the contract"),
+    ],
+)  # fmt: skip
+def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, message):
+    """The run ends at once; the first finding says what was wrong and which call went on, and the rest was judged."""
+    monkeypatch.setattr(process, "GRACE", 0.5)
+    began = time.monotonic()
+    done = run(program(READY + text), name="broken", phases=short("cal", "den"))
+    assert time.monotonic() - began < 30
+    assert done.failure.startswith(sys.executable)
+    assert message in done.failure
+    assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
+    finding = done.judgement.findings[0]
+    assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
+    assert done.judgement.conclusion.sentence == "FAIL: 1 check says no: answers"
+    assert done.said == ("no more" if "no more" in text else "")
+
+
+def test_a_command_that_answers_all_and_ends_badly(program):
+    """It failed, and no call had to be named."""
+    text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
+    done = run(program(text), name="broken", phases=short("cal"))
+    assert done.failure == f"{sys.executable} wrote 'bye', which is no answer of the contract"
+
+
+def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch):
+    """One in a session of its own keeps the pipe open; it is not waited for."""
+    monkeypatch.setattr(process, "LEFT", 0.2)
+    text = READY + (
+        "import subprocess\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        "sys.stderr.write(str(child.pid)); sys.stderr.flush()\n"
+        "time.sleep(600)\n"
+    )
+    began = time.monotonic()
+    done = run(program(text), name="broken", phases=short("cal"), deadline=1.5)
+    try:
+        assert time.monotonic() - began < 30
+        assert "stopped answering" in done.failure
+    finally:
+        os.kill(int(done.said), signal.SIGKILL)
+
+
+def test_a_command_that_stops_answering(program):
+    """It is alive and silent: a failure, with the call that it is about."""
+    text = READY + "sys.stderr.write('stuck\\n'); sys.stderr.flush(); time.sleep(600)"
+    done = run(program(text), name="silent", phases=short("cal", "den"), deadline=1.5)
+    assert done.failure.startswith("it stopped answering: nothing was heard of it for ")
+    assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
+    assert done.judgement.conclusion.exit_code == 1
+    assert done.said == "stuck"
 
 
 def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program, monkeypatch):

@@ -90,6 +90,16 @@ def test_all_tests(report):
     result.stdout.fnmatch_lines(["*= faultinject: report =*", "report.json: ✕ 1 fail  ! 0 warnings  *"])
 
 
+def test_nothing_to_judge(run, project):
+    """A report that says nothing does not look like a good one."""
+    result = run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0")
+    result.stdout.fnmatch_lines(
+        [
+            "report.html: Nothing could be judged: 1 call met a fault or was tried again, too few for any check.*"
+        ]
+    )
+
+
 def test_html(run, project):
     """One page that needs nothing else."""
     result = run(SOURCE, "--faultinject-report=page.html")
@@ -101,7 +111,7 @@ def test_html(run, project):
 
 @pytest.mark.parametrize(
     ("name", "begin"),
-    [("a.txt", "Werkzeug"), ("a.md", "#"), ("a.XML", "<?xml"), ("report", "<!doctype html>")],
+    [("a.txt", "PASS: "), ("a.md", "#"), ("a.XML", "<?xml"), ("report", "<!doctype html>")],
 )
 def test_other_formats(run, project, name, begin):
     """The file's name says which; HTML where it says none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from faultinject import hooks
 from faultinject.settings.hooks import hooking
 
 RULE = "cos:SlowDown,times=3"
+PAST = "2020-01-01T00:00:00Z"
 FOLDER = Path(hooks.__file__).parent
 STAGES = "ENV APP_ENV ENVIRONMENT FLASK_ENV DJANGO_ENV FASTAPI_ENV NODE_ENV DEPLOY_ENV STAGE DJANGO_SETTINGS_MODULE"
 LOADED = (
@@ -123,11 +125,40 @@ def test_options_of_the_command_are_its_own(run):
     [
         (["--", "no-such-command"], ("-r", RULE), {}, "faultinject: no-such-command: command not found\n"),
         ([], ("-r", RULE), {}, "a command is missing, as in: faultinject run -- gunicorn app:app"),
-        (["ls"], (), {}, "there is no rule"),
+        (["ls"], ("--strict",), {}, "there is no rule"),
         (["ls"], ("-r", "cos:Slowdown"), {}, "did you mean cos:SlowDown?"),
         (["ls"], ("--file", "nowhere.toml"), {}, "nowhere.toml"),
-        (["ls"], ("-r", RULE), {"FAULTINJECT_ENABLED": "0"}, "FAULTINJECT_ENABLED=0 keeps every fault away"),
-        (["ls"], ("-r", RULE), {"APP_ENV": "production"}, "APP_ENV=production looks like production"),
+        (
+            ["ls"],
+            ("-r", RULE, "--strict"),
+            {"FAULTINJECT_ENABLED": "0"},
+            "FAULTINJECT_ENABLED=0 keeps every fault away",
+        ),
+        (
+            ["ls"],
+            ("-r", RULE, "--strict"),
+            {"APP_ENV": "production"},
+            "APP_ENV=production looks like production",
+        ),
+        (["ls"], ("-r", RULE, "--strict"), {"FAULTINJECT_EXPIRES": PAST}, "FAULTINJECT_EXPIRES has passed"),
+        (["ls"], ("-r", "cos:Slowdown"), {"FAULTINJECT_ENABLED": "0"}, "did you mean cos:SlowDown?"),
+        (
+            ["ls"],
+            (),
+            {"FAULTINJECT_RULES": "cos:Slowdown", "FAULTINJECT_ENABLED": "0"},
+            "did you mean cos:SlowDown?",
+        ),
+        (["ls"], ("-r", "cos:Slowdown"), {"APP_ENV": "production"}, "did you mean cos:SlowDown?"),
+        (["ls"], ("--file", os.devnull), {}, "there is no rule"),
+        (["no-such-command"], (), {}, "faultinject: no-such-command: command not found\n"),
+        ([], (), {"FAULTINJECT_ENABLED": "0"}, "a command is missing"),
+        (
+            ["ls"],
+            ("-r", RULE, "--journal", "/no/such/j"),
+            {},
+            "--journal: cannot write to '/no/such/j': No such file",
+        ),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to"),
         (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h"}, "not built yet"),
         (["ls"], ("-r", RULE), {"FAULTINJECT_SEDE": "1"}, "did you mean FAULTINJECT_SEED?"),
     ],
@@ -138,6 +169,88 @@ def test_wrong_use(run, command, given, variables, says):
     assert (code, out) == (2, "")
     assert says in error
     assert "Traceback" not in error
+
+
+SAYS = "faultinject: {} runs untouched, without faults: {}\n"
+OFF = {
+    "switched off": (
+        ("-r", RULE),
+        {"FAULTINJECT_ENABLED": " No "},
+        "FAULTINJECT_ENABLED=0 keeps every fault away; unset it",
+    ),
+    "switched off, no rule": (
+        (),
+        {"FAULTINJECT_ENABLED": "0"},
+        "FAULTINJECT_ENABLED=0 keeps every fault away; unset it",
+    ),
+    "production": (
+        ("-r", RULE),
+        {"APP_ENV": "production"},
+        "APP_ENV=production looks like production, where nothing is injected; to inject there set"
+        " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h",
+    ),
+    "expired": (("-r", RULE), {"FAULTINJECT_EXPIRES": PAST}, "FAULTINJECT_EXPIRES has passed; set it anew"),
+    "no rule": ((), {}, "there is no rule: give one, such as -r cos:SlowDown,times=2"),
+    "no rule, on": ((), {"FAULTINJECT_ENABLED": "1"}, None),
+    "rules of the environment": ((), {"FAULTINJECT_RULES": RULE, "FAULTINJECT_ENABLED": "0"}, None),
+    "a journal": (("--journal", "/no/such/journal"), {}, None),
+}
+LOOK = """
+import os, sys
+given = {name: value for name, value in GIVEN}
+os.environ.pop("LC_CTYPE", None)  # which Python sets itself where there is no locale
+print(dict(os.environ) == given)
+print(sorted({each.partition('.')[0] for each in sys.modules} & {'faultinject', 'wrapt'}))
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("why", OFF)
+def test_where_faults_are_off_the_command_runs_untouched(run, environ, why):
+    """Its environment, its exit code, nothing of ours in it; one line says why there are no faults."""
+    given, variables, says = OFF[why]
+    known = {name: value for name, value in (environ | variables).items() if name != "LC_CTYPE"}
+    text = LOOK.replace("GIVEN", repr([*known.items()]))
+    code, out, error = run("--", sys.executable, "-c", text, given=given, **variables)
+    assert (code, out) == (7, "True\n[]\n")
+    assert error.count("\n") == 1
+    assert error == SAYS.format(sys.executable, says) or (says is None and "runs untouched" in error)
+
+
+def test_untouched_a_command_that_is_not_python(run):
+    """It is said once, and nothing of who would get faults."""
+    code, out, error = run("--", "echo", "-r", given=())
+    assert (code, out, error.count("\n")) == (0, "-r\n", 1)
+
+
+def test_production_that_is_allowed(run):
+    """Then there are faults."""
+    allowed = {"APP_ENV": "production", "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
+    code, out, error = run("--", sys.executable, "-c", LOADED, **allowed)
+    assert (code, out, "untouched" in error) == (0, "['faultinject', 'wrapt']\n", False)
+
+
+@pytest.mark.parametrize("store", [{}, {"FAULTINJECT_STORE": "memory:"}])
+def test_a_journal(run, tmp_path, store):
+    """`--journal` stands above the variable, and means the directory in which `run` was started."""
+    text = """
+import os
+os.chdir("/")
+import faultinject
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+app = faultinject.install(app)
+app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+"""
+    place = os.path.relpath(tmp_path / "mine")
+    code, _, _ = run(
+        "--", sys.executable, "-c", text, given=("-r", RULE, "--journal", place),
+        FAULTINJECT_JOURNAL=str(tmp_path / "other"), **store,
+    )  # fmt: skip
+    lines = [json.loads(each) for each in (tmp_path / "mine").read_text().splitlines()]
+    assert (code, [bool(each.get("ended")) for each in lines]) == (0, [False, True])
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_command_that_cannot_be_run(run, tmp_path):

@@ -21,6 +21,13 @@ def werkzeug(place, certificate):
     server.serve_forever()
 
 
+def faultinject(place, certificate):
+    """What `faultinject serve` puts a WSGI app behind."""
+    from faultinject.cli.listening import listen, wsgi_server
+
+    wsgi_server(wsgi, listen("127.0.0.1", int(place))).serve_forever()
+
+
 def waitress(place, certificate):
     """Four threads."""
     from waitress import serve
@@ -47,6 +54,6 @@ def wsgiref(place, certificate):
 
 if __name__ == "__main__":
     _, name, place, *rest = sys.argv
-    {each.__name__: each for each in (werkzeug, waitress, cheroot, wsgiref)}[name](
+    {each.__name__: each for each in (faultinject, werkzeug, waitress, cheroot, wsgiref)}[name](
         place, rest[0] if rest else None
     )

@@ -28,7 +28,15 @@ OVER_OTHER_TRANSPORTS = (
 )
 CASES = [(server, fault) for server in SERVERS for fault in FAULTS]
 CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPORTS]
-QUICK = ("werkzeug", "gunicorn sync", "waitress", "granian WSGI", "uvicorn h11", "gunicorn asgi")
+QUICK = (
+    "faultinject serve",
+    "werkzeug",
+    "gunicorn sync",
+    "waitress",
+    "granian WSGI",
+    "uvicorn h11",
+    "gunicorn asgi",
+)
 """One server of each sort; the others are slow together, not each."""
 MARKED = [
     pytest.param(*case) if case[0] in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES

@@ -18,12 +18,16 @@ def render(judgement: Judgement, format: str = "text", *, strict: bool = False) 
     Args:
         judgement: what was found.
         format: its name.
-        strict: whether a warning is a failure (only `junit` tells one from the other).
+        strict: whether a warning is a failure, also where the judgement was not asked for as such.
 
     Raises:
         ConfigurationError: there is no such format.
         MissingExtra: `html` without jinja2.
     """
+    if strict:
+        from dataclasses import replace
+
+        judgement = replace(judgement, strict=True)
     if format == "text":
         from faultinject.audit.reports.text import text
 
@@ -35,7 +39,7 @@ def render(judgement: Judgement, format: str = "text", *, strict: bool = False) 
     if format == "junit":
         from faultinject.audit.reports.junit import junit
 
-        return junit(judgement, strict=strict)
+        return junit(judgement)
     if format == "markdown":
         from faultinject.audit.reports.markdown import markdown
 

@@ -14,14 +14,22 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
 
 
-def junit(judgement: Judgement, *, strict: bool = False) -> str:
-    """One test suite: FAIL is a failure, INCONCLUSIVE skipped, WARN passes and says so (a failure if `strict`)."""
-    failing = (FAIL, WARN) if strict else (FAIL,)
+RESULT = "result"
+"""The test case that is there where nothing was judged, or not what is required: it is an error."""
+
+
+def junit(judgement: Judgement) -> str:
+    """One test suite: FAIL is a failure, INCONCLUSIVE skipped, WARN passes and says so (a failure if it is strict).
+
+    Where the result is that nothing was decided, one test case more is an error, so that no CI takes it for green.
+    """
+    failing = (FAIL, WARN) if judgement.strict else (FAIL,)
     findings = judgement.findings
     failures = sum(each.verdict in failing for each in findings)
     skipped = sum(each.verdict == INCONCLUSIVE for each in findings)
+    errors = int(judgement.conclusion.result == "undecided")
     head = (
-        f'name="faultinject" tests="{len(findings)}" failures="{failures}" errors="0"'
+        f'name="faultinject" tests="{len(findings) + errors}" failures="{failures}" errors="{errors}"'
         f' skipped="{skipped}" time="{judgement.seconds:.3f}"'
     )
     lines = [
@@ -33,13 +41,19 @@ def junit(judgement: Judgement, *, strict: bool = False) -> str:
         f'      <property name="profile" value={_attribute(judgement.profile.name)}/>',
         "    </properties>",
     ]
+    if errors:
+        lines += _error(judgement)
     for each in findings:
         lines += _case(each, judgement.profile.name, failing)
-    said = " ".join(
-        each for each in (*sentences.provenance(judgement), sentences.nothing_to_judge(judgement)) if each
-    )
+    said = " ".join([f"{sentences.result(judgement).rstrip('.')}.", *sentences.provenance(judgement)])
     lines += [f"    <system-out>{escape(said)}</system-out>", "  </testsuite>", "</testsuites>"]
     return "\n".join(lines) + "\n"
+
+
+def _error(judgement: Judgement) -> list[str]:
+    name = f'name="{RESULT}" classname={_attribute(f"faultinject.{judgement.profile.name}")} time="0"'
+    message = _attribute(judgement.conclusion.sentence)
+    return [f"    <testcase {name}>", f'      <error message={message} type="undecided"/>', "    </testcase>"]
 
 
 def _case(finding: Finding, profile: str, failing: tuple[str, ...]) -> list[str]:

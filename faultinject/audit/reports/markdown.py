@@ -33,15 +33,13 @@ def markdown(judgement: Judgement) -> str:
     """The whole report; what a request said cannot make a link, a mention or HTML of itself."""
     findings = sentences.merged(judgement.findings)
     blocks = [
-        f"### {plain(sentences.title(judgement))}",
-        f"**{counts(findings)}**",
+        f"### {plain(sentences.result(judgement))}",
+        f"**{plain(sentences.title(judgement))}: {counts(findings)}**",
         plain(" ".join(sentences.provenance(judgement))),
     ]
     if found := rows(findings):
         blocks.append(_table(found))
     blocks += _examples(findings)
-    if nothing := sentences.nothing_to_judge(judgement):
-        blocks.append(nothing)
     if good := sentences.passed(findings):
         blocks.append(f"{SIGNS[PASS]} **passed:** {plain(good)}")
     if unknown := sentences.undecided(findings):

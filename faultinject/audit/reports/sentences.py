@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.call import TOLD
 from faultinject.audit.checks.words import seconds
+from faultinject.audit.conclusion import faults_not_given
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN, Finding
 from faultinject.core.outcome import quoted
 
@@ -65,6 +66,11 @@ def tally(findings: Iterable[Finding]) -> list[tuple[str, int, str]]:
     return [(verdict, n, f"{word}s" if word == "warning" and n != 1 else word) for verdict, n, word in counts]
 
 
+def result(judgement: Judgement) -> str:
+    """What it comes to: `FAIL: 1 check says no: random`, `Nothing could be judged: no fault met a call`."""
+    return quoted(judgement.conclusion.sentence)
+
+
 def title(judgement: Judgement) -> str:
     """The client, as it names itself, and how many others there were."""
     client = shortened(quoted(judgement.client)) or "a client without a User-Agent"
@@ -90,6 +96,8 @@ def provenance(judgement: Judgement) -> list[str]:
         told.append(f"Attempts were joined by {_numbered(signals)}.")
     for reason, n in judgement.left_out.items():
         told.append(f"Left out: {counted(n, 'call')} {REASONS.get(reason, f'({quoted(reason)})')}.")
+    if judgement.not_given:
+        told.append(f"{quoted(faults_not_given(judgement.not_given))}.")
     if judgement.skipped:
         told.append(f"Lines that were skipped: {_numbered(judgement.skipped)}.")
     turnaround = judgement.turnaround
@@ -104,13 +112,6 @@ def provenance(judgement: Judgement) -> list[str]:
         )
     told.append(f"Judged as {judgement.profile.name}: {judgement.profile.title}.")
     return told
-
-
-def nothing_to_judge(judgement: Judgement) -> str:
-    """A sentence for a journal in which no call was put to the test, else nothing."""
-    if any(each.calls for each in (judgement.evidence, *judgement.others.values())):
-        return ""
-    return "No call got a fault or was tried again: there is nothing to judge."
 
 
 def passed(findings: Iterable[Finding]) -> str:

@@ -26,12 +26,11 @@ def text(judgement: Judgement) -> str:
     """The whole report in plain text; cells and calls are not wrapped."""
     findings = sentences.merged(judgement.findings)
     told = wrap(" ".join(sentences.provenance(judgement)), WIDTH, break_on_hyphens=False)
-    lines = [sentences.title(judgement), counts(findings), *told, ""]
+    result = wrap(sentences.result(judgement), WIDTH, break_on_hyphens=False)
+    lines = [*result, sentences.title(judgement), counts(findings), *told, ""]
     if wrong := rows(findings):
         lines += [*aligned([COLUMNS, *wrong]), ""]
     lines += shown_by(findings)
-    if nothing := sentences.nothing_to_judge(judgement):
-        lines.append(nothing)
     return "\n".join([*lines, *foot(findings)]) + "\n"
 
 

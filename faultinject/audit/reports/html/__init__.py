@@ -74,12 +74,13 @@ class Section:
     def __init__(self, judgement: Judgement, number: int) -> None:
         self.id = f"client-{number}"
         self.title = sentences.title(judgement)
+        self.result = sentences.result(judgement)
+        self.verdict = judgement.conclusion.result
         findings = sentences.merged(judgement.findings)
         self.findings = judgement.findings
         self.wrong = wrong_of(findings)
         self.tally = sentences.tally(findings)
         self.provenance = sentences.provenance(judgement)
-        self.nothing = sentences.nothing_to_judge(judgement)
         self.passed = sentences.passed(findings)
         self.undecided = sentences.undecided(findings)
         clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]

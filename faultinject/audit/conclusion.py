@@ -1,0 +1,231 @@
+"""What a judgement comes to, in a word and in a sentence: what a CI acts on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from faultinject.audit.checks import CHECKS
+from faultinject.audit.checks.words import counted
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from faultinject.audit.evidence import Evidence
+    from faultinject.audit.findings import Finding
+
+EVERY = "all"
+"""Stands for every check where checks are required."""
+DRIVEN = frozenset(("budget", "overlap", "quota"))
+"""Checks that only a driver's plan can decide: where nobody drives, `all` does not ask for them."""
+NAMED = 6
+"""Checks that a sentence names; of more it says how many."""
+CODES = {"fail": 1, "undecided": 3}
+"""What a command exits with; 0 for the other results."""
+
+NOT_GIVEN = {
+    "refused": "refused (too many under way: FAULTINJECT_MAX_ACTIVE; or HTTP/2 without http2=yes)",
+    "failed": "failed (the log says why, or the client left first)",
+    "nothing_to_cut": "on answers with nothing to cut",
+    "app_failed": "on errors of the app's own",
+}
+"""Faults that were to be given and were not, by what `did` says, in words."""
+LEFT_OUT = {
+    "open": ("may not have been over", "Say --finished when the client is done."),
+    "shared": (
+        "went on for one thing at the same time, which cannot be told apart",
+        "Let calls at the same time have keys of their own.",
+    ),
+    "followed": (
+        "came right before a like request with something changed, which may be of them",
+        "Name the calls: faults.call().",
+    ),
+    "repeated": ("came again as they do when all is well", "Name the calls: faults.call()."),
+    "begun earlier": (
+        "began before the journal does",
+        "Switch the journal on before the client begins.",
+    ),
+    "too many": ("are more than is kept", "Judge a shorter journal."),
+    "further clients": ("are of more clients than are judged", "Judge a journal of fewer clients."),
+}
+"""Why calls are left out, and what to do where that is why there is nothing to judge."""
+NOT_ENDED = {"open": ("had not ended at the deadline", "Raise the deadline.")}
+"""The same where a driver asked for the calls."""
+
+
+class Conclusion(NamedTuple):
+    """The result.
+
+    Attributes:
+        result: `fail`, `warn`, `pass` or `undecided`.
+        head: how its sentence begins, such as `FAIL`.
+        reason: the rest of it: what is wrong, or why nothing could be judged and what to do.
+    """
+
+    result: str
+    head: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The whole of it."""
+        return f"{self.head}: {self.reason}"
+
+    @property
+    def exit_code(self) -> int:
+        """What a command exits with: 0, 1 for a failure, 3 where nothing was judged, or not what is required."""
+        return CODES.get(self.result, 0)
+
+
+def conclude(
+    findings: Sequence[Finding],
+    *,
+    attempts: int,
+    calls: int,
+    evidence: Sequence[Evidence],
+    left_out: Mapping[str, int],
+    not_given: Mapping[str, int],
+    require: Collection[str] = (),
+    strict: bool = False,
+) -> Conclusion:
+    """What findings come to.
+
+    Args:
+        findings: of all clients.
+        attempts: requests that were seen.
+        calls: calls that they belong to.
+        evidence: of each client, what counts for the checks.
+        left_out: calls that count for none, by reason.
+        not_given: faults that could not be given, by what `did` says.
+        require: checks that must be decided, also with what they are about: `hint: date`; or `all`.
+        strict: whether a warning is a failure.
+    """
+    driven = any(each.driven for each in evidence)
+    told = _told_once(findings)
+    wrong, doubtful = (_names(told, verdict) for verdict in (FAIL, WARN))
+    missing = [*undecided(findings, require, driven=driven)]
+    also = f"; not decided, though required: {_row(missing)}" if missing else ""
+    if wrong or (strict and doubtful):
+        parts = [_say(wrong, "says no", "say no")] if wrong else []
+        if strict and doubtful:
+            parts.append(_say(doubtful, "warns, which is a failure here", "warn, which is a failure here"))
+        return Conclusion("fail", FAIL, "; ".join(parts) + also)
+    if not any(each.verdict != INCONCLUSIVE for each in findings):
+        why = _nothing(findings, attempts, calls, evidence, left_out, not_given)
+        return Conclusion("undecided", "Nothing could be judged", why)
+    if missing:
+        return Conclusion("undecided", "Not decided, though required", _row(missing))
+    if doubtful:
+        return Conclusion("warn", WARN, f"no check says no, {_say(doubtful, 'warns', 'warn')}")
+    passed, unknown = (_names(told, verdict) for verdict in (PASS, INCONCLUSIVE))
+    rest = f", {len(unknown)} not decided" if unknown else ""
+    return Conclusion("pass", PASS, f"{counted(len(passed), 'check')} passed{rest}")
+
+
+def undecided(
+    findings: Sequence[Finding], require: Collection[str], *, driven: bool
+) -> dict[str, Finding | None]:
+    """What was not decided of the checks that are required, by name; None where a check says nothing at all."""
+    missing: dict[str, Finding | None] = {}
+    for each in require:
+        every = each == EVERY
+        asked = [finding for finding in findings if every or each in (finding.check, finding.name)]
+        if not asked and not every:
+            missing[each] = None
+        for finding in asked:
+            spared = every and not driven and finding.check in DRIVEN
+            if finding.verdict == INCONCLUSIVE and not spared:
+                missing[_name(finding)] = finding
+    return missing
+
+
+def know(ignore: Collection[str], require: Collection[str]) -> None:
+    """Make sure that these checks exist.
+
+    Args:
+        ignore: names of checks, also with what they are about: `hint: date`.
+        require: likewise; or `all`.
+
+    Raises:
+        ConfigurationError: there is none of a name, and the message says which is near; or one is in both.
+    """
+    from faultinject.core.values import listed, nearest, shown
+    from faultinject.exceptions import ConfigurationError
+
+    for names, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
+        for each in names:
+            name = each.partition(": ")[0]
+            if name not in known:
+                hint = nearest(name, known) or f"; there are {listed(known, 'and')}"
+                raise ConfigurationError(f"{shown(each)} is not a check{hint}")
+    for each in require:
+        if {each, each.partition(": ")[0]} & {*ignore}:
+            raise ConfigurationError(f"{shown(each)} is both ignored and required")
+
+
+def _told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Without those that another check says as well."""
+    said = {(each.client, each.check) for each in findings}
+    return [each for each in findings if each.said_by is None or (each.client, each.said_by) not in said]
+
+
+def _names(findings: Sequence[Finding], verdict: str) -> list[str]:
+    return [_name(each) for each in findings if each.verdict == verdict]
+
+
+def _name(finding: Finding) -> str:
+    return finding.name if finding.client is None else f"{finding.name} of {finding.client}"
+
+
+def _say(names: Sequence[str], one: str, several: str) -> str:
+    return f"{counted(len(names), 'check')} {one if len(names) == 1 else several}: {_row(names)}"
+
+
+def _row(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _nothing(
+    findings: Sequence[Finding],
+    attempts: int,
+    calls: int,
+    evidence: Sequence[Evidence],
+    left_out: Mapping[str, int],
+    not_given: Mapping[str, int],
+) -> str:
+    """Why there is no verdict at all, and what to do."""
+    if not findings:
+        return "every check is ignored. Ignore fewer."
+    if not attempts:
+        return "no request is on record. Let the client run while faults and journal are on."
+    lost = f"; {faults_not_given(not_given)}" if not_given else ""
+    judged = sum(
+        each.retries > 0 or each.first.failed or each.first.injected for one in evidence for each in one.calls
+    )
+    if judged:
+        met = f"{counted(judged, 'call')} met a fault or {'was' if judged == 1 else 'were'} tried again"
+        return f"{met}, too few for any check{lost}. What each needs stands with it."
+    if left_out:
+        words = LEFT_OUT | (NOT_ENDED if any(each.driven for each in evidence) else {})
+        number = sum(left_out.values())
+        which = f"all {counted(calls, 'call')}" if number == calls > 1 else counted(number, "call")
+        reasons = [(n, *words.get(reason, (reason, ""))) for reason, n in left_out.items()]
+        alone = "it" if number == 1 else "they"
+        why = ", ".join(f"{alone if len(reasons) == 1 else f'{n:,}'} {said}" for n, said, _ in reasons)
+        others = "" if number == calls else ", and no fault met the others"
+        verb = "was" if number == 1 else "were"
+        return (
+            f"{which} {verb} left out: {why}{others}{lost}. {' '.join(each[2] for each in reasons)}".rstrip()
+        )
+    met = "no fault met a call, and none was tried again"
+    driven = any(each.driven for each in evidence)
+    advice = "Ask for more of the plan." if driven else "`faultinject check` says what the rules match."
+    return f"{met}{lost}. {advice}"
+
+
+def faults_not_given(not_given: Mapping[str, int]) -> str:
+    """How many, and why: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
+    why = ", ".join(f"{n:,} {NOT_GIVEN.get(did, did)}" for did, n in not_given.items())
+    return f"{counted(sum(not_given.values()), 'fault')} could not be given: {why}"

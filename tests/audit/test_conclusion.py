@@ -1,0 +1,220 @@
+"""What findings come to: a word, a sentence and an exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from faultinject.audit.conclusion import DRIVEN, LEFT_OUT, NOT_GIVEN, conclude, know, undecided
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.exceptions import ConfigurationError
+
+from .judged import attempt, call, finding
+
+CLEAN = call(attempt(1, 0.0, None, 200))
+
+
+def conclusion(*findings, attempts=10, calls=10, evidence=(), left_out=None, not_given=None, **more):
+    return conclude(
+        findings,
+        attempts=attempts,
+        calls=calls,
+        evidence=evidence,
+        left_out=left_out or {},
+        not_given=not_given or {},
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "strict", "result", "code", "sentence"),
+    [
+        ([PASS], False, "pass", 0, "PASS: 1 check passed"),
+        ([PASS, PASS, INCONCLUSIVE], True, "pass", 0, "PASS: 2 checks passed, 1 not decided"),
+        ([WARN, PASS], False, "warn", 0, "WARN: no check says no, 1 check warns: a"),
+        ([WARN, WARN], False, "warn", 0, "WARN: no check says no, 2 checks warn: a, b"),
+        ([WARN, PASS], True, "fail", 1, "FAIL: 1 check warns, which is a failure here: a"),
+        ([FAIL, WARN, FAIL], False, "fail", 1, "FAIL: 2 checks say no: a, c"),
+        (
+            [FAIL, WARN, WARN],
+            True,
+            "fail",
+            1,
+            "FAIL: 1 check says no: a; 2 checks warn, which is a failure here: b, c",
+        ),
+        ([FAIL] * 8, False, "fail", 1, "FAIL: 8 checks say no: a, b, c, d, e, f and 2 more"),
+    ],
+)
+def test_what_was_decided(verdicts, strict, result, code, sentence):
+    """The worst verdict is the result; a warning is one only where that was asked for."""
+    found = conclusion(*map(finding, "abcdefgh", verdicts), strict=strict)
+    assert (found.result, found.exit_code, found.sentence) == (result, code, sentence)
+
+
+def test_what_two_checks_say_is_told_once():
+    """Unless the other is another client's."""
+    told = [finding("random", FAIL), finding("spread", FAIL, said_by="random")]
+    assert conclusion(*told).reason == "1 check says no: random"
+    told[1].client = "curl/8"
+    assert conclusion(*told).reason == "2 checks say no: random, spread of curl/8"
+
+
+MET = Evidence([call(), call(), CLEAN])
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (
+            {"attempts": 0, "calls": 0},
+            "no request is on record. Let the client run while faults and journal are on.",
+        ),
+        (
+            {},
+            "no fault met a call, and none was tried again. `faultinject check` says what the rules match.",
+        ),
+        (
+            {"evidence": [Evidence([CLEAN], driven=True)]},
+            "no fault met a call, and none was tried again. Ask for more of the plan.",
+        ),
+        (
+            {"not_given": {"refused": 9, "failed": 1}},
+            "no fault met a call, and none was tried again; 10 faults could not be given: 9 refused (too many under way:"
+            " FAULTINJECT_MAX_ACTIVE; or HTTP/2 without http2=yes), 1 failed (the log says why, or the client left"
+            " first). `faultinject check` says what the rules match.",
+        ),
+        (
+            {"evidence": [MET]},
+            "2 calls met a fault or were tried again, too few for any check. What each needs stands with it.",
+        ),
+        (
+            {"evidence": [Evidence([call()])]},
+            "1 call met a fault or was tried again, too few for any check. What each needs stands with it.",
+        ),
+        (
+            {"left_out": {"open": 10}},
+            "all 10 calls were left out: they may not have been over. Say --finished when the client is done.",
+        ),
+        (
+            {"left_out": {"open": 10}, "evidence": [Evidence([], driven=True)]},
+            "all 10 calls were left out: they had not ended at the deadline. Raise the deadline.",
+        ),
+        (
+            {"left_out": {"open": 1}},
+            "1 call was left out: it may not have been over, and no fault met the others. Say --finished when the"
+            " client is done.",
+        ),
+        (
+            {"left_out": {"shared": 3, "begun earlier": 1}},
+            "4 calls were left out: 3 went on for one thing at the same time, which cannot be told apart, 1 began before"
+            " the journal does, and no fault met the others. Let calls at the same time have keys of their own. Switch"
+            " the journal on before the client begins.",
+        ),
+        (
+            {"left_out": {"odd": 2}},
+            "2 calls were left out: they odd, and no fault met the others.",
+        ),
+    ],
+)
+def test_why_nothing_could_be_judged(more, reason):
+    """The reason, and what to do about it; it is neither a success nor a failure."""
+    found = conclusion(finding("stops", INCONCLUSIVE), **more)
+    assert (found.result, found.exit_code) == ("undecided", 3)
+    assert found.sentence == f"Nothing could be judged: {reason}"
+
+
+def test_every_check_is_ignored():
+    """Then there is nothing left to say."""
+    found = conclusion()
+    assert (found.exit_code, found.reason) == (3, "every check is ignored. Ignore fewer.")
+
+
+def test_every_reason_has_its_words():
+    """Those for which the docket leaves calls out, and those for which a fault is not given."""
+    from faultinject.audit import docket
+    from faultinject.core.outcome import INJECTED
+
+    assert {*LEFT_OUT} == {
+        "open",
+        "shared",
+        "followed",
+        "repeated",
+        "begun earlier",
+        "too many",
+        docket.FURTHER,
+    }
+    assert not INJECTED & NOT_GIVEN.keys()
+
+
+TOLD = [
+    finding("hint", PASS, subject="seconds"),
+    finding("hint", INCONCLUSIVE, subject="date"),
+    finding("stops", PASS),
+    finding("budget", INCONCLUSIVE),
+    finding("waits", INCONCLUSIVE, client="curl/8"),
+]
+
+
+@pytest.mark.parametrize(
+    ("require", "missing"),
+    [
+        ([], []),
+        (["stops"], []),
+        (["hint: seconds"], []),
+        (["hint"], ["hint: date"]),
+        (["hint: date", "stops"], ["hint: date"]),
+        (["hint: x-amz-retry-after"], ["hint: x-amz-retry-after"]),
+        (["quota"], ["quota"]),
+        (["budget"], ["budget"]),
+        (["waits"], ["waits of curl/8"]),
+        (["all"], ["hint: date", "waits of curl/8"]),
+        (["all", "budget"], ["hint: date", "waits of curl/8", "budget"]),
+    ],
+)
+def test_what_is_required(require, missing):
+    """A check that is not decided, or says nothing of what is asked, is missing; `all` spares what only a driver decides."""
+    assert list(undecided(TOLD, require, driven=False)) == missing
+    found = conclusion(*TOLD, require=require)
+    assert (found.exit_code, found.result) == ((3, "undecided") if missing else (0, "pass"))
+    if missing:
+        assert found.sentence == f"Not decided, though required: {', '.join(missing)}"
+
+
+def test_all_asks_for_everything_where_a_driver_made_the_calls():
+    """It can decide every check."""
+    assert {"budget", "overlap", "quota"} == DRIVEN
+    assert "budget" in undecided(TOLD, ["all"], driven=True)
+    found = conclusion(*TOLD, evidence=[Evidence([], driven=True)], require=["all"])
+    assert found.reason == "hint: date, budget, waits of curl/8"
+
+
+def test_a_failure_stands_above_what_was_not_decided():
+    """And says that as well."""
+    found = conclusion(finding("a", FAIL), finding("b", INCONCLUSIVE), require=["b"])
+    assert (found.exit_code, found.sentence) == (
+        1,
+        "FAIL: 1 check says no: a; not decided, though required: b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ignore", "require", "says"),
+    [
+        (["hints"], [], "'hints' is not a check; did you mean hint?"),
+        ([], ["permanant"], "'permanant' is not a check; did you mean permanent?"),
+        ([], ["zzz: date"], "'zzz: date' is not a check; there are retries, "),
+        (["all"], [], "'all' is not a check"),
+        (["hint"], ["hint"], "hint is both ignored and required"),
+        (["hint"], ["hint: date"], "'hint: date' is both ignored and required"),
+    ],
+)
+def test_checks_that_are_none(ignore, require, says):
+    """A slip would ask for nothing and look as if."""
+    with pytest.raises(ConfigurationError) as error:
+        know(ignore, require)
+    assert says.replace("'", "") in str(error.value).replace("'", "")
+
+
+def test_checks_that_are_some():
+    """With what they are about, or without; one thing may be ignored of what is required."""
+    know(["hint: date", "random"], ["hint", "all", "retries: 503 SlowDown"])

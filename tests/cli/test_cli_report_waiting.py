@@ -1,0 +1,349 @@
+"""`faultinject report` right after the last requests: it waits until their calls must be over, and no longer."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from faultinject.audit import endings
+from faultinject.cli import waiting
+from faultinject.cli.program import program
+from faultinject.cli.waiting import Journals, judge_when_over
+from faultinject.stores.owner import described
+
+from .journals import line, text
+
+BEGAN = 1_800_000_000.0
+"""When the clock of a journal begins, unix seconds; its monotonic clock says 1000 then."""
+
+
+def at(arrived, seq=0, **more):
+    """A request of a client of its own that was told to slow down."""
+    return line(seq, arrived, time=BEGAN + arrived, path=f"/photos/{seq}", key=str(seq), **more)
+
+
+def end(pid=7, parent=None):
+    """What a process writes at its end."""
+    return endings.line(pid, BEGAN, 1000.0, parent).decode()
+
+
+class Time:
+    """A clock that only goes on while somebody rests; what is written then, and when.
+
+    Args:
+        path: the journal.
+        now: seconds after its beginning.
+        later: what is appended after so many seconds.
+        ahead: by how much the journal's clock is ahead of ours.
+    """
+
+    def __init__(self, path, now, later=(), *, ahead=0.0):
+        self.began = self.now = now
+        self.ahead = ahead
+        self.path = path
+        self.later = sorted(later)
+
+    def unix(self):
+        return BEGAN + self.now - self.ahead
+
+    def monotonic(self):
+        return 50.0 + self.now
+
+    def rest(self, seconds):
+        assert 0 < seconds <= waiting.EVERY
+        self.now += seconds
+        while self.later and self.later[0][0] <= self.waited:
+            with self.path.open("a") as file:
+                file.write(self.later.pop(0)[1])
+
+    @property
+    def waited(self):
+        return self.now - self.began
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Judge a journal that is read so many seconds after its beginning: the verdict, and how long that took."""
+
+    def judge(content, now, *, later=(), ahead=0.0, **options):
+        path = tmp_path / "journal"
+        path.write_text(content)
+        clock = Time(path, now, later, ahead=ahead)
+        journals = Journals([str(path)], clock=clock.unix, monotonic=clock.monotonic, **options)
+        found = judge_when_over(journals, rest=clock.rest, monotonic=clock.monotonic)
+        return found, pytest.approx(clock.waited, abs=0.03)
+
+    return judge
+
+
+def gave_up(number=4, **more):
+    """Calls that were answered by a 503 within 40 ms and not tried again."""
+    return text(at(0.01 * each, each, **more) for each in range(number))
+
+
+TRIED_AGAIN = text([at(-20.0, 90), at(-18.5, 90)])
+"""A client that waited a second and a half, twenty seconds ago."""
+
+
+def test_a_client_that_never_tried_again_has_ten_seconds(report):
+    """From its last answer on; the time that has passed by then counts."""
+    for now, waited in ((0.04, 9.991), (4.031, 6.0), (10.031, 0), (3600.0, 0)):
+        found, took = report(gave_up(), now)
+        assert (found.left_out, waited) == ({}, took)
+        assert found.calls == 4
+
+
+def test_a_client_whose_waits_are_known(report):
+    """Twice the longest of them, two seconds at least."""
+    found, took = report(TRIED_AGAIN + gave_up(), 0.031)
+    assert (found.left_out, took) == ({}, 2.998)
+    quick = text([at(-20.0, 90), at(-19.9, 90)])
+    assert report(quick + gave_up(), 0.031)[1] == 2.0
+
+
+def test_a_client_that_waits_very_long(report):
+    """Nobody waits for it longer than ten seconds: then its calls may still go on, and are left out."""
+    slow = text([at(-60.0, 90), at(-30.0, 90)])
+    found, took = report(slow + gave_up(), 0.031)
+    assert (found.left_out, took) == ({"open": 5}, 10.0)
+
+
+def test_what_could_change_nothing_is_not_waited_for(report):
+    """Calls that have succeeded, and those that count for nothing however they go on."""
+    well = text(at(0.01 * each, each, fault=None, did="passed", status=200) for each in range(4))
+    assert report(well, 0.04)[1] == 0
+    shared = text(at(0.0001 * each, 5, connection=each) for each in range(4))
+    assert report(shared, 0.04)[1] == 0
+
+
+def test_a_request_without_an_answer(report):
+    """It may be answered at any time; ten seconds later it is left out."""
+    found, took = report(gave_up(1, did="delayed", answered=None, status=None), 0.0)
+    assert (found.left_out, took) == ({"open": 1}, 10.0)
+
+
+def test_a_clock_that_is_ahead(report):
+    """As of another machine: then our own tells how long nothing came."""
+    found, took = report(gave_up(), 0.031, ahead=3600)
+    assert (found.left_out, took) == ({}, 10.0)
+
+
+def test_a_clock_that_is_behind(report):
+    """Its journal looks old, and is taken for that."""
+    assert report(gave_up(), 0.031, ahead=-3600)[1] == 0
+
+
+def test_what_comes_meanwhile_is_read(report):
+    """A call that is tried again and succeeds is waited for no more."""
+    again = text(at(1.0, each, fault=None, did="passed", status=200) for each in range(4))
+    found, took = report(gave_up(), 0.031, later=[(1.0, again)])
+    assert (found.attempts, found.calls, found.left_out, took) == (8, 4, {}, 1.0)
+
+
+def test_a_client_that_goes_on(report):
+    """Ten seconds in all, however much comes: what is open then is left out."""
+    later = [(each + 0.5, text([at(each + 0.5, 100 + each)])) for each in range(30)]
+    found, took = report(gave_up(), 0.031, later=later)
+    assert (took, found.calls) == (10.0, 14)
+    assert 0 < found.left_out["open"] < 14
+
+
+def test_a_server_that_has_ended(report):
+    """Nothing more can come, so that every call is over as of then."""
+    found, took = report(gave_up() + end(), 0.04)
+    assert (found.left_out, took) == ({}, 0)
+
+
+def test_a_server_that_ends_meanwhile(report):
+    """It is not waited for any longer."""
+    found, took = report(gave_up(), 0.031, later=[(1.2, end())])
+    assert (found.left_out, took) == ({}, 1.25)
+
+
+def test_one_of_two_workers_has_ended(report):
+    """The other may get the next attempt."""
+    other = text([at(0.035, 50, pid=8)])
+    assert report(gave_up() + other + end(), 0.036)[1] == 10.0
+    assert report(gave_up() + other + end() + end(8), 0.036)[1] == 0
+
+
+def test_a_worker_that_another_one_may_take_the_place_of(report):
+    """As long as its master is there; a master of another machine, or one that is gone, is not."""
+    alive = described(os.getpid())
+    pid, began, namespace = alive.split("-")
+    found, took = report(gave_up() + end(parent=alive), 0.031)
+    assert (found.left_out, took) == ({}, 10.0)
+    for gone in (f"{pid}-{int(began) + 1}-{namespace}", "what?", ""):
+        assert report(gave_up() + end(parent=gone), 0.031)[1] == 0
+
+
+def test_a_slow_look_is_not_taken_again_and_again(report, monkeypatch, tmp_path):
+    """It rests four times as long as a look takes."""
+    path = tmp_path / "journal"
+    path.write_text(gave_up())
+    clock = Time(path, 0.031, [(0.1 * each, text([at(0.1 * each, 100 + each)])) for each in range(100)])
+    looks = []
+
+    class Slow(Journals):
+        def judge(self, **options):
+            looks.append(clock.waited)
+            clock.now += 0.5
+            return super().judge(**options)
+
+    def rest(seconds):
+        clock.now += seconds
+        clock.rest(0.001)
+
+    judge_when_over(
+        Slow([str(path)], clock=clock.unix, monotonic=clock.monotonic),
+        rest=rest,
+        monotonic=clock.monotonic,
+    )
+    assert 4 <= len(looks) <= 6
+
+
+def test_a_journal_without_a_request(report):
+    """A process that ended behind a rotation leaves its end alone: there is nothing to judge, and nothing to wait for."""
+    found, took = report(end(), 0.0)
+    assert (found.conclusion.reason.split(".")[0], took) == ("no request is on record", 0)
+
+
+SAYS = "waiting {} s for 4 calls that may still go on (the client is done? --finished)"
+
+
+def test_what_is_said(report, capsys):
+    """One line on standard error, and nothing where nobody waits."""
+    report(gave_up(), 0.031)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", SAYS.format(10) + "\n")
+    report(gave_up(1), 3.0)
+    assert capsys.readouterr().err.startswith("waiting 7 s for 1 call that may still go on (")
+    report(gave_up(), 60.0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_countdown_on_a_terminal(report, capsys, monkeypatch):
+    """One line that is written anew, and taken away at the end."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    report(gave_up(), 0.031)
+    shown = capsys.readouterr().err.split("\r")
+    told = [each.strip() for each in shown if each.strip()]
+    assert told == [SAYS.format(each) for each in range(10, 0, -1)]
+    assert shown[0] == ""
+    assert shown[-1] == ""
+    assert shown[-2].isspace()
+
+
+def test_a_narrow_terminal(report, capsys, monkeypatch):
+    """One that cannot show it all shows its beginning: two lines could not be written anew."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    report(gave_up(), 9.0)
+    assert capsys.readouterr().err.split("\r")[1] == SAYS.format(2)[:39]
+
+
+# The command
+
+
+def now(lines, ago=0.0):
+    """The lines as if the last had been answered so many seconds ago."""
+    lines = [*lines]
+    late = time.time() - ago - max(each["time"] for each in lines)
+    return text({**each, "time": each["time"] + late} for each in lines)
+
+
+def calls(number=4):
+    return [at(0.01 * each, each) for each in range(number)]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Write a journal: its path."""
+
+    def write(content):
+        path = tmp_path / "journal.jsonl"
+        path.write_text(content)
+        return str(path)
+
+    return write
+
+
+def test_the_client_is_done(run, journal):
+    """`--finished` waits for nothing, and what is open is over."""
+    code, out, err = run("report", journal(now(calls())), "--finished", "--format", "json")
+    assert (code, err, json.loads(out)["left_out"]) == (1, "", {})
+
+
+def test_it_waits_by_itself(run, journal):
+    """What is written stays what it is; the words of the wait go to standard error."""
+    code, out, err = run("report", journal(now(calls(), ago=9.5)), "--format", "json")
+    assert (code, json.loads(out)["left_out"]) == (1, {})
+    assert err == SAYS.format(1) + "\n"
+
+
+def test_the_standard_input():
+    """Its end says nothing of the client: it is judged when the calls in it must be over, from what was read."""
+    result = CliRunner().invoke(
+        program,
+        ["report", "-", "--format", "json"],
+        input=now(calls(), ago=9.5),
+        prog_name="faultinject",
+    )
+    assert json.loads(result.stdout)["left_out"] == {}
+    assert result.stderr == SAYS.format(1) + "\n"
+
+
+def test_the_standard_input_of_a_client_that_is_done():
+    """It is read once."""
+    command = [sys.executable, "-m", "faultinject", "report", "-", "--format", "json", "--finished"]
+    done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=60)
+    assert (json.loads(done.stdout)["left_out"], done.stderr) == ({}, "")
+
+
+def test_no_standard_input(run, monkeypatch):
+    """Where it is closed, that is said."""
+    monkeypatch.setattr("sys.stdin", None)
+    from faultinject.cli.report import kept_input
+
+    with kept_input(["-"]) as found:
+        assert found is None
+
+
+def test_ctrl_c(start, journal):
+    """It is an interrupt as everywhere."""
+    running = start("report", journal(now(calls())))
+    assert running.line() == SAYS.format(10)
+    code, rest = running.interrupt()
+    assert (code, rest[-1]) == (130, "faultinject: interrupted")
+
+
+def test_a_live_table_of_a_client_that_is_done(run, journal, monkeypatch):
+    """`--follow` does not wait either; with --finished its calls are over at once."""
+    from faultinject.cli import live
+
+    seen = []
+
+    def follow(journals, look):
+        seen.append(look().left_out)
+
+    monkeypatch.setattr(live, "follow", follow)
+    path = journal(now(calls()))
+    for given in ([], ["--finished"]):
+        run("report", path, "--follow", *given)
+    assert seen == [{"open": 4}, {}]
+
+
+def test_a_buffer_that_is_read_twice():
+    """The standard input is kept in a file, and read from its beginning each time."""
+    from faultinject.audit.reading import read
+
+    kept = io.BufferedReader(io.BytesIO(text(calls()).encode()))
+    assert [len(list(read(["-"], standard=kept))) for _ in range(2)] == [4, 4]
