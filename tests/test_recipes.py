@@ -117,6 +117,7 @@ def attempts(wait):
             yield Attempt({{
                 "time": arrived, "arrived": arrived, "answered": arrived, "pid": 1, "seq": 0, "method": "GET",
                 "path": f"/{{number}}", "query": "", "fault": "http:503", "did": "answered", "status": 503,
+                "attempt_hint": {{"invocation": str(number)}},
             }})
 
 for wait, ignore in ((2.0, ()), (0.5, ()), (0.5, ["{name}"])):

@@ -158,19 +158,23 @@ def judge_when_over(
     began = monotonic()
     judgement = journals.judge()
     last, took = began + LONGEST + MORE, monotonic() - began
-    sizes = journals.sizes()
+    sizes, judged = journals.sizes(), began
     with Notice() as notice:
-        while (
-            journals.awaited and not journals.ended and (left := min(journals.over, last) - monotonic()) > 0
-        ):
-            notice.show(left - MORE, journals.awaited)
-            pause = min(left, max(EVERY, SHARE * took))
-            rest(pause)
+        while journals.awaited and not journals.ended:
+            due = min(journals.over, last)
+            left = due - monotonic()
+            if left <= 0 and judged >= due:
+                break
+            pause = 0.0
+            if left > 0:
+                notice.show(left - MORE, journals.awaited)
+                pause = min(left, max(EVERY, SHARE * took))
+                rest(pause)
             found = journals.sizes()
-            if found != sizes or pause == left:
-                sizes, before = found, monotonic()
+            if found != sizes or pause == left or left <= 0:
+                sizes, judged = found, monotonic()
                 judgement = journals.judge()
-                took = monotonic() - before
+                took = monotonic() - judged
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 

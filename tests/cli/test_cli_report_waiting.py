@@ -42,10 +42,12 @@ class Time:
         now: seconds after its beginning.
         later: what is appended after so many seconds.
         ahead: by how much the journal's clock is ahead of ours.
+        busy: seconds that pass between any two looks at the monotonic clock.
     """
 
-    def __init__(self, path, now, later=(), *, ahead=0.0):
+    def __init__(self, path, now, later=(), *, ahead=0.0, busy=0.0):
         self.began = self.now = now
+        self.busy = busy
         self.ahead = ahead
         self.path = path
         self.later = sorted(later)
@@ -54,10 +56,11 @@ class Time:
         return BEGAN + self.now - self.ahead
 
     def monotonic(self):
+        self.now += self.busy
         return 50.0 + self.now
 
     def rest(self, seconds):
-        assert 0 < seconds <= waiting.EVERY
+        assert 0 < seconds <= max(waiting.EVERY, 4 * waiting.SHARE * self.busy)
         self.now += seconds
         while self.later and self.later[0][0] <= self.waited:
             with self.path.open("a") as file:
@@ -72,10 +75,10 @@ class Time:
 def report(tmp_path):
     """Judge a journal that is read so many seconds after its beginning: the verdict, and how long that took."""
 
-    def judge(content, now, *, later=(), ahead=0.0, **options):
+    def judge(content, now, *, later=(), ahead=0.0, busy=0.0, **options):
         path = tmp_path / "journal"
         path.write_text(content)
-        clock = Time(path, now, later, ahead=ahead)
+        clock = Time(path, now, later, ahead=ahead, busy=busy)
         journals = Journals([str(path)], clock=clock.unix, monotonic=clock.monotonic, **options)
         found = judge_when_over(journals, rest=clock.rest, monotonic=clock.monotonic)
         return found, pytest.approx(clock.waited, abs=0.03)
@@ -113,6 +116,12 @@ def test_a_client_that_waits_very_long(report):
     slow = text([at(-60.0, 90), at(-30.0, 90)])
     found, took = report(slow + gave_up(), 0.031)
     assert (found.left_out, took) == ({"open": 5}, 10.0)
+
+
+@pytest.mark.parametrize("now", [8.0, 9.5, 9.9, 10.0])
+def test_a_machine_that_is_slow(report, now):
+    """What was waited for is judged when it is over, also if that was long ago by the time of the next look."""
+    assert report(gave_up(), now, busy=0.3)[0].left_out == {}
 
 
 def test_what_could_change_nothing_is_not_waited_for(report):
@@ -284,9 +293,9 @@ def test_the_client_is_done(run, journal):
 
 def test_it_waits_by_itself(run, journal):
     """What is written stays what it is; the words of the wait go to standard error."""
-    code, out, err = run("report", journal(now(calls(), ago=9.5)), "--format", "json")
+    code, out, err = run("report", journal(now(calls(), ago=7)), "--format", "json")
     assert (code, json.loads(out)["left_out"]) == (1, {})
-    assert err == SAYS.format(1) + "\n"
+    assert err in [SAYS.format(each) + "\n" for each in (1, 2, 3)]
 
 
 def test_the_standard_input():
