@@ -1,5 +1,6 @@
 """What the whole suite shares."""
 
+import gc
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ settings.load_profile("suite")
 # Google's client would ask for buckets from threads of its own, which outlive a test.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
-LIVE = {"clients", "conformance", "examples", "pytest_plugin", "run", "sdks", "servers", "stores"}
+LIVE = {"clients", "conformance", "examples", "pytest_plugin", "run", "sdks", "server", "servers", "stores"}
 """Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
 
 
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items):
             raise pytest.UsageError(
                 f"{item.nodeid} may be repeated and does not say why: mark it foreign(reason)"
             )
+
+
+def pytest_collection_finish():
+    """What has been collected stays to the end: who looks for garbage later need not look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers():

@@ -19,6 +19,8 @@ import pytest
 import faultinject
 from faultinject.objectstore.labels import LABELS
 
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [

@@ -13,6 +13,8 @@ import pytest
 
 import faultinject
 
+pytestmark = pytest.mark.live
+
 PACKAGE = Path(faultinject.__file__).parent
 PAGE = (PACKAGE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

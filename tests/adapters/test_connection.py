@@ -29,6 +29,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server, make_ssl_devcert
 from faultinject.adapters import connection, descriptors
 from faultinject.adapters.connection import of_environ, of_scope
 
+pytestmark = pytest.mark.live
+
 PATIENCE = 10
 
 

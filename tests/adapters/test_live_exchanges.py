@@ -17,6 +17,8 @@ from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
 
 from . import live
 
+pytestmark = pytest.mark.live
+
 
 def wsgi_app(environ, start_response):
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

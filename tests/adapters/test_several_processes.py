@@ -12,6 +12,8 @@ from http.client import HTTPConnection
 
 import pytest
 
+pytestmark = pytest.mark.live
+
 SERVED = """
 import faultinject
 

@@ -16,6 +16,8 @@ from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
 from . import live
 from .transport import App, settle
 
+pytestmark = pytest.mark.live
+
 RULES = [
     Rule("reset", path="reset/"),
     Rule("close", path="close/"),

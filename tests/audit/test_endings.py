@@ -19,6 +19,8 @@ from faultinject.audit.reading import read
 from faultinject.audit.writers import Writers
 from faultinject.core.outcome import FIELDS
 
+pytestmark = pytest.mark.live
+
 HEAD = """
 import io, json, os, sys, threading, time
 from faultinject import Injector, WSGIFaultMiddleware

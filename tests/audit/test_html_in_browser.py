@@ -14,7 +14,7 @@ from faultinject.audit.reports.html import page
 from .browser import Browser, command
 from .judged import attempt, call, finding, judgement
 
-pytestmark = pytest.mark.skipif(command() is None, reason="no Chromium is installed")
+pytestmark = [pytest.mark.live, pytest.mark.skipif(command() is None, reason="no Chromium is installed")]
 
 LOOKS = {
     "light": {},

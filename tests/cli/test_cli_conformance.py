@@ -11,6 +11,8 @@ import pytest
 from faultinject.audit.reading import read
 from faultinject.conformance import sdks
 
+pytestmark = pytest.mark.live
+
 CLIENT = """
 import random
 import time

@@ -19,6 +19,8 @@ from faultinject.cli import chances
 from faultinject.cli.demo import Lines, rules_for
 from faultinject.cli.scoreboard import Attempt, Scoreboard, silent
 
+pytestmark = pytest.mark.live
+
 ARGUMENTS = ("demo", "--seed", "7", "--calls", "40")
 
 

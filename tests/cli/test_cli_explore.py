@@ -12,6 +12,8 @@ import sys
 import pytest
 import requests
 
+pytestmark = pytest.mark.live
+
 PROGRAM = """
 import http.client, os, sys
 from urllib.parse import urlsplit

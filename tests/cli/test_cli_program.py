@@ -11,6 +11,8 @@ import pytest
 
 import faultinject
 
+pytestmark = pytest.mark.live
+
 COMMANDS = ["demo", "serve", "run", "explore", "report", "conformance", "vendors", "preview", "check"]
 
 

@@ -15,6 +15,8 @@ from faultinject.cli import live, report
 
 from .journals import forbidden, text
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def follow(tmp_path):

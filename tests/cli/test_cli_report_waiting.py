@@ -20,6 +20,8 @@ from faultinject.stores.owner import described
 
 from .journals import line, text
 
+pytestmark = pytest.mark.live
+
 BEGAN = 1_800_000_000.0
 """When the clock of a journal begins, unix seconds; its monotonic clock says 1000 then."""
 

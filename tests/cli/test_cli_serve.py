@@ -18,6 +18,8 @@ from faultinject import Scenario
 from faultinject.cli import listening, loading
 from faultinject.objectstore.labels import LABELS
 
+pytestmark = pytest.mark.live
+
 APPS = """
 from flask import Flask
 from fastapi import FastAPI

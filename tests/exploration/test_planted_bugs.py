@@ -11,6 +11,8 @@ from faultinject.exceptions import ExplorationFailed
 
 from .clients import CLIENTS, Client
 
+pytestmark = pytest.mark.live
+
 # The smallest scenario, how many runs there are, and how many of them fail.
 FOUND = {
     "rewind": ("reset,method=PUT,path=/b/big,query.partNumber=1,query.uploadId=,times=1", 50, 35),
