@@ -20,7 +20,7 @@ PLAIN = settings(
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=300,
+    max_examples=150,
 )
 
 
