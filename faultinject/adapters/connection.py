@@ -40,7 +40,8 @@ POLLRDHUP = getattr(select, "POLLRDHUP", 0)  # tells that the client left, whate
 
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-_HALF_ENDED = {4: None, 5: True}  # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h
+# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
+_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),

@@ -7,10 +7,11 @@ dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 
 from __future__ import annotations
 
+# The bare C module, as gevent does not change it; on Windows, where no connection is found, it has no socketpair.
+import _socket
 import os
 import select
 import threading
-from _socket import socketpair
 from time import monotonic
 
 from faultinject.adapters.connection import threads_run
@@ -18,8 +19,6 @@ from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
-
     from faultinject.adapters.connection import Connection
 
 GRACE = 0.5
@@ -103,7 +102,7 @@ class Lingerer:
         self._lock = threading.Lock()
         self._new: list[Lingering] = []
         self._count = 0
-        self._bell: socket | None = None
+        self._bell: _socket.socket | None = None
 
     def add(self, connection: Connection, within: float) -> None:
         """Take over a connection of ours, and return at once."""
@@ -124,7 +123,7 @@ class Lingerer:
                 end_now(connection)
 
     def _start(self) -> None:
-        bell, ear = socketpair()
+        bell, ear = _socket.socketpair()
         try:
             thread = threading.Thread(
                 target=self._run, args=(bell, ear), name="faultinject lingering", daemon=True
@@ -142,7 +141,7 @@ class Lingerer:
             self._bell.close()
             self._bell = None
 
-    def _run(self, bell: socket, ear: socket) -> None:
+    def _run(self, bell: _socket.socket, ear: _socket.socket) -> None:
         held: list[Lingering] = []
         idle_at = monotonic() + _IDLE
         try:
@@ -176,7 +175,7 @@ class Lingerer:
             self._count -= len(over)
 
     @staticmethod
-    def _wait(held: list[Lingering], ear: socket, idle_at: float) -> None:
+    def _wait(held: list[Lingering], ear: _socket.socket, idle_at: float) -> None:
         poll = select.poll()
         poll.register(ear, select.POLLIN)
         for each in held:
