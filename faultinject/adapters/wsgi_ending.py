@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from faultinject.adapters.client_errors import in_process
-from faultinject.adapters.closing import BEHIND, HEADER, READ, in_step_wsgi, tell_wsgi
+from faultinject.adapters.closing import BEHIND, HEADER, READ, TRIED, in_step_wsgi, say_behind, tell_wsgi
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.lingering import GRACE, linger
 from faultinject.core.bodies import LONGEST, MOST, PIECE
@@ -111,13 +111,21 @@ class Ending:
             if self._how != READ:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-                if self._how is None and self._connection is None and self._may_be_read():
+                if self._how == TRIED and self._connection is None and self._may_be_read():
                     self._how = READ
+            if self._how == TRIED:
+                return self._try_to_say(status, headers, *more)
         write = self._start(status, headers, *more)
         if self._how == BEHIND:
-            name, value = CLOSE
-            self._start.__self__.headers[name] = value  # type: ignore[attr-defined]  # a bound method
+            say_behind(self._start, *CLOSE)
         return write
+
+    def _try_to_say(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+        """PEP 3333 lets a server refuse the header, which says nothing of the answer; then it is started again without."""
+        try:
+            return self._start(status, [*headers, CLOSE], *more)
+        except Exception as error:
+            return self._start(status, headers, (type(error), error, error.__traceback__))
 
     def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """What the server gets to send."""
@@ -150,7 +158,7 @@ class Ending:
         """The answer has left, or at least its server has all of it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            linger(connection, FLUSH if self._how is None else GRACE)
+            linger(connection, FLUSH if self._how == TRIED else GRACE)
 
     def __del__(self) -> None:
         # werkzeug closes no answer of a client that has reset the connection.

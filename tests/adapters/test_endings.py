@@ -247,7 +247,7 @@ class Taken:
 
 
 def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
-    """The header is not for an app to say: a FIN goes out behind the answer, and what comes is read."""
+    """The header is said, and should the server not heed it, a FIN goes out behind the answer; what comes is read."""
     with loopback() as (client, server):
         environ = environ_of(servers, **Taken(client, server).environ)
         asked = Plain()
@@ -256,8 +256,93 @@ def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
         raw, end = read(client)
         assert raw.startswith(b"<?xml")
         assert end == "FIN"
-        assert asked.connection == []
+        assert asked.connection == ["close"]
         assert environ["wsgi.input"].left == len(BODY)
+
+
+class Refusing(Plain):
+    """It shows nothing, and refuses the header; an app may start once, and again with an error."""
+
+    def start_response(self, status, headers, exc_info=None):
+        assert exc_info or self.started is None
+        self.started = status, []
+        assert not [name for name, _ in headers if name.lower() == "connection"]
+        return super().start_response(status, headers)
+
+
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_an_unknown_server_that_refuses_the_header(servers, make_injector, rule):
+    """The answer is started again without it, and the connection ends all the same."""
+    with loopback() as (client, server):
+        environ = environ_of(servers, **Taken(client, server).environ)
+        refusing = Refusing()
+        server.sendall(give(make_injector(rule), environ, refusing))
+        raw, end = read(client)
+        assert raw.startswith(b"<?xml")
+        assert (refusing.started[0], refusing.connection, end) == ("503 Slow Down", [], "FIN")
+
+
+def by_closure(start):
+    def wrapped(*given):
+        return start(*given) if given else never
+
+    if start is None:
+        never = None  # else the closure has a cell that is empty
+    return wrapped
+
+
+class Wrapping:
+    """Other middleware with the server's callable in it."""
+
+    def __init__(self, start):
+        self.start = start
+
+    def __call__(self, *given):
+        return self.start(*given)
+
+
+WRAPPINGS = {
+    "closure": by_closure,
+    "partial": functools.partial,
+    "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
+    "method": lambda start: Wrapping(start).__call__,
+    "object": Wrapping,
+    "twice": lambda start: by_closure(functools.partial(start)),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
+    """That wraps `start_response`, as all do that measure or trace answers: the server is told all the same."""
+    for server, told in (Gunicorn(), "forced"), (Gevent(), "close_connection"), (Wsgiref(), "headers"):
+        wrapped = WRAPPINGS[wrap](server.start_response)
+        environ = environ_of(servers)
+        b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
+        assert getattr(server, told)
+        assert server.connection == (["close"] if told == "close_connection" else [])
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+def test_an_asgi_server_beneath_other_middleware(servers, make_injector, wrap):
+    """That wraps `receive` and `send`."""
+    wrapping = WRAPPINGS[wrap]
+    in_step = Exchange(waiting_for_100_continue=False, more_body=True)
+    request = SimpleNamespace(must_close=False)
+    closes = Exchange(_complete=False, request=request)
+    channel = SimpleNamespace(persistent=True)
+    daphne = Exchange()
+
+    async def send(_, message):
+        await daphne.send(message)
+
+    partial = functools.partial(send, SimpleNamespace(channel=channel))
+    for exchange, sends in (in_step, in_step.send), (closes, closes.send), (daphne, partial):
+        scope = servers.scope("PUT", "/b/k", body=BODY)
+        wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
+        asyncio.run(wrapped(scope, wrapping(exchange.receive), wrapping(sends)))
+        assert exchange.connection == []
+    assert (request.must_close, channel.persistent) == (True, True)
 
 
 def test_what_is_left_is_read_where_nothing_else_can_be_done(servers, make_injector, out_of_reach):

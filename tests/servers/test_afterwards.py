@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from . import results
-from .afterwards import BROKEN, CLOSED, ENDED, KEPT, Exchange, tried
-from .launch import KINDS
+from .afterwards import BROKEN, CASES, CLOSED, ENDED, KEPT, Exchange, tried
+from .launch import KINDS, SERVERS, Server
 from .probe import request
-from .rules import CUT, NONE, THEN
+from .rules import CUT, NONE, RULES, THEN
 from .table import AFTERWARDS
 from .test_matrix import QUICK, started
 
@@ -52,6 +52,24 @@ def test_the_next_request(pool, name):
     assert wrong == {}
     for column, (rule, situation) in AFTERWARDS.items():
         results.check(name, column, seen[rule, situation, False], results.KEPT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_beneath_other_middleware(tmp_path, name):
+    """That hides the server's own callables behind wrappers: nothing changes."""
+    if why := SERVERS[name].missing:
+        pytest.skip(why)
+    server = Server(name, tmp_path, RULES, WRAPPED="1")
+    try:
+        rules = ("error", "error-undrained", "error-after", "error-closes")
+        seen = tried(server, [case for case in CASES if case[0] in rules])
+    finally:
+        server.stop()
+    wrong = {case: what for case, what in seen.items() if what not in expected(name, *case[:2])}
+    assert wrong == {}
+    known = results.read(results.KEPT)[name]
+    assert known == {column: seen[rule, situation, False] for column, (rule, situation) in AFTERWARDS.items()}
 
 
 @pytest.mark.parametrize("situation", ["no_body", "body", "expect"])
