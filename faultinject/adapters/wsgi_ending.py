@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from time import monotonic
 
 from faultinject.adapters.client_errors import in_process
@@ -91,6 +93,7 @@ class Ending:
         self._connection: Connection | None = None
         self._result: Iterable[bytes] = ()
         self._how: str | None = None
+        self._reads = False
         self._in_process = in_process(environ)
         self._ends = not (self._in_process or request.http2) and (
             closes or (unread and not in_step_wsgi(environ, start_response, broken=broken))
@@ -108,11 +111,14 @@ class Ending:
             self._how = tell_wsgi(self._environ, self._start, readable=self._readable)
             if self._how == HEADER:
                 headers.append(CLOSE)
-            if self._how != READ:
+            self._reads = self._how == READ
+            if not self._reads:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-                if self._how == TRIED and self._connection is None and self._may_be_read():
-                    self._how = READ
+                if self._connection is None and self._how in (HEADER, TRIED) and self._may_be_read():
+                    # As granian's among several: closed with unread bytes in it, it would be reset.
+                    self._reads = True
+                    self._how = READ if self._how == TRIED else HEADER
             if self._how == TRIED:
                 return self._try_to_say(status, headers, *more)
         write = self._start(status, headers, *more)
@@ -141,7 +147,7 @@ class Ending:
             gone = True
         if gone:
             self._linger()
-        if self._how == READ and not self._read_away():
+        if self._reads and not self._read_away():
             tell_wsgi(self._environ, self._start)
 
     def close(self) -> None:
@@ -171,17 +177,35 @@ class Ending:
         return bool(sized) and self._readable and "HTTP_EXPECT" not in self._environ
 
     def _read_away(self) -> bool:
-        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
+        """Read the rest of the body behind the answer; no when that takes too long, or fails.
+
+        A server's `read` may block for as long as a client sends nothing: the server's worker waits for a thread of
+        ours, and only within bounds.
+        """
+        whole = threading.Event()
+        reader = threading.Thread(
+            target=self._read_rest, args=(whole,), name="faultinject reader", daemon=True
+        )
+        try:
+            reader.start()
+        except RuntimeError:  # no more threads
+            return False
+        reader.join(LONGEST)
+        return whole.is_set()
+
+    def _read_rest(self, whole: threading.Event) -> None:
         source = self._environ["wsgi.input"]
+        read = getattr(source, "read1", source.read)
         length = self._request.content_length
         left = MOST if length is None else length - getattr(source, "size", 0)
         until = monotonic() + LONGEST
-        try:
+        with suppress(Exception):
             while left > 0 and monotonic() < until:
-                piece = source.read(min(PIECE, left))
-                if not piece:
-                    return length is None
+                piece = read(min(PIECE, left))
                 left -= len(piece)
-        except Exception:
-            return False
-        return left <= 0 and length is not None
+                if not piece and length is None:
+                    whole.set()
+                if not piece:
+                    return
+            if length is not None and left <= 0:
+                whole.set()

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import io
 import sys
+import threading
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -172,6 +173,47 @@ def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, monkeypatc
         environ["CONTENT_LENGTH"] = ""
     give(make_injector(UNREAD), environ, server)
     assert (server.req.close_connection, server.connection) == (True, [])
+
+
+@pytest.mark.parametrize("why", ["stalls", "no more threads"])
+def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
+    """Though the server's `read` waits for it without end."""
+    released = threading.Event()
+
+    class Stalling(Stream):
+        def read(self, *size):
+            released.wait()
+            return b""
+
+    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    server = Cheroot(in_chunks=True)
+    environ = environ_of(servers, Stalling(BODY))
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    with monkeypatch.context() as patch:
+        if why == "no more threads":
+
+            def start(self):
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", start)
+        assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
+    assert server.req.close_connection is True
+    released.set()
+    for each in threading.enumerate():
+        if each.name == "faultinject reader":
+            each.join()
+
+
+@pytest.mark.parametrize("expects", [False, True])
+def test_granian_among_several_connections(servers, make_injector, out_of_reach, expects):
+    """It shows none: what is left is read behind the answer, which says that it closes; not after 100 Continue was asked."""
+    out_of_reach()
+    environ = environ_of(servers, SERVER_SOFTWARE="Granian")
+    if expects:
+        environ["HTTP_EXPECT"] = "100-continue"
+    server = Plain()
+    give(make_injector(UNREAD), environ, server)
+    assert (server.connection, environ["wsgi.input"].left) == (["close"], len(BODY) if expects else 0)
 
 
 def test_an_answer_without_a_length_ends_at_once(servers, make_injector):

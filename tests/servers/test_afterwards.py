@@ -106,3 +106,15 @@ def test_an_upload_is_not_cut_off(pool, name, rule):
             assert exchange.client.end() == ("FIN", b"")
     finally:
         exchange.close()
+
+
+def test_an_upload_among_other_connections(pool):
+    """It is not cut off either where the server does not show which connection is whose."""
+    server = started(pool, "granian WSGI")
+    with server.connect(), server.connect():
+        exchange = Exchange(server, "error-undrained")
+        try:
+            exchange.client.send_whole(request("PUT", exchange.path, HUGE))
+            assert exchange.check(exchange.client.answer("PUT"))
+        finally:
+            exchange.close()
