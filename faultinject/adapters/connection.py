@@ -306,7 +306,26 @@ def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection |
         return _by_peer(client, encrypted=encrypted)
 
 
+def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
+    """The connections of which one is that of a WSGI request whose server tells too little to say which."""
+    client = Client(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), environ.get("SERVER_PORT"))
+    encrypted = environ.get("wsgi.url_scheme") == "https"
+    with _lock:
+        found, _ = _fitting(client)
+        return [Connection(*each, encrypted=encrypted) for each in found.values()]
+
+
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
+    found, doubtful = _fitting(client)
+    if len(found) == 1 and not doubtful:
+        return Connection(*next(iter(found.values())), encrypted=encrypted)
+    for sock, _ in found.values():
+        sock.close()
+    return None
+
+
+def _fitting(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
+    """Our descriptors of the connections that may be the client's, and whether a broken one may be it as well."""
     found: dict[Identity, tuple[_socket.socket, int]] = {}
     doubtful = False
     for number in _numbers():
@@ -319,11 +338,7 @@ def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
             continue
         doubtful = doubtful or (identity is None and client.may_have_been(sock))
         sock.close()
-    if len(found) == 1 and not doubtful:
-        return Connection(*next(iter(found.values())), encrypted=encrypted)
-    for sock, _ in found.values():
-        sock.close()
-    return None
+    return found, doubtful
 
 
 def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:

@@ -8,8 +8,8 @@ from time import monotonic
 
 from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import BEHIND, HEADER, READ, TRIED, in_step_wsgi, say_behind, tell_wsgi
-from faultinject.adapters.connection import of_environ
-from faultinject.adapters.lingering import GRACE, linger
+from faultinject.adapters.connection import candidates_of, of_environ, threads_run
+from faultinject.adapters.lingering import GRACE, linger, linger_if_ended
 from faultinject.core.bodies import LONGEST, MOST, PIECE
 from faultinject.core.wire import CLOSE, FLUSH, length_of, without_connection
 
@@ -93,6 +93,7 @@ class Ending:
         self._connection: Connection | None = None
         self._result: Iterable[bytes] = ()
         self._how: str | None = None
+        self._candidates: list[Connection] = []
         self._reads = False
         self._in_process = in_process(environ)
         self._ends = not (self._in_process or request.http2) and (
@@ -115,10 +116,11 @@ class Ending:
             if not self._reads:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-                if self._connection is None and self._how in (HEADER, TRIED) and self._may_be_read():
+                if self._connection is None and self._how == HEADER:
                     # As granian's among several: closed with unread bytes in it, it would be reset.
-                    self._reads = True
-                    self._how = READ if self._how == TRIED else HEADER
+                    self._candidates = candidates_of(self._environ)
+                elif self._connection is None and self._how == TRIED and self._may_be_read():
+                    self._how, self._reads = READ, True
             if self._how == TRIED:
                 return self._try_to_say(status, headers, *more)
         write = self._start(status, headers, *more)
@@ -149,6 +151,11 @@ class Ending:
             self._linger()
         if self._reads and not self._read_away():
             tell_wsgi(self._environ, self._start)
+            connection = of_environ(self._environ)
+            if connection is not None:
+                # Else the server would wait for our thread, which holds its reader, before it closes.
+                with connection:
+                    connection.close()
 
     def close(self) -> None:
         """The server is done with the answer."""
@@ -165,11 +172,15 @@ class Ending:
         connection, self._connection = self._connection, None
         if connection is not None:
             linger(connection, FLUSH if self._how == TRIED else GRACE)
+        candidates, self._candidates = self._candidates, []
+        linger_if_ended(candidates)
 
     def __del__(self) -> None:
         # werkzeug closes no answer of a client that has reset the connection.
         if self._connection is not None:
             self._connection.release()
+        for each in self._candidates:
+            each.release()
 
     def _may_be_read(self) -> bool:
         """Whether the body has an end that shows, and nobody would say 100 Continue behind an answer."""
@@ -182,6 +193,8 @@ class Ending:
         A server's `read` may block for as long as a client sends nothing: the server's worker waits for a thread of
         ours, and only within bounds.
         """
+        if not threads_run():
+            return False
         whole = threading.Event()
         reader = threading.Thread(
             target=self._read_rest, args=(whole,), name="faultinject reader", daemon=True
@@ -199,13 +212,11 @@ class Ending:
         length = self._request.content_length
         left = MOST if length is None else length - getattr(source, "size", 0)
         until = monotonic() + LONGEST
+        at_end = False
         with suppress(Exception):
-            while left > 0 and monotonic() < until:
+            while left > 0 and not at_end and monotonic() < until:
                 piece = read(min(PIECE, left))
                 left -= len(piece)
-                if not piece and length is None:
-                    whole.set()
-                if not piece:
-                    return
-            if length is not None and left <= 0:
+                at_end = not piece
+            if at_end if length is None else not left:
                 whole.set()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import socket
 import sys
 import threading
-from contextlib import suppress
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.adapters import lingering
 from faultinject.exceptions import ConfigurationError
 
 from .transport import TESTCLIENT, loopback, read, settle
@@ -175,7 +178,7 @@ def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, monkeypatc
     assert (server.req.close_connection, server.connection) == (True, [])
 
 
-@pytest.mark.parametrize("why", ["stalls", "no more threads"])
+@pytest.mark.parametrize("why", ["stalls", "no more threads", "uWSGI"])
 def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
     """Though the server's `read` waits for it without end."""
     released = threading.Event()
@@ -196,6 +199,8 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
                 raise RuntimeError("can't start new thread")
 
             patch.setattr(threading.Thread, "start", start)
+        elif why == "uWSGI":
+            patch.setattr("faultinject.adapters.wsgi_ending.threads_run", lambda: False)
         assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
     assert server.req.close_connection is True
     released.set()
@@ -204,16 +209,80 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
             each.join()
 
 
-@pytest.mark.parametrize("expects", [False, True])
-def test_granian_among_several_connections(servers, make_injector, out_of_reach, expects):
-    """It shows none: what is left is read behind the answer, which says that it closes; not after 100 Continue was asked."""
-    out_of_reach()
-    environ = environ_of(servers, SERVER_SOFTWARE="Granian")
-    if expects:
-        environ["HTTP_EXPECT"] = "100-continue"
-    server = Plain()
-    give(make_injector(UNREAD), environ, server)
-    assert (server.connection, environ["wsgi.input"].left) == (["close"], len(BODY) if expects else 0)
+def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector, monkeypatch):
+    """The client that stalls has its connection ended, and with it the reading."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    with loopback() as (client, peer):
+        server = Cheroot(in_chunks=True)
+        environ = environ_of(servers, peer.makefile("rb"), **Taken(client, peer).environ)
+        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        raw = give(make_injector(UNREAD), environ, server)
+        assert (b"SlowDown" in raw, server.req.close_connection) == (True, True)
+        environ["wsgi.input"].close()
+        assert read(client)[1] == "FIN"
+
+
+@contextmanager
+def two_on_granian(servers):
+    """An upload whose server tells no port of its client, and both ends of two connections, the first being its own."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        pairs = []
+        for _ in range(2):
+            client = stack.enter_context(socket.create_connection(listening.getsockname(), timeout=10))
+            pairs.append((client, stack.enter_context(listening.accept()[0])))
+        more = {"SERVER_PORT": str(listening.getsockname()[1]), "SERVER_SOFTWARE": "Granian"}
+        environ = environ_of(servers, **more) | {"wsgi.multiprocess": True}
+        del environ["REMOTE_PORT"]
+        yield environ, *pairs
+
+
+@pytest.mark.parametrize("lacks", ["nothing", "threads", "more threads"])
+def test_granian_among_several_connections(servers, make_injector, monkeypatch, lacks):
+    """That one lingers of which the server lets go; the others are left alone."""
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    with two_on_granian(servers) as (environ, (client, server), (other, others_server)):
+        asked = Plain()
+        with monkeypatch.context() as patch:
+            if lacks == "threads":
+                patch.setattr(lingering, "threads_run", lambda: False)
+            elif lacks == "more threads":
+                patch.setattr(lingering, "_lingerer", lingering.Lingerer())
+                patch.setattr(threading.Thread, "start", start)
+            sent = give(make_injector(UNREAD), environ, asked)
+        assert (asked.connection, environ["wsgi.input"].left) == (["close"], len(BODY))
+        server.sendall(sent)
+        if lacks == "nothing":
+            client.sendall(BODY)
+        server.close()
+        assert read(client) == (sent, "FIN")
+        client.close()
+        settle_lingering()
+        other.sendall(b"next")
+        assert others_server.recv(10) == b"next"
+        others_server.sendall(b"answer")
+        others_server.close()
+        assert read(other) == (b"answer", "FIN")
+
+
+def settle_lingering():
+    """Wait until nothing lingers any more."""
+    end = time.monotonic() + 15
+    while lingering._lingerer._count:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_candidates_are_given_back(servers, make_injector):
+    """With an answer that its server never closes."""
+    with two_on_granian(servers) as (environ, (client, server), _):
+        result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(environ, Plain().start())
+        del result
+        server.close()
+        assert read(client) == (b"", "FIN")
 
 
 def test_an_answer_without_a_length_ends_at_once(servers, make_injector):
