@@ -3,16 +3,18 @@
 A connection is in step when the server has read a body to its end, or will before it takes the next request from it.
 Where it is not, the next request is taken for the rest of the body, so it has to be closed, and the client told so
 (https://www.rfc-editor.org/rfc/rfc9112#section-9.3). Servers are known by what they show an app, not by name, so that
-relatives are known too; the others get `Connection: close` where an app may say so.
+relatives are known too, also beneath other middleware; the others get `Connection: close`.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from types import FunctionType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
 SAID = "said"
@@ -23,6 +25,9 @@ BEHIND = "behind"
 """The server refuses that header from an app, and takes it once the answer has started."""
 READ = "read"
 """The connection is not closed: what is left of the body is read behind the answer."""
+TRIED = "tried"
+"""The answer says `Connection: close` unless the server refuses that; nothing shows whether it does, nor whether it closes."""
+_MOST_LAYERS = 32
 
 
 def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any], *, broken: bool) -> bool:
@@ -42,7 +47,7 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
 
 def tell_wsgi(
     environ: Mapping[str, Any], start_response: Callable[..., Any], *, readable: bool = False
-) -> str | None:
+) -> str:
     """Tell a WSGI server to close the connection behind the answer that is about to start.
 
     Args:
@@ -51,10 +56,9 @@ def tell_wsgi(
         readable: whether the rest of the request's body may be read instead.
 
     Returns:
-        How the client is told: `SAID`, `HEADER` or `BEHIND`; or `READ`. None: PEP 3333 lets a server refuse the
-        header, and nothing shows that this one does not.
+        How the client is told: `SAID`, `HEADER`, `BEHIND` or `TRIED`; or `READ`.
     """
-    exchange = getattr(start_response, "__self__", None)
+    exchange = _exchange(start_response)
     if readable and _in_chunks(start_response):
         return READ  # cheroot shuts a connection in both directions, which resets it under a client that is sending
     force_close = getattr(exchange, "force_close", None)
@@ -77,12 +81,56 @@ def tell_wsgi(
     software = environ.get("SERVER_SOFTWARE", "")
     # What runs in an ASGI server passes its headers on.
     hears = "uwsgi.version" in environ or "asgi.scope" in environ or software == "Granian"
-    return HEADER if hears else None
+    return HEADER if hears else TRIED
+
+
+def say_behind(start_response: Callable[..., Any], name: str, value: str) -> None:
+    """Add a header to an answer that has started; where `tell_wsgi` gave `BEHIND`."""
+    _exchange(start_response).headers[name] = value
+
+
+def _layers(outermost: Callable[..., Any]) -> Iterator[Any]:
+    """A callable that we were given, and what it calls in the end: other middleware wraps the server's."""
+    found = [outermost]
+    for each in found:
+        yield each
+        held = [cell.cell_contents for cell in getattr(each, "__closure__", None) or () if _is_filled(cell)]
+        if isinstance(each, partial):
+            held += [each.func, *each.args]
+        held += getattr(getattr(each, "__self__", each), "__dict__", {}).values()
+        held = [
+            one for one in held if isinstance(one, FunctionType | MethodType | partial) and one not in found
+        ]
+        found += held[: _MOST_LAYERS - len(found)]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _owners(outermost: Callable[..., Any]) -> Iterator[Any]:
+    """The objects whose methods these are."""
+    return (getattr(each, "__self__", None) for each in _layers(outermost))
+
+
+def _exchange(start_response: Callable[..., Any]) -> Any:
+    """What gunicorn, gevent, cheroot, wsgiref and Django have of one request; None of other servers."""
+    for each in _layers(start_response):
+        if isinstance(each, MethodType) and each.__name__ == "start_response":
+            owner = each.__self__
+            if any(
+                hasattr(owner, name) for name in ("force_close", "close_connection", "req", "headers_class")
+            ):
+                return owner
+    return None
 
 
 def _in_chunks(start_response: Callable[..., Any]) -> bool | None:
     """Whether cheroot reads the body in chunks; None of other servers."""
-    request = getattr(getattr(start_response, "__self__", None), "req", None)
+    request = getattr(_exchange(start_response), "req", None)
     in_chunks: bool | None = getattr(request, "chunked_read", None)
     return in_chunks
 
@@ -95,20 +143,19 @@ def in_step_asgi(receive: Callable[..., Any], send: Callable[..., Any], *, broke
         send: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
-    exchange = getattr(receive, "__self__", None)
-    waits = getattr(exchange, "waiting_for_100_continue", None)
-    if waits is not None:
-        # uvicorn reads the rest behind the answer. A client that was not told to go on may leave it out.
-        return not (exchange.more_body and (waits or broken))  # type: ignore[union-attr]
-    if getattr(exchange, "_complete", False):
-        return True  # gunicorn has all of it
+    for exchange in _owners(receive):
+        waits = getattr(exchange, "waiting_for_100_continue", None)
+        if waits is not None:
+            # uvicorn reads the rest behind the answer. A client that was not told to go on may leave it out.
+            return not (exchange.more_body and (waits or broken))
+    if getattr(_of_gunicorn(receive), "_complete", False):
+        return True  # it has all of it
     return _channel(send) is not None
 
 
 def wants_a_hearing(receive: Callable[..., Any]) -> bool:
     """Whether a server cannot end an exchange while the app leaves its queue full: hypercorn, on asyncio and trio."""
-    queue = getattr(receive, "__self__", None)
-    return hasattr(queue, "get_nowait") or hasattr(queue, "receive_nowait")
+    return any(hasattr(each, "get_nowait") or hasattr(each, "receive_nowait") for each in _owners(receive))
 
 
 def tell_asgi(receive: Callable[..., Any], send: Callable[..., Any]) -> str:
@@ -117,9 +164,9 @@ def tell_asgi(receive: Callable[..., Any], send: Callable[..., Any]) -> str:
     Returns:
         How the client is told: `SAID` or `HEADER`.
     """
-    request = getattr(getattr(receive, "__self__", None), "request", None)
-    if hasattr(request, "must_close"):
-        request.must_close = True  # type: ignore[union-attr]  # gunicorn
+    exchange = _of_gunicorn(receive)
+    if exchange is not None:
+        exchange.request.must_close = True
         return SAID
     channel = _channel(send)
     if channel is not None:
@@ -127,8 +174,17 @@ def tell_asgi(receive: Callable[..., Any], send: Callable[..., Any]) -> str:
     return HEADER
 
 
+def _of_gunicorn(receive: Callable[..., Any]) -> Any:
+    """What gunicorn's own ASGI worker has of one request; None of other servers."""
+    found = (each for each in _owners(receive) if hasattr(getattr(each, "request", None), "must_close"))
+    return next(found, None)
+
+
 def _channel(send: Callable[..., Any]) -> Any:
     """The connection of daphne, which has read the whole body before the app runs; None of other servers."""
-    exchange = next(iter(getattr(send, "args", ())), None)
-    channel = getattr(exchange, "channel", None)
-    return channel if hasattr(channel, "persistent") else None
+    for each in _layers(send):
+        exchange = next(iter(each.args), None) if isinstance(each, partial) else None
+        channel = getattr(exchange, "channel", None)
+        if hasattr(channel, "persistent"):
+            return channel
+    return None

@@ -40,7 +40,8 @@ POLLRDHUP = getattr(select, "POLLRDHUP", 0)  # tells that the client left, whate
 
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-_HALF_ENDED = {4: None, 5: True}  # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h
+# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
+_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
@@ -305,7 +306,26 @@ def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection |
         return _by_peer(client, encrypted=encrypted)
 
 
+def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
+    """The connections of which one is that of a WSGI request whose server tells too little to say which."""
+    client = Client(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), environ.get("SERVER_PORT"))
+    encrypted = environ.get("wsgi.url_scheme") == "https"
+    with _lock:
+        found, _ = _fitting(client)
+        return [Connection(*each, encrypted=encrypted) for each in found.values()]
+
+
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
+    found, doubtful = _fitting(client)
+    if len(found) == 1 and not doubtful:
+        return Connection(*next(iter(found.values())), encrypted=encrypted)
+    for sock, _ in found.values():
+        sock.close()
+    return None
+
+
+def _fitting(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
+    """Our descriptors of the connections that may be the client's, and whether a broken one may be it as well."""
     found: dict[Identity, tuple[_socket.socket, int]] = {}
     doubtful = False
     for number in _numbers():
@@ -318,11 +338,7 @@ def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
             continue
         doubtful = doubtful or (identity is None and client.may_have_been(sock))
         sock.close()
-    if len(found) == 1 and not doubtful:
-        return Connection(*next(iter(found.values())), encrypted=encrypted)
-    for sock, _ in found.values():
-        sock.close()
-    return None
+    return found, doubtful
 
 
 def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:

@@ -7,10 +7,11 @@ dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 
 from __future__ import annotations
 
+# The bare C module, as gevent does not change it; on Windows, where no connection is found, it has no socketpair.
+import _socket
 import os
 import select
 import threading
-from _socket import socketpair
 from time import monotonic
 
 from faultinject.adapters.connection import threads_run
@@ -18,8 +19,6 @@ from faultinject.core.bodies import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
-
     from faultinject.adapters.connection import Connection
 
 GRACE = 0.5
@@ -38,10 +37,12 @@ class Lingering:
     Args:
         connection: ours, beside the server's; released in the end.
         within: seconds in which the server lets go of it; then it is ours all the same.
+        sure: whether it is the one that ends; else it is the server's as long as the server has it.
     """
 
-    def __init__(self, connection: Connection, within: float) -> None:
+    def __init__(self, connection: Connection, within: float, *, sure: bool = True) -> None:
         self.connection = connection
+        self._sure = sure
         self.number = connection.fileno()
         now = monotonic()
         self.due = now
@@ -61,8 +62,12 @@ class Lingering:
             self.connection.close()
             return False
         if self.served:
-            # A server that has not let go of it by then may never do so, nor read what keeps the client waiting.
-            self.served = now < self._closes and self.connection.served()
+            self.served = self.connection.served()
+            if now >= self._closes:
+                if self.served and not self._sure:
+                    return False
+                # The server may never let go of it, nor read what keeps the client waiting.
+                self.served = False
             if not self.served:
                 self.connection.half_close()
             self._pause = min(2 * self._pause, _LAST_LOOK)
@@ -103,16 +108,16 @@ class Lingerer:
         self._lock = threading.Lock()
         self._new: list[Lingering] = []
         self._count = 0
-        self._bell: socket | None = None
+        self._bell: _socket.socket | None = None
 
-    def add(self, connection: Connection, within: float) -> None:
+    def add(self, connection: Connection, within: float, *, sure: bool = True) -> None:
         """Take over a connection of ours, and return at once."""
         with self._lock:
             if self._count >= AT_ONCE:
                 connection.release()
                 return
             self._count += 1
-            self._new.append(Lingering(connection, within))
+            self._new.append(Lingering(connection, within, sure=sure))
             if self._bell is not None:
                 self._bell.send(b"\0")
                 return
@@ -121,10 +126,12 @@ class Lingerer:
             except (OSError, RuntimeError):  # no more descriptors, no more threads
                 self._new.clear()
                 self._count -= 1
-                end_now(connection)
+                if sure:
+                    end_now(connection)
+                connection.release()
 
     def _start(self) -> None:
-        bell, ear = socketpair()
+        bell, ear = _socket.socketpair()
         try:
             thread = threading.Thread(
                 target=self._run, args=(bell, ear), name="faultinject lingering", daemon=True
@@ -142,7 +149,7 @@ class Lingerer:
             self._bell.close()
             self._bell = None
 
-    def _run(self, bell: socket, ear: socket) -> None:
+    def _run(self, bell: _socket.socket, ear: _socket.socket) -> None:
         held: list[Lingering] = []
         idle_at = monotonic() + _IDLE
         try:
@@ -176,7 +183,7 @@ class Lingerer:
             self._count -= len(over)
 
     @staticmethod
-    def _wait(held: list[Lingering], ear: socket, idle_at: float) -> None:
+    def _wait(held: list[Lingering], ear: _socket.socket, idle_at: float) -> None:
         poll = select.poll()
         poll.register(ear, select.POLLIN)
         for each in held:
@@ -212,6 +219,19 @@ def linger(connection: Connection, within: float = GRACE) -> None:
         _lingerer.add(connection, within)
     else:
         end_now(connection)
+
+
+def linger_if_ended(candidates: list[Connection]) -> None:
+    """Read what the client still sends on those of these connections that their server ends now; leave the others.
+
+    Args:
+        candidates: ours, beside the server's; they are released in the end.
+    """
+    for each in candidates:
+        if threads_run():
+            _lingerer.add(each, GRACE, sure=False)
+        else:
+            each.release()
 
 
 def end(connection: Connection, *, unread: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from time import monotonic
 
 from faultinject.adapters.client_errors import in_process
-from faultinject.adapters.closing import BEHIND, HEADER, READ, in_step_wsgi, tell_wsgi
-from faultinject.adapters.connection import of_environ
-from faultinject.adapters.lingering import GRACE, linger
+from faultinject.adapters.closing import BEHIND, HEADER, READ, TRIED, in_step_wsgi, say_behind, tell_wsgi
+from faultinject.adapters.connection import candidates_of, of_environ, threads_run
+from faultinject.adapters.lingering import GRACE, linger, linger_if_ended
 from faultinject.core.bodies import LONGEST, MOST, PIECE
 from faultinject.core.wire import CLOSE, FLUSH, length_of, without_connection
 
@@ -91,6 +93,8 @@ class Ending:
         self._connection: Connection | None = None
         self._result: Iterable[bytes] = ()
         self._how: str | None = None
+        self._candidates: list[Connection] = []
+        self._reads = False
         self._in_process = in_process(environ)
         self._ends = not (self._in_process or request.http2) and (
             closes or (unread and not in_step_wsgi(environ, start_response, broken=broken))
@@ -108,16 +112,28 @@ class Ending:
             self._how = tell_wsgi(self._environ, self._start, readable=self._readable)
             if self._how == HEADER:
                 headers.append(CLOSE)
-            if self._how != READ:
+            self._reads = self._how == READ
+            if not self._reads:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-                if self._how is None and self._connection is None and self._may_be_read():
-                    self._how = READ
+                if self._connection is None and self._how == HEADER:
+                    # As granian's among several: closed with unread bytes in it, it would be reset.
+                    self._candidates = candidates_of(self._environ)
+                elif self._connection is None and self._how == TRIED and self._may_be_read():
+                    self._how, self._reads = READ, True
+            if self._how == TRIED:
+                return self._try_to_say(status, headers, *more)
         write = self._start(status, headers, *more)
         if self._how == BEHIND:
-            name, value = CLOSE
-            self._start.__self__.headers[name] = value  # type: ignore[attr-defined]  # a bound method
+            say_behind(self._start, *CLOSE)
         return write
+
+    def _try_to_say(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+        """PEP 3333 lets a server refuse the header, which says nothing of the answer; then it is started again without."""
+        try:
+            return self._start(status, [*headers, CLOSE], *more)
+        except Exception as error:
+            return self._start(status, headers, (type(error), error, error.__traceback__))
 
     def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """What the server gets to send."""
@@ -133,8 +149,13 @@ class Ending:
             gone = True
         if gone:
             self._linger()
-        if self._how == READ and not self._read_away():
+        if self._reads and not self._read_away():
             tell_wsgi(self._environ, self._start)
+            connection = of_environ(self._environ)
+            if connection is not None:
+                # Else the server would wait for our thread, which holds its reader, before it closes.
+                with connection:
+                    connection.close()
 
     def close(self) -> None:
         """The server is done with the answer."""
@@ -150,12 +171,16 @@ class Ending:
         """The answer has left, or at least its server has all of it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            linger(connection, FLUSH if self._how is None else GRACE)
+            linger(connection, FLUSH if self._how == TRIED else GRACE)
+        candidates, self._candidates = self._candidates, []
+        linger_if_ended(candidates)
 
     def __del__(self) -> None:
         # werkzeug closes no answer of a client that has reset the connection.
         if self._connection is not None:
             self._connection.release()
+        for each in self._candidates:
+            each.release()
 
     def _may_be_read(self) -> bool:
         """Whether the body has an end that shows, and nobody would say 100 Continue behind an answer."""
@@ -163,17 +188,35 @@ class Ending:
         return bool(sized) and self._readable and "HTTP_EXPECT" not in self._environ
 
     def _read_away(self) -> bool:
-        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
+        """Read the rest of the body behind the answer; no when that takes too long, or fails.
+
+        A server's `read` may block for as long as a client sends nothing: the server's worker waits for a thread of
+        ours, and only within bounds.
+        """
+        if not threads_run():
+            return False
+        whole = threading.Event()
+        reader = threading.Thread(
+            target=self._read_rest, args=(whole,), name="faultinject reader", daemon=True
+        )
+        try:
+            reader.start()
+        except RuntimeError:  # no more threads
+            return False
+        reader.join(LONGEST)
+        return whole.is_set()
+
+    def _read_rest(self, whole: threading.Event) -> None:
         source = self._environ["wsgi.input"]
+        read = getattr(source, "read1", source.read)
         length = self._request.content_length
         left = MOST if length is None else length - getattr(source, "size", 0)
         until = monotonic() + LONGEST
-        try:
-            while left > 0 and monotonic() < until:
-                piece = source.read(min(PIECE, left))
-                if not piece:
-                    return length is None
+        at_end = False
+        with suppress(Exception):
+            while left > 0 and not at_end and monotonic() < until:
+                piece = read(min(PIECE, left))
                 left -= len(piece)
-        except Exception:
-            return False
-        return left <= 0 and length is not None
+                at_end = not piece
+            if at_end if length is None else not left:
+                whole.set()

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,7 +27,7 @@ import uvicorn
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, make_server, make_ssl_devcert
 
-from faultinject.adapters import connection, descriptors
+from faultinject.adapters import connection, descriptors, lingering
 from faultinject.adapters.connection import of_environ, of_scope
 
 pytestmark = pytest.mark.live
@@ -45,6 +46,10 @@ def sockets():
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left():
+    end = time.monotonic() + PATIENCE
+    while lingering._lingerer._bell is not None:  # an earlier test's, which ends when it has been idle
+        assert time.monotonic() < end
+        time.sleep(0.005)
     gc.collect()
     before = sockets()
     yield

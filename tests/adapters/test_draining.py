@@ -203,7 +203,8 @@ def test_wsgi_client_gone_in_the_middle(servers, make_injector, end):
     injector = make_injector(RULE)
     environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Socketlike(b"abc", end)})
     answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
-    assert answer.wire == (500, [("content-length", "0"), ("x-faultinject", "error")], b"")
+    headers = [("content-length", "0"), ("x-faultinject", "error"), ("connection", "close")]
+    assert answer.wire == (500, headers, b"")
     outcome = only(injector)
     assert (outcome.did, outcome.status, outcome.request_id, outcome.injected, outcome.final) == (
         "failed", None, None, False, True

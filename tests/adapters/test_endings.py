@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import socket
 import sys
-from contextlib import suppress
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.adapters import lingering
 from faultinject.exceptions import ConfigurationError
 
 from .transport import TESTCLIENT, loopback, read, settle
@@ -174,6 +178,113 @@ def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, monkeypatc
     assert (server.req.close_connection, server.connection) == (True, [])
 
 
+@pytest.mark.parametrize("why", ["stalls", "no more threads", "uWSGI"])
+def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
+    """Though the server's `read` waits for it without end."""
+    released = threading.Event()
+
+    class Stalling(Stream):
+        def read(self, *size):
+            released.wait()
+            return b""
+
+    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    server = Cheroot(in_chunks=True)
+    environ = environ_of(servers, Stalling(BODY))
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    with monkeypatch.context() as patch:
+        if why == "no more threads":
+
+            def start(self):
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", start)
+        elif why == "uWSGI":
+            patch.setattr("faultinject.adapters.wsgi_ending.threads_run", lambda: False)
+        assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
+    assert server.req.close_connection is True
+    released.set()
+    for each in threading.enumerate():
+        if each.name == "faultinject reader":
+            each.join()
+
+
+def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector, monkeypatch):
+    """The client that stalls has its connection ended, and with it the reading."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_ending.LONGEST", 0.05)
+    with loopback() as (client, peer):
+        server = Cheroot(in_chunks=True)
+        environ = environ_of(servers, peer.makefile("rb"), **Taken(client, peer).environ)
+        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        raw = give(make_injector(UNREAD), environ, server)
+        assert (b"SlowDown" in raw, server.req.close_connection) == (True, True)
+        environ["wsgi.input"].close()
+        assert read(client)[1] == "FIN"
+
+
+@contextmanager
+def two_on_granian(servers):
+    """An upload whose server tells no port of its client, and both ends of two connections, the first being its own."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        pairs = []
+        for _ in range(2):
+            client = stack.enter_context(socket.create_connection(listening.getsockname(), timeout=10))
+            pairs.append((client, stack.enter_context(listening.accept()[0])))
+        more = {"SERVER_PORT": str(listening.getsockname()[1]), "SERVER_SOFTWARE": "Granian"}
+        environ = environ_of(servers, **more) | {"wsgi.multiprocess": True}
+        del environ["REMOTE_PORT"]
+        yield environ, *pairs
+
+
+@pytest.mark.parametrize("lacks", ["nothing", "threads", "more threads"])
+def test_granian_among_several_connections(servers, make_injector, monkeypatch, lacks):
+    """That one lingers of which the server lets go; the others are left alone."""
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    with two_on_granian(servers) as (environ, (client, server), (other, others_server)):
+        asked = Plain()
+        with monkeypatch.context() as patch:
+            if lacks == "threads":
+                patch.setattr(lingering, "threads_run", lambda: False)
+            elif lacks == "more threads":
+                patch.setattr(lingering, "_lingerer", lingering.Lingerer())
+                patch.setattr(threading.Thread, "start", start)
+            sent = give(make_injector(UNREAD), environ, asked)
+        assert (asked.connection, environ["wsgi.input"].left) == (["close"], len(BODY))
+        server.sendall(sent)
+        if lacks == "nothing":
+            client.sendall(BODY)
+        server.close()
+        assert read(client) == (sent, "FIN")
+        client.close()
+        settle_lingering()
+        other.sendall(b"next")
+        assert others_server.recv(10) == b"next"
+        others_server.sendall(b"answer")
+        others_server.close()
+        assert read(other) == (b"answer", "FIN")
+
+
+def settle_lingering():
+    """Wait until nothing lingers any more."""
+    end = time.monotonic() + 15
+    while lingering._lingerer._count:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_candidates_are_given_back(servers, make_injector):
+    """With an answer that its server never closes."""
+    with two_on_granian(servers) as (environ, (client, server), _):
+        result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(environ, Plain().start())
+        del result
+        server.close()
+        assert read(client) == (b"", "FIN")
+
+
 def test_an_answer_without_a_length_ends_at_once(servers, make_injector):
     """Its client waits for the end: nothing is read before that, and the connection closes."""
     server = Cheroot(in_chunks=True)
@@ -247,7 +358,7 @@ class Taken:
 
 
 def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
-    """The header is not for an app to say: a FIN goes out behind the answer, and what comes is read."""
+    """The header is said, and should the server not heed it, a FIN goes out behind the answer; what comes is read."""
     with loopback() as (client, server):
         environ = environ_of(servers, **Taken(client, server).environ)
         asked = Plain()
@@ -256,8 +367,93 @@ def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
         raw, end = read(client)
         assert raw.startswith(b"<?xml")
         assert end == "FIN"
-        assert asked.connection == []
+        assert asked.connection == ["close"]
         assert environ["wsgi.input"].left == len(BODY)
+
+
+class Refusing(Plain):
+    """It shows nothing, and refuses the header; an app may start once, and again with an error."""
+
+    def start_response(self, status, headers, exc_info=None):
+        assert exc_info or self.started is None
+        self.started = status, []
+        assert not [name for name, _ in headers if name.lower() == "connection"]
+        return super().start_response(status, headers)
+
+
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_an_unknown_server_that_refuses_the_header(servers, make_injector, rule):
+    """The answer is started again without it, and the connection ends all the same."""
+    with loopback() as (client, server):
+        environ = environ_of(servers, **Taken(client, server).environ)
+        refusing = Refusing()
+        server.sendall(give(make_injector(rule), environ, refusing))
+        raw, end = read(client)
+        assert raw.startswith(b"<?xml")
+        assert (refusing.started[0], refusing.connection, end) == ("503 Slow Down", [], "FIN")
+
+
+def by_closure(start):
+    def wrapped(*given):
+        return start(*given) if given else never
+
+    if start is None:
+        never = None  # else the closure has a cell that is empty
+    return wrapped
+
+
+class Wrapping:
+    """Other middleware with the server's callable in it."""
+
+    def __init__(self, start):
+        self.start = start
+
+    def __call__(self, *given):
+        return self.start(*given)
+
+
+WRAPPINGS = {
+    "closure": by_closure,
+    "partial": functools.partial,
+    "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
+    "method": lambda start: Wrapping(start).__call__,
+    "object": Wrapping,
+    "twice": lambda start: by_closure(functools.partial(start)),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
+    """That wraps `start_response`, as all do that measure or trace answers: the server is told all the same."""
+    for server, told in (Gunicorn(), "forced"), (Gevent(), "close_connection"), (Wsgiref(), "headers"):
+        wrapped = WRAPPINGS[wrap](server.start_response)
+        environ = environ_of(servers)
+        b"".join(WSGIFaultMiddleware(None, injector=make_injector(rule))(environ, wrapped))
+        assert getattr(server, told)
+        assert server.connection == (["close"] if told == "close_connection" else [])
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+def test_an_asgi_server_beneath_other_middleware(servers, make_injector, wrap):
+    """That wraps `receive` and `send`."""
+    wrapping = WRAPPINGS[wrap]
+    in_step = Exchange(waiting_for_100_continue=False, more_body=True)
+    request = SimpleNamespace(must_close=False)
+    closes = Exchange(_complete=False, request=request)
+    channel = SimpleNamespace(persistent=True)
+    daphne = Exchange()
+
+    async def send(_, message):
+        await daphne.send(message)
+
+    partial = functools.partial(send, SimpleNamespace(channel=channel))
+    for exchange, sends in (in_step, in_step.send), (closes, closes.send), (daphne, partial):
+        scope = servers.scope("PUT", "/b/k", body=BODY)
+        wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
+        asyncio.run(wrapped(scope, wrapping(exchange.receive), wrapping(sends)))
+        assert exchange.connection == []
+    assert (request.must_close, channel.persistent) == (True, True)
 
 
 def test_what_is_left_is_read_where_nothing_else_can_be_done(servers, make_injector, out_of_reach):

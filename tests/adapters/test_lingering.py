@@ -177,7 +177,7 @@ def test_where_nobody_can_go_on(lingerer, monkeypatch, missing):
         if missing == "threads":
             monkeypatch.setattr(threading.Thread, "start", none)
         elif missing == "descriptors":
-            monkeypatch.setattr(lingering, "socketpair", none)
+            monkeypatch.setattr(lingering._socket, "socketpair", none)
         else:
             monkeypatch.setattr(lingering, "threads_run", lambda: False)
         lingering.linger(held)

@@ -96,7 +96,36 @@ async def plain_asgi(scope, receive, send):
     await send({"type": "http.response.body"})
 
 
+def beneath_wsgi(app):
+    """Other middleware on top, which wraps what it is given."""
+
+    def outer(environ, start_response):
+        def wrapped_start(status, headers, *more):
+            return start_response(status, headers, *more)
+
+        return app(environ, wrapped_start)
+
+    return outer
+
+
+def beneath_asgi(app):
+    """The same over ASGI."""
+
+    async def outer(scope, receive, send):
+        async def wrapped_receive():
+            return await receive()
+
+        async def wrapped_send(message):
+            await send(message)
+
+        await app(scope, wrapped_receive, wrapped_send)
+
+    return outer
+
+
 # Without rules this is the server as it is without us, to compare with.
 _faulty = "FAULTINJECT_RULES" in os.environ
 wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
 asgi = ASGIFaultMiddleware(plain_asgi) if _faulty else plain_asgi
+if "WRAPPED" in os.environ:
+    wsgi, asgi = beneath_wsgi(wsgi), beneath_asgi(asgi)

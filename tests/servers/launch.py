@@ -320,6 +320,15 @@ class Server:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
 
+    def alone(self):
+        """Wait until it holds no connection, where it tells an app no port to find the right one by."""
+        if self.name != "granian WSGI":
+            return
+        until = time.monotonic() + ENDS_WITHIN
+        while held := self.clients():
+            assert time.monotonic() < until, f"{self.name} still holds connections of {held}"
+            time.sleep(0.005)
+
     def leave(self):
         """Ask it to end, without waiting."""
         if self.process.poll() is None:

@@ -100,7 +100,7 @@ def test_a_late_error(trial):
 def test_a_whole_connection_is_broken_when_the_rule_says_so(trial, rule, end, did):
     """The connection ends for all of its streams; another connection does not see it."""
     path = trial.path(rule)
-    trial.alone()
+    trial.server.alone()
     with Http2(trial.server.address) as client:
         faulty = client.ask(path)
         client.wait(faulty)

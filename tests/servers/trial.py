@@ -39,15 +39,10 @@ class Trial:
         """One request on a connection of its own: its path and its answer."""
         path = self.path(rule, target)
         if rule != "else":
-            self.alone()
+            self.server.alone()
         with self.connect() as client:
             answer = client.ask(method, path, body, more=more)
         return path, answer
-
-    def alone(self):
-        """Wait until the server holds no connection, where it tells an app no port to find the right one by."""
-        if self.server.name == "granian WSGI":
-            self.until(lambda: not self.server.clients())
 
     def closes(self, answer):
         """Whether the server closes the connection behind that answer."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
-# `set.connection=close` does not send one, but tells the server.
+# `set.connection=close` tells the server, and sends one only where it cannot be told otherwise.
 FORBIDDEN = frozenset(
     (
         "content-length",
