@@ -1,13 +1,15 @@
-"""Runs one program: `python -m tests.clients.programs NAME ENDPOINT`; prints the calls that it names."""
+"""Runs one program: `python -m tests.clients.programs GROUP NAME ENDPOINT`; prints the calls that it names."""
 
 from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 
-from .all import PROGRAMS
+from .program import FOUND
 from .sending import NAMED
 
-name, endpoint = sys.argv[1:]
-PROGRAMS[name].run(endpoint)
+group, name, endpoint = sys.argv[1:]
+import_module(f"{__package__}.{group}")
+FOUND[name].run(endpoint)
 print(json.dumps(NAMED))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 
 from .program import FOUND
 
-HERE = Path(__file__).parent
 GROUPS = (
     "credentials preconditions absent waiters forbidden beats keys crowds hedged reauthorised bounds bodies time_stamps"
     " layers herds loops hints late_answers never"
