@@ -42,10 +42,11 @@ class Running:
         cut: whether its beginning is missing.
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         follows: why it may be of the call before.
+        again: as `Call` has it.
         ended: whether what came after it cannot be of it.
     """
 
-    __slots__ = ("_began", "_last", "attempts", "cut", "ended", "followed", "follows", "lane", "windows")
+    __slots__ = ("_began", "_last", "again", "attempts", "cut", "ended", "followed", "follows", "lane", "windows")
 
     def __init__(
         self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool, number: int = 0
@@ -56,6 +57,7 @@ class Running:
         self.cut = cut
         self.followed: str | None = None
         self.follows: str | None = None
+        self.again: float | None = None
         self.ended = False
         self._began = self._last = number
 

@@ -120,8 +120,24 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         yield unknown(
             len(ended), "one thing was asked for again by a layer above: was it the caller?", chains[0]
         )
+    elif again := _asked_for_again(ended):
+        told = f"{counted(len(again), 'call')} of the SDK failed, and what they were for was asked for again soon"
+        methods = {call.first.method for call in again}
+        if evidence.driven:
+            yield failed(len(ended), f"{told}: a layer above tries again", again)
+        elif all(map(evidence.contrast.shows_retries, methods)):
+            why = evidence.contrast.said(methods)
+            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", again)
+        else:
+            yield unknown(len(ended), f"{told}: by a layer above, or by the caller?", again)
     else:
         yield passed(len(ended), f"no sign of a second layer in {len(ended)} failed calls", ended)
+
+
+def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
+    """The failed calls of an SDK after which the same was asked for again, for two things or more; else none."""
+    found = [call for call in calls if call.signal == SDK_ID and call.again is not None]
+    return found if len({fingerprint(call.first) for call in found}) > 1 else []
 
 
 def _chains(evidence: Evidence) -> list[list[Call]]:

@@ -28,9 +28,9 @@ def read(endpoint, mode, *, busy=False, later=0.0):
 
         if busy:
             with too_much_to_do():
-                in_threads(get, range(16), 8)
+                in_threads(get, range(12), 12)
         else:
-            in_threads(get, range(16), 8)
+            in_threads(get, range(12), 12)
 
 
 def pause(response, seconds):
@@ -53,11 +53,11 @@ def busy_boto3(endpoint):
 
 @program("boto3, later", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, caught={"bound"}, timed=True)
 def late_boto3(endpoint):
-    """The same, where a hook adds 1.5 s to each wait."""
-    read(endpoint, "standard", later=1.5)
+    """The same, where a hook adds a second to each wait."""
+    read(endpoint, "standard", later=1.0)
 
 
 @program("boto3, later, busy", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, true={"bound"}, timed=True)
 def busy_late_boto3(endpoint):
     """The same on a machine that has too much to do."""
-    read(endpoint, "standard", busy=True, later=1.5)
+    read(endpoint, "standard", busy=True, later=1.0)

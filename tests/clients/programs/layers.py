@@ -108,3 +108,9 @@ def boto3_in_tenacity(endpoint):
 def boto3_alone(endpoint):
     """boto3 in standard mode."""
     sdk(endpoint, lambda get: get())
+
+
+@program("boto3 in tenacity, in time", "s3:SlowDown,method=GET,times=3,per=key", app=STORE, caught={"one layer"})
+def boto3_in_tenacity_in_time(endpoint):
+    """The same, where the second call of boto3 succeeds; five of them are read once more later without a fault."""
+    sdk(endpoint, lambda get: outer(get, tenacity.wait_none())())
