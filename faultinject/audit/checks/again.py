@@ -16,7 +16,7 @@ from faultinject.audit.checks.questions import (
     pause,
     should_be_tried_again,
 )
-from faultinject.audit.checks.words import counted, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
 from faultinject.audit.lanes import POLL
 from faultinject.audit.likeness import changed, fingerprint
 from faultinject.audit.waits import KINDS
@@ -46,8 +46,6 @@ LAYER = 10.0
 """Seconds within which a call on the same thing is taken for one of a layer above."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
-NAME_THEM = "`with faults.call()` around each call, or `faultinject conformance`, would tell"
-"""What decides which requests belong together."""
 
 
 @check(

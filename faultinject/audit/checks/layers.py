@@ -6,7 +6,8 @@ from faultinject.audit.call import SDK_ID, TOLD
 from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
-from faultinject.audit.checks.words import counted, ordinal, plain, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
+from faultinject.audit.lanes import POLL
 from faultinject.audit.likeness import fingerprint
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import KINDS
@@ -125,11 +126,11 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         methods = {call.first.method for call in again}
         if evidence.driven:
             yield failed(len(ended), f"{told}: a layer above tries again", again)
-        elif all(map(evidence.contrast.shows_retries, methods)):
+        elif all(map(evidence.contrast.shows_retries, methods)) and all((call.again or 0) < POLL for call in again):
             why = evidence.contrast.said(methods)
             yield failed(len(ended), f"{told}: a layer above tries again, as {why}", again)
         else:
-            yield unknown(len(ended), f"{told}: by a layer above, or by the caller?", again)
+            yield unknown(len(ended), f"{told}: by a layer above, or by the caller? {NAME_THEM}", again)
     else:
         yield passed(len(ended), f"no sign of a second layer in {len(ended)} failed calls", ended)
 
