@@ -46,7 +46,18 @@ class Running:
         ended: whether what came after it cannot be of it.
     """
 
-    __slots__ = ("_began", "_last", "again", "attempts", "cut", "ended", "followed", "follows", "lane", "windows")
+    __slots__ = (
+        "_began",
+        "_last",
+        "again",
+        "attempts",
+        "cut",
+        "ended",
+        "followed",
+        "follows",
+        "lane",
+        "windows",
+    )
 
     def __init__(
         self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool, number: int = 0
@@ -208,9 +219,9 @@ class Lane:
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if _waits(each, now)]
         named = len(windows) == 1 and windows[0].name is not None
-        if len(waiting) > 1 or any(each.flies(now) for each in same):
-            if not (named and all(each.windows == windows for each in same)):
-                self.share(attempt)
+        at_once = len(waiting) > 1 or any(each.flies(now) for each in same)
+        if at_once and not (named and all(each.windows == windows for each in same)):
+            self.share(attempt)
         if retry is False:
             return None, None
         if named:
@@ -267,7 +278,12 @@ class Lane:
         now = attempt.arrived
         if not same:
             failed = [each for each in here if _waits(each, now)]
-            if len(failed) == 1 and named and failed[0].windows == named and _sends_other_bytes(failed[0], attempt):
+            if (
+                len(failed) == 1
+                and named
+                and failed[0].windows == named
+                and _sends_other_bytes(failed[0], attempt)
+            ):
                 return failed[0]
             if len(failed) == 1 and shorter(attempt, failed[0].attempts[0]):
                 self.guesses.append((failed[0].attempts[0], attempt))

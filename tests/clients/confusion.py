@@ -33,9 +33,9 @@ from faultinject.core.outcome import Outcome
 from .comparison import compare
 from .programs import recording
 from .programs.all import PROGRAMS
-from .programs.table import ALARM, ENOUGH, GREEN
-from .programs.table import compare as compare_program
-from .programs.table import page as programs_page
+from .programs_table import ALARM, ENOUGH, GREEN
+from .programs_table import compare as compare_program
+from .programs_table import page as programs_page
 from .subjects import HERE, ours, sdks
 from .table import page
 
@@ -181,7 +181,10 @@ def show_program(program, result):
     """The same of a program."""
     rows = compare_program(program, result["findings"])
     caught = [f"{each.label} {each.got}" for each in rows if each.got in {"FAIL", "WARN"}]
-    print(f"{program.name}, {result['round']} ({result['seconds']} s): {', '.join(caught) or 'nothing'}", flush=True)
+    print(
+        f"{program.name}, {result['round']} ({result['seconds']} s): {', '.join(caught) or 'nothing'}",
+        flush=True,
+    )
     for each in rows:
         if each.outcome in {ALARM, GREEN, ENOUGH}:
             print(f"    {each}", flush=True)

@@ -9,7 +9,7 @@ import requests
 import urllib3
 
 from .program import program
-from .sending import call, full_jitter, in_threads, retried, Sender
+from .sending import Sender, call, full_jitter, in_threads, retried
 
 DOWN = "http:503,method=PUT,times=1,per=call"
 TWICE = "http:503,method=POST,times=1,per=call"
@@ -64,7 +64,10 @@ def order(endpoint, body):
         for name in NAMES:
             headers = {"User-Agent": "shop/1.0", "Idempotency-Key": str(uuid.uuid4())}
             for _ in range(2):
-                if pool.request("POST", f"{endpoint}/orders/{name}", body=body(name), headers=headers).status == 201:
+                if (
+                    pool.request("POST", f"{endpoint}/orders/{name}", body=body(name), headers=headers).status
+                    == 201
+                ):
                     break
 
 
@@ -87,6 +90,8 @@ def different_uploads(endpoint):
 
     def write(item):
         number, name = item
-        retried(lambda: client.put(f"/objects/{name}", f"{number:04} {name}".encode()), full_jitter(3, 0.1, 0.3))
+        retried(
+            lambda: client.put(f"/objects/{name}", f"{number:04} {name}".encode()), full_jitter(3, 0.1, 0.3)
+        )
 
     in_threads(write, list(enumerate(NAMES * 4)), threads=12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from botocore.exceptions import ClientError
 
@@ -18,13 +19,13 @@ def read(endpoint, mode, *, busy=False, later=0.0):
     """Read by boto3, which fails to the end; add so many seconds to each of its waits."""
     with s3_client(endpoint, retries={"mode": mode, "total_max_attempts": 3}, max_pool_connections=20) as s3:
         if later:
-            s3.meta.events.register_first("needs-retry.s3.GetObject", lambda response, **_: pause(response, later))
+            s3.meta.events.register_first(
+                "needs-retry.s3.GetObject", lambda response, **_: pause(response, later)
+            )
 
         def get(number):
-            try:
+            with suppress(ClientError):
                 s3.get_object(Bucket="photos", Key=f"cat-{number}.jpg")
-            except ClientError:
-                pass
 
         if busy:
             with too_much_to_do():
@@ -51,13 +52,17 @@ def busy_boto3(endpoint):
     read(endpoint, "standard", busy=True)
 
 
-@program("boto3, later", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, caught={"bound"}, timed=True)
+@program(
+    "boto3, later", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, caught={"bound"}, timed=True
+)
 def late_boto3(endpoint):
     """The same, where a hook adds a second to each wait."""
     read(endpoint, "standard", later=1.0)
 
 
-@program("boto3, later, busy", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, true={"bound"}, timed=True)
+@program(
+    "boto3, later, busy", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, true={"bound"}, timed=True
+)
 def busy_late_boto3(endpoint):
     """The same on a machine that has too much to do."""
     read(endpoint, "standard", busy=True, later=1.0)

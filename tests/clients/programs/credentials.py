@@ -15,7 +15,7 @@ from .sending import Sender, at_once, full_jitter, in_threads, retried
 DOCUMENTS = [f"/documents/report-{number}" for number in range(8)]
 EXPIRED = "http:401,path=/documents/*,times=1,per=call"
 CHALLENGE = (
-    'http:401,path=/documents/*,times=1,per=call,'
+    "http:401,path=/documents/*,times=1,per=call,"
     r'set.www-authenticate="Digest realm=\"documents\", nonce=\"e4f1c2\", qop=\"auth\""'
 )
 
@@ -110,7 +110,9 @@ def signing(endpoint, waits):
     client, numbers = Sender(endpoint, "signer"), count()
 
     def read(path):
-        retried(lambda: client.get(path, Authorization=f"Bearer jwt-{time.time_ns()}-{next(numbers)}"), waits())
+        retried(
+            lambda: client.get(path, Authorization=f"Bearer jwt-{time.time_ns()}-{next(numbers)}"), waits()
+        )
 
     in_threads(read, [f"{each}-{turn}" for turn in range(3) for each in DOCUMENTS])
 

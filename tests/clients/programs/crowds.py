@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import aiohttp
 import asyncio
 import random
+
+import aiohttp
 
 from .program import program
 

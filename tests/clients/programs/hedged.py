@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import httpx
 
 from .program import program
 from .sending import call
 
-SLOW = "latency,delay=500ms,times=1,per=call"
+SLOW = "latency,delay=500ms,times=1,per=call,unless.path=/documents/warm"
 NAMES = [f"/documents/{number}" for number in range(5)]
 
 
@@ -17,11 +18,15 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
     """Read or write each, and send copies of what is not answered after a while; the first answer counts."""
 
     async def send(client, path):
-        sent = [asyncio.ensure_future(client.request(method, path, content=b"meow" if method == "PUT" else None))]
+        sent = [
+            asyncio.ensure_future(client.request(method, path, content=b"meow" if method == "PUT" else None))
+        ]
         done, _ = await asyncio.wait(sent, timeout=after)
         if not done:
             sent += [
-                asyncio.ensure_future(client.request(method, path, content=b"meow" if method == "PUT" else None))
+                asyncio.ensure_future(
+                    client.request(method, path, content=b"meow" if method == "PUT" else None)
+                )
                 for _ in range(copies)
             ]
             await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
@@ -30,14 +35,15 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
     async def everything():
         limits = httpx.Limits(max_connections=50)
         headers = {"User-Agent": "hedger/1.0"}
-        async with httpx.AsyncClient(base_url=endpoint, headers=headers, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=endpoint, headers=headers, limits=limits, trust_env=False
+        ) as client:
 
             async def one(path):
-                if not named:
-                    return await send(client, path)
-                with call("slow", path.rpartition("/")[2]):
+                with call("slow", path.rpartition("/")[2]) if named else nullcontext():
                     await send(client, path)
 
+            await asyncio.gather(*(client.get("/documents/warm") for _ in range(2 * len(paths))))
             await asyncio.gather(*map(one, paths))
 
     asyncio.run(everything())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 from .program import program
 from .sending import PASSING, Sender, call, full_jitter, in_threads
@@ -41,10 +42,8 @@ def outage(endpoint, budget):
 
 def quietly(function, argument):
     """Its error is for the report only."""
-    try:
+    with suppress(OSError):
         function(argument)
-    except OSError:
-        pass
 
 
 @program("no budget", PLAIN, named=True, caught={"budget"})
@@ -83,7 +82,7 @@ def obedient(endpoint, waits):
 ASKED = "http:503,path=/documents/?,times=1,per=call,retry_after=1s"
 
 
-@program("a hint", ASKED, true=(), passes=())
+@program("a hint", ASKED)
 def heeds(endpoint):
     """Waits as long as it is asked to."""
     obedient(endpoint, lambda answer: float(answer.headers["retry-after"]))

@@ -31,7 +31,9 @@ def sixteen_threads_in_an_outage(endpoint):
     read(endpoint, lambda: full_jitter(3, first=0.1, longest=0.4), 64)
 
 
-@program("16 threads, 5 keys, endless", "s3:SlowDown,method=GET", app=STORE, true={"stops", "waits", "spread"})
+@program(
+    "16 threads, 5 keys, endless", "s3:SlowDown,method=GET", app=STORE, true={"stops", "waits", "spread"}
+)
 def sixteen_endless_threads(endpoint):
     """Thirty attempts at once while everything fails."""
     read(endpoint, lambda: at_once(29), 64)
@@ -45,7 +47,12 @@ def keys_of_their_own(endpoint):
     in_threads(lambda path: retried(lambda: client.get(path), full_jitter(3, 0.1, 0.4)), paths, threads=16)
 
 
-@program("16 threads, keys of their own, endless", "s3:SlowDown,method=GET,key=cat-1*.jpg", app=STORE, caught={"stops", "waits"})
+@program(
+    "16 threads, keys of their own, endless",
+    "s3:SlowDown,method=GET,key=cat-1*.jpg",
+    app=STORE,
+    caught={"stops", "waits"},
+)
 def endless_keys_of_their_own(endpoint):
     """The same, and thirty attempts at once of what always fails."""
     client = Sender(endpoint, "reader")

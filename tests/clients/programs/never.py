@@ -49,7 +49,9 @@ def again(endpoint):
 @program("tries again, reset", CUT, passes={"retries: reset"})
 def again_after_resets(endpoint):
     """urllib3 with its own retries: a broken connection is tried again."""
-    with urllib3.PoolManager(retries=Retry(total=3, backoff_factor=0.1), headers={"User-Agent": "reader/1.0"}) as pool:
+    with urllib3.PoolManager(
+        retries=Retry(total=3, backoff_factor=0.1), headers={"User-Agent": "reader/1.0"}
+    ) as pool:
         for path in PATHS:
             pool.request("GET", endpoint + path)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPException
 
-from ..corpus.connections import Answer, Connections
+from tests.clients.corpus.connections import Answer, Connections
 
 BROKEN = Answer(0, {}, b"")
 """What stands for no whole answer."""

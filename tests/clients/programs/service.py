@@ -133,7 +133,11 @@ def filled(vendor):
 def google():
     """A store of Google's kind, and beside it a token for whoever asks."""
     service = Service()
-    return DispatcherMiddleware(filled("gcs"), {"/token": lambda *given: service.token()(*given)})
+
+    def token(environ, start_response):
+        return service.token()(environ, start_response)
+
+    return DispatcherMiddleware(filled("gcs"), {"/token": token})
 
 
 APPS = {"app": Service, "store": lambda: filled("s3"), "gcs": google}

@@ -12,7 +12,7 @@ from .program import program
 from .sending import call
 
 DOWN = "http:503,path=/log"
-PASSING = "http:503,path=/status,times=2,per=call"
+PASSING = "http:503,path=/status/**,times=2,per=call"
 
 
 class Busy(Exception):
@@ -22,12 +22,6 @@ class Busy(Exception):
 def stamped():
     """A body that says when it was made."""
     return json.dumps({"at": time.time_ns(), "cat": "purrs"})
-
-
-def send(session, endpoint, path, body):
-    """PUT it, or raise Busy."""
-    if session.put(endpoint + path, data=body).status_code == 503:
-        raise Busy
 
 
 @program("time stamp, tight loop", DOWN, true={"stops", "waits", "same bytes"})
@@ -52,24 +46,31 @@ def named_tight_loop(endpoint):
 
 
 def report(endpoint, body):
-    """Send ten reports, each tried again by tenacity."""
+    """Send six reports, each tried again by tenacity; a body is made by a function for each attempt, or once."""
+
+    @tenacity.retry(
+        wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4), stop=tenacity.stop_after_attempt(4)
+    )
+    def send(number, made):
+        if (
+            session.put(f"{endpoint}/status/{number}", data=body() if made is None else made).status_code
+            == 503
+        ):
+            raise Busy
+
     with requests.Session() as session:
         session.trust_env = False
         for number in range(6):
-            made = stamped()
-            tenacity.retry(
-                wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4),
-                stop=tenacity.stop_after_attempt(4),
-            )(lambda: send(session, endpoint, f"/status/{number}", made if body is None else body()))()
+            send(number, None if body else stamped())
 
 
-@program("time stamp of the call", "http:503,path=/status/**,times=2,per=call", passes={"same bytes"})
+@program("time stamp of the call", PASSING, passes={"same bytes"})
 def stamp_of_the_call(endpoint):
     """requests and tenacity: the time in a body is that of the call, in all of its attempts."""
     report(endpoint, None)
 
 
-@program("time stamp of the attempt", "http:503,path=/status/**,times=2,per=call", true={"same bytes"})
+@program("time stamp of the attempt", PASSING, true={"same bytes"})
 def stamp_of_the_attempt(endpoint):
     """requests and tenacity: the time in a body is that of the attempt."""
     report(endpoint, stamped)

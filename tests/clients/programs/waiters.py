@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice, repeat
+import time
 
 import urllib3
 from botocore.exceptions import ClientError
@@ -37,27 +37,23 @@ def hammers_for_objects(endpoint):
                     continue
 
 
-def ask(pool, url, waits):
+def ask(endpoint, name, wait):
     """Ask for it until it is there."""
-    for wait in waits:
-        if pool.request("HEAD", url, retries=False).status == 200:
-            break
-        wait()
+    with urllib3.PoolManager(retries=False, headers={"User-Agent": "waiter/1.0"}) as pool:
+        for _ in range(5):
+            if pool.request("HEAD", f"{endpoint}/photos/{name}").status == 200:
+                break
+            time.sleep(wait)
 
 
 @program("exists, urllib3", ABSENT, app=STORE)
 def polls(endpoint):
     """urllib3: HEAD once a second, until it is there."""
-    from time import sleep
-
-    with urllib3.PoolManager(maxsize=10, headers={"User-Agent": "waiter/1.0"}) as pool:
-        second = lambda: sleep(1.05)  # noqa: E731
-        in_threads(lambda name: ask(pool, f"{endpoint}/photos/{name}", islice(repeat(second), 5)), NAMES)
+    in_threads(lambda name: ask(endpoint, name, 1.05), NAMES)
 
 
 @program("exists without a wait, urllib3", ABSENT, app=STORE, caught={"permanent"})
 def polls_at_once(endpoint):
     """urllib3: HEAD in a loop until it is there."""
-    with urllib3.PoolManager(headers={"User-Agent": "waiter/1.0"}) as pool:
-        for name in NAMES:
-            ask(pool, f"{endpoint}/photos/{name}", islice(repeat(lambda: None), 5))
+    for name in NAMES:
+        ask(endpoint, name, 0)

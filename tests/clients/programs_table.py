@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ..comparison import ALARM, CAUGHT, FAIL, INCONCLUSIVE, OPEN_BROKEN, OPEN_HEALTHY, PASS, RIGHT, WARN, label
+from .comparison import ALARM, CAUGHT, FAIL, INCONCLUSIVE, OPEN_BROKEN, OPEN_HEALTHY, PASS, RIGHT, WARN, label
 
 ENOUGH, GREEN = "undecided, enough", "false green"
 OUTCOMES = (RIGHT, CAUGHT, OPEN_HEALTHY, OPEN_BROKEN, ENOUGH, ALARM, GREEN)
@@ -53,7 +53,9 @@ def compare(program, findings):
     for each in findings:
         name = label(each)
         if not _fits(name, program.either):
-            found.append(Judged(name, each["verdict"], _outcome(program, name, each["verdict"]), each["message"]))
+            found.append(
+                Judged(name, each["verdict"], _outcome(program, name, each["verdict"]), each["message"])
+            )
     silent = [
         wanted
         for wanted in (*program.caught, *program.passes)
