@@ -28,13 +28,13 @@ def until_the_next(period):
     time.sleep(period - time.time() % period)
 
 
-@program("the next half second", DOWN, caught={"spread"})
+@program("the next half second", DOWN, caught={"spread"}, timed=True)
 def next_half_second(endpoint):
     """All come back at the next full half second."""
     come_back(endpoint, lambda: until_the_next(0.5))
 
 
-@program("half a second", DOWN, caught={"spread"}, either={"random"})
+@program("half a second", DOWN, caught={"spread"}, either={"random"}, timed=True)
 def half_a_second(endpoint):
     """All come back after half a second."""
     come_back(endpoint, lambda: time.sleep(0.5))

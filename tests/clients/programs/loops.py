@@ -48,7 +48,7 @@ def tight_loop(endpoint):
     read(endpoint, lambda: at_once(5), busy=False)
 
 
-@program("tight loop, one by one", DOWN, caught={"waits"})
+@program("tight loop, one by one", DOWN, caught={"waits"}, timed=True)
 def tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=False, threads=1)

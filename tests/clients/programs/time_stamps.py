@@ -34,7 +34,9 @@ def tight_loop(endpoint):
                 break
 
 
-@program("time stamp, tight loop, named", DOWN, named=True, caught={"stops", "waits", "same bytes"})
+@program(
+    "time stamp, tight loop, named", DOWN, named=True, caught={"stops", "waits", "same bytes"}, timed=True
+)
 def named_tight_loop(endpoint):
     """The same, three times forty attempts, where a test says what belongs together."""
     with requests.Session() as session:
