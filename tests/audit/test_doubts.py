@@ -173,6 +173,27 @@ def test_a_layer_above_an_sdk_is_seen_where_its_second_call_succeeds(after, more
     assert verdicts(sdk_calls(DENIED, after, **more))["permanent"] == expected
 
 
+def test_what_is_remembered_of_ids_is_bounded(monkeypatch):
+    """What was forgotten is not held against anybody."""
+    from faultinject.audit import history
+
+    found = sdk_calls(DENIED, 0.1)
+    between = [
+        passing(
+            10 * thing + 0.01 * each,
+            path=f"/other/{each}",
+            invocation=f"{thing}-{each}-3",
+            user_agent=f"{each}",
+        )
+        for thing in range(3)
+        for each in range(1, 6)
+    ]
+    ordered = sorted([*found, *between], key=lambda each: each.arrived)
+    assert verdicts(ordered)["permanent"] == WARN
+    monkeypatch.setattr(history, "CLIENTS", 3)
+    assert verdicts(ordered)["permanent"] == PASS
+
+
 def test_a_layer_above_that_does_something_first_is_right():
     """GET 404, PUT, GET by an SDK."""
     found = sdk_calls(ABSENT, 0.2, method="GET")

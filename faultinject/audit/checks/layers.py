@@ -86,7 +86,8 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
 
     With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,
     at two things or more. FAIL where a driver made them, or where what succeeds is not asked for again; else WARN; at
-    one thing nothing is said. Without ids: calls in which the wait falls at the beginning of each part of p attempts
+    one thing nothing is said. Where the other one succeeded: FAIL where a driver made them, or where it came within a
+    second and what succeeds is not asked for again. Without ids: calls in which the wait falls at the beginning of each part of p attempts
     and rises again in it, to less than half and to more than 1.5 times in the middle, and in 90 % of 8 cases or more,
     and elsewhere in less than 20 % (WARN).
     """
