@@ -103,8 +103,11 @@ def arguments():
     parser.add_argument("--busy", type=int, default=0, help="of them, with every core busy: the last so many")
     parser.add_argument("--only", action="append", metavar="NAME")
     parser.add_argument("--table", choices=("clients", "programs"), help="only what belongs into this one")
-    parser.add_argument("--write", action="store_true", help="write README.md")
-    return parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="write README.md, both tables")
+    options = parser.parse_args()
+    if options.write and (options.only or options.table):
+        parser.error("--write is for everything: it goes with neither --only nor --table")
+    return options
 
 
 @contextmanager

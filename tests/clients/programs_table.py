@@ -17,8 +17,8 @@ INTRO = """\
 Right and wrong programs in pairs, as people write them, each in a process of its own before `faultinject serve`; what
 is compared is what `faultinject report` says of the journal, where the first table has a driver's. What is true
 follows from what a program does. A *false alarm* is a FAIL or WARN that is not true, a *false green* a PASS of what is
-wrong; *undecided, enough* is what no more requests of this kind would show: INCONCLUSIVE, or silence, where the journal
-has all that it takes. A WARN is enough where FAIL is true: looks alone seldom prove it.
+wrong; *undecided, enough* is INCONCLUSIVE, or silence, where the journal has all that it takes, but sometimes for a
+machine with less to do. A WARN is enough where FAIL is true: looks alone seldom prove it.
 """
 
 
