@@ -15,4 +15,4 @@ GROUPS = (
 for _each in GROUPS:
     import_module(f"{__package__}.{_each}")
 
-PROGRAMS = FOUND
+PROGRAMS = dict(sorted(FOUND.items(), key=lambda item: GROUPS.index(item[1].group)))
