@@ -307,6 +307,13 @@ def test_one_thing_that_is_asked_for_again_shows_no_layer():
     assert verdict("one layer", others, [one]) == PASS
 
 
+@pytest.mark.parametrize(("times", "expected"), [(1, PASS), (10, WARN)])
+def test_a_tight_loop_on_a_busy_machine_has_no_layers(times, expected):
+    """What falls has to be a wait, not how long the client takes without one."""
+    gaps = [times * each for each in (0.012, 0.025, 0.005, 0.012, 0.025)]
+    assert verdict("one layer", calls(12, *gaps, signal=FINGERPRINT)) == expected
+
+
 def test_answers_that_ask_to_wait_hide_what_a_budget_does():
     """A client that gives up because it is asked to wait has not run out of retries."""
     hinted = [

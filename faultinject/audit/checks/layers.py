@@ -29,8 +29,6 @@ FALLS, RISES, SHARE = 2.0, 1.5, 0.9
 """By how much the wait falls in the middle, and rises again, and in what share of all cases it does so at all."""
 ELSEWHERE = 0.2
 """Share of the other waits that may fall as well, where waits do not become shorter within a part."""
-FLOOR = 0.01
-"""Seconds; shorter waits are as good as equal."""
 READS = frozenset(("GET", "HEAD"))
 """Methods of which a copy does no harm."""
 SLOW = 0.3
@@ -112,7 +110,8 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         else:
             yield warned(len(ended), f"{told}: a layer above tries again, or a caller calls again", longest)
         return
-    pattern = _pattern([call for call in ended if call.signal != SDK_ID])
+    zero = evidence.turnaround.zero
+    pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
     if pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
@@ -166,12 +165,15 @@ def _chains(evidence: Evidence) -> list[list[Call]]:
     return found
 
 
-def _pattern(calls: Sequence[Call]) -> tuple[int, int, float, list[Call]] | None:
-    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls."""
+def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
+    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls.
+
+    Waits that cannot be told from none are as good as equal.
+    """
     by_length: dict[int, list[list[float]]] = {}
     whose: dict[int, list[Call]] = {}
     for call in calls:
-        gaps = [max(gap, FLOOR) for gap in call.gaps if gap is not None]
+        gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
         if len(gaps) == call.retries and not any(each.hint_form for each in call.attempts):
             by_length.setdefault(len(call.attempts), []).append(gaps)
             whose.setdefault(len(call.attempts), []).append(call)
