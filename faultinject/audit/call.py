@@ -31,10 +31,12 @@ class Call:
         followed: why a like request that came right after its last failure is not held to be of it, though it may be:
             `other body`, `other key`, `later`; None where none came.
         follows: likewise, why its first attempt may be of the call before.
+        again: seconds after which, when it had failed, its client asked for the same under another id of its SDK, with
+            nothing changed; None: it did not within ten seconds.
     """
 
     __slots__ = (
-        "alone", "attempts", "closed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
+        "again", "alone", "attempts", "closed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Call:
         alone: bool = False,
         followed: str | None = None,
         follows: str | None = None,
+        again: float | None = None,
     ) -> None:
         self.attempts = tuple(attempts)
         self.signal = signal
@@ -63,6 +66,7 @@ class Call:
         self.alone = alone
         self.followed = followed
         self.follows = follows
+        self.again = again
 
     @property
     def first(self) -> Attempt:

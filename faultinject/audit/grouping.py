@@ -9,7 +9,7 @@ from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 from faultinject.audit.clients import client_of
 from faultinject.audit.history import History
 from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running
-from faultinject.audit.likeness import fingerprint, has_own_key, invocation, marked
+from faultinject.audit.likeness import fingerprint, invocation, marked
 from faultinject.audit.windows import Windows
 
 TYPE_CHECKING = False
@@ -95,8 +95,8 @@ class Grouper:
             self._out(found, closed=True)
         if found is None or endless:
             running = Running(attempt, lane, windows, cut=endless or retry is True, number=number)
-            if lane.signal == SDK_ID and has_own_key(attempt):
-                follows = self._history.other_key(running, looks)
+            if lane.signal == SDK_ID:
+                follows = self._history.begin(running, looks)
             running.follows = follows
             lane.running.append(running)
             for each in windows:
@@ -281,6 +281,7 @@ class Grouper:
             alone=running.alone,
             followed=running.followed,
             follows=running.follows,
+            again=running.again,
         )
         if not (lane.own or doubtful) and (running.touched or len(running.attempts) > 1):
             lane.made.append(call)

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 
 from faultinject.audit.clients import client_of
 from faultinject.audit.lanes import OTHER_KEY, SOON
-from faultinject.audit.likeness import alike, fingerprint
+from faultinject.audit.likeness import alike, changed, fingerprint, has_own_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from faultinject.audit.lanes import Running
 
 CLIENTS = 2_000
-"""Of how many clients, and of how many things with a key of the caller's own, something is remembered."""
+"""Of how many clients, and of how many things that were asked for under an id, something is remembered."""
 WRITES = 200
-"""How many writes of a client are remembered."""
+"""How many writes of a client are remembered, and how many reads."""
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
+STALE = 412
+"""The answer after which a client reads again what it wants to write, and may find that it is as it was."""
 LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, wherever that is."""
 
@@ -30,20 +32,28 @@ class History:
 
     def __init__(self) -> None:
         self._clients: OrderedDict[Hashable, _Client] = OrderedDict()
-        self._keyed: OrderedDict[Hashable, Running] = OrderedDict()
+        self._begun: OrderedDict[Hashable, Running] = OrderedDict()
 
     def see(self, attempt: Attempt) -> int:
         """Take the next attempt; its number among those of its client."""
         client = self._client(attempt)
         client.requests += 1
-        if attempt.method not in READING:
-            client.writes.append(attempt)
+        (client.reads if attempt.method in READING else client.writes).append(attempt)
         return client.requests
 
     def written(self, before: Attempt, attempt: Attempt) -> bool:
-        """Whether a client that was refused has written to that place, or logged in, before it asked again."""
-        looks = fingerprint(attempt)
-        for each in reversed(self._client(attempt).writes):
+        """Whether a client that was refused has written to that place, or logged in, before it asked again.
+
+        After a 412 it is enough that it has read what it wants to write.
+        """
+        looks, client = fingerprint(attempt), self._client(attempt)
+        if before.status == STALE:
+            for each in reversed(client.reads):
+                if each.arrived <= before.arrived:
+                    break
+                if each.path == attempt.path and not each.failed and each is not attempt:
+                    return True
+        for each in reversed(client.writes):
             if each.arrived <= before.arrived:
                 break
             if each is attempt or fingerprint(each) == looks:
@@ -53,25 +63,34 @@ class History:
                 return True
         return False
 
-    def other_key(self, running: Running, looks: Hashable) -> str | None:
-        """Note where a call that has just failed may go on under another key of the caller's own.
+    def begin(self, running: Running, looks: Hashable) -> str | None:
+        """Note where a call that has just failed may go on under another id: another key of the caller's own, or of an SDK.
 
         Args:
-            running: a call that begins, under a key of the caller's own.
+            running: a call that begins, under an id.
             looks: its looks.
+
+        Returns:
+            Why it may be of the call before; None: it is not, for an SDK's ids tell.
         """
-        before = self._keyed.pop(looks, None)
-        self._keyed[looks] = running
-        if len(self._keyed) > CLIENTS:
-            self._keyed.popitem(last=False)
         attempt = running.attempts[0]
+        own = has_own_key(attempt)
+        before = self._begun.pop((looks, own), None)
+        self._begun[looks, own] = running
+        if len(self._begun) > CLIENTS:
+            self._begun.popitem(last=False)
         if before is None or not before.failed or before.flies(attempt.arrived):
             return None
-        wait = attempt.arrived - before.over - (before.attempts[-1].hint or 0.0)
-        if wait > SOON or not alike(before.attempts[-1], attempt):
+        last = before.attempts[-1]
+        wait = attempt.arrived - before.over - (last.hint or 0.0)
+        if wait > SOON or not alike(last, attempt):
             return None
-        before.followed = OTHER_KEY
-        return OTHER_KEY
+        if own:
+            before.followed = OTHER_KEY
+            return OTHER_KEY
+        if not changed(last, attempt) and not (last.kind == "client" and self.written(last, attempt)):
+            before.again = wait
+        return None
 
     def _client(self, attempt: Attempt) -> _Client:
         key = attempt.clock, attempt.client, client_of(attempt.user_agent)
@@ -88,10 +107,11 @@ class History:
 class _Client:
     """One client."""
 
-    __slots__ = ("requests", "writes")
+    __slots__ = ("reads", "requests", "writes")
 
     def __init__(self) -> None:
         self.requests = 0
+        self.reads: deque[Attempt] = deque(maxlen=WRITES)
         self.writes: deque[Attempt] = deque(maxlen=WRITES)
 
 

@@ -262,7 +262,56 @@ def test_one_more_chance_for_a_slow_read_is_allowed(method, copies, expected):
     said = finding("overlap", found, others, driven=True)
     assert said.verdict == expected
     if expected == PASS:
-        assert said.message == "3 of 3 slow requests were hedged: one copy of a read, after 0.10 s or more"
+        assert said.message == "3 of 3 slow requests were hedged: one copy of a read, after 0.10 s"
+
+
+@pytest.mark.parametrize(("late", "expected"), [(1, PASS), (2, FAIL)])
+def test_a_hedge_is_judged_by_the_middle_of_its_waits(late, expected):
+    """On a busy machine a request may come so late that its copy comes with it."""
+    found = slow(3, method="GET")
+    afters = [0.001] * late + [0.15] * (3 - late)
+    others = [
+        call(kind=FINE, at=each + after, path=one.first.path, method="GET")
+        for each, (one, after) in enumerate(zip(found, afters, strict=True))
+    ]
+    assert verdict("overlap", found, others, driven=True) == expected
+
+
+def failed_and_asked_again(after, number=6):
+    """Calls of an SDK that failed to the end, after which the same was asked for again with success."""
+    return [
+        call(0.1, kind=INTERNAL, at=each, path=f"/b/{each}", about={"again": after}) for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "got", "driven", "expected"),
+    [
+        (0.5, (0, 41), False, FAIL),
+        (5.0, (0, 41), False, INCONCLUSIVE),  # the caller may come anyhow
+        (0.5, (41, 41), False, INCONCLUSIVE),
+        (5.0, (0, 0), True, FAIL),
+        (None, (0, 41), False, PASS),
+    ],
+)
+def test_a_layer_above_shows_also_where_its_last_call_succeeds(after, got, driven, expected):
+    """Such a call is not kept where nobody drives."""
+    found = failed_and_asked_again(after)
+    assert verdict("one layer", found, contrast=Contrast({"PUT": got}), driven=driven) == expected
+
+
+def test_one_thing_that_is_asked_for_again_shows_no_layer():
+    """Two do."""
+    others = failed_and_asked_again(None)
+    [one] = failed_and_asked_again(0.5, 1)
+    assert verdict("one layer", others, [one]) == PASS
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, PASS), (10, WARN)])
+def test_a_tight_loop_on_a_busy_machine_has_no_layers(times, expected):
+    """What falls has to be a wait, not how long the client takes without one."""
+    gaps = [times * each for each in (0.012, 0.025, 0.005, 0.012, 0.025)]
+    assert verdict("one layer", calls(12, *gaps, signal=FINGERPRINT)) == expected
 
 
 def test_answers_that_ask_to_wait_hide_what_a_budget_does():

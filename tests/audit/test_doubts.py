@@ -10,6 +10,7 @@ from faultinject.audit.call import FINGERPRINT, SDK_ID
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.habits import Habits
 from faultinject.audit.judge import judge
+from faultinject.audit.told import Told
 
 from .traffic import grouped, request, shape
 
@@ -112,6 +113,142 @@ def test_marks_and_ids_say_what_belongs_together_whatever_changes():
     marked = grouped(got(0, DENIED), passing(5, retry=True, credential="b"))
     by_id = grouped(got(0, DENIED, invocation="a"), passing(5, invocation="a", credential="b"))
     assert shape(marked) == shape(by_id) == ["403 200"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "ends"),
+    [
+        ("GET", "/photos/cat.jpg", 200, True),
+        ("HEAD", "/photos/cat.jpg", 200, True),
+        ("GET", "/photos/dog.jpg", 200, False),
+        ("GET", "/photos/cat.jpg", 404, False),
+    ],
+)
+def test_who_reads_again_after_a_412_has_done_what_it_asks_for(method, path, status, ends):
+    """Nobody may have written, so that the precondition is the same as before; of another refusal nothing is read."""
+    read = passing(0.1, status, method=method, path=path)
+    stale = grouped(got(0, STALE, precondition="a"), read, passing(0.2, precondition="a"))
+    assert (shape(stale)[0] == "412") == ends
+    assert shape(grouped(got(0, DENIED), read, passing(0.2)))[0] == "403 200"
+
+
+def test_an_older_read_does_not_count():
+    """It is why the precondition is what it is."""
+    assert "412 200" in shape(grouped(passing(0, method="GET"), got(0.1, STALE), passing(0.2)))
+
+
+def test_a_new_precondition_with_a_new_body_is_another_write():
+    """Who reads again writes what comes of it: nothing is left out for that."""
+    first, second = grouped(
+        got(0, STALE, precondition="a", body="1"), passing(0.1, precondition="b", body="22")
+    )
+    assert (first.followed, second.follows) == (None, None)
+    same, _ = grouped(got(0, STALE, precondition="a", body="1"), passing(0.1, precondition="a", body="22"))
+    assert same.followed == "other body"
+
+
+def sdk_calls(kind, after, things=3, **more):
+    """What an SDK was refused, and was asked for again under another id, with success."""
+    found = []
+    for thing in range(things):
+        path = f"/photos/{thing}.jpg"
+        found.append(got(10 * thing, kind, path=path, invocation=f"{thing}-a-1"))
+        found.append(passing(10 * thing + after, path=path, invocation=f"{thing}-b-2", **more))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "expected"),
+    [
+        (0.1, {}, WARN),
+        (1.1, {}, PASS),
+        (0.1, {"credential": "b"}, PASS),
+        (0.1, {"precondition": "b"}, PASS),
+        (0.1, {"principal": "b" * 16}, PASS),
+        (0.0005, {}, PASS),  # the first has no answer yet
+    ],
+)
+def test_a_layer_above_an_sdk_is_seen_where_its_second_call_succeeds(after, more, expected):
+    """The second call by itself is as good as any."""
+    assert verdicts(sdk_calls(DENIED, after, **more))["permanent"] == expected
+
+
+def test_what_is_remembered_of_ids_is_bounded(monkeypatch):
+    """What was forgotten is not held against anybody."""
+    from faultinject.audit import history
+
+    found = sdk_calls(DENIED, 0.1)
+    between = [
+        passing(
+            10 * thing + 0.01 * each,
+            path=f"/other/{each}",
+            invocation=f"{thing}-{each}-3",
+            user_agent=f"{each}",
+        )
+        for thing in range(3)
+        for each in range(1, 6)
+    ]
+    ordered = sorted([*found, *between], key=lambda each: each.arrived)
+    assert verdicts(ordered)["permanent"] == WARN
+    monkeypatch.setattr(history, "CLIENTS", 3)
+    assert verdicts(ordered)["permanent"] == PASS
+
+
+def test_a_layer_above_that_does_something_first_is_right():
+    """GET 404, PUT, GET by an SDK."""
+    found = sdk_calls(ABSENT, 0.2, method="GET")
+    for each in found:
+        each.method = "GET"
+    writes = [
+        passing(10 * each + 0.1, path=f"/photos/{each}.jpg", invocation=f"{each}-w-3") for each in range(3)
+    ]
+    ordered = sorted([*found, *writes], key=lambda each: each.arrived)
+    assert verdicts(ordered)["permanent"] == PASS
+    assert verdicts(found)["permanent"] == WARN
+
+
+# What a test says belongs together
+
+
+def window(began=0.0, ended=9.0, name="upload"):
+    """A call that a test names."""
+    return Told(name, 1000.0 + began, 1000.0 + ended)
+
+
+def test_other_bytes_in_a_call_that_a_test_names_are_of_that_call():
+    """As many bytes as before, but others."""
+    attempts = [request(0, "503", body="a"), request(0.1, "503", body="b")]
+    [joined] = grouped(*attempts, told=[window()])
+    assert joined.same_bytes is False
+    assert shape(grouped(*attempts)) == ["503", "503"]
+    assert shape(grouped(*attempts, told=[window(name=None)])) == ["503", "503"]
+    assert shape(grouped(*attempts, told=[window(), window(-1, 8)])) == ["503", "503"]
+    found = judge(attempts, told=[window()], until=10_000.0).findings
+    assert {each.name: each.verdict for each in found}["same bytes"] == FAIL
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        [("503", {"body": "a"}), ("200", {"body": "b", "principal": "b" * 16})],
+        [("404", {**DENIED, "body": "a"}), ("200", {"body": "bb"})],
+    ],
+)
+def test_another_caller_and_a_corrected_request_are_of_another_call(attempts):
+    """Also within a call that a test names."""
+    found = [request(0.1 * each, answer, **more) for each, (answer, more) in enumerate(attempts)]
+    assert len(grouped(*found, told=[window()])) == 2
+
+
+def test_copies_of_what_is_slow_are_of_the_call_that_a_test_names():
+    """The second copy comes when the first one has its answer, and the slow request none."""
+    slow = [request(0, "slow", took=0.5), passing(0.15), passing(0.2)]
+    [call] = grouped(*slow, passing(3.0, path="/photos/dog.jpg"), told=[window()])[:1]
+    assert [each.did for each in call.attempts] == ["delayed", "passed", "passed"]
+    assert not call.shared
+    unnamed = grouped(*slow)
+    assert any(each.shared for each in unnamed)
+    assert all(each.shared for each in grouped(*slow, told=[window(), window(-1, 8)]) if each.first.injected)
 
 
 # Like requests that are not joined
@@ -287,6 +424,27 @@ def test_many_threads_over_few_keys_are_no_endless_call(seed, share):
     """Connections that take turns are of several callers."""
     found = verdicts(threads(16, 5, seed=seed, share=share))
     assert not {FAIL, WARN} & {found[name] for name in ("stops", "permanent", "waits")}
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        (lambda draw: draw.expovariate(20), INCONCLUSIVE),
+        (lambda draw: 0.001, WARN),
+        (lambda draw: draw.uniform(0, 0.1), WARN),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected, seed):
+    """A server that closes each connection leaves nothing else to tell many callers of few things from an endless one."""
+    draw = random.Random(seed)
+    found = []
+    for thing in range(3):
+        at = 100.0
+        for _ in range(60):
+            found.append(request(at, "503", path=f"/photos/{thing}.jpg", method="GET", took=0.0002))
+            at += 0.0002 + gaps(draw)
+    assert verdicts(sorted(found, key=lambda each: each.arrived))["stops"] == expected
 
 
 def test_connections_that_take_turns_say_nothing_where_what_succeeds_is_sent_once():

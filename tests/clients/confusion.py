@@ -1,9 +1,12 @@
-"""Runs the plan against every client and sets what the audit says beside what is true: README.md of this folder.
+"""Runs clients and programs and sets what the audit says beside what is true: README.md of this folder.
 
-    python -m tests.clients.confusion DIR --rounds 3 --busy     # the last round with every core busy; 15 minutes
+    python -m tests.clients.confusion DIR --rounds 4 --busy 2   # the last two with every core busy; half an hour
     python -m tests.clients.confusion DIR --rounds 1 --only 'tight loop' --only 'boto3*'
+    python -m tests.clients.confusion DIR --rounds 1 --table programs
     python -m tests.clients.confusion DIR                       # judge again what was recorded there, in a minute
     python -m tests.clients.confusion DIR --write               # the same, and write README.md
+
+The first table is of the clients that `faultinject conformance` drives, the second of programs that nobody drives.
 
 OLDER_BOTO3 names a folder with boto3 1.43 (`pip install --target FOLDER boto3==1.43.117`).
 """
@@ -28,9 +31,16 @@ from faultinject.conformance import run
 from faultinject.core.outcome import Outcome
 
 from .comparison import compare
+from .programs import recording
+from .programs.all import PROGRAMS
+from .programs_table import ALARM, ENOUGH, GREEN
+from .programs_table import compare as compare_program
+from .programs_table import page as programs_page
 from .subjects import HERE, ours, sdks
 from .table import page
 
+PROGRAMS_IN = "programs"
+"""The folder of their journals."""
 OUTAGE, THROTTLED = "out", "thr"
 TOLD = ("name", "began", "ended", "returned", "error", "key")
 LATER = 60.0
@@ -41,26 +51,48 @@ def main():
     """See above."""
     options = arguments()
     folder = Path(options.recordings)
-    folder.mkdir(exist_ok=True)
-    subjects = {
-        each.name: each
-        for each in (*ours(), *sdks())
-        if not options.only or any(fnmatchcase(each.name, pattern) for pattern in options.only)
+    (folder / PROGRAMS_IN).mkdir(parents=True, exist_ok=True)
+    subjects = {each.name: each for each in (*ours(), *sdks()) if wanted(options, "clients", each.name)}
+    programs = {
+        name: each for name, each in PROGRAMS.items() if wanted(options, "programs", name, each.group)
     }
     for number in range(1, options.rounds + 1):
-        busy = options.busy and number == options.rounds
+        busy = number > options.rounds - options.busy
         with hogs(os.cpu_count() if busy else 0):
             for subject in subjects.values():
                 path = folder / f"{subject.name}.{number}.json.gz"
                 record(subject, path, {"client": subject.name, "round": number, "busy": busy})
                 show(subject, judged(path))
-    results = [judged(path) for path in sorted(folder.glob("*.json.gz"))]
-    results = [each for each in results if each["client"] in subjects]
+            for program in programs.values():
+                path = folder / PROGRAMS_IN / f"{program.name}.{number}.jsonl"
+                recording.record(program, path, round=number, busy=busy)
+                show_program(program, recording.judged(path))
+    results = [judged(path) for path in sorted(folder.glob("*.json.gz")) if named(path) in subjects]
+    runs = [
+        recording.judged(path)
+        for path in sorted((folder / PROGRAMS_IN).glob("*.jsonl"))
+        if named(path) in programs
+    ]
     if not options.rounds:
         for each in results:
             show(subjects[each["client"]], each)
+        for each in runs:
+            show_program(programs[each["program"]], each)
     if options.write:
-        (HERE / "README.md").write_text(page(results, subjects), encoding="utf-8")
+        pages = page(results, subjects), programs_page(runs, programs)
+        (HERE / "README.md").write_text("\n".join(pages), encoding="utf-8")
+
+
+def wanted(options, table, *names):
+    """Whether something of a table is asked for, by one of its names."""
+    if options.table not in (None, table):
+        return False
+    return not options.only or any(fnmatchcase(name, pattern) for name in names for pattern in options.only)
+
+
+def named(path):
+    """Whose run was recorded there."""
+    return path.name.removesuffix(".gz").rsplit(".", 2)[0]
 
 
 def arguments():
@@ -68,10 +100,14 @@ def arguments():
     parser = argparse.ArgumentParser(prog="python -m tests.clients.confusion")
     parser.add_argument("recordings", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--busy", action="store_true", help="keep every core busy in the last round")
+    parser.add_argument("--busy", type=int, default=0, help="of them, with every core busy: the last so many")
     parser.add_argument("--only", action="append", metavar="NAME")
-    parser.add_argument("--write", action="store_true", help="write README.md")
-    return parser.parse_args()
+    parser.add_argument("--table", choices=("clients", "programs"), help="only what belongs into this one")
+    parser.add_argument("--write", action="store_true", help="write README.md, both tables")
+    options = parser.parse_args()
+    if options.write and (options.only or options.table):
+        parser.error("--write is for everything: it goes with neither --only nor --table")
+    return options
 
 
 @contextmanager
@@ -142,6 +178,19 @@ def show(subject, result):
     for each in compare(result["foreign"], subject.expected, foreign=True):
         if each.wrong:
             print(f"    foreign: {each}", flush=True)
+
+
+def show_program(program, result):
+    """The same of a program."""
+    rows = compare_program(program, result["findings"])
+    caught = [f"{each.label} {each.got}" for each in rows if each.got in {"FAIL", "WARN"}]
+    print(
+        f"{program.name}, {result['round']} ({result['seconds']} s): {', '.join(caught) or 'nothing'}",
+        flush=True,
+    )
+    for each in rows:
+        if each.outcome in {ALARM, GREEN, ENOUGH}:
+            print(f"    {each}", flush=True)
 
 
 if __name__ == "__main__":

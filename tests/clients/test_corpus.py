@@ -18,10 +18,10 @@ OURS = {each.name: each for each in ours()}
 # The phases that show it.
 AT_ONCE = {
     "doubles post": "lost",
-    "gives up on 429": "t429",
+    "gives up on 429": "t429 rst",
     "gives up on reset": "rst",
-    "gives up on slow down": "vthr",
-    "hedges": "slow",
+    "gives up on slow down": "vthr rst",
+    "hedges": "slow thr",
     "junk hint": "junk vthr",
     "never retries": "vthr rst",
     "not rewound": "one",

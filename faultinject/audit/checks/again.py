@@ -16,7 +16,7 @@ from faultinject.audit.checks.questions import (
     pause,
     should_be_tried_again,
 )
-from faultinject.audit.checks.words import counted, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
 from faultinject.audit.lanes import POLL
 from faultinject.audit.likeness import changed, fingerprint
 from faultinject.audit.waits import KINDS
@@ -46,8 +46,6 @@ LAYER = 10.0
 """Seconds within which a call on the same thing is taken for one of a layer above."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
-NAME_THEM = "`with faults.call()` around each call, or `faultinject conformance`, would tell"
-"""What decides which requests belong together."""
 
 
 @check(
@@ -171,6 +169,8 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     everyone = [call for call in evidence.everyone if is_permanent(call.first)]
     again = [call for call in everyone if _asked_again(call)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
+    known = {fingerprint(call.first) for call in above}
+    above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
     n = len({id(call) for call in (*calls, *again, *above)})
     if n < FEWEST:
         yield unknown(n, too_few(n, FEWEST, "call", "let calls fail for good: http:403"), calls)
@@ -215,6 +215,11 @@ def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Cal
 def _asked_again(call: Call) -> bool:
     """Whether the same request was sent again, with the same credential and precondition."""
     return any(not changed(before, after) for before, after in pairwise(call.attempts))
+
+
+def _is_asked_for_above(call: Call) -> bool:
+    """Whether what an SDK was refused was asked for again at once by a layer above it, whatever came of that."""
+    return call.signal == SDK_ID and not call.retries and call.again is not None and call.again < POLL
 
 
 def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call], list[Call]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from faultinject.audit.checks.words import NAME_THEM
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.likeness import fingerprint
+from faultinject.audit.statistics import variation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 LIKELY = 3
 """Calls, or things, in which the same is no chance."""
+MANY, UNEVEN = 15, 0.8
+"""Waits in a call that it takes to tell how even they are, and the variation from which on they may be those between
+several callers, who come by chance (1.0); of one caller, be it in a tight loop on a busy machine, 0.74 were seen."""
 EXAMPLES = 5
 """Calls that a finding shows."""
 
@@ -96,7 +101,8 @@ def weighed(said: Said, evidence: Evidence) -> Said:
     """A FAIL is a WARN where looks alone joined the attempts, unless there is no other explanation for them.
 
     An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its looks a request may be
-    another caller's, or one that comes anyway. That is ruled out where the client does not ask again for what it got, or
+    another caller's, or one that comes anyway; nothing is said where the waits are as uneven as those between several
+    callers. That is ruled out where the client does not ask again for what it got, or
     asked for nothing else in between, for three things or more.
     """
     looks = [call for call in said.calls if call.inferred and call.retries]
@@ -112,10 +118,19 @@ def weighed(said: Said, evidence: Evidence) -> Said:
         why = (
             f"; looks alone joined the attempts, but nothing else came between them, for {len(things)} things"
         )
+    elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
+        why = "; looks alone joined the attempts, which come as unevenly as those of several callers"
+        return said._replace(verdict=INCONCLUSIVE, message=f"{said.message}{why}: {NAME_THEM}")
     else:
         why = "; looks alone joined the attempts: it may be a caller that calls again"
         return said._replace(verdict=WARN, message=said.message + why)
     return said._replace(message=said.message + why)
+
+
+def _is_uneven(call: Call) -> bool:
+    """Whether the waits in a call are many, and as uneven as those between requests that have nothing to do with each other."""
+    gaps = [gap for gap in call.gaps if gap is not None and gap >= 0]
+    return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
 
 def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judges]:

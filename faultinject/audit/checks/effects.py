@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.audit.call import FINGERPRINT
-from faultinject.audit.checks.again import FEWEST, NAME_THEM
+from faultinject.audit.checks.again import FEWEST
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     has_body,
@@ -14,7 +14,7 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import counted, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, too_few
 from faultinject.audit.lanes import OTHER_KEY
 
 TYPE_CHECKING = False

@@ -6,7 +6,8 @@ from faultinject.audit.call import SDK_ID, TOLD
 from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
-from faultinject.audit.checks.words import counted, ordinal, plain, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
+from faultinject.audit.lanes import POLL
 from faultinject.audit.likeness import fingerprint
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import KINDS
@@ -28,8 +29,6 @@ FALLS, RISES, SHARE = 2.0, 1.5, 0.9
 """By how much the wait falls in the middle, and rises again, and in what share of all cases it does so at all."""
 ELSEWHERE = 0.2
 """Share of the other waits that may fall as well, where waits do not become shorter within a part."""
-FLOOR = 0.01
-"""Seconds; shorter waits are as good as equal."""
 READS = frozenset(("GET", "HEAD"))
 """Methods of which a copy does no harm."""
 SLOW = 0.3
@@ -85,7 +84,8 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
 
     With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,
     at two things or more. FAIL where a driver made them, or where what succeeds is not asked for again; else WARN; at
-    one thing nothing is said. Without ids: calls in which the wait falls at the beginning of each part of p attempts
+    one thing nothing is said. Where the other one succeeded: FAIL where a driver made them, or where it came within a
+    second and what succeeds is not asked for again. Without ids: calls in which the wait falls at the beginning of each part of p attempts
     and rises again in it, to less than half and to more than 1.5 times in the middle, and in 90 % of 8 cases or more,
     and elsewhere in less than 20 % (WARN).
     """
@@ -110,7 +110,8 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         else:
             yield warned(len(ended), f"{told}: a layer above tries again, or a caller calls again", longest)
         return
-    pattern = _pattern([call for call in ended if call.signal != SDK_ID])
+    zero = evidence.turnaround.zero
+    pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
     if pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
@@ -120,8 +121,26 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         yield unknown(
             len(ended), "one thing was asked for again by a layer above: was it the caller?", chains[0]
         )
+    elif again := _asked_for_again(ended):
+        told = f"{counted(len(again), 'call')} of the SDK failed, and what they were for was asked for again soon"
+        methods = {call.first.method for call in again}
+        if evidence.driven:
+            yield failed(len(ended), f"{told}: a layer above tries again", again)
+        elif all(map(evidence.contrast.shows_retries, methods)) and all(
+            (call.again or 0) < POLL for call in again
+        ):
+            why = evidence.contrast.said(methods)
+            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", again)
+        else:
+            yield unknown(len(ended), f"{told}: by a layer above, or by the caller? {NAME_THEM}", again)
     else:
         yield passed(len(ended), f"no sign of a second layer in {len(ended)} failed calls", ended)
+
+
+def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
+    """The failed calls of an SDK after which the same was asked for again, for two things or more; else none."""
+    found = [call for call in calls if call.signal == SDK_ID and call.again is not None]
+    return found if len({fingerprint(call.first) for call in found}) > 1 else []
 
 
 def _chains(evidence: Evidence) -> list[list[Call]]:
@@ -146,12 +165,15 @@ def _chains(evidence: Evidence) -> list[list[Call]]:
     return found
 
 
-def _pattern(calls: Sequence[Call]) -> tuple[int, int, float, list[Call]] | None:
-    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls."""
+def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
+    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls.
+
+    Waits that cannot be told from none are as good as equal.
+    """
     by_length: dict[int, list[list[float]]] = {}
     whose: dict[int, list[Call]] = {}
     for call in calls:
-        gaps = [max(gap, FLOOR) for gap in call.gaps if gap is not None]
+        gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
         if len(gaps) == call.retries and not any(each.hint_form for each in call.attempts):
             by_length.setdefault(len(call.attempts), []).append(gaps)
             whose.setdefault(len(call.attempts), []).append(call)
@@ -198,8 +220,8 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     """A request that is slow is not sent a second time meanwhile.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
-    FAIL: any, but for a single copy of a GET or HEAD that comes after a wait: such a hedge is allowed, and counts as
-    PASS. Only where a driver or a test says which requests belong together.
+    FAIL: any, but for a single copy of a GET or HEAD that comes after a wait, in the middle of all such copies: such a
+    hedge is allowed, and counts as PASS. Only where a driver or a test says which requests belong together.
     """
     if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
         yield unknown(
@@ -225,16 +247,18 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
         for call, each in slow
         if (after := _copies(each, arrivals[fingerprint(call.first)]))
     ]
-    zero = evidence.turnaround.zero
-    doubled = [(call, after) for call, each, after in copied if not _is_hedge(each, after, zero)]
+    # A machine that has too much to do may send the request itself so late that its copy comes at once.
+    hedges = [after[0] for _, each, after in copied if _is_single_read(each, after)]
+    waited = bool(hedges) and median(hedges) >= evidence.turnaround.zero
+    doubled = [(call, after) for call, each, after in copied if not (waited and _is_single_read(each, after))]
     many = counted(len(slow), "slow request")
     if doubled:
         soonest = seconds(min(after[0] for _, after in doubled))
         told = f"{len(doubled)} of {many} were sent twice, the copy after {soonest}"
         yield failed(len(slow), told, [call for call, _ in doubled])
     elif copied:
-        soonest = seconds(min(after[0] for _, _, after in copied))
-        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {soonest} or more"
+        usual = seconds(median(hedges))
+        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {usual}"
         yield passed(len(slow), told, [call for call, _, _ in copied])
     else:
         yield passed(len(slow), f"none of {len(slow)} slow requests was sent twice", calls)
@@ -246,9 +270,9 @@ def _copies(attempt: Attempt, arrivals: Sequence[float]) -> list[float]:
     return sorted(each - attempt.arrived for each in arrivals if attempt.arrived < each < answered)
 
 
-def _is_hedge(attempt: Attempt, after: Sequence[float], zero: float) -> bool:
-    """Whether a slow read got one more chance, after a wait."""
-    return attempt.method in READS and len(after) == 1 and after[0] >= zero
+def _is_single_read(attempt: Attempt, after: Sequence[float]) -> bool:
+    """Whether a slow request is a read, of which one copy came."""
+    return attempt.method in READS and len(after) == 1
 
 
 def _is_slow(attempt: Attempt) -> bool:

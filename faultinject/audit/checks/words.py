@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NAME_THEM = "`with faults.call()` around each call, or `faultinject conformance`, would tell"
+"""What decides which requests belong together."""
+
 
 def seconds(number: float) -> str:
     """A time as people read it.

@@ -1,9 +1,10 @@
-"""Four clients that do everything right, each with another jitter."""
+"""Clients that do everything right: four with another jitter each, and one that hedges."""
 
 from __future__ import annotations
 
 import threading
 import uuid
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from .client import DRAW, Client
 
@@ -54,3 +55,31 @@ class TenPercentJitter(Client):
     def backoff(self, number):
         """See above."""
         return self.bound(number) * DRAW.uniform(0.9, 1.1)
+
+
+class HedgedRead(Client):
+    """Sends one more copy of a read that takes long, and takes the answer that comes first."""
+
+    expected = {}
+    copies = 1
+
+    def __init__(self, endpoint):
+        super().__init__(endpoint)
+        self.pool = ThreadPoolExecutor(400)
+
+    def attempt(self, request, number):
+        """Waits 150 ms for the first answer."""
+        if request.method != "GET":
+            return super().attempt(request, number)
+        attempt = super().attempt
+        sent = [self.pool.submit(attempt, request, number)]
+        done, _ = wait(sent, 0.15)
+        if not done:
+            sent += [self.pool.submit(attempt, request, number) for _ in range(self.copies)]
+            done, _ = wait(sent, return_when=FIRST_COMPLETED)
+        return done.pop().result()
+
+    def close(self):
+        """Late copies come to their end."""
+        self.pool.shutdown()
+        super().close()

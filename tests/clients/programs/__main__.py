@@ -1,0 +1,15 @@
+"""Runs one program: `python -m tests.clients.programs GROUP NAME ENDPOINT`; prints the calls that it names."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+
+from .program import FOUND
+from .sending import NAMED
+
+group, name, endpoint = sys.argv[1:]
+import_module(f"{__package__}.{group}")
+FOUND[name].run(endpoint)
+print(json.dumps(NAMED))

@@ -1,0 +1,18 @@
+"""Every program, by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from .program import FOUND
+
+GROUPS = (
+    "credentials preconditions absent waiters forbidden beats keys crowds hedged reauthorised bounds bodies time_stamps"
+    " layers herds loops hints late_answers never"
+).split()
+"""The classes, in the order of the table."""
+
+for _each in GROUPS:
+    import_module(f"{__package__}.{_each}")
+
+PROGRAMS = dict(sorted(FOUND.items(), key=lambda item: GROUPS.index(item[1].group)))

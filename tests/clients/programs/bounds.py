@@ -1,0 +1,68 @@
+"""What boto3 promises of its waits and attempts, on a machine that has too much to do."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from botocore.exceptions import ClientError
+
+from .loops import too_much_to_do
+from .program import STORE, program
+from .sdks import s3_client
+from .sending import in_threads
+
+DOWN = "s3:SlowDown,method=GET"
+
+
+def read(endpoint, mode, *, busy=False, later=0.0):
+    """Read by boto3, which fails to the end; add so many seconds to each of its waits."""
+    with s3_client(endpoint, retries={"mode": mode, "total_max_attempts": 3}, max_pool_connections=20) as s3:
+        if later:
+            s3.meta.events.register_first(
+                "needs-retry.s3.GetObject", lambda response, **_: pause(response, later)
+            )
+
+        def get(number):
+            with suppress(ClientError):
+                s3.get_object(Bucket="photos", Key=f"cat-{number}.jpg")
+
+        if busy:
+            with too_much_to_do():
+                in_threads(get, range(12), 12)
+        else:
+            in_threads(get, range(12), 12)
+
+
+def pause(response, seconds):
+    """Wait after an answer that is an error."""
+    if response is not None and response[0].status_code >= 500:
+        time.sleep(seconds)
+
+
+@program("boto3", DOWN, app=STORE, either={"attempts"}, passes={"one layer"}, timed=True)
+def boto3(endpoint):
+    """boto3 in standard mode."""
+    read(endpoint, "standard")
+
+
+@program("boto3, busy", DOWN, app=STORE, either={"attempts"}, timed=True)
+def busy_boto3(endpoint):
+    """The same on a machine that has too much to do."""
+    read(endpoint, "standard", busy=True)
+
+
+@program(
+    "boto3, later", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, caught={"bound"}, timed=True
+)
+def late_boto3(endpoint):
+    """The same, where a hook adds a second to each wait."""
+    read(endpoint, "standard", later=1.0)
+
+
+@program(
+    "boto3, later, busy", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, true={"bound"}, timed=True
+)
+def busy_late_boto3(endpoint):
+    """The same on a machine that has too much to do."""
+    read(endpoint, "standard", busy=True, later=1.0)

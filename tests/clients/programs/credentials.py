@@ -1,0 +1,129 @@
+"""An answer 401, and what a client does before it asks again."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+
+import httpx
+import requests
+from requests.auth import HTTPDigestAuth
+
+from .program import program
+from .sending import Sender, at_once, full_jitter, in_threads, retried
+
+DOCUMENTS = [f"/documents/report-{number}" for number in range(8)]
+EXPIRED = "http:401,path=/documents/*,times=1,per=call"
+CHALLENGE = (
+    "http:401,path=/documents/*,times=1,per=call,"
+    r'set.www-authenticate="Digest realm=\"documents\", nonce=\"e4f1c2\", qop=\"auth\""'
+)
+
+
+class Bearer:
+    """A session with a token."""
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers["User-Agent"] = "reader/1.0"
+        self.login()
+
+    def login(self):
+        """Get a token."""
+        token = self.session.post(f"{self.endpoint}/token").json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path):
+        """One request."""
+        return self.session.get(self.endpoint + path).status_code
+
+
+@program("new token", EXPIRED, passes={"permanent"})
+def new_token(endpoint):
+    """requests: a 401 is answered by a new Bearer token, and one more try."""
+    with (client := Bearer(endpoint)).session:
+        for path in DOCUMENTS:
+            if client.get(path) == 401:
+                client.login()
+                client.get(path)
+
+
+@program("same token", EXPIRED, caught={"permanent"})
+def same_token(endpoint):
+    """requests: a 401 is answered by the same Bearer token, up to three times."""
+    with (client := Bearer(endpoint)).session:
+        for path in DOCUMENTS:
+            for _ in range(3):
+                if client.get(path) != 401:
+                    break
+
+
+def cookies(endpoint, *, again):
+    """Read documents with a cookie; after a 401 log in where that is said, and ask again."""
+    with httpx.Client(base_url=endpoint, headers={"User-Agent": "browser/1.0"}, trust_env=False) as client:
+        client.post("/login", json={"user": "cat"})
+        for path in DOCUMENTS:
+            if client.get(path).status_code == 401:
+                if again:
+                    client.post("/login", json={"user": "cat"})
+                client.get(path)
+
+
+@program("new cookie", EXPIRED)
+def new_cookie(endpoint):
+    """httpx: a 401 is answered by a login, which sets another cookie, and one more try."""
+    cookies(endpoint, again=True)
+
+
+@program("same cookie", EXPIRED, caught={"permanent"})
+def same_cookie(endpoint):
+    """httpx: a 401 is answered by the same cookie once more."""
+    cookies(endpoint, again=False)
+
+
+def digest(endpoint, auth):
+    """Read documents, each with a fresh answer to its challenge."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for path in DOCUMENTS:
+            for _ in range(2):
+                if session.get(endpoint + path, auth=auth()).status_code != 401:
+                    break
+
+
+@program("digest", CHALLENGE, passes={"permanent"})
+def answers_digest(endpoint):
+    """requests' own Digest authentication: the challenge of a 401 is answered."""
+    digest(endpoint, lambda: HTTPDigestAuth("cat", "meow"))
+
+
+@program("no digest", CHALLENGE, caught={"permanent"})
+def ignores_digest(endpoint):
+    """requests without it: the same request again, as if there had been no challenge."""
+    digest(endpoint, lambda: None)
+
+
+def signing(endpoint, waits):
+    """Read documents that fail, with another token for each attempt."""
+    client, numbers = Sender(endpoint, "signer"), count()
+
+    def read(path):
+        retried(
+            lambda: client.get(path, Authorization=f"Bearer jwt-{time.time_ns()}-{next(numbers)}"), waits()
+        )
+
+    in_threads(read, [f"{each}-{turn}" for turn in range(3) for each in DOCUMENTS])
+
+
+@program("token per request", "http:503,path=/documents/*,times=2,per=call", timed=True)
+def token_per_request(endpoint):
+    """A token is signed for each request, as some services demand; 503 is tried again with full jitter."""
+    signing(endpoint, lambda: full_jitter(3))
+
+
+@program("token per request, endless", "http:503,path=/documents/*", true={"stops", "waits"})
+def token_per_request_endless(endpoint):
+    """The same, and 503 is tried again at once, thirty times."""
+    signing(endpoint, lambda: at_once(30))

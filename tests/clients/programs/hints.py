@@ -1,0 +1,94 @@
+"""Outages in which the server asks for a wait, and what a client spends on retries."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from .program import program
+from .sending import PASSING, Sender, call, full_jitter, in_threads
+
+PLAIN = "http:503,path=/documents/**"
+ASKED_LATER = ("http:503,path=/documents/a-*", "http:503,path=/documents/b-*,retry_after=60s")
+NAMES = [f"{'a' if number < 60 else 'b'}-{number:03}" for number in range(120)]
+
+
+def outage(endpoint, budget):
+    """120 calls; four attempts each while there is budget, and none of a call that is asked to wait for long."""
+    client, lock = Sender(endpoint, "reader"), threading.Lock()
+    left = [budget]
+
+    def spend():
+        with lock:
+            left[0] -= 1
+            return left[0] >= 0
+
+    def read(name):
+        with call("outage", name):
+            for wait in (*full_jitter(3, first=0.05, longest=0.2), None):
+                answer = client.get(f"/documents/{name}")
+                long = float(answer.headers.get("retry-after", 0)) > 5
+                if answer.status not in PASSING or wait is None or long or not spend():
+                    break
+                time.sleep(wait)
+            else:
+                return
+            if answer.status in PASSING:
+                raise OSError(f"{answer.status}")
+
+    in_threads(lambda name: quietly(read, name), NAMES, threads=6)
+
+
+def quietly(function, argument):
+    """Its error is for the report only."""
+    with suppress(OSError):
+        function(argument)
+
+
+@program("no budget", PLAIN, named=True, caught={"budget"})
+def no_budget(endpoint):
+    """Four attempts each to the end of the outage."""
+    outage(endpoint, 10_000)
+
+
+@program("a budget", PLAIN, named=True, passes={"budget"})
+def a_budget(endpoint):
+    """Four attempts each, and no more than forty repetitions in all."""
+    outage(endpoint, 40)
+
+
+@program("no budget, asked to wait", *ASKED_LATER, named=True, true={"budget"})
+def no_budget_but_a_hint(endpoint):
+    """Four attempts each; later ones end at once, as the server asks for a wait of a minute."""
+    outage(endpoint, 10_000)
+
+
+def obedient(endpoint, waits):
+    """Reads that are tried again after what the server asks for, or not."""
+    client = Sender(endpoint, "reader")
+
+    def read(number):
+        for attempt in range(2):
+            answer = client.get(f"/documents/{number}")
+            if answer.status not in PASSING:
+                break
+            if attempt == 0:
+                time.sleep(waits(answer))
+
+    in_threads(read, range(8))
+
+
+ASKED = "http:503,path=/documents/?,times=1,per=call,retry_after=1s"
+
+
+@program("a hint", ASKED)
+def heeds(endpoint):
+    """Waits as long as it is asked to."""
+    obedient(endpoint, lambda answer: float(answer.headers["retry-after"]))
+
+
+@program("a hint ignored", ASKED, caught={"hint: seconds"})
+def ignores(endpoint):
+    """Waits a tenth of a second, whatever it is asked."""
+    obedient(endpoint, lambda answer: 0.1)

@@ -1,0 +1,75 @@
+"""A program that nobody drives, and what `faultinject report` must say of its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+SERVICE, STORE, GCS = "app", "store", "gcs"
+"""What the server serves: one of `service.APPS`."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program, the faults that it meets, and what is true of it.
+
+    What is true follows from what the program does, not from what the audit says. Checks are named as findings are,
+    `retries: 429`, and may end in `*`.
+
+    Attributes:
+        name: in the table.
+        title: what it does, in a line.
+        group: the class, which it shares with its twin: the name of its module.
+        run: makes all of its requests to a server at the given address, and returns when it is done.
+        rules: in force meanwhile.
+        app: what is served.
+        caught: what is wrong with it, and shows in what it sends: FAIL or WARN; a PASS is a false green, anything else
+            is undecided although enough was there.
+        true: what is wrong with it too, and may not show: a PASS is a false green.
+        passes: what must PASS, for enough was there.
+        either: of what nothing is expected.
+        named: whether the program says of each call where it begins and ends, as tests do by `faults.call()`.
+        timed: whether what is true of it is only seen by the clock; its journals differ from run to run.
+    """
+
+    name: str
+    title: str
+    group: str
+    run: Callable[[str], object] = field(repr=False)
+    rules: tuple[str, ...]
+    app: str = SERVICE
+    caught: Collection[str] = ()
+    true: Collection[str] = ()
+    passes: Collection[str] = ()
+    either: Collection[str] = ()
+    named: bool = False
+    timed: bool = False
+
+    @property
+    def right(self):
+        """Whether nothing is wrong with it that this class is about."""
+        return not self.caught and not self.true
+
+
+FOUND: dict[str, Program] = {}
+"""Every program that was defined, by name."""
+
+
+def program(name, *rules, **more):
+    """Make a function of the endpoint a program; its docstring says what it does.
+
+    Args:
+        name: in the table.
+        rules: those in force.
+        more: further fields of `Program`.
+    """
+
+    def define(run):
+        group = run.__module__.rpartition(".")[2]
+        made = Program(name, run.__doc__.partition("\n")[0], group, run, rules, **more)
+        if name in FOUND and FOUND[name].run.__qualname__ != run.__qualname__:
+            raise ValueError(f"two programs are called {name}")
+        FOUND[name] = made
+        return run
+
+    return define

@@ -1,0 +1,90 @@
+"""What the small programs share: requests over http.client, waits, threads, and the calls that they name."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPException
+
+from tests.clients.corpus.connections import Answer, Connections
+
+BROKEN = Answer(0, {}, b"")
+"""What stands for no whole answer."""
+PASSING = frozenset((0, 429, 500, 502, 503, 504))
+
+NAMED: list[dict[str, object]] = []
+"""The calls that were named, as `told.Told` has them."""
+
+
+class Sender:
+    """A client of one server; safe to use from many threads.
+
+    Args:
+        endpoint: the server's address.
+        agent: what it calls itself.
+    """
+
+    def __init__(self, endpoint, agent):
+        self.connections = Connections(endpoint)
+        self.agent = {"User-Agent": f"{agent}/1.0"}
+
+    def send(self, method, path, body=b"", **headers):
+        """One request; the status of its answer is 0 where none came."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            return self.connections.send(method, path, {**self.agent, **named}, body)
+        except (OSError, HTTPException):
+            return BROKEN
+
+    def get(self, path, **headers):
+        """Read."""
+        return self.send("GET", path, **headers)
+
+    def put(self, path, body, **headers):
+        """Write."""
+        return self.send("PUT", path, body, **headers)
+
+    def post(self, path, body=b"", **headers):
+        """Have something done."""
+        return self.send("POST", path, body, **headers)
+
+
+def retried(attempt, waits, again=PASSING):
+    """The answer of the last attempt; before each repetition one of the waits, in seconds."""
+    answer = attempt()
+    for wait in waits:
+        if answer.status not in again:
+            break
+        time.sleep(wait)
+        answer = attempt()
+    return answer
+
+
+def full_jitter(number, first=0.3, longest=1.2):
+    """Anything up to a bound that doubles."""
+    return [random.uniform(0, min(longest, first * 2**each)) for each in range(number)]
+
+
+def at_once(number):
+    """No waits at all."""
+    return [0.0] * number
+
+
+def in_threads(function, items, threads=20):
+    """Call it with each item, many at a time."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, items))
+
+
+@contextmanager
+def call(name, key):
+    """For its block, a call that is named as tests name theirs; what it raises is its caller's error, and ends here."""
+    began, error = time.monotonic(), None
+    try:
+        yield
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    found = {"name": name, "key": key, "began": began, "ended": time.monotonic()}
+    NAMED.append({**found, "returned": error is None, "error": error})

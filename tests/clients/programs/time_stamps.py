@@ -1,0 +1,78 @@
+"""Bodies with a time stamp."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import requests
+import tenacity
+
+from .program import program
+from .sending import call
+
+DOWN = "http:503,path=/log"
+PASSING = "http:503,path=/status/**,times=2,per=call"
+
+
+class Busy(Exception):
+    """It did not work."""
+
+
+def stamped():
+    """A body that says when it was made."""
+    return json.dumps({"at": time.time_ns(), "cat": "purrs"})
+
+
+@program("time stamp, tight loop", DOWN, true={"stops", "waits", "same bytes"})
+def tight_loop(endpoint):
+    """requests: 1,200 attempts in a tight loop, each with the time in its body."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for _ in range(1200):
+            if session.put(f"{endpoint}/log", data=stamped()).status_code != 503:
+                break
+
+
+@program(
+    "time stamp, tight loop, named", DOWN, named=True, caught={"stops", "waits", "same bytes"}, timed=True
+)
+def named_tight_loop(endpoint):
+    """The same, three times forty attempts, where a test says what belongs together."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for _ in range(3):
+            with call("log", None):
+                for _ in range(40):
+                    session.put(f"{endpoint}/log", data=stamped())
+
+
+def report(endpoint, body):
+    """Send six reports, each tried again by tenacity; a body is made by a function for each attempt, or once."""
+
+    @tenacity.retry(
+        wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4), stop=tenacity.stop_after_attempt(4)
+    )
+    def send(number, made):
+        if (
+            session.put(f"{endpoint}/status/{number}", data=body() if made is None else made).status_code
+            == 503
+        ):
+            raise Busy
+
+    with requests.Session() as session:
+        session.trust_env = False
+        for number in range(6):
+            send(number, None if body else stamped())
+
+
+@program("time stamp of the call", PASSING, passes={"same bytes"})
+def stamp_of_the_call(endpoint):
+    """requests and tenacity: the time in a body is that of the call, in all of its attempts."""
+    report(endpoint, None)
+
+
+@program("time stamp of the attempt", PASSING, true={"same bytes"})
+def stamp_of_the_attempt(endpoint):
+    """requests and tenacity: the time in a body is that of the attempt."""
+    report(endpoint, stamped)

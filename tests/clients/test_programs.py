@@ -1,0 +1,66 @@
+"""What the audit says of programs that nobody drives is true; README.md has what it says of each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .programs import recording
+from .programs.all import GROUPS, PROGRAMS
+from .programs_table import ALARM, CAUGHT, ENOUGH, GREEN, compare
+from .subjects import HERE
+
+# Those that take about a second; the others are slow, or need more of a machine than a suite of tests leaves them.
+QUICK = (
+    "new token", "same token", "412, read again", "412, same If-Match", "412, nothing new",
+    "412, same If-Match, boto3", "404, put, get", "404, get, get", "exists without a wait, urllib3",
+    "three tests", "three tries", "16 threads, keys of their own", "16 threads, keys of their own, endless",
+    "a crowd, sometimes refused", "hedged three times", "hedged PUT",
+    "google-auth", "requests, old token", "the same bytes",
+    "one key, other bytes", "other bytes, named", "time stamp, tight loop, named", "time stamp of the call",
+    "tenacity alone", "a hint", "a hint ignored", "a budget", "the app's own 404, late", "a 404 by a fault",
+    "never tries again", "tries again",
+)  # fmt: skip
+SLOW = [name for name in PROGRAMS if name not in QUICK]
+
+
+def judged(name, folder):
+    """The verdicts on a run."""
+    path = folder / "journal.jsonl"
+    recording.record(PROGRAMS[name], path)
+    return compare(PROGRAMS[name], recording.judged(path)["findings"])
+
+
+def wrong(rows):
+    """What must not be said."""
+    return [str(each) for each in rows if each.outcome in (ALARM, GREEN)]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_verdict_is_true(name, tmp_path):
+    """No false alarm and no false green; and what is wrong and shows in what is sent is found."""
+    rows = judged(name, tmp_path)
+    assert wrong(rows) == []
+    if not PROGRAMS[name].timed:
+        assert [str(each) for each in rows if each.outcome == ENOUGH] == []
+        assert any(each.outcome == CAUGHT for each in rows) == bool(PROGRAMS[name].caught)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_verdict_on_what_takes_longer_is_true(name, tmp_path):
+    """No false alarm and no false green."""
+    assert wrong(judged(name, tmp_path)) == []
+
+
+def test_every_class_has_twins():
+    """A program with what is wrong, and one without."""
+    for group in GROUPS:
+        assert {each.right for each in PROGRAMS.values() if each.group == group} == {True, False}, group
+
+
+def test_table_is_of_these_programs():
+    """The second table holds every program, no false alarm and no false green."""
+    _, _, text = (HERE / "README.md").read_text(encoding="utf-8").partition("## Programs that nobody drives")
+    everything = next(line for line in text.splitlines() if line.startswith("| **all** |"))
+    assert everything.endswith("| 0 | 0 |")
+    assert {line.split(" | ")[1] for line in text.splitlines() if line.startswith("| ")} >= PROGRAMS.keys()
