@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock
+
+from faultinject.core.counter import Counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from logging import Logger
 
 _ERRORS_KEPT = 100
+_SAID_EVERY = 10.0
 _MOST_RULES = 20
 _LONGEST_RULE = 500
 
@@ -88,6 +92,54 @@ def refused(error: Exception) -> None:
 def journal_ends(path: str, why: str) -> None:
     """A journal's file takes no more lines."""
     _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+
+
+def store_busy(number: int) -> None:
+    """Requests got no decision because another process had the lock of the store."""
+    _warn(
+        "faultinject: another process held the store's lock for too long: %s %s passed without a decision",
+        number,
+        "request" if number == 1 else "requests",
+    )
+
+
+class Busy:
+    """The requests that got no decision because another process had the lock of the store; told now and then.
+
+    Args:
+        monotonic: the clock.
+
+    Attributes:
+        unsaid: whether the log does not know of all of them.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.unsaid = False
+        self._monotonic = monotonic
+        self._number = Counter()
+        self._said = 0
+        self._again = 0.0
+        self._saying = allocate_lock()
+
+    def note(self) -> None:
+        """One more."""
+        self._number.next()
+        self.unsaid = True
+        self.say()
+
+    def say(self) -> None:
+        """Tell the log how many there were since it was told last, if that is some time ago."""
+        if not self._saying.acquire(blocking=False):
+            return
+        try:
+            now = self._monotonic()
+            if now >= self._again:
+                self._again = now + _SAID_EVERY
+                self.unsaid = False
+                said, self._said = self._said, self._number.value
+                store_busy(self._said - said)
+        finally:
+            self._saying.release()
 
 
 def store_away(error: Exception) -> None:

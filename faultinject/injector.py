@@ -196,14 +196,20 @@ class Injector:
     @property
     def injected(self) -> int:
         """How many requests got a fault, whatever the scenario was."""
-        return self._injected + sum(map(self._own.injected, range(len(self._own.rules))))
+        return self._injected + sum(injected for _, injected, _ in self._own.totals())
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
+        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault.
+
+        Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
+        """
         plan = self._own
-        matched, injected = plan.counts.matched, plan.injected
-        numbered = enumerate(plan.names)
-        return {name: {"matched": matched(each), "injected": injected(each)} for each, name in numbered}
+        found = {}
+        for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
+            found[name] = {"matched": matched, "injected": injected}
+            if failed:
+                found[name]["failed"] = failed
+        return found
 
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""

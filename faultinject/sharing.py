@@ -181,6 +181,9 @@ class Sharing:
 class SessionCounts:
     """What this process counts in: its memory, and once other processes take part, what they all count in."""
 
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+
     def __init__(self) -> None:
         self._counts: Counts = MemoryCounts()
         self._used = False
@@ -190,14 +193,20 @@ class SessionCounts:
         if not self._used:
             self._counts = counts() or self._counts
 
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
         """As the counts do."""
         self._used = True
-        return self._counts.match(keys, now)
+        return self._counts.match(keys, now, hold, enough)
 
-    def take(self, ask: Take) -> bool:
+    def take(self, ask: Take, held: bool = False) -> bool:
         """As the counts do."""
-        return self._counts.take(ask)
+        return self._counts.take(ask, held)
+
+    def release(self) -> None:
+        """As the counts do."""
+        self._counts.release()
 
     def give_back(self, ask: Take) -> None:
         """As the counts do."""
