@@ -124,13 +124,21 @@ class FileCounts:
         """
         rule, scope, times = ask.rule, ask.scope, ask.times
         words = self._words
-        row = FIRST_RULE + OUT + rule * RULE_WORDS
-        ready = self._ready[row >> CHUNK_OF_WORD]
         if not scope:
+            row = FIRST_RULE + OUT + rule * RULE_WORDS
+            ready = self._ready[row >> CHUNK_OF_WORD]
             if ready and words[row] >= times:
                 return False
-        elif not held and self._is_spent(rule, scope, times):
-            return False
+        elif not held and (found := self._places.get((rule, scope))) is not None:
+            key, place, row, _ = found
+            map_ = self._map
+            # What is read is this scope's only if the place was not another's before or after.
+            if (
+                map_[place : place + 16] == key
+                and words[row + OUT] >= times
+                and map_[place : place + 16] == key
+            ):
+                return False
         if not held:
             self._acquire()
         try:

@@ -10,23 +10,23 @@ the file on to the next one of its process: that one would have to get the inter
 
 from __future__ import annotations
 
-import errno
 import os
 from _thread import allocate_lock
 from time import monotonic, sleep
 from weakref import WeakValueDictionary
 
 from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.stores.owner import holder_works
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # `flock`, which gives 0 or something else, and the number of the error that it was.
-    Flock = tuple[Callable[[int, int], int], Callable[[], int]]
+    # Descriptor and operation to 0, or to something else when it fails.
+    Flock = Callable[[int, int], int]
 
 try:
-    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 except ImportError:  # pragma: no cover - Windows
     AVAILABLE = False
 else:
@@ -35,8 +35,8 @@ else:
 
 PATIENCE = 0.05
 """Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
-_STRETCH = 10
-"""How many times that long a request may take over it where its pauses get longer, as the processors are busy."""
+LONG_PATIENCE = 1.0
+"""The same where that process is at work: it will be done as soon as it gets a processor again."""
 LOST = 60.0
 """Seconds after which a thread takes it that one before was torn out of its turn, and will never end it."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
@@ -66,7 +66,7 @@ class FileLock:
         self._use_threads()
         self._given_up = False
         self._process = os.getpid()
-        self._flock, self._errno = _reach()
+        self._flock = _reach()
 
     @classmethod
     def open(cls, path: str, *, directory: int | None = None) -> FileLock:
@@ -97,8 +97,7 @@ class FileLock:
         A hold that has outlasted somebody's patience is not waited for again: until it ends, everybody asks once.
 
         Args:
-            patience: seconds to wait for another process. A pause that the system makes longer than it was asked to
-                be, because its processors are busy, counts for no more than twice as long as it should have been.
+            patience: seconds to wait for another process; up to `LONG_PATIENCE` for one that is at work.
 
         Raises:
             StoreBusy: another process held it all the time.
@@ -158,21 +157,25 @@ class FileLock:
     def _ask(self, patience: float) -> None:
         """Ask again and again: another process has it, or it cannot be had at all."""
         file = self._opened()
+        try:
+            flock(file, _NOW)  # which says what is wrong
+        except BlockingIOError:
+            pass
+        else:
+            return
         began = before = monotonic()
         left = 0.0 if self._given_up else patience
         pause = 0.0
         while self._flock(file, _NOW):
-            why = self._errno()
-            if why not in (errno.EWOULDBLOCK, errno.EINTR):
-                raise OSError(why, os.strerror(why), self.path)
             if left <= 0:
-                self._given_up = True
-                raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
+                if self._given_up or before - began >= LONG_PATIENCE or not holder_works(self._identity[1]):
+                    self._given_up = True
+                    raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
+                left = 10 * _LONGEST
             sleep(pause)
             now = monotonic()
+            # What the system adds to a pause says how busy it is, not how long the lock is held.
             left -= min(now - before, 2 * pause)
-            if now - began > _STRETCH * patience:
-                left = 0.0
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
         self._given_up = False
@@ -206,7 +209,7 @@ def _reach() -> Flock:
         try:
             _system = flock_of_c()
         except (ImportError, OSError, AttributeError):  # pragma: no cover - a Python without ctypes
-            _system = flock_of_python()
+            _system = flock_of_python
     return _system
 
 
@@ -218,27 +221,18 @@ def flock_of_c() -> Flock:
         OSError: its C library cannot be had.
         AttributeError: it has no flock.
     """
-    from ctypes import PyDLL, get_errno
+    from ctypes import PyDLL
 
-    return PyDLL(None, use_errno=True).flock, get_errno
+    return PyDLL(None).flock
 
 
-def flock_of_python() -> Flock:
+def flock_of_python(file: int, operation: int) -> int:
     """The same from the standard library, where there is no ctypes: it gives up the interpreter."""
-    from fcntl import flock
-
-    why = 0
-
-    def call(file: int, operation: int) -> int:
-        nonlocal why
-        try:
-            flock(file, operation)
-        except OSError as error:
-            why = error.errno or errno.EIO
-            return why
-        return 0
-
-    return call, lambda: why
+    try:
+        flock(file, operation)
+    except OSError:
+        return -1
+    return 0
 
 
 def after_fork() -> None:

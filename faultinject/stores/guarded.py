@@ -135,14 +135,15 @@ class Guarded:
             StoreUnavailable: the store failed, or is being left alone.
         """
         state = self._state
+        pause = state.pause
         try:
-            if state.pause:
+            if pause:
                 self._ask_again(state)
             taken = self._take(ask, held)
         except (StoreUnavailable, OSError) as error:
             self.note_failed(ask.rule)
             raise self._failed(state, error) from error
-        if state.pause:
+        if pause:
             self._answered(state)
         return taken
 
