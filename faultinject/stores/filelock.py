@@ -166,12 +166,15 @@ class FileLock:
         began = before = monotonic()
         left = 0.0 if self._given_up else patience
         pause = 0.0
+        idle = 0
         while self._flock(file, _NOW):
             if left <= 0:
-                if self._given_up or before - began >= LONG_PATIENCE or not holder_works(self._identity[1]):
+                # It may have changed hands just now: who seems to do nothing is looked at twice.
+                idle = 0 if holder_works(self._identity[1]) else idle + 1
+                if self._given_up or idle > 1 or before - began >= LONG_PATIENCE:
                     self._given_up = True
                     raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
-                left = 10 * _LONGEST
+                left = 2 * _LONGEST
             sleep(pause)
             now = monotonic()
             # What the system adds to a pause says how busy it is, not how long the lock is held.
