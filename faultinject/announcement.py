@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import allocate_lock
 
 from faultinject.core.counter import Counter
+from faultinject.core.outcome import quoted
+from faultinject.core.values import visible
+from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from logging import Logger
 
+    from faultinject.core.outcome import Outcome
+    from faultinject.core.rule import Rule
+
+_DEBUG = 10
 _ERRORS_KEPT = 100
 _SAID_EVERY = 10.0
+_expired: set[tuple[int, float]] = set()
+_injections: Logger | None = None
 _MOST_RULES = 20
 _LONGEST_RULE = 500
 
 
-def on(seed: str, rules: Sequence[object]) -> None:
-    """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible."""
+def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
+    """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible.
+
+    Also what hardly any request can match, as a method that HTTP does not know.
+    """
     told = [_cut(str(each)) for each in rules[:_MOST_RULES]]
     if len(rules) > _MOST_RULES:
         told.append(f"and {len(rules) - _MOST_RULES} more")
     _warn("faultinject is on: seed %s, rules %s", seed, " ".join(told) or "none")
+    doubts = [(name, doubt) for name, rule in zip(names, rules, strict=True) for doubt in rule.doubts()]
+    for name, doubt in doubts[:_MOST_RULES]:
+        _warn("faultinject: %s: %s", name, doubt)
+    if len(doubts) > _MOST_RULES:
+        _warn("faultinject: and %s more values that hardly any request can have", len(doubts) - _MOST_RULES)
 
 
-def expired() -> None:
-    """Nothing is injected any more."""
-    _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+def expired(moment: float, injected: int | None = None) -> None:
+    """Nothing is injected any more; said once a process of each moment, in unix seconds.
+
+    Args:
+        moment: of FAULTINJECT_EXPIRES.
+        injected: how many faults were, until then; None: it had passed before the start.
+    """
+    if (os.getpid(), moment) in _expired:
+        return
+    _expired.add((os.getpid(), moment))
+    if injected is None:
+        _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+        return
+    from time import gmtime, strftime
+
+    _warn(
+        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s were injected",
+        strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
+        "1 fault" if injected == 1 else f"{injected} faults",
+    )
 
 
 def separate(why: str = "") -> None:
@@ -56,6 +91,21 @@ def forgotten() -> None:
     _warn("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
 
 
+def misspelled(variable: str) -> None:
+    """It is off, and a variable of the environment was most likely to switch it on."""
+    _warn(
+        "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", visible(variable)
+    )
+
+
+def waiting(variable: str) -> None:
+    """It is off, and a variable of the environment gives rules."""
+    _warn(
+        "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set that to 1, or to 0 to hear no more of it",
+        visible(variable),
+    )
+
+
 def failed(error: Exception, rule: str) -> None:
     """An error inside faultinject itself."""
     _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
@@ -65,17 +115,22 @@ class Failures:
     """The errors inside faultinject itself, each of which let a request pass.
 
     Attributes:
-        kept: the first hundred.
-        number: how many there were.
+        kept: the first hundred, but for those of a store.
+        number: how many there were, but for those of a store.
+        undecided: how many requests passed because of the store.
     """
 
     def __init__(self) -> None:
         self.kept: list[Exception] = []
         self.number = 0
+        self.undecided = 0
         self._blamed: set[str] = set()
 
     def note(self, error: Exception, rule: str) -> None:
-        """Keep one, and log it once a rule."""
+        """Keep one, and log it once a rule; what a store has is told by what guards it."""
+        if isinstance(error, StoreUnavailable):
+            self.undecided += 1
+            return
         self.number += 1
         if len(self.kept) < _ERRORS_KEPT:
             self.kept.append(error)
@@ -150,6 +205,52 @@ def store_away(error: Exception) -> None:
 def store_back(missed: int) -> None:
     """The store can be had again."""
     _warn("faultinject: the store is back; %s decisions passed without it", missed)
+
+
+def tells_injections() -> bool:
+    """Whether anybody wants a record of each injected fault: the level of `faultinject.injections`, as it is now."""
+    global _injections  # noqa: PLW0603
+    if _injections is None:
+        # Where nobody has loaded it, nobody has set a level.
+        if "logging" not in sys.modules:
+            return False
+        import logging
+
+        _injections = logging.getLogger("faultinject.injections")
+    return _injections.isEnabledFor(_DEBUG)
+
+
+def injection(outcome: Outcome) -> None:
+    """One injected fault, or one that was not carried out after all: the journal's fields are those of the record."""
+    assert _injections is not None
+    given = (
+        "injected %s (%s) into %s %s by %s"
+        if outcome.injected
+        else "did not inject %s (%s) into %s %s by %s after all"
+    )
+    what = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
+    _injections.log(
+        _DEBUG,
+        given,
+        quoted(outcome.fault or ""),
+        what,
+        quoted(outcome.method),
+        quoted(outcome.path),
+        quoted(outcome.rule or ""),
+        extra=escaped(outcome.to_dict()),
+    )
+
+
+def escaped(fields: dict[str, object]) -> dict[str, object]:
+    """Plain data with the text in it fit for a log."""
+    return {
+        name: quoted(value)
+        if isinstance(value, str)
+        else escaped(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
 
 
 def _warn(text: str, *values: object) -> None:

@@ -12,8 +12,11 @@ from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan
 from faultinject.core.surroundings import Surroundings
+from faultinject.core.values import Mistake
+from faultinject.exceptions import Problem
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
+from faultinject.settings.store import read_store
 from faultinject.sharing import Sharing
 from faultinject.stores.processes import several_processes
 
@@ -27,6 +30,13 @@ if TYPE_CHECKING:
     Rules = str | Rule | Sequence[str | Rule] | Scenario
 
 _STARTED = time.time()
+
+
+def _check_store(store: object) -> None:
+    try:
+        read_store(store if isinstance(store, str) else repr(store))
+    except Mistake as mistake:
+        raise mistake.error([Problem(mistake.message, where="store")]) from None
 
 
 class Injector:
@@ -85,6 +95,7 @@ class Injector:
             most_active=settings.max_active,
             everything=everything or journal is not None,
             expires=settings.expires,
+            expired=self._tell_expired,
         )
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
@@ -93,6 +104,8 @@ class Injector:
         self._choose_seed(self.scenario, seed)
         self._generation = generation
         self._injected = 0
+        if store is not None:
+            _check_store(store)
         alone = everything or counts is not None
         self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
         self._announced = -1
@@ -184,6 +197,11 @@ class Injector:
         return self._failures.number
 
     @property
+    def undecided(self) -> int:
+        """How many requests passed because the store that processes share could not be asked."""
+        return self._failures.undecided
+
+    @property
     def seed(self) -> str:
         """The seed in force."""
         return self._own.seed
@@ -192,6 +210,12 @@ class Injector:
     def own_plan(self) -> Plan:
         """The compiled scenario of this injector, whether or not it is in force."""
         return self._own
+
+    @property
+    def store(self) -> object:
+        """What tells the place of its counts from that of any other's."""
+        directory = self._sharing.directory
+        return self if directory is None else directory.path
 
     @property
     def injected(self) -> int:
@@ -223,10 +247,22 @@ class Injector:
         if self._production is not None:
             announcement.production(self._production)
         elif self._own.expired:
-            announcement.expired()
+            assert self._surroundings.expires is not None
+            announcement.expired(self._surroundings.expires)
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            announcement.on(self.seed, self.scenario.rules)
+            announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._sharing.tell(self.seed)
+
+    def _tell_expired(self) -> None:
+        """The log says it at the first request that might have got a fault: until then nobody has missed one.
+
+        A timer would say it to an idle server as well. It needs a thread, with which every fork of the process warns
+        (Python 3.12), and which servers that switch greenlets or have no threads do not run.
+        """
+        from faultinject import announcement
+
+        assert self._surroundings.expires is not None
+        announcement.expired(self._surroundings.expires, registry.injected())
 
     def separate(self) -> Plan:
         """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""

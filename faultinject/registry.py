@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
         plan: Any
 
+        @property
+        def store(self) -> object:
+            """What tells the place of its counts from that of any other's."""
+
+        @property
+        def injected(self) -> int:
+            """How many faults it has injected."""
+
         def settle(self, first: Any) -> None:
             """Let the plan of that injector be in force here; None: its own."""
 
@@ -71,6 +79,12 @@ def enter(injector: Member) -> None:
     with _lock:
         _all.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
+
+
+def injected() -> int:
+    """How many faults the injectors of this process have injected; one store of several of them counts once."""
+    by_store: dict[object, int] = {each.store: each.injected for each in list(_all)}
+    return sum(by_store.values())
 
 
 def put_first(injector: Member) -> None:

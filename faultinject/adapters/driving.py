@@ -94,15 +94,14 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
     from faultinject.exceptions import StoreUnavailable
 
     name = ""
-    if request is not None:
+    if request is not None and not isinstance(error, StoreUnavailable):
         for number in candidates:
             try:
                 plan.ready(number).matches(request)
             except Exception:
                 name = plan.names[number]
                 break
-    if not isinstance(error, StoreUnavailable):  # which has been told
-        plan.surroundings.failed(error, name)
+    plan.surroundings.failed(error, name)
     if request is not None:
         with suppress(Exception):  # one error a request is enough to tell
             entry = plan.note(request)

@@ -33,7 +33,7 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.hooks import hooking
     from faultinject.settings.scenario import Scenario
-    from faultinject.settings.variables import is_rule
+    from faultinject.settings.names import is_rule
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
@@ -66,7 +66,7 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     else:
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
-    announcement.on(chosen, scenario.rules)
+    announcement.on(chosen, scenario.rules, scenario.display_names)
     if not _is_python(program):
         click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
     sys.stdout.flush()

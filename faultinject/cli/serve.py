@@ -168,4 +168,7 @@ def _sum_up(injector: Injector | None) -> None:
         return
     click.echo("\nended; injected:")
     for name, count in injector.counts().items():
-        click.echo(f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions")
+        line = f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions"
+        if failed := count.get("failed"):
+            line += f"; {failed} could not be decided and passed, see the log"
+        click.echo(line)

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
         """Where a scenario's counts live."""
 
         def match(
-            self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+            self,
+            keys: Sequence[MatchKey],
+            now: float,
+            hold: bool = False,
+            enough: Sequence[int] | None = None,
         ) -> list[Number]:
             """Count a request against these rules."""
 
@@ -115,6 +119,8 @@ class Plan:
         surroundings = self.surroundings
         arrived, now = surroundings.monotonic(), surroundings.clock()
         if surroundings.expires is not None and now >= surroundings.expires:
+            if surroundings.expired is not None:
+                surroundings.expired()
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
@@ -217,7 +223,11 @@ class Plan:
             else shared(range(len(self.rules)))
         )
         return [
-            (met, injected + (rule.fired.value - rule.undone.value if shared is None else 0), failed + rule.failed.value)
+            (
+                met,
+                injected + (rule.fired.value - rule.undone.value if shared is None else 0),
+                failed + rule.failed.value,
+            )
             if rule is not None
             else (met, injected, failed)
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)

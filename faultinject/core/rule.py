@@ -119,6 +119,17 @@ class Rule:
         """The headers that `set.NAME` adds or replaces: lower-case name and value."""
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
+    def doubts(self) -> list[str]:
+        """What is right and will hardly ever match: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        return [
+            f"{start}{key}={shown(text)}: {doubt}"
+            for start, conditions in (("", self.conditions), ("unless.", self.unless))
+            for key, texts in conditions.items()
+            if key in CONDITIONS
+            for text in texts
+            if (doubt := CONDITIONS[key].doubt(text))
+        ]
+
     def compile_conditions(self, context: Context) -> list[Check]:
         """A test of a request for each condition; all must hold."""
         return _compiled(self.conditions, context)

@@ -22,11 +22,12 @@ class Surroundings:
         everything: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
+        expired: told that a request came after that moment; None: nobody wants to know.
     """
 
     __slots__ = (
-        "_free", "clock", "endpoints", "everything", "expires", "failed", "journal", "marked", "monotonic",
-        "most_active",
+        "_free", "clock", "endpoints", "everything", "expired", "expires", "failed", "journal", "marked",
+        "monotonic", "most_active",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Surroundings:
         most_active: int = 100,
         everything: bool = False,
         expires: float | None = None,
+        expired: Callable[[], None] | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -51,6 +53,7 @@ class Surroundings:
         self.everything = everything
         self.expires = expires
         self.failed = failed
+        self.expired = expired
         self._free: list[None] = [None] * most_active
 
     def begin(self) -> bool:

@@ -236,9 +236,7 @@ class FileCounts:
         map_ = self._map
         # What is read is this scope's only if the place was not another's before or after.
         return (
-            map_[place : place + 16] == key
-            and words[row + OUT] >= times
-            and map_[place : place + 16] == key
+            map_[place : place + 16] == key and words[row + OUT] >= times and map_[place : place + 16] == key
         )
 
     def _row(self, rule: int, scope: str) -> int:

@@ -173,7 +173,9 @@ class FileLock:
                 idle = 0 if holder_works(self._identity[1]) else idle + 1
                 if self._given_up or idle > 1 or before - began >= LONG_PATIENCE:
                     self._given_up = True
-                    raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
+                    raise StoreBusy(
+                        f"another process held {self.path} for more than {patience * 1000:.0f} ms"
+                    )
                 left = 2 * _LONGEST
             sleep(pause)
             now = monotonic()

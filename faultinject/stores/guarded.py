@@ -38,9 +38,7 @@ if TYPE_CHECKING:
             """Let others have what `match` has kept from them."""
             ...
 
-        def match_without_lock(
-            self, keys: Sequence[MatchKey], enough: Sequence[int]
-        ) -> list[Number] | None:
+        def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
             """Count a request where no decision depends on a number; None where one does."""
 
         def injected(self, rule: int) -> int:

@@ -42,7 +42,9 @@ def holder_works(inode: int) -> bool:
         with open(f"{_PROC}/locks", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
             locks = [line.split() for line in file]
         holders = [
-            each[4].decode() for each in locks if each[1] == b"FLOCK" and each[5].rpartition(b":")[2] == number
+            each[4].decode()
+            for each in locks
+            if each[1] == b"FLOCK" and each[5].rpartition(b":")[2] == number
         ]
         tasks = [f"{pid}/task/{task}" for pid in holders for task in os.listdir(f"{_PROC}/{pid}/task")]  # noqa: PTH208 - as above
     except (OSError, IndexError):

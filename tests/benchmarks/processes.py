@@ -28,7 +28,10 @@ RULES = {
 
 def run() -> list[Row]:
     with TemporaryDirectory() as place:
-        return [*retried(lambda: [_together(place)]), *(_alone(place, told, rule) for told, rule in RULES.items())]
+        return [
+            *retried(lambda: [_together(place)]),
+            *(_alone(place, told, rule) for told, rule in RULES.items()),
+        ]
 
 
 def _together(place: str) -> Row:
