@@ -60,9 +60,9 @@ def expired(moment: float, injected: int | None = None) -> None:
     from time import gmtime, strftime
 
     _warn(
-        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s were injected",
+        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s injected",
         strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
-        "1 fault" if injected == 1 else f"{injected} faults",
+        "1 fault was" if injected == 1 else f"{injected} faults were",
     )
 
 

@@ -31,6 +31,23 @@ def test_a_long_rule_is_cut(caplog):
     assert told == f"faultinject is on: seed 1, rules http:503,message={'x' * 483}…"
 
 
+def test_what_hardly_any_request_matches_is_said(caplog):
+    """At the start, by the rule's name, with the nearest; the rule is in force all the same."""
+    Injector("http:503,method=PUTT http:500,name=two,method=GET,unless.method=HAED", seed=1).announce()
+    assert caplog.messages[1:] == [
+        "faultinject: rule-1: method=PUTT: HTTP knows no such method; did you mean PUT?",
+        "faultinject: two: unless.method=HAED: HTTP knows no such method; did you mean HEAD?",
+    ]
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
+
+
+def test_many_doubts_are_counted(caplog):
+    """Ten thousand slips are not ten thousand lines."""
+    told = announced(caplog, " ".join(f"http:503,path=/{number},method=PUTT" for number in range(25)))
+    assert told == "faultinject: and 5 more values that hardly any request can have"
+    assert len(caplog.messages) == 22
+
+
 @pytest.mark.parametrize("imported", ["", "import logging\n"])
 def test_it_is_said_whether_or_not_logging_is_loaded(imported):
     """Where nobody has loaded logging, standard error gets the very line that logging would write."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Scenario
+from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
+from faultinject.exceptions import InjectionFailed
 from faultinject.following import SESSION, Session
+from faultinject.session import Faults
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -58,6 +61,20 @@ class Part:
         _, log = self.process.communicate("\n", timeout=30)
         assert self.process.returncode == 0, log
         return log
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+
+
+def get(injector):
+    """The status of one request in this process."""
+    statuses = []
+    WSGIFaultMiddleware(app, injector=injector)(
+        {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
+    )
+    return statuses[-1]
 
 
 @pytest.fixture
@@ -137,6 +154,29 @@ def test_what_cannot_be_read(session, part):
     assert one.end().count("nothing is injected while the store is away") == 1
 
 
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_requests_that_got_no_decision_fail_the_block(session, part, where):
+    """In whatever process: a test that is green because nothing could be injected proves nothing."""
+    other = part()
+    injector = Injector([], environ={})
+    rule = Scenario("http:503,times=5")
+    with pytest.raises(
+        InjectionFailed, match=r"^1 request passed, as nobody could tell which fault to inject: see"
+    ):
+        with Faults(rule, session=session) as faults:
+            assert other.get() == 503
+            with (Path(session.path) / "lock").open("r+") as elsewhere:
+                fcntl.flock(elsewhere, fcntl.LOCK_EX)
+                assert (get(injector) if where == "here" else other.get()) == 200
+            assert [get(injector), other.get()] == [503, 503]
+        assert sorted(each.did for each in faults.outcomes) == ["answered"] * 3 + ["failed"]
+    with pytest.raises(ZeroDivisionError), Faults(rule, session=session):
+        with (Path(session.path) / "lock").open("r+") as elsewhere:
+            fcntl.flock(elsewhere, fcntl.LOCK_EX)
+            assert [get(injector), other.get()] == [200, 200]
+        _ = 1 / 0  # which the test hears of first
+
+
 def test_a_session_that_ends(session, part):
     """A process that lives on has its own rules again, and so has one that never made a request."""
     one, idle = part(), part()
@@ -159,27 +199,14 @@ def test_not_where_it_looks_like_production(session, part):
 
 def test_a_fork_of_its_own_process(session):
     """The child takes part like any other; what was in force in its parent's memory is over there."""
-    from faultinject import Injector, WSGIFaultMiddleware, inject
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return [b""]
-
-    statuses = []
-    served = WSGIFaultMiddleware(app, injector=Injector([], environ={}))
-
-    def get():
-        served(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
-        )
-        return statuses[-1]
+    injector = Injector([], environ={})
 
     def in_child():
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
-                os.write(writing, repr([get(), get()]).encode())
+                os.write(writing, repr([get(injector), get(injector)]).encode())
             finally:
                 os._exit(0)
         os.close(writing)
@@ -190,10 +217,10 @@ def test_a_fork_of_its_own_process(session):
 
     assert not session.attached
     with inject("http:418"):
-        assert get() == 418
+        assert get(injector) == 418
         generation = session.publish(Scenario("http:503,times=1"), "1")
         assert in_child() == "[503, 200]"
-        assert get() == 418
+        assert get(injector) == 418
     assert session.attached
     assert len(session.outcomes({generation})) == 2
     for each in Path(session.path).iterdir():

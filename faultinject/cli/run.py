@@ -32,8 +32,8 @@ def run(*, rules: tuple[str, ...], file: str | None, seed: str | None, command: 
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.hooks import hooking
-    from faultinject.settings.scenario import Scenario
     from faultinject.settings.names import is_rule
+    from faultinject.settings.scenario import Scenario
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")

@@ -103,11 +103,16 @@ def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
 
 @contextmanager
 def _announced_below() -> Iterator[None]:
-    """For its block, the start-up line is not logged: it stands in what is printed below."""
+    """For its block, the start-up line is not logged: it stands in what is printed below.
+
+    Nor that the switch is off, which this command does not need.
+    """
     import logging
 
     def is_other(record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith("faultinject is on")
+        message = record.getMessage()
+        off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
+        return not off and not message.startswith("faultinject is on")
 
     log = logging.getLogger("faultinject")
     log.addFilter(is_other)

@@ -128,7 +128,7 @@ class Plan:
         held = False
         enough: list[int] | None = None
         if self._holds:
-            held = any([rule.times is not None for rule in matched])
+            held = not all(rule.times is None for rule in matched)
             enough = [rule.enough for rule in matched if rule.enough is not None]
             if len(enough) < len(matched):
                 enough = None

@@ -22,10 +22,17 @@ def read_store(text: str) -> str:
     if text == MEMORY or (text.startswith(FILE) and text != FILE):
         return text
     if text.startswith(_RESERVED):
-        raise Mistake(f"{shown(text)} is not built yet; use {_ALLOWED}", error=NotBuiltYet)
+        raise Mistake(f"{shown(_without_password(text))} is not built yet; use {_ALLOWED}", error=NotBuiltYet)
     if text in (FILE, FILE[:-1]):
         raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
     raise Mistake(f"{shown(text)} is not a store; use {_ALLOWED}{_nearest(text)}")
+
+
+def _without_password(text: str) -> str:
+    """A URL as a log may have it."""
+    scheme, slashes, rest = text.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{slashes}{'…' if user else ''}{at}{place}"
 
 
 def _nearest(text: str) -> str:

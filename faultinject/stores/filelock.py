@@ -104,7 +104,7 @@ class FileLock:
             StoreUnavailable: the file is gone, or a thread of this process never gave it back.
             OSError: it cannot be locked.
         """
-        if not self._take_turn(False):  # noqa: FBT003 - by name it takes twice as long
+        if not self._take_turn(False):
             self._queue()
         try:
             if self._flock(self._file, _NOW):
@@ -112,10 +112,11 @@ class FileLock:
         except BaseException:
             self.release()
             raise
+        self._given_up = False
 
     def acquire_at_once(self) -> bool:
         """Get the lock if nobody has it; whether it was got."""
-        if not self._take_turn(False):  # noqa: FBT003 - as above
+        if not self._take_turn(False):
             return False
         if self._flock(self._file, _NOW):
             self._end_turn()
@@ -183,7 +184,6 @@ class FileLock:
             left -= min(now - before, 2 * pause)
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
-        self._given_up = False
 
     def _opened(self) -> int:
         if self._file == _NONE:
@@ -235,7 +235,7 @@ def flock_of_python(file: int, operation: int) -> int:
     """The same from the standard library, where there is no ctypes: it gives up the interpreter."""
     try:
         flock(file, operation)
-    except OSError:
+    except (OSError, ValueError):  # the latter for what is not open
         return -1
     return 0
 

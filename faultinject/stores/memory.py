@@ -68,7 +68,11 @@ class MemoryCounts:
         self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
 
     def match(
-        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+        self,
+        keys: Sequence[MatchKey],
+        now: float,
+        hold: bool = False,  # noqa: ARG002 - of counts that are shared
+        enough: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
     ) -> list[Number]:
         """Count one request against each of these rules.
 
@@ -92,7 +96,7 @@ class MemoryCounts:
             numbers.append((place, count(), above is None or self._exceeds(scope, above, now)))
         return numbers
 
-    def take(self, ask: Take, held: bool = False) -> bool:
+    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
         """Whether the rule may inject once more in this scope."""
         return self._scope(ask).take(ask.times)
 

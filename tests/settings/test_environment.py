@@ -10,8 +10,8 @@ import pytest
 from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
 from faultinject.settings.environment import is_switched_on, production_reason, read_environment
-from faultinject.settings.scenario import Scenario
 from faultinject.settings.names import VARIABLES
+from faultinject.settings.scenario import Scenario
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}

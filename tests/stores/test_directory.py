@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from faultinject.core.actions import Take
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.stores import directory as directory_module
 from faultinject.stores.directory import StoreDirectory
 from faultinject.stores.lines import whole_lines
@@ -297,10 +298,11 @@ def test_replaced_between_scenario_and_counts(store, monkeypatch):
 def test_a_lock_that_is_held_too_long(store, monkeypatch):
     """Opening and publishing wait longer than a request does, and not for ever."""
     monkeypatch.setattr(directory_module, "PATIENCE", 0.01)
-    with store.lock:
-        with pytest.raises(StoreUnavailable):
+    with Path(store.lock.path).open("r+") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with pytest.raises(StoreBusy):
             StoreDirectory(store.path)
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreBusy):
             store.publish(SCENARIO, rules=1)
     assert store.read() == (0, {})
 

@@ -192,7 +192,7 @@ class Corrupt(Shaped):
         """How many bytes are wrong."""
         return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
 
-    def draws(self, rule: Rule) -> bool:  # noqa: ARG002
+    def draws(self, rule: Rule) -> bool:
         """Where it is changed."""
         return True
 
