@@ -136,7 +136,8 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
-    for each in (sys.modules.get("faultinject.stores.filelock"), _follower, *list(_all)):
+    stores = map(sys.modules.get, ("faultinject.stores.filelock", "faultinject.stores.tallies"))
+    for each in (*stores, _follower, *list(_all)):
         if each is not None:
             each.after_fork()
 

@@ -64,7 +64,7 @@ class FileLock:
         found = os.fstat(file)
         self._identity = (found.st_dev, found.st_ino)
         self._use_threads()
-        self._given_up = False
+        self._waited = 0.0  # for a hold that has not ended yet
         self._process = os.getpid()
         self._flock = _reach()
 
@@ -94,7 +94,7 @@ class FileLock:
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock: behind the threads of this process however long they take, then from the other processes.
 
-        A hold that has outlasted somebody's patience is not waited for again: until it ends, everybody asks once.
+        What one has waited for a hold is not waited again: behind somebody who was as patient, everybody asks once.
 
         Args:
             patience: seconds to wait for another process; up to `LONG_PATIENCE` for one that is at work.
@@ -112,7 +112,7 @@ class FileLock:
         except BaseException:
             self.release()
             raise
-        self._given_up = False
+        self._waited = 0.0
 
     def acquire_at_once(self) -> bool:
         """Get the lock if nobody has it; whether it was got."""
@@ -165,15 +165,16 @@ class FileLock:
         else:
             return
         began = before = monotonic()
-        left = 0.0 if self._given_up else patience
+        left = patience - self._waited
+        given_up = left <= 0
         pause = 0.0
         idle = 0
         while self._flock(file, _NOW):
             if left <= 0:
                 # It may have changed hands just now: who seems to do nothing is looked at twice.
-                idle = 0 if holder_works(self._identity[1]) else idle + 1
-                if self._given_up or idle > 1 or before - began >= LONG_PATIENCE:
-                    self._given_up = True
+                idle = 0 if given_up or holder_works(self._identity[1]) else idle + 1
+                if given_up or idle > 1 or before - began >= LONG_PATIENCE:
+                    self._waited = max(self._waited, patience)
                     raise StoreBusy(
                         f"another process held {self.path} for more than {patience * 1000:.0f} ms"
                     )

@@ -46,6 +46,7 @@ class Tallies:
         self._lock = lock
         self._threads = allocate_lock()
         self._number = 0
+        self._process = os.getpid()
         # By rule: its row or 0, and what this process has noted.
         self._own: dict[int, list[int]] = {}
         _all.add(self)
@@ -53,7 +54,7 @@ class Tallies:
     @property
     def process(self) -> int:
         """What tells this process from all others that ever used the store: 1 for the first that noted something."""
-        return self._number or os.getpid()
+        return self._number or self._process
 
     def note(self, rule: int, word: int, by: int = 1) -> None:
         """Note one request more, or with -1 one less."""
@@ -83,6 +84,9 @@ class Tallies:
 
     def after_fork(self) -> None:
         """In a child: what is noted there is its parent's."""
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
         self._threads = allocate_lock()
         self._number = 0
         self._own = {}
@@ -121,10 +125,11 @@ class Tallies:
         own[0] = row
 
 
-def _after_fork() -> None:
+def after_fork() -> None:
+    """In a child, before it notes anything: runs by itself, and does nothing the second time."""
     for each in list(_all):
         each.after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=after_fork)

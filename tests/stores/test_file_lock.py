@@ -247,6 +247,15 @@ def test_at_once_or_not_at_all(lock, holder):
     lock.release()
 
 
+def test_who_publishes_waits_all_the_same(lock, holder):
+    """Though requests have given up on this hold: a scenario is put in force once, and for all."""
+    waited(lock)
+    holder.stdin.write("release\n")
+    holder.stdin.flush()
+    lock.acquire(60.0)
+    lock.release()
+
+
 def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
     """Ctrl-C while another process has it: neither the threads nor the processes behind are kept waiting."""
 
