@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
+from faultinject.settings.store import FILE
 from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from faultinject.settings.scenario import Scenario
     from faultinject.stores.directory import StoreDirectory
 
-FILE = "file:"
+
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
 
