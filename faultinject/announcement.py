@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _DEBUG = 10
 _ERRORS_KEPT = 100
 _SAID_EVERY = 10.0
-_expired: set[tuple[int, float]] = set()
+_expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
 _MOST_RULES = 20
 _LONGEST_RULE = 500
@@ -44,25 +44,26 @@ def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
         _warn("faultinject: and %s more values that hardly any request can have", len(doubts) - _MOST_RULES)
 
 
-def expired(moment: float, injected: int | None = None) -> None:
-    """Nothing is injected any more; said once a process of each moment, in unix seconds.
+def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
+    """Nothing is injected any more; said once a process of each moment.
 
     Args:
-        moment: of FAULTINJECT_EXPIRES.
-        injected: how many faults were, until then; None: it had passed before the start.
+        moment: of FAULTINJECT_EXPIRES, in unix seconds.
+        injected: tells how many faults were, until then; None: it had passed before the start.
     """
-    if (os.getpid(), moment) in _expired:
+    mine = object()
+    if _expired.setdefault((os.getpid(), moment), mine) is not mine:
         return
-    _expired.add((os.getpid(), moment))
     if injected is None:
         _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
         return
     from time import gmtime, strftime
 
+    number = injected()
     _warn(
         "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s injected",
         strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
-        "1 fault was" if injected == 1 else f"{injected} faults were",
+        "1 fault was" if number == 1 else f"{number} faults were",
     )
 
 
@@ -117,19 +118,18 @@ class Failures:
     Attributes:
         kept: the first hundred, but for those of a store.
         number: how many there were, but for those of a store.
-        undecided: how many requests passed because of the store.
     """
 
     def __init__(self) -> None:
         self.kept: list[Exception] = []
         self.number = 0
-        self.undecided = 0
+        self._undecided = Counter()
         self._blamed: set[str] = set()
 
     def note(self, error: Exception, rule: str) -> None:
         """Keep one, and log it once a rule; what a store has is told by what guards it."""
         if isinstance(error, StoreUnavailable):
-            self.undecided += 1
+            self._undecided.next()
             return
         self.number += 1
         if len(self.kept) < _ERRORS_KEPT:
@@ -137,6 +137,11 @@ class Failures:
         if rule not in self._blamed:
             self._blamed.add(rule)
             failed(error, rule)
+
+    @property
+    def undecided(self) -> int:
+        """How many requests passed because of a store."""
+        return self._undecided.value
 
 
 def refused(error: Exception) -> None:

@@ -6,8 +6,7 @@ import os
 import time
 from _thread import allocate_lock
 
-from faultinject import registry
-from faultinject.announcement import Failures
+from faultinject import announcement, registry
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
     Rules = str | Rule | Sequence[str | Rule] | Scenario
 
 _STARTED = time.time()
-
-
-def _check_store(store: object) -> None:
-    try:
-        read_store(store if isinstance(store, str) else repr(store))
-    except Mistake as mistake:
-        raise mistake.error([Problem(mistake.message, where="store")]) from None
 
 
 class Injector:
@@ -82,7 +74,7 @@ class Injector:
         journal = journal or settings.journal
         self.journal = Journal(path=journal, test=test)
         self.clock = clock
-        self._failures = Failures()
+        self._failures = announcement.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
         self._surroundings = Surroundings(
@@ -95,7 +87,7 @@ class Injector:
             most_active=settings.max_active,
             everything=everything or journal is not None,
             expires=settings.expires,
-            expired=self._tell_expired,
+            expired=_tell_expired,
         )
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
@@ -212,7 +204,7 @@ class Injector:
         return self._own
 
     @property
-    def store(self) -> object:
+    def counted_in(self) -> object:
         """What tells the place of its counts from that of any other's."""
         directory = self._sharing.directory
         return self if directory is None else directory.path
@@ -242,8 +234,6 @@ class Injector:
         self._announced = self._generation
         if self._killed:
             return
-        from faultinject import announcement
-
         if self._production is not None:
             announcement.production(self._production)
         elif self._own.expired:
@@ -252,17 +242,6 @@ class Injector:
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._sharing.tell(self.seed)
-
-    def _tell_expired(self) -> None:
-        """The log says it at the first request that might have got a fault: until then nobody has missed one.
-
-        A timer would say it to an idle server as well. It needs a thread, with which every fork of the process warns
-        (Python 3.12), and which servers that switch greenlets or have no threads do not run.
-        """
-        from faultinject import announcement
-
-        assert self._surroundings.expires is not None
-        announcement.expired(self._surroundings.expires, registry.injected())
 
     def separate(self) -> Plan:
         """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
@@ -339,3 +318,19 @@ class Injector:
         first = first or self
         allowed = not self._killed and self._production is None
         self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
+
+
+def _check_store(store: object) -> None:
+    try:
+        read_store(store if isinstance(store, str) else repr(store))
+    except Mistake as mistake:
+        raise mistake.error([Problem(mistake.message, where="store")]) from None
+
+
+def _tell_expired(moment: float) -> None:
+    """The log says it at the first request that might have got a fault: until then nobody has missed one.
+
+    A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
+    and which servers without threads, or with greenlets, do not run.
+    """
+    announcement.expired(moment, registry.injected)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         plan: Any
 
         @property
-        def store(self) -> object:
+        def counted_in(self) -> object:
             """What tells the place of its counts from that of any other's."""
 
         @property
@@ -83,8 +83,8 @@ def enter(injector: Member) -> None:
 
 def injected() -> int:
     """How many faults the injectors of this process have injected; one store of several of them counts once."""
-    by_store: dict[object, int] = {each.store: each.injected for each in list(_all)}
-    return sum(by_store.values())
+    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(_all)}
+    return sum(by_place.values())
 
 
 def put_first(injector: Member) -> None:

@@ -328,7 +328,7 @@ def test_expires_at_a_time():
 @pytest.fixture
 def unsaid(monkeypatch):
     """What other tests of this process have said has not been said, and what they have injected was nothing."""
-    monkeypatch.setattr(announcement, "_expired", set())
+    monkeypatch.setattr(announcement, "_expired", {})
     monkeypatch.setattr(registry, "_all", WeakSet())
 
 

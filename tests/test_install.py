@@ -217,6 +217,7 @@ def test_rules_without_being_on_are_warned_of(caplog):
         "FAULTINJECT_ENABLE", "FAULTINJECT_ENABELD", "FAULTINJECT_ENABLED_", "FAULT_INJECT_ENABLED", "FAULTINJECTION_ENABLED",
         "FAULTINJECT_ON", "FAULTINJECT", "FAULTINJECTOR_ENABLED", "FAULTINJECT_ACTIVE", "FALTINJECT_ENABLED",
         "FAULTINJCT_ENABLED", "FAULTINJECT__ENABLED", "MY_FAULTINJECT_ENABLED",
+        "faultinject_enabled",
     ],
 )  # fmt: skip
 def test_a_variable_near_the_switch(environment, caplog, name):

@@ -222,7 +222,7 @@ def test_a_lock_that_others_have_costs_single_requests(make, elsewhere, caplog):
     }
     assert (injector.undecided, injector.failures, injector.errors) == (2, 0, [])
     assert caplog.messages[1:] == [
-        f"faultinject: several processes share their counts in {injector.store}, seed 1",
+        f"faultinject: several processes share their counts in {injector.counted_in}, seed 1",
         BUSY,
     ]
 
@@ -277,7 +277,7 @@ def test_numbers_are_told_where_they_are_counted(make):
     for _ in range(3):
         get(injector)
     assert [each.n for each in injector.journal.outcomes] == [0, 1, 2]
-    assert Path(injector.store).is_dir()
+    assert Path(injector.counted_in).is_dir()
 
 
 def test_requests_of_a_store_that_is_gone(make, place, caplog):

@@ -95,8 +95,9 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     if _looked:
         return
     _looked = True
-    # In a misspelling at least one half of it is right. What the variables say is not looked at, but for nothing at all.
-    found = [name for name, value in os.environ.items() if value and ("INJECT" in name or "FAULT" in name)]
+    # In a misspelling at least one half of it is right. Of what the variables say only is looked at whether it is nothing.
+    near = [name for name in os.environ if "INJECT" in (upper := name.upper()) or "FAULT" in upper]
+    found = [name for name in near if os.environ.get(name)]
     if found:
         from faultinject import announcement
         from faultinject.settings.names import gives_rules, like_the_switch

@@ -120,7 +120,7 @@ class Plan:
         arrived, now = surroundings.monotonic(), surroundings.clock()
         if surroundings.expires is not None and now >= surroundings.expires:
             if surroundings.expired is not None:
-                surroundings.expired()
+                surroundings.expired(surroundings.expires)
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
@@ -215,21 +215,17 @@ class Plan:
 
     def totals(self) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided."""
-        matched = self.counts.matched
         shared = getattr(self.counts, "totals", None)
-        found = (
-            [(matched(number), 0, 0) for number in range(len(self.rules))]
-            if shared is None
-            else shared(range(len(self.rules)))
-        )
+        if shared is None:
+            matched = self.counts.matched
+            found = [
+                (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                for number, rule in enumerate(self._ready)
+            ]
+        else:
+            found = shared(range(len(self.rules)))
         return [
-            (
-                met,
-                injected + (rule.fired.value - rule.undone.value if shared is None else 0),
-                failed + rule.failed.value,
-            )
-            if rule is not None
-            else (met, injected, failed)
+            (met, injected, failed + (0 if rule is None else rule.failed.value))
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)
         ]
 

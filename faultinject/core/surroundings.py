@@ -22,7 +22,7 @@ class Surroundings:
         everything: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
-        expired: told that a request came after that moment; None: nobody wants to know.
+        expired: told of that moment when a request comes after it; None: nobody wants to know.
     """
 
     __slots__ = (
@@ -42,7 +42,7 @@ class Surroundings:
         most_active: int = 100,
         everything: bool = False,
         expires: float | None = None,
-        expired: Callable[[], None] | None = None,
+        expired: Callable[[float], None] | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
