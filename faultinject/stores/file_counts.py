@@ -58,8 +58,8 @@ class FileCounts:
         self._ready = table.pages.ready
         self._map = table.pages.map
         self._tallies = Tallies(table, lock)
-        # Where scopes stand: key, byte of the key, word of the row, word of the last use.
-        self._places: dict[tuple[int, str], tuple[bytes, int, int, int]] = {}
+        # Where scopes stand: key, its bytes, word of the row, word of the last use.
+        self._places: dict[tuple[int, str], tuple[bytes, slice, int, int]] = {}
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
         """Count one request against each of these rules, all in one step.
@@ -133,11 +133,7 @@ class FileCounts:
             key, place, row, _ = found
             map_ = self._map
             # What is read is this scope's only if the place was not another's before or after.
-            if (
-                map_[place : place + 16] == key
-                and words[row + OUT] >= times
-                and map_[place : place + 16] == key
-            ):
+            if map_[place] == key and words[row + OUT] >= times and map_[place] == key:
                 return False
         if not held:
             self._acquire()
@@ -224,7 +220,7 @@ class FileCounts:
         return [(0, -tallies.process, True)] * len(keys)
 
     def _is_spent(self, rule: int, scope: str, times: int) -> bool:
-        """Whether so many takes are out; read without the lock, and no where that takes more than reading."""
+        """Whether so many takes are out, read without the lock, as `take` does it; no where that takes more than reading."""
         words = self._words
         if not scope:
             row = FIRST_RULE + rule * RULE_WORDS
@@ -235,9 +231,7 @@ class FileCounts:
         key, place, row, _ = found
         map_ = self._map
         # What is read is this scope's only if the place was not another's before or after.
-        return (
-            map_[place : place + 16] == key and words[row + OUT] >= times and map_[place : place + 16] == key
-        )
+        return map_[place] == key and words[row + OUT] >= times and map_[place] == key
 
     def _row(self, rule: int, scope: str) -> int:
         """The first word of a scope's row; under the lock."""
@@ -248,7 +242,7 @@ class FileCounts:
             key = _key(rule, scope)
         else:
             key, place, row, use = found
-            if self._map[place : place + 16] == key:
+            if self._map[place] == key:
                 words[use] = sequence
                 return row
         row = scopes.row(key, sequence)

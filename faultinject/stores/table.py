@@ -129,12 +129,12 @@ class Buckets:
         self._row = row
         self._size = _bucket(row)
 
-    def place(self, key: bytes, row: int) -> tuple[int, int]:
-        """The byte where the key of a row stands, and the word of its last use."""
+    def place(self, key: bytes, row: int) -> tuple[slice, int]:
+        """The bytes where the key of a row stands, and the word of its last use."""
         start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
         uses = (start + _KEYS) >> 3
         way = (row - uses - WAYS) // self._row
-        return start + way * 16, uses + way
+        return slice(start + way * 16, start + way * 16 + 16), uses + way
 
     def row(self, key: bytes, sequence: int) -> int:
         """The first word of a key's row, made if there is none; under the lock.
