@@ -82,12 +82,12 @@ class Injector:
             clock,
             time.monotonic,
             self._failures.note,
+            _tell_expired,
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
             everything=everything or journal is not None,
             expires=settings.expires,
-            expired=_tell_expired,
         )
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""

@@ -96,7 +96,11 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
         return
     _looked = True
     # In a misspelling at least one half of it is right. Of what the variables say only is looked at whether it is nothing.
-    near = [name for name in os.environ if "INJECT" in (upper := name.upper()) or "FAULT" in upper]
+    near = [
+        name
+        for name in os.environ
+        if "INJECT" in (upper := name.upper().replace("DEFAULT", "")) or "FAULT" in upper
+    ]
     found = [name for name in near if os.environ.get(name)]
     if found:
         from faultinject import announcement

@@ -119,8 +119,7 @@ class Plan:
         surroundings = self.surroundings
         arrived, now = surroundings.monotonic(), surroundings.clock()
         if surroundings.expires is not None and now >= surroundings.expires:
-            if surroundings.expired is not None:
-                surroundings.expired(surroundings.expires)
+            surroundings.expired(surroundings.expires)
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:

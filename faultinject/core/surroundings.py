@@ -22,7 +22,7 @@ class Surroundings:
         everything: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
-        expired: told of that moment when a request comes after it; None: nobody wants to know.
+        expired: told of that moment when a request comes after it.
     """
 
     __slots__ = (
@@ -36,13 +36,13 @@ class Surroundings:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         failed: Callable[[Exception, str], None],
+        expired: Callable[[float], None],
         *,
         marked: bool = True,
         endpoints: tuple[str, ...] = (),
         most_active: int = 100,
         everything: bool = False,
         expires: float | None = None,
-        expired: Callable[[float], None] | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock

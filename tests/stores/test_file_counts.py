@@ -248,6 +248,22 @@ def test_a_child_notes_in_rows_of_its_own(make_file_counts):
     os.close(tell)
 
 
+def test_what_a_fork_changes(make_file_counts, monkeypatch):
+    """In the parent nothing, in a child once."""
+    counts = make_file_counts()
+    counts.note_injected(0)
+    tallies.after_fork()
+    counts.note_injected(0)
+    assert (counts._tallies.process, counts.injected(0)) == (1, 2)
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+    tallies.after_fork()
+    assert counts._tallies.process == pid + 1
+    counts.note_injected(0)
+    tallies.after_fork()
+    assert (counts._tallies.process, counts.injected(0)) == (2, 3)
+
+
 def test_the_place_of_a_scope_may_become_anothers(make_file_counts):
     """A scope that had to make room begins anew, though this process remembers where it stood."""
     counts = make_file_counts()
