@@ -72,7 +72,7 @@ class Injector:
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         self.plan: Plan | Off = OFF
         journal = journal or settings.journal
-        self.journal = Journal(path=journal, test=test)
+        self.journal = Journal(path=journal, test=test, measures=everything)
         self.clock = clock
         self._failures = announcement.Failures()
         self.errors = self._failures.kept

@@ -8,8 +8,9 @@ import time
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.exploration.bounds import Bounds
 from faultinject.exploration.choices import choices
-from faultinject.exploration.report import as_data, groups, incomplete, marker, report
+from faultinject.exploration.report import as_data, groups, incomplete, report
 from faultinject.exploration.sweep import Sweep
+from faultinject.exploration.wording import PYTHON
 from faultinject.runaway import Watch
 from faultinject.session import Faults
 from faultinject.settings.environment import production_reason, read_environment
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
     from faultinject.exploration.bounds import Allowed
     from faultinject.exploration.made import Made
-    from faultinject.exploration.report import Replay
+    from faultinject.exploration.wording import Wording
     from faultinject.following import Session
 
 
@@ -39,6 +40,7 @@ def explore(
     max_runs: int = 500,
     allow: Allowed = (),
     ignore: Collection[str] = (),
+    exhaustive: bool = False,
 ) -> Exploration:
     """Run code twice without faults, and then once for every request that it makes and every fault.
 
@@ -49,6 +51,7 @@ def explore(
         allow: exceptions with which the code may give up; such a run has not failed.
         ignore: what the second judge is not to look at: `same bytes`, `hidden error`, `unsafe repeat` or
             `uploads left open`.
+        exhaustive: whether what is left out by default, and named in the report, is tried as well.
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes.
@@ -57,7 +60,7 @@ def explore(
     ...     with run:
     ...         upload(client)
     """
-    return Exploration(faults, Bounds(depth, max_runs, allow, ignore))
+    return Exploration(faults, Bounds(depth, max_runs, allow, ignore, exhaustive))
 
 
 def record(code: Callable[[], object]) -> list[Outcome]:
@@ -88,7 +91,8 @@ def sweep_of(
         raise ProductionRefused(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
-    return Sweep(choices(faults), bounds=bounds, endpoints=settings.endpoints, first=first, share=share)
+    found = choices(faults, exhaustive=bounds.exhaustive)
+    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share)
 
 
 class RunFaults(Faults):
@@ -162,7 +166,7 @@ class Exploration:
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
-        replay: Replay = marker,
+        wording: Wording = PYTHON,
     ) -> None:
         self.sweep = sweep_of(faults, bounds)
         self.seconds = 0.0
@@ -172,7 +176,7 @@ class Exploration:
         self._test = test
         self._session = session
         self._end = end
-        self._replay = replay
+        self._wording = wording
         self._began = time.monotonic()
 
     @property
@@ -182,13 +186,13 @@ class Exploration:
 
     def report(self) -> str:
         """What was found, in words."""
-        return report(self.sweep, self.seconds, self._replay)
+        return report(self.sweep, self.seconds, self._wording)
 
     def to_json(self) -> str:
         """What was found, as JSON."""
         import json
 
-        return json.dumps(as_data(self.sweep, self.seconds), indent=2, ensure_ascii=False)
+        return json.dumps(as_data(self.sweep, self.seconds, self._wording), indent=2, ensure_ascii=False)
 
     def __iter__(self) -> Iterator[Run]:
         self.begun = True

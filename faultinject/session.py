@@ -132,6 +132,7 @@ class Faults:
         max_runs: int = 500,
         allow: type[BaseException] | tuple[type[BaseException], ...] = (),
         ignore: Collection[str] = (),
+        exhaustive: bool = False,
     ) -> Exploration:
         """As `faultinject.explore`, with the rules in force standing beside the explored ones in every run."""
         from faultinject.exploration.bounds import Bounds
@@ -140,7 +141,7 @@ class Faults:
         injector = self._injector
         made = Exploration(
             faults,
-            Bounds(depth, max_runs, allow, ignore),
+            Bounds(depth, max_runs, allow, ignore, exhaustive),
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,

@@ -30,7 +30,8 @@ def scenarios(
 
     Args:
         requests: of `faultinject.record(code)`.
-        faults: rules, whose conditions say where; a vendor id stands for its standard set.
+        faults: rules, whose conditions say where; a vendor id stands for its standard set, of which `hang` is drawn only
+            where the requests are those of a test client, which costs no time.
         max_faults: slots, each of which may stay empty: so a failure shrinks to the fewest.
 
     Raises:
@@ -39,11 +40,12 @@ def scenarios(
     sweep = sweep_of(faults, Bounds())
     trace = Trace(sorted(requests, key=lambda each: each.arrived), sweep.reading)
     points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
+    live = any(each.connection is not None for each in requests)
     rules = [
         sweep.rule_at(point, choice)
         for choice in sweep.choices
         for point in points
-        if sweep.applies(choice, point)
+        if sweep.applies(choice, point) and not (live and choice.standard and choice.hangs)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

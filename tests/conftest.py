@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from faultinject.hooks import __path__ as hooks
 
 pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[1]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,18 +20,28 @@ settings.load_profile("suite")
 # Google's client would ask for buckets from threads of its own, which outlive a test.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
-ALONE = {"core", "envelopes", "settings", "vendors"}
-"""Folders whose tests meet nothing but the package."""
+LIVE = {"clients", "conformance", "examples", "pytest_plugin", "run", "sdks", "servers", "stores"}
+"""Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
 
 
 def pytest_collection_modifyitems(items):
-    """A test of real servers, clients or processes may be disturbed by others on the machine.
+    """What is slow or starts something real is `live`; a test of somebody else's server may be repeated, with a reason.
 
-    It is run up to twice more, from fresh fixtures, and the summary lists it with an R.
+    A test that fails now and then shows a defect, in it or in the product: nothing else is repeated.
     """
     for item in items:
-        if item.path.parent.name not in ALONE:
+        folder = item.path.relative_to(ROOT).parts
+        if not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
+            item.add_marker("live")
+        foreign = item.get_closest_marker("foreign")
+        if foreign is not None:
+            [reason] = foreign.args
+            assert reason.strip(), item.nodeid
             item.add_marker(pytest.mark.flaky(reruns=2))
+        elif item.get_closest_marker("flaky"):
+            raise pytest.UsageError(
+                f"{item.nodeid} may be repeated and does not say why: mark it foreign(reason)"
+            )
 
 
 def pytest_xdist_auto_num_workers():

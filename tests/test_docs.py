@@ -155,15 +155,20 @@ def report() -> str:
     return f"```text\n{render(found)}```"
 
 
-def measured(folder: str, results: str) -> str:
+def measured(folder: str, results: str, name: str = "table") -> str:
     """What the tests of that folder have seen, as they make a table of it."""
-    make = runpy.run_path(str(ROOT / "tests" / folder / "table.py"))["table"]
+    make = runpy.run_path(str(ROOT / "tests" / folder / "table.py"))[name]
     return make(json.loads((ROOT / "tests" / folder / results).read_text(encoding="utf-8")))
 
 
 def servers() -> str:
     """One row a server, with what its clients see."""
     return measured("servers", "results.json")
+
+
+def afterwards() -> str:
+    """One row a server, with what becomes of the connection after an error."""
+    return measured("servers", "kept.json", "afterwards")
 
 
 def clients() -> str:
@@ -180,6 +185,7 @@ TABLES = {
     "others": others,
     "variables": variables,
     "servers": servers,
+    "afterwards": afterwards,
     "clients": clients,
     "report": report,
     "checks": checks,

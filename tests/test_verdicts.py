@@ -186,12 +186,16 @@ def test_what_is_ignored(forbidden):
 
 def test_warnings():
     """They fail an assertion that is strict."""
-    with inject("cos:SlowDown") as faults:
+    with inject("cos:SlowDown,path=b/") as faults:
         for number in range(5):
             with pytest.raises(OSError, match="gave up"), faults.call("upload"):
                 put(f"/b/{number}", tries=1)
+        for number in range(3):
+            faults.add("http:500,times=1", path=f"c/{number}")
+            with faults.call("upload"):
+                put(f"/c/{number}")
     assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
-    faults.assert_retries()
+    faults.assert_retries(ignore=["waits"])
     with pytest.raises(RetriesWrong) as error:
         faults.assert_retries(strict=True)
     _, finding, *calls = said(error)
@@ -199,6 +203,16 @@ def test_warnings():
     assert (
         calls[0] == "    request 1: upload: PUT /b/0: 503 SlowDown; its caller saw an error: OSError: gave up"
     )
+
+
+def test_a_client_that_tries_nothing_again():
+    """To find it is what people come for."""
+    with inject("cos:SlowDown") as faults:
+        for number in range(3):
+            with pytest.raises(OSError, match="gave up"), faults.call("upload"):
+                put(f"/b/{number}", tries=1)
+    with pytest.raises(RetriesWrong, match="✕ retries: nothing is ever tried again: 0 of 3 calls"):
+        faults.assert_retries()
 
 
 def test_requests_between():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import DECIDED, drive, first_to_note, skipped, undo
+from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app, skipped, undo
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
+from faultinject.core.bodies import SeenBody
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -109,10 +110,14 @@ async def exchange(
     if action is None or action is PASSED:
         await app(scope, receive, send)
         return
+    assert request is not None
+    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+        kind = next(iter(request.header("content-type")), "")
+        action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
+        receive = _overheard(receive, action.entry.seen)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
-    assert request is not None
     try:
         if isinstance(action, Forward):
             await _forward(app, scope, receive, send, plan, action, request)
@@ -124,6 +129,22 @@ async def exchange(
             unreachable(action)
     finally:
         plan.surroundings.finish()
+
+
+def _overheard(receive: Receive, seen: SeenBody) -> Receive:
+    """`receive` with the request's body noted as the app reads it."""
+
+    async def overhear() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            seen.feed(message.get("body", b""))
+            if not message.get("more_body"):
+                seen.feed(b"")
+        return message
+
+    # Who watches the exchange for its end looks at the server's object behind `receive`.
+    vars(overhear)["__self__"] = getattr(receive, "__self__", None)
+    return overhear
 
 
 async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:
@@ -251,7 +272,8 @@ async def _respond(
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
         return
-    drains = answer.drain and request.has_body and not request.expects_continue
+    has_body = request.has_body
+    drains = has_body and answer.drain and not request.expects_continue
     if end is not None or answer.special or answer.beyond or action.delay:
         from faultinject.adapters.asgi_special import Special
 
@@ -262,8 +284,16 @@ async def _respond(
         from faultinject.adapters.asgi_wait import drain_or_fail
 
         entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(receive, send, plan, action, request)
+        body = await drain_or_fail(scope, receive, send, plan, action, request)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    await respond(send, action, at_its_start(action, plan.surroundings.clock()))
+    headers = at_its_start(action, plan.surroundings.clock())
+    unread = has_body and (body is None or not body[2])
+    if unread or answer.closes:
+        from faultinject.adapters.asgi_ending import respond_and_end
+
+        broken = body is not None
+        await respond_and_end(scope, receive, send, request, action, headers, unread=unread, broken=broken)
+    else:
+        await respond(send, action, headers)

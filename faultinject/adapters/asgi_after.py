@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_ending import respond_and_end
 from faultinject.adapters.asgi_wait import Listener, in_tasks
 from faultinject.adapters.driving import delay_before, undo
 from faultinject.core.answers import at_its_start, taken_over
@@ -24,11 +24,23 @@ if TYPE_CHECKING:
 class AppAnswer:
     """The app's answer as it comes: dropped, or passed on when it turns out to be a failure."""
 
-    def __init__(self, send: Send, listener: Listener, plan: Plan, action: Respond) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        listener: Listener,
+        plan: Plan,
+        action: Respond,
+        request: ASGIRequest,
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
         self._send = send
         self._listener = listener
         self._plan = plan
         self._action = action
+        self._request = request
         self._dropped = 0
         self._headers: Headers = []
         self._started = anyio.Event()
@@ -121,7 +133,10 @@ class AppAnswer:
             await special.give(listener, headers, did, applied=True)
             return
         action.entry.write(did, applied=True)
-        await respond(self._send, action, headers)
+        unread = self._request.has_body and not listener.whole
+        await respond_and_end(
+            self._scope, self._receive, self._send, self._request, action, headers, unread=unread
+        )
 
     def undo(self, did: str, status: int | None = None) -> None:
         """The fault is not given, unless it was; `status` is the app's own."""
@@ -149,7 +164,7 @@ async def respond_after(
         special = Special(scope, receive, send, plan, action, request, end)
 
     async def run(listening: TaskGroup) -> None:
-        answer = AppAnswer(send, Listener(receive, listening), plan, action)
+        answer = AppAnswer(scope, receive, send, Listener(receive, listening), plan, action, request)
         answer.special = special
         raised: BaseException | None = None
         try:

@@ -1,4 +1,4 @@
-"""An injected answer as ASGI messages."""
+"""ASGI: how an injected answer leaves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import Send
     from faultinject.core.actions import Headers, Respond
+
 
 _NAMES_REMEMBERED = 1024
 _names: dict[str, bytes] = {}

@@ -14,6 +14,7 @@ from faultinject.adapters.asgi_wait import ends_of, noticed, pause
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.lingering import end
 from faultinject.adapters.shaping import Shaping
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing, reason
@@ -39,6 +40,7 @@ def shaped(
     *,
     applied: bool = True,
     body: Body | None = None,
+    unread: bool = False,
 ) -> ASGIApp:
     """`app` with its answer's body changed.
 
@@ -50,13 +52,16 @@ def shaped(
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
+        unread: whether something of it is left, and the answer is not the app's.
     """
 
     async def changed(scope: Scope, receive: Receive, send: Send) -> None:
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
             kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
             scope = {**scope, "extensions": kept}
-        answer = ShapedAnswer(scope, receive, send, plan, entry, shape, request, applied=applied, body=body)
+        answer = ShapedAnswer(
+            scope, receive, send, plan, entry, shape, request, applied=applied, body=body, unread=unread
+        )
         await answer.run(app)
 
     return changed
@@ -77,8 +82,9 @@ class ShapedAnswer(Shaping):
         *,
         applied: bool,
         body: Body | None,
+        unread: bool,
     ) -> None:
-        super().__init__(plan, entry, shape, request, applied=applied, body=body)
+        super().__init__(plan, entry, shape, request, applied=applied, body=body, unread=unread)
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -110,7 +116,7 @@ class ShapedAnswer(Shaping):
                     self._close()
                 self._connection.release()
         if self._broken:
-            await noticed(self._receive)
+            await noticed(self._receive, unread=self._unread)
 
     async def _hand_on(self, message: Message) -> None:
         """Stands in for the server's `send`."""
@@ -206,4 +212,4 @@ class ShapedAnswer(Shaping):
     def _close(self) -> None:
         if not self._broken and self._connection is not None:
             self._broken = True
-            self._connection.close()
+            end(self._connection, unread=self._unread)

@@ -7,10 +7,12 @@ from contextlib import nullcontext, suppress
 import anyio
 
 from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_ending import Ending, respond_and_end
 from faultinject.adapters.asgi_wait import Listener, drain_or_fail, in_tasks, noticed
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import delay_before, undo
+from faultinject.adapters.lingering import end as end_connection
 from faultinject.core.answers import at_its_start
 from faultinject.core.wire import BLANK_EVERY, late_start
 
@@ -45,6 +47,7 @@ class Special:
         end: how the connection ends instead of an answer, or None.
         error: what is to be raised in the end: the client is in this process, or the server closes by it.
         broken: whether the connection was ended beneath the server, which is to notice it.
+        unread: whether something of the request's body was left then.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Special:
         end: Disconnect | None,
     ) -> None:
         self.error: BaseException | None = None
-        self.broken = False
+        self.broken = self.unread = False
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -79,7 +82,9 @@ class Special:
             if drains or delay:
                 entry.write(did, answered=False, last=False)
             if drains:
-                body = await drain_or_fail(listener.receive, self._send, plan, action, self._request)
+                body = await drain_or_fail(
+                    self._scope, self._receive, self._send, plan, action, self._request, listener
+                )
                 if body is None:
                     return
                 did = did if body[2] or end is not None else "drain_cut"
@@ -103,7 +108,7 @@ class Special:
         if self.error is not None:
             raise self.error
         if self.broken:
-            await noticed(self._receive)
+            await noticed(self._receive, unread=self.unread and self.end is None)
 
     async def give(
         self,
@@ -124,6 +129,8 @@ class Special:
             applied: whether the app ran.
         """
         action, entry = self._action, self._action.entry
+        self.unread = unread = self._request.has_body and not listener.whole
+        broken = body is not None
         if self.end is not None:
             if await self._break(listener, self.end, body, applied=applied):
                 return
@@ -136,17 +143,46 @@ class Special:
                 await respond(send, action, headers)
 
             changed = shaped(
-                error, self._plan, entry, action.shape, self._request, applied=applied, body=body
+                error,
+                self._plan,
+                entry,
+                action.shape,
+                self._request,
+                applied=applied,
+                body=body,
+                unread=unread,
             )
-            await changed(self._scope, listener.receive, self._send)
+            with self._ending(broken=broken) as ending:
+                await changed(self._scope, listener.receive, ending.send)
             return
         elif await self._exact(headers, did, body, applied=applied):
             return
         entry.write(did, body=body, applied=applied)
         if action.answer.late and action.body:
-            await self._late(listener, headers)
+            with self._ending(broken=broken) as ending:
+                await self._late(listener, ending.send, headers)
         else:
-            await respond(self._send, action, headers)
+            await respond_and_end(
+                self._scope,
+                self._receive,
+                self._send,
+                self._request,
+                action,
+                headers,
+                unread=unread,
+                broken=broken,
+            )
+
+    def _ending(self, *, broken: bool) -> Ending:
+        return Ending(
+            self._scope,
+            self._receive,
+            self._send,
+            self._request,
+            unread=self.unread,
+            broken=broken,
+            closes=self._action.answer.closes,
+        )
 
     async def _break(self, listener: Listener, end: Disconnect, body: Body | None, *, applied: bool) -> bool:
         """End the connection; no where the server does not let us."""
@@ -201,13 +237,13 @@ class Special:
             head = exact.write(headers, self._plan.surroundings.clock())
             with suppress(OSError):
                 await send_all(connection, head + action.body)
-            connection.close()
+            end_connection(connection, unread=self.unread)
         self.broken = True
         return True
 
-    async def _late(self, listener: Listener, headers: Headers) -> None:
+    async def _late(self, listener: Listener, send: Send, headers: Headers) -> None:
         """The head at once, blanks while the client waits, then the body."""
-        action, plan, send = self._action, self._plan, self._send
+        action, plan = self._action, self._plan
         body = action.body
         start = late_start(body)
         clock = plan.surroundings.monotonic

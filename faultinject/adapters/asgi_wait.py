@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi import Message, Receive, Send
+    from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
     from faultinject.core.actions import Respond
     from faultinject.core.listing import Listing
@@ -88,10 +88,14 @@ class Listener(Ends):
     Args:
         receive: the server's.
         tasks: where to listen.
+
+    Attributes:
+        whole: whether the request's body was heard to its end.
     """
 
     def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
         super().__init__(receive)
+        self.whole = False
         self._receive = receive
         self._tasks = tasks
         self._heard: list[Message] = []
@@ -142,7 +146,10 @@ class Listener(Ends):
             news.set()
 
     def _note(self, message: Message) -> Message:
-        self.gone = self.gone or message["type"] == "http.disconnect"
+        if message["type"] == "http.disconnect":
+            self.gone = True
+        else:
+            self.whole = not message.get("more_body")
         return message
 
 
@@ -189,12 +196,28 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest, listing: Lis
 
 
 async def drain_or_fail(
-    receive: Receive, send: Send, plan: Plan, action: Respond, request: ASGIRequest
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    plan: Plan,
+    action: Respond,
+    request: ASGIRequest,
+    listener: Listener | None = None,
 ) -> Body | None:
-    """Read the request body, and answer its keys where they count; None when that failed, and the request is over."""
+    """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        plan: the plan that decided.
+        action: the answer.
+        request: the view of the request.
+        listener: who receives, where somebody listens.
+    """
     entry = action.entry
     try:
-        body = await drain(receive, plan, request, action.listing)
+        body = await drain(listener.receive if listener else receive, plan, request, action.listing)
         action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed")
@@ -203,9 +226,9 @@ async def drain_or_fail(
         # The body is half read: neither the app nor the vendor's answer makes sense any more.
         plan.surroundings.failed(error, entry.rule or "")
         undo(plan, entry, "failed")
-        headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
-        await send({"type": "http.response.start", "status": 500, "headers": headers})
-        await send({"type": "http.response.body"})
+        from faultinject.adapters.asgi_ending import fail
+
+        await fail(scope, receive, send, request)
         return None
     except BaseException:
         undo(plan, entry, "failed")
@@ -213,8 +236,13 @@ async def drain_or_fail(
     return body
 
 
-async def noticed(receive: Receive) -> None:
-    """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so."""
-    with suppress(Exception), anyio.move_on_after(_NOTICED):
+async def noticed(receive: Receive, *, unread: bool = False) -> None:
+    """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so.
+
+    Args:
+        receive: the server's.
+        unread: what is left of the request's body is read until then, which may take longer.
+    """
+    with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
         while (await receive())["type"] != "http.disconnect":
             pass

@@ -40,6 +40,7 @@ POLLRDHUP = getattr(select, "POLLRDHUP", 0)  # tells that the client left, whate
 
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
+_HALF_ENDED = {4: None, 5: True}  # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h
 _SLICE = 0.05
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
@@ -93,6 +94,15 @@ class Connection:
         """Close our descriptor, and nothing else; again is nothing."""
         self._socket.close()
 
+    def again(self) -> Connection | None:
+        """The same connection by one more descriptor of ours; None when there is none left."""
+        sock = hold(self.fileno())
+        if sock is None:
+            return None
+        found = Connection(sock, self._number, encrypted=self.encrypted)
+        found.relayed = self.relayed
+        return found
+
     def reset(self) -> str:
         """End it with an RST where that can be done, else with a FIN.
 
@@ -108,6 +118,49 @@ class Connection:
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_RDWR)
         return "closed"
+
+    def half_close(self) -> None:
+        """Send a FIN behind what has been sent; what the client still sends can be read."""
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_WR)
+
+    def served(self) -> bool:
+        """Whether the server has not let go of it."""
+        if self._number < 0:
+            return False
+        try:
+            found = os.fstat(self._number)
+        except OSError:
+            return False
+        # Our own descriptor keeps the inode from becoming another socket's.
+        ours = os.fstat(self.fileno())
+        return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def half_ended(self) -> bool | None:
+        """Whether the client has heard of our end, and has not ended its own side.
+
+        Returns:
+            None while it has not heard of it; no also where a platform does not tell.
+        """
+        option = getattr(_socket, "TCP_INFO", None)
+        if option is None or self._socket.family not in INTERNET:
+            return False
+        try:
+            return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
+        except OSError:
+            return False
+
+    def discard(self) -> int:
+        """Read away what has come, without waiting.
+
+        Returns:
+            How many bytes that was; 0 at the end.
+
+        Raises:
+            BlockingIOError: there is nothing now.
+            OSError: the client is gone.
+        """
+        return len(self._socket.recv(65_536, _NO_WAIT))
 
     def push(self, data: bytes | bytearray | memoryview) -> int:
         """Send what fits without waiting.
@@ -152,11 +205,10 @@ class Connection:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
 
         Returns:
-            Whether that was done. Not when the server's descriptor is another connection's by now, nor in uWSGI
-            without threads, where none would run to go on.
+            Whether that was done. Not when the server's descriptor is another connection's by now, nor where no
+            thread would run to go on.
         """
-        uwsgi = sys.modules.get("uwsgi")
-        return (uwsgi is None or _runs_threads(uwsgi.opt)) and self._replace()
+        return threads_run() and self._replace()
 
     def _poll(self, events: int, seconds: float) -> int:
         poll = select.poll()
@@ -288,6 +340,12 @@ def _numbers() -> list[int]:
     numbers = listed(DESCRIPTORS)
     ours = {each.fileno() for each in _ours}
     return [number for number in numbers if number not in ours]
+
+
+def threads_run() -> bool:
+    """Whether a thread goes on between two requests: not in uWSGI, unless it was told so."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is None or _runs_threads(uwsgi.opt)
 
 
 def _runs_threads(options: Mapping[Any, Any]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from faultinject.core.actions import GiveBack, Match, Release, Take, unreachable
+from faultinject.core.actions import Disconnect, GiveBack, Match, Release, Respond, Take, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Action, Disconnect, Respond
+    from faultinject.core.actions import Action
     from faultinject.core.outcome import Entry
     from faultinject.core.plan import Flow, Plan
     from faultinject.core.request import Request
@@ -85,6 +85,13 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
     if action.answer.late or (end is not None and end.held is not None):
         return 0.0
     return action.delay
+
+
+def runs_app(action: Action) -> bool:
+    """Whether the app gets to read the request, also where its answer is dropped."""
+    if isinstance(action, Disconnect):
+        action = action.instead
+    return not isinstance(action, Respond) or action.answer.after
 
 
 def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], error: Exception) -> None:

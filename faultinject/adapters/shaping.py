@@ -27,10 +27,19 @@ class Shaping:
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
+        unread: whether something of it is left, and the answer is not the app's.
     """
 
     def __init__(
-        self, plan: Plan, entry: Entry, shape: Shape, request: Request, *, applied: bool, body: Body | None
+        self,
+        plan: Plan,
+        entry: Entry,
+        shape: Shape,
+        request: Request,
+        *,
+        applied: bool,
+        body: Body | None,
+        unread: bool,
     ) -> None:
         self._plan = plan
         self._entry = entry
@@ -38,6 +47,7 @@ class Shaping:
         self._request = request
         self._applied = applied
         self._body = body
+        self._unread = unread
         self._headers: Headers = []
         self._connection: Connection | None = None
         self._framing: Framing | None = None

@@ -8,12 +8,14 @@ from faultinject.adapters.driving import (
     delay_before,
     drive,
     first_to_note,
+    runs_app,
     skipped,
     undo,
 )
-from faultinject.adapters.wsgi_wait import drain, hold, wait_for_client
+from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_client
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
+from faultinject.core.bodies import SeenBody
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
 from faultinject.injectors import injector_for
@@ -106,6 +108,12 @@ def exchange(
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
+    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+        kind = environ.get("CONTENT_TYPE", "")
+        length = request.content_length
+        seen = action.entry.seen = SeenBody(plan.origin[2], kind, length)
+        if (source := environ.get("wsgi.input")) is not None:
+            environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
     try:
@@ -202,7 +210,8 @@ def _respond(
 
         return respond_after(app, environ, start_response, plan, action, request, end)
     body = None
-    drains = answer.drain and request.has_body
+    has_body = request.has_body
+    drains = answer.drain and has_body
     delay = delay_before(action, end)
     if drains or delay:
         entry.write(did, answered=False, last=False)
@@ -216,18 +225,29 @@ def _respond(
             if not isinstance(error, ClientGone):
                 plan.surroundings.failed(error, entry.rule or "")
             undo(plan, entry, "failed")
-            start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-            return []
+            from faultinject.adapters.wsgi_ending import fail
+
+            return fail(environ, start_response, request)
         except BaseException:
             undo(plan, entry, "failed")
             raise
-    if body is not None and not body[2] and end is None:
+    unread = has_body and (body is None or not body[2])
+    if unread and body is not None and end is None:
         did = "drain_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if end is not None or answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, body=body)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
+        )
     entry.write(did, body=body)
+    if unread or answer.closes:
+        from faultinject.adapters.wsgi_ending import respond_and_end
+
+        broken = body is not None
+        return respond_and_end(
+            environ, start_response, request, action, headers, unread=unread, broken=broken
+        )
     start_response(answer.status_line, headers)
     return [action.body] if action.body else []

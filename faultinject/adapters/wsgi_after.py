@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
-from faultinject.adapters.wsgi_wait import hold
+from faultinject.adapters.wsgi_ending import fail, respond_and_end
+from faultinject.adapters.wsgi_wait import Overheard, hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
     from faultinject.core.actions import Disconnect, Headers, Respond
-    from faultinject.core.listing import Listing
     from faultinject.core.plan import Plan
     from faultinject.core.request import WSGIRequest
 
@@ -62,33 +62,6 @@ class AppAnswer:
         return not self.cut
 
 
-class Overheard:
-    """A request's body as the app reads it, each piece told to what answers its keys."""
-
-    def __init__(self, source: Any, listing: Listing) -> None:
-        self._source = source
-        self._listing = listing
-
-    def read(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._told(self._source.read(*size))
-
-    def readline(self, *size: int) -> bytes:
-        """As the server's."""
-        return self._told(self._source.readline(*size))
-
-    def readlines(self, *hint: int) -> list[bytes]:
-        """As the server's."""
-        return [self._told(line) for line in self._source.readlines(*hint)]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._told, self._source)
-
-    def _told(self, piece: bytes) -> bytes:
-        self._listing.feed(piece)
-        return piece
-
-
 def respond_after(
     app: WSGIApp,
     environ: Environ,
@@ -103,8 +76,11 @@ def respond_after(
     did = "answered" if end is None else end.how
     entry.write(did, answered=False, last=False)
     answer = AppAnswer(start_response, plan)
-    if action.listing is not None:
-        environ["wsgi.input"] = Overheard(environ["wsgi.input"], action.listing)
+    body: Overheard | None = None
+    if request.has_body:
+        listeners = () if action.listing is None else (action.listing.feed,)
+        body = Overheard(environ["wsgi.input"], request.content_length, *listeners)
+        environ["wsgi.input"] = body
     failed: Iterable[bytes] | None = None
     try:
         result = app(environ, answer.start)
@@ -119,20 +95,21 @@ def respond_after(
     action.answer_keys()
     if not hold(environ, plan, entry, delay_before(action, end), applied=True):
         undo(plan, entry, "failed", applied=True)
-        start_response("500 Internal Server Error", [("Content-Length", "0"), ("x-faultinject", "error")])
-        return []
+        return fail(environ, start_response, request)
     if answer.cut and end is None:
         did = "app_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
+    unread = body is not None and not body.whole
     if end is not None or action.answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
-        return give_special(environ, start_response, plan, action, headers, request, end, did, applied=True)
+        return give_special(
+            environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
+        )
     entry.write(did, applied=True)
-    start_response(action.answer.status_line, headers)
-    return [action.body] if action.body else []
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread)
 
 
 def _drop(result: Iterable[bytes], answer: AppAnswer, environ: Environ) -> Iterable[bytes] | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from contextvars import copy_context
 
 from faultinject.adapters.client_errors import in_process
+from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.shaping import Shaping
-from faultinject.adapters.wsgi_special import dead, go_on, send_all
+from faultinject.adapters.wsgi_ending import Ending
+from faultinject.adapters.wsgi_special import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing
@@ -41,6 +43,7 @@ def shaped(
     *,
     applied: bool = True,
     body: Body | None = None,
+    unread: bool = False,
 ) -> Iterable[bytes]:
     """Run the app and change its answer's body.
 
@@ -54,8 +57,11 @@ def shaped(
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
+        unread: whether something of it is left, and the answer is not the app's.
     """
-    answer = ShapedAnswer(environ, start_response, plan, entry, shape, request, applied=applied, body=body)
+    answer = ShapedAnswer(
+        environ, start_response, plan, entry, shape, request, applied=applied, body=body, unread=unread
+    )
     return answer.run(app)
 
 
@@ -73,8 +79,9 @@ class ShapedAnswer(Shaping):
         *,
         applied: bool,
         body: Body | None,
+        unread: bool,
     ) -> None:
-        super().__init__(plan, entry, shape, request, applied=applied, body=body)
+        super().__init__(plan, entry, shape, request, applied=applied, body=body, unread=unread)
         self._environ = environ
         self._start_response = start_response
         # An app that goes on in another thread does so in the context in which it began.
@@ -86,6 +93,7 @@ class ShapedAnswer(Shaping):
         self._first = b""
         self._server_write: Callable[[bytes], object] | None = None
         self._over: Callable[[], None] | None = None
+        self._ending: Ending | None = None
 
     def run(self, app: WSGIApp) -> Iterable[bytes]:
         """What the server gets."""
@@ -110,7 +118,7 @@ class ShapedAnswer(Shaping):
         except BaseException:
             self._app_failed()
             raise
-        return dead(self._start_response)
+        return dead(self._environ, self._start_response)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -149,6 +157,8 @@ class ShapedAnswer(Shaping):
         finally:
             if self._connection is not None:
                 self._connection.release()
+            if self._ending is not None:
+                self._ending.close()
 
     def _start(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
@@ -195,7 +205,12 @@ class ShapedAnswer(Shaping):
                 )
                 self._send(self._framing.head)
                 return
-        self._server_write = self._start_response(self._status_line, self._headers)
+        start = self._start_response
+        if self._unread:
+            # It is not read behind an answer that is slow: the connection ends.
+            self._ending = Ending(self._environ, start, self._request, unread=True, broken=True, closes=False)
+            start = self._ending.start_response
+        self._server_write = start(self._status_line, self._headers)
 
     def _past_server(self) -> None:
         """Write the answer on the connection itself."""
@@ -216,7 +231,7 @@ class ShapedAnswer(Shaping):
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._app_failed()
-        self._connection.close()
+        end_past(self._connection, unread=self._unread)
         self.close()
 
     def _send_framed(self, part: bytes) -> None:
@@ -258,6 +273,8 @@ class ShapedAnswer(Shaping):
         if self._connection is None:
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
+        # Also a request that it has read already is not for this connection any more.
+        tell_wsgi(self._environ, self._start_response)
         self._connection.left(FLUSH)
         self._connection.close()
 

@@ -6,7 +6,10 @@ from contextlib import suppress
 from threading import Thread
 
 from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
+from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import Connection, of_environ
+from faultinject.adapters.lingering import end
+from faultinject.adapters.wsgi_ending import Ending, respond_and_end
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.core.wire import BLANK_EVERY, late_start
 
@@ -36,6 +39,7 @@ def give_special(
     end: Disconnect | None,
     did: str,
     *,
+    unread: bool,
     body: Body | None = None,
     applied: bool = False,
 ) -> Iterable[bytes]:
@@ -50,10 +54,12 @@ def give_special(
         request: the view of the request.
         end: how the connection ends instead of an answer.
         did: what the journal says of an answer.
-        body: what was read of the request's body.
+        unread: whether something of the request's body is left.
+        body: what was read of it.
         applied: whether the app ran.
     """
     entry, answer = action.entry, action.answer
+    broken = body is not None
     if end is not None:
         if in_process(environ):
             entry.write("raised", body=body, applied=applied)
@@ -61,7 +67,7 @@ def give_special(
         connection = of_environ(environ)
         if connection is not None:
             _break(connection, plan, end, action.delay, body, applied=applied)
-            return dead(start_response)
+            return dead(environ, start_response)
         if end.held is not None:
             entry.write(end.how, answered=False, last=False, body=body, applied=applied)
             wait(plan, action.delay + end.held)
@@ -78,14 +84,15 @@ def give_special(
             return [action.body] if action.body else []
 
         return shaped(
-            error, environ, start_response, plan, entry, action.shape, request, applied=applied, body=body
-        )
-    elif answer.late:
+            error, environ, start_response, plan, entry, action.shape, request,
+            applied=applied, body=body, unread=unread,
+        )  # fmt: skip
+    elif answer.late and action.body:
         entry.write(did, body=body, applied=applied)
-        start_response(answer.status_line, headers)
-        return Late(plan, entry, action) if action.body else []
-    else:
-        assert answer.exact is not None
+        ending = Ending(environ, start_response, request, unread=unread, broken=broken, closes=answer.closes)
+        ending.start_response(answer.status_line, headers)
+        return ending.behind(Late(plan, entry, action))
+    elif answer.exact is not None and not answer.late:
         connection = None if in_process(environ) or request.http2 else of_environ(environ)
         if connection is not None:
             with connection:
@@ -95,11 +102,10 @@ def give_special(
                         send_all(
                             connection, answer.exact.write(headers, plan.surroundings.clock()) + action.body
                         )
-                    connection.close()
-                    return dead(start_response)
+                    end_past(connection, unread=unread)
+                    return dead(environ, start_response)
     entry.write(did, body=body, applied=applied)
-    start_response(answer.status_line, headers)
-    return [action.body] if action.body else []
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread, broken=broken)
 
 
 def _error(end: Disconnect, entry: Entry) -> Exception:
@@ -161,8 +167,16 @@ def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
         run()
 
 
-def dead(start_response: Start) -> Iterable[bytes]:
-    """What the server gets to send to a client that it has lost."""
+def end_past(connection: Connection, *, unread: bool) -> None:
+    """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
+    if unread:
+        connection.take_over()
+    end(connection, unread=unread)
+
+
+def dead(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """What the server gets to send to a client that it has lost; what it has read of further requests is left alone."""
+    tell_wsgi(environ, start_response)
     start_response("502 Bad Gateway", [("Content-Length", "0")])
     return []
 

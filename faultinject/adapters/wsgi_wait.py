@@ -9,7 +9,9 @@ from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from socket import socket
+    from typing import Any
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ
@@ -76,6 +78,81 @@ def _read(
         if listing is not None:
             listing.feed(piece)
     return digest.size, digest.hexdigest(), True
+
+
+ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))
+"""What `read` is given when it is to read all."""
+
+
+class Overheard:
+    """A request's body as the app reads it, counted.
+
+    Args:
+        source: the server's `wsgi.input`.
+        length: the Content-Length; None: the server marks the end.
+        listeners: each called with every piece that is read, and with nothing once at the end.
+
+    Attributes:
+        size: bytes that the app has read.
+        whole: whether that is all of them.
+    """
+
+    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
+        self._source = source
+        self._length = length
+        self._listeners = listeners
+        self.size = 0
+        self.whole = False
+
+    def read(self, *size: int) -> bytes:
+        """As the server's."""
+        # Asked for any number of bytes a stream gives all, and nothing only at its end.
+        piece = self._source.read(*size)
+        return self._told(piece, at_end=size in ALL or (not piece and size != (0,)))
+
+    def readline(self, *size: int) -> bytes:
+        """As the server's."""
+        return self._line(self._source.readline(*size), size)
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        """As the server's."""
+        lines = [self._told(line) for line in self._source.readlines(*hint)]
+        self._told(b"", at_end=hint in ALL or not lines)
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from map(self._told, self._source)
+        self._told(b"", at_end=True)
+
+    def __getattr__(self, name: str) -> Any:
+        """What a server may have beyond PEP 3333, and does not have to."""
+        found = getattr(self._source, name)
+        if name == "read1":
+            return lambda *size: self._line(found(*size), size)
+        return self._filling(found) if name == "readinto" else found
+
+    def _filling(self, readinto: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
+        def fill(buffer: Any) -> int | None:
+            size = readinto(buffer)
+            if size is not None:
+                self._told(bytes(memoryview(buffer)[:size]), at_end=not size and len(buffer) > 0)
+            return size
+
+        return fill
+
+    def _line(self, piece: bytes, size: tuple[int, ...]) -> bytes:
+        return self._told(piece, at_end=not piece and size != (0,))
+
+    def _told(self, piece: bytes, *, at_end: bool = False) -> bytes:
+        self.size += len(piece)
+        if piece:
+            for listen in self._listeners:
+                listen(piece)
+        if not self.whole and (at_end or self.size == self._length):
+            self.whole = True
+            for listen in self._listeners:
+                listen(b"")
+        return piece
 
 
 def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:

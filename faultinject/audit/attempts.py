@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
 
 KEPT = (
-    "time", "arrived", "answered", "pid", "seq", "connection", "principal", "test", "method", "path", "query",
-    "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest", "body_complete",
-    "user_agent", "attempt_hint", "rule", "fault", "applied", "guarded", "hint", "hint_form", "did", "status", "seed",
+    "time", "arrived", "answered", "pid", "seq", "connection", "principal", "credential", "test", "method",
+    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
+    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "applied", "guarded", "precondition", "hint",
+    "hint_form", "did", "status", "stalled", "seed",
 )  # fmt: skip
 """The fields of a journal line that a judgement needs."""
 
@@ -40,6 +41,7 @@ class Attempt:
     seq: int
     connection: int | None
     principal: str | None
+    credential: str | None
     test: str | None
     method: str
     path: str
@@ -58,10 +60,12 @@ class Attempt:
     fault: str | None
     applied: bool
     guarded: bool
+    precondition: str | None
     hint: float | None
     hint_form: str | None
     did: str
     status: int | None
+    stalled: float | None
     seed: str | None
     clock: int
 
@@ -74,6 +78,11 @@ class Attempt:
     def injected(self) -> bool:
         """Whether a fault was done to it."""
         return self.did in INJECTED
+
+    @property
+    def answered_by_fault(self) -> bool:
+        """Whether the answer itself was injected: a documented error or a plain one, not the app's own, changed or late."""
+        return self.injected and (self.documented is not None or (self.fault or "").startswith("http:"))
 
     @property
     def documented(self) -> DocumentedError | None:

@@ -27,9 +27,15 @@ class Call:
         name: what the test or the driver calls it, or the phase of a plan; None where nobody said.
         returned: whether its caller got a result (True) or an error (False); None where nobody said.
         error: the error's text, where the caller got one and said so.
+        alone: whether its client asked for nothing else between its first attempt and its last.
+        followed: why a like request that came right after its last failure is not held to be of it, though it may be:
+            `other body`, `other key`, `later`; None where none came.
+        follows: likewise, why its first attempt may be of the call before.
     """
 
-    __slots__ = ("attempts", "closed", "cut", "error", "name", "returned", "shared", "signal")
+    __slots__ = (
+        "alone", "attempts", "closed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -42,6 +48,9 @@ class Call:
         name: str | None = None,
         returned: bool | None = None,
         error: str | None = None,
+        alone: bool = False,
+        followed: str | None = None,
+        follows: str | None = None,
     ) -> None:
         self.attempts = tuple(attempts)
         self.signal = signal
@@ -51,6 +60,9 @@ class Call:
         self.name = name
         self.returned = returned
         self.error = error
+        self.alone = alone
+        self.followed = followed
+        self.follows = follows
 
     @property
     def first(self) -> Attempt:
@@ -88,6 +100,16 @@ class Call:
             return False
         known = all(each.body_complete is not False and _size(each) is not None for each in self.attempts)
         return True if known else None
+
+    @property
+    def same_digests(self) -> bool:
+        """Whether two attempts or more are known to have sent the same bytes, not only as many."""
+        digested = [
+            each
+            for each in self.attempts
+            if each.request_digest is not None and each.body_complete is not False
+        ]
+        return len(digested) > 1 and self.same_bytes is not False
 
     @property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:

@@ -6,7 +6,8 @@ from collections import Counter
 
 from faultinject.audit import profiles
 from faultinject.audit.clients import UNNAMED, client_of, title_of
-from faultinject.audit.evidence import Evidence
+from faultinject.audit.evidence import Contrast, Evidence
+from faultinject.audit.lanes import OTHER_BODY, SOON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from faultinject.audit.attempts import Attempt
     from faultinject.audit.call import Call
     from faultinject.audit.evidence import Turnaround
+    from faultinject.audit.habits import Habits
     from faultinject.audit.profiles import Profile
 
 MOST = 100_000
 """Attempts of calls that count which are kept; later calls are left out."""
 CLIENTS, JUDGED = 1_000, 20
 """How many clients are told apart, and how many of them, those with the most calls, are judged."""
+SAME_BYTES = 3
+"""Calls that sent the same body again, after which another body is another call."""
 FURTHER = "further clients"
 """What the others are called."""
 
@@ -30,16 +34,18 @@ class Docket:
 
     Args:
         driven: whether a driver made them all: then there is one client, whatever it calls itself.
+        habits: what clients ask for again although all was well.
 
     Attributes:
         attempts: how many requests were seen.
         signal: how many calls each signal joined.
     """
 
-    def __init__(self, *, driven: bool) -> None:
+    def __init__(self, *, driven: bool, habits: Habits) -> None:
         self.attempts = 0
         self.signal: Counter[str] = Counter()
         self._driven = driven
+        self._habits = habits
         self._calls: dict[str, list[Call]] = {}
         self._clean: Counter[str] = Counter()
         self._left_out: dict[str, Counter[str]] = {}
@@ -93,12 +99,21 @@ class Docket:
             turnaround: how fast it is.
             profile: what it promises; None: found by its user agent.
         """
+        found = sorted(self._calls.get(client, ()), key=_beginning)
+        contrast = self._contrast(client, found)
+        keeps_bytes = _keeps_bytes(found)
         counted, running = [], []
-        for call in sorted(self._calls.get(client, ()), key=_beginning):
-            if call.shared:
+        for call in found:
+            excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
+            if call.shared or (_crosses(call) and not contrast.shows_retries(call.first.method)):
                 self._leave_out(client, "shared")
-            elif call.cut:
+            elif call.cut or (call.follows and not excused):
                 self._leave_out(client, "begun earlier")
+            elif self._is_habit(call):
+                self._leave_out(client, "repeated")
+            elif call.followed and not excused:
+                self._leave_out(client, "followed")
+                running.append(call)
             elif call.closed:
                 counted.append(call)
             else:
@@ -114,6 +129,24 @@ class Docket:
             profile=profile or profiles.detect(agent),
             detected=profile is None,
             left_out=dict(self._left_out.get(client, {})),
+            contrast=contrast,
+        )
+
+    def _contrast(self, client: str, calls: Sequence[Call]) -> Contrast:
+        """What came again after a success as soon as other things did after a failure, by method."""
+        longest: dict[str, float] = {}
+        for call in calls:
+            method = call.first.method
+            longest[method] = max([longest.get(method, SOON), *(2 * (gap or 0.0) for gap in call.gaps)])
+        return Contrast(
+            {method: self._habits.contrast(client, method, within) for method, within in longest.items()}
+        )
+
+    def _is_habit(self, call: Call) -> bool:
+        """Whether what looks like a retry comes just so where nothing has failed."""
+        return call.inferred and any(
+            gap is not None and self._habits.explains(attempt, gap)
+            for attempt, gap in zip(call.attempts[1:], call.gaps, strict=True)
         )
 
     @property
@@ -137,6 +170,31 @@ class Docket:
 
 def _beginning(call: Call) -> tuple[int, float]:
     return call.first.clock, call.first.arrived
+
+
+def _keeps_bytes(calls: Sequence[Call]) -> bool:
+    """Whether a client is seen to send the same body again when it tries again, so that another body is another call."""
+    same = sum(
+        call.other_bytes is None
+        and len({each.request_digest for each in call.attempts if each.request_digest}) == 1
+        and sum(each.request_digest is not None for each in call.attempts) > 1
+        and bool(call.first.request_bytes)
+        for call in calls
+    )
+    return same >= SAME_BYTES and all(call.other_bytes is None for call in calls)
+
+
+def _crosses(call: Call) -> bool:
+    """Whether looks alone joined requests of several connections that took turns, as those of several callers do."""
+    if not call.inferred:
+        return False
+    turns = [call.first.connection]
+    for each in call.attempts[1:]:
+        if each.connection != turns[-1]:
+            if each.connection in turns and None not in turns:
+                return True
+            turns.append(each.connection)
+    return False
 
 
 def _commonest(counts: Counter[str], default: str) -> str:

@@ -7,18 +7,21 @@ from functools import cached_property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from faultinject.audit.call import Call
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
 
 UNKNOWN = 0.05
-"""Seconds that a busy machine may spread waits by, for all that is known."""
-VERY_BUSY = 0.5
-"""Seconds that a request may be late on a machine that has far too much to do."""
+"""Seconds that a client may spend between two requests where nobody has seen it do so at once."""
+BUSY, TIMES = 0.15, 20
+"""Seconds that a client which does not wait takes at most on a machine that has too much to do (0.11 were seen), and
+how many times its usual turn-around that may be."""
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
+FEWEST, RARE = 3, 0.1
+"""Things that a client got which it takes to say that it does not ask for them again, and the share of exceptions."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,37 @@ class Turnaround:
         return max(0.02, 2 * (self.p95 or 0))
 
     @property
+    def worst(self) -> float | None:
+        """What a client that does not wait takes at most in the middle of many cases, seconds; None: nobody knows."""
+        return None if self.p95 is None else max(self.zero, min(BUSY, TIMES * self.p95))
+
+    @property
     def noise(self) -> float:
         """The spread that waits of a client without jitter may show, seconds."""
         return max(0.01, 2 * (self.p95 or 0))
 
-    @property
-    def doubt(self) -> float:
-        """The same where to underrate it would blame or praise somebody wrongly: seconds; more where nothing is known."""
-        return UNKNOWN if self.p95 is None else self.noise
+
+@dataclass(frozen=True)
+class Contrast:
+    """Whether a client asks again for what it got, so that looks alone would take the next request for a retry.
+
+    Attributes:
+        things: by method, how many of the things that it got it asked for again as soon as for those that failed, and
+            of how many.
+    """
+
+    things: Mapping[str, tuple[int, int]]
+
+    def shows_retries(self, method: str) -> bool:
+        """Whether what succeeds is not asked for again, so that what is asked for again after a failure is a retry."""
+        again, got = self.things.get(method, (0, 0))
+        return got >= FEWEST and again <= RARE * got
+
+    def said(self, methods: Iterable[str]) -> str:
+        """The same in words."""
+        found = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
+        again, got = (sum(numbers) for numbers in zip(*found, strict=True))
+        return f"of {got} things that it got it asked for {again or 'none'} again"
 
 
 @dataclass(frozen=True)
@@ -59,14 +85,15 @@ class Evidence:
     """The calls of one client.
 
     Attributes:
-        calls: those that are closed and not shared, and that got a fault or were tried again, by their beginning.
-        open: calls that may still go on, for what even an unfinished call proves.
+        calls: those that are over and not shared, and that got a fault or were tried again, by their beginning.
+        open: calls that may still go on, for what has already happened in them.
         clean: how many closed calls had one attempt, to which nothing was done.
         turnaround: how fast the client is.
         driven: whether a driver kept to the plan, so that each call had its own key and its end is known.
         profile: what is promised for the client.
         detected: whether the profile was found by the user agent; who chose it knows what the client is set to.
         left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
+        contrast: whether what succeeded was asked for again just as what failed.
     """
 
     calls: Sequence[Call]
@@ -77,12 +104,18 @@ class Evidence:
     profile: Profile | None = None
     detected: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
+    contrast: Contrast = field(default_factory=lambda: Contrast({}))
+
+    @property
+    def everyone(self) -> tuple[Call, ...]:
+        """All calls: what has already happened needs no ending."""
+        return (*self.calls, *self.open)
 
     @cached_property
     def outages(self) -> dict[str, list[Call]]:
         """The calls during which nothing worked at all, by name, by their beginning; those that may go on as well."""
         named: dict[str, list[Call]] = {}
-        for call in (*self.calls, *self.open):
+        for call in self.everyone:
             if call.name is not None:
                 named.setdefault(call.name, []).append(call)
         return {
@@ -93,8 +126,32 @@ class Evidence:
 
     @cached_property
     def waits(self) -> list[Wait]:
-        """The waits that can be told: of closed calls, outside of outages, which are too busy for measuring."""
+        """The waits that can be told, also of calls that go on, outside of outages, which are too busy for measuring."""
         from faultinject.audit.waits import waits_of
 
         outages = self.outages
-        return [wait for call in self.calls if call.name not in outages for wait in waits_of(call)]
+        return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
+
+    @cached_property
+    def late(self) -> float | None:
+        """How much of nineteen of twenty waits the machine may have made at most, seconds; None where it does not tell."""
+        from faultinject.audit.statistics import p95
+
+        known = [wait.late for wait in self.waits if wait.late is not None]
+        return p95(known) if known and len(known) >= 0.9 * len(self.waits) else None
+
+    @property
+    def doubt(self) -> float:
+        """What the machine may have added to waits, and spread them by, where to underrate it would mislead, seconds.
+
+        A driver measures it; else the machine tells, or the client's own requests do. Where nothing is known it is half
+        a second.
+        """
+        from faultinject.audit.waits import LATEST
+
+        turnaround, late = self.turnaround, self.late
+        if turnaround.busy is not None or (turnaround.p95 is not None and late is None):
+            return UNKNOWN if turnaround.p95 is None else turnaround.noise
+        if late is None:
+            return LATEST
+        return max(UNKNOWN if turnaround.p95 is None else turnaround.noise, late)

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from faultinject.audit.attempts import BROKEN
 from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 from faultinject.audit.clients import client_of
+from faultinject.audit.history import History
 from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running
-from faultinject.audit.likeness import fingerprint, invocation, marked
+from faultinject.audit.likeness import fingerprint, has_own_key, invocation, marked
 from faultinject.audit.windows import Windows
 
 TYPE_CHECKING = False
@@ -55,9 +56,9 @@ class Grouper:
         self._driven = driven
         self._tell = tell
         self._marking = OrderedDict.fromkeys(map(client_of, marks), True)
+        self._history = History()
         self._windows = Windows(told) if told else None
         self._running: dict[Told, dict[Running, None]] = {each: {} for each in told}
-        self._looks: dict[Told, set[Hashable]] = {each: set() for each in told}
         ending = [each for each in told if each.key is None and each.ended is not None]
         self._ending = sorted(ending, key=_end, reverse=True)
         self._lanes: dict[Hashable, Lane] = {}
@@ -79,27 +80,29 @@ class Grouper:
             self._lives_on(attempt)
         windows = () if self._windows is None else self._windows.of(attempt)
         looks = fingerprint(attempt)
-        for each in windows:
-            if len(self._looks[each]) < 2:
-                self._looks[each].add(looks)
         lane, retry = self._lane(attempt, looks)
+        number = self._history.see(attempt)
+        follows = None
         if lane.signal == SDK_ID:
             found = lane.by_id(now, retry=retry)
         elif self._driven and (windows or attempt.key is not None):
             found = lane.by_driver(windows, now)
         else:
-            found = lane.by_looks(attempt, windows, retry)
+            found, follows = lane.by_looks(attempt, windows, retry, self._history.written)
         endless = found is not None and len(found.attempts) >= MANY
         if found is not None and endless:
             lane.running.remove(found)
             self._out(found, closed=True)
         if found is None or endless:
-            running = Running(attempt, lane, windows, cut=endless or retry is True)
+            running = Running(attempt, lane, windows, cut=endless or retry is True, number=number)
+            if lane.signal == SDK_ID and has_own_key(attempt):
+                follows = self._history.other_key(running, looks)
+            running.follows = follows
             lane.running.append(running)
             for each in windows:
                 self._running[each][running] = None
         else:
-            self._go_on(found, attempt, windows)
+            self._go_on(found, attempt, windows, number)
         self._keep(lane, now)
 
     def end(self, until: float | None = None) -> None:
@@ -135,10 +138,10 @@ class Grouper:
             lane.signal = RETRY_MARK
         return lane, retry
 
-    def _go_on(self, running: Running, attempt: Attempt, windows: tuple[Told, ...]) -> None:
+    def _go_on(self, running: Running, attempt: Attempt, windows: tuple[Told, ...], number: int) -> None:
         """Add an attempt to a call."""
         before, lane = running.attempts[-1], running.lane
-        running.add(attempt)
+        running.add(attempt, number)
         running.windows = tuple(each for each in running.windows if each in windows)
         if before.answered is None:
             return
@@ -214,15 +217,15 @@ class Grouper:
         if until is None or not running.failed:
             return True
         longest = self._longest.get(client_of(running.attempts[0].user_agent))
-        return until - running.over >= (UNSEEN if longest is None else max(SHORTEST, 2 * longest))
+        quiet = UNSEEN if longest is None else max(SHORTEST, 2 * longest)
+        return until - running.over >= quiet + (running.attempts[-1].hint or 0.0)
 
     def _finish(self, told: Told) -> None:
         """Tell the calls of a told call that has ended, or whose journal has."""
-        looks = self._looks.pop(told)
         found = [each for each in self._running.pop(told) if told in each.windows]
         own = [each for each in found if len(each.windows) == 1]
         last = max(own, key=lambda each: each.attempts[-1].arrived, default=None)
-        alone = told.key is not None or (told.name is not None and len(looks) == 1)
+        named = told.key is not None or told.name is not None
         for each in found:
             if any(other in self._running for other in each.windows):
                 continue
@@ -233,7 +236,7 @@ class Grouper:
             call = self._made(each, closed=all(other.ended is not None for other in each.windows))
             if each in own:
                 call.name = told.name
-                if alone and call.signal != SDK_ID:
+                if named and call.signal != SDK_ID:
                     call.signal = TOLD
             if each is last:
                 call.returned, call.error = told.returned, told.error
@@ -249,7 +252,16 @@ class Grouper:
     def _made(self, running: Running, *, closed: bool) -> Call:
         lane = running.lane
         doubtful = lane.doubts(running.attempts[0])
-        call = Call(running.attempts, lane.signal, closed=closed, shared=doubtful, cut=running.cut)
+        call = Call(
+            running.attempts,
+            lane.signal,
+            closed=closed,
+            shared=doubtful,
+            cut=running.cut,
+            alone=running.alone,
+            followed=running.followed,
+            follows=running.follows,
+        )
         if not (lane.own or doubtful) and (running.touched or len(running.attempts) > 1):
             lane.made.append(call)
             if len(lane.made) > REMEMBERED:

@@ -8,6 +8,7 @@ from stat import S_ISREG
 
 from faultinject import announcement
 from faultinject.audit.marks import attempt_hint
+from faultinject.audit.pressure import Pressure
 from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
@@ -35,6 +36,8 @@ class Journal:
     Args:
         path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
         test: a function to the id of the test that runs, or None.
+        measures: whether each line says for how long the machine had kept work waiting when the request came; a line
+            of a file always does.
         size: lines that the ring keeps; older ones are dropped and counted.
 
     Raises:
@@ -46,12 +49,15 @@ class Journal:
         *,
         path: str | None = None,
         test: Callable[[], str | None] | None = None,
+        measures: bool = False,
         size: int = KEPT,
     ) -> None:
         self.path = path
         self.test = test
         self._size = size
         self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
+        self._pressure = Pressure() if measures or path is not None else None
+        self._stalled: dict[int, float | None] = {}
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path)
@@ -64,9 +70,12 @@ class Journal:
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
         test = None if self.test is None else self.test()
+        begins = line[-1] is None
+        if begins and self._pressure is not None:
+            self._measure(line[0], self._pressure)
         self._lines.append((test, line))
         self._taken.next()
-        if line[-1] is None:
+        if begins:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
@@ -117,11 +126,19 @@ class Journal:
     def clear(self) -> None:
         """Forget the lines in memory; a file keeps its own."""
         self._lines.clear()
+        self._stalled = {}
         self._taken = Counter()
         self._begun = Counter()
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    def _measure(self, seq: int, pressure: Pressure) -> None:
+        """Note for how long the machine has kept work waiting when this request came."""
+        known = self._stalled
+        known[seq] = pressure.stalled()
+        if len(known) > 2 * self._size:
+            self._stalled = dict(list(known.items())[self._size :])
 
     def _outcome(self, test: str | None, line: Line) -> Outcome:
         (
@@ -129,7 +146,10 @@ class Journal:
             hint, hint_form, did, applied, body, final,
         ) = line  # fmt: skip
         generation, seed, key_of_seed = origin
-        method, path, mount, query, host, client, port, key_id, user_agent, content_length, headers = facts
+        (
+            method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
+            headers,
+        ) = facts  # fmt: skip
         reading = reading and (self.reading or reading)
         recalled = _Recalled(method, path[mount:], query, host, headers)
         bucket, key = (None, None) if reading is None else reading.read_address(recalled)
@@ -144,6 +164,7 @@ class Journal:
             generation=generation,
             connection=whole(port),
             principal=_principal(key_id, key_of_seed),
+            credential=_digest_of(credential, key_of_seed),
             test=test and test[:LONGEST_TEXT],
             method=method,
             path=path,
@@ -163,6 +184,7 @@ class Journal:
             when=when,
             applied=applied,
             guarded=not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS),
+            precondition=_digest_of(precondition, key_of_seed),
             hint=hint,
             hint_form=hint_form,
             did=did,
@@ -170,6 +192,7 @@ class Journal:
             response_bytes=response_bytes,
             request_id=request_id,
             elapsed=None if answered is None else answered - arrived,
+            stalled=self._stalled.get(seq),
             seed=seed,
             n=n,
             final=final,
@@ -258,6 +281,11 @@ class _Recalled:
     def telling(self, name: str) -> str | None:
         """The value of a header that was kept."""
         return self._headers.get(name)
+
+
+def _digest_of(checksum: int | None, key: bytes) -> str | None:
+    """Two bytes: enough to see that something has changed, too few to try guesses against."""
+    return None if checksum is None else blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
 
 
 def _principal(key_id: str | None, key: bytes) -> str | None:

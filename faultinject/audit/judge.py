@@ -9,6 +9,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.docket import Docket
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
+from faultinject.audit.habits import Habits
 from faultinject.audit.lines import TORN
 from faultinject.audit.turnaround import Meter
 
@@ -37,8 +38,8 @@ class Judgement:
         attempts: how many requests.
         seconds: from the first request to the last.
         signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
-        left_out: how many calls count for no check, by reason: `shared`, `open`, `begun earlier`, `too many`,
-            `further clients`.
+        left_out: how many calls count for no check, or only for what has already happened in them, by reason:
+            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `too many`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
         turnaround: how fast the client is when it does not wait.
         profile: what is promised for the client.
@@ -124,17 +125,20 @@ def judge(
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     _know(ignore)
-    docket = Docket(driven=driven)
+    habits = Habits(told)
+    docket = Docket(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
     meter = Meter(docket.client, driven=driven)
     grouper = Grouper(driven=driven, told=told, tell=docket.take)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     for attempt in attempts:
         docket.see(attempt)
+        habits.see(attempt)
         starts.see(attempt)
         grouper.add(attempt)
         if not (driven and calibrated) or attempt.arrived <= calibrated:
             meter.add(attempt)
+    habits.end()
     grouper.end(None if skipped and TORN in skipped else until)
     clients = docket.clients()
     evidence = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from faultinject.audit.attempts import BROKEN
 from faultinject.audit.call import SDK_ID
-from faultinject.audit.likeness import alike, shorter
+from faultinject.audit.likeness import alike, changed, shorter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from faultinject.audit.attempts import Attempt
     from faultinject.audit.call import Call
@@ -18,8 +18,16 @@ WINDOW = 60.0
 """Seconds after which a like request is no retry any more."""
 CROWD = 300
 """Calls for one thing at a time above which nothing is said of any."""
+SOON = 10.0
+"""Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
+POLL = 1.0
+"""Seconds from which on who asks again for what was refused may as well be waiting for it to change."""
 AT_ONCE = 0.02
 """Seconds within which a request on another connection makes one ask whether it is of the same call."""
+
+
+OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, LATER = "other body", "other key", "other credential", "later"
+"""Why a like request that comes right after a failure may be a retry, and may be none."""
 
 
 class Running:
@@ -30,18 +38,38 @@ class Running:
         lane: those for the same thing.
         windows: the told calls that it may be.
         cut: whether its beginning is missing.
+        followed: why a like request right after it was not held to be of it, as `Call` has it.
+        follows: why it may be of the call before.
+        ended: whether what came after it cannot be of it.
     """
 
-    __slots__ = ("attempts", "cut", "lane", "windows")
+    __slots__ = ("_began", "_last", "attempts", "cut", "ended", "followed", "follows", "lane", "windows")
 
-    def __init__(self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool) -> None:
+    def __init__(
+        self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool, number: int = 0
+    ) -> None:
         self.attempts = [attempt]
         self.lane = lane
         self.windows = windows
         self.cut = cut
+        self.followed: str | None = None
+        self.follows: str | None = None
+        self.ended = False
+        self._began = self._last = number
 
-    def add(self, attempt: Attempt) -> None:
-        """Add an attempt; long texts that it has in common with the one before are kept once."""
+    @property
+    def alone(self) -> bool:
+        """Whether its client asked for nothing else meanwhile."""
+        return self._last - self._began == len(self.attempts) - 1
+
+    def add(self, attempt: Attempt, number: int = 0) -> None:
+        """Add an attempt; long texts that it has in common with the one before are kept once.
+
+        Args:
+            attempt: the request.
+            number: of the requests of its client.
+        """
+        self._last = number
         before = self.attempts[-1]
         for name in ("path", "key", "request_digest"):
             value = getattr(before, name)
@@ -148,13 +176,23 @@ class Lane:
                 return each
         return None
 
-    def by_looks(self, attempt: Attempt, windows: tuple[Told, ...], retry: bool | None) -> Running | None:
+    def by_looks(
+        self,
+        attempt: Attempt,
+        windows: tuple[Told, ...],
+        retry: bool | None,
+        written: Callable[[Attempt, Attempt], bool],
+    ) -> tuple[Running | None, str | None]:
         """The same by principal, body and time; finds out whether the lane is shared.
 
         Args:
             attempt: the request.
             windows: the told calls that it may be of.
             retry: whether it says that it is one, or that it is none.
+            written: whether its client wrote something, after a refused attempt, that may let this one succeed.
+
+        Returns:
+            The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
         now = attempt.arrived
         here = [each for each in self.running if each.may_be(windows)]
@@ -163,7 +201,38 @@ class Lane:
         if len(waiting) > 1 or any(each.flies(now) for each in same):
             self.share(attempt)
         if retry is False:
-            return None
+            return None, None
+        found = self._found(attempt, here, same, waiting)
+        if found is None:
+            return None, self._follow(attempt, here)
+        last = found.attempts[-1]
+        if retry is None and last.kind == "client":
+            if changed(last, attempt) or written(last, attempt):
+                found.ended = True
+                return None, None
+            if now - found.over >= POLL:
+                found.ended, found.followed = True, LATER
+                return None, LATER
+        elif retry is None and changed(last, attempt):
+            found.ended, found.followed = True, OTHER_CREDENTIAL
+            return None, OTHER_CREDENTIAL
+        return found, None
+
+    def _follow(self, attempt: Attempt, here: list[Running]) -> str | None:
+        """Note where calls that have just failed may go on with a request that carries another body."""
+        follows = None
+        for each in here:
+            last = each.attempts[-1]
+            same_caller = last.principal == attempt.principal or last.seed != attempt.seed
+            if same_caller and _waits(each, attempt.arrived) and _soon(each, attempt.arrived):
+                each.followed = follows = OTHER_BODY
+        return follows
+
+    def _found(
+        self, attempt: Attempt, here: list[Running], same: list[Running], waiting: list[Running]
+    ) -> Running | None:
+        """The call that goes on with an attempt; finds out whether the lane is shared."""
+        now = attempt.arrived
         if not same:
             failed = [each for each in here if _waits(each, now)]
             if len(failed) == 1 and shorter(attempt, failed[0].attempts[0]):
@@ -183,4 +252,14 @@ class Lane:
 
 def _waits(running: Running, now: float) -> bool:
     """Whether a call may be tried again now."""
-    return running.failed and not running.flies(now) and now - running.over <= WINDOW
+    return (
+        running.failed
+        and not running.ended
+        and not running.flies(now)
+        and now - running.over <= max(WINDOW, 2 * (running.attempts[-1].hint or 0.0))
+    )
+
+
+def _soon(running: Running, now: float) -> bool:
+    """Whether what comes now may be a retry of a call that has failed."""
+    return now - running.over <= SOON + (running.attempts[-1].hint or 0.0)

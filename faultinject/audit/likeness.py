@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from faultinject.audit.attempts import Attempt
 
+KEY_DIGITS = 16
+"""Digits of the digest that stands for an Idempotency-Key."""
+
 
 def fingerprint(attempt: Attempt) -> Hashable:
     """What all attempts of a call share, but for principal and body, which one seed's digests tell."""
@@ -52,6 +55,20 @@ def alike(one: Attempt, other: Attempt) -> bool:
     if size == other_size or size is None or other_size is None:
         return True
     return one.body_complete is False or other.body_complete is False
+
+
+def changed(before: Attempt, attempt: Attempt) -> bool:
+    """Whether a client has changed on purpose what it asks with: another token, another precondition."""
+    return before.seed == attempt.seed and (before.credential, before.precondition) != (
+        attempt.credential,
+        attempt.precondition,
+    )
+
+
+def has_own_key(attempt: Attempt) -> bool:
+    """Whether its id is an Idempotency-Key, which is the caller's; those of SDKs have another form."""
+    found = invocation(attempt)
+    return found is not None and len(found) == KEY_DIGITS and found.isalnum()
 
 
 def shorter(attempt: Attempt, first: Attempt) -> bool:

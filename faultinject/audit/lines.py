@@ -25,7 +25,7 @@ ORPHANED = "the end of a request that is not there"
 _NUMBER, _WHOLE, _TEXT, _YES_NO = (float, int), (int,), (str,), (bool,)
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("time", "arrived"), _NUMBER),
-    **dict.fromkeys(("answered", "hint"), (*_NUMBER, type(None))),
+    **dict.fromkeys(("answered", "hint", "stalled"), (*_NUMBER, type(None))),
     **dict.fromkeys(("pid", "seq"), _WHOLE),
     **dict.fromkeys(("connection", "request_bytes", "status"), (*_WHOLE, type(None))),
     **dict.fromkeys(("method", "path", "query", "did"), _TEXT),
@@ -36,7 +36,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _CHECKED = tuple((name, frozenset(_TYPES.get(name, (*_TEXT, type(None))))) for name in KEPT)
 _HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool}
 _SHARED = (
-    "pid", "connection", "principal", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
+    "pid", "connection", "principal", "credential", "precondition", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
     "request_bytes", "rule", "fault", "hint_form", "did", "status", "seed",
 )  # fmt: skip
 _FARTHEST = 1e12
@@ -85,7 +85,7 @@ class Lines:
 
 def _plausible(found: dict[str, Any]) -> bool:
     """Whether the numbers can be reckoned with, and the client's own words are what we write."""
-    for name in ("time", "arrived", "answered", "hint"):
+    for name in ("time", "arrived", "answered", "hint", "stalled"):
         value = found.get(name)
         if value is not None and not -_FARTHEST < value < _FARTHEST:
             return False

@@ -44,6 +44,16 @@ def most_within(values: Sequence[float], width: float) -> int:
     return most
 
 
+def most_in_beat(values: Sequence[float], period: float) -> int:
+    """How many values at most lie in the same tenth of every period, wherever that begins.
+
+    >>> most_in_beat([0.01, 1.02, 3.97, 4.5], 1.0)
+    3
+    """
+    phases = [value % period for value in values]
+    return min(len(values), most_within([*phases, *(each + period for each in phases)], period / 10))
+
+
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The slope of the line through points by least squares, and its standard error (infinite for two points)."""
     n = len(points)

@@ -15,6 +15,11 @@ KINDS = ("throttle", "server", "transport")
 """The kinds of failure that a client may wait out."""
 
 
+LATEST = 0.5
+"""Seconds that a machine is late by at most which still answers, in the middle of many cases."""
+_IDLE, _PER_LOAD = 0.05, 0.45
+
+
 class Wait(NamedTuple):
     """One wait.
 
@@ -23,12 +28,14 @@ class Wait(NamedTuple):
         kind: what had failed: one of `KINDS`.
         retry: before which retry, from 1.
         seconds: from the answer to the next arrival.
+        late: how much of that may be the machine's doing, seconds; None where that is not known.
     """
 
     call: Call
     kind: str
     retry: int
     seconds: float
+    late: float | None = None
 
 
 class Hinted(NamedTuple):
@@ -59,7 +66,31 @@ def waits_of(call: Call) -> Iterator[Wait]:
         if before.kind != kind:
             return
         if gap is not None and gap >= 0 and before.hint_form is None:
-            yield Wait(call, kind, retry, gap)
+            yield Wait(call, kind, retry, gap, lateness(before, call.attempts[retry], gap))
+
+
+def lateness(before: Attempt, after: Attempt, gap: float) -> float | None:
+    """How much of a wait between two requests may be the machine's doing, seconds; None where that is not known.
+
+    The machine tells for how long it kept work waiting for a processor meanwhile; with several processors that is an
+    average, so that one piece of work may have waited twice as long. Who waits for seconds works for milliseconds of
+    them: of a longer wait the share counts in which work was kept waiting, 0.5 s at most.
+    """
+    if before.stalled is None or after.stalled is None or before.clock != after.clock or not is_near(after):
+        return None
+    stalled = max(0.0, after.stalled - before.stalled)
+    whole = max(after.arrived - before.arrived, gap, 1e-6)
+    return min(2 * stalled, _IDLE + _PER_LOAD * min(1.0, stalled / whole))
+
+
+def is_near(attempt: Attempt) -> bool:
+    """Whether client and server are on one machine, with one clock."""
+    client = attempt.client or ""
+    return (
+        not client
+        or client.startswith(("127.", "::1"))
+        or client in (attempt.host, "localhost", "testclient")
+    )
 
 
 def hinted(calls: Iterable[Call]) -> Iterator[Hinted]:

@@ -61,6 +61,9 @@ EVERY = 0.2
     metavar="CHECK",
     help='What the second judge is not to look at, such as "unsafe repeat". May be given again.',
 )
+@click.option(
+    "--exhaustive", is_flag=True, help="Also try what is left out by default, and named in the report."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def explore(
@@ -71,6 +74,7 @@ def explore(
     vendor: str | None,
     reset: str | None,
     ignore: tuple[str, ...],
+    exhaustive: bool,
     as_json: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -85,6 +89,7 @@ def explore(
     from faultinject.cli.commands import Command
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
     from faultinject.exploration.bounds import Bounds
+    from faultinject.exploration.wording import Wording
     from faultinject.runs import Exploration
 
     if not command:
@@ -99,9 +104,9 @@ def explore(
     running = Command(command, reset, vendor, settings.endpoints)
     exploration = Exploration(
         rules,
-        Bounds(depth, max_runs, ignore=ignore),
+        Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
         end=running.end,
-        replay=lambda found: _replay(found, vendor, command),
+        wording=Wording(lambda found: _replay(found, vendor, command), "--exhaustive"),
     )
     with running:
         try:

@@ -83,13 +83,16 @@ def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
     table.show(
         columns,
         [
-            (
-                *(each.label, str(each.status or "none"), each.category, each.retryable),
-                f"{each.message}{' (not verified)' if each.unverified else ''}",
-            )
+            (*(each.label, str(each.status or "none"), each.category, each.retryable), _message(each))
             for each in rows
         ],
     )
+
+
+def _message(row: DocumentedError) -> str:
+    """The message, for which requests the document has it, and whether anything confirms that."""
+    only = f" (only {row.where})" if row.where else ""
+    return f"{row.message}{only}{' (not verified)' if row.unverified else ''}"
 
 
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from faultinject.core.actions import Respond
 from faultinject.core.draw import choose, delays, entropy
 from faultinject.core.hints import HEADERS, read_hint, write_hint
 from faultinject.core.rendering import Rendering
-from faultinject.core.wire import Head, http_date, reason
+from faultinject.core.wire import CLOSE, Head, http_date, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Answer:
         after: the app runs first and its answer is dropped.
         drain: whether the request body is read before answering.
         cors: whether a browser's script may read the answer.
+        closes: whether the rule asks for the end of the connection behind the answer.
         dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
         exact: how the vendor's own head is written, or None where the server words it.
         late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
@@ -56,7 +57,7 @@ class Answer:
 
     __slots__ = (
         "_bare_head", "_bodyless", "_delay", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
-        "after", "beyond", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "special",
+        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "special",
         "status", "status_line", "when",
     )  # fmt: skip
 
@@ -96,6 +97,7 @@ class Answer:
         self.special: bool = self.late or value("exact") or cut_or_slowed
         self.beyond = status > 599
         self._set = rule.rule.set_headers
+        self.closes = any(name == "connection" for name, _ in self._set)
         self._last: Headers = []
         self.dated: float | None = None
         self.hint: float | None
@@ -153,7 +155,7 @@ class Answer:
         headers += self._last
         for name, text in self._set:
             headers = [each for each in headers if each[0].lower() != name]
-            headers.append((name, text))
+            headers.append(CLOSE if name == "connection" else (name, text))
         if self.cors and not self.after and (origin := request.origin) is not None:
             headers = with_cors(headers, origin)
         entry.fault = self.fault

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from faultinject.core.draw import blake2b
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.core.outcome import Body
+
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""
 MOST = 128 * 1024 * 1024
@@ -51,6 +55,38 @@ class BodyDigest:
         whole = self._digest.copy()
         whole.update(self._tail)
         return whole.hexdigest()
+
+
+class SeenBody:
+    """A request's body as the app reads it, so that the journal can tell whether a later request carries the same.
+
+    Args:
+        key: of the digest.
+        content_type: of the request.
+        length: its Content-Length; None where its end is marked.
+    """
+
+    __slots__ = ("_digest", "_length", "ended")
+
+    def __init__(self, key: bytes, content_type: str, length: int | None) -> None:
+        self._digest = BodyDigest(key, content_type)
+        self._length = length
+        self.ended = False
+        """Whether the end of a body without a length was seen."""
+
+    def feed(self, piece: bytes) -> None:
+        """The app has read a piece; nothing where there is no more."""
+        if piece:
+            self._digest.update(piece)
+        else:
+            self.ended = True
+
+    @property
+    def body(self) -> Body | None:
+        """Bytes, digest, and that this was all; None as long as the app has not read all of it."""
+        size = self._digest.size
+        whole = size == self._length or (self._length is None and self.ended)
+        return (size, self._digest.hexdigest(), True) if whole else None
 
 
 def boundary(content_type: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64, crc32
+
 from faultinject.core.operations import S3_PREFIXES
 
 TYPE_CHECKING = False
@@ -12,11 +14,12 @@ if TYPE_CHECKING:
 
     from faultinject.core.request import Request
 
-    # Method, path, length of the mount point, shown query, host, client, port, access-key id, user agent,
-    # Content-Length, and those of TELLING that the request has.
+    # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
+    # credential, checksum of the preconditions, user agent, Content-Length, and those of TELLING that the request has.
     Facts = tuple[
-        str, str, int, str, str, str | None, Any, str | None, str | None, str | None, Mapping[str, str]
-    ]
+        str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
+        Mapping[str, str],
+    ]  # fmt: skip
 
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
@@ -30,6 +33,8 @@ GUARDS = frozenset(
 """Headers that make a repeated write safe."""
 QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 """Query parameters that do so."""
+PRECONDITIONS = GUARDS - {"idempotency-key"}
+"""Those that say what the target has to be like."""
 
 TELLING = (
     "amz-sdk-invocation-id",
@@ -59,6 +64,7 @@ TELLING = (
     "x-oss-access-point-name",
     "x-qs-fetch-source",
     "x-qs-move-source",
+    "x-auth-token",
     "x-auth-user",
     "x-storage-user",
 )
@@ -101,9 +107,16 @@ def facts(
 ) -> Facts:
     """The facts of one request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
-    key = None
+    key = credential = precondition = None
     if authorization:
         key = key_id(authorization)
+        if key is None:
+            credential = checksum_of_credential(authorization)
+    if telling:
+        if key is None and credential is None and "x-auth-token" in telling:
+            credential = crc32(telling["x-auth-token"].encode("latin-1", "replace"))
+        if not PRECONDITIONS.isdisjoint(telling):
+            precondition = checksum_of_preconditions(telling)
     if query:
         if not authorization:
             key = query_key_id(query)
@@ -114,7 +127,10 @@ def facts(
     if telling:
         telling = {name: "" if name in SILENT else _cut(value) for name, value in telling.items()}
     length = content_length[:20] if content_length else None
-    return method, path, len(request.mount), query, host, client, port, key, user_agent, length, telling
+    return (
+        method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
+        telling,
+    )  # fmt: skip
 
 
 def _cut(text: str) -> str:
@@ -138,6 +154,40 @@ def key_id(authorization: str) -> str | None:
     # https://cloud.baidu.com/doc/Reference/s/Njwvz1wot
     version, _, rest = authorization.partition("/")
     return _first_word(rest) if version[:9] == "bce-auth-" else None
+
+
+def checksum_of_credential(authorization: str) -> int:
+    """A checksum of what stays the same in an Authorization header from request to request, until it is replaced.
+
+    Of Basic it is the user's name, so that nobody can try passwords against it; of Digest the server's nonce, as the
+    rest changes with each request; of every other scheme the token.
+
+    >>> checksum_of_credential("Bearer one") == checksum_of_credential("Bearer two")
+    False
+    >>> checksum_of_credential("Basic Y2F0OjE=") == checksum_of_credential("Basic Y2F0OjI=")  # cat:1, cat:2
+    True
+    """
+    scheme, _, rest = authorization.partition(" ")
+    scheme = scheme.lower()
+    if scheme == "basic":
+        rest = _user_of(rest)
+    elif scheme == "digest":
+        rest = rest.partition('nonce="')[2].partition('"')[0]
+    return crc32(f"{scheme} {rest}".encode("utf-8", "replace"))
+
+
+def _user_of(credentials: str) -> str:
+    """The user's name in the credentials of the scheme Basic."""
+    try:
+        return a2b_base64(credentials.encode()).partition(b":")[0].decode("latin-1")
+    except ValueError:
+        return ""
+
+
+def checksum_of_preconditions(telling: Mapping[str, str]) -> int:
+    """A checksum of the values of the precondition headers."""
+    found = [f"{name}:{value}" for name, value in telling.items() if name in PRECONDITIONS]
+    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
 
 
 def _first_word(text: str) -> str | None:

@@ -53,6 +53,9 @@ class Key:
     def check_name(self, name: str) -> None:
         """Raise `Mistake` when NAME cannot be one."""
 
+    def check_text(self, name: str, text: str) -> None:
+        """Raise `Mistake` when NAME cannot have that text, though another name could."""
+
     def write(self, value: object, *, strict: bool) -> str:
         """The text of a Python value; `strict` (TOML and JSON): a number is no duration."""
         if isinstance(value, str):

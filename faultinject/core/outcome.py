@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.core.actions import Take
+    from faultinject.core.bodies import SeenBody
     from faultinject.core.facts import Facts
     from faultinject.core.reading import Reading
     from faultinject.core.ready import ReadyRule
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     Origin = tuple[int, str, bytes]
 
 FIELDS = (
-    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "test", "method",
-    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
-    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded", "hint",
-    "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "seed", "n", "final",
+    "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
+    "method", "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
+    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "when", "applied", "guarded",
+    "precondition", "hint", "hint_form", "did", "status", "response_bytes", "request_id", "elapsed", "stalled", "seed",
+    "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
 
@@ -41,7 +43,7 @@ class Entry:
 
     __slots__ = (
         "arrived", "facts", "fault", "fired", "held", "hint", "hint_form", "n", "origin", "reading", "request_id",
-        "response_bytes", "rule", "seq", "status", "surroundings", "take", "time", "when", "written",
+        "response_bytes", "rule", "seen", "seq", "status", "surroundings", "take", "time", "when", "written",
     )  # fmt: skip
 
     fault: str | None
@@ -52,6 +54,7 @@ class Entry:
     hint: float | None
     hint_form: str | None
     fired: ReadyRule | None
+    seen: SeenBody | None
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Entry:
         self.rule = rule
         self.n = n
         self.take = take
-        self.fault = self.when = self.fired = None
+        self.fault = self.when = self.fired = self.seen = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
         self.held = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
@@ -97,10 +100,13 @@ class Entry:
             did: the outcome's word.
             answered: whether the answer starts now; else the time of the answer is not known.
             applied: whether the app ran.
-            body: bytes read of the request body, their digest, whether that was all.
+            body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
+                to read.
             last: whether the end is known; otherwise a final line follows.
         """
         surroundings = self.surroundings
+        if body is None and self.seen is not None:
+            body = self.seen.body
         surroundings.journal(
             (
                 self.seq,
@@ -174,6 +180,7 @@ class Outcome:
     generation: int
     connection: int | None
     principal: str | None
+    credential: str | None
     test: str | None
     method: str
     path: str
@@ -193,6 +200,7 @@ class Outcome:
     when: str | None
     applied: bool
     guarded: bool
+    precondition: str | None
     hint: float | None
     hint_form: str | None
     did: str
@@ -200,6 +208,7 @@ class Outcome:
     response_bytes: int | None
     request_id: str | None
     elapsed: float | None
+    stalled: float | None
     seed: str
     n: int | None
     final: bool | None

@@ -1,7 +1,8 @@
 """What a client signed: the texts of AWS Signature Version 4, worked out from a request as the service does.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
-S3 the path goes in as it was sent. A request that is not signed so, or is malformed, gives None, never an exception.
+S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py).
+A request that is not signed so, or is malformed, gives None, never an exception.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.core.request import Request
 
-SCHEMES = "AWS4-"
-"""How the names of the algorithms begin: `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`."""
+PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-"}
+"""What the names of a service's own parameters begin with, by how those of its algorithms do: `AWS4-HMAC-SHA256`,
+`AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256`."""
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The SHA-256 of no body."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -28,15 +30,19 @@ class Signed:
         algorithm: such as `AWS4-HMAC-SHA256`.
         scope: date, region and service: `20261120/us-east-1/s3/aws4_request`.
         names: the names of the signed headers as they were sent, in lower case, joined by semicolons.
+        prefix: what the names of the service's own parameters begin with: `X-Amz-`.
         signature: as it was sent.
         time: when it was signed, as it was sent.
         presigned: whether it stands in the query.
     """
 
-    __slots__ = ("algorithm", "names", "presigned", "scope", "signature", "time")
+    __slots__ = ("algorithm", "names", "prefix", "presigned", "scope", "signature", "time")
 
-    def __init__(self, algorithm: str, given: dict[str, str], time: str, *, presigned: bool) -> None:
+    def __init__(
+        self, algorithm: str, prefix: str, given: dict[str, str], time: str, *, presigned: bool
+    ) -> None:
         self.algorithm = algorithm
+        self.prefix = prefix
         self.scope = given["Credential"].partition("/")[2]
         self.names = given["SignedHeaders"].lower()
         self.signature = given["Signature"]
@@ -51,18 +57,22 @@ def read_signed(request: Request) -> Signed | None:
         algorithm, _, rest = authorization.strip().partition(" ")
         pairs = (each.partition("=") for each in rest.split(","))
         given = {name.strip(): value.strip() for name, _, value in pairs}
-        time = _header(request, "x-amz-date") or _header(request, "date") or ""
+        prefix = _prefix(algorithm)
+        time = _header(request, f"{prefix}date".lower()) or _header(request, "date") or ""
         presigned = False
     else:
-        given = {name: _parameter(request, name) for name in _NEEDED}
-        algorithm, time = _parameter(request, "Algorithm"), _parameter(request, "Date")
+        asked = [_parameter(request, each, "Algorithm") for each in PREFIXES.values()]
+        algorithm = next(filter(None, asked), "")
+        prefix = _prefix(algorithm)
+        given = {name: _parameter(request, prefix, name) for name in _NEEDED}
+        time = _parameter(request, prefix, "Date")
         presigned = True
-    if not algorithm.startswith(SCHEMES) or not all(given.get(name) for name in _NEEDED):
+    if not prefix or not all(given.get(name) for name in _NEEDED):
         return None
     names = given["SignedHeaders"].lower().split(";")
     if len(set(names)) < len(names):
         return None  # or a kilobyte of names would repeat a long header into megabytes
-    return Signed(algorithm, given, time, presigned=presigned)
+    return Signed(algorithm, prefix, given, time, presigned=presigned)
 
 
 def signature(request: Request) -> str | None:
@@ -107,7 +117,7 @@ def expires(request: Request) -> float | None:
     """Unix seconds at which a presigned request expires; None for any other."""
     from calendar import timegm
 
-    time, seconds = _parameter(request, "Date"), _parameter(request, "Expires")
+    time, seconds = _parameter(request, "X-Amz-", "Date"), _parameter(request, "X-Amz-", "Expires")
     digits = time[:8] + time[9:15]
     plain = len(time) == 16 and time[8::7] == "TZ" and digits.isascii() and digits.isdecimal()
     if not plain or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
@@ -119,13 +129,17 @@ def expires(request: Request) -> float | None:
     return float(moment) if moment <= LAST else None
 
 
+def _prefix(algorithm: str) -> str:
+    return next((prefix for begin, prefix in PREFIXES.items() if algorithm.startswith(begin)), "")
+
+
 def _canonical(request: Request, signed: Signed) -> str:
     lines = [f"{name}:{_signed_value(request, name)}" for name in signed.names.split(";")]
     return "\n".join(
         (
             request.method,
             _utf8(request.raw_path) or "/",
-            _query(request.query),
+            _query(request.query, f"{signed.prefix}Signature"),
             *lines,
             "",
             signed.names,
@@ -134,8 +148,8 @@ def _canonical(request: Request, signed: Signed) -> str:
     )
 
 
-def _query(query: str) -> str:
-    """The parameters but the signature, encoded the one way and sorted; blanks may have come as `+`."""
+def _query(query: str, signature: str) -> str:
+    """The parameters but the signature, which is called so, encoded the one way and sorted; blanks may have come as `+`."""
     from urllib.parse import quote, unquote_to_bytes
 
     def again(text: str) -> str:
@@ -143,14 +157,15 @@ def _query(query: str) -> str:
 
     parts = (each.partition("=") for each in query.split("&") if each)
     pairs = sorted((again(name), again(value)) for name, _, value in parts)
-    return "&".join(f"{name}={value}" for name, value in pairs if name != "X-Amz-Signature")
+    return "&".join(f"{name}={value}" for name, value in pairs if name != signature)
 
 
 def _payload(request: Request, signed: Signed) -> str:
-    given = _header(request, "x-amz-content-sha256")
+    prefix = signed.prefix
+    given = _header(request, f"{prefix}content-sha256".lower())
     if not signed.presigned:
-        return given or (UNSIGNED if request.has_body else EMPTY)
-    asked = _parameter(request, "Content-Sha256") or _parameter(request, "Content-SHA256")
+        return given or (EMPTY if prefix == "X-Amz-" and not request.has_body else UNSIGNED)
+    asked = _parameter(request, prefix, "Content-Sha256") or _parameter(request, prefix, "Content-SHA256")
     return asked or given or UNSIGNED
 
 
@@ -158,8 +173,8 @@ def _signed_value(request: Request, name: str) -> str:
     return ",".join(" ".join(_utf8(each).split()) for each in request.header(name))
 
 
-def _parameter(request: Request, name: str) -> str:
-    return next(iter(request.query_values(f"X-Amz-{name}")), "")
+def _parameter(request: Request, prefix: str, name: str) -> str:
+    return next(iter(request.query_values(f"{prefix}{name}")), "")
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -10,6 +10,7 @@ from faultinject.core.dates import iso, iso_ms
 from faultinject.core.facts import key_id, query_key_id
 from faultinject.core.realm import realm
 from faultinject.core.sentence import sentence
+from faultinject.core.values import whole
 from faultinject.core.wire import http_date
 
 TYPE_CHECKING = False
@@ -100,17 +101,31 @@ def _source(text: str) -> Source:
     kind, _, name = text.partition(".")
     if kind in WHERE:
         return _where(kind, *name.partition(" "))
+    if kind in BOUNDS and name.partition(" ")[0].isdecimal():
+        return _bounded(kind, *name.partition(" "))
     if name and (named := NAMED.get(kind)) is not None:
         return lambda given: named(given, name)
     if name and (change := CHANGED.get(kind)) is not None:
         of = _source(name)
         return lambda given: None if (value := of(given)) is None else change(value)
-    raise ValueError(f"{text!r} is no source; there are {', '.join((*SOURCES, *NAMED, *CHANGED, *WHERE))}")
+    known = ", ".join((*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS))
+    raise ValueError(f"{text!r} is no source; there are {known}")
 
 
 def _where(kind: str, name: str, _blank: str, text: str) -> Source:
     of, test = _source(text), WHERE[kind]
     return lambda given: of(given) if test(given, name) else None
+
+
+def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
+    of, test, limit = _source(text), BOUNDS[kind], int(bound)
+
+    def source(given: Given) -> str | None:
+        value = of(given)
+        number = whole(value)
+        return value if number is not None and test(number, limit) else None
+
+    return source
 
 
 def _address(given: Given) -> tuple[str | None, str | None]:
@@ -291,3 +306,9 @@ WHERE: dict[str, Callable[[Given, str], bool]] = {
     "with": lambda given, name: _header(given, name) is not None,
 }
 """What stands before a dot, a name, a blank and another source, which counts for that operation or with that header."""
+BOUNDS: dict[str, Callable[[int, int], bool]] = {
+    "above": lambda value, limit: value > limit,
+    "below": lambda value, limit: value < limit,
+}
+"""What stands before a dot, a number, a blank and another source, whose number counts on that side of it only: an error
+about a limit says nothing that is within it."""

@@ -128,6 +128,8 @@ def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
     if not text.isascii():
         _check_unicode(text)
     key.parse(text)
+    if name is not None:
+        key.check_text(name, text)
     return (rank + UNLESS_RANK if unless else rank), full, key.spell(text)
 
 

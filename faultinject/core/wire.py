@@ -15,6 +15,8 @@ BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15
 """Seconds for a server to send what it was given, before the connection is cut beneath it."""
+CLOSE = ("Connection", "close")
+"""The header that tells a client that the connection ends behind the answer."""
 _OF_THE_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding"))
 # What the services still send, and Python up to 3.12 says; later ones know only the new names.
 _BEFORE_RFC_9110 = {
@@ -59,6 +61,11 @@ def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool
     return not any(each in text for each in "\r\n\0") and (text.isascii() or max(text) <= "\xff")
 
 
+def without_connection(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers without `Connection`, which only the server itself, or HTTP/1, has."""
+    return [each for each in headers if each[0].lower() != "connection"]
+
+
 class Head:
     """The head of a vendor's answer: its own reason phrase, order of headers, Server and Date.
 
@@ -88,7 +95,8 @@ class Head:
         if self._server and "server" not in names:
             given.append(("Server", self._server))
         # The connection ends behind the answer: the server below does not know that there was one.
-        given.append(("Connection", "close"))
+        if "connection" not in names:
+            given.append(CLOSE)
         given.sort(key=lambda each: self._ranks.get(each[0].lower(), len(self._ranks)))
         return head(self._status_line, given)
 
@@ -116,7 +124,7 @@ class Framing:
         self._chunked = chunks and "content-length" not in names
         if self._chunked:
             kept.append(("Transfer-Encoding", "chunked"))
-        self.head = head(status_line, [*kept, ("Connection", "close")])
+        self.head = head(status_line, [*kept, CLOSE])
 
     def frame(self, piece: bytes) -> bytes:
         """A piece of the body, which is not empty."""

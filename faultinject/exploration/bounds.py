@@ -19,19 +19,28 @@ class Bounds:
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
         ignore: what the second judge is not to look at, such as `unsafe repeat`.
+        exhaustive: whether what is left out by default is tried as well, as far as it can be.
 
     Raises:
         ConfigurationError: one of them cannot be meant.
     """
 
     def __init__(
-        self, depth: int = 1, max_runs: int = 500, allow: Allowed = (), ignore: Collection[str] = ()
+        self,
+        depth: int = 1,
+        max_runs: int = 500,
+        allow: Allowed = (),
+        ignore: Collection[str] = (),
+        exhaustive: bool = False,
     ) -> None:
         if depth not in (1, 2) or isinstance(depth, bool):
             raise ConfigurationError(f"depth is 1 or 2, not {depth!r}")
         self.depth = depth
         self.max_runs = whole(max_runs, "max_runs")
         self.ignore = ignore
+        if not isinstance(exhaustive, bool):
+            raise ConfigurationError(f"exhaustive is True or False, not {exhaustive!r}")
+        self.exhaustive = exhaustive
         self.allow = allow if isinstance(allow, tuple) else (allow,)
         for each in self.allow:
             if not isinstance(each, type) or not issubclass(each, BaseException):

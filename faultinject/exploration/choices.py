@@ -7,6 +7,7 @@ from faultinject.core.rule import Rule
 from faultinject.core.triggers import TRIGGERS
 from faultinject.core.values import listed
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.exploration.standard import standard_set
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 # Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key != "times")
 _NEVER_KNOWN = ("header", "client", "size")
-READS = ("GET", "HEAD")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
+# They change a body on its way, so there must be one.
+_SHAPING = ("truncate", "drip", "corrupt")
 # Headers that hold the code, such as x-ms-error-code, or the whole error.
 _TELLING_VALUES = ("code", "body.base64")
 
@@ -29,16 +31,27 @@ class Choice:
     Attributes:
         rule: conditions for where, effects and `times` for what.
         source: what the user wrote that it comes from: a rule, or a vendor id.
+        where: rules whose conditions say where the vendor's document has it, any of them; none: it does not say.
+        standard: whether it is of a standard set; what the user wrote alone comes wherever its own conditions hold.
     """
 
-    def __init__(self, rule: Rule, source: str) -> None:
+    def __init__(
+        self, rule: Rule, source: str, where: tuple[Rule, ...] = (), *, standard: bool = False
+    ) -> None:
         self.rule = rule
         self.source = source
+        self.where = where
+        self.standard = standard
 
     @property
-    def after(self) -> bool:
-        """Whether the app runs, and its answer is lost."""
-        return bool(self.rule.value("when") == "after")
+    def hangs(self) -> bool:
+        """Whether nothing comes until the client gives up."""
+        return self.rule.fault == "hang"
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether it is something done to the body of the app's own answer."""
+        return self.rule.fault in _SHAPING and "of" not in self.rule.options
 
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
@@ -63,8 +76,12 @@ class Choice:
         return f"<Choice {self.rule}>"
 
 
-def choices(faults: Sequence[str | Rule]) -> list[Choice]:
+def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[Choice]:
     """Every fault that is meant: a bare vendor id stands for its standard set, a group for each of its members.
+
+    Args:
+        faults: what the user wrote.
+        exhaustive: whether a standard set is to be tried whatever it costs.
 
     Raises:
         ConfigurationError: a rule is wrong, decides itself where or how often it fires, or there is none.
@@ -72,11 +89,16 @@ def choices(faults: Sequence[str | Rule]) -> list[Choice]:
     found: dict[str, Choice] = {}
     problems: list[Problem] = []
     for given in faults:
-        vendor = given.strip() if isinstance(given, str) and given.strip() in vendors.names() else None
-        for rule in Scenario(given).rules if vendor is None else standard_set(vendor):
+        if isinstance(given, str) and given.strip() in vendors.names():
+            vendor = given.strip()
+            for rule, where in standard_set(vendor, exhaustive=exhaustive):
+                found.setdefault(str(rule), Choice(rule, vendor, where, standard=True))
+            continue
+        for rule in Scenario(given).rules:
             problems += _refused(rule)
             for each in _single(rule):
-                found.setdefault(str(each), Choice(each, vendor or str(rule)))
+                if str(each) not in found or found[str(each)].standard:
+                    found[str(each)] = Choice(each, str(rule))
     if not problems and not found:
         problems.append(Problem("explore needs a fault, such as 'cos' or 'cos:SlowDown'"))
     if problems:
@@ -94,27 +116,6 @@ def _refused(rule: Rule) -> Iterator[Problem]:
         yield Problem(f"explore cannot tell by {listed(unknown)}; {known}", where=str(rule))
     if rule.options.get("times") == "0":
         yield Problem("times=0 never injects", where=str(rule))
-
-
-def standard_set(vendor: str) -> Iterator[Rule]:
-    """What a service does to its clients: each error that its document calls retryable, and what its network does.
-
-    Of rows that a client cannot tell apart, the same code with the same status, the first. A storage service whose
-    document says nothing of retries throttles, and fails by itself.
-    """
-    found = vendors.get(vendor)
-    told = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
-    errors = [row for row in found.errors if told.get((row.code, row.status)) is row]
-    rows = [row for row in errors if row.retryable == "yes"]
-    if not rows and found.addressing is not None:
-        rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
-    for row in rows:
-        yield Rule(row.address)
-    yield Rule("reset")
-    yield Rule("reset", when="after")
-    yield Rule("gateway:BadGateway")
-    if found.errors_in_200 and found.has("InternalError"):
-        yield Rule(f"{vendor}:InternalError", status=200, operation=list(found.errors_in_200))
 
 
 def _single(rule: Rule) -> Iterator[Rule]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from faultinject.audit.told import Told
     from faultinject.core.outcome import Outcome
 
+    # A method, a path, the bytes of a body.
+    Body = tuple[str, str, int | None]
+
 SAME_BYTES, HIDDEN_ERROR, UNSAFE_REPEAT, OPEN_UPLOADS = CHECKS = (
     "same bytes",
     "hidden error",
@@ -48,12 +51,18 @@ class Judge:
                 known = f"; it can be {listed(CHECKS)}"
                 raise ConfigurationError(f"ignore: {each!r} is no check{nearest(each, CHECKS) or known}")
         self._ignore = ignore
-        self._bodies: set[tuple[str, str, int | None]] = set()
+        self._usual: Counter[Body] = Counter()
+        self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take a run without faults for what is usual."""
-        self._bodies.update(map(_body, outcomes))
+        self._usual |= Counter(map(_body, outcomes))
+        digests: dict[Body, set[str | None]] = {}
+        for each in outcomes:
+            digests.setdefault(_body(each), set()).add(each.request_digest)
+        for body, found in digests.items():
+            self._digests.setdefault(body, []).append(found)
         self._open |= _left_open(outcomes)
 
     def findings(
@@ -91,21 +100,28 @@ class Judge:
     def _of_calls(
         self, calls: Sequence[_Hit], outcomes: Sequence[Outcome], *, passed: bool
     ) -> Iterator[Finding]:
+        more = Counter(map(_body, outcomes)) - self._usual
         for each in calls:
-            yield from self._other_bytes(each)
-            yield from _unsafe_repeat(each)
+            yield from self._other_bytes(each, more, passed=passed)
+            yield from self._unsafe_repeat(each, more)
             if passed:
-                yield from _hidden_error(each, outcomes)
+                yield from self._hidden_error(each, outcomes)
 
-    def _other_bytes(self, hit: _Hit) -> Iterator[Finding]:
+    def _other_bytes(self, hit: _Hit, more: Counter[Body], *, passed: bool) -> Iterator[Finding]:
         call = hit.call
         if call.other_bytes is None:
             return
-        from faultinject.audit.checks.questions import sent_nothing
+        from faultinject.audit.checks.questions import is_cleared, sent_nothing
 
         one, other = call.other_bytes
-        if call.inferred and _body(other) in self._bodies:
-            return  # the code sends this one without faults as well: it is a request of its own
+        if call.inferred and not more[_body(other)]:
+            return  # the code sends this one as often without faults: it is a request of its own
+        if (
+            not sent_nothing(call)
+            and other is call.last
+            and (is_cleared(call) or (call.succeeded and not passed))
+        ):
+            return  # it got through, and the code took that for no success: it is no retry
         sent, again = one.request_bytes or 0, other.request_bytes or 0
         yield _finding(
             SAME_BYTES,
@@ -113,6 +129,56 @@ class Judge:
             f"request {hit.number(one)} sent {_bytes(sent)}, request {hit.number(other)}, which tries it again,"
             f" {_bytes(again) if again != sent else 'other bytes'}",
         )
+
+    def _unsafe_repeat(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
+        from faultinject.audit.checks.questions import is_storage_call, lost_write, took_effect
+
+        lost = lost_write(hit.call)
+        if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE:
+            return
+        if hit.call.inferred and not more[_body(lost)]:
+            return  # it is sent as often without faults: the next one is no retry
+        again = hit.call.attempts[hit.call.attempts.index(lost) + 1]
+        twice = ", and took effect twice" if took_effect(again) else ""
+        own = self._names_itself(lost, again)
+        known = (
+            "; no two runs send these bytes: if the server knows them again by that, all is well"
+            if own
+            else ""
+        )
+        yield _finding(
+            UNSAFE_REPEAT,
+            WARN if own or is_storage_call(lost) else FAIL,
+            f"request {hit.number(lost)} ({lost.method}) was done and its answer lost; request {hit.number(again)} sent"
+            f" it again without a precondition or an Idempotency-Key{twice}{known}",
+        )
+
+    def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
+        """Whether a body is another in each run, and the same in both attempts, as one is that holds an id of the call."""
+        if lost.request_digest is None or lost.request_digest != again.request_digest:
+            return False
+        runs = self._digests.get(_body(lost), [])
+        seen = [digest for run in runs for digest in run]
+        return (
+            len(runs) > 1
+            and None not in seen
+            and len(set(seen)) == len(seen)
+            and lost.request_digest not in seen
+        )
+
+    def _hidden_error(self, hit: _Hit, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+        call, last = hit.call, hit.call.last
+        if last.kind != "hidden" or last.rule not in hit.names or call.returned is False:
+            return
+        path = with_placeholders(last.path)
+        usual = sum(
+            count for (method, where, _), count in self._usual.items() if where == path and _writes(method)
+        )
+        writes = sum(with_placeholders(each.path) == path and _writes(each.method) for each in outcomes)
+        if call.returned or writes <= usual:
+            what = "its caller saw success" if call.returned else "nothing was done about it"
+            message = f"request {hit.number(last)} was answered {last.answer}, an error in spite of its status, and {what}"
+            yield _finding(HIDDEN_ERROR, FAIL if call.returned else WARN, message)
 
     def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():
@@ -137,34 +203,6 @@ class _Hit:
         return self._numbers[attempt.pid, attempt.seq]
 
 
-def _hidden_error(hit: _Hit, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
-    call, last = hit.call, hit.call.last
-    if last.kind != "hidden" or last.rule not in hit.names or call.returned is False:
-        return
-    number = hit.number(last)
-    mended = any(each.path == last.path and each.method not in ("GET", "HEAD") for each in outcomes[number:])
-    if call.returned or not mended:
-        what = "its caller saw success" if call.returned else "nothing was done about it"
-        message = f"request {number} was answered {last.answer}, an error in spite of its status, and {what}"
-        yield _finding(HIDDEN_ERROR, FAIL if call.returned else WARN, message)
-
-
-def _unsafe_repeat(hit: _Hit) -> Iterator[Finding]:
-    from faultinject.audit.checks.questions import is_storage_call, lost_write, took_effect
-
-    lost = lost_write(hit.call)
-    if lost is None or lost.rule not in hit.names or lost.operation in REPEATABLE:
-        return
-    again = hit.call.attempts[hit.call.attempts.index(lost) + 1]
-    twice = ", and took effect twice" if took_effect(again) else ""
-    yield _finding(
-        UNSAFE_REPEAT,
-        WARN if is_storage_call(lost) else FAIL,
-        f"request {hit.number(lost)} ({lost.method}) was done and its answer lost; request {hit.number(again)} sent it"
-        f" again without a precondition or an Idempotency-Key{twice}",
-    )
-
-
 def _left_open(outcomes: Sequence[Outcome]) -> Counter[str]:
     """How many multipart uploads were begun and not ended, by bucket and key."""
     begun: Counter[str] = Counter()
@@ -187,8 +225,13 @@ def _upload(query: str) -> str:
     )
 
 
-def _body(request: Outcome | Attempt) -> tuple[str, str, int | None]:
+def _body(request: Outcome | Attempt) -> Body:
+    """What a request sends and where to, as far as it is the same in each run."""
     return request.method, with_placeholders(request.path), request.request_bytes
+
+
+def _writes(method: str) -> bool:
+    return method not in ("GET", "HEAD")
 
 
 def _bytes(number: int) -> str:

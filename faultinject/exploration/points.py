@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 
 from faultinject.audit.nearest import Remembered
@@ -10,6 +11,7 @@ from faultinject.core.conditions import CONDITIONS
 from faultinject.core.facts import LONGEST_TEXT
 from faultinject.core.identity import volatile_parameters
 from faultinject.core.patterns import STARS, check_pattern
+from faultinject.exploration.left_out import LeftOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ _MARKERS = frozenset(
     "marker key-marker upload-id-marker version-id-marker part-number-marker start-after continuation-token"
     " pagetoken page-token next token cursor".split()
 )
-_POLLS = 3
-"""Requests with the same conditions beyond which only the first two and the last are points."""
+LONGEST_NAME = 200
+"""Characters of a path that a request is named by where it can be no point."""
+_OFTEN = ("differs between two runs without faults", "tries those that both make")
+_ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
+_LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
 
 
 class Point:
@@ -68,33 +73,46 @@ class Point:
 class Points:
     """The points of two runs without faults, and what of them can be no point.
 
+    Args:
+        first: the requests of the first run.
+        second: those of the second.
+        reading: how they are read.
+        exhaustive: whether of requests that are made more often in one of the runs those are points that both make.
+
     Attributes:
         points: in the order of the run.
-        left_out: what the two runs do not agree on, as text with how often.
-        polled: what was made more often than three times alike: only the first two and the last are points.
+        left_out: what can be no point.
     """
 
-    def __init__(self, first: Sequence[Outcome], second: Sequence[Outcome], reading: Reading) -> None:
+    def __init__(
+        self,
+        first: Sequence[Outcome],
+        second: Sequence[Outcome],
+        reading: Reading,
+        *,
+        exhaustive: bool = False,
+    ) -> None:
         self.points: list[Point] = []
         self._loose: set[str | None] = set()
-        left_out: Counter[str] = Counter()
-        trace, other = Trace(first, reading), Trace(second, reading)
-        for number, outcome in enumerate(first, 1):
-            for level in LEVELS:
-                conditions = None if _is_cut(outcome) else level(outcome)
-                if conditions is None:
-                    continue
-                met = trace.meeting(conditions)
-                if len(met) == len(other.meeting(conditions)):
-                    skip = sum(each < number - 1 for each in met)
-                    self.points.append(Point(number, outcome, conditions, skip))
-                    if level is by_operation:
-                        self._loose.add(outcome.operation)
-                    break
+        one, other = Trace(first, reading), Trace(second, reading)
+        left_out: Counter[tuple[str, ...]] = Counter()
+        for at, outcome in enumerate(first):
+            found = one.shared(at, other, in_part=exhaustive)
+            if found is not None:
+                self.points.append(found)
+                if "operation" in found.conditions:
+                    self._loose.add(outcome.operation)
             else:
-                left_out[f"{outcome.method} {outcome.path}"] += 1
-        self.left_out = [name if count == 1 else f"{name} x {count}" for name, count in left_out.items()]
-        self.polled = self._without_polls()
+                left_out[_name(outcome), *_why(one, at, other, exhaustive=exhaustive)] += 1
+        for at, outcome in enumerate(second):
+            if other.shared(at, one, in_part=exhaustive) is None:
+                why = _why(other, at, one, exhaustive=exhaustive)
+                if why == _ONCE:  # what the first run makes as well is named by now
+                    left_out[_name(outcome), *why] += 1
+        self.left_out = [
+            LeftOut(name if count == 1 else f"{name} x {count}", *why)
+            for (name, *why), count in left_out.items()
+        ]
         self._usual = [self.identity(each) for each in first]
         self._ordered = self._usual == [self.identity(each) for each in second]
 
@@ -120,19 +138,6 @@ class Points:
             conditions = exact(outcome)
         return trace.point(at, conditions)
 
-    def _without_polls(self) -> list[str]:
-        alike: dict[str, list[Point]] = {}
-        for point in self.points:
-            alike.setdefault(repr(point.conditions), []).append(point)
-        polled = []
-        dropped: set[int] = set()
-        for points in alike.values():
-            if len(points) > _POLLS:
-                polled.append(f"{points[0].outcome.method} {points[0].outcome.path} x {len(points)}")
-                dropped.update(each.number for each in points[2:-1])
-        self.points = [each for each in self.points if each.number not in dropped]
-        return polled
-
 
 class Trace:
     """The requests of one run, to be asked which of them meet conditions."""
@@ -142,11 +147,18 @@ class Trace:
         self._reading = reading
         self._requests = [Remembered(each, reading) for each in outcomes]
         self._places: dict[str, list[int]] = {}
+        self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for number, each in enumerate(outcomes):
             self._places.setdefault(each.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
-        """The places, from 0, of the requests that meet all of the conditions."""
+        """The places, from 0, of the requests that meet all of the conditions, in order."""
+        key = tuple(conditions.items())
+        if key not in self._met:
+            self._met[key] = self._meeting(conditions)
+        return self._met[key]
+
+    def _meeting(self, conditions: Conditions) -> list[int]:
         holds = test(conditions, self._reading)
         path = conditions.get("path", "*")
         literally = path[1:] if path[:1] == "=" else None if "*" in path else path
@@ -157,8 +169,29 @@ class Trace:
 
     def point(self, at: int, conditions: Conditions) -> Point:
         """The point of one of the requests."""
-        skip = sum(each < at for each in self.meeting(conditions))
+        skip = bisect_left(self.meeting(conditions), at)
         return Point(at + 1, self.outcomes[at], conditions, skip)
+
+    def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
+        """The point of a request by the finest conditions that mean it in another run of the same code too.
+
+        Args:
+            at: its place, from 0.
+            other: the other run.
+            in_part: whether it is enough that the other run makes it as well, though not as often.
+        """
+        outcome = self.outcomes[at]
+        if _is_cut(outcome):
+            return None
+        for level in LEVELS:
+            conditions = level(outcome)
+            if conditions is None:
+                continue
+            point, there = self.point(at, conditions), len(other.meeting(conditions))
+            in_both = in_part and level is not by_operation and point.skip < there
+            if in_both or there == len(self.meeting(conditions)):
+                return point
+        return None
 
 
 def name_of(outcome: Outcome) -> str:
@@ -221,6 +254,21 @@ def _changes(name: str, value: str) -> bool:
 def _is_cut(outcome: Outcome) -> bool:
     """Whether the journal has only the beginning of what was asked for."""
     return max(len(outcome.path), len(outcome.query)) >= LONGEST_TEXT
+
+
+def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
+    """Why a request can be no point, and what the argument `exhaustive` does about it."""
+    outcome = trace.outcomes[at]
+    if _is_cut(outcome):
+        return _LONG
+    finest = (exact(outcome), masked(outcome))
+    there = any(each is not None and other.meeting(each) for each in finest)
+    return _ONCE if exhaustive or not there else _OFTEN
+
+
+def _name(outcome: Outcome) -> str:
+    path = outcome.path if len(outcome.path) < LONGEST_NAME else f"{outcome.path[: LONGEST_NAME - 1]}…"
+    return f"{outcome.method} {path}"
 
 
 def _starred(value: str) -> str:

@@ -7,13 +7,15 @@ from collections import Counter
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.core import spelling
 from faultinject.core.outcome import quoted
+from faultinject.exploration.left_out import in_one_line
 from faultinject.exploration.made import ToldFailure
 from faultinject.exploration.points import name_of
 from faultinject.exploration.trace import rows
+from faultinject.exploration.wording import PYTHON, marker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from faultinject.audit.findings import Finding
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from faultinject.exploration.made import Made
     from faultinject.exploration.points import Point
     from faultinject.exploration.sweep import Sweep
-
-    Replay = Callable[[Sequence[Rule]], str]
+    from faultinject.exploration.wording import Wording
 
 BREAKING = ("reset", "close", "hang")
 
@@ -50,17 +51,15 @@ def groups(made: Sequence[Made]) -> list[Group]:
     return [Group(runs) for runs in alike.values()]
 
 
-def marker(rules: Sequence[Rule]) -> str:
-    """A scenario as a marker to paste."""
-    import json
-
-    # What JSON escapes, and what is escaped of the rest, is the same in Python.
-    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
-    return f"@pytest.mark.faultinject({', '.join(texts)})"
-
-
 def summary(sweep: Sweep, seconds: float) -> str:
-    """One line: how much was run, how long it took, what came of it."""
+    """One line: how much was run, how long it took, what came of it, and what was left out."""
+    line = _numbers(sweep, seconds)
+    if not sweep.left_out:
+        return line
+    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, PYTHON))}"
+
+
+def _numbers(sweep: Sweep, seconds: float) -> str:
     made = sweep.made
     without = (
         f"{_count(len(sweep.requests), 'request')} without faults, {_count(len(sweep.choices), 'fault')}"
@@ -74,8 +73,6 @@ def summary(sweep: Sweep, seconds: float) -> str:
     ]
     if sweep.not_run:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
-    if sweep.left_out:
-        parts.append(f"{len(sweep.left_out)} left out")
     if warned := sum(bool(warnings(each)) for each in made):
         parts.append(f"{warned} with a warning")
     return ", ".join(parts)
@@ -100,15 +97,15 @@ def warnings(made: Made) -> list[Finding]:
     return [each for each in made.findings if each.verdict == WARN]
 
 
-def report(sweep: Sweep, seconds: float, replay: Replay = marker) -> str:
+def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
     """The whole of it; text from requests is escaped.
 
     Args:
         sweep: the exploration.
         seconds: how long it took.
-        replay: how rules are written that show a failure again.
+        wording: how it spells what the reader is to write.
     """
-    return "\n".join(_lines(sweep, seconds, replay))
+    return "\n".join(_lines(sweep, seconds, wording))
 
 
 def incomplete(sweep: Sweep) -> list[str]:
@@ -134,12 +131,12 @@ def too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
     where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
     return (
         f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {_count(len(points), 'request')}, {count} of"
-        f" them {heaviest}, and {_count(len(sweep.choices), 'fault')}. Let the code make fewer (three of a kind show the"
-        f" same), say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+        f" them {heaviest}, and {_count(len(sweep.choices), 'fault')}. Let the code make fewer"
+        f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
     )
 
 
-def as_data(sweep: Sweep, seconds: float) -> dict[str, Any]:
+def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str, Any]:
     """The result as plain data for JSON."""
     return {
         "v": 1,
@@ -153,7 +150,7 @@ def as_data(sweep: Sweep, seconds: float) -> dict[str, Any]:
         "gave_up": sum(each.gave_up for each in sweep.made),
         "pruned": sweep.pruned,
         "not_run": sweep.not_run,
-        "left_out": [quoted(each) for each in sweep.left_out],
+        "left_out": [quoted(each.said(wording)) for each in sweep.left_out],
         "not_reached": [each.text for each in sweep.unreached],
         "incomplete": [quoted(each) for each in incomplete(sweep)],
         "warnings": warned(sweep),
@@ -171,13 +168,14 @@ def as_data(sweep: Sweep, seconds: float) -> dict[str, Any]:
     }
 
 
-def _lines(sweep: Sweep, seconds: float, replay: Replay) -> Iterator[str]:
-    yield summary(sweep, seconds)
+def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
+    left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
+    yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.made):
         yield ""
-        yield from _group(group, replay)
+        yield from _group(group, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
-    notes += [f"left out: {quoted(each)}" for each in sweep.left_out]
+    notes += [f"left out: {quoted(each.said(wording))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
@@ -189,7 +187,7 @@ def _lines(sweep: Sweep, seconds: float, replay: Replay) -> Iterator[str]:
         yield from notes
 
 
-def _group(group: Group, replay: Replay) -> Iterator[str]:
+def _group(group: Group, wording: Wording) -> Iterator[str]:
     run = group.smallest
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
@@ -201,7 +199,7 @@ def _group(group: Group, replay: Replay) -> Iterator[str]:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
     if isinstance(run.error, ToldFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
-    yield f"  replay: {replay(run.scenario.rules)}"
+    yield f"  replay: {wording.replay(run.scenario.rules)}"
     if group.others:
         more = " …" if group.others[1:] else ""
         yield f"  and {len(group.others)} more alike: {quoted(group.others[0].text)}{more}"

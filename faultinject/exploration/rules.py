@@ -51,13 +51,6 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
     return first, second
 
 
-def before(rule: Rule) -> Rule:
-    """The same without the app having run."""
-    name, conditions, unless, options = rule.parts
-    options.pop("when", None)
-    return Rule.of_parts(rule.fault, (name, conditions, unless, options))
-
-
 def _put(keys: dict[str, Any], full: str, text: str) -> None:
     key, dot, name = full.partition(".")
     if dot:

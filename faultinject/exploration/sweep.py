@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from faultinject.audit.journal import KEPT
 from faultinject.audit.nearest import Comparison
+from faultinject.core import words
 from faultinject.core.reading import Reading
+from faultinject.core.values import listed
+from faultinject.core.wire import has_no_body
 from faultinject.exceptions import ExplorationFailed
 from faultinject.exploration.bounds import Bounds
-from faultinject.exploration.choices import READS, Choice
+from faultinject.exploration.choices import Choice
 from faultinject.exploration.judge import Judge
+from faultinject.exploration.left_out import LeftOut
 from faultinject.exploration.made import Made, Planned
 from faultinject.exploration.points import Point, Points, Trace
 from faultinject.exploration.report import too_many
-from faultinject.exploration.rules import before, folded, rule_at
+from faultinject.exploration.rules import folded, rule_at
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from faultinject.audit.told import Told
     from faultinject.core.outcome import Outcome
     from faultinject.core.rule import Rule
+    from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
 """How often a run is tried whose fault reached no request."""
@@ -46,8 +51,8 @@ class Sweep:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
         points: where faults come; known after two runs without.
         made: the runs with faults.
-        left_out: what could be no point, and combinations that no client could tell apart, said in words.
-        pruned: how many scenarios were left out because they could show nothing new.
+        left_out: what is not tried: requests that can be no point, and faults that come to nothing at one.
+        pruned: how many runs were not made because of faults that are left out.
         not_run: how many scenarios `max_runs` cut off at depth 2.
         stopped: why it was stopped before its end; empty while it was not.
     """
@@ -65,7 +70,7 @@ class Sweep:
         self.bounds = bounds or Bounds()
         self.points: Points | None = None
         self.made: list[Made] = []
-        self.left_out: list[str] = []
+        self.left_out: list[LeftOut] = []
         self.pruned = 0
         self.not_run = 0
         self.stopped = ""
@@ -83,6 +88,8 @@ class Sweep:
         self._current: Planned | None = None
         self._tries = 0
         self._second: list[Planned] = []
+        self._readings: dict[Vendor | None, Reading] = {}
+        self._waits = self._takes_time = False
 
     @property
     def requests(self) -> Sequence[Outcome]:
@@ -160,47 +167,99 @@ class Sweep:
         wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, told=told)
         made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         self._tries += 1
-        if not made.reached and not made.failed and self._tries < TRIES:
-            return made
-        if self.bounds.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
+        if not made.reached and not made.failed:
+            if any(each.rule in names and each.did == "nothing_to_cut" for each in outcomes):
+                what = f"{planned.chosen[-1].rule.fault} at {planned.points[-1].name}"
+                self._leave_out(what, "its answer has nothing to cut")
+                self._current = None
+                return made
+            if self._tries < TRIES:
+                return made
+        self._takes_time = self._takes_time or any(
+            each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
+            for each in outcomes
+        )
+        waited = _waited(made)
+        if waited is not None:
+            self._stop_hanging(made, waited)
+        elif self.bounds.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
             self._grow(made, names[0])
         self._keep(made)
         self._current = None
         return made
 
     def covers(self, choice: Choice) -> bool:
-        """Whether a choice was injected, or another that shows the same; in a share: whether any share has it to inject."""
+        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject."""
         if choice in self._stood_for or any(choice in each.chosen for each in self.made if each.reached):
             return True
         return self._share[1] > 1 and choice in self._somewhere
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """A rule's conditions, held against a request as the rule reads it."""
-        return Comparison(rule, outcome, Reading(rule.vendor, self._endpoints))
+        vendor = rule.vendor
+        if vendor not in self._readings:
+            self._readings[vendor] = Reading(vendor, self._endpoints)
+        return Comparison(rule, outcome, self._readings[vendor])
 
     def applies(self, choice: Choice, point: Point) -> bool:
         """Whether a fault can come at a point, and says something there that a client can tell."""
-        found = self.compare(choice.rule, point.outcome)
-        if found.failed or found.unknown:
+        outcome = point.outcome
+        found = self.compare(choice.rule, outcome)
+        if found.failed or not self._allowed(choice, outcome):
             return False
-        method = point.outcome.method
-        if choice.invisible_on(method):
+        if found.unknown:
+            kept_back = f"the journal keeps back what {listed(found.unknown, 'and')} asks about; ask about something else"
+            self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
+            return False
+        if choice.needs_body and (
+            outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
+        ):
+            if not choice.standard:  # the set has it for answers with a body alone
+                self._leave_out(f"{choice.rule.fault} at {point.name}", "its answer has no body")
+            return False
+        if choice.hangs and choice.standard:
+            return not self._waits and not self._hangs_anyway(point)
+        if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
             self._leave_out(
-                f"{choice.rule.fault} on {method} (its answer has no body that says which error it is)"
+                f"{choice.rule.fault} on {outcome.method}",
+                "its answer has no body that says which error it is",
+                "brings it back",
             )
             self.pruned += 1
             return False
-        if choice.after and method in READS:
-            twin = next((each for each in self.choices if each.rule == before(choice.rule)), None)
-            if twin is not None:  # whether the app has run is all the same to a read
-                self._stood_for.add(choice)
-                self.pruned += 1
-                return False
         return True
 
     def rule_at(self, point: Point, choice: Choice) -> Rule:
         """The rule that injects a fault at that point and nowhere else."""
         return rule_at(point, choice, self.reading.vendor)
+
+    def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
+        """Whether the vendor's document has the error for such a request.
+
+        Of the headers that it asks about the journal knows that there was one.
+        """
+        found = [self.compare(each, outcome) for each in choice.where]
+        return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
+
+    def _hangs_anyway(self, point: Point) -> bool:
+        """Whether the user wrote a hang that comes there too."""
+        return any(
+            each.hangs and not each.standard and "when" not in each.rule.options and self.applies(each, point)
+            for each in self.choices
+        )
+
+    def _stop_hanging(self, made: Made, seconds: float) -> None:
+        """The client waits longer than a hang lasts: each more would cost as much, and show nothing else."""
+        self._waits = True
+        kept = [each for each in self._queue if not _hangs(each[1])]
+        dropped = len(self._queue) - len(kept)
+        self._queue = kept
+        heapify(self._queue)
+        self.pruned += dropped
+        requests = "1 request" if not dropped else f"{dropped + 1} requests"
+        waited = f"after {words.seconds(seconds)} the client still waited for {made.points[-1].name}"
+        back = "" if self.bounds.exhaustive else "waits as long as it does"
+        self._leave_out(f"hang at {requests}", waited, back)
 
     def _keep(self, made: Made) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
@@ -220,9 +279,8 @@ class Sweep:
             )
         if len(first) >= KEPT:
             raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
-        self.points = found = Points(first, second, self.reading)
-        self.left_out += [f"{each} (differs between two runs without faults)" for each in found.left_out]
-        self.left_out += [f"{each} (polled: the first two and the last)" for each in found.polled]
+        self.points = found = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
+        self.left_out += found.left_out
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
             raise ExplorationFailed(too_many(len(planned), found.points, self))
@@ -254,24 +312,34 @@ class Sweep:
                         else:
                             self._stood_for.add(choice)
 
-    def _leave_out(self, said: str) -> None:
-        if said not in self.left_out:
-            self.left_out.append(said)
+    def _leave_out(self, what: str, why: str, back: str = "") -> None:
+        if all((each.what, each.why) != (what, why) for each in self.left_out):
+            self.left_out.append(LeftOut(what, why, back))
 
     def _new(self, *rules: Rule) -> bool:
+        """Whether no run has these very rules: one shows all there is to see."""
         if rules in self._known:
-            self.pruned += 1
             return False
         self._known.add(rules)
         return True
 
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
-        second, self._second = self._second, []
+        second, self._second = self._without_hangs(self._second), []
         left = max(0, self.bounds.max_runs - len(self.made))
         self.not_run += max(0, len(second) - left)
         for number, each in enumerate(second[:left]):
             heappush(self._queue, (number, each))
+
+    def _without_hangs(self, planned: list[Planned]) -> list[Planned]:
+        """The second faults, but for hangs where each takes as long as the client waits."""
+        if not self._takes_time or (self.bounds.exhaustive and not self._waits):
+            return planned
+        kept = [each for each in planned if not _hangs(each)]
+        self.pruned += len(planned) - len(kept)
+        if len(kept) < len(planned) and not self._waits:  # else all hangs are named as left out
+            self._leave_out("hang beside another fault", "each takes as long as the client waits", "tries it")
+        return kept
 
     def _grow(self, made: Made, name: str) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults."""
@@ -289,3 +357,29 @@ class Sweep:
                     if self._new(*rules):
                         chosen = (*made.chosen, choice)
                         self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
+
+
+def _hangs(planned: Planned) -> bool:
+    """Whether one of the faults is a hang of a standard set."""
+    return any(each.hangs and each.standard for each in planned.chosen)
+
+
+def _waited(made: Made) -> float | None:
+    """How many seconds a hang of a standard set lasted without the client giving up; None where it gave up, or none was.
+
+    Where the server does not see that its client has left, the next attempt shows it.
+    """
+    if not _hangs(made):
+        return None
+    for number, each in enumerate(made.outcomes):
+        if not each.injected or each.fault != "hang" or each.answered is None:
+            continue
+        asked = each.method, each.path, each.query
+        later = made.outcomes[number + 1 :]
+        again = any(
+            (one.method, one.path, one.query) == asked and one.arrived < each.answered for one in later
+        )
+        lasted = max(rule.value("duration") for rule in made.scenario.rules if rule.fault == "hang")
+        if each.answered - each.arrived >= lasted and not again:
+            return float(lasted)
+    return None

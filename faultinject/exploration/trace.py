@@ -33,7 +33,8 @@ class _Row:
         self.request = f"{outcome.status} {line}" if outcome.status else line
         self.mark = ""
         if outcome.injected:
-            self.mark = f"  <- {outcome.fault}{' after the store had done it' if outcome.applied else ''}"
+            after = " after the store had done it" if outcome.when == "after" else ""
+            self.mark = f"  <- {outcome.fault}{after}"
 
     def same(self, other: _Row) -> bool:
         """Whether the other one says the same."""

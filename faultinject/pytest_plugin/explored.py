@@ -12,7 +12,8 @@ from _pytest.runner import runtestprotocol
 from faultinject.core.values import listed
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.exploration.bounds import Bounds, whole
-from faultinject.exploration.report import groups, incomplete, marker, report, summary, warned
+from faultinject.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.exploration.wording import marker
 from faultinject.pytest_plugin import SHARD, SUMMARY
 from faultinject.pytest_plugin.marks import EXPLORE
 from faultinject.runs import RunFaults, sweep_of
@@ -32,7 +33,7 @@ QUIET, EVERY = 2.0, 0.5
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
-_KEYS = ("depth", "max_runs", "allow", "ignore", "shards")
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards")
 
 
 class ExploredRun:

@@ -24,6 +24,9 @@ FIELDS = (
     "form",
     "unverified",
     "again",
+    "where",
+    "where_words",
+    "where_source",
 )
 CATEGORIES = (
     "throttle",
@@ -54,8 +57,8 @@ class DocumentedError:
         message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
         description: the document's own text.
         note: what is peculiar about the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down), `no` (it says that a later try must
-            be another request) or `unstated`.
+        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the protocol that the
+            vendor speaks), `no` (it says that a later try must be another request) or `unstated`.
         retryable_words: the words of message, description or note that say so, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.
@@ -88,6 +91,9 @@ class DocumentedError:
     form: str
     unverified: bool
     again: str
+    where: str
+    where_words: str
+    where_source: str
 
     def __init__(self, **fields: object) -> None:
         for name in FIELDS:
@@ -112,11 +118,18 @@ class DocumentedError:
         return f"<DocumentedError {self.address} {self.status}>"
 
 
-def load(vendor: str, text: str) -> list[DocumentedError]:
-    """The rows of an `errors.csv`; a code's second row becomes variant 2, and so on."""
+def load(vendor: str, text: str, where: str = "") -> list[DocumentedError]:
+    """The rows of an `errors.csv`; a code's second row becomes variant 2, and so on.
+
+    Args:
+        vendor: the vendor's id.
+        text: of the `errors.csv`.
+        where: of the `where.csv` beside it, by label; empty where there is none.
+    """
     from _csv import reader  # `csv` itself would load `re`
 
     seen: dict[str, int] = {}
+    places = {label: said for label, *said in list(reader(where.splitlines()))[1:]}
     rows = []
     lines = reader(text.splitlines())
     columns = next(lines)
@@ -131,5 +144,8 @@ def load(vendor: str, text: str) -> list[DocumentedError]:
         fields["form"] = fields.get("form", "")
         fields["unverified"] = fields.get("unverified") == "yes"
         fields["again"] = fields.get("again", "")
-        rows.append(DocumentedError(**fields))
+        fields["where"] = fields["where_words"] = fields["where_source"] = ""
+        row = DocumentedError(**fields)
+        row.where, row.where_words, row.where_source = places.get(row.label, ("", "", ""))
+        rows.append(row)
     return rows

@@ -168,7 +168,11 @@ class Vendor:
     def errors(self) -> tuple[DocumentedError, ...]:
         """Every documented error, in the order of the document."""
         if self._errors is None:
-            rows = tuple(load(self.id, read(self._package, "errors.csv").decode()))
+            try:
+                where = read(self._package, "where.csv").decode()
+            except OSError:  # none of its errors is for some requests only
+                where = ""
+            rows = tuple(load(self.id, read(self._package, "errors.csv").decode(), where))
             self._by_label = {each.label: each for each in rows}
             self._errors = rows
         return self._errors

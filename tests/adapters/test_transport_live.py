@@ -28,6 +28,9 @@ RULES = [
     Rule("cos:InternalError", status=200, delay="20ms", path="late/"),
     Rule("reset", when="after", path="after/"),
     Rule("http:503", delay="20ms", path="delay/"),
+    Rule("http:503", drain=False, path="unread/"),
+    Rule("cos:SlowDown", exact=True, drain=False, path="exact-unread/"),
+    Rule("http:503", set={"connection": "close"}, path="closes/"),
 ]
 SAW = {
     "reset": (0, "RST"),
@@ -40,6 +43,9 @@ SAW = {
     "late": (200, "FIN"),
     "after": (0, "RST"),
     "delay": (503, "FIN"),
+    "unread": (503, "FIN"),
+    "exact-unread": (503, "FIN"),
+    "closes": (503, "FIN"),
     "else": (200, "FIN"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from faultinject.audit.attempts import Attempt
-from faultinject.audit.call import FINGERPRINT, Call
+from faultinject.audit.call import SDK_ID, Call
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
 from faultinject.audit.profiles import get
@@ -51,7 +51,7 @@ def attempt(arrived=0.0, kind=SLOW_DOWN, **more):
     return Attempt({**fields, **kind, **more})
 
 
-def call(*gaps, kind=SLOW_DOWN, last=None, at=0.0, signal=FINGERPRINT, every=(), about=None, **more):
+def call(*gaps, kind=SLOW_DOWN, last=None, at=0.0, signal=SDK_ID, every=(), about=None, **more):
     """A call whose attempts all fail alike, each `gaps` seconds after the answer before it.
 
     Args:

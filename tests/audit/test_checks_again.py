@@ -2,7 +2,8 @@
 
 import pytest
 
-from faultinject.audit.call import SDK_ID
+from faultinject.audit.call import FINGERPRINT, SDK_ID
+from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 
 from .made import (
@@ -40,16 +41,63 @@ FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
     [
         (2, 0, INCONCLUSIVE),
         (3, 0, PASS),
-        (0, 3, WARN),
+        (0, 3, FAIL),
         (0, 2, INCONCLUSIVE),
         (9, 1, PASS),
         (8, 2, INCONCLUSIVE),
     ],
 )
 def test_a_documented_throttle_is_tried_again_by_nine_of_ten(again, not_again, expected):
-    """3 calls decide: 90 % pass, none warns, anything between is not decided."""
+    """3 calls decide: 90 % pass, none fails, anything between is not decided."""
     found = [*calls(not_again), *calls(again, 0.5)]
     assert verdict("retries", found) == expected
+
+
+RETRIED = {"fault": "cos:ServiceUnavailable", "status": 503, "did": "answered"}
+"""An answer that the client does try again after, where it gives up after another one."""
+
+
+def test_a_client_that_tries_nothing_again_fails():
+    """To find it is what people come for; the one finding names all that it got."""
+    found = finding("retries", calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), calls(5, kind=DENIED))
+    assert (found.verdict, found.n, found.subject) == (FAIL, 4, None)
+    assert found.message == (
+        "nothing is ever tried again: 0 of 4 calls tried again after 503 SlowDown (2), 500 InternalError (2), reset (2), "
+        "although the vendor says that it may pass"
+    )
+
+
+def test_a_client_that_gives_up_after_one_code_is_warned_of():
+    """It does try again, but for that."""
+    found = {
+        each.subject: each.verdict for each in findings("retries", calls(3), calls(3, 0.5, kind=RETRIED))
+    }
+    assert found == {"503 SlowDown": WARN, "503 ServiceUnavailable": PASS}
+
+
+def test_lost_connections_alone_do_not_show_that_nothing_is_tried_again():
+    """They are no answers: the client may be right not to send some of them twice."""
+    assert verdict("retries", calls(5, kind=RESET)) == WARN
+
+
+def test_a_call_under_way_that_was_tried_again_shows_that_the_client_does_so():
+    """Nobody who has tried one again is told that nothing ever is."""
+    going_on = calls(1, 0.5, about={"closed": False})
+    assert verdict("retries", calls(5), open=going_on) == INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"), [("shared", INCONCLUSIVE), ("followed", INCONCLUSIVE), ("open", FAIL)]
+)
+def test_calls_that_nobody_can_tell_apart_may_hold_the_retries(reason, expected):
+    """What was left out may show that the client does try again."""
+    assert verdict("retries", calls(5), left_out={reason: 1}) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(5.0, FAIL), (5.1, INCONCLUSIVE)])
+def test_who_is_asked_to_wait_long_may_give_up(asked, expected):
+    """Five seconds are what a client that tries again waits."""
+    assert verdict("retries", calls(5, hint=asked, hint_form="seconds")) == expected
 
 
 def test_the_first_ten_calls_tell_what_a_client_does_with_a_code():
@@ -93,7 +141,7 @@ def test_what_is_tried_again_nevertheless_is_shown(kind):
 
 def test_a_conflict_that_the_vendor_calls_passing_ought_to_be_tried_again():
     """`Try again.` in a document holds for a 409 too."""
-    assert verdict("retries", calls(3, kind=LET_BE)) == WARN
+    assert verdict("retries", calls(3, kind=LET_BE)) == FAIL
 
 
 @pytest.mark.parametrize("kind", [TOKEN, REFRESH, CONFLICT], ids=lambda kind: kind["fault"])
@@ -116,12 +164,12 @@ def test_who_was_told_to_look_first_and_asks_blindly_again():
 def test_a_503_that_a_document_says_nothing_more_of_ought_to_be_tried_again():
     """Its status says it."""
     kind = {"fault": "qingstor:upstream_failed", "status": 503, "did": "answered"}
-    assert verdict("retries", calls(3, kind=kind)) == WARN
+    assert verdict("retries", calls(3, kind=kind)) == FAIL
 
 
 def test_a_server_error_of_no_known_document_ought_to_be_tried_again():
     """599 and 573 are what services say that have a number of their own."""
-    assert verdict("retries", calls(3, kind=ODD)) == WARN
+    assert verdict("retries", calls(3, kind=ODD)) == FAIL
 
 
 def test_a_post_that_is_not_tried_again_counts_for_nothing():
@@ -213,37 +261,82 @@ def test_which_answers_are_permanent():
         assert verdict("permanent", calls(3, 0.5, kind=kind)) == FAIL
 
 
-def test_a_repeated_permanent_answer_may_be_the_callers_doing_where_looks_joined_it():
-    """The journal cannot tell a client from a caller that calls again; a driver can."""
-    found = calls(3, 0.5, kind=DENIED)
-    assert finding("permanent", found).message == (
-        "403 AccessDenied sent again in 3 of 3 calls, or a caller that calls again"
+LOOKS = {"signal": FINGERPRINT}
+
+
+def test_several_callers_may_be_refused_the_same():
+    """Three tests want their 403: looks alone cannot tell them from a client that asks again, a driver can."""
+    found = [*calls(2, 0.5, kind=DENIED, **LOOKS), *calls(1, kind=DENIED, **LOOKS)]
+    told = "403 AccessDenied asked for again in 2 of 3 calls: by one caller or by several?"
+    assert finding("permanent", found).message.startswith(told)
+    assert verdict("permanent", found) == INCONCLUSIVE
+    assert finding("permanent", found, driven=True).message == "403 AccessDenied sent again in 2 of 3 calls"
+    assert verdict("permanent", found, driven=True) == FAIL
+    assert verdict("permanent", [*calls(1, 0.5, kind=DENIED), *calls(2, kind=DENIED)]) == FAIL
+
+
+def test_three_things_that_are_asked_for_again_are_worth_a_question():
+    """Several callers that are refused the same three things are seldom."""
+    found = finding("permanent", calls(3, 0.5, kind=DENIED, **LOOKS))
+    assert (found.verdict, found.message) == (
+        WARN,
+        "403 AccessDenied sent again in 3 of 3 calls, or by several callers",
     )
-    assert finding("permanent", found, driven=True).message == "403 AccessDenied sent again in 3 of 3 calls"
+    found = finding("permanent", calls(3, 0.5, kind=DENIED, about={"alone": True}, **LOOKS))
+    assert found.verdict == FAIL
+    assert found.message.endswith("but nothing else came between them, for 3 things")
 
 
-def above(things, pause, *, signal=SDK_ID):
+@pytest.mark.parametrize("changed", [{"credential": "b"}, {"precondition": "b"}])
+def test_who_changes_what_he_asks_with_asks_for_something_else(changed):
+    """A new token after a 401, a new If-Match after a 412."""
+    found = calls(3, 0.5, kind=DENIED, every=[{}, changed])
+    assert verdict("permanent", found) == PASS
+    assert verdict("permanent", calls(3, 0.5, 0.5, kind=DENIED, every=[{}, changed, changed])) == FAIL
+
+
+def test_the_apps_own_refusal_behind_a_delay_is_none_that_was_injected():
+    """`latency` delays whatever the app says."""
+    late = {"fault": "latency", "status": 404, "did": "delayed"}
+    assert finding("permanent", calls(3, 0.5, kind=late)).n == 0
+
+
+def test_a_refusal_that_was_asked_for_again_needs_no_end():
+    """It has happened."""
+    assert verdict("permanent", [], open=calls(3, 0.5, kind=DENIED, about={"closed": False})) == FAIL
+    assert verdict("permanent", [], open=calls(3, kind=DENIED, about={"closed": False})) == INCONCLUSIVE
+
+
+def above(things, pause, *, signal=SDK_ID, **more):
     """Two calls of an SDK for each thing, one `pause` seconds after the other."""
     return [
-        call(kind=DENIED, at=at, path=f"/bucket/{each}", signal=signal)
+        call(kind=DENIED, at=at, path=f"/bucket/{each}", signal=signal, **more)
         for each in range(things)
         for at in (each, each + pause)
     ]
 
 
 @pytest.mark.parametrize(
-    ("things", "pause", "expected"),
-    [(3, 5, FAIL), (2, 5, WARN), (3, 10, FAIL), (3, 10.1, PASS), (3, 0.0005, PASS)],
+    ("things", "pause", "expected", "driven"),
+    [
+        (3, 0.5, WARN, FAIL),
+        (2, 0.5, INCONCLUSIVE, FAIL),
+        (3, 1.1, INCONCLUSIVE, FAIL),  # a waiter asks every five seconds whether an object is there
+        (3, 10, INCONCLUSIVE, FAIL),
+        (3, 10.1, PASS, PASS),
+        (3, 0.0005, PASS, PASS),
+    ],
 )
-def test_a_layer_above_the_sdk_that_asks_again_is_seen(things, pause, expected):
-    """SDK calls for one thing, within 10 s and one after the other; for three things nobody doubts it."""
+def test_a_layer_above_the_sdk_that_asks_again_is_seen(things, pause, expected, driven):
+    """SDK calls for one thing, one after the other: a driver knows that there is one caller; else it may be several."""
     assert verdict("permanent", above(things, pause)) == expected
+    assert verdict("permanent", above(things, pause), driven=True) == driven
 
 
 def test_a_layer_above_is_seen_by_the_ids_of_the_sdk_only():
     """Without them every such call may be a caller of its own; a driver knows that there is one caller."""
-    assert verdict("permanent", above(3, 5, signal="fingerprint")) == PASS
-    assert verdict("permanent", above(2, 5), driven=True) == FAIL
+    assert verdict("permanent", above(3, 0.5, signal="fingerprint")) == PASS
+    assert verdict("permanent", above(2, 0.5), driven=True) == FAIL
 
 
 @pytest.mark.parametrize(
@@ -296,9 +389,38 @@ def test_a_client_that_says_its_limit_is_held_to_that():
     assert verdict("stops", calls(3, *[1] * 5, **told), profile="aws-2026") == FAIL
     assert verdict("stops", calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026") == FAIL
     assert verdict("stops", calls(3, *[1] * 4, **told), profile="sre") == FAIL
-    assert finding("stops", calls(3, *[1] * 3), profile="sre").message.endswith(
-        "; sre allows 3, or a caller that calls again"
+    assert finding("stops", calls(3, *[1] * 3), profile="sre").message.endswith("; sre allows 3")
+
+
+ALONE = {"about": {"alone": True}}
+
+
+@pytest.mark.parametrize(
+    ("more", "contrast", "expected", "why"),
+    [
+        ({}, {}, WARN, "it may be a caller that calls again"),
+        ({}, {"PUT": (0, 2)}, WARN, "it may be a caller that calls again"),
+        ({}, {"PUT": (0, 3)}, FAIL, "but of 3 things that it got it asked for none again"),
+        ({}, {"PUT": (4, 40)}, FAIL, "but of 40 things that it got it asked for 4 again"),
+        ({}, {"PUT": (5, 40)}, WARN, "it may be a caller that calls again"),
+        ({}, {"GET": (0, 40)}, WARN, "it may be a caller that calls again"),
+        (ALONE, {}, FAIL, "but nothing else came between them, for 3 things"),
+    ],
+)
+def test_looks_alone_prove_what_cannot_be_explained_otherwise(more, contrast, expected, why):
+    """The message says which explanation is ruled out, or is not."""
+    endless = calls(3, *[0.1] * 25, signal=FINGERPRINT, **more)
+    said = finding("stops", endless, contrast=Contrast(contrast))
+    assert (said.verdict, said.message.partition("; looks alone joined the attempts")[2].lstrip(",: ")) == (
+        expected,
+        why,
     )
+
+
+def test_two_things_may_be_alone_by_chance():
+    """Three are needed; one that the SDK's ids join needs no more."""
+    assert verdict("stops", calls(2, *[0.1] * 25, signal=FINGERPRINT, **ALONE), calls(1)) == WARN
+    assert verdict("stops", calls(3, *[0.1] * 25)) == FAIL
 
 
 def test_lost_answers_and_server_errors_count_like_throttles():

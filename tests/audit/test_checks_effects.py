@@ -4,6 +4,7 @@ import pytest
 
 from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
 from faultinject.audit.checks.questions import is_storage_call, lost_write
+from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 
 from .made import FINE, HIDDEN, LOST, RESET, attempt, call, calls, finding, verdict
@@ -28,7 +29,8 @@ def test_calls_that_send_the_same_bytes_pass(number, expected):
 @pytest.mark.parametrize(
     ("body", "signal", "expected"),
     [
-        (NOTHING, FINGERPRINT, FAIL),
+        (NOTHING, FINGERPRINT, WARN),
+        (NOTHING, SDK_ID, FAIL),
         (LESS, FINGERPRINT, WARN),
         (LESS, SDK_ID, FAIL),
         (LESS, RETRY_MARK, FAIL),
@@ -37,8 +39,31 @@ def test_calls_that_send_the_same_bytes_pass(number, expected):
     ],
 )
 def test_other_bytes_fail_unless_looks_alone_joined_the_attempts(body, signal, expected):
-    """A shorter body of the same looks may be another call; no body at all is none."""
+    """A shorter body of the same looks may be another call; one of none may clear what was there."""
     assert verdict("same bytes", again(2), again(1, body, signal=signal)) == expected
+
+
+@pytest.mark.parametrize(("body", "expected"), [(NOTHING, FAIL), (LESS, WARN)])
+def test_no_body_at_all_is_no_other_call_where_what_succeeds_is_not_asked_for_again(body, expected):
+    """A client that uploads each thing once does not clear three of them."""
+    found = again(3, body)
+    assert verdict("same bytes", found, contrast=Contrast({"PUT": (0, 3)})) == expected
+
+
+def test_the_same_length_proves_nothing():
+    """What the app reads is on record where every request is; else the length alone."""
+    unread = {"request_digest": None, "body_complete": None}
+    assert verdict("same bytes", again(3, unread, signal=SDK_ID)) == INCONCLUSIVE
+    assert "of 3 others only the lengths are known" in finding("same bytes", again(3, unread)).message
+    assert verdict("same bytes", again(3, unread), again(3)) == PASS
+    twice = calls(3, 0.5, 0.5, last=FINE, every=[{}, {}, unread])
+    assert verdict("same bytes", twice) == PASS
+
+
+def test_other_bytes_of_a_call_under_way_have_been_sent():
+    """They need no end."""
+    going_on = again(3, OTHER, signal=SDK_ID, about={"closed": False})
+    assert verdict("same bytes", [], open=going_on) == FAIL
 
 
 def test_a_driver_knows_which_attempts_belong_together():
@@ -48,9 +73,8 @@ def test_a_driver_knows_which_attempts_belong_together():
 
 def test_what_was_sent_the_second_time_is_told():
     """Nothing, or other bytes."""
-    assert (
-        finding("same bytes", again(52), again(4, NOTHING)).message == "4 of 56 sent 0 bytes the second time"
-    )
+    nothing = again(4, NOTHING, signal=SDK_ID)
+    assert finding("same bytes", again(52), nothing).message == "4 of 56 sent 0 bytes the second time"
     assert finding("same bytes", again(52), again(4, OTHER, signal=SDK_ID)).message == (
         "4 of 56 sent other bytes the second time"
     )
@@ -67,7 +91,8 @@ def test_bodies_that_were_not_read_or_are_not_there_are_not_compared():
 def test_one_told_call_is_proof_enough():
     """A test makes one call, and says where it ends."""
     told = {"about": {"name": "upload", "returned": True}}
-    assert verdict("same bytes", again(1, NOTHING, **told)) == FAIL
+    assert verdict("same bytes", again(1, NOTHING, signal=TOLD, **told)) == FAIL
+    assert verdict("same bytes", again(1, LESS, signal=TOLD, **told)) == FAIL
     assert verdict("same bytes", again(1, LESS, **told)) == INCONCLUSIVE
     assert verdict("same bytes", again(1, NOTHING)) == INCONCLUSIVE
     assert verdict("same bytes", again(1, NOTHING, **told), driven=True) == INCONCLUSIVE
@@ -159,6 +184,18 @@ def test_one_told_post_that_took_effect_twice_is_proof_enough():
     told = {"name": "order", "returned": True}
     assert verdict("unsafe repeat", lost(1, 0.5, about=told)) == FAIL
     assert verdict("unsafe repeat", lost(1, 0.5, about=told, last=RESET)) == INCONCLUSIVE
+
+
+def test_another_key_does_not_make_a_repetition_safe():
+    """The server cannot know that both are of one call; that the client meant one, looks alone say."""
+    keyed = lost(3, guarded=True, about={"followed": "other key"})
+    found = finding("unsafe repeat", keyed)
+    assert (found.verdict, found.message) == (
+        WARN,
+        "3 of 3 lost POSTs were sent again under another Idempotency-Key",
+    )
+    unclear = lost(3, about={"followed": "other body"})
+    assert verdict("unsafe repeat", [], open=unclear) == INCONCLUSIVE
 
 
 def test_the_lost_request_of_a_single_call_is_found():

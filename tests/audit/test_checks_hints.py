@@ -2,7 +2,7 @@
 
 import pytest
 
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 
 from .made import FINE, INTERNAL, call, calls, finding, findings, verdict
 
@@ -137,7 +137,7 @@ def test_a_client_that_never_tries_this_again_is_not_stopped_by_the_hint():
 def test_a_post_that_stops_at_an_unreadable_hint_counts_for_nothing():
     """It need not be tried again at all."""
     assert finding("junk hint", junk(3, method="POST"), USUAL).n == 0
-    assert verdict("retries", junk(3), calls(3)) == WARN
+    assert verdict("retries", junk(3), calls(3)) == FAIL
 
 
 def test_a_hint_in_the_middle_of_a_call_is_found():

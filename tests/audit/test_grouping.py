@@ -554,7 +554,7 @@ def test_a_told_call_of_several_requests_keeps_them_apart():
     calls = by_beginning(grouped(*attempts, told=[told("upload", -1, 3, returned=True)]))
     assert shape(calls) == ["503 200", "200"]
     assert [(call.name, call.returned, call.signal) for call in calls] == [
-        ("upload", None, FINGERPRINT), ("upload", True, FINGERPRINT),
+        ("upload", None, TOLD), ("upload", True, TOLD),
     ]  # fmt: skip
 
 

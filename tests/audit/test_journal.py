@@ -70,9 +70,9 @@ def test_every_field_of_an_injected_answer():
     got = outcome.to_dict()
     arrived, answered, elapsed = got.pop("arrived"), got.pop("answered"), got.pop("elapsed")
     assert 0 <= elapsed == answered - arrived < 5
-    digests = got.pop("principal"), got.pop("request_digest")
+    digests = got.pop("principal"), got.pop("request_digest"), got.pop("precondition")
     assert all(set(each) <= set("0123456789abcdef") for each in digests)
-    assert [len(each) for each in digests] == [16, 32]
+    assert [len(each) for each in digests] == [16, 32, 4]
     seq = got.pop("seq")
     assert type(seq) is int
     request_id = got.pop("request_id")
@@ -100,7 +100,9 @@ def test_every_field_of_an_injected_answer():
         "fault": "cos:SlowDown",
         "when": "before",
         "applied": False,
+        "credential": None,
         "guarded": True,
+        "stalled": None,
         "hint": 2.0,
         "hint_form": "seconds",
         "did": "answered",
@@ -120,7 +122,8 @@ def test_every_field_of_a_request_that_passes():
     outcome = only(injector)
     got = {name: value for name, value in outcome.to_dict().items() if name not in ("arrived", "seq", "pid")}
     assert got == {
-        "v": 1, "time": NOW, "answered": None, "generation": 0, "connection": 50123, "principal": None,
+        "v": 1, "time": NOW, "answered": None, "generation": 0, "connection": 50123, "principal": None, "credential": None,
+        "precondition": None, "stalled": None,
         "test": None, "method": "GET", "path": "/photos", "query": "", "host": "storage.example",
         "client": "10.0.0.7", "operation": "ListObjects", "bucket": "photos", "key": None, "request_bytes": 0,
         "request_digest": None, "body_complete": None, "user_agent": None, "attempt_hint": None, "rule": "rule-1",

@@ -39,6 +39,10 @@ PHOTOS = "cos:SlowDown,probability=0.3,method=PUT,path=photos/,times=5"
         ("http:503,times=0", "All requests get a plain 503 Service Unavailable, never (times=0)."),
         ("latency,delay=100ms..2s", "All requests get the app's own answer 100 ms to 2 s late."),
         (
+            "http:503,set.connection=close",
+            "All requests get a plain 503 Service Unavailable, behind which the connection closes.",
+        ),
+        (
             "latency,delay=1s,when=after,operation=PutObject",
             "Requests whose operation is PutObject get the app's own answer 1 s late, held back when the app has"
             " run.",

@@ -122,6 +122,20 @@ def test_json(run, program):
     assert found["findings"][0]["error"] == "exit code 3"
 
 
+def test_what_is_left_out(run, program):
+    """It is named, with the option that brings it back, in words and as data."""
+    command = program("ask('PUT', '/photos'); ask('PUT', '/photos/cat'); ask('HEAD', '/photos/cat')")
+    rules = ("-r", "cos:InvalidDigest,operation=*Object", "-r", "reset")
+    words = "cos:InvalidDigest on HEAD (its answer has no body that says which error it is; --exhaustive brings it back)"
+    _, output, _ = run("explore", *rules, "--", *command)
+    assert "0 not reached, 1 pruned, 1 left out\n" in output
+    assert f"\nleft out: {words}\n" in output
+    assert json.loads(run("explore", "--json", *rules, "--", *command)[1])["left_out"] == [words]
+    _, output, _ = run("explore", "--exhaustive", *rules, "--", *command)
+    assert "left out" not in output
+    assert ", 2 faults; 5 runs in " in output
+
+
 def test_depth_and_bounds(run, program):
     """Two faults in a row; what is cut off is said; too much is refused before the first fault."""
     twice = program("ask('PUT', '/photos', 2)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -29,10 +30,14 @@ ROW = {
         "form": {"type": "string"},
         "unverified": {"type": "boolean"},
         "again": {"enum": ["", *AGAIN]},
+        "where": {"type": "string"},
+        "where_words": {"type": "string"},
+        "where_source": {"type": "string"},
     },
     "required": [
         *("vendor", "code", "variant", "status", "message", "message_source", "description", "note"),
         *("retryable", "category", "source", "row", "reason", "form", "unverified", "again"),
+        *("where", "where_words", "where_source"),
     ],
 }
 
@@ -102,6 +107,22 @@ def test_one_error_in_full(run):
     head, _, body = answer.partition("\n\n")
     assert head.splitlines()[:2] == ["HTTP/1.1 500 Internal Server Error", "Content-Type: application/json"]
     assert json.loads(body)["code"] == "internal_error"
+
+
+def test_where_an_error_comes(run):
+    """A row that the document has for some requests only says for which, and in which words."""
+    lines = [line.split(maxsplit=1) for line in run("vendors", "minio:SlowDownWrite")[1].splitlines()]
+    assert ["where", "method=PUT,method=POST,method=DELETE"] in lines
+    told = run("vendors", "cos:OperationAborted")[1]
+    assert re.search(r"^where words +当前正在对该资源进行冲突的条件操作。$", told, re.MULTILINE)
+    assert re.search(r"^where source +Tencent Cloud COS API: error codes", told, re.MULTILINE)
+    assert "where" not in run("vendors", "cos:SlowDown")[1]
+    table = run("vendors", "cos")[1].splitlines()
+    assert [
+        line.split()[0] for line in table if line.endswith(" (only method=PUT,method=POST,method=DELETE)")
+    ] == ["OperationAborted"]
+    [row] = json.loads(run("vendors", "cos:OperationAborted", "--json")[1])
+    assert row["where"] == "method=PUT,method=POST,method=DELETE"
 
 
 def test_what_is_not_verified_is_marked(run):

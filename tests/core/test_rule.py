@@ -479,6 +479,12 @@ REFUSED = [
     ),
     (
         "cos:SlowDown",
+        {"set": {"Connection": "keep-alive"}},
+        ConfigurationError,
+        "cos:SlowDown: set.Connection: keep-alive is for the server to say; a rule can ask for set.connection=close",
+    ),
+    (
+        "cos:SlowDown",
         {"set": {"Content_Length": "1"}},
         ConfigurationError,
         "cos:SlowDown: set.content-length: the server sets content-length itself",

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from faultinject import vendors
 from faultinject.core.request import WSGIRequest
 
-HOLE = re.compile(r"%\(([^)]*)\)s")
+HOLE = re.compile(r"%\((.*?)\)s")
 MARK = re.compile("\u27e6([^\u27e7]*)\u27e7")
 ALONE = ("area", "br", "hr", "img", "link", "meta")
 """Elements of HTML without an end."""

@@ -72,10 +72,44 @@ def test_json(fault, body, answer_to):
     assert answer_to(fault, path=JSON_PATH).body == body
 
 
-def test_json_of_a_usage_limit(answer_to):
-    """A 429 is the one error whose domain is another."""
-    body = answer_to("gcs:rateLimitExceeded", "POST", JSON_PATH).body
-    assert b'"domain": "usageLimits",\n        "reason": "rateLimitExceeded"\n' in body
+# trinodb/trino#19943 and googleapis/google-cloud-python#2161 for the words and the domain, in the layout above
+USAGE_LIMIT = """{
+  "error": {
+    "code": 429,
+    "message": "%s",
+    "errors": [
+      {
+        "message": "%s",
+        "domain": "usageLimits",
+        "reason": "rateLimitExceeded"
+      }
+    ]
+  }
+}
+"""
+OF_OBJECTS = (
+    "The object photos/cat/1.jpg exceeded the rate limit for object mutation operations (create, update, and delete). "
+    "Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429."
+)
+OF_BUCKETS = "The project exceeded the rate limit for creating and deleting buckets."
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "said"),
+    [
+        ({}, JSON_PATH, OF_OBJECTS),
+        ({}, "/storage/v1/b?project=p", OF_BUCKETS),
+        ({}, "/storage/v1/b/photos", OF_BUCKETS),
+        ({"message": "Slower"}, JSON_PATH, "Slower"),
+        ({"message": "Slower"}, "/storage/v1/b?project=p", "Slower"),
+    ],
+)
+def test_json_of_a_usage_limit(keys, path, said, send, inject_with):
+    """A 429 is the one error whose domain is another; it names the object that it is about."""
+    injector = inject_with(Rule("gcs:rateLimitExceeded", **keys))
+    answer = send(injector, "POST", path)
+    assert injector.errors == []
+    assert (answer.status, answer.body.decode()) == (429, USAGE_LIMIT % (said, said))
 
 
 def test_json_headers(answer_to):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
 from faultinject import Rule, vendors
+from faultinject.core.reading import Reading
+from faultinject.core.request import WSGIRequest
+from faultinject.core.sources import compile_value
 from faultinject.exploration.choices import standard_set
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -90,10 +94,7 @@ SAMPLES = {
     ),
     "versity/versitygw#2044": (
         "s3:PreconditionFailed",
-        {
-            "headers": {"if-match": "dummy"},
-            "message": "At least one of the pre-conditions you specified did not hold",
-        },
+        {"headers": {"if-match": "dummy"}},
         "At least one of the pre-conditions you specified did not hold",
         "<Condition>If-Match</Condition>",
         ids("EDJYEF8WY9Y7JTCZ", CONDITION),
@@ -119,7 +120,7 @@ SAMPLES = {
     # The object of the capture had 100 bytes, which no request tells: ours is empty.
     "versity/versitygw#2069": (
         "s3:InvalidRange",
-        {"headers": {"range": "bytes=102-200"}, "message": "The requested range is not satisfiable"},
+        {"headers": {"range": "bytes=102-200"}},
         "The requested range is not satisfiable",
         "<RangeRequested>bytes=102-200</RangeRequested><ActualObjectSize>0</ActualObjectSize>",
         ids("X22A7FJ34SENFQ6W", RANGE),
@@ -172,7 +173,6 @@ SAMPLES = {
             "method": "PUT",
             "target": "/test/obj",
             "headers": {"if-none-match": "something"},
-            "message": "A header you provided implies functionality that is not implemented",
         },
         "A header you provided implies functionality that is not implemented",
         "<Header>If-None-Match</Header><additionalMessage>We don't accept the provided value of If-None-Match header "
@@ -184,11 +184,7 @@ SAMPLES = {
     ),
     "minio/minio-py#166": (
         "s3:InvalidLocationConstraint",
-        {
-            "method": "PUT",
-            "target": "/goroutine-standard-region",
-            "message": "The specified location-constraint is not valid",
-        },
+        {"method": "PUT", "target": "/goroutine-standard-region"},
         "The specified location-constraint is not valid",
         "<LocationConstraint>us-east-1</LocationConstraint>",
         ids("C393C08621B4702B", "cfC8xqfh/jhT6RwvDWFsszz5/+QqP73G07SzuKZVjQ/nHJHQzzwJrDsXps8Ld/x+"),
@@ -229,12 +225,53 @@ SAMPLES = {
     # The region of the capture was eu-central-1, which no request tells.
     "jsoma/flatware#10": (
         "s3:AuthorizationHeaderMalformed",
-        {
-            "message": "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'us-west-2'"
-        },
+        {},
         "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'us-west-2'",
         "<Region>us-west-2</Region>",
         ids("D5F2662865713BDC", REGION),
+    ),
+    "versity/versitygw#2080": (
+        "s3:KeyTooLongError",
+        {"method": "PUT", "target": f"/test/{'a' * 1025}"},
+        "Your key is too long",
+        "<Size>1025</Size><MaxSizeAllowed>1024</MaxSizeAllowed>",
+        ids("XR51XVPWXSNG0VJJ", "kcPHb0ijLeU4tlWPNuyJ6V1ZMpZ38Sko4aXyt2ukR47z4KIH1joP1UraSNn8ySDxxYMLKGirPHk="),
+    ),
+    "basho/riak_cs#1233": (
+        "s3:KeyTooLongError",
+        {"method": "PUT", "target": f"/test/{'a' * 1029}"},
+        "Your key is too long",
+        "<Size>1029</Size><MaxSizeAllowed>1024</MaxSizeAllowed>",
+        ids("7A0D868D37BA08C9", "4vRTdtZV6GAms5oAd0W95d08/KkjBjlLPXSus5fIcb7QzpLqlyuUJYqjiCz73WVdi4B5AMhtHVU="),
+    ),
+    "cperciva/bsdec2-image-upload#11": (
+        "s3:TemporaryRedirect",
+        {"method": "PUT", "headers": {"host": "fra-redacted.s3.eu-central-1.amazonaws.com"}},
+        "Please re-send this request to the specified temporary endpoint. Continue to use the original request endpoint "
+        "for future requests.",
+        "<Endpoint>fra-redacted.s3.eu-central-1.amazonaws.com</Endpoint><Bucket>fra-redacted</Bucket>",
+        ids("F51174106260C689", "5nfrlsdBFMWLgNrf2nCKctAccAbpAtV7f4LJQrzZPQR92kXNsshW27XwAFI+bJLKoEigs/VcJVs="),
+    ),
+    "awslabs/mountpoint-s3": (
+        "s3:InvalidToken",
+        {"headers": {"x-amz-security-token": "THEREALTOKENGOESHERE"}},
+        "The provided token is malformed or otherwise invalid.",
+        "<Token-0>THEREALTOKENGOESHERE</Token-0>",
+        ids("CBFNVADDAZ8661HK", "rb5dpgYeIFxi8p5BzVK8s8wG/nQ4a7C5kMBp/KWIT4bvOUihugpssMTy7xS0mispbz6IIaX8W1g="),
+    ),
+    "DataBiosphere/toil#1093": (
+        "s3:OperationAborted",
+        {"method": "PUT", "target": "/photos"},
+        "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+        "",
+        ids("4147B3737B28C799", "mRwjJPIqSZgMNgaqqDnkK7xl9t3HZBGs1Ttm25ODYkjRfnMIyPIS0ZsWDtHBQa/dIV5h0aaNG2o="),
+    ),
+    "waynehoover/s3_direct_upload#45": (
+        "s3:MaxPostPreDataLengthExceeded",
+        {"method": "POST", "target": "/photos"},
+        "Your POST request fields preceeding the upload file was too large.",
+        "<MaxPostPreDataLengthBytes>20480</MaxPostPreDataLengthBytes>",
+        ids("9D23B2C9005839DC", "tzLn4c+k9tWoF69pDLBmwDdkHHrHuMR/yNYXi0oeIjaqr72HUGUnPsvwjqnIuLbk"),
     ),
 }  # fmt: skip
 
@@ -272,7 +309,8 @@ ENDS = {
     ),
     "versity/versitygw#2036": (
         "InvalidPart",
-        "One or more of the specified parts could not be found.",
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+        "entity tag may not match the part's entity tag.",
         "<UploadId>u</UploadId><PartNumber>1</PartNumber><ETag>e868e0f4719e394144ef36531ee6824c</ETag>",
         ids(
             "3R4SS08N2VR270FV",
@@ -352,11 +390,51 @@ def test_size_of_metadata(answer):
     names = [f"x-amz-meta-key-{number}" for number in range(100)]
     headers = signed("20260422T120000Z", names=";".join(["host", *names])) | dict.fromkeys(names, "a" * 25)
     size = sum(len(f"key-{number}") + 25 for number in range(100))
-    for given, carried in ((headers, f"<Size>{size}</Size>"), ({"x-amz-meta-a": "b"}, "")):
+    within = signed("20260422T120000Z", names="host;x-amz-meta-a") | {"x-amz-meta-a": "b" * 2047}
+    for given, told in ((headers, size), (within, 2049), ({"x-amz-meta-a": "b"}, 2049)):
         got = answer("s3:MetadataTooLarge", "PUT", headers=given, ids=ids("R", "H"))
         message = vendors.find("s3:MetadataTooLarge").message
-        children = f"{carried}<MaxSizeAllowed>2048</MaxSizeAllowed>"
+        children = f"<Size>{told}</Size><MaxSizeAllowed>2048</MaxSizeAllowed>"
         assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("a", 1025),
+        ("a" * 1024, 1025),
+        ("a" * 1026, 1026),
+        ("%E7%8C%AB" * 341, 1025),
+        ("%E7%8C%AB" * 342, 1026),
+        ("", 1025),
+    ],
+)
+def test_a_key_that_is_too_long_is(key, told, answer):
+    """One within the limit is told as the shortest that is not: https://github.com/versity/versitygw/issues/2080."""
+    got = answer("s3:KeyTooLongError", "PUT", f"/photos/{key}", ids=ids("R", "H"))
+    assert f"<Size>{told}</Size><MaxSizeAllowed>1024<" in got.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "length", "told"),
+    [
+        ("EntityTooLarge", "ProposedSize", "5", "6442450944"),
+        ("EntityTooLarge", "ProposedSize", "5368709120", "6442450944"),
+        ("EntityTooLarge", "ProposedSize", "5368709121", "5368709121"),
+        ("EntityTooSmall", "ProposedSize", "5242879", "5242879"),
+        ("EntityTooSmall", "ProposedSize", "5242880", "60166"),
+        ("EntityTooSmall", "ProposedSize", "", "60166"),
+        ("IncompleteBody", "NumberBytesExpected", "1", "1"),
+        ("IncompleteBody", "NumberBytesExpected", "0", "414435"),
+    ],
+)
+def test_lengths_that_are_no_mistake(code, name, length, told):
+    """What is within the limit is told as what was captured: https://github.com/versity/versitygw/issues/2040 and 2041."""
+    [extra] = [each for each in vendors.get("s3").extras if (each.codes, each.name) == ({code}, name)]
+    target = {"PATH_INFO": "/photos/a", "REQUEST_METHOD": "PUT", "SCRIPT_NAME": "", "CONTENT_LENGTH": length}
+    request = WSGIRequest(target)
+    given = SimpleNamespace(request=request, reading=Reading(vendors.get("s3")))
+    assert compile_value(extra.value)(given) == told
 
 
 @pytest.mark.parametrize(
@@ -368,6 +446,16 @@ def test_size_of_metadata(answer):
         ("MissingSecurityHeader", "PUT", "/photos?acl", {}, "<MissingHeaderName>x-amz-acl</MissingHeaderName>"),
         ("MissingSecurityHeader", "PUT", "/photos/a", {}, ""),
         ("NotImplemented", "PUT", "/photos/a", {"transfer-encoding": "gzip"}, "<Header>Transfer-Encoding</Header>"),
+        (
+            "CrossLocationLoggingProhibitted", "PUT", "/photos?logging", {},
+            "<TargetBucketLocation>us-west-2</TargetBucketLocation><SourceBucketLocation>us-east-1</SourceBucketLocation>",
+        ),
+        ("ExpiredToken", "GET", "/photos?X-Amz-Security-Token=a%2Fb", {}, "<Token-0>a/b</Token-0>"),
+        ("ExpiredToken", "GET", "/photos", {}, ""),
+        (
+            "IncompleteBody", "GET", "/photos/a", {},
+            "<NumberBytesExpected>414435</NumberBytesExpected><NumberBytesProvided>0</NumberBytesProvided>",
+        ),
         (
             "CrossLocationLoggingProhibited", "PUT", "/photos?logging", {},
             "<TargetBucketLocation>us-west-2</TargetBucketLocation><SourceBucketLocation>us-east-1</SourceBucketLocation>",

@@ -1,22 +1,29 @@
-"""Eight small clients of an object store, each with a bug that real ones have had, and repaired.
+"""Twelve small clients of an object store, each with a bug that real ones have had, and repaired.
 
 Each empties its store, and asserts what must hold whatever the network and the service do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from urllib.request import urlopen
 
 import httpx
 
 from faultinject import WSGIFaultMiddleware
 
+from .service import served
 from .store import Store
 
 ATTEMPTS = 3
 PASSING = {"RequestTimeout", "OperationAborted"}
+PATIENCE = 1
+"""Seconds after which the client over a socket gives up."""
 PARTS = [bytes([ord("a") + number]) * 20 for number in range(5)]
 DATA = b"".join(PARTS)
 
@@ -36,6 +43,19 @@ class Client:
         self.store = Store()
         app = WSGIFaultMiddleware(self.store, [])
         self.http = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://store")
+        self.open = contextlib.ExitStack()
+        self.port = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.open.close()
+
+    def live(self):
+        """The address of a server in front of the store."""
+        self.port = self.port or self.open.enter_context(served(self.store))
+        return f"http://127.0.0.1:{self.port}"
 
     def send(self, method, path, data=None, headers=None):
         """One attempt: the body, or the code of the error."""
@@ -208,4 +228,74 @@ def threads(client, right):
     assert client.store.objects["/b/big"] == b"".join(parts)
 
 
-CLIENTS = {each.__name__: each for each in (rewind, copy, move, listing, append, third, budget, threads)}
+def overwrite(client, right):
+    """Ten bodies go to one place, and a failure of the fifth is swallowed."""
+    client.store.clear()
+    bodies = [b"state %d" % number for number in range(10)]
+    for number, body in enumerate(bodies):
+        if number == 4 and not right:
+            client.send("PUT", "/b/state", body)
+        else:
+            client.call("PUT", "/b/state", body)
+    assert list(dict.fromkeys(client.store.written)) == bodies
+
+
+def queue(client, right):
+    """A GET that takes a message from a queue is sent again when its answer is lost, and the message is lost with it."""
+    client.store.clear()
+    client.store.messages = [b"one", b"two", b"three"]
+    done = []
+    while message := client.call("GET", f"/b/queue?{'peek' if right else 'pop'}"):
+        done.append(message)
+        if right:
+            client.call("DELETE", f"/b/queue?message={message.decode()}")
+    assert done == [b"one", b"two", b"three"]
+
+
+def short(client, right):
+    """A connection that ends in the middle of a download is taken for its end."""
+    client.store.clear()
+    client.store.objects["/b/film"] = DATA
+    file = io.BytesIO()
+    for _ in range(ATTEMPTS):
+        file = io.BytesIO()
+        try:
+            with urlopen(f"{client.live()}/b/film", timeout=PATIENCE) as answer:
+                shutil.copyfileobj(answer, file)
+                if right and file.tell() != int(answer.headers["Content-Length"]):
+                    continue
+            break
+        except (OSError, HTTPException):
+            continue
+    assert file.getvalue() == DATA
+
+
+def late(client, right):
+    """A read that takes too long is taken for one of nothing, and what is there is overwritten."""
+    client.store.clear()
+    client.store.objects["/b/state"] = DATA
+    found = None
+    for _ in range(ATTEMPTS):
+        try:
+            answer = client.http.get("/b/state")
+        except httpx.TimeoutException:
+            if right:
+                continue
+            break
+        except httpx.TransportError:
+            continue
+        if answer.status_code == 200:
+            found = answer.content
+            break
+    if found is None:
+        client.call("PUT", "/b/state", b"the first state")
+    assert client.store.objects["/b/state"] == DATA
+
+
+CLIENTS = {
+    each.__name__: each
+    for each in (
+        *(rewind, copy, move, listing, append, third, budget, threads),
+        *(overwrite, queue, short, late),
+    )
+}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
+
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import Client
 from werkzeug.wsgi import get_input_stream
 
@@ -54,3 +58,24 @@ def scenarios(requests, *faults, **keys):
     exploration, error = exploring(code, *faults, **keys)
     assert error is None, error
     return [each.text for each in exploration.runs]
+
+
+class Quiet(WSGIRequestHandler):
+    """Logs nothing."""
+
+    def log(self, *_):
+        pass
+
+
+@contextmanager
+def served(app=service):
+    """The port of a server in front of an app."""
+    server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(app, []), threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -12,7 +12,7 @@ PAGE = 2
 
 
 class Store:
-    """Objects by path; what clients do with it is seen in `objects` and `uploads`."""
+    """Objects by path, and messages; what clients do with it is seen in `objects`, `uploads`, `written` and `messages`."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -21,6 +21,8 @@ class Store:
     def clear(self):
         self.objects = {}
         self.uploads = {}
+        self.written = []
+        self.messages = []
         self.numbers = itertools.count(1)
 
     def __call__(self, environ, start_response):
@@ -48,7 +50,15 @@ class Store:
                 return 409, b"<Error><Code>PositionNotEqualToLength</Code></Error>"
             self.objects[path] = there + body
             return 200, b""
+        if method == "GET" and "pop" in query:
+            return 200, self.messages.pop(0) if self.messages else b""
+        if method == "GET" and "peek" in query:
+            return 200, self.messages[0] if self.messages else b""
+        if method == "DELETE" and "message" in query:
+            self.messages = [each for each in self.messages if each != query["message"].encode()]
+            return 204, b""
         if method == "PUT":
+            self.written.append(body)
             self.objects[path] = self.objects[source] if source else body
             return 200, b"<CopyObjectResult/>" if source else b""
         if method == "DELETE":

@@ -124,21 +124,58 @@ def test_what_changes_from_run_to_run(targets, rules):
     assert sorted(placed) == sorted(f"reset,{each}" for each in rules)
 
 
-def test_what_runs_do_not_agree_on_is_left_out():
-    """A request that only one of two runs makes is no point, and is named."""
-    numbers = itertools.count()
+def beating(*numbers):
+    """One request that cannot be missed, beside so many alike in each run."""
+    numbers = itertools.chain(numbers, itertools.repeat(numbers[-1]))
 
     def code():
-        for _ in range(1 + next(numbers) % 2):
-            send("GET", "/b/beat")
+        for _ in range(next(numbers)):
+            call("GET", "/b/beat")
         assert call("PUT", "/b/k")
 
-    exploration, error = exploring(code, "reset")
+    return code
+
+
+def left_out(exploration):
+    """The lines that say what is not tried."""
+    return [each for each in exploration.report().splitlines() if each.startswith("left out: ")]
+
+
+def test_what_runs_do_not_agree_on_is_left_out():
+    """A request that one of two runs makes more often is no point, and is named with what brings it back."""
+    exploration, error = exploring(beating(2, 3), "reset")
     assert error is None
     assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
-    assert exploration.report().splitlines()[1:] == [
-        "",
-        "left out: GET /b/beat (differs between two runs without faults)",
+    assert left_out(exploration) == [
+        "left out: GET /b/beat x 2 (differs between two runs without faults; exhaustive=True tries those that both make)"
+    ]
+
+
+@pytest.mark.parametrize("numbers", [(2, 3), (3, 2)])
+def test_exhaustive_tries_what_both_runs_make(numbers):
+    """Of what one run makes more often those are points that the other makes too; the rest has no rule."""
+    exploration, error = exploring(beating(*numbers), "reset", exhaustive=True)
+    assert error is None
+    place = "reset,method=GET,path=/b/beat"
+    assert {each.text for each in exploration.runs} == {
+        f"{place},times=1",
+        f"{place},skip=1,times=1",
+        "reset,method=PUT,path=/b/k,times=1",
+    }
+    assert left_out(exploration) == [
+        "left out: GET /b/beat (differs between two runs without faults: only one makes it; make them alike)"
+    ]
+
+
+@pytest.mark.parametrize("numbers", [(0, 2), (2, 0)])
+@pytest.mark.parametrize("exhaustive", [True, False])
+def test_what_only_one_run_makes(numbers, exhaustive):
+    """A request that the other run does not make is named whichever run that is; no argument brings it back."""
+    exploration, error = exploring(beating(*numbers), "reset", exhaustive=exhaustive)
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
+    assert left_out(exploration) == [
+        "left out: GET /b/beat x 2 (differs between two runs without faults: only one makes it; make them alike)"
     ]
 
 
@@ -152,25 +189,21 @@ def test_several_left_out_are_one_line():
         assert call("PUT", "/b/k")
 
     exploration, _ = exploring(code, "reset")
-    assert exploration.report().splitlines()[-1] == (
-        r"left out: GET /b/\u202e x 2 (differs between two runs without faults)"
+    assert exploration.report().splitlines()[-1].startswith(r"left out: GET /b/\u202e x 2 (differs between ")
+
+
+def test_requests_alike_are_points_one_by_one():
+    """As many alike in both runs are no poll, also when their bodies differ: each gets every fault."""
+    exploration, error = exploring(
+        lambda: [call("PUT", "/b/log", data=bytes(number)) for number in range(6)], "reset"
     )
-
-
-def test_polls():
-    """Of more than three requests alike the first two and the last are points, and that is said."""
-    exploration, error = exploring(lambda: [call("GET", "/b/job") for _ in range(6)], "reset")
     assert error is None
-    place = "reset,method=GET,path=/b/job"
-    assert [each.text for each in exploration.runs] == [
+    place = "reset,method=PUT,path=/b/log"
+    assert sorted(each.text for each in exploration.runs) == [
+        *(f"{place},skip={number},times=1" for number in range(1, 6)),
         f"{place},times=1",
-        f"{place},skip=5,times=1",
-        f"{place},skip=1,times=1",
     ]
-    assert (
-        exploration.report().splitlines()[-1]
-        == "left out: GET /b/job x 6 (polled: the first two and the last)"
-    )
+    assert exploration.report().splitlines()[1:] == []
 
 
 def test_a_request_without_a_path():
@@ -196,7 +229,9 @@ def test_a_request_too_long_to_know():
     exploration, error = exploring(lambda: [call("PUT", f"/b/{'k' * 3000}"), call("PUT", "/b/k")], "reset")
     assert error is None
     assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
-    assert "left out: PUT /b/kkkk" in exploration.report()
+    assert left_out(exploration) == [
+        f"left out: PUT /b/{'k' * 196}… (its address has more than the 2,048 characters that the journal keeps; shorten it)"
+    ]
 
 
 def test_a_fault_of_a_vendor_with_other_words_is_placed_by_method_and_path():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 
 import pytest
 
 import faultinject
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 
-from .service import client, exploring, send
+from .service import call, client, exploring, send
 
 ID = {"amz-sdk-invocation-id": "7"}
 SLOW_DOWN = "cos:SlowDown"
@@ -198,6 +199,106 @@ def test_unsafe_repeat(method, path, headers, verdict):
     assert failed == [said] * (verdict == "fails")
     assert [said in each for each in warned] == [True] * (verdict == "warns")
     assert judged(code, "reset") == ([], [])
+
+
+@pytest.mark.parametrize(("tried", "fails"), [(1, False), (2, True)])
+def test_equal_posts_that_the_code_sends_anyway(tried, fails):
+    """A lost beat and the next one are no retry; one more than without faults is."""
+
+    def code():
+        for _ in range(3):
+            call("POST", "/beats", attempts=tried, data=b"beat")
+
+    failed, warned = judged(code, LOST)
+    assert (["unsafe repeat" in each for each in failed], warned) == ([True] * fails, [])
+
+
+def ordering(make):
+    """Code that sends an order, whose body `make` makes of what all of its attempts have in common, and tries again."""
+
+    def code():
+        order = uuid.uuid4().hex
+        for _ in range(3):
+            if send("POST", "/orders/new", data=make(order)) == 200:
+                return
+
+    return code
+
+
+def test_a_body_that_holds_an_id_of_its_call():
+    """It is another one in each run, and the same one in both attempts: the server may know it again by that."""
+    failed, [warned] = judged(ordering(str.encode), LOST)
+    assert failed == []
+    assert "; no two runs send these bytes: if the server knows them again by that, all is well" in warned
+
+
+def test_a_body_that_is_new_in_each_attempt():
+    """Nobody can know that again; by its looks it may be an order of its own."""
+    assert judged(ordering(lambda _: uuid.uuid4().hex.encode()), LOST) == ([], [])
+
+
+def test_a_body_that_is_the_same_in_each_run():
+    """It holds nothing that would tell it from the same order once more."""
+    failed, _ = judged(ordering(lambda _: b"one cat"), LOST)
+    assert ["unsafe repeat" in each for each in failed] == [True]
+
+
+def clearing(error):
+    """Code that clears what it could not write, and tells its caller of the error, or of success."""
+
+    def code(faults=None):
+        with faults.call("write") if faults else contextlib.nullcontext():
+            if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
+                send("PUT", "/b/state", data=b"{}")
+                if error:
+                    raise OSError("not written")
+
+    return code
+
+
+def test_clearing_up_after_a_failure_is_no_retry():
+    """It got through, and the code took that for no success."""
+    assert judged(clearing(error=True), SLOW_DOWN, allow=OSError) == ([], [])
+    _, [warned] = judged(clearing(error=False), SLOW_DOWN)
+    assert "same bytes: request 1 sent 10 bytes, request 2, which tries it again, 2 bytes" in warned
+
+
+@pytest.mark.parametrize("error", [True, False])
+def test_clearing_up_in_a_call_that_the_test_names(error):
+    """What its caller saw tells which it was."""
+    exploration = faultinject.explore(SLOW_DOWN)
+    try:
+        for run in exploration:
+            with run as faults, contextlib.suppress(OSError):
+                clearing(error=error)(faults)
+        said = ""
+    except ExplorationFailed as failed:
+        said = str(failed)
+    assert ("same bytes: request 1" in said) == (not error)
+
+
+def test_a_write_that_comes_anyway_mends_no_hidden_error():
+    """Without faults the code deletes it as well."""
+
+    def code():
+        client.put("/b/to")
+        send("DELETE", "/b/to")
+
+    failed, warned = judged(code, f"{HIDDEN},method=PUT")
+    assert failed == []
+    assert ["nothing was done about it" in each for each in warned] == [True]
+
+
+def test_an_empty_write_that_comes_anyway_hides_no_other():
+    """It is sent once without faults, and twice with one."""
+
+    def code():
+        if send("PUT", "/b/k", data=b"meow") != 200:
+            send("PUT", "/b/k", content_length=0)
+        send("PUT", "/b/k", content_length=0)
+
+    failed, _ = judged(code, f"{SLOW_DOWN},method=PUT")
+    assert ["same bytes" in each for each in failed] == [True]
 
 
 def test_a_repeat_that_is_refused_itself():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from urllib.request import urlopen
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.strategies import scenarios
 
 from .clients import CLIENTS, Client, StorageError
+from .service import call, served
 
 PLAIN = settings(
     derandomize=True,
@@ -80,6 +82,31 @@ def test_it_is_drawn_from_what_was_recorded():
     assert {rule for each in drawn for rule in each} == rules
     assert {len(each) for each in drawn} == {0, 1, 2, 3}
     assert all(len(each) == len(set(each)) for each in drawn)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_hang_costs_no_time(live):
+    """Of a standard set it is drawn for a test client, whose time-out comes at once; one that is named always."""
+    with served() as port:
+
+        def code():
+            if live:
+                with urlopen(f"http://127.0.0.1:{port}/b/k"):
+                    pass
+            else:
+                call("GET", "/b/k")
+
+        recording = faultinject.record(code)
+    drawn = set()
+
+    @PLAIN
+    @given(scenarios(recording, "gateway", max_faults=1))
+    def test(scenario):
+        drawn.update(each.fault for each in scenario.rules)
+
+    test()
+    assert drawn == {"reset", "gateway:BadGateway", "truncate"} | (set() if live else {"hang"})
+    assert repr(scenarios(recording, "hang"))
 
 
 @pytest.mark.parametrize("faults", [["cos:SlowDown,path=nowhere/"], [], ["reset,skip=1"]])

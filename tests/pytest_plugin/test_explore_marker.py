@@ -37,7 +37,7 @@ WRONG = (
         assert upload(client, tries=1), "gave up"
 """
 )
-LINE = "1 request without faults, 8 faults; 7 runs in * s (backoff *%), 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned"
+LINE = "1 request without faults, 10 faults; 7 runs in * s (backoff *%), 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned"
 PLUGIN = "faultinject_explore"
 
 
@@ -64,7 +64,7 @@ def test_a_test_that_fails(run, project):
             '>       assert upload(client, tries=1), "gave up"',
             "E       AssertionError: gave up",
             "*- faultinject: what was injected -*",
-            "2 requests without faults, 8 faults; 14 runs in *, 7 failed, 0 gave up cleanly, *",
+            "2 requests without faults, 10 faults; 14 runs in *, 7 failed, 0 gave up cleanly, *",
             "AssertionError: gave up",
             "  when request 2 (PutObject /b/k) gets: reset",
             "    1 PutObject  200 PUT /b/a",
@@ -324,7 +324,7 @@ def test_expected_to_fail(run, strict, source, right):
         result.assert_outcomes(**({"failed": 1} if strict else {"xpassed": 1}))
     else:
         result.assert_outcomes(xfailed=1)
-    result.stdout.fnmatch_lines(["*request* without faults, 8 faults; *"])
+    result.stdout.fnmatch_lines(["*request* without faults, 10 faults; *"])
 
 
 def test_giving_up(run):
@@ -342,7 +342,7 @@ def test_giving_up(run):
     [
         ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
         ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
-        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore and shards"),
+        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive and shards"),
         ('"cos", depth=5', "depth is 1 or 2, not 5"),
         ('"cos", max_runs=3', "7 runs are needed, and max_runs is 3: 1 request*"),
         ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),
@@ -444,7 +444,7 @@ def test_beside_other_markers(run):
     )
     result = run(source)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*: 2 requests without faults, 8 faults; 14 runs *"])
+    result.stdout.fnmatch_lines(["*: 2 requests without faults, 10 faults; 14 runs *"])
     result = run(source.replace("times=1", "path=nowhere/"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["faultinject: no request met the conditions of"])
@@ -518,6 +518,39 @@ def test_junit(run, project):
     }
     assert lines == {"test_wrong": [(PLUGIN, "2 requests")], "test_right": [(PLUGIN, "1 request ")]}
     assert [len(each.findall("failure")) for each in cases] == [1, 0]
+
+
+LEAVES_OUT = """
+    import pytest
+
+    numbers = []
+
+    @pytest.mark.faultinject_explore("cos:SlowDown", "cos:RequestTimeout")
+    def test_it(client):
+        assert any(client.head("/b/k").status_code == 200 for _ in range(3))
+        assert any(client.put("/b/k").status_code == 200 for _ in range(3))
+        numbers.append(1)
+        for each in "abcde"[: len(numbers) * 5 % 10]:
+            client.get(f"/b/{each}")
+"""
+LEFT_OUT = (
+    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without faults: only one makes it; make them alike);"
+    " cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings it back)"
+)
+
+
+def test_what_is_left_out(project, passes):
+    """A passed test that left something out says so in its line, in junit files and under xdist too, with the way back."""
+    line = f"*::test_it: 7 requests without faults, 2 faults; 3 runs in *, 1 pruned{LEFT_OUT}"
+    passes(LEAVES_OUT, 1, "--junitxml=junit.xml").stdout.fnmatch_lines([line])
+    [case] = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
+    assert [each.get("value").endswith(LEFT_OUT) for each in case.iter("property")] == [True]
+    result = project.runpytest_subprocess("-n1")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([line])
+    brought_back = passes(LEAVES_OUT.replace('Timeout"', 'Timeout", exhaustive=True'), 1, "-rA").stdout.str()
+    assert "4 runs in" in brought_back
+    assert "on HEAD" not in brought_back
 
 
 def test_last_failed(cached):

@@ -117,7 +117,7 @@ def test_xdist(project):
     found = json.loads((project.path / "report.json").read_text())
     assert (found["calls"], found["attempts"]) == (CALLS, ATTEMPTS)
     assert verdicts(found)["permanent", None] == "FAIL"
-    result.stdout.fnmatch_lines(["report.json: ✕ 1 fail  *"])
+    result.stdout.fnmatch_lines(["report.json: ✕ 1 fail  ! 0 warnings  *"])
 
 
 def test_failed_tests_count(report):

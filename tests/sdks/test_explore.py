@@ -134,7 +134,30 @@ def test_boto3_copy(service, boto):
         *("cos:SlowDown", "reset", "reset,when=after", "cos:InternalError,status=200,operation=CopyObject"),
     )
     assert said == ""
-    assert len(exploration.runs) == 9
+    assert len(exploration.runs) == 10
+
+
+def test_boto3_short_answers(service, boto):
+    """A download goes on where an answer ended early; who reads the body himself has to try again himself."""
+
+    def prepare():
+        boto.create_bucket(Bucket=BUCKET)
+        boto.put_object(Bucket=BUCKET, Key="a", Body=b"meow")
+
+    def download():
+        file = io.BytesIO()
+        boto.download_fileobj(BUCKET, "a", file, Config=TransferConfig(use_threads=False))
+        assert file.getvalue() == b"meow"
+
+    exploration, said = explore(service, prepare, download, "truncate,method=GET")
+    assert (len(exploration.runs), said) == (1, "")
+
+    def read():
+        boto.get_object(Bucket=BUCKET, Key="a")["Body"].read()
+
+    exploration, said = explore(service, prepare, read, "truncate")
+    assert [each.failed for each in exploration.runs] == [True]
+    assert "(GetObject /photos-1250000000/a) gets: truncate" in said
 
 
 @pytest.mark.slow

@@ -49,6 +49,27 @@ def asked(number):
         "head": ask(client.head_object, bucket, key),
     }
 
+signed, read = [], []
+
+class Signing(tos.auth.Auth):
+    def _string_to_sign(self, *arguments):
+        signed.append(super()._string_to_sign(*arguments))
+        return signed[-1]
+
+def keep(answer, **more):
+    read.append(answer.json())
+
+def signatures():
+    client.auth, client.user_agent = Signing("id", "key", "cn-beijing"), "signatures"
+    client.session.hooks["response"].append(keep)
+    ask(client.get_object, bucket, key)
+    ask(client.put_object, bucket, key, content=b"x" * 100, meta={"a b": "c"})
+    ask(client.list_objects_type2, bucket, prefix="a b&c/\\u732b", max_keys=5)
+    get = tos.HttpMethodType.Http_Method_Get
+    url = client.pre_signed_url(get, bucket, key, query={"a b": "c+d"}).signed_url
+    client.session.get(url, headers={"user-agent": "signatures"}, proxies={"http": f"http://127.0.0.1:{port}"})
+    return list(zip(signed, read, strict=True))
+
 answers = [asked(number) for number in range(rows)]
 client.user_agent = "operations"
 ask(client.append_object, bucket, key, 0, content=b"x")
@@ -68,7 +89,7 @@ ask(client.put_symlink, bucket, key, "target")
 ask(client.rename_object, bucket, key, "b")
 ask(client.set_object_meta, bucket, key, meta={"a": "b"})
 ask(client.upload_part, bucket, key, "u", 1, content=b"x")
-json.dump(answers, sys.stdout)
+json.dump([answers, signatures()], sys.stdout)
 """
 
 
@@ -83,7 +104,8 @@ def answers(server):
     operations = Rule(
         "tos:InternalError", header={"user-agent": "=operations"}, method=["GET", "POST", "PUT"]
     )
-    server.injector.use([*rules, operations])
+    refusals = Rule("tos:SignatureDoesNotMatch", header={"user-agent": "=signatures"})
+    server.injector.use([*rules, operations, refusals])
     server.injector.journal.clear()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(server.port), str(len(ROWS))],
@@ -93,7 +115,7 @@ def answers(server):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout), server.outcomes
+    return *json.loads(done.stdout), server.outcomes
 
 
 def numbers(row):
@@ -102,8 +124,8 @@ def numbers(row):
 
 
 def test_rows(answers):
-    """Status, code, message, resource, number and both ids of every row, from three calls."""
-    read, outcomes = answers
+    """Status, code, message, number and both ids of every row, from three calls; the resource but of two rows."""
+    read, _, outcomes = answers
     sent = {each.request_id: each for each in outcomes}
     wrong = []
     for row, calls in zip(ROWS, read, strict=True):
@@ -114,7 +136,7 @@ def test_rows(answers):
                 row.status,
                 row.code,
                 row.message,
-                f"/{BUCKET}/{KEY}",
+                "" if row.form else f"/{BUCKET}/{KEY}",
                 numbers(row),
                 request_id,
             ]:
@@ -124,7 +146,7 @@ def test_rows(answers):
 
 def test_head(answers):
     """HEAD: the status, the ids and the number, which is in a header."""
-    read, outcomes = answers
+    read, _, outcomes = answers
     sent = {each.request_id: each.fault for each in outcomes}
     wrong = []
     for row, calls in zip(ROWS, read, strict=True):
@@ -141,7 +163,19 @@ def test_head(answers):
     assert wrong == []
 
 
+def test_what_was_signed(answers):
+    """In headers and in a query: what the SDK signed is what the service says that it did."""
+    _, pairs, _ = answers
+    assert len(pairs) == 4
+    for signed, said in pairs:
+        assert (said["Code"], said["AccessKeyId"], said["StringToSign"]) == (
+            "SignatureDoesNotMatch",
+            "id",
+            signed,
+        )
+
+
 def test_operations(answers):
     """What the SDK is asked to do is what a rule can name."""
-    _, outcomes = answers
+    *_, outcomes = answers
     assert [each.operation for each in outcomes if each.user_agent == "operations"] == OPERATIONS

@@ -1,12 +1,14 @@
 """The apps that the real servers serve: the same answers over WSGI and ASGI, known byte by byte.
 
 `GET …/photos/N` gives N known bytes, `GET …/stream` five pieces without a length, `PUT` and `POST` the digest of what
-came, `GET /ran?/a/b` how often the app has met `/a/b`, `GET /collect` collects garbage.
+came, but `…/ignored`, which leaves it unread; `GET /ran?/a/b` how often the app has met `/a/b`, `GET /counts` that for
+all paths, `GET /stored?/a/b` the digest of what `/a/b` was given last, `GET /collect` collects garbage.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections import Counter
 from hashlib import sha256, shake_128
@@ -16,6 +18,7 @@ from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 PIECES = [shake_128(bytes([number])).digest(1000) for number in range(5)]
 KIND = "application/octet-stream"
 _ran: Counter[str] = Counter()
+_stored: dict[str, str] = {}
 
 
 def photo(size):
@@ -27,13 +30,21 @@ def answer(method, path, query, body):
     """The pieces of an answer's body, and whether its length is told."""
     if path == "/ran":
         return [str(_ran[query]).encode()], True
+    if path == "/counts":
+        return [json.dumps(_ran).encode()], True
+    if path == "/stored":
+        return [_stored.get(query, "").encode()], True
     _ran[path] += 1
     if path == "/collect":
         return [str(gc.collect()).encode()], True
+    if path.endswith("/ignored"):
+        return [b"ignored"], True
     if path.endswith("/stream"):
         return PIECES, False
     if method in ("PUT", "POST"):
-        return [sha256(body).hexdigest().encode()], True
+        _stored[path] = sha256(body).hexdigest()
+        # boto3 takes a success that says something for an error in disguise.
+        return [] if path.startswith("/once") else [_stored[path].encode()], True
     return [photo(int(path.rpartition("/photos/")[2] or 0))], True
 
 
@@ -46,11 +57,19 @@ def headers(pieces, sized):
 def plain_wsgi(environ, start_response):
     """The app over WSGI."""
     method = environ["REQUEST_METHOD"]
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+    body = b"" if path.endswith("/ignored") else read(environ)
     pieces, sized = answer(method, path, environ.get("QUERY_STRING", ""), body)
     start_response("200 OK", headers(pieces, sized))
     return [] if method == "HEAD" else pieces if sized else iter(pieces)
+
+
+def read(environ):
+    """The whole body; nothing of one whose end the server does not mark."""
+    if length := environ.get("CONTENT_LENGTH"):
+        return environ["wsgi.input"].read(int(length))
+    marked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+    return environ["wsgi.input"].read() if marked else b""
 
 
 async def plain_asgi(scope, receive, send):
@@ -62,7 +81,7 @@ async def plain_asgi(scope, receive, send):
             if what == "shutdown":
                 return
     body = b""
-    while True:
+    while not scope["path"].endswith("/ignored"):
         message = await receive()
         if message["type"] == "http.disconnect":
             return

@@ -290,6 +290,13 @@ class Server:
                 return outcome
             time.sleep(0.005)
 
+    def outcomes_of(self, path, number, *, patience=5.0):
+        """What its journal says of the requests for that path, as soon as there are so many."""
+        end = time.monotonic() + patience
+        while len(found := self.outcomes().get(path, [])) < number and time.monotonic() < end:
+            time.sleep(0.005)
+        return found
+
     def ran(self, path):
         """How often the app has met that path."""
         with self.connect() as client:

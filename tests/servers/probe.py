@@ -153,6 +153,15 @@ class Client:
         except OSError:
             return
 
+    def send_whole(self, data):
+        """Send bytes, all of them.
+
+        Raises:
+            OSError: that cannot be.
+        """
+        self._sent = time.monotonic()
+        self.socket.sendall(data if self._tls is None else self._tls.locked(data))
+
     def ask(self, method, target, body=None, *, patience=PATIENCE, more=""):
         """Send one request and read its answer."""
         self.send(request(method, target, body, more=more))

@@ -1,4 +1,7 @@
-"""What clients of each server saw of each fault: kept in `results.json`, written anew on demand."""
+"""What clients of each server saw: of each fault in `results.json`, of the connection after one in `kept.json`.
+
+Both are written anew on demand.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,31 @@ import os
 from pathlib import Path
 
 FILE = Path(__file__).with_name("results.json")
+KEPT = Path(__file__).with_name("kept.json")
 WRITING = os.environ.get("WRITE_SERVER_RESULTS") == "1"
 
 
-def read():
-    """Server to fault to `{"saw": …, "did": …}`."""
-    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+def read(file=FILE):
+    """Server to fault to what was seen: in `results.json` `{"saw": …, "did": …}`."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 RESULTS = read()
 
 
-def check(server, fault, seen):
+def check(server, fault, seen, file=FILE):
     """Compare with the file, or with WRITE_SERVER_RESULTS=1 write it."""
     if not WRITING:
-        assert seen == RESULTS.get(server, {}).get(fault), (
+        known = RESULTS if file is FILE else read(file)
+        assert seen == known.get(server, {}).get(fault), (
             "if that is right: WRITE_SERVER_RESULTS=1 pytest tests/servers"
         )
         return
     # Several processes of one run may write.
-    with FILE.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        results = json.loads(file.read() or "{}")
+    with file.open("a+", encoding="utf-8") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        opened.seek(0)
+        results = json.loads(opened.read() or "{}")
         results.setdefault(server, {})[fault] = seen
-        file.truncate(0)
-        file.write(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        opened.truncate(0)
+        opened.write(json.dumps(results, indent=1, sort_keys=True) + "\n")

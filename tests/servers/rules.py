@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
+APP, ERROR, CUT, NONE = "app", "error", "cut", "none"
+THEN = {
+    # What the connection is looked at after: the rule, and what its client gets.
+    "latency": ("latency,delay=10ms", APP),
+    "latency-after": ("latency,delay=10ms,when=after", APP),
+    "drip": ("drip,rate=100KB", APP),
+    "corrupt": ("corrupt", APP),
+    "hang": ("hang,duration=10ms", NONE),
+    "hang-after": ("hang,duration=10ms,when=after", NONE),
+    "hang-undrained": ("hang,duration=10ms,drain=no", NONE),
+    "reset": ("reset", NONE),
+    "reset-after": ("reset,when=after", NONE),
+    "reset-undrained": ("reset,drain=no", NONE),
+    "close": ("close", NONE),
+    "close-after": ("close,when=after", NONE),
+    "close-undrained": ("close,drain=no", NONE),
+    "truncate": ("truncate", CUT),
+    "truncate-error": ("truncate,of=cos:SlowDown", CUT),
+    "drip-error": ("drip,of=cos:SlowDown,rate=100KB", ERROR),
+    "error": ("cos:SlowDown", ERROR),
+    "error-late": ("cos:SlowDown,delay=10ms", ERROR),
+    "error-after": ("cos:SlowDown,when=after", ERROR),
+    "error-after-late": ("cos:SlowDown,when=after,delay=10ms", ERROR),
+    "error-undrained": ("cos:SlowDown,drain=no", ERROR),
+    "error-undrained-late": ("cos:SlowDown,drain=no,delay=10ms", ERROR),
+    "error-closes": ("cos:SlowDown,set.connection=close", ERROR),
+    "exact": ("cos:SlowDown,exact=yes", ERROR),
+    "exact-after": ("cos:SlowDown,exact=yes,when=after", ERROR),
+    "exact-undrained": ("cos:SlowDown,exact=yes,drain=no", ERROR),
+    "odd-status": ("cos:SlowDown,status=567", ERROR),
+    "success": ("cos:InternalError,status=200,delay=10ms", ERROR),
+    "success-undrained": ("cos:InternalError,status=200,delay=10ms,drain=no", ERROR),
+}
+
 TEXTS = {
     "late": "latency,delay=100ms",
     "late-after": "latency,when=after,delay=100ms",
@@ -34,4 +68,12 @@ TEXTS = {
 }
 
 
-RULES = " ".join(f"{text},path={name}/,name={name}" for name, text in TEXTS.items())
+# What stands before the first request of each thing, for clients that try again.
+ONCE = {
+    "once": "cos:SlowDown,times=1,per=call",
+    "once-late": "cos:SlowDown,times=1,per=call,delay=1300ms",
+    "once-undrained": "cos:SlowDown,times=1,per=call,drain=no",
+}
+
+_ALL = TEXTS | ONCE | {f"then-{name}": text for name, (text, _) in THEN.items()}
+RULES = " ".join(f"{text},path={name}/,name={name}" for name, text in _ALL.items())

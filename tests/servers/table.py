@@ -1,4 +1,4 @@
-"""The README's table of servers and faults, made of `results.json`."""
+"""The README's tables of servers: of faults, made of `results.json`, and of what is after one, made of `kept.json`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ COLUMNS = {
     "status=200, late": "answered",
     "error, Expect": "answered",
     "error, drain=no": "answered",
+}
+# What became of the connection: column to rule and situation of `afterwards`.
+AFTERWARDS = {
+    "no body": ("error", "no_body"),
+    "body read": ("error", "body"),
+    "chunks read": ("error", "chunks"),
+    "Expect": ("error", "expect"),
+    "drain=no": ("error-undrained", "part"),
+    "drain=no, chunks": ("error-undrained", "part_in_chunks"),
+    "when=after, app has not read": ("error-after", "ignored"),
 }
 _NO_CONNECTION = {"answered": "502"}
 # What is seen, in fewer words where the column says the rest.
@@ -50,10 +60,28 @@ def table(results: dict[str, dict[str, dict[str, str]]]) -> str:
     Returns:
         Markdown, without a line end behind the last row.
     """
-    rows = [("server", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    return _table(
+        COLUMNS, {name: {c: cell(found.get(c), c) for c in COLUMNS} for name, found in results.items()}
+    )
+
+
+def afterwards(results: dict[str, dict[str, str]]) -> str:
+    """One row a server, one column a way to bring a body: what became of the connection after an error.
+
+    Args:
+        results: server to column to a word.
+
+    Returns:
+        Markdown, without a line end behind the last row.
+    """
+    return _table(AFTERWARDS, results)
+
+
+def _table(columns: dict[str, object], cells: dict[str, dict[str, str]]) -> str:
+    rows = [("server", *columns), ("---",) * (1 + len(columns))]
     rows += [
-        (server, *(cell(found.get(fault), fault) for fault in COLUMNS))
-        for server, found in sorted(results.items(), key=lambda each: each[0].lower())
+        (server, *(found[column] for column in columns))
+        for server, found in sorted(cells.items(), key=lambda each: each[0].lower())
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -64,6 +64,20 @@ def test_what_concerns_one_stream_is_done(trial, rule, did):
     assert trial.did(path, did) == did
 
 
+@pytest.mark.parametrize("rule", ["error-undrained", "then-error-closes"])
+def test_a_connection_is_kept(trial, rule):
+    """A stream that leaves its body unread ends by itself; the header that ends a connection is forbidden here."""
+    size = 10_000 if rule == "error-undrained" else 0
+    with Http2(trial.server.address) as client:
+        faulty = client.ask(f"/{rule}/t0/put", "PUT", b"x" * size)
+        client.wait(faulty)
+        assert (faulty.status, code(faulty.body)) == (503, "SlowDown")
+        assert "connection" not in faulty.fields
+        other = client.ask("/else/t0/photos/77")
+        client.wait(other)
+        assert (other.status, other.body, other.end, client.end) == (200, photo(77), "answered", "")
+
+
 def test_a_late_error(trial):
     """The head at once, the error last."""
     path, faulty, meanwhile = both(trial, "late-error", "put", "POST", b"<a/>")

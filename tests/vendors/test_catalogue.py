@@ -16,7 +16,7 @@ PACKAGE = Path(vendors.__file__).parent
 SHAPES = {
     "azure-blob": (138, 129),
     "b2": (37, 37),
-    "bos": (55, 50),
+    "bos": (56, 51),
     "cos": (81, 74),
     "gateway": (6, 6),
     "gcs": (69, 67),
@@ -32,7 +32,7 @@ SHAPES = {
     "qiniu-mix": (78, 78),
     "r2": (29, 28),
     "rgw": (79, 75),
-    "s3": (123, 108),
+    "s3": (125, 110),
     "swift": (117, 116),
     "tos": (62, 62),
 }
@@ -76,21 +76,21 @@ def test_documented_columns_byte_for_byte(vendor, column, digest):
 DIGESTS = {
     "azure-blob": "97c7e40534e2b7bf",
     "b2": "3f36eecf1d0ac9e3",
-    "bos": "7ed257c0f89e4d43",
+    "bos": "2ae674cb908bc466",
     "gateway": "08f51e7024d33617",
-    "gcs": "354280c7a25708a8",
+    "gcs": "ee730f13f64779cd",
     "gcs-xml": "4f2a042efa7780f7",
     "jdcloud": "041bb2b873dc624f",
     "kodo": "87bcdf7898de3761",
     "kodo-s3": "93cbc54647174245",
     "minio": "8eaccc28432f961c",
     "obs": "4a94c5cd55b606d0",
-    "oss": "80397910dc5e14d4",
+    "oss": "a7dcff7d9f8b02d1",
     "r2": "cc39b219bf01bf75",
     "rgw": "f2692193e6760960",
-    "s3": "40311cf53274e87b",
+    "s3": "b4d852654f558b25",
     "swift": "d61aea2af3ee2739",
-    "tos": "f08bce2b1a014d41",
+    "tos": "d5c582a38d30c950",
 }
 """Codes with their numbers, statuses and messages of the vendors that came later."""
 
@@ -171,6 +171,76 @@ def test_tables_do_not_change_unnoticed(vendor):
         ("gateway:BadGateway", 502, "Bad Gateway", "doc"),
         ("gateway:ServiceUnavailable", 503, "Service Temporarily Unavailable", "doc"),
         ("gateway:GatewayTimeout", 504, "Gateway Time-out", "doc"),
+        (
+            "s3:InvalidPart",
+            400,
+            "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+            "specified entity tag may not match the part's entity tag.",
+            "wire",
+        ),
+        ("s3:NoSuchVersion", 404, "The specified version does not exist.", "wire"),
+        (
+            "s3:PreconditionFailed",
+            412,
+            "At least one of the pre-conditions you specified did not hold",
+            "wire",
+        ),
+        ("s3:InvalidRange", 416, "The requested range is not satisfiable", "wire"),
+        ("s3:KeyTooLongError", 400, "Your key is too long", "wire"),
+        (
+            "s3:BucketAlreadyOwnedByYou",
+            409,
+            "Your previous request to create the named bucket succeeded and you already own it.",
+            "wire",
+        ),
+        (
+            "s3:OperationAborted",
+            409,
+            "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+            "wire",
+        ),
+        ("s3:InvalidObjectState", 403, "The operation is not valid for the object's storage class", "wire"),
+        (
+            "s3:TemporaryRedirect",
+            307,
+            "Please re-send this request to the specified temporary endpoint. Continue to use the original request "
+            "endpoint for future requests.",
+            "wire",
+        ),
+        # the code and the message's last blank are Amazon's
+        (
+            "s3:CrossLocationLoggingProhibitted",
+            403,
+            "Cross S3 location logging not allowed. ",
+            "wire",
+        ),
+        (
+            "bos:SignatureDoesNotMatch",
+            400,
+            "The request signature we calculated does not match the signature you provided. Check your Secret Access "
+            "Key and signing method. Consult the service documentation for details.",
+            "doc",
+        ),
+        (
+            "bos:IdempotentParameterMismatch",
+            403,
+            "The request uses the same client token as a previous, but non-identical request.",
+            "doc",
+        ),
+        (
+            "tos:SignatureDoesNotMatch",
+            403,
+            "The request signature we calculated does not match the signature you provided. Check your key and "
+            "signing method.",
+            "wire",
+        ),
+        ("oss:ObjectNotAppendable", 409, "The object is not appendable.", "doc"),
+        (
+            "gcs:rateLimitExceeded",
+            429,
+            "The project exceeded the rate limit for creating and deleting buckets.",
+            "wire",
+        ),
     ],
 )
 def test_peculiar_rows(address, status, message, source):
@@ -182,7 +252,8 @@ def test_peculiar_rows(address, status, message, source):
 def test_messages_by_source():
     """What was seen on the wire, what is documented and what is our rendering are told apart."""
     counted = {
-        vendor: Counter(row.message_source for row in vendors.get(vendor).errors) for vendor in FOUNDERS
+        vendor: Counter(row.message_source for row in vendors.get(vendor).errors)
+        for vendor in (*FOUNDERS, "s3")
     }
     assert counted == {
         "cos": {"wire": 14, "doc": 3, "derived": 64},
@@ -190,6 +261,7 @@ def test_messages_by_source():
         "jss": {"doc": 57},
         "qingstor": {"wire": 1, "derived": 39},
         "qiniu-mix": {"doc": 78},
+        "s3": {"wire": 83, "doc": 42},
     }
 
 
@@ -246,6 +318,8 @@ def test_remarks_of_the_jss_table_are_notes():
 WITH_MARKS = {"minio"}
 # Ceph leaves the message empty, and its source says no more than the code.
 WITHOUT_MESSAGES = {"rgw"}
+# Amazon's message ends in a blank.
+WITH_A_BLANK = {"s3:CrossLocationLoggingProhibitted"}
 
 
 @each_vendor
@@ -256,7 +330,7 @@ def test_rows_are_well_formed(vendor, for_all):
         assert row.message or vendor in WITHOUT_MESSAGES
         assert row.message.isascii()
         assert row.message.isprintable() or not row.message
-        assert row.message == row.message.strip()
+        assert row.message == row.message.strip() or row.address in WITH_A_BLANK
         assert "`" not in row.message or vendor in WITH_MARKS
         assert "](" not in row.message
         assert row.code.isascii()
@@ -382,6 +456,55 @@ def test_retryable_rows():
         "qiniu-mix:ServiceUnavailable": ("yes", "Reduce your request rate."),
         "qiniu-mix:SlowDown": ("yes", "Reduce your request rate."),
     }
+
+
+BY_PROTOCOL = {
+    "kodo": ["502", "503", "504", "599"],
+    "kodo-s3": ["InternalError", "ServiceUnavailable", "SlowDown"],
+    "rgw": [
+        *("RequestTimeout", "OperationAborted", "InternalError", "ServiceUnavailable", "SlowDown"),
+        "Rate_Limited",
+    ],
+    "swift": [
+        *("408", "503", "529", "498", "InternalError", "OperationAborted", "RequestTimeout"),
+        *("ServiceUnavailable", "SlowDown"),
+    ],
+}
+"""Who says little or nothing of retries, and speaks protocols that do."""
+SILENT_OF_503 = (
+    *("gateway:ServiceUnavailable", "gateway:TooManyRequests", "qingstor:upstream_failed"),
+    "minio:XMinioAdminConfigNoQuorum",
+    "minio:XMinioAdminReplicationRemoteConnectionError",
+    *(
+        f"minio:XMinioSiteReplication{each}"
+        for each in (
+            "BackendIssue",
+            "BucketConfigError",
+            "BucketMetaError",
+            "IAMError",
+            "ServiceAccountError",
+        )
+    ),
+)
+"""Founders, whose rows say what their documents do, and 503s of MinIO that are the state of a site."""
+
+
+@pytest.mark.parametrize("vendor", BY_PROTOCOL)
+def test_what_the_protocol_calls_retryable(vendor):
+    """What S3 and HTTP say holds of those that speak them."""
+    assert [row.label for row in vendors.get(vendor).group("@retryable")] == BY_PROTOCOL[vendor]
+
+
+def test_who_is_busy_says_so():
+    """RFC 9110 and 6585 say of a 503, a 429 and a 408 that it is a matter of time; S3 of its two codes."""
+    silent = {
+        row.address
+        for vendor in SHAPES
+        for row in vendors.get(vendor).errors
+        if row.retryable != "yes"
+        and (row.status in (408, 429, 503) or row.code in ("SlowDown", "ServiceUnavailable"))
+    }
+    assert silent == {*SILENT_OF_503}
 
 
 @each_vendor

@@ -12,13 +12,15 @@ import pytest
 
 from faultinject import vendors
 from faultinject.core import operations
+from faultinject.core.facts import GUARDS, shown_query
 from faultinject.core.hints import FORMS
 from faultinject.core.request import WSGIRequest
-from faultinject.core.sources import CHANGED, NAMED, SOURCES, WHERE, compile_value
+from faultinject.core.sources import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
+from faultinject.exploration.standard import allowed
 from faultinject.vendors.extras import PLACES
 
 PACKAGE = Path(vendors.__file__).parent
-HOLE = re.compile(r"%\(([^)]*)\)s")
+HOLE = re.compile(r"%\((.*?)\)s")
 TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FILLED = {"code", "message", "status", "resource", "children"}
 """Holes that are no ids and no sources."""
@@ -95,6 +97,30 @@ def test_extras_are_well_formed(vendor, for_all):
     assert len(lines) == len(found.extras)
 
 
+@each_vendor
+def test_places_are_well_formed(vendor):
+    """Each line is about one error, and says by conditions that the journal can tell which requests get it, and why."""
+    found = vendors.get(vendor)
+    file = folder_of(vendor) / "where.csv"
+    if not file.is_file():
+        assert not any(row.where or row.where_words or row.where_source for row in found.errors)
+        return
+    lines = lines_of(file, ("code", "where", "words", "source"))
+    assert {line["code"]: [*line.values()][1:] for line in lines} == {
+        row.label: [row.where, row.where_words, row.where_source] for row in found.errors if row.where
+    }
+    assert len({line["code"] for line in lines}) == len(lines)
+    for line in lines:
+        assert line["words"]
+        assert WHERE_IT_STANDS.search(line["source"]) or vendor in PLACELESS
+        for rule in allowed(found.find(line["code"])):
+            asked = [each.partition(".") for each in (*rule.conditions, *rule.unless)]
+            assert asked
+            assert not rule.options
+            assert {name.lower() for key, _, name in asked if key == "header"} <= GUARDS
+            assert all("…" not in shown_query(f"{name}=x") for key, _, name in asked if key == "query")
+
+
 @pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
 def test_every_source_says_where_it_stands(vendor):
     """A reader can look at it: no memory of a recorded answer."""
@@ -110,9 +136,9 @@ def words_of(value):
         if each[:1] == "~":
             for inner in re.findall("{([^}]*)}", each):
                 yield from words_of(inner)
-        elif kind in CHANGED or kind in WHERE:
+        elif kind in CHANGED or kind in WHERE or kind in BOUNDS:
             yield kind
-            yield from words_of(rest.partition(" ")[2] if kind in WHERE else rest)
+            yield from words_of(rest if kind in CHANGED else rest.partition(" ")[2])
         elif each[:1] != "=":
             yield kind if kind in NAMED else each
 
@@ -128,7 +154,7 @@ def test_every_source_is_used():
     for each in vendors.names():
         open_holes = {hole for form in forms_of(each).values() for hole in holes(each, form)} - FILLED
         used |= {word for hole in open_holes for word in words_of(hole)}
-    assert {*SOURCES, *NAMED, *CHANGED, *WHERE} - used == set()
+    assert {*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS} - used == set()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +169,11 @@ def test_every_source_is_used():
         "quoted.upper.nothing",
         "size.",
         "size",
+        "above.1024",
+        "above.size.key",
+        "above.x size.key",
+        "below.-1 length",
+        "below.1 nothing",
     ],
 )
 def test_cells_that_are_no_source(value):
@@ -207,6 +238,7 @@ def test_every_file_and_form_serves(vendor):
     used = {form.template for form in forms_of(vendor).values()}
     used |= {"__init__.py", "vendor.py", "errors.csv"}
     used |= {"extras.csv"} if found.extras else set()
+    used |= {"where.csv"} if any(row.where for row in found.errors) else set()
     tables = {table for each in vendors.names() for table in vendors.get(each).operations}
     files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
     own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}

@@ -17,7 +17,8 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
 )
 from faultinject.audit.checks.words import counted, seconds, too_few
-from faultinject.audit.likeness import fingerprint
+from faultinject.audit.lanes import POLL
+from faultinject.audit.likeness import changed, fingerprint
 from faultinject.audit.waits import KINDS
 from faultinject.core.outcome import quoted
 
@@ -37,16 +38,16 @@ JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""
 RECENT = 60.0
 """Seconds within which other calls may have used up what a client spends on retries."""
+PATIENCE = 5.0
+"""Seconds; a client that is asked to wait longer may rather give up."""
+UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
+"""Why calls are left out that may hold retries."""
 LAYER = 10.0
 """Seconds within which a call on the same thing is taken for one of a layer above."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
-OR_A_CALLER = ", or a caller that calls again"
-
-
-def doubt(evidence: Evidence, calls: Sequence[Call]) -> str:
-    """What has to be added where looks alone joined the calls."""
-    return OR_A_CALLER if not evidence.driven and any(call.inferred for call in calls) else ""
+NAME_THEM = "`with faults.call()` around each call, or `faultinject conformance`, would tell"
+"""What decides which requests belong together."""
 
 
 @check(
@@ -57,16 +58,28 @@ def doubt(evidence: Evidence, calls: Sequence[Call]) -> str:
 def retries(evidence: Evidence) -> Iterator[Said]:
     """A failure that may pass is tried again.
 
-    One finding for each answer that should be: of the calls that first got it, how many have two attempts or more.
-    PASS: all of the first 10, or 90 %. WARN: none. A POST that was not tried again counts for nothing, unless a storage
-    SDK that tries others again sent it; nor does an answer with an unreadable hint. Not to try again after an answer
-    of which nobody says that it may pass is no fault, nor after one whose document asks for something before: a new
-    token, a look at what is there.
+    FAIL: the client tries nothing again, though 3 calls or more got an answer that may pass. Else one finding for each
+    such answer: of the calls that first got it, how many have two attempts or more. PASS: all of the first 10, or 90 %.
+    WARN: none. A POST that was not tried again counts for nothing, unless a storage SDK that tries others again sent it;
+    nor does an answer that asks for a wait of more than 5 s. Not to try again after an answer of which nobody says that it may pass is
+    no fault, nor after one whose document asks for something before: a new token, a look at what is there.
     """
     by_answer = _by_answer(evidence)
     if not by_answer:
         how = "let calls fail in a way that may pass: http:503,times=1,per=call"
         yield unknown(0, too_few(0, FEWEST, "call", how))
+    given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
+    if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
+        answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
+        n, told = len(given_up), f"0 of {len(given_up)} calls tried again after {answers}"
+        unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
+        if unclear:
+            why = f"{counted(unclear, 'other call')} may show that some are"
+            yield unknown(n, f"{told}, but {why}. {NAME_THEM}", given_up)
+        else:
+            told = f"nothing is ever tried again: {told}, although {_why(given_up[0])}"
+            yield failed(n, told, given_up)._replace(whatever=True)
+        return
     for answer, calls in by_answer.items():
         n, again = len(calls), [call for call in calls if call.retries]
         told = f"{answer}: {len(again)} of {n} calls tried again"
@@ -79,26 +92,32 @@ def retries(evidence: Evidence) -> Iterator[Said]:
             why = "others may have used up its budget: a client of its own would tell"
             yield unknown(n, f"{told}: {why}", calls, answer)
         elif not again:
-            documented = calls[0].first.documented
-            said = documented is not None and documented.retryable == "yes"
-            why = "the vendor says that it may pass" if said else "such failures pass"
-            yield warned(n, f"{told}, although {why}", calls, answer)
+            yield warned(n, f"{told}, although {_why(calls[0])}", calls, answer)
         else:
             why = "is there a budget or a deadline? a client of its own would tell"
             yield unknown(n, f"{told}: {why}", again, answer)
 
 
+def _why(call: Call) -> str:
+    """Why a client ought to have tried a call again."""
+    documented = call.first.documented
+    said = documented is not None and documented.retryable == "yes"
+    return "the vendor says that it may pass" if said else "such failures pass"
+
+
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
-    """The calls that ought to be tried again, or are, by their first answer."""
+    """The calls that ought to be tried again, or are, by their first answer; of those that go on, those that were."""
     found: dict[str, list[Call]] = {}
-    uploads = any(call.retries and _is_upload(call.first) for call in evidence.calls)
-    for call in evidence.calls:
+    tried = [call for call in evidence.open if call.retries]
+    calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
+    uploads = any(call.retries and _is_upload(call.first) for call in calls)
+    for call in calls:
         first = call.first
         careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
         may_be = first.kind in KINDS or may_be_sent_again(first)
         if first.hint_form == "unreadable" or not (may_be or should_be_tried_again(first)):
             continue
-        if call.retries or not (careful or first.kind == "timeout"):
+        if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
     return {
         answer: calls
@@ -110,7 +129,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
 def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
     """Whether calls of the same client had just used up what it spends on retries, or half of what it promises to.
 
-    Those of a driver are of one client when they have one name.
+    Those of a driver are of one client when they have one name. One that was asked to wait may have ended for that.
     """
     since, until = calls[0].first.arrived - RECENT, calls[-1].first.arrived
     before = [
@@ -122,6 +141,7 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
         call
         for call in before
         if call.last.kind in KINDS
+        and call.last.hint_form is None
         and call.first.method not in UNSAFE
         and call.first.answer != calls[0].first.answer
     ]
@@ -141,40 +161,82 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     """An answer that stays the same is not asked for again.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no document calls worth
-    another try, be it with a new token or with care: FAIL when any has two attempts, or is followed within 10 s by
-    another call of the same SDK for the same thing, one after the other (then a layer above asks again).
+    another try, be it with a new token or with care: FAIL when any has two attempts, or is followed within a second by
+    another call of the same SDK for the same thing, one after the other (then a layer above asks again; WARN where
+    nobody drives). Who asks again later, with another token or precondition, or after a write to that place, may
+    rightly hope for another answer. Looks alone prove little here, as several callers may be refused the same: WARN for
+    three things or more, FAIL where nothing else was asked for in between.
     """
     calls = [call for call in evidence.calls if is_permanent(call.first)]
-    n = len(calls)
+    everyone = [call for call in evidence.everyone if is_permanent(call.first)]
+    again = [call for call in everyone if _asked_again(call)]
+    above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
+    n = len({id(call) for call in (*calls, *again, *above)})
     if n < FEWEST:
         yield unknown(n, too_few(n, FEWEST, "call", "let calls fail for good: http:403"), calls)
         return
-    again = [call for call in calls if call.retries]
-    above = _repeated_above([call for call in calls if not call.retries])
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or calls}))
-    if again:
-        yield failed(n, f"{answers} sent again in {len(again)} of {n} calls{doubt(evidence, again)}", again)
+    proven = [call for call in again if evidence.driven or not call.inferred]
+    things = {fingerprint(call.first) for call in again or above}
+    if proven:
+        yield failed(n, f"{answers} sent again in {len(proven)} of {n} calls", proven)
+    elif again and len(things) >= FEWEST:
+        told = f"{answers} sent again in {len(again)} of {n} calls"
+        if all(call.alone for call in again):
+            yield failed(n, told, again)
+        else:
+            yield warned(n, f"{told}, or by several callers", again)
+    elif again:
+        told = f"{answers} asked for again in {len(again)} of {n} calls: by one caller or by several?"
+        yield unknown(n, f"{told} {NAME_THEM}", again)
+    elif above and (evidence.driven or len(things) >= FEWEST):
+        told = f"{answers} asked for again in {counted(len(above), 'call')} by a layer above the SDK"
+        yield (
+            failed(n, told, above) if evidence.driven else warned(n, f"{told}, or by several callers", above)
+        )
     elif above:
-        things = {fingerprint(call.first) for call in above}
-        told = f"{answers} asked for again in {counted(len(above), 'call')} by a layer above the SDK{OR_A_CALLER}"
-        sure = evidence.driven or len(things) >= FEWEST
-        yield (failed if sure else warned)(n, told, above)
+        told = f"{answers} asked for again in {counted(len(above), 'call')}: by a layer above the SDK?"
+        yield unknown(n, f"{told} {NAME_THEM}", above)
+    elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
+        told = (
+            f"{answers} asked for again after a second or more: a client that waits for a change, or a retry?"
+        )
+        yield unknown(n, f"{told} {NAME_THEM}", unclear)
     else:
         yield passed(n, f"none of {n} calls asked again after {answers}", calls)
 
 
-def _repeated_above(calls: Sequence[Call]) -> list[Call]:
-    """Calls of an SDK that repeat the one before them, for things that were never asked for twice at once."""
+def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
+    """The calls that ask for what some of them ask for."""
+    things = {fingerprint(call.first) for call in some}
+    return [call for call in calls if fingerprint(call.first) in things]
+
+
+def _asked_again(call: Call) -> bool:
+    """Whether the same request was sent again, with the same credential and precondition."""
+    return any(not changed(before, after) for before, after in pairwise(call.attempts))
+
+
+def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call], list[Call]]:
+    """Calls of an SDK that repeat the one before them, for things that were never asked for twice at once.
+
+    Returns:
+        Those that come at once, and those that come so late that they may as well wait for a change.
+    """
     things: dict[Hashable, list[Call]] = {}
     for call in calls:
         if call.signal == SDK_ID:
             things.setdefault(fingerprint(call.first), []).append(call)
-    found = []
+    soon: list[Call] = []
+    later: list[Call] = []
     for same in things.values():
         pauses = [pause(one, other) for one, other in pairwise(same)]
-        if not any(each < 0 for each in pauses):
-            found += [call for call, each in zip(same[1:], pauses, strict=True) if each <= LAYER]
-    return found
+        if any(each < 0 for each in pauses):
+            continue
+        for (one, other), wait in zip(pairwise(same), pauses, strict=True):
+            if wait <= LAYER and not changed(one.last, other.first):
+                (soon if driven or wait < POLL else later).append(other)
+    return soon, later
 
 
 @check(
@@ -189,8 +251,7 @@ def stops(evidence: Evidence) -> Iterator[Said]:
     more than 20 needs no end to be judged.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call)]
-    everyone = (*evidence.calls, *evidence.open)
-    endless = [call for call in everyone if len(call.attempts) > _limit(call, evidence.profile)]
+    endless = [call for call in evidence.everyone if len(call.attempts) > _limit(call, evidence.profile)]
     n = len({id(call) for call in (*ended, *endless)})
     if n < FEWEST:
         yield unknown(n, too_few(n, FEWEST, "failed call", "let calls fail to the end: http:503"), ended)
@@ -200,10 +261,10 @@ def stops(evidence: Evidence) -> Iterator[Said]:
     if endless:
         profile, limit = evidence.profile, _limit(longest[0], evidence.profile)
         allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
-        told = f"up to {most} attempts in a call{allowed}{doubt(evidence, endless)}"
-        yield failed(n, told, longest)
+        told = f"up to {most} attempts in a call{allowed}"
+        yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)))
     elif most > MANY:
-        yield warned(n, f"up to {most} attempts in a call{doubt(evidence, longest[:1])}", longest)
+        yield warned(n, f"up to {most} attempts in a call", longest)
     else:
         took = max(call.last.arrived - call.first.arrived for call in ended)
         yield passed(n, f"never more than {counted(most, 'attempt')}, {seconds(took)}", longest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
+from faultinject.audit.likeness import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Judges = Callable[[Evidence], Iterable["Said"]]
 
+LIKELY = 3
+"""Calls, or things, in which the same is no chance."""
 EXAMPLES = 5
 """Calls that a finding shows."""
 
@@ -26,7 +29,11 @@ CHECKS: dict[str, Check] = {}
 
 
 class Said(NamedTuple):
-    """What a check says; the fields are those of `Finding`."""
+    """What a check says; the fields are those of `Finding`, but for `whatever`.
+
+    Attributes:
+        whatever: FAIL stands whatever joined the attempts: it rests on what was not done.
+    """
 
     verdict: str
     n: int
@@ -34,6 +41,7 @@ class Said(NamedTuple):
     calls: Sequence[Call] = ()
     subject: str | None = None
     said_by: str | None = None
+    whatever: bool = False
 
 
 class Check:
@@ -77,11 +85,37 @@ class Check:
                 subject=said.subject,
                 said_by=said.said_by,
             )
-            for said in self._judges(evidence)
+            for said in (weighed(each, evidence) for each in self._judges(evidence))
         ]
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
+
+
+def weighed(said: Said, evidence: Evidence) -> Said:
+    """A FAIL is a WARN where looks alone joined the attempts, unless there is no other explanation for them.
+
+    An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its looks a request may be
+    another caller's, or one that comes anyway. That is ruled out where the client does not ask again for what it got, or
+    asked for nothing else in between, for three things or more.
+    """
+    looks = [call for call in said.calls if call.inferred and call.retries]
+    proven = [call for call in said.calls if call.retries and not call.inferred]
+    if said.verdict != FAIL or said.whatever or evidence.driven or not looks or len(proven) >= LIKELY:
+        return said
+    methods = {call.first.method for call in looks}
+    things = {fingerprint(call.first) for call in looks}
+    alone = len(things) >= LIKELY and all(call.alone for call in looks)
+    if all(map(evidence.contrast.shows_retries, methods)):
+        why = f"; looks alone joined the attempts, but {evidence.contrast.said(methods)}"
+    elif alone:
+        why = (
+            f"; looks alone joined the attempts, but nothing else came between them, for {len(things)} things"
+        )
+    else:
+        why = "; looks alone joined the attempts: it may be a caller that calls again"
+        return said._replace(verdict=WARN, message=said.message + why)
+    return said._replace(message=said.message + why)
 
 
 def check(name: str, *, reference: str, minimum: str) -> Callable[[Judges], Judges]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from faultinject.audit.call import FINGERPRINT
-from faultinject.audit.checks.again import FEWEST
+from faultinject.audit.checks.again import FEWEST, NAME_THEM
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     has_body,
+    is_cleared,
     is_lost_write,
     is_storage_call,
     lost_write,
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import too_few
+from faultinject.audit.checks.words import counted, too_few
+from faultinject.audit.lanes import OTHER_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +35,15 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     """Every attempt of a call sends the same bytes.
 
     Length and digest of the bodies in one call (a multipart boundary may change). FAIL: they differ, and more than
-    looks joined the attempts, or nothing was sent at all. WARN: a shorter body, joined by looks alone.
+    looks joined the attempts, or nothing was sent at all. WARN: a shorter body, joined by looks alone. PASS: the same
+    digests; the same length alone proves nothing.
     """
-    calls = [call for call in evidence.calls if call.same_bytes is not None and has_body(call)]
+    everyone = [
+        call
+        for call in evidence.everyone
+        if call.same_bytes is not None and has_body(call) and (sent_nothing(call) or not is_cleared(call))
+    ]
+    calls = [call for call in everyone if not call.same_bytes or call.same_digests]
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
@@ -43,10 +51,8 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
         yield unknown(
             n,
-            too_few(
-                n, FEWEST, "repeated upload", "let more uploads be tried again: http:503,times=1,per=call"
-            ),
-            calls,
+            _few_bodies(n, len(everyone) - n),
+            everyone,
         )
     elif not other:
         yield passed(n, f"the same bytes in {n} calls that were tried again", calls)
@@ -57,6 +63,14 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
         yield warned(
             n, f"{len(other)} of {n} sent fewer bytes the second time, or another body to the same key", other
         )
+
+
+def _few_bodies(seen: int, lengths: int) -> str:
+    """Why nothing can be said, and what would decide it."""
+    how = "let more uploads be tried again: http:503,times=1,per=call"
+    if lengths:
+        how = f"of {counted(lengths, 'other')} only the lengths are known: record every request, or times=2,per=call"
+    return too_few(seen, FEWEST, "repeated upload", how)
 
 
 @check(
@@ -70,7 +84,7 @@ def unsafe_repeat(evidence: Evidence) -> Iterator[Said]:
     POST and PATCH requests that the app has carried out and whose answer never came (`reset,when=after`): sent again
     without an Idempotency-Key or a precondition? FAIL: yes. WARN: it is a request of a storage service, which allows it.
     """
-    lost = [call for call in evidence.calls if any(map(is_lost_write, call.attempts))]
+    lost = [call for call in evidence.everyone if any(map(is_lost_write, call.attempts))]
     again = [call for call in lost if lost_write(call) is not None]
     n = len(lost)
     twice = [call for call in again if sum(map(took_effect, call.attempts)) > 1]
@@ -83,6 +97,15 @@ def unsafe_repeat(evidence: Evidence) -> Iterator[Said]:
     elif again:
         told = f"{len(again)} of {n} lost POSTs were sent again, {len(twice)} took effect twice"
         yield failed(n, told, harmful) if harmful else warned(n, told, again)
+    elif any(call.followed == OTHER_KEY for call in lost):
+        keyed = [call for call in lost if call.followed == OTHER_KEY]
+        yield warned(
+            n, f"{len(keyed)} of {n} lost POSTs were sent again under another Idempotency-Key", keyed
+        )
+    elif any(call.followed for call in lost):
+        unclear = [call for call in lost if call.followed]
+        told = f"{len(unclear)} of {n} lost POSTs were followed by a like request with something changed"
+        yield unknown(n, f"{told}: {NAME_THEM}", unclear)
     else:
         kept = all(is_lost_write(call.last) for call in lost)
         how = "was sent again" if kept else "was sent again without a key or a precondition"

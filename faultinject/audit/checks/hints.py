@@ -8,7 +8,7 @@ from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.words import plain, seconds, too_few
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
-from faultinject.audit.waits import hinted
+from faultinject.audit.waits import hinted, is_near
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def hint(evidence: Evidence) -> Iterator[Said]:
     half as long.
     """
     by_form: dict[str, list[Hinted]] = {}
-    for wait in hinted(evidence.calls):
+    for wait in hinted(evidence.everyone):
         by_form.setdefault(wait.before.hint_form or "", []).append(wait)
     if not by_form:
         yield unknown(
@@ -101,19 +101,9 @@ def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     wanted = before.hint or 0.0
     if evidence.profile is not None:
         wanted = min(wanted, evidence.profile.hints.get(form, wanted))
-    if form == "date" and not _is_near(before):
+    if form == "date" and not is_near(before):
         wanted -= OTHER_CLOCK
     return wanted
-
-
-def _is_near(attempt: Attempt) -> bool:
-    """Whether client and server have the same clock."""
-    client = attempt.client or ""
-    return (
-        not client
-        or client.startswith(("127.", "::1"))
-        or client in (attempt.host, "localhost", "testclient")
-    )
 
 
 def _usual(evidence: Evidence, waits: Sequence[Hinted]) -> list[float]:

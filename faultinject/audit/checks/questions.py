@@ -59,7 +59,7 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 def is_permanent(attempt: Attempt) -> bool:
     """Whether it got an injected answer that stays the same however often one asks."""
     return (
-        attempt.injected
+        attempt.answered_by_fault
         and attempt.kind == "client"
         and attempt.status in PERMANENT
         and not should_be_tried_again(attempt)
@@ -106,6 +106,11 @@ def sent_nothing(call: Call) -> bool:
     """Whether a later attempt of a call that had a body at first carried none."""
     later = [each for each in call.attempts[1:] if each.body_complete is not False]
     return bool(call.first.request_bytes) and any(each.request_bytes == 0 for each in later)
+
+
+def is_cleared(call: Call) -> bool:
+    """Whether its last attempt got through and its caller saw an error all the same: then that was no retry."""
+    return call.returned is False and call.succeeded and len(call.attempts) > 1
 
 
 def pause(one: Call, other: Call) -> float:

@@ -7,10 +7,10 @@ from math import exp, log
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.layers import one_layer
 from faultinject.audit.checks.words import counted, plain, seconds, too_few
-from faultinject.audit.evidence import UNKNOWN, VERY_BUSY
+from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.audit.statistics import median, most_within, slope
-from faultinject.audit.waits import by_number
+from faultinject.audit.statistics import median, most_in_beat, most_within, slope
+from faultinject.audit.waits import LATEST, by_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ RIGID, RANDOM = 0.05, 0.12
 """Spread by median: at most that of a client without jitter, at least that of one with it."""
 MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
 """Shares of the first retries in one tenth of their wait."""
+BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
+"""Seconds of the beats at which clients may come back."""
+BEATS_SEEN = 3
+"""Beats that it takes to tell one from a single crowd."""
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
 COUNTED = 4
@@ -52,24 +56,26 @@ SURE = 2.6
 def waits(evidence: Evidence) -> Iterator[Said]:
     """A client waits before its second retry and all later ones.
 
-    The median of all waits from the second on. FAIL: shorter than what cannot be told from none. WARN: there is only
-    one retry, in 5 failed calls or more, and it comes at once. A wait is not judged where a busy machine may be what
-    takes so long: in a driven run as long as its first requests are late, where nothing is known of it 50 ms (500 ms
-    for an only retry).
+    The median of all waits from the second on. FAIL: shorter than what cannot be told from none: a machine that has too
+    much to do only makes waits longer. WARN: there is only one retry, in 5 failed calls or more, and it comes at once.
+    PASS: longer than that, also without what the machine may have added; where neither the machine nor the client's
+    requests without a fault tell what that is, half a second.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     zero = evidence.turnaround.zero
-    known = evidence.turnaround.p95 is not None
-    busy = evidence.turnaround.busy or (0 if known else UNKNOWN)
     if len(later) >= LATER:
         middle = median([wait.seconds for wait in later])
         told = f"second and later retries after {seconds(middle)}"
-        if zero <= middle < busy:
+        if zero <= middle and not _is_long(later, evidence):
             yield unknown(len(later), f"{told}: {TOO_BUSY}", _calls(later))
         else:
             yield (failed if middle < zero else passed)(len(later), told, _calls(later))
         return
-    ended = [wait for wait in evidence.waits if not wait.call.succeeded and wait.retry == wait.call.retries]
+    ended = [
+        wait
+        for wait in evidence.waits
+        if wait.call.closed and not wait.call.succeeded and wait.retry == wait.call.retries
+    ]
     once = [wait for wait in ended if wait.retry == 1]
     if len(once) < ONCE or len(once) < len(ended):
         yield unknown(
@@ -79,10 +85,20 @@ def waits(evidence: Evidence) -> Iterator[Said]:
     middle = median([wait.seconds for wait in once])
     if middle < zero:
         yield warned(len(once), f"the only retry comes at once, after {seconds(middle)}", _calls(once))
-    elif middle < (busy if known else max(busy, VERY_BUSY)):
+    elif not _is_long(once, evidence):
         yield unknown(len(once), f"the only retry comes after {seconds(middle)}: {TOO_BUSY}", _calls(once))
     else:
         yield passed(len(once), f"the only retry comes after {seconds(middle)}", _calls(once))
+
+
+def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
+    """Whether waits are long even without what the machine may have added to them."""
+    turnaround = evidence.turnaround
+    fast = UNKNOWN if turnaround.p95 is None else turnaround.zero
+    if turnaround.busy is None and evidence.late is not None:
+        return median([wait.seconds - (wait.late or 0) for wait in found]) >= fast
+    least = max(fast, turnaround.busy) if turnaround.busy is not None else turnaround.worst or LATEST
+    return median([wait.seconds for wait in found]) >= least
 
 
 @check(
@@ -118,7 +134,7 @@ def random(evidence: Evidence) -> Iterator[Said]:
             )
         return
     noise = evidence.turnaround.noise
-    spread_by_itself = max(3 * evidence.turnaround.doubt, evidence.turnaround.busy or 0)
+    spread_by_itself = max(3 * evidence.doubt, evidence.turnaround.busy or 0)
     rigid = [each for each in spreads if each[0] < max(noise, RIGID * each[1])]
     loose = [
         (spread, middle, group)
@@ -154,6 +170,28 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     return worst
 
 
+def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
+    """The largest share of first retries that come at the same point of a beat, in words, and their waits.
+
+    None where less than half of them do, or where what they retry had failed in that beat.
+    """
+    group = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
+    if len(group) < HERD:
+        return None
+    failures = [wait.call.first.answered or 0.0 for wait in group]
+    retries = [wait.call.attempts[1].arrived for wait in group]
+    worst: tuple[float, str, list[Wait]] | None = None
+    for period in BEATS:
+        share = most_in_beat(retries, period) / len(group)
+        beats = len({round(each / period) for each in retries})
+        if share <= MANY_TOGETHER or beats < BEATS_SEEN or (worst is not None and share <= worst[0]):
+            continue
+        if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
+            told = f"{share:.0%} come back in the same tenth of every {seconds(period)}".replace("%", " %")
+            worst = share, f"{told}, though they failed at other times", group
+    return worst
+
+
 @check(
     "spread",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
@@ -162,9 +200,15 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
 def spread(evidence: Evidence) -> Iterator[Said]:
     """Clients that fail together do not come back together.
 
-    The largest share of all first waits that lies within one tenth of their median. FAIL: 90 % or more. WARN: more
-    than half. Below 90 % that tenth has to be twice what the machine does by itself.
+    The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
+    in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
+    FAIL: 90 % or more. WARN: more than half. Below 90 % that tenth has to be twice what the machine does by itself.
     """
+    beat = _beat(evidence)
+    if beat is not None:
+        share, told, group = beat
+        yield (failed if share >= MOST_TOGETHER else warned)(len(group), told, _calls(group))
+        return
     herd = _herd(evidence)
     if herd is None:
         first = [group for (_, retry), group in by_number(evidence.waits).items() if retry == 1]
@@ -179,7 +223,7 @@ def spread(evidence: Evidence) -> Iterator[Said]:
     rule = {said.verdict for said in random(evidence)}
     if share >= MOST_TOGETHER:
         said = failed(n, told, calls)
-    elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.turnaround.doubt and not (
+    elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
         share <= MANY_TOGETHER and PASS in rule
     ):
         said = unknown(n, f"{told}: a machine with less to do would tell whether there are more", calls)
@@ -209,7 +253,7 @@ def grows(evidence: Evidence) -> Iterator[Said]:
         if retry <= COUNTED and middle >= max(TELLING / 2, 5 * evidence.turnaround.noise):
             usable.setdefault(kind, []).append(group)
     said = [
-        _growth(kind, [wait for group in groups for wait in group], 5 * evidence.turnaround.doubt)
+        _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)
         for kind, groups in usable.items()
         if len(groups) > 1 and sum(map(len, groups)) >= 6
     ]

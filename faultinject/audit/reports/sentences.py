@@ -24,7 +24,9 @@ SIGNALS = {TOLD: "word of the test or driver"}
 REASONS = {
     "shared": "for one thing at the same time, which cannot be told apart",
     "open": "that may not have been over when the journal was read",
-    "begun earlier": "whose beginning is not in the journal",
+    "followed": "right before a like request with something changed, which may be of them",
+    "repeated": "that came again as they do when all is well",
+    "begun earlier": "whose beginning is not in the journal, or may be in the call before",
     "too many": "beyond what is kept",
 }
 """Why calls are left out, in words."""

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
 
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
-# may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features).
+# may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
+# `set.connection=close` does not send one, but tells the server.
 FORBIDDEN = frozenset(
     (
-        "connection",
         "content-length",
         "date",
         "keep-alive",
@@ -162,7 +162,7 @@ class ContentType(_Said):
 
 
 class Set(Effect):
-    """Add or replace a header of the injected answer.
+    """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
     >>> print(Rule("http:503", set={"location": "/elsewhere"}))
     http:503,set.location=/elsewhere
@@ -184,8 +184,15 @@ class Set(Effect):
         if name in FORBIDDEN:
             raise Mistake(f"set.{name}: the server sets {name} itself", at_key=True)
 
+    def check_text(self, name: str, text: str) -> None:
+        """Raise `Mistake` when a connection is to do anything but close."""
+        if name == "connection" and text.strip().lower() != "close":
+            raise Mistake(f"{shown(text)} is for the server to say; a rule can ask for set.connection=close")
+
     def in_words(self, rule: Rule, text: str, name: str) -> str:
-        """The header."""
+        """The header, or what it comes to."""
+        if name == "connection":
+            return "behind which the connection closes"
         return f"with the header {name}: {text}"
 
 

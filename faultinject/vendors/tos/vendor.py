@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from faultinject.vendors import deletes, resources
+from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 FRONT = "PuO-cs-tos-front-azc-2"
+CHILD = ',"%(name)s":"%(value)s"'
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """24 hex digits with the time in them twice, an address, six letters and the front end, as in recorded answers."""
+    """24 hex digits with the time in them twice, an address, six letters and the front end, as in recorded answers.
+
+    The id of the host is 32 letters and digits (https://github.com/coze-dev/coze-studio/issues/2272).
+    """
     time = f"{unix_seconds & 0xFFFFFFFF:08x}"
     letters = "".join(LETTERS[each % len(LETTERS)] for each in entropy[8:13])
     first, second, address = entropy[:2].hex(), entropy[2:4].hex(), entropy[4:7].hex()
-    return {"request_id": f"{first}07{time[2:]}{second}{time}-0a{address}-1{letters}-{FRONT}"}
+    return {
+        "request_id": f"{first}07{time[2:]}{second}{time}-0a{address}-1{letters}-{FRONT}",
+        "host_id": "".join(LETTERS[each % len(LETTERS)] for each in entropy[16:48]),
+    }
 
 
 VENDOR = Vendor(
@@ -23,7 +31,13 @@ VENDOR = Vendor(
     content_type="application/json",
     template="envelope.json",
     escape="json",
-    child=',"%(name)s":"%(value)s"',
+    child=CHILD,
+    # as they were recorded, without the resource that the document's example has:
+    # https://github.com/coze-dev/coze-studio/issues/2272, https://github.com/bytedance/Protenix/issues/296
+    forms={
+        "access": Form("envelope-access.json", "application/json", "json", CHILD),
+        "signature": Form("envelope-signature.json", "application/json", "json", CHILD),
+    },
     package=__package__,
     # the two are the same in nearly all of the document's samples
     id_headers=(("x-tos-request-id", "request_id"), ("x-tos-id-2", "request_id")),

@@ -1,0 +1,142 @@
+"""ASGI: the end of the connection behind an answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_wait import in_tasks
+from faultinject.adapters.client_errors import in_process_scope
+from faultinject.adapters.closing import HEADER, in_step_asgi, tell_asgi, wants_a_hearing
+from faultinject.adapters.connection import of_scope
+from faultinject.adapters.lingering import linger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from anyio.abc import TaskGroup
+
+    from faultinject.adapters.asgi import Message, Receive, Scope, Send
+    from faultinject.adapters.connection import Connection
+    from faultinject.core.actions import Headers, Respond
+    from faultinject.core.request import ASGIRequest
+
+_CONNECTION = b"connection"
+
+
+async def respond_and_end(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    request: ASGIRequest,
+    action: Respond,
+    headers: Headers,
+    *,
+    unread: bool,
+    broken: bool = False,
+) -> None:
+    """Send an injected answer, and end the connection behind it where that must be.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        request: the view of the request.
+        action: the answer.
+        headers: its headers.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+    """
+    closes = action.answer.closes
+    if not (unread or closes):
+        await respond(send, action, headers)
+        return
+    with Ending(scope, receive, send, request, unread=unread, broken=broken, closes=closes) as ending:
+        await respond(ending.send, action, headers)
+
+
+async def fail(scope: Scope, receive: Receive, send: Send, request: ASGIRequest) -> None:
+    """Say that there was an error inside faultinject, when the request's body was touched."""
+    headers = [(b"content-length", b"0"), (b"x-faultinject", b"error")]
+    with Ending(scope, receive, send, request, unread=True, broken=True, closes=False) as ending:
+        await ending.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await ending.send({"type": "http.response.body"})
+
+
+class Ending:
+    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        request: the view of the request.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+        closes: whether the rule asks for the end.
+
+    Attributes:
+        transport: the server's, where it shows it.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request: ASGIRequest,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._connection: Connection | None = None
+        self._over = False
+        self._in_process = in_process_scope(scope)
+        self._ends = not (self._in_process or request.http2) and (
+            closes or (unread and not in_step_asgi(receive, send, broken=broken))
+        )
+        self._wants_a_hearing = unread and wants_a_hearing(receive)
+        self.transport = getattr(getattr(send, "__self__", None), "transport", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and self._over:
+            linger(connection)
+        elif connection is not None:
+            connection.release()
+
+    async def send(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        if message["type"] == "http.response.start" and not self._in_process:
+            headers = [each for each in message["headers"] if each[0] != _CONNECTION]
+            if self._ends:
+                # Ours before the server lets go of it.
+                self._connection = of_scope(self._scope, self._send)
+                if tell_asgi(self._receive, self._send) == HEADER:
+                    headers.append((_CONNECTION, b"close"))
+            message = {**message, "headers": headers}
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if last and self._wants_a_hearing:
+
+            async def send(tasks: TaskGroup) -> None:
+                tasks.start_soon(self._hear)
+                await self._send(message)
+
+            await in_tasks(send)
+        else:
+            await self._send(message)
+        self._over = last
+
+    async def _hear(self) -> None:
+        """Receive what is left, and drop it."""
+        with suppress(Exception):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass

@@ -1,0 +1,179 @@
+"""WSGI: the end of the connection behind an answer."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from faultinject.adapters.client_errors import in_process
+from faultinject.adapters.closing import BEHIND, HEADER, READ, in_step_wsgi, tell_wsgi
+from faultinject.adapters.connection import of_environ
+from faultinject.adapters.lingering import GRACE, linger
+from faultinject.core.bodies import LONGEST, MOST, PIECE
+from faultinject.core.wire import CLOSE, FLUSH, length_of, without_connection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from faultinject.adapters.connection import Connection
+    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.core.actions import Headers, Respond
+    from faultinject.core.request import Request
+
+ERROR: Headers = [("Content-Length", "0"), ("x-faultinject", "error")]
+"""The headers of an answer after an error inside faultinject."""
+
+
+def respond_and_end(
+    environ: Environ,
+    start_response: Start,
+    request: Request,
+    action: Respond,
+    headers: Headers,
+    *,
+    unread: bool,
+    broken: bool = False,
+) -> Iterable[bytes]:
+    """Give an injected answer through the server, and end the connection behind it where that must be.
+
+    Args:
+        environ: of the request.
+        start_response: the server's.
+        request: the view of the request.
+        action: the answer.
+        headers: its headers.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+    """
+    answer = action.answer
+    body = [action.body] if action.body else []
+    if not (unread or answer.closes):
+        start_response(answer.status_line, headers)
+        return body
+    ending = Ending(environ, start_response, request, unread=unread, broken=broken, closes=answer.closes)
+    ending.start_response(answer.status_line, headers)
+    return ending.behind(body)
+
+
+def fail(environ: Environ, start_response: Start, request: Request) -> Iterable[bytes]:
+    """Say that there was an error inside faultinject, when the request's body was touched."""
+    ending = Ending(environ, start_response, request, unread=request.has_body, broken=True, closes=False)
+    ending.start_response("500 Internal Server Error", ERROR)
+    return ending.behind([])
+
+
+class Ending:
+    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
+
+    Args:
+        environ: of the request.
+        start_response: the server's.
+        request: the view of the request.
+        unread: whether something of the request's body is left.
+        broken: whether reading it was given up in the middle.
+        closes: whether the rule asks for the end.
+    """
+
+    def __init__(
+        self,
+        environ: Environ,
+        start_response: Start,
+        request: Request,
+        *,
+        unread: bool,
+        broken: bool,
+        closes: bool,
+    ) -> None:
+        self._environ = environ
+        self._start = start_response
+        self._request = request
+        self._connection: Connection | None = None
+        self._result: Iterable[bytes] = ()
+        self._how: str | None = None
+        self._in_process = in_process(environ)
+        self._ends = not (self._in_process or request.http2) and (
+            closes or (unread and not in_step_wsgi(environ, start_response, broken=broken))
+        )
+        self._readable = not (broken or closes)
+
+    def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        if self._in_process:
+            return self._start(status, headers, *more)
+        headers = without_connection(headers)
+        if self._ends:
+            # An answer without a length ends only behind what we read.
+            self._readable = self._readable and length_of(headers) is not None
+            self._how = tell_wsgi(self._environ, self._start, readable=self._readable)
+            if self._how == HEADER:
+                headers.append(CLOSE)
+            if self._how != READ:
+                # Ours before the server lets go of it.
+                self._connection = of_environ(self._environ)
+                if self._how is None and self._connection is None and self._may_be_read():
+                    self._how = READ
+        write = self._start(status, headers, *more)
+        if self._how == BEHIND:
+            name, value = CLOSE
+            self._start.__self__.headers[name] = value  # type: ignore[attr-defined]  # a bound method
+        return write
+
+    def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
+        """What the server gets to send."""
+        if not self._ends:
+            return result
+        self._result = result
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        gone = False
+        for piece in self._result:
+            yield piece
+            gone = True
+        if gone:
+            self._linger()
+        if self._how == READ and not self._read_away():
+            tell_wsgi(self._environ, self._start)
+
+    def close(self) -> None:
+        """The server is done with the answer."""
+        result, self._result = self._result, ()
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._linger()
+
+    def _linger(self) -> None:
+        """The answer has left, or at least its server has all of it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            linger(connection, FLUSH if self._how is None else GRACE)
+
+    def __del__(self) -> None:
+        # werkzeug closes no answer of a client that has reset the connection.
+        if self._connection is not None:
+            self._connection.release()
+
+    def _may_be_read(self) -> bool:
+        """Whether the body has an end that shows, and nobody would say 100 Continue behind an answer."""
+        sized = self._request.content_length is not None or self._environ.get("wsgi.input_terminated")
+        return bool(sized) and self._readable and "HTTP_EXPECT" not in self._environ
+
+    def _read_away(self) -> bool:
+        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
+        source = self._environ["wsgi.input"]
+        length = self._request.content_length
+        left = MOST if length is None else length - getattr(source, "size", 0)
+        until = monotonic() + LONGEST
+        try:
+            while left > 0 and monotonic() < until:
+                piece = source.read(min(PIECE, left))
+                if not piece:
+                    return length is None
+                left -= len(piece)
+        except Exception:
+            return False
+        return left <= 0 and length is not None

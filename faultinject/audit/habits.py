@@ -1,0 +1,133 @@
+"""What a client asks for again although all was well: heartbeats, polls, and loops over the same things.
+
+A like request after a failure proves a retry only where none comes after a success just so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from math import log2
+
+from faultinject.audit.clients import client_of
+from faultinject.audit.likeness import fingerprint
+from faultinject.audit.windows import Windows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
+    from faultinject.audit.attempts import Attempt
+    from faultinject.audit.told import Told
+
+WINDOW = 60.0
+"""Seconds after which a like request has nothing to do with the one before."""
+MOST = 50_000
+"""Things asked for in one window that are told apart, and whose intervals are remembered."""
+SHORTEST = 1e-4
+"""Seconds; shorter intervals are as good as equal."""
+NEVER = 10**6
+"""The step of an interval that did not come to pass."""
+
+
+class Habits:
+    """Takes requests in order of arrival, and tells what comes again without a failure.
+
+    Args:
+        told: what a test or a driver says of its calls; what comes again in another one is no habit.
+    """
+
+    def __init__(self, told: Collection[Told] = ()) -> None:
+        self._windows = Windows(told) if told else None
+        self._things: OrderedDict[Hashable, _Thing] = OrderedDict()
+        self._intervals: dict[Hashable, set[int]] = {}
+        self._shortest: dict[tuple[str, str], Counter[int]] = {}
+        self._forgot = False
+
+    def see(self, attempt: Attempt) -> None:
+        """Take the next request."""
+        key = _key(attempt)
+        windows = () if self._windows is None else self._windows.of(attempt)
+        thing = self._things.pop(key, None)
+        if thing is not None and thing.last is not None:
+            late = attempt.arrived - thing.last.arrived > WINDOW
+            if late or thing.windows != windows:
+                self._count(thing)
+                thing = None
+        if thing is None:
+            thing = _Thing(windows)
+        elif thing.last is not None and _ended_well(thing.last, attempt.arrived):
+            assert thing.last.answered is not None
+            self._came_again(key, thing, attempt.arrived - thing.last.answered)
+        thing.last = attempt
+        self._things[key] = thing
+        while len(self._things) > 1:
+            oldest = next(iter(self._things.values()))
+            assert oldest.last is not None
+            old = attempt.arrived - oldest.last.arrived > WINDOW
+            if not old and len(self._things) <= MOST:
+                break
+            self._forgot = self._forgot or not old
+            self._count(self._things.popitem(last=False)[1])
+
+    def end(self) -> None:
+        """There are no more requests."""
+        for each in self._things.values():
+            self._count(each)
+        self._things.clear()
+
+    def explains(self, attempt: Attempt, interval: float) -> bool:
+        """Whether it comes so long after a success as well: half as long to twice as long."""
+        steps = self._intervals.get(_key(attempt))
+        return steps is not None and not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
+
+    def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
+        """Of the things that a client asked for by a method, and got: how many it asked for again, and of how many.
+
+        Only what came again within so many seconds counts. Of a client of which not everything could be remembered
+        nothing is said.
+        """
+        found = self._shortest.get((client, method))
+        if self._forgot or found is None:
+            return 0, 0
+        last = _step(within)
+        return sum(number for step, number in found.items() if step <= last), found.total()
+
+    def _came_again(self, key: Hashable, thing: _Thing, interval: float) -> None:
+        step = _step(interval)
+        thing.shortest = min(thing.shortest, step)
+        if key in self._intervals or len(self._intervals) < MOST:
+            self._intervals.setdefault(key, set()).add(step)
+        else:
+            self._forgot = True
+
+    def _count(self, thing: _Thing) -> None:
+        last = thing.last
+        if last is not None and (thing.shortest < NEVER or (last.status is not None and not last.failed)):
+            key = client_of(last.user_agent), last.method
+            self._shortest.setdefault(key, Counter())[thing.shortest] += 1
+
+
+class _Thing:
+    """What was asked for: the last request, and the shortest time after which it came again after a success."""
+
+    __slots__ = ("last", "shortest", "windows")
+
+    def __init__(self, windows: tuple[Told, ...]) -> None:
+        self.windows = windows
+        self.last: Attempt | None = None
+        self.shortest = NEVER
+
+
+def _key(attempt: Attempt) -> Hashable:
+    """What is asked for: by its looks, by whom, and with a body of what length."""
+    return fingerprint(attempt), attempt.principal, attempt.request_bytes
+
+
+def _ended_well(attempt: Attempt, now: float) -> bool:
+    known = attempt.status is not None and attempt.answered is not None and attempt.answered <= now
+    return known and not attempt.failed
+
+
+def _step(seconds: float) -> int:
+    """The power of two that an interval is nearest to."""
+    return round(log2(max(seconds, SHORTEST) / SHORTEST))

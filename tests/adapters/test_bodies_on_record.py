@@ -1,0 +1,230 @@
+"""What the app reads of a request is on record, where every request is: so two attempts can be told to send the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from http import HTTPStatus
+
+import pytest
+from flask import Flask, request
+
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+
+BODY = b"a film of a cat in three parts\n" * 100
+KNOWN = ((b"content-length", str(len(BODY)).encode()),)
+
+
+def digest_of(body, content_type="", seed="0", **more):
+    """That of the same body in an answer of ours, which reads it itself."""
+    injector = Injector("http:503", seed=seed, environ={})
+    ask_wsgi(injector, None, body, content_type=content_type, **more)
+    [outcome] = injector.journal.outcomes
+    assert outcome.body_complete
+    return outcome.request_digest
+
+
+def ask_wsgi(injector, read, body=BODY, *, content_type="", source=None, **environ):
+    """One PUT to an app that reads its body in some way."""
+
+    def app(environ, start_response):
+        read(environ["wsgi.input"])
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    asked = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": "/films/cat",
+        "QUERY_STRING": "",
+        "CONTENT_TYPE": content_type,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body) if source is None else source,
+        **environ,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    list(WSGIFaultMiddleware(app, injector=injector)(asked, lambda *_: None))
+
+
+def recorded(rules="http:503,path=elsewhere/", seed="0"):
+    """An injector that records every request."""
+    return Injector(rules, seed=seed, environ={}, everything=True)
+
+
+class Plain:
+    """An input with what PEP 3333 asks for and no more."""
+
+    def __init__(self, body):
+        self._file = io.BytesIO(body)
+        self.read, self.readline, self.readlines = self._file.read, self._file.readline, self._file.readlines
+
+    def __iter__(self):
+        return iter(self._file)
+
+
+def fill(source):
+    buffer = bytearray(100)
+    while source.readinto(buffer):
+        pass
+
+
+def pieces(read):
+    """Read until there is no more."""
+
+    def run(source):
+        while read(source):
+            pass
+
+    return run
+
+
+WAYS = {
+    "read": lambda source: source.read(),
+    "read a length": lambda source: source.read(len(BODY)),
+    "pieces": pieces(lambda source: source.read(77)),
+    "read1": pieces(lambda source: source.read1(77)),
+    "readinto": fill,
+    "readline": pieces(lambda source: source.readline()),
+    "readlines": lambda source: source.readlines(),
+    "lines": list,
+    "a line, then the rest": lambda source: (source.readline(), source.read()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_wsgi(way):
+    """However the app reads it; the digest is that of a body that an answer of ours has read."""
+    injector = recorded()
+    ask_wsgi(injector, WAYS[way])
+    [outcome] = injector.journal.outcomes
+    assert (outcome.request_bytes, outcome.body_complete) == (len(BODY), True)
+    assert outcome.request_digest == digest_of(BODY)
+    assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
+
+
+@pytest.mark.parametrize(
+    "read", [lambda source: None, lambda source: source.read(100)], ids=["none", "a part"]
+)
+def test_a_body_that_the_app_does_not_read_has_a_length_only(read):
+    """What it did not see nobody can compare."""
+    injector = recorded()
+    ask_wsgi(injector, read)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.request_bytes, outcome.request_digest, outcome.body_complete) == (len(BODY), None, None)
+
+
+def test_a_body_without_a_length():
+    """Its end is seen when the app reads no more."""
+    chunked = {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    injector = recorded()
+    ask_wsgi(injector, WAYS["pieces"], **chunked)
+    ask_wsgi(injector, lambda source: source.read(100), **chunked)
+    whole, part = injector.journal.outcomes
+    assert (whole.request_bytes, whole.request_digest) == (len(BODY), digest_of(BODY))
+    assert (part.request_bytes, part.request_digest) == (None, None)
+
+
+def test_a_multipart_boundary_does_not_change_it():
+    """It is new in each attempt, here as in an answer of ours."""
+
+    def form(boundary):
+        return (
+            f"--{boundary}\r\n\r\ncat\r\n--{boundary}--".encode(),
+            f"multipart/form-data; boundary={boundary}",
+        )
+
+    injector = recorded()
+    for boundary in ("abc", "xyz"):
+        body, kind = form(boundary)
+        ask_wsgi(injector, WAYS["pieces"], body, content_type=kind)
+    one, other = injector.journal.outcomes
+    assert one.request_digest == other.request_digest is not None
+
+
+def test_an_input_has_what_the_servers_has():
+    """Nothing more, nothing less: who asks for `read1` or a descriptor gets the server's answer."""
+    seen = []
+    ask_wsgi(recorded(), seen.append, source=Plain(BODY))
+    [source] = seen
+    assert not hasattr(source, "read1")
+    assert not hasattr(source, "readinto")
+    ask_wsgi(recorded(), lambda source: seen.append(source.getvalue()))
+    assert seen[1] == BODY
+
+
+@pytest.mark.parametrize("rules", ["http:503,path=elsewhere/", "http:503,probability=0"])
+def test_where_not_every_request_is_recorded_the_app_gets_the_servers_input(rules):
+    """The very same object."""
+    seen, source = [], io.BytesIO(BODY)
+    ask_wsgi(Injector(rules, environ={}), seen.append, source=source)
+    assert seen == [source]
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after", "http:503,when=after", "latency,delay=1ms"])
+def test_the_app_also_reads_what_gets_a_fault_afterwards(rule):
+    """A lost answer's retry can be compared with it."""
+    app = Flask(__name__)
+
+    @app.put("/films/<name>")
+    def store(name):
+        assert request.get_data() == BODY
+        return "", HTTPStatus.CREATED
+
+    injector = Injector(f"{rule},times=1", seed="0", environ={}, everything=True)
+    app.wsgi_app = WSGIFaultMiddleware(app.wsgi_app, injector=injector)
+    client = app.test_client()
+    for _ in range(2):
+        try:
+            client.put("/films/cat", data=BODY)
+        except ConnectionError:
+            assert rule.startswith("reset")
+    digests = {each.request_digest for each in injector.journal.outcomes}
+    assert (len(injector.journal.outcomes), digests) == (2, {digest_of(BODY)})
+
+
+async def ask_asgi(injector, *, read=True, headers=KNOWN, version="1.1"):
+    """One PUT, whose body comes in two pieces, to an app that reads it or not."""
+    coming = [
+        {"type": "http.request", "body": BODY[:1000], "more_body": True},
+        {"type": "http.request", "body": BODY[1000:], "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+    given = []
+
+    async def receive():
+        return coming.pop(0)
+
+    async def send(message):
+        """Nobody listens."""
+
+    async def app(scope, receive, send):
+        given.append(receive)
+        if read:
+            while (await receive()).get("more_body"):
+                pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    scope = {
+        "type": "http", "http_version": version, "method": "PUT", "path": "/films/cat", "query_string": b"",
+        "headers": list(headers),
+    }  # fmt: skip
+    await ASGIFaultMiddleware(app, injector=injector)(scope, receive, send)
+    return given[0] is receive
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("headers", [KNOWN, ((b"transfer-encoding", b"chunked"),)])
+def test_asgi(headers, version):
+    """The same, as messages."""
+    injector = recorded()
+    assert not asyncio.run(ask_asgi(injector, headers=headers, version=version))
+    asyncio.run(ask_asgi(injector, read=False, headers=headers, version=version))
+    read, unread = injector.journal.outcomes
+    assert (read.request_bytes, read.request_digest) == (len(BODY), digest_of(BODY))
+    assert unread.request_digest is None
+
+
+def test_asgi_where_not_every_request_is_recorded():
+    """The app gets the server's `receive`; so does a request without a body."""
+    assert asyncio.run(ask_asgi(Injector("http:503,probability=0", environ={})))
+    assert asyncio.run(ask_asgi(recorded(), headers=()))

@@ -1,0 +1,542 @@
+"""The end of the connection behind an answer that leaves a request body unread, server by server."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import sys
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject.exceptions import ConfigurationError
+
+from .transport import TESTCLIENT, loopback, read, settle
+
+UNREAD = "cos:SlowDown,drain=no"
+CLOSES = "cos:SlowDown,set.connection=close"
+BODY = b"x" * 100_000
+
+
+class Stream:
+    """A request body that a server reads from its connection as the app asks."""
+
+    def __init__(self, data, error=None):
+        self._data = io.BytesIO(data)
+        self._error = error
+
+    def read(self, *size):
+        if self._error is not None:
+            raise self._error
+        return self._data.read(*size)
+
+    @property
+    def left(self):
+        return len(self._data.read())
+
+
+class Server:
+    """What a server has of one exchange."""
+
+    shows_itself = True
+
+    def __init__(self):
+        self.started = None
+
+    def start_response(self, status, headers, exc_info=None):
+        self.started = status, list(headers)
+        return lambda piece: None
+
+    def start(self):
+        return self.start_response if self.shows_itself else functools.partial(self.start_response)
+
+    @property
+    def connection(self):
+        """The values of the header that the app has given."""
+        return [value for name, value in self.started[1] if name.lower() == "connection"]
+
+
+class Plain(Server):
+    """It shows nothing of itself, and keeps its connections."""
+
+    shows_itself = False
+
+
+class Gunicorn(Server):
+    forced = False
+
+    def force_close(self):
+        self.forced = True
+
+
+class Gevent(Server):
+    close_connection = False
+
+
+class Cheroot(Server):
+    def __init__(self, *, in_chunks):
+        super().__init__()
+        self.req = SimpleNamespace(close_connection=False, chunked_read=in_chunks)
+
+
+class Wsgiref(Server):
+    """It refuses the header from an app."""
+
+    def __init__(self):
+        super().__init__()
+        self.headers_class = dict
+        self.headers = {}
+
+    def start_response(self, status, headers, exc_info=None):
+        assert not [name for name, _ in headers if name.lower() == "connection"]
+        return super().start_response(status, headers)
+
+
+def environ_of(makers, stream=None, body=BODY, **more):
+    """An upload on a server."""
+    environ = makers.environ("PUT", "/b/k", CONTENT_LENGTH=str(len(body)), **more)
+    environ["wsgi.input"] = Stream(body) if stream is None else stream
+    return environ
+
+
+def give(injector, environ, server, app=None):
+    """What the server gets to send, and does send."""
+    result = WSGIFaultMiddleware(app, injector=injector)(environ, server.start())
+    sent = b"".join(result)
+    getattr(result, "close", lambda: None)()
+    return sent
+
+
+def test_gunicorn_is_told(servers, make_injector):
+    """It ignores the header, and says `Connection: close` itself."""
+    server = Gunicorn()
+    give(make_injector(UNREAD), environ_of(servers), server)
+    assert (server.forced, server.connection) == (True, [])
+
+
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_a_server_with_a_flag(servers, make_injector, rule):
+    """gevent closes when it says so, and tells nobody."""
+    server = Gevent()
+    give(make_injector(rule), environ_of(servers), server)
+    assert (server.close_connection, server.connection) == (True, ["close"])
+
+
+@pytest.mark.parametrize("rule", [UNREAD, CLOSES])
+def test_a_server_that_refuses_the_header(servers, make_injector, rule):
+    """wsgiref and Django take it once the answer has started."""
+    server = Wsgiref()
+    give(make_injector(rule), environ_of(servers), server)
+    assert (server.headers, server.connection) == ({"Connection": "close"}, [])
+
+
+def test_cheroot_reads_what_has_a_length(servers, make_injector):
+    """It does that before it answers, and stays in step."""
+    server = Cheroot(in_chunks=False)
+    environ = environ_of(servers)
+    give(make_injector(UNREAD), environ, server)
+    assert (server.req.close_connection, server.connection, environ["wsgi.input"].left) == (
+        False,
+        [],
+        len(BODY),
+    )
+
+
+def test_cheroot_s_chunks_are_read_behind_the_answer(servers, make_injector):
+    """It would take them for the next request, and closed, it would reset the connection."""
+    server = Cheroot(in_chunks=True)
+    environ = environ_of(servers, HTTP_TRANSFER_ENCODING="chunked") | {"CONTENT_LENGTH": ""}
+    environ["wsgi.input_terminated"] = True
+    result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(environ, server.start())
+    pieces = iter(result)
+    assert next(pieces).startswith(b"<?xml")
+    assert list(pieces) == []
+    result.close()
+    assert (environ["wsgi.input"].left, server.req.close_connection, server.connection) == (0, False, [])
+
+
+@pytest.mark.parametrize("wrong", ["fails", "ends early", "never ends"])
+def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, monkeypatch, wrong):
+    """Then the connection is closed all the same."""
+    monkeypatch.setattr("faultinject.adapters.wsgi_ending.MOST", 1000)
+    server = Cheroot(in_chunks=True)
+    environ = environ_of(servers, Stream(BODY, OSError() if wrong == "fails" else None))
+    environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    if wrong == "ends early":
+        environ["wsgi.input"] = Stream(BODY[:-1])
+        monkeypatch.setattr("faultinject.adapters.wsgi_ending.MOST", 1_000_000)
+    else:
+        environ["CONTENT_LENGTH"] = ""
+    give(make_injector(UNREAD), environ, server)
+    assert (server.req.close_connection, server.connection) == (True, [])
+
+
+def test_an_answer_without_a_length_ends_at_once(servers, make_injector):
+    """Its client waits for the end: nothing is read before that, and the connection closes."""
+    server = Cheroot(in_chunks=True)
+    environ = environ_of(servers, HTTP_TRANSFER_ENCODING="chunked") | {"CONTENT_LENGTH": ""}
+    environ["wsgi.input_terminated"] = True
+    give(make_injector("cos:InternalError,status=200,delay=1ms,drain=no"), environ, server)
+    assert (server.req.close_connection, server.connection) == (True, ["close"])
+    assert environ["wsgi.input"].left == len(BODY)
+
+
+def test_waitress_is_asked_as_by_its_client(servers, make_injector):
+    """It has read the body, and stays in step; asked for it, it closes as it does for a client that wants that."""
+    request = SimpleNamespace(headers={})
+
+    class Channel:
+        requests = [request]
+
+        def check_client_disconnected(self):
+            return False
+
+    told = {"waitress.client_disconnected": Channel().check_client_disconnected}
+    server = Plain()
+    give(make_injector(UNREAD), environ_of(servers, io.BytesIO(BODY), **told), server)
+    assert request.headers == {}
+    give(make_injector(CLOSES), environ_of(servers, io.BytesIO(BODY), **told), server)
+    assert (request.headers, server.connection) == ({"CONNECTION": "close"}, [])
+
+
+@pytest.mark.parametrize(
+    "shows", [{"uwsgi.version": b"2"}, {"SERVER_SOFTWARE": "Granian"}, {"asgi.scope": {}}]
+)
+def test_servers_that_hear_the_header(servers, make_injector, shows):
+    """They take it from an app."""
+    server = Plain()
+    give(make_injector(UNREAD), environ_of(servers, **shows), server)
+    assert server.connection == ["close"]
+
+
+def test_over_http2_nothing_is_said(servers, make_injector):
+    """The connection is not this request's alone, and the header is forbidden there."""
+    for rule in UNREAD, CLOSES:
+        server = Gunicorn()
+        give(make_injector(rule), environ_of(servers, SERVER_PROTOCOL="HTTP/2"), server)
+        assert (server.forced, server.connection) == (False, [])
+
+
+def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector):
+    """In process it is a header like any other; a body left unread is nobody's next request."""
+    for rule, said in (CLOSES, ["close"]), (UNREAD, []):
+        environ = environ_of(servers)
+        del environ["REMOTE_PORT"]
+        server = Plain()
+        give(make_injector(rule), environ, server)
+        assert server.connection == said
+        scope = servers.scope("PUT", "/b/k", body=BODY) | TESTCLIENT
+        wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
+        answer = asyncio.run(servers.asgi(wrapped, scope, servers.messages(BODY)))
+        assert answer.header("connection") == (said[0] if said else [])
+
+
+class Taken:
+    """A connection whose server shows nothing but the client's address."""
+
+    def __init__(self, client, server):
+        address, port = client.getsockname()
+        self.environ = {
+            "REMOTE_ADDR": address,
+            "REMOTE_PORT": str(port),
+            "SERVER_PORT": str(server.getsockname()[1]),
+        }
+
+
+def test_an_unknown_server_s_connection_is_ended(servers, make_injector):
+    """The header is not for an app to say: a FIN goes out behind the answer, and what comes is read."""
+    with loopback() as (client, server):
+        environ = environ_of(servers, **Taken(client, server).environ)
+        asked = Plain()
+        server.sendall(give(make_injector(UNREAD), environ, asked))
+        client.sendall(BODY)
+        raw, end = read(client)
+        assert raw.startswith(b"<?xml")
+        assert end == "FIN"
+        assert asked.connection == []
+        assert environ["wsgi.input"].left == len(BODY)
+
+
+def test_what_is_left_is_read_where_nothing_else_can_be_done(servers, make_injector, out_of_reach):
+    """Neither can the server be told, nor is its connection found: the rest of the body is read behind the answer."""
+    out_of_reach()
+    environ = environ_of(servers)
+    give(make_injector(UNREAD), environ, Plain())
+    assert environ["wsgi.input"].left == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"HTTP_EXPECT": "100-continue"},
+        {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""},
+    ],
+)
+def test_what_has_no_end_or_was_not_asked_for_is_not_read(servers, make_injector, out_of_reach, more):
+    """The server would say 100 behind the answer; or reading would never stop."""
+    out_of_reach()
+    environ = environ_of(servers) | more
+    give(make_injector(UNREAD), environ, Plain())
+    assert environ["wsgi.input"].left == len(BODY)
+
+
+@pytest.mark.parametrize("rule", ["drip,of=cos:SlowDown,rate=1MB", "truncate,of=cos:SlowDown"])
+def test_an_error_that_is_changed_on_its_way(servers, make_injector, out_of_reach, rule):
+    """Through the server, which is told as of any other answer."""
+    out_of_reach()
+    server = Gunicorn()
+    environ = environ_of(servers) | {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    with suppress(ConnectionAbortedError):
+        give(make_injector(rule), environ, server)
+    assert (server.started[0], server.forced) == ("503 Slow Down", True)
+
+
+def test_an_exact_answer_says_it_once(make_injector, wire):
+    """Its connection ends in any case."""
+    seen = wire(make_injector("cos:SlowDown,exact=yes,set.connection=close"))
+    assert (seen.status, seen.raw.lower().count(b"connection: close"), seen.end) == (503, 1, "FIN")
+
+
+def test_an_app_that_has_read_a_part(servers, make_injector, out_of_reach):
+    """Only what it has left is read."""
+    out_of_reach()
+
+    def app(environ, start_response):
+        assert environ["wsgi.input"].read(10) == BODY[:10]
+        start_response("200 OK", [])
+        return []
+
+    environ = environ_of(servers, Stream(BODY + b"next"))
+    source = environ["wsgi.input"]
+    give(make_injector("cos:SlowDown,when=after"), environ, Plain(), app)
+    assert source.left == len(b"next")
+
+
+def test_a_body_that_the_app_has_closed(servers, make_injector):
+    """Nobody can say whether anything was left of it: the connection closes."""
+
+    def app(environ, start_response):
+        environ["wsgi.input"].close()
+        start_response("200 OK", [])
+        return []
+
+    server = Gunicorn()
+    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, io.BytesIO(BODY)), server, app)
+    assert server.forced is True
+
+
+class Source(io.BytesIO):
+    """A body that offers all ways to read, and cannot be looked at twice."""
+
+    def seekable(self):
+        return False
+
+
+READERS = {
+    "read": lambda source: source.read(len(BODY)),
+    "read, all": lambda source: source.read(),
+    "read, minus": lambda source: source.read(-1),
+    "read, pieces": lambda source: [source.read(60_000), source.read(60_000)],
+    "read1": lambda source: [source.read1(60_000), source.read1(60_000)],
+    "readinto": lambda source: [source.readinto(bytearray(60_000)) for _ in range(2)],
+    "readline": lambda source: source.readline(),
+    "readlines": lambda source: source.readlines(),
+    "iter": list,
+    "werkzeug": lambda source: __import__("werkzeug.wsgi").wsgi.LimitedStream(source, len(BODY)).read(),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_app_that_has_read_all(servers, make_injector, reader):
+    """However it did so: the connection is in step, and stays."""
+
+    def app(environ, start_response):
+        READERS[reader](environ["wsgi.input"])
+        start_response("200 OK", [])
+        return []
+
+    server = Gunicorn()
+    give(make_injector("cos:SlowDown,when=after"), environ_of(servers, Source(BODY)), server, app)
+    assert server.forced is False
+
+
+@pytest.mark.parametrize(
+    "read", [lambda source: None, lambda source: source.read(0), lambda source: source.read(9)]
+)
+def test_an_app_that_has_not_read_all(servers, make_injector, read):
+    """Where it marks the end itself, the server is told to close all the same."""
+
+    def app(environ, start_response):
+        read(environ["wsgi.input"])
+        start_response("200 OK", [])
+        return []
+
+    for more in {}, {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}:
+        server = Gunicorn()
+        environ = environ_of(servers, Source(BODY)) | more
+        give(make_injector("cos:SlowDown,when=after"), environ, server, app)
+        assert server.forced is True
+
+
+def test_an_app_that_reads_chunks_to_their_end(servers, make_injector):
+    """An empty piece, or all of them at once."""
+    for reader in "read, all", "readlines", "iter":
+
+        def app(environ, start_response, reader=reader):
+            READERS[reader](environ["wsgi.input"])
+            environ["wsgi.input"].read(1)
+            start_response("200 OK", [])
+            return []
+
+        server = Gunicorn()
+        more = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+        give(make_injector("cos:SlowDown,when=after"), environ_of(servers, Source(BODY)) | more, server, app)
+        assert server.forced is False
+
+
+def test_an_answer_that_its_server_never_closes(servers, make_injector):
+    """Our own descriptor is given back with it."""
+    with loopback() as (client, server):
+        environ = environ_of(servers, **Taken(client, server).environ)
+        result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(environ, Plain().start())
+        assert sys.getrefcount(result) == 2
+        del result
+
+
+class Exchange:
+    """What an ASGI server has of one request."""
+
+    def __init__(self, **shown):
+        self.sent = []
+        vars(self).update(shown)
+
+    async def receive(self):
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    @property
+    def connection(self):
+        return [value for name, value in self.sent[0]["headers"] if name == b"connection"]
+
+
+def give_asgi(injector, scope, exchange, send=None):
+    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, exchange.receive, send or exchange.send))
+
+
+@pytest.mark.parametrize(
+    ("waits", "more", "closes"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_uvicorn_reads_what_it_has_asked_for(servers, make_injector, waits, more, closes):
+    """Only a client that was not told to go on may leave its body out."""
+    exchange = Exchange(waiting_for_100_continue=waits, more_body=more)
+    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
+    assert exchange.connection == [b"close"] * closes
+
+
+def test_a_body_past_its_bounds_is_not_waited_for(servers, make_injector, monkeypatch):
+    """Then uvicorn closes, too."""
+    monkeypatch.setattr("faultinject.adapters.asgi_wait.MOST", 3)
+    exchange = Exchange(waiting_for_100_continue=False, more_body=True)
+
+    async def receive():
+        return {"type": "http.request", "body": b"four", "more_body": True}
+
+    bound = type("Bound", (), {"receive": lambda self: receive()})()
+    vars(bound).update(waiting_for_100_continue=False, more_body=True)
+    injector = make_injector("cos:SlowDown")
+    scope = servers.scope("PUT", "/b/k", body=BODY)
+    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, bound.receive, exchange.send))
+    assert exchange.connection == [b"close"]
+    assert [each.did for each in injector.journal.outcomes] == ["drain_cut"]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_gunicorn_s_own_worker_is_told(servers, make_injector, complete):
+    """It ignores the header; what it has whole is in step."""
+    request = SimpleNamespace(must_close=False)
+    exchange = Exchange(_complete=complete, request=request)
+    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
+    assert (request.must_close, exchange.connection) == (not complete, [])
+
+
+@pytest.mark.parametrize(("rule", "closes"), [(UNREAD, False), (CLOSES, True)])
+def test_daphne_has_read_all_of_it(servers, make_injector, rule, closes):
+    """It keeps its connection, and closes it when asked, which the header alone would not do."""
+    exchange = Exchange()
+    channel = SimpleNamespace(persistent=True)
+    web_request = SimpleNamespace(channel=channel)
+
+    async def send(_, message):
+        await exchange.send(message)
+
+    scope = servers.scope("PUT", "/b/k", body=b"" if closes else BODY)
+    give_asgi(make_injector(rule), scope, exchange, functools.partial(send, web_request))
+    assert (channel.persistent, exchange.connection) == (not closes, [b"close"] * closes)
+
+
+def test_over_http2_asgi_says_nothing(servers, make_injector):
+    """Only the stream ends."""
+    for rule in UNREAD, CLOSES:
+        exchange = Exchange()
+        give_asgi(make_injector(rule), servers.scope("PUT", "/b/k", body=BODY, http_version="2"), exchange)
+        assert exchange.connection == []
+
+
+def test_a_full_queue_is_emptied(servers, make_injector):
+    """hypercorn ends an exchange through the queue by which the app receives."""
+    queue = asyncio.Queue(1)
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            await queue.put({"type": "http.disconnect"})
+
+    async def scenario():
+        await queue.put({"type": "http.request", "body": b"x", "more_body": True})
+        scope = servers.scope("PUT", "/b/k", body=BODY)
+        wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
+        await asyncio.wait_for(wrapped(scope, queue.get, send), 10)
+
+    asyncio.run(scenario())
+    assert sent == ["http.response.start", "http.response.body"]
+
+
+def test_an_answer_that_cannot_be_sent_leaves_nothing(servers, make_injector):
+    """The error is the server's own, and our descriptor is given back."""
+    with loopback() as (client, server):
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                raise OSError("gone")
+
+        async def receive():
+            raise AssertionError("not asked")
+
+        scope = servers.scope("PUT", "/b/k", body=BODY)
+        scope |= {"client": client.getsockname(), "server": server.getsockname()}
+        with pytest.raises(OSError, match="gone"):
+            asyncio.run(ASGIFaultMiddleware(None, injector=make_injector(UNREAD))(scope, receive, send))
+        client.close()
+        assert server.recv(1) == b""
+    settle()
+
+
+@pytest.mark.parametrize("value", ["keep-alive", "upgrade", "x-test", "", "close, te"])
+def test_nothing_else_may_be_said_of_a_connection(make_injector, value):
+    """The server says it; the message has what a rule can ask for."""
+    with pytest.raises(ConfigurationError, match=r"set\.connection=close"):
+        make_injector(f'http:503,set.connection="{value}"')
+
+
+@pytest.mark.parametrize("rule", ["http:503,set.connection=Close", "http:503,set.Connection=close"])
+def test_the_name_and_the_word_are_read_in_any_case(servers, make_injector, rule):
+    """On the wire it is one word."""
+    server = Gevent()
+    give(make_injector(rule), environ_of(servers), server)
+    assert server.connection == ["close"]

@@ -1,0 +1,252 @@
+"""Connections that end behind an answer while their client is still sending: nothing is reset, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from faultinject.adapters import connection, lingering
+from faultinject.adapters.connection import Connection
+from faultinject.adapters.descriptors import hold
+from faultinject.adapters.lingering import Lingerer
+
+from .transport import PATIENCE, loopback, read
+
+MORE = bytes(8_000_000)
+
+
+def ours(server):
+    """A descriptor of our own beside the server's."""
+    return Connection(hold(server.fileno()), server.fileno(), encrypted=False)
+
+
+def until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def lingerer(monkeypatch):
+    """One of this test's own, whose thread ends soon."""
+    monkeypatch.setattr(lingering, "_IDLE", 0.01)
+    made = Lingerer()
+    monkeypatch.setattr(lingering, "_lingerer", made)
+    yield made
+    until(lambda: made._bell is None and not made._count)
+
+
+@contextmanager
+def answered(lingerer):
+    """A client's and a server's end, with an answer between them."""
+    with loopback() as (client, server):
+        server.sendall(b"answer")
+        held = ours(server)
+        yield client, server, held
+        until(lambda: held.fileno() == -1)
+
+
+def test_the_client_sends_all_it_has(lingerer):
+    """The server has closed with unread bytes, and the client sees the answer, a FIN, and no reset."""
+    with answered(lingerer) as (client, server, held):
+        client.sendall(b"unread")
+        lingering.linger(held)
+        server.close()
+        client.sendall(MORE)
+        assert read(client) == (b"answer", "FIN")
+        client.sendall(MORE)
+        client.close()
+
+
+def test_a_server_that_does_not_close(lingerer):
+    """It is ended all the same, and what its client sends is read."""
+    with answered(lingerer) as (client, _, held):
+        lingering.linger(held, within=0.01)
+        assert read(client) == (b"answer", "FIN")
+        client.sendall(MORE)
+        client.close()
+
+
+def test_a_server_s_number_that_is_another_s_by_now(lingerer):
+    """The number is used again, the connection is not the server's any more."""
+    with answered(lingerer) as (client, server, held):
+        number = server.fileno()
+        server.close()
+        with socket.socket() as other:
+            assert other.fileno() == number
+            assert not held.served()
+        lingering.linger(held, within=PATIENCE)
+        assert read(client) == (b"answer", "FIN")
+        client.close()
+
+
+def test_many_at_once(lingerer):
+    """One thread has them all."""
+    before = threading.active_count()
+    with answered(lingerer) as one, answered(lingerer) as two:
+        for _, server, held in one, two:
+            lingering.linger(held)
+            server.close()
+        assert threading.active_count() <= before + 1
+        for client, _, _ in one, two:
+            assert read(client) == (b"answer", "FIN")
+            client.close()
+
+
+def test_one_too_many(lingerer, monkeypatch):
+    """It is left to its server."""
+    monkeypatch.setattr(lingering, "AT_ONCE", 0)
+    with answered(lingerer) as (client, server, held):
+        lingering.linger(held)
+        assert held.fileno() == -1
+        server.close()
+        assert read(client) == (b"answer", "FIN")
+
+
+@pytest.mark.parametrize("bound", ["LONGEST", "MOST"])
+def test_bounds(lingerer, monkeypatch, bound):
+    """A client that goes on and on is let go of."""
+    monkeypatch.setattr(lingering, bound, 0.05 if bound == "LONGEST" else 1_000_000)
+    with answered(lingerer) as (client, server, held):
+        lingering.linger(held)
+        server.close()
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while True:
+                client.sendall(MORE)
+
+
+def test_a_client_that_is_reset(lingerer):
+    """There is nothing left to do."""
+    with answered(lingerer) as (client, server, held):
+        lingering.linger(held)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        server.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the platform does not tell")
+def test_a_server_that_shuts_both_directions(lingerer):
+    """A client that waits for room to send is not left waiting."""
+    with answered(lingerer) as (client, server, held):
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.sendall(MORE)  # until nothing more fits
+        lingering.linger(held)
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        client.settimeout(PATIENCE)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(MORE)
+
+
+def test_half_ended_is_not_claimed(monkeypatch):
+    """Not where a platform does not tell, of a connection that is gone, nor of one that is not TCP."""
+    with loopback() as (client, server):
+        held = ours(server)
+        assert not held.half_ended()
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        until(held.half_ended)
+        monkeypatch.delattr(connection._socket, "TCP_INFO")
+        assert not held.half_ended()
+        monkeypatch.undo()
+        held.release()
+        assert not held.half_ended()
+        client.close()
+    one, two = socket.socketpair()
+    with one, two:
+        held = ours(one)
+        assert not held.half_ended()
+        held.release()
+
+
+@pytest.mark.parametrize("missing", ["threads", "descriptors", "uWSGI"])
+def test_where_nobody_can_go_on(lingerer, monkeypatch, missing):
+    """The FIN goes out, and what is still sent is the server's."""
+    with answered(lingerer) as (client, _, held):
+
+        def none(*_):
+            raise RuntimeError("no more") if missing == "threads" else OSError("no more")
+
+        if missing == "threads":
+            monkeypatch.setattr(threading.Thread, "start", none)
+        elif missing == "descriptors":
+            monkeypatch.setattr(lingering, "socketpair", none)
+        else:
+            monkeypatch.setattr(lingering, "threads_run", lambda: False)
+        lingering.linger(held)
+        assert held.fileno() == -1
+        assert read(client) == (b"answer", "FIN")
+
+
+def test_an_answer_past_the_server(lingerer):
+    """With nothing left of the body both directions are shut at once; else the client may go on."""
+    for unread in False, True:
+        with loopback() as (client, server):
+            server.sendall(b"answer")
+            with ours(server) as held:
+                lingering.end(held, unread=unread)
+                if unread:
+                    server.close()
+                    client.sendall(MORE)
+                assert read(client) == (b"answer", "FIN")
+                assert unread or server.recv(1) == b""
+
+
+def test_an_answer_past_the_server_without_another_descriptor(monkeypatch):
+    """It ends as if nothing were left."""
+    with loopback() as (client, server):
+        server.sendall(b"answer")
+        held = ours(server)
+        held.release()
+        lingering.end(held, unread=True)
+        server.close()
+        assert read(client) == (b"answer", "FIN")
+
+
+def test_a_number_that_is_closed():
+    """Then the server has let go."""
+    with loopback() as (_, server):
+        held = ours(server)
+        assert held.served()
+        server.close()
+        assert not held.served()
+        held._number = -1
+        assert not held.served()
+        held.release()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_early(lingerer, monkeypatch):
+    """What it had is let go of, and the next connection has a thread again."""
+
+    def ends(*_):
+        raise SystemExit
+
+    with answered(lingerer) as (client, server, held), monkeypatch.context() as patch:
+        patch.setattr(lingering.Lingering, "look", ends)
+        lingering.linger(held)
+        until(lambda: held.fileno() == -1)
+        server.close()
+        assert read(client) == (b"answer", "FIN")
+    until(lambda: lingerer._bell is None)
+    test_the_client_sends_all_it_has(lingerer)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_has_a_thread_of_its_own(lingerer):
+    """And what wakes the parent's is not its affair."""
+    with answered(lingerer) as (client, server, held):
+        lingering.linger(held)
+        server.close()
+        lingering._after_fork()
+        assert lingering._lingerer is not lingerer
+        assert lingerer._bell is None
+        lingering._lingerer = lingerer
+        client.close()

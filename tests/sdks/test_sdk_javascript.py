@@ -1,0 +1,90 @@
+"""AWS's SDK for JavaScript finds an error in a 200 by the body's last bytes: what has a line end behind it is a success.
+
+It runs in Node, in the folder whose node_modules have it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from faultinject import Rule, vendors
+
+VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
+"""Those whose errors are XML and whose clients may well be this SDK."""
+OPERATIONS = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy")
+ENDS = {"cos": b"</Error>\n\n", "oss": b"</Error>\n"}
+"""Whose bodies have something behind the last tag, as both were captured."""
+
+PROGRAM = """
+const { S3Client, ...calls } = require("@aws-sdk/client-s3");
+const [url, ...vendors] = process.argv.slice(1);
+const there = { Bucket: "photos", Key: "k" };
+const copied = { ...there, CopySource: "photos/plain" };
+const asked = {
+  CompleteMultipartUpload: { ...there, UploadId: "u", MultipartUpload: { Parts: [{ ETag: "e", PartNumber: 1 }] } },
+  CopyObject: copied,
+  UploadPartCopy: { ...copied, UploadId: "u", PartNumber: 1 },
+};
+async function answers() {
+  const said = {};
+  for (const vendor of vendors) {
+    const client = new S3Client({
+      endpoint: url, region: "us-east-1", forcePathStyle: true, maxAttempts: 2, customUserAgent: `asks-${vendor}`,
+      credentials: { accessKeyId: "id", secretAccessKey: "key" },
+    });
+    for (const [name, input] of Object.entries(asked)) {
+      const call = client.send(new calls[`${name}Command`](input));
+      const told = await call.then((answer) => ["success", answer.$metadata], (error) => [error.name, error.$metadata]);
+      said[`${vendor} ${name}`] = [told[0], told[1].attempts];
+    }
+  }
+  process.stdout.write(JSON.stringify(said));
+}
+answers();
+"""
+
+
+def fault(vendor):
+    """The vendor's 500, whose code need not be spelt as S3's."""
+    return next(each.address for each in vendors.get(vendor).errors if each.status == 500 and not each.form)
+
+
+@pytest.fixture(scope="module")
+def answers(server):
+    """What the SDK said of each vendor's error, and how often it asked."""
+    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
+    if not folder or not node:
+        pytest.skip("@aws-sdk/client-s3 has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
+    server.injector.use(
+        [Rule(fault(vendor), status=200, header={"user-agent": f"*asks-{vendor}"}) for vendor in VENDORS]
+    )
+    done = subprocess.run(
+        [node, "-e", PROGRAM, server.url, *VENDORS],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_who_sees_an_error_in_a_200(answers):
+    """What ends in `</Error>` is tried again and then told; of COS and OSS the caller believes in an object."""
+    assert answers == {
+        f"{vendor} {operation}": ["success", 1] if vendor in ENDS else [fault(vendor).partition(":")[2], 2]
+        for vendor in VENDORS
+        for operation in OPERATIONS
+    }
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_how_bodies_end(vendor, server):
+    """The line ends are real: https://github.com/apache/opendal/issues/917, and an answer of COS whose length has them."""
+    server.use(fault(vendor), status=200)
+    assert server.raw("POST", "/photos/k?uploadId=u").body.endswith(ENDS.get(vendor, b"</Error>"))

@@ -1,0 +1,221 @@
+"""What becomes of the connection after a fault: the next request is answered right, on it or on a new one.
+
+A *situation* is how the first request brings its body. The client is one that keeps to the protocol: it uses the
+connection again unless the answer, or its end, says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+
+from .apps import photo
+from .faults import code, empty
+from .probe import request
+from .rules import APP, CUT, NONE, THEN
+
+BODY = b"x" * 3000
+LONG = b"y" * 300_000
+FIRST = 1000
+"""Bytes of the long body that are sent before the answer."""
+PATIENCE = 10.0
+BUFFERS = ("cheroot", "daphne", "waitress")
+"""Servers that say nothing before they have read a body of known length; daphne and waitress any body."""
+SAYS_NO_100 = ("uWSGI", "wsgiref")
+"""Servers that never ask for a body."""
+SILENT = 0.1
+"""Seconds after which these are believed to be silent."""
+KEPT, CLOSED, ENDED, BROKEN = "kept", "closed", "ends", "broken"
+"""The connection was used again; was closed as the answer had said; closed though it had not; was the fault's."""
+_numbers = count()
+
+
+def chunked(body):
+    """A body in two chunks."""
+    half = len(body) // 2
+    return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (body[:half], body[half:], b""))
+
+
+def head(method, path, more):
+    """The head of a request."""
+    return request(method, path, more=more)
+
+
+class Exchange:
+    """Two requests of one client.
+
+    Args:
+        server: the running server.
+        rule: of the first request.
+    """
+
+    def __init__(self, server, rule):
+        self.server = server
+        self.rule = rule
+        self.gives = THEN[rule][1]
+        number = next(_numbers)
+        self.path = f"/then-{rule}/t{number}/put"
+        self.size = 50 + number % 50
+        self.then = f"/else/t{number}/photos/{self.size}"
+        self.client = server.connect()
+
+    def close(self):
+        """Leave."""
+        self.client.close()
+
+    # The situations: each sends the first request and gives its answer.
+
+    def no_body(self, more=b""):
+        """GET."""
+        self.path = self.path.removesuffix("put") + "photos/1000"
+        self.client.send(request("GET", self.path) + more)
+        return self.client.answer(patience=PATIENCE)
+
+    def body(self, more=b""):
+        """The whole body at once, with its length."""
+        self.client.send(request("PUT", self.path, BODY) + more)
+        return self.client.answer(patience=PATIENCE)
+
+    def chunks(self, more=b""):
+        """The whole body at once, in chunks."""
+        told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
+        self.client.send(told + chunked(BODY) + more)
+        return self.client.answer(patience=PATIENCE)
+
+    def ignored_expect(self):
+        """The client waits for 100, and the app does not read the body."""
+        self.path = self.path.removesuffix("put") + "ignored"
+        return self.expect()
+
+    def expect(self):
+        """The client waits for 100 before it sends the body; if an answer comes instead, it keeps the body to itself."""
+        length = f"Content-Length: {len(BODY)}\r\n"
+        self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
+        patience = SILENT if self.server.name.startswith(SAYS_NO_100) else PATIENCE
+        answer = self.client.answer(patience=patience, interim=True)
+        if not answer.line and answer.end in ("", "open"):
+            self.client.send(BODY)
+            answer = self.client.answer(patience=PATIENCE)
+        return answer
+
+    def impatient(self):
+        """The client says that it waits for 100, and sends the body all the same."""
+        length = f"Content-Length: {len(BODY)}\r\n"
+        self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
+        self.client.send(BODY)
+        return self.client.answer(patience=PATIENCE)
+
+    def part(self):
+        """The client is in the middle of a long body; it sends the rest behind the answer, or when none comes."""
+        told = head("PUT", self.path, f"Content-Length: {len(LONG)}\r\n")
+        return self.in_parts(told + LONG[:FIRST], LONG[FIRST:])
+
+    def part_in_chunks(self):
+        """The same in chunks."""
+        told = head("PUT", self.path, "Transfer-Encoding: chunked\r\n")
+        return self.in_parts(told + b"%x\r\n%b\r\n" % (FIRST, LONG[:FIRST]), chunked(LONG[FIRST:]))
+
+    def in_parts(self, first, rest):
+        """Send a request in two parts, with an answer between them if there is one."""
+        self.client.send(first)
+        answer = self.client.answer(patience=SILENT if self.server.name in BUFFERS else PATIENCE)
+        if answer.end == "open" and not answer.line:
+            self.client.send(rest)
+            return self.client.answer(patience=PATIENCE)
+        if keeps(answer):
+            self.client.send(rest)
+        return answer
+
+    def ignored(self, more=b""):
+        """The whole body at once, to an app that does not read it."""
+        self.path = self.path.removesuffix("put") + "ignored"
+        return self.body(more)
+
+    # What comes of it.
+
+    def check(self, answer):
+        """Whether the first answer is the fault's, also where the server shows no connection to break."""
+        if self.gives is NONE:
+            return empty(answer)
+        if self.gives is CUT:
+            return bool(answer.line and not answer.whole) or answer.status == 502
+        if not answer.whole:
+            return False
+        if self.gives is APP:
+            return answer.status == 200
+        return code(answer.body) in ("SlowDown", "InternalError")
+
+    def next(self, answer, *, sent=False):
+        """What became of the connection, when the next request has been answered right; else what was wrong."""
+        kept = KEPT
+        if not keeps(answer):
+            kept = CLOSED if answer.line and answer.whole else BROKEN
+        else:
+            if not sent:
+                self.client.send(request("GET", self.then))
+            found = self.client.answer(patience=PATIENCE)
+            if found.line or found.end == "open":
+                return self.right(found) or KEPT
+            kept = ENDED
+        self.client.close()
+        with self.server.connect() as client:
+            return self.right(client.ask("GET", self.then, more="Connection: close\r\n")) or kept
+
+    def right(self, found):
+        """Empty, or what is wrong with the answer to the next request."""
+        good = (found.status, found.body) == (200, photo(self.size))
+        return "" if good else f"wrong: {found!r} {found.body[:60]!r}"
+
+
+def keeps(answer):
+    """Whether the client may use the connection again."""
+    said = (answer.one("connection") or "").lower()
+    return answer.whole and not answer.end and said != "close" and not answer.line.startswith("HTTP/1.0")
+
+
+ANY = tuple(THEN)
+UNDRAINED = tuple(name for name in THEN if name.endswith(("undrained", "undrained-late")))
+AFTER = tuple(name for name, (text, _) in THEN.items() if "when=after" in text)
+# Situation to the rules that it is tried with, and whether the next request may be sent with it.
+SITUATIONS = {
+    "no_body": (ANY, True),
+    "body": (ANY, True),
+    "chunks": (ANY, True),
+    "expect": (ANY, False),
+    "impatient": (ANY, False),
+    "part": (UNDRAINED, False),
+    "part_in_chunks": (UNDRAINED, False),
+    "ignored": (AFTER, True),
+    # The app's own answer is its server's affair.
+    "ignored_expect": (tuple(rule for rule in AFTER if THEN[rule][1] is not APP), False),
+}
+CASES = [
+    (rule, situation, pipelined)
+    for situation, (rules, pipelines) in SITUATIONS.items()
+    for rule in rules
+    for pipelined in ((False, True) if pipelines else (False,))
+]
+
+
+def tried(server, cases=CASES):
+    """What became of the connection in each case; or what was wrong, also that the app met the next request twice."""
+    seen, nexts = {}, {}
+    for case in cases:
+        rule, situation, pipelined = case
+        exchange = Exchange(server, rule)
+        try:
+            send = getattr(exchange, situation)
+            answer = send(request("GET", exchange.then)) if pipelined else send()
+            if exchange.check(answer):
+                seen[case] = exchange.next(answer, sent=pipelined)
+                nexts[case] = exchange.then
+            else:
+                seen[case] = f"wrong: {answer!r} {answer.body[:60]!r}"
+        finally:
+            exchange.close()
+    with server.connect() as client:
+        counts = json.loads(client.ask("GET", "/counts", more="Connection: close\r\n").body)
+    for case, path in nexts.items():
+        if counts[path] != 1:
+            seen[case] += f", met {counts[path]} times"
+    return seen
