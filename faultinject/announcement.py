@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _DEBUG = 10
 _ERRORS_KEPT = 100
 _SAID_EVERY = 10.0
+_DOUBTS_KEPT = 1_000
+_doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
 _MOST_RULES = 20
@@ -37,7 +39,22 @@ def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     if len(rules) > _MOST_RULES:
         told.append(f"and {len(rules) - _MOST_RULES} more")
     _warn("faultinject is on: seed %s, rules %s", seed, " ".join(told) or "none")
-    doubts = [(name, doubt) for name, rule in zip(names, rules, strict=True) for doubt in rule.doubts()]
+    _warn_of(_doubts(rules, names))
+
+
+def doubtful(rules: Sequence[Rule], names: Sequence[str]) -> None:
+    """Rules come into force after the start: what hardly any request can match is said, of each rule once a process."""
+    doubts = [each for each in _doubts(rules, names) if each not in _doubted]
+    if doubts and len(_doubted) < _DOUBTS_KEPT:
+        _doubted.update(doubts)
+        _warn_of(doubts)
+
+
+def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, doubt) for name, rule in zip(names, rules, strict=True) for doubt in rule.doubts()]
+
+
+def _warn_of(doubts: list[tuple[str, str]]) -> None:
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:

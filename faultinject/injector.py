@@ -128,6 +128,7 @@ class Injector:
             self._generation += 1
             self._injected = self.injected
             self._swap(self._compile(given, anew=True), given)
+        announcement.doubtful(given.rules, given.display_names)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -143,6 +144,7 @@ class Injector:
             plan = self._compile(given, counts=counts)
             plan.go_on_from(self._own)
             self._swap(plan, given)
+        announcement.doubtful(more, given.display_names[-len(more) :] if more else ())
 
     def put_in_force(self) -> None:
         """Let this injector's plan stand in the place of every other's, until it is taken out again."""

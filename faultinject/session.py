@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject import announcement
 from faultinject.core.rule import Rule
 from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Injector
@@ -232,6 +233,8 @@ class Faults:
         self._verdicts.begin()
         self._publish()
         self._injector.put_in_force()
+        scenario = self._injector.scenario
+        announcement.doubtful(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from faultinject import Injector
+from faultinject import Injector, announcement, inject
 
 
 def announced(caplog, rules):
@@ -46,6 +46,40 @@ def test_many_doubts_are_counted(caplog):
     told = announced(caplog, " ".join(f"http:503,path=/{number},method=PUTT" for number in range(25)))
     assert told == "faultinject: and 5 more values that hardly any request can have"
     assert len(caplog.messages) == 22
+
+
+@pytest.fixture
+def nothing_said(monkeypatch):
+    """As in a new process."""
+    monkeypatch.setattr(announcement, "_doubted", set())
+
+
+@pytest.mark.usefixtures("nothing_said")
+def test_rules_that_come_later_are_doubted_too(caplog):
+    """By whatever door, each once: a loop of a thousand blocks says it once."""
+    for _ in range(2):
+        with inject("http:503,method=PUTT") as faults:
+            faults.add("http:500,method=GTE,name=two")
+            faults.add("http:500")
+            faults.clear()
+        injector = Injector("http:503", seed=1)
+        injector.use("http:503,host=h:*")
+    assert caplog.messages == [
+        "faultinject: rule-1: method=PUTT: HTTP knows no such method; did you mean PUT?",
+        "faultinject: two: method=GTE: HTTP knows no such method; did you mean GET?",
+        "faultinject: rule-1: host=h:*: the port is not looked at; did you mean h?",
+    ]
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
+
+
+@pytest.mark.usefixtures("nothing_said")
+def test_not_more_is_remembered_than_needed(caplog, monkeypatch):
+    """Rules that a program makes without end fill neither memory nor log."""
+    monkeypatch.setattr(announcement, "_DOUBTS_KEPT", 5)
+    injector = Injector("http:503", seed=1)
+    for number in range(20):
+        injector.use(f"http:503,method=PUTT{number}")
+    assert len(caplog.messages) == 5
 
 
 @pytest.mark.parametrize("imported", ["", "import logging\n"])

@@ -49,6 +49,11 @@ class Method(Condition):
                 if any(fits(each.lower()) for each in METHODS)
                 else "no method that HTTP knows is like this"
             )
+        several = method.split("|")
+        if METHODS.issuperset(several):
+            return (
+                f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
+            )
         return f"HTTP knows no such method{_nearest_method(method)}"
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
@@ -110,10 +115,16 @@ class Host(Condition):
         return text
 
     def doubt(self, text: str) -> str:
-        """A host with a scheme or a path."""
+        """A host with a scheme, a path or a pattern of ports."""
         if "/" not in text:
-            return ""
+            host, _, port = text.rpartition(":")
+            if not host.strip("=") or ":" in host or not port:
+                return ""
+            return f"the port is not looked at; did you mean {shown(host)}?"
         host = text.rpartition("://")[2].partition("/")[0]
+        start, _, port = host.rpartition(":")
+        if port.isdecimal():
+            host = start
         return f"a Host has neither scheme nor path{f'; did you mean {shown(host)}?' if host else ''}"
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
@@ -161,6 +172,14 @@ class Query(Condition):
     def parse(self, text: str) -> str:
         """A value, a pattern of one, or nothing."""
         return super().parse(text) if text else text
+
+    def doubt(self, text: str) -> str:
+        """A value as it is written in a URL."""
+        return _encoded(text, kept="")
+
+    def doubt_name(self, name: str) -> str:
+        """A name as it is written in a URL."""
+        return _encoded(name, kept="")
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -231,7 +250,9 @@ class ObjectKey(Condition):
     key = "key"
 
     def doubt(self, text: str) -> str:
-        """A key as it is written in a URL."""
+        """A key as it is written in a URL, or with the slash behind the bucket."""
+        if text[0] == "/" and text.strip("/*"):
+            return f"a key begins behind the slash; did you mean {shown(text.lstrip('/'))}?"
         return _encoded(text)
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
@@ -261,6 +282,12 @@ class Client(Condition):
         if "/" in text or ":" in text or not text.strip("0123456789."):
             _network(text)
         return text
+
+    def doubt(self, text: str) -> str:
+        """A name that stands for addresses."""
+        if text.removeprefix("=").lower() != "localhost":
+            return ""
+        return "servers report addresses; did you mean client=127.0.0.1,client=::1?"
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -306,13 +333,19 @@ class Size(Condition):
         return check
 
 
-def _encoded(text: str) -> str:
-    """What is said of a pattern with percent-encoded characters; a slash stays encoded, and is written `%2F`."""
+def _encoded(text: str, kept: str = "%2F") -> str:
+    """What is said of a pattern with percent-encoded characters.
+
+    Args:
+        text: the pattern.
+        kept: what stays encoded, as a slash does in a path; empty: nothing.
+    """
     if "%" not in text:
         return ""
     from urllib.parse import unquote
 
-    meant = "%2F".join(map(unquote, text.replace("%2f", "%2F").split("%2F")))
+    parts = text.replace(kept.lower(), kept).split(kept) if kept else [text]
+    meant = kept.join(map(unquote, parts))
     return f"it is compared decoded; did you mean {shown(meant)}?" if meant != text else ""
 
 

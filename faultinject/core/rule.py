@@ -125,9 +125,8 @@ class Rule:
             f"{start}{key}={shown(text)}: {doubt}"
             for start, conditions in (("", self.conditions), ("unless.", self.unless))
             for key, texts in conditions.items()
-            if key in CONDITIONS
             for text in texts
-            if (doubt := CONDITIONS[key].doubt(text))
+            if (doubt := _doubt(key, text))
         ]
 
     def compile_conditions(self, context: Context) -> list[Check]:
@@ -205,6 +204,12 @@ def _fill(rule: Rule, fault: str, parts: Parts) -> None:
     put(rule, "conditions", conditions)
     put(rule, "unless", unless)
     put(rule, "options", options)
+
+
+def _doubt(key: str, text: str) -> str:
+    word, _, name = key.partition(".")
+    condition = CONDITIONS[word]
+    return condition.doubt(text) or condition.doubt_name(name)
 
 
 def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context) -> list[Check]:
