@@ -224,6 +224,16 @@ def store_away(error: Exception) -> None:
     _log().error("faultinject: nothing is injected while the store is away: %s", error)
 
 
+def unread(error: Exception) -> None:
+    """What another process of the store put in force cannot be read here."""
+    _log().error("faultinject: new rules cannot be read, those before them stay in force: %s", error)
+
+
+def session_unread(error: Exception) -> None:
+    """What the session put in force cannot be read here; most likely it has ended."""
+    _log().error("faultinject: the rules of the session cannot be read, it has none in force here: %s", error)
+
+
 def store_back(missed: int) -> None:
     """The store can be had again."""
     _warn("faultinject: the store is back; %s decisions passed without it", missed)

@@ -12,11 +12,21 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Protocol
 
+    class Word(Protocol):
+        """The number of what is in force, as processes share it."""
+
+        def read(self) -> int:
+            """The number now."""
+
     class Follower(Protocol):
         """What keeps this process at what a session has in force."""
 
-        cell: memoryview[int]
         seen: int
+
+        @property
+        def number(self) -> Word:
+            """What the session has in force."""
+            ...
 
         def catch_up(self) -> None:
             """Put in force what the session has in force now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
 from faultinject.settings.store import FILE
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from faultinject.settings.scenario import Scenario
     from faultinject.stores.directory import StoreDirectory
 
+
+PAUSE = 1.0
+"""Seconds until a scenario that could not be read is tried again."""
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
@@ -49,6 +53,9 @@ class Sharing:
         self.salt = b""
         self.why = ""
         self._salted = 0
+        # The generation that could not be read, and when it is tried again.
+        self._unread: int | None = None
+        self._again = 0.0
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
@@ -71,7 +78,10 @@ class Sharing:
     @property
     def stale(self) -> bool:
         """Whether another process has published a scenario since."""
-        return self.directory is not None and self.directory.cell[0] != self.seen
+        if self.directory is None:
+            return False
+        number = self.directory.number.read()
+        return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
     def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
@@ -145,7 +155,9 @@ class Sharing:
 
         assert self.directory is not None
         generation, data, counts = self.directory.join()
-        assert counts is not None
+        if counts is None:
+            raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
+        self._unread = None
         return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
 
     def tell(self, seed: str) -> None:
@@ -157,10 +169,12 @@ class Sharing:
         elif self.salt:
             announcement.separate(self.why)
 
-    def skip(self) -> None:
-        """Stay with what is in force here until the next scenario is published."""
+    def postpone(self) -> bool:
+        """What was published cannot be read: it is tried again in a while; whether that is news."""
         assert self.directory is not None
-        self.seen = self.directory.cell[0]
+        self._again = monotonic() + PAUSE
+        before, self._unread = self._unread, self.directory.generation
+        return before != self._unread
 
     def _share(self, common: str, owner: int | None) -> None:
         from faultinject.stores.filelock import AVAILABLE

@@ -57,6 +57,8 @@ class FileCounts:
         self._seconds = table.pages.seconds
         self._ready = table.pages.ready
         self._map = table.pages.map
+        self._check = table.pages.check
+        self._check_lock = lock.check
         self._tallies = Tallies(table, lock)
         # Where scopes stand: key, its bytes, word of the row, word of the last use.
         self._places: dict[tuple[int, str], tuple[bytes, slice, int, int]] = {}
@@ -83,6 +85,8 @@ class FileCounts:
         numbers = []
         self._acquire()
         try:
+            self._check()
+            self._check_lock()
             sequence = words[SEQUENCE] + 1
             words[SEQUENCE] = sequence
             rows = [
@@ -124,6 +128,8 @@ class FileCounts:
         """
         rule, scope, times = ask.rule, ask.scope, ask.times
         words = self._words
+        if not held:
+            self._check()
         if not scope:
             row = FIRST_RULE + OUT + rule * RULE_WORDS
             ready = self._ready[row >> CHUNK_OF_WORD]
@@ -160,6 +166,7 @@ class FileCounts:
             OSError: no space left.
         """
         with self._lock:
+            self._check()
             row = self._row(ask.rule, ask.scope) if ask.scope else self._table.rule(ask.rule)
             self._words[row + OUT] -= 1
 
@@ -184,14 +191,18 @@ class FileCounts:
         return self.totals([rule])[0][1]
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
+        """For each rule how many requests met its conditions, got its fault, and could not be decided.
+
+        Where the file was cut, those of this process alone.
+        """
         table, words, ready = self._table, self._words, self._ready
         noted = self._tallies.sums()
         found = []
+        cut = table.pages.cut
         for rule in rules:
             row = table.row(rule)
             _, matched, injected, failed = noted.get(rule, _NOTHING)
-            if ready[row >> CHUNK_OF_WORD]:
+            if not cut and ready[row >> CHUNK_OF_WORD]:
                 matched += words[row + MATCHES] + words[row + NOTED + MATCHED]
                 injected += words[row + NOTED + INJECTED]
                 failed += words[row + NOTED + FAILED]
@@ -207,7 +218,11 @@ class FileCounts:
 
         Returns:
             Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
+
+        Raises:
+            StoreUnavailable: the file was cut.
         """
+        self._check()
         for (rule, scope, _, _), most in zip(keys, enough):  # noqa: B905 - one each
             if most and not self._is_spent(rule, scope, most):
                 return None

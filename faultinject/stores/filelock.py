@@ -128,6 +128,11 @@ class FileLock:
         self._flock(self._file, LOCK_UN)
         self._end_turn()
 
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the file was removed: processes that come later would lock another one."""
+        if not os.fstat(self._file).st_nlink:
+            raise StoreUnavailable(f"the store's {self.path} was removed")
+
     def after_fork(self) -> None:
         """In a child: what it inherited is its parent's."""
         if self._process == os.getpid():

@@ -110,10 +110,10 @@ class Guarded:
             StoreBusy: another process has the lock.
             StoreUnavailable: the store failed, or is being left alone.
         """
-        if enough is not None and (found := self._match_without_lock(keys, enough)) is not None:
-            return found
         state = self._state
         try:
+            if enough is not None and (found := self._match_without_lock(keys, enough)) is not None:
+                return found
             if state.pause:
                 self._ask_again(state)
             found = self._match(keys, now, hold)

@@ -76,6 +76,7 @@ class Pages:
 
     def __init__(self, path: str, directory: int | None) -> None:
         self._file = -1
+        self._path = path
         name = path if directory is None else path.rpartition("/")[2]
         self._file = os.open(name, _FLAGS, dir_fd=directory)
         if os.fstat(self._file).st_size != SIZE:
@@ -87,6 +88,16 @@ class Pages:
         self.ready = view[_ROOM : _ROOM + (SIZE >> _CHUNK_OF_BYTE)]
         if self.words[0] != VERSION:
             raise StoreUnavailable(f"{path} is damaged")
+
+    @property
+    def cut(self) -> bool:
+        """Whether the file was cut since: touching what is behind its end would kill the process."""
+        return os.lseek(self._file, 0, os.SEEK_END) < SIZE
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the file was cut."""
+        if os.lseek(self._file, 0, os.SEEK_END) < SIZE:
+            raise StoreUnavailable(f"{self._path} was cut short")
 
     def prepare(self, word: int) -> None:
         """Give the chunk of a word its room on the disk; under the lock, and of all processes once.

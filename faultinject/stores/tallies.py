@@ -63,6 +63,8 @@ class Tallies:
             if own is None:
                 own = self._own[rule] = [0, 0, 0, 0]
             own[word] += by
+            if self._table.pages.cut:
+                return
             if own[0]:
                 self._words[own[0] + word] = own[word]
             else:
@@ -73,9 +75,11 @@ class Tallies:
         words = self._words
         found: dict[int, list[int]] = {}
         with self._threads:
-            rows = words[FIRST_TALLY : FIRST_TALLY + words[TALLIES] * TALLY_WORDS].tolist()
+            cut = self._table.pages.cut
+            count = 0 if cut else words[TALLIES]
+            rows = words[FIRST_TALLY : FIRST_TALLY + count * TALLY_WORDS].tolist()
             noted = [(rows[at] - 1, rows[at : at + TALLY_WORDS]) for at in range(0, len(rows), TALLY_WORDS)]
-            noted += [(rule, own) for rule, own in self._own.items() if not own[0]]
+            noted += [(rule, own) for rule, own in self._own.items() if cut or not own[0]]
             for rule, numbers in noted:
                 before = found.setdefault(rule, [0, 0, 0, 0])
                 for word in _WORDS:
