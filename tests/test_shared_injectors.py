@@ -330,10 +330,12 @@ def test_counts_that_are_cut(tmp_path, caplog, rules):
 def test_a_store_that_is_removed(tmp_path, caplog):
     """Processes that come later would have another lock: those that are there count no more, and the log says it."""
     store = tmp_path / "store"
-    injector = Injector("http:503,times=9 http:500", seed=1, store=f"file:{store}", environ={})
+    injector = Injector("http:503,times=99 http:500", seed=1, store=f"file:{store}", environ={})
     assert get(injector) == 503
     rmtree(store)
-    assert [get(injector), get(injector)] == [200, 200]
+    found = [get(injector) for _ in range(32)]
+    assert set(found[:16]) <= {200, 503}
+    assert found[16:] == [200] * 16
     assert sum(each.endswith("/lock was removed") for each in caplog.messages) == 1
 
 

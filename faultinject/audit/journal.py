@@ -82,8 +82,8 @@ class Journal:
         # The first line of a fault, or a later one of a fault that was not carried out.
         told = (
             line[8] is not None
-            and (line[19] is None) is (line[16] in INJECTED)
             and announcement.tells_injections()
+            and (line[19] is None) is (line[16] in INJECTED)
         )
         if self._file is None and not self._followers and not told:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from mmap import mmap
+from os import SEEK_END, lseek
 
 from faultinject.stores.opening import FLAGS
 
@@ -34,7 +35,7 @@ class Generation:
 
     def read(self) -> int:
         """The number; `CUT` where it cannot be read."""
-        return self._word[0] if os.lseek(self._file, 0, os.SEEK_END) >= _SIZE else CUT
+        return self._word[0] if lseek(self._file, 0, SEEK_END) >= _SIZE else CUT
 
     def write(self, number: int) -> None:
         """Put another one in its place; under the lock.
