@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
+from faultinject import Injector, Scenario, WSGIFaultMiddleware, following, inject
 from faultinject.exceptions import InjectionFailed
 from faultinject.following import SESSION, Session
 from faultinject.session import Faults
@@ -152,6 +152,32 @@ def test_what_cannot_be_read(session, part):
     session.publish(Scenario("http:502"), "1")
     assert one.get() == 502
     assert one.end().count("the rules of the session cannot be read") == 1
+
+
+def test_what_can_be_read_again(session, monkeypatch, caplog):
+    """It is tried once a second, and said once."""
+    now = [0.0]
+    monkeypatch.setattr(following, "monotonic", lambda: now[0])
+    follower = following.Follower(session.path)
+    session.publish(Scenario("http:503"), "1")
+    [scenario] = Path(session.path).glob("scenario*")
+    scenario.rename(f"{session.path}/kept")
+    try:
+        for seconds in (0.0, 0.5, 1.5):
+            now[0] = seconds
+            follower.catch_up()
+            assert follower.seen == 0
+        Path(f"{session.path}/kept").rename(scenario)
+        follower.catch_up()
+        assert follower.seen == 0, "not before it is time"
+        now[0] = 3.0
+        follower.catch_up()
+        assert follower.seen == 1
+    finally:
+        session.publish(Scenario([]), "1", in_force=False)
+        follower.catch_up()
+    assert follower.seen == 2
+    assert caplog.text.count("the rules of the session cannot be read") == 1
 
 
 @pytest.mark.parametrize("where", ["here", "there"])

@@ -17,6 +17,7 @@ from faultinject.core.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.stores import directory as directory_module
 from faultinject.stores.directory import StoreDirectory
+from faultinject.stores.generation import Generation
 from faultinject.stores.lines import whole_lines
 from faultinject.stores.owner import described
 
@@ -376,6 +377,12 @@ def test_taking_part_is_noted(store):
     assert not store.attached
     StoreDirectory(store.path).attach()
     assert store.attached
+
+
+def test_a_word_that_cannot_be_opened():
+    """The system's own error, and nothing to close."""
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        Generation(-1)
 
 
 def test_it_can_be_removed(store):
