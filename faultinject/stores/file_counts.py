@@ -85,9 +85,9 @@ class FileCounts:
         table, words = self._table, self._words
         identities, scopes = table.identities, table.scopes
         numbers = []
+        self._check()
         self._acquire()
         try:
-            self._check()
             sequence = words[SEQUENCE] + 1
             if not sequence & _NOW_AND_THEN:
                 self._check_lock()
