@@ -81,7 +81,11 @@ class ExplorationFailed(FaultInjectError, AssertionError):
 
 
 class StoreUnavailable(FaultInjectError):
-    """The counts that processes share cannot be had now: held by another, no space left, gone."""
+    """The counts that processes share cannot be had now: no space left, gone, held by another (`StoreBusy`)."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process held the counts for too long: one request went on without them, and the next one asks again."""
 
 
 class NotOffered(FaultInjectError, ImportError):

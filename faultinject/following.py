@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
+from time import monotonic
 
 from faultinject import announcement, registry
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
+from faultinject.sharing import PAUSE
 from faultinject.stores.guarded import Guarded
 
 TYPE_CHECKING = False
@@ -49,29 +51,37 @@ class Follower:
         self._directory.attach()
         self._injector: Injector | None = None
         self._lock = allocate_lock()
-        self.cell = self._directory.cell
+        self.number = self._directory.number
         self.seen = 0
+        # What could not be read, and when it is tried again.
+        self._unread: int | None = None
+        self._again = 0.0
 
     def catch_up(self) -> None:
         """Put in force what the session has in force now."""
         with self._lock:
-            published = self.cell[0]
-            if published == self.seen:  # pragma: no cover - another thread was faster
+            published = self.number.read()
+            if published == self.seen or (published == self._unread and monotonic() < self._again):
                 return
             try:
                 generation, data, counts = self._directory.join()
                 new = self._made(generation, data, counts) if data.get("in_force") and counts else None
             except FaultInjectError as error:
-                announcement.store_away(error)
-                self.seen = published
-                return
+                # What was in force is over, whatever came after it.
+                new, generation = None, self.seen
+                if published != self._unread:
+                    announcement.session_unread(error)
+                self._again, self._unread = monotonic() + PAUSE, published
+            else:
+                self._unread = None
+                generation = generation or published
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
             if old is not None:
                 old.take_out_of_force()
             # Last of all: who sees it asks no further. A session that is over has nothing in force.
-            self.seen = generation or published
+            self.seen = generation
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
@@ -98,7 +108,7 @@ class FollowingInjector(Injector):
     def plan(self) -> Plan | Off:
         """The plan in force, the session's if it has one."""
         follower = registry.follower()
-        if follower is not None and follower.cell[0] != follower.seen:
+        if follower is not None and follower.number.read() != follower.seen:
             follower.catch_up()
         if self._sharing.stale:
             self._rejoin()
@@ -115,8 +125,8 @@ class FollowingInjector(Injector):
             try:
                 seen, scenario, counts, self._seed = self._sharing.join()
             except FaultInjectError as error:
-                announcement.store_away(error)
-                self._sharing.skip()
+                if self._sharing.postpone():
+                    announcement.unread(error)
                 return
             self._generation += 1
             self._injected = self.injected

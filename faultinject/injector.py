@@ -6,14 +6,16 @@ import os
 import time
 from _thread import allocate_lock
 
-from faultinject import registry
-from faultinject.announcement import Failures
+from faultinject import announcement, registry
 from faultinject.audit.journal import Journal
 from faultinject.core.off import OFF, Off
 from faultinject.core.plan import Plan
 from faultinject.core.surroundings import Surroundings
+from faultinject.core.values import Mistake
+from faultinject.exceptions import Problem
 from faultinject.settings.environment import production_reason, read_environment
 from faultinject.settings.scenario import Scenario
+from faultinject.settings.store import read_store
 from faultinject.sharing import Sharing
 from faultinject.stores.processes import restarter, several_processes
 
@@ -75,7 +77,7 @@ class Injector:
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=everything, parent=parent)
         self.clock = clock
-        self._failures = Failures()
+        self._failures = announcement.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
         self._surroundings = Surroundings(
@@ -83,6 +85,7 @@ class Injector:
             clock,
             time.monotonic,
             self._failures.note,
+            _tell_expired,
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
@@ -96,6 +99,8 @@ class Injector:
         self._choose_seed(self.scenario, seed)
         self._generation = generation
         self._injected = 0
+        if store is not None:
+            _check_store(store)
         alone = everything or counts is not None
         self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
         self._announced = -1
@@ -128,6 +133,7 @@ class Injector:
             self._generation += 1
             self._injected = self.injected
             self._swap(self._compile(given, anew=True), given)
+        announcement.doubtful(given.rules, given.display_names)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -143,6 +149,7 @@ class Injector:
             plan = self._compile(given, counts=counts)
             plan.go_on_from(self._own)
             self._swap(plan, given)
+        announcement.doubtful(more, given.display_names[-len(more) :] if more else ())
 
     def put_in_force(self) -> None:
         """Let this injector's plan stand in the place of every other's, until it is taken out again."""
@@ -189,6 +196,11 @@ class Injector:
         return self._failures.number
 
     @property
+    def undecided(self) -> int:
+        """How many requests passed because the store that processes share could not be asked."""
+        return self._failures.undecided
+
+    @property
     def seed(self) -> str:
         """The seed in force."""
         return self._own.seed
@@ -199,16 +211,28 @@ class Injector:
         return self._own
 
     @property
+    def counted_in(self) -> object:
+        """What tells the place of its counts from that of any other's."""
+        directory = self._sharing.directory
+        return self if directory is None else directory.path
+
+    @property
     def injected(self) -> int:
         """How many requests got a fault, whatever the scenario was."""
-        return self._injected + sum(map(self._own.injected, range(len(self._own.rules))))
+        return self._injected + sum(injected for _, injected, _ in self._own.totals())
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault."""
+        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault.
+
+        Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
+        """
         plan = self._own
-        matched, injected = plan.counts.matched, plan.injected
-        numbered = enumerate(plan.names)
-        return {name: {"matched": matched(each), "injected": injected(each)} for each, name in numbered}
+        found = {}
+        for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
+            found[name] = {"matched": matched, "injected": injected}
+            if failed:
+                found[name]["failed"] = failed
+        return found
 
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
@@ -217,14 +241,13 @@ class Injector:
         self._announced = self._generation
         if self._killed:
             return
-        from faultinject import announcement
-
         if self._production is not None:
             announcement.production(self._production)
         elif self._own.expired:
-            announcement.expired()
+            assert self._surroundings.expires is not None
+            announcement.expired(self._surroundings.expires)
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            announcement.on(self.seed, self.scenario.rules)
+            announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._sharing.tell(self.seed)
 
     def separate(self) -> Plan:
@@ -307,3 +330,19 @@ class Injector:
         first = first or self
         allowed = not self._killed and self._production is None
         self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
+
+
+def _check_store(store: object) -> None:
+    try:
+        read_store(store if isinstance(store, str) else repr(store))
+    except Mistake as mistake:
+        raise mistake.error([Problem(mistake.message, where="store")]) from None
+
+
+def _tell_expired(moment: float) -> None:
+    """The log says it at the first request that might have got a fault: until then nobody has missed one.
+
+    A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
+    and which servers without threads, or with greenlets, do not run.
+    """
+    announcement.expired(moment, registry.injected)

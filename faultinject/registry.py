@@ -12,11 +12,21 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Protocol
 
+    class Word(Protocol):
+        """The number of what is in force, as processes share it."""
+
+        def read(self) -> int:
+            """The number now."""
+
     class Follower(Protocol):
         """What keeps this process at what a session has in force."""
 
-        cell: memoryview[int]
         seen: int
+
+        @property
+        def number(self) -> Word:
+            """What the session has in force."""
+            ...
 
         def catch_up(self) -> None:
             """Put in force what the session has in force now."""
@@ -28,6 +38,14 @@ if TYPE_CHECKING:
         """What the registry asks of an injector."""
 
         plan: Any
+
+        @property
+        def counted_in(self) -> object:
+            """What tells the place of its counts from that of any other's."""
+
+        @property
+        def injected(self) -> int:
+            """How many faults it has injected."""
 
         def settle(self, first: Any) -> None:
             """Let the plan of that injector be in force here; None: its own."""
@@ -77,6 +95,12 @@ def enter(injector: Member) -> None:
     with _lock:
         _all.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
+
+
+def injected() -> int:
+    """How many faults the injectors of this process have injected; one store of several of them counts once."""
+    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(_all)}
+    return sum(by_place.values())
 
 
 def put_first(injector: Member) -> None:
@@ -145,7 +169,8 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = RLock()
     # Before any lock of a store is used, if one is loaded.
-    for each in (sys.modules.get("faultinject.stores.filelock"), _follower, *list(_all)):
+    stores = map(sys.modules.get, ("faultinject.stores.filelock", "faultinject.stores.tallies"))
+    for each in (*stores, _follower, *list(_all)):
         if each is not None:
             each.after_fork()
 

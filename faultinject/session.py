@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject import announcement
 from faultinject.core.rule import Rule
 from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Injector
@@ -239,6 +240,8 @@ class Faults:
         self._verdicts.begin()
         self._publish()
         self._injector.put_in_force()
+        scenario = self._injector.scenario
+        announcement.doubtful(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(
@@ -249,10 +252,18 @@ class Faults:
         self._in_force = False
         if self._session is not None:
             self._session.publish(Scenario([]), self.seed, in_force=False)
-        if error is None and self._injector.errors:
-            raise InjectionFailed("an error inside faultinject let requests pass") from self._injector.errors[
-                0
-            ]
+        if error is None:
+            self._tell_failures()
+
+    def _tell_failures(self) -> None:
+        """Fail where a request got no fault because of an error of ours, or of the counts that processes share."""
+        injector = self._injector
+        if injector.errors:
+            raise InjectionFailed("an error inside faultinject let requests pass") from injector.errors[0]
+        passed = injector.undecided + sum(each.undecided for each in self._elsewhere())
+        if passed:
+            what = "1 request" if passed == 1 else f"{passed} requests"
+            raise InjectionFailed(f"{what} passed, as nobody could tell which fault to inject: see the log")
 
     def _publish(self, *, keep_counts: bool = False, in_force: bool = True) -> None:
         """Tell the processes of the session."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
+from faultinject.settings.store import FILE
 from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from faultinject.settings.scenario import Scenario
     from faultinject.stores.directory import StoreDirectory
 
-FILE = "file:"
+
+PAUSE = 1.0
+"""Seconds until a scenario that could not be read is tried again."""
+
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
 
@@ -48,6 +53,9 @@ class Sharing:
         self.salt = b""
         self.why = ""
         self._salted = 0
+        # The generation that could not be read, and when it is tried again.
+        self._unread: int | None = None
+        self._again = 0.0
         self._alone = alone
         self._make = make or MemoryCounts
         self._named = store is not None
@@ -70,7 +78,10 @@ class Sharing:
     @property
     def stale(self) -> bool:
         """Whether another process has published a scenario since."""
-        return self.directory is not None and self.directory.cell[0] != self.seen
+        if self.directory is None:
+            return False
+        number = self.directory.number.read()
+        return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
     def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
@@ -144,7 +155,9 @@ class Sharing:
 
         assert self.directory is not None
         generation, data, counts = self.directory.join()
-        assert counts is not None
+        if counts is None:
+            raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
+        self._unread = None
         return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
 
     def tell(self, seed: str) -> None:
@@ -156,10 +169,12 @@ class Sharing:
         elif self.salt:
             announcement.separate(self.why)
 
-    def skip(self) -> None:
-        """Stay with what is in force here until the next scenario is published."""
+    def postpone(self) -> bool:
+        """What was published cannot be read: it is tried again in a while; whether that is news."""
         assert self.directory is not None
-        self.seen = self.directory.cell[0]
+        self._again = monotonic() + PAUSE
+        before, self._unread = self._unread, self.directory.generation
+        return before != self._unread
 
     def _share(self, common: str, owner: int | None) -> None:
         from faultinject.stores.filelock import AVAILABLE
@@ -181,6 +196,9 @@ class Sharing:
 class SessionCounts:
     """What this process counts in: its memory, and once other processes take part, what they all count in."""
 
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+
     def __init__(self) -> None:
         self._counts: Counts = MemoryCounts()
         self._used = False
@@ -190,14 +208,20 @@ class SessionCounts:
         if not self._used:
             self._counts = counts() or self._counts
 
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
         """As the counts do."""
         self._used = True
-        return self._counts.match(keys, now)
+        return self._counts.match(keys, now, hold, enough)
 
-    def take(self, ask: Take) -> bool:
+    def take(self, ask: Take, held: bool = False) -> bool:
         """As the counts do."""
-        return self._counts.take(ask)
+        return self._counts.take(ask, held)
+
+    def release(self) -> None:
+        """As the counts do."""
+        self._counts.release()
 
     def give_back(self, ask: Take) -> None:
         """As the counts do."""

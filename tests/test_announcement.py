@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from faultinject import Injector
+from faultinject import Injector, announcement, inject
 
 
 def announced(caplog, rules):
@@ -29,6 +29,57 @@ def test_a_long_rule_is_cut(caplog):
     """A message of 100 kB stays out of the log."""
     told = announced(caplog, f"http:503,message={'x' * 100_000}")
     assert told == f"faultinject is on: seed 1, rules http:503,message={'x' * 483}…"
+
+
+def test_what_hardly_any_request_matches_is_said(caplog):
+    """At the start, by the rule's name, with the nearest; the rule is in force all the same."""
+    Injector("http:503,method=PUTT http:500,name=two,method=GET,unless.method=HAED", seed=1).announce()
+    assert caplog.messages[1:] == [
+        "faultinject: rule-1: method=PUTT: HTTP knows no such method; did you mean PUT?",
+        "faultinject: two: unless.method=HAED: HTTP knows no such method; did you mean HEAD?",
+    ]
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
+
+
+def test_many_doubts_are_counted(caplog):
+    """Ten thousand slips are not ten thousand lines."""
+    told = announced(caplog, " ".join(f"http:503,path=/{number},method=PUTT" for number in range(25)))
+    assert told == "faultinject: and 5 more values that hardly any request can have"
+    assert len(caplog.messages) == 22
+
+
+@pytest.fixture
+def nothing_said(monkeypatch):
+    """As in a new process."""
+    monkeypatch.setattr(announcement, "_doubted", set())
+
+
+@pytest.mark.usefixtures("nothing_said")
+def test_rules_that_come_later_are_doubted_too(caplog):
+    """By whatever door, each once: a loop of a thousand blocks says it once."""
+    for _ in range(2):
+        with inject("http:503,method=PUTT") as faults:
+            faults.add("http:500,method=GTE,name=two")
+            faults.add("http:500")
+            faults.clear()
+        injector = Injector("http:503", seed=1)
+        injector.use("http:503,host=h:*")
+    assert caplog.messages == [
+        "faultinject: rule-1: method=PUTT: HTTP knows no such method; did you mean PUT?",
+        "faultinject: two: method=GTE: HTTP knows no such method; did you mean GET?",
+        "faultinject: rule-1: host=h:*: the port is not looked at; did you mean h?",
+    ]
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
+
+
+@pytest.mark.usefixtures("nothing_said")
+def test_not_more_is_remembered_than_needed(caplog, monkeypatch):
+    """Rules that a program makes without end fill neither memory nor log."""
+    monkeypatch.setattr(announcement, "_DOUBTS_KEPT", 5)
+    injector = Injector("http:503", seed=1)
+    for number in range(20):
+        injector.use(f"http:503,method=PUTT{number}")
+    assert len(caplog.messages) == 5
 
 
 @pytest.mark.parametrize("imported", ["", "import logging\n"])

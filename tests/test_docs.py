@@ -25,7 +25,7 @@ from faultinject.core.key import Key
 from faultinject.core.outcome import FIELDS, INJECTED
 from faultinject.core.triggers import TRIGGERS
 from faultinject.core.vocabulary import KEYS
-from faultinject.settings.variables import VARIABLES
+from faultinject.settings.names import VARIABLES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

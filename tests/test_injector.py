@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
+from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware, announcement, registry
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -187,6 +189,50 @@ def test_store(tmp_path):
         make(FAULTINJECT_STORE="redis://h")
 
 
+USE = "use memory: or file:DIRECTORY"
+
+
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("fle:faults", f"fle:faults is not a store; {USE}; did you mean file:faults?"),
+        ("nonsense", f"nonsense is not a store; {USE}"),
+        ("", f'"" is not a store; {USE}'),
+        ("memory", f"memory is not a store; {USE}; did you mean memory:?"),
+        ("memory:x", f"memory:x is not a store; {USE}; did you mean memory:?"),
+        ("/run/faults", f"/run/faults is not a store; {USE}; did you mean file:/run/faults?"),
+        ("fil", f"fil is not a store; {USE}"),
+        ("file", "file needs a directory, such as file:/tmp/faults"),
+        ("file:", "file: needs a directory, such as file:/tmp/faults"),
+        ("x\n", f"x\\n is not a store; {USE}"),
+        ("redis://h", f"redis://h is not built yet; {USE}"),
+        ("rediss://me:secret@h/0", f"rediss://…@h/0 is not built yet; {USE}"),
+    ],
+)
+def test_what_is_no_store(store, message):
+    """Code and environment say the same: what was given, what there is, and the nearest."""
+    error = NotBuiltYet if store.startswith("redis") else ConfigurationError
+    with pytest.raises(error) as raised:
+        Injector("http:503", store=store, environ={})
+    assert (type(raised.value), str(raised.value)) == (error, f"store: {message}")
+    if store:
+        with pytest.raises(error) as raised:
+            make(FAULTINJECT_STORE=store)
+        assert str(raised.value) == f"FAULTINJECT_STORE: {message}".replace("x\\n", "x")
+
+
+def test_a_store_is_text():
+    """A path is none."""
+    with pytest.raises(ConfigurationError, match=r"^store: PosixPath\('faults'\) is not a store; "):
+        Injector("http:503", store=Path("faults"), environ={})
+
+
+def test_a_store_that_is_no_use_is_checked_too():
+    """A block of `inject()` counts by itself, whatever is named."""
+    with pytest.raises(ConfigurationError, match=r"^store: nonsense"):
+        Injector("http:503", store="nonsense", environ={}, everything=True)
+
+
 def test_variables_apply_to_rules_in_code():
     """Every variable but FILE, RULES and RULE_* is read."""
     injector = make(
@@ -277,6 +323,62 @@ def test_expires_at_a_time():
     assert found == [503, 200]
     with pytest.raises(ConfigurationError, match="has no zone; did you mean"):
         make(FAULTINJECT_EXPIRES="2030-01-31T12:00:00")
+
+
+@pytest.fixture
+def unsaid(monkeypatch):
+    """What other tests of this process have said has not been said, and what they have injected was nothing."""
+    monkeypatch.setattr(announcement, "_expired", {})
+    monkeypatch.setattr(registry, "_all", WeakSet())
+
+
+def test_the_end_is_said(caplog, unsaid):
+    """At the first request that might have got a fault, once a process, with what was injected until then."""
+    now = [1_000_000_000.0]
+    end = {"FAULTINJECT_EXPIRES": "2001-09-09T01:46:50Z"}
+    injector = make("http:503,path=photos/", clock=lambda: now[0], **end)
+    other = make("http:500,times=1", clock=lambda: now[0], **end)
+    assert [get(injector, "/photos/cat"), get(other), get(other)] == [503, 500, 200]
+    caplog.clear()
+    now[0] += 10
+    assert get(injector, "/dogs") == 200
+    assert caplog.messages == [], "no rule was for it"
+    for each in (injector, other, injector):
+        assert get(each, "/photos/cat") == 200
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        (
+            "WARNING",
+            "faultinject is off: FAULTINJECT_EXPIRES passed at 2001-09-09T01:46:50Z, 2 faults were injected",
+        )
+    ]
+
+
+def test_the_end_of_one_fault(caplog, unsaid, tmp_path):
+    """Injectors of one store have injected what it says once."""
+    now = [1_000_000_000.0]
+    more = {"FAULTINJECT_EXPIRES": "2001-09-09T01:47:00Z", "FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
+    injectors = [make("http:503,times=1", clock=lambda: now[0], **more) for _ in range(2)]
+    assert [get(each) for each in injectors] == [503, 200]
+    now[0] += 20
+    assert [get(each) for each in injectors] == [200, 200]
+    assert caplog.messages[-1].endswith("passed at 2001-09-09T01:47:00Z, 1 fault was injected")
+
+
+def test_the_end_is_said_in_every_process(caplog, unsaid):
+    """A child says it for itself, whatever its parent has said."""
+    now = [0.0]
+    injector = make(
+        clock=lambda: now[0], FAULTINJECT_EXPIRES="1970-01-01T00:00:05Z", FAULTINJECT_STORE="memory:"
+    )
+    get(injector)
+    now[0] = 5.0
+    get(injector)
+    said = len(caplog.messages)
+    found = in_child(lambda: [get(injector), get(injector), *caplog.messages[said:]])
+    assert found[2:] == [
+        APART,
+        "faultinject is off: FAULTINJECT_EXPIRES passed at 1970-01-01T00:00:05Z, 0 faults were injected",
+    ]
 
 
 def test_the_start_is_announced_once(caplog):

@@ -22,6 +22,7 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, injectors, install
+from faultinject.adapters import installation
 from faultinject.adapters.installation import interface_of
 from faultinject.exceptions import ConfigurationError
 
@@ -35,6 +36,7 @@ def environment(monkeypatch):
         if name.startswith("FAULTINJECT_"):
             monkeypatch.delenv(name)
     monkeypatch.setattr(injectors, "_shared", None)
+    monkeypatch.setattr(installation, "_looked", False)
     return monkeypatch
 
 
@@ -207,6 +209,69 @@ def test_rules_without_being_on_are_warned_of(caplog):
     caplog.clear()
     install(app, "http:503", enabled=False)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FAULTINJECT_ENABLE", "FAULTINJECT_ENABELD", "FAULTINJECT_ENABLED_", "FAULT_INJECT_ENABLED", "FAULTINJECTION_ENABLED",
+        "FAULTINJECT_ON", "FAULTINJECT", "FAULTINJECTOR_ENABLED", "FAULTINJECT_ACTIVE", "FALTINJECT_ENABLED",
+        "FAULTINJCT_ENABLED", "FAULTINJECT__ENABLED", "MY_FAULTINJECT_ENABLED",
+        "faultinject_enabled",
+    ],
+)  # fmt: skip
+def test_a_variable_near_the_switch(environment, caplog, name):
+    """Set while the switch is not, it does nothing: that is said, once, whatever it says."""
+    environment.setenv(name, "0")
+    app = flask_app()
+    assert install(app) is app
+    install(flask_app())
+    assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
+        (
+            logging.WARNING,
+            f"faultinject is off: did you mean FAULTINJECT_ENABLED? {name} is set and means nothing",
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["FAULTINJECT_RULES", "FAULTINJECT_FILE", "FAULTINJECT_RULE_PHOTOS"])
+def test_rules_in_the_environment_of_what_is_off(environment, caplog, name):
+    """They wait for the switch: that is said, once; what they say is not read."""
+    environment.setenv(name, "x!")
+    install(flask_app())
+    install(flask_app())
+    assert caplog.messages == [
+        f"faultinject is off: {name} is set, FAULTINJECT_ENABLED is not; set that to 1, or to 0 to hear no more of it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"FAULTINJECT_ENABLED": "0", "FAULTINJECT_ENABLE": "1", "FAULTINJECT_RULES": "http:503"},
+        {"FAULTINJECT_ENABLE": "", "FAULTINJECT_RULES": ""},
+        {
+            "FAULTINJECT_SERVICE_HOST": "10.0.0.1", "FAULTINJECT_SERVICE_PORT": "80", "FAULTINJECT_PORT": "tcp://10.0.0.1:80",
+            "FAULTINJECT_PORT_80_TCP_PROTO": "tcp", "FAULTINJECT_ON_SERVICE_HOST": "10.0.0.1",
+        },
+        {"FAULTINJECT_DISABLED": "1", "FAULTINJECT_SEED": "1", "FAULTINJECT_TOKEN": "x", "DEFAULT_REGION": "eu"},
+    ],
+)  # fmt: skip
+def test_nothing_is_said_where_nothing_was_meant(environment, caplog, variables):
+    """Switched off outright, empty, made by Kubernetes, or something else."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    app = flask_app()
+    assert install(app) is app
+    assert caplog.messages == []
+
+
+def test_a_slip_and_rules_in_code(environment, caplog):
+    """Both are said: what is missing, and what is there instead."""
+    environment.setenv("FAULTINJECT_ENABLE", "1")
+    install(flask_app(), "http:503")
+    assert [each.partition(":")[0] for each in caplog.messages] == ["faultinject", "faultinject is off"]
 
 
 def test_an_injector_of_your_own(on):

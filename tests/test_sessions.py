@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Scenario
+from faultinject import Injector, Scenario, WSGIFaultMiddleware, following, inject
+from faultinject.exceptions import InjectionFailed
 from faultinject.following import SESSION, Session
+from faultinject.session import Faults
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -58,6 +61,20 @@ class Part:
         _, log = self.process.communicate("\n", timeout=30)
         assert self.process.returncode == 0, log
         return log
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+
+
+def get(injector):
+    """The status of one request in this process."""
+    statuses = []
+    WSGIFaultMiddleware(app, injector=injector)(
+        {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
+    )
+    return statuses[-1]
 
 
 @pytest.fixture
@@ -124,17 +141,66 @@ def test_a_later_process_takes_part(session, part):
 
 
 def test_what_cannot_be_read(session, part):
-    """Nothing breaks: what was in force stays, and the log says why."""
+    """Nothing breaks: what was in force is over, and the log says why."""
     one = part()
     session.publish(Scenario("http:503"), "1")
     assert one.get() == 503
     session.publish(Scenario("http:500"), "1")
     for each in Path(session.path).glob("scenario*"):
         each.write_text("{")
-    assert [one.get(), one.get()] == [503, 503]
+    assert [one.get(), one.get()] == [200, 200]
     session.publish(Scenario("http:502"), "1")
     assert one.get() == 502
-    assert one.end().count("nothing is injected while the store is away") == 1
+    assert one.end().count("the rules of the session cannot be read") == 1
+
+
+def test_what_can_be_read_again(session, monkeypatch, caplog):
+    """It is tried once a second, and said once."""
+    now = [0.0]
+    monkeypatch.setattr(following, "monotonic", lambda: now[0])
+    follower = following.Follower(session.path)
+    session.publish(Scenario("http:503"), "1")
+    [scenario] = Path(session.path).glob("scenario*")
+    scenario.rename(f"{session.path}/kept")
+    try:
+        for seconds in (0.0, 0.5, 1.5):
+            now[0] = seconds
+            follower.catch_up()
+            assert follower.seen == 0
+        Path(f"{session.path}/kept").rename(scenario)
+        follower.catch_up()
+        assert follower.seen == 0, "not before it is time"
+        now[0] = 3.0
+        follower.catch_up()
+        assert follower.seen == 1
+    finally:
+        session.publish(Scenario([]), "1", in_force=False)
+        follower.catch_up()
+    assert follower.seen == 2
+    assert caplog.text.count("the rules of the session cannot be read") == 1
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_requests_that_got_no_decision_fail_the_block(session, part, where):
+    """In whatever process: a test that is green because nothing could be injected proves nothing."""
+    other = part()
+    injector = Injector([], environ={})
+    rule = Scenario("http:503,times=5")
+    with pytest.raises(
+        InjectionFailed, match=r"^1 request passed, as nobody could tell which fault to inject: see"
+    ):
+        with Faults(rule, session=session) as faults:
+            assert other.get() == 503
+            with (Path(session.path) / "lock").open("r+") as elsewhere:
+                fcntl.flock(elsewhere, fcntl.LOCK_EX)
+                assert (get(injector) if where == "here" else other.get()) == 200
+            assert [get(injector), other.get()] == [503, 503]
+        assert sorted(each.did for each in faults.outcomes) == ["answered"] * 3 + ["failed"]
+    with pytest.raises(ZeroDivisionError), Faults(rule, session=session):
+        with (Path(session.path) / "lock").open("r+") as elsewhere:
+            fcntl.flock(elsewhere, fcntl.LOCK_EX)
+            assert [get(injector), other.get()] == [200, 200]
+        _ = 1 / 0  # which the test hears of first
 
 
 def test_a_session_that_ends(session, part):
@@ -159,27 +225,14 @@ def test_not_where_it_looks_like_production(session, part):
 
 def test_a_fork_of_its_own_process(session):
     """The child takes part like any other; what was in force in its parent's memory is over there."""
-    from faultinject import Injector, WSGIFaultMiddleware, inject
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return [b""]
-
-    statuses = []
-    served = WSGIFaultMiddleware(app, injector=Injector([], environ={}))
-
-    def get():
-        served(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: statuses.append(int(status[:3]))
-        )
-        return statuses[-1]
+    injector = Injector([], environ={})
 
     def in_child():
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
-                os.write(writing, repr([get(), get()]).encode())
+                os.write(writing, repr([get(injector), get(injector)]).encode())
             finally:
                 os._exit(0)
         os.close(writing)
@@ -190,10 +243,10 @@ def test_a_fork_of_its_own_process(session):
 
     assert not session.attached
     with inject("http:418"):
-        assert get() == 418
+        assert get(injector) == 418
         generation = session.publish(Scenario("http:503,times=1"), "1")
         assert in_child() == "[503, 200]"
-        assert get() == 418
+        assert get(injector) == 418
     assert session.attached
     assert len(session.outcomes({generation})) == 2
     for each in Path(session.path).iterdir():

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from shutil import rmtree
 from types import SimpleNamespace
 from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware, registry
+from faultinject import Injector, WSGIFaultMiddleware, registry, sharing
+from faultinject.core.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -245,8 +247,8 @@ def test_rules_are_added_in_all_processes(tmp_path):
     assert [get(each) for each in (one, other, one)] == [500, 500, 200]
 
 
-def test_requests_pass_while_the_store_is_away(tmp_path, caplog):
-    """No rule is to blame, and the log says why once."""
+def test_requests_pass_while_others_have_the_store(tmp_path, caplog):
+    """No rule is to blame, and the log says why, now and then."""
     store = tmp_path / "store"
     injector = make(store=f"file:{store}")
     assert get(injector) == 503
@@ -254,8 +256,9 @@ def test_requests_pass_while_the_store_is_away(tmp_path, caplog):
         fcntl.flock(file, fcntl.LOCK_EX)
         assert [get(injector), get(injector)] == [200, 200]
     assert [(each.did, each.rule) for each in injector.journal.outcomes[1:]] == [("failed", None)] * 2
-    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
+    assert sum("another process held the store's lock" in each for each in caplog.messages) == 1
     assert not any("rule rule-1 failed" in each for each in caplog.messages)
+    assert get(injector) == 503
 
 
 def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
@@ -266,7 +269,74 @@ def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
     for each in store.glob("scenario*"):
         each.write_text("{")
     assert [get(other), get(other)] == [503, 503]
-    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
+    assert [each for each in caplog.messages if "cannot be read" in each] == [
+        f"faultinject: new rules cannot be read, those before them stay in force: {store}/scenario-2 cannot be read:"
+        " Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    ]
+    one.use("http:502")
+    assert get(other) == 502
+
+
+def test_a_scenario_that_can_be_read_again(tmp_path, monkeypatch):
+    """As after a moment with too many open files: nobody has to publish it once more."""
+    store = tmp_path / "store"
+    one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
+    one.use("http:500")
+    [scenario] = store.glob("scenario*")
+    scenario.rename(tmp_path / "kept")
+    assert [get(other), get(other)] == [503, 503]
+    (tmp_path / "kept").rename(scenario)
+    assert get(other) == 503, "not before it is time"
+    monkeypatch.setattr(sharing, "monotonic", lambda: float("inf"))
+    assert get(other) == 500
+
+
+@pytest.mark.parametrize("content", [b"", bytes(8)])
+def test_a_word_that_is_cut_or_lost(tmp_path, caplog, content):
+    """Touching memory behind the end of its file would kill the process; what is published next is known by all."""
+    store = tmp_path / "store"
+    one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
+    (store / "generation").write_bytes(content)
+    assert [get(one), get(other), get(one)] == [503] * 3
+    assert caplog.text.count("those before them stay in force") == 2
+    one.use("http:500")
+    assert [get(one), get(other)] == [500, 500]
+    (store / "generation").write_bytes(content)
+    late = make(store=f"file:{store}")
+    assert [get(late), get(one), get(other)] == [503] * 3
+    assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 3, "injected": 3}}
+
+
+@pytest.mark.parametrize("rules", ["http:503,times=9", "http:503"])
+def test_counts_that_are_cut(tmp_path, caplog, rules):
+    """As the word is: it is said, nothing is injected, and nobody dies of it."""
+    store = tmp_path / "store"
+    injector = Injector(rules, seed=1, store=f"file:{store}", environ={})
+    assert get(injector) == 503
+    guarded = injector.own_plan.counts
+    take = Take(0, "", 9)
+    [counts] = store.glob("counts*")
+    with counts.open("r+b") as file:
+        file.truncate(0)
+    assert [get(injector), get(injector)] == [200, 200]
+    for each in (guarded.counts.take, guarded.counts.give_back):
+        with pytest.raises(StoreUnavailable, match=r"/counts-1 was cut short$"):
+            each(take)
+    guarded.note_injected(0)
+    assert injector.counts()["rule-1"] == {"matched": int("times" not in rules), "injected": 2, "failed": 2}
+    assert sum(each.endswith("/counts-1 was cut short") for each in caplog.messages) == 1
+
+
+def test_a_store_that_is_removed(tmp_path, caplog):
+    """Processes that come later would have another lock: those that are there count no more, and the log says it."""
+    store = tmp_path / "store"
+    injector = Injector("http:503,times=99 http:500", seed=1, store=f"file:{store}", environ={})
+    assert get(injector) == 503
+    rmtree(store)
+    found = [get(injector) for _ in range(32)]
+    assert set(found[:16]) <= {200, 503}
+    assert found[16:] == [200] * 16
+    assert sum(each.endswith("/lock was removed") for each in caplog.messages) == 1
 
 
 @pytest.mark.parametrize("everything", [True, False])

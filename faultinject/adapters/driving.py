@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core.actions import Disconnect, GiveBack, Match, Respond, Take, unreachable
+from faultinject.core.actions import Disconnect, GiveBack, Match, Release, Respond, Take, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +21,29 @@ NOTED = "faultinject.noted"
 
 
 def drive(plan: Plan, flow: Flow) -> Action | None:
-    """Run a plan's flow to its action."""
+    """Run a plan's flow to its action; counts that a match keeps from others are kept no longer than for its takes."""
     counts = plan.counts
     answer: object = None
     taken: Take | None = None
+    held = False
     try:
         while True:
             ask = flow.send(answer)
             if isinstance(ask, Match):
-                answer = counts.match(ask.keys, ask.now)
+                answer = numbers = counts.match(ask.keys, ask.now, ask.hold, ask.enough)
+                held = ask.hold and numbers[0][1] >= 0
             elif isinstance(ask, Take):
-                answer = counts.take(ask)
-                taken = ask if answer else None
+                answer = counts.take(ask, held)
+                if answer:
+                    taken = ask
+                    if held:
+                        held = False
+                        counts.release()
+            elif isinstance(ask, Release):
+                answer = None
+                if held:
+                    held = False
+                    counts.release()
             elif isinstance(ask, GiveBack):
                 counts.give_back(ask.take)
                 answer = taken = None
@@ -46,6 +57,8 @@ def drive(plan: Plan, flow: Flow) -> Action | None:
             counts.give_back(taken)
         raise
     finally:
+        if held:
+            counts.release()
         flow.close()
 
 
@@ -88,15 +101,14 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
     from faultinject.exceptions import StoreUnavailable
 
     name = ""
-    if request is not None:
+    if request is not None and not isinstance(error, StoreUnavailable):
         for number in candidates:
             try:
                 plan.ready(number).matches(request)
             except Exception:
                 name = plan.names[number]
                 break
-    if not isinstance(error, StoreUnavailable):  # which has been told
-        plan.surroundings.failed(error, name)
+    plan.surroundings.failed(error, name)
     if request is not None:
         with suppress(Exception):  # one error a request is enough to tell
             entry = plan.note(request)

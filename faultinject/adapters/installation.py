@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     App = TypeVar("App")
     Interface = Literal["wsgi", "asgi"]
 
+_looked = False
+"""Whether the names of the environment have been looked at in this process."""
+
 _TAKES_ARGS = 0x04
 _IS_COROUTINE = 0x80
 
@@ -50,10 +53,8 @@ def install(
     """
     says = _switched_on()
     if says is False or not (says if enabled is None else enabled):
-        if (rules is not None or injector is not None) and enabled is None and says is None:
-            from faultinject import announcement
-
-            announcement.forgotten()
+        if enabled is None and says is None:
+            _say_what_was_meant(rules_given=rules is not None or injector is not None)
         return app
     from faultinject.injectors import get_injector, injector_for, wrapper_of
 
@@ -82,6 +83,34 @@ def _switched_on() -> bool | None:
     from faultinject.settings.environment import is_switched_on
 
     return is_switched_on(os.environ)
+
+
+def _say_what_was_meant(*, rules_given: bool) -> None:
+    """Nothing switches on: say so where somebody seems to have meant it."""
+    global _looked  # noqa: PLW0603
+    if rules_given:
+        from faultinject import announcement
+
+        announcement.forgotten()
+    if _looked:
+        return
+    _looked = True
+    # In a misspelling at least one half of it is right. Of what the variables say only is looked at whether it is nothing.
+    near = [
+        name
+        for name in os.environ
+        if "INJECT" in (upper := name.upper().replace("DEFAULT", "")) or "FAULT" in upper
+    ]
+    found = [name for name in near if os.environ.get(name)]
+    if found:
+        from faultinject import announcement
+        from faultinject.settings.names import gives_rules, like_the_switch
+
+        for name in like_the_switch(found)[:1]:
+            announcement.misspelled(name)
+            return
+        for name in sorted(filter(gives_rules, found))[:1]:
+            announcement.waiting(name)
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:

@@ -12,7 +12,7 @@ from faultinject.audit.pressure import Pressure
 from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
-from faultinject.core.outcome import Outcome
+from faultinject.core.outcome import INJECTED, Outcome
 from faultinject.core.values import whole
 from faultinject.exceptions import ConfigurationError, Problem
 
@@ -83,10 +83,18 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
-        if self._file is None and not self._followers:
+        # The first line of a fault, or a later one of a fault that was not carried out.
+        told = (
+            line[8] is not None
+            and announcement.tells_injections()
+            and (line[19] is None) is (line[16] in INJECTED)
+        )
+        if self._file is None and not self._followers and not told:
             return
         try:
             outcome = self._outcome(test, line)
+            if told:
+                announcement.injection(outcome)
             if self._file is not None:
                 self._file.append(outcome)
             for tell in self._followers:

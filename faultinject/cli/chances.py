@@ -126,6 +126,9 @@ def _never(rule: Rule) -> str | None:
     for key, texts in rule.conditions.items():
         if set(texts) <= set(rule.unless.get(key, ())):
             return f"its conditions and unless.{key} exclude each other"
+    methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
+    if methods == {"CONNECT"}:
+        return "a CONNECT is never matched"
     kept = rule.vendor.reserved if rule.vendor is not None else ()
     buckets = [each.removeprefix("=") for each in rule.conditions.get("bucket", ())]
     if buckets and all(each in kept for each in buckets):

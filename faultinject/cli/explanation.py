@@ -91,6 +91,7 @@ class Explanation:
                     "words": sentence(rule),
                     "rate": self.rates.get(number, 0.0),
                     "dead": self.dead.get(number),
+                    "warnings": rule.doubts(),
                 }
                 for number, (name, rule) in enumerate(zip(self.names, self.rules, strict=True))
             ],
@@ -121,6 +122,8 @@ class Explanation:
             click.echo(f"    {sentence(rule)}")
             if number in self.dead:
                 click.echo(f"    It never fires: {self.dead[number]}.")
+            for doubt in rule.doubts():
+                click.echo(f"    Warning: {doubt}")
         if self._environ is not None:
             self._show_request()
         if self.matching:

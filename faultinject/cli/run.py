@@ -54,8 +54,8 @@ def run(
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.hooks import hooking
+    from faultinject.settings.names import is_rule
     from faultinject.settings.scenario import Scenario
-    from faultinject.settings.variables import is_rule
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
@@ -93,7 +93,7 @@ def run(
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
-    announcement.on(chosen, scenario.rules)
+    announcement.on(chosen, scenario.rules, scenario.display_names)
     if not _is_python(program):
         click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
     try:

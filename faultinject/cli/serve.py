@@ -151,11 +151,16 @@ def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
 
 @contextmanager
 def _announced_below() -> Iterator[None]:
-    """For its block, the start-up line is not logged: it stands in what is printed below."""
+    """For its block, the start-up line is not logged: it stands in what is printed below.
+
+    Nor that the switch is off, which this command does not need.
+    """
     import logging
 
     def is_other(record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith("faultinject is on")
+        message = record.getMessage()
+        off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
+        return not off and not message.startswith("faultinject is on")
 
     log = logging.getLogger("faultinject")
     log.addFilter(is_other)
@@ -218,4 +223,7 @@ def _sum_up(injector: Injector | None) -> None:
         return
     click.echo("\nended; injected:")
     for name, count in injector.counts().items():
-        click.echo(f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions")
+        line = f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions"
+        if failed := count.get("failed"):
+            line += f"; {failed} could not be decided and passed, see the log"
+        click.echo(line)

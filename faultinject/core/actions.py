@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Headers = list[tuple[str, str]]
     # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
     MatchKey = tuple[int, str, str, tuple[int, float] | None]
-    # The number in the rule's scope, the number of this identity, whether the rate is exceeded.
+    # The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
+    # counted and nothing is held; whether the rate is exceeded.
     Number = tuple[int, int, bool]
 
 
@@ -29,13 +30,19 @@ class Match:
     Attributes:
         keys: what is counted.
         now: the injector's clock in seconds, for rates.
+        hold: takes may follow, so shared counts are kept from others until one succeeds or `Release` is asked.
+        enough: for each rule after how many takes nothing depends on its numbers; None where that is not so of all.
     """
 
-    __slots__ = ("keys", "now")
+    __slots__ = ("enough", "hold", "keys", "now")
 
-    def __init__(self, keys: list[MatchKey], now: float) -> None:
+    def __init__(
+        self, keys: list[MatchKey], now: float, hold: bool = False, enough: list[int] | None = None
+    ) -> None:
         self.keys = keys
         self.now = now
+        self.hold = hold
+        self.enough = enough
 
 
 class Take:
@@ -56,6 +63,15 @@ class GiveBack:
 
     def __init__(self, take: Take) -> None:
         self.take = take
+
+
+class Release:
+    """Ask: let others have the counts that a match has kept from them; the answer is of no interest."""
+
+    __slots__ = ()
+
+
+RELEASE = Release()
 
 
 class Pass:
@@ -165,7 +181,7 @@ def unreachable(value: Never) -> NoReturn:
 
 
 if TYPE_CHECKING:
-    Ask = Match | Take | GiveBack
+    Ask = Match | Take | GiveBack | Release
     Action = Pass | Respond | Forward | Disconnect
     # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
     Act = Callable[[Request, Entry, bytes], Action]

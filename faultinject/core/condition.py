@@ -47,6 +47,14 @@ class Condition(Key):
             raise Mistake(problem)
         return text
 
+    def doubt(self, text: str) -> str:  # noqa: ARG002
+        """Why hardly any request can have a valid value, and what may be meant; empty where nothing is to be said."""
+        return ""
+
+    def doubt_name(self, name: str) -> str:  # noqa: ARG002
+        """The same of the NAME of `header.NAME` and `query.NAME`."""
+        return ""
+
     @abstractmethod
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:
         """The test of a request; any of the values will do.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from faultinject.core import patterns
 from faultinject.core.condition import Condition, any_of, folded, plain
-from faultinject.core.values import Mistake, is_token, shown, size_range
+from faultinject.core.methods import COMMON, METHODS
+from faultinject.core.values import Mistake, is_token, most_like, shown, size_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
     Network = IPv4Network | IPv6Network
+
+
+_ALIKE = 0.65  # GTE and GET are, PURGE and MERGE are not
 
 
 class Method(Condition):
@@ -33,6 +37,25 @@ class Method(Condition):
             raise Mistake(f"{shown(text)} cannot be a method")
         return text
 
+    def doubt(self, text: str) -> str:
+        """A method that HTTP does not know, or that is never looked at."""
+        method = text.removeprefix("=").upper()
+        if method in METHODS:
+            return "" if method != "CONNECT" else "a CONNECT is never matched"
+        if "*" in method and text[0] != "=":
+            fits = folded(method)
+            return (
+                ""
+                if any(fits(each.lower()) for each in METHODS)
+                else "no method that HTTP knows is like this"
+            )
+        several = method.split("|")
+        if METHODS.issuperset(several):
+            return (
+                f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
+            )
+        return f"HTTP knows no such method{_nearest_method(method)}"
+
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         if not any("*" in each or each[0] == "=" for each in values):
@@ -40,6 +63,11 @@ class Method(Condition):
             return lambda request: request.method in wanted or request.method.upper() in wanted
         test = any_of(folded(each) for each in values)
         return lambda request: test(request.method.lower())
+
+
+def _nearest_method(method: str) -> str:
+    near = most_like(method, COMMON, _ALIKE) or most_like(method, METHODS, _ALIKE)
+    return f"; did you mean {near}?" if near else ""
 
 
 class Path(Condition):
@@ -50,6 +78,15 @@ class Path(Condition):
     """
 
     key = "path"
+
+    def doubt(self, text: str) -> str:
+        """A path with a scheme, a query, or as it is written in a URL."""
+        if "://" in text:
+            return f"a path has neither scheme nor host; did you mean /{shown(text.partition('://')[2].partition('/')[2])}?"
+        path, mark, query = text.partition("?")
+        if mark and "=" in query and text[0] != "=":
+            return f"? stands for one character; did you mean path={shown(path)},query.{shown(query)}?"
+        return _encoded(text)
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -76,6 +113,19 @@ class Host(Condition):
             hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
             raise Mistake(f"{shown(text)}: a dot at the end is not looked at{hint}")
         return text
+
+    def doubt(self, text: str) -> str:
+        """A host with a scheme, a path or a pattern of ports."""
+        if "/" not in text:
+            host, _, port = text.rpartition(":")
+            if not host.strip("=") or ":" in host or not port:
+                return ""
+            return f"the port is not looked at; did you mean {shown(host)}?"
+        host = text.rpartition("://")[2].partition("/")[0]
+        start, _, port = host.rpartition(":")
+        if port.isdecimal():
+            host = start
+        return f"a Host has neither scheme nor path{f'; did you mean {shown(host)}?' if host else ''}"
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -123,6 +173,14 @@ class Query(Condition):
         """A value, a pattern of one, or nothing."""
         return super().parse(text) if text else text
 
+    def doubt(self, text: str) -> str:
+        """A value as it is written in a URL."""
+        return _encoded(text, kept="")
+
+    def doubt_name(self, name: str) -> str:
+        """A name as it is written in a URL."""
+        return _encoded(name, kept="")
+
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
@@ -163,6 +221,14 @@ class Bucket(Condition):
 
     key = "bucket"
 
+    def doubt(self, text: str) -> str:
+        """A bucket with a slash."""
+        if "/" not in text:
+            return ""
+        bucket, _, key = text.removeprefix("=").strip("/").partition("/")
+        meant = f"bucket={bucket},key={key}" if key else bucket
+        return f"the name of a bucket has no /{f'; did you mean {shown(meant)}?' if bucket else ''}"
+
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
         test = plain(values)
@@ -182,6 +248,12 @@ class ObjectKey(Condition):
     """
 
     key = "key"
+
+    def doubt(self, text: str) -> str:
+        """A key as it is written in a URL, or with the slash behind the bucket."""
+        if text[0] == "/" and text.strip("/*"):
+            return f"a key begins behind the slash; did you mean {shown(text.lstrip('/'))}?"
+        return _encoded(text)
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -210,6 +282,12 @@ class Client(Condition):
         if "/" in text or ":" in text or not text.strip("0123456789."):
             _network(text)
         return text
+
+    def doubt(self, text: str) -> str:
+        """A name that stands for addresses."""
+        if text.removeprefix("=").lower() != "localhost":
+            return ""
+        return "servers report addresses; did you mean client=127.0.0.1,client=::1?"
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -253,6 +331,22 @@ class Size(Condition):
             )
 
         return check
+
+
+def _encoded(text: str, kept: str = "%2F") -> str:
+    """What is said of a pattern with percent-encoded characters.
+
+    Args:
+        text: the pattern.
+        kept: what stays encoded, as a slash does in a path; empty: nothing.
+    """
+    if "%" not in text:
+        return ""
+    from urllib.parse import unquote
+
+    parts = text.replace(kept.lower(), kept).split(kept) if kept else [text]
+    meant = kept.join(map(unquote, parts))
+    return f"it is compared decoded; did you mean {shown(meant)}?" if meant != text else ""
 
 
 def _network(text: str) -> Network:

@@ -222,6 +222,11 @@ class Outcome:
         """Whether a fault was done to the request."""
         return self.did in INJECTED
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it passed because nobody could tell which fault it was to get: an error of ours, or of the store."""
+        return self.did == "failed" and self.fault is None
+
     def to_dict(self) -> dict[str, object]:
         """The fields in order, as a journal line has them; `final` only where it is true."""
         return {name: getattr(self, name) for name in FIELDS if name != "final" or self.final}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from itertools import count
 
-from faultinject.core.actions import PASSED, GiveBack, Match, Pass, Take
+from faultinject.core.actions import PASSED, RELEASE, GiveBack, Match, Pass, Take
 from faultinject.core.draw import seed_key
 from faultinject.core.index import Index
 from faultinject.core.labels import Labels
@@ -34,11 +34,20 @@ if TYPE_CHECKING:
     class Counts(Protocol):
         """Where a scenario's counts live."""
 
-        def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+        def match(
+            self,
+            keys: Sequence[MatchKey],
+            now: float,
+            hold: bool = False,
+            enough: Sequence[int] | None = None,
+        ) -> list[Number]:
             """Count a request against these rules."""
 
-        def take(self, ask: Take) -> bool:
+        def take(self, ask: Take, held: bool = False) -> bool:
             """Whether the rule may inject once more."""
+
+        def release(self) -> None:
+            """Let others have what `match` has kept from them."""
 
         def give_back(self, ask: Take) -> None:
             """Undo a take."""
@@ -96,8 +105,9 @@ class Plan:
         self.scope_default = index.scope_default
         self._ready: list[ReadyRule | None] = [None] * len(self.rules)
         self._labels = Labels(self.rules)
-        # Counts that other processes share keep this number as well.
+        # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._told: Callable[[int], None] | None = getattr(counts, "note_injected", None)
+        self._holds: bool = getattr(counts, "holds", False)
         self._lock = allocate_lock()
 
     def run(self, request: Request, candidates: Sequence[int]) -> Flow:
@@ -109,11 +119,19 @@ class Plan:
         surroundings = self.surroundings
         arrived, now = surroundings.monotonic(), surroundings.clock()
         if surroundings.expires is not None and now >= surroundings.expires:
+            surroundings.expired(surroundings.expires)
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
             return None
-        numbers: list[Number] = yield Match(keys, now)
+        held = False
+        enough: list[int] | None = None
+        if self._holds:
+            held = not all(rule.times is None for rule in matched)
+            enough = [rule.enough for rule in matched if rule.enough is not None]
+            if len(enough) < len(matched):
+                enough = None
+        numbers: list[Number] = yield Match(keys, now, held, enough)
         for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
             if not exceeds or (rule.spares is not None and rule.spares(place)):
                 continue
@@ -126,6 +144,8 @@ class Plan:
                 take = Take(rule.number, scope, rule.times)
                 if not (yield take):
                     continue
+            elif held:
+                yield RELEASE
             entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
             if not surroundings.begin():
                 entry.fault = rule.rule.fault
@@ -135,6 +155,7 @@ class Plan:
             try:
                 action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
             except Exception as error:
+                rule.failed.next()
                 surroundings.failed(error, rule.name)
                 action = Pass(entry, "failed")
             if isinstance(action, Pass):
@@ -147,13 +168,15 @@ class Plan:
                 self._told(rule.number)
             entry.fired = rule
             return action
+        if held:
+            yield RELEASE
         rule, n = matched[0], numbers[0][1]
         if surroundings.everything:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
         surroundings.journal(
             (
                 next(_seq), self.origin, now, arrived, None, request.facts(), rule.reading, rule.name, None, None,
-                n, None, None, None, None, None, "passed", True, None, None,
+                n if n >= 0 else None, None, None, None, None, None, "passed", True, None, None,
             )
         )  # fmt: skip
         return PASSED
@@ -189,12 +212,21 @@ class Plan:
             reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
         return self._entry(request, reading, None, None, now, arrived)
 
-    def injected(self, number: int) -> int:
-        """How many requests got the fault of that rule."""
-        if self._told is not None:
-            return int(getattr(self.counts, "injected")(number))  # noqa: B009 - of shared counts alone
-        rule = self._ready[number]
-        return 0 if rule is None else rule.fired.value - rule.undone.value
+    def totals(self) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
+        shared = getattr(self.counts, "totals", None)
+        if shared is None:
+            matched = self.counts.matched
+            found = [
+                (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                for number, rule in enumerate(self._ready)
+            ]
+        else:
+            found = shared(range(len(self.rules)))
+        return [
+            (met, injected, failed + (0 if rule is None else rule.failed.value))
+            for (met, injected, failed), rule in zip(found, self._ready, strict=True)
+        ]
 
     def ready(self, number: int) -> ReadyRule:
         """The compiled rule of that number; made when it is first a candidate."""
@@ -225,6 +257,8 @@ class Plan:
         take: Take | None = None,
     ) -> Entry:
         facts = request.facts()
+        if n is not None and n < 0:
+            n = None
         return Entry(self.surroundings, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
 
     def _matching(

@@ -35,6 +35,10 @@ class ReadyRule:
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
+        failed: how often an error of ours kept it from doing what it had decided on.
+        times: how often it injects in its scope; None for no limit.
+        enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
+            draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
         certain: whether the probability is 1.
@@ -48,6 +52,8 @@ class ReadyRule:
         "act",
         "certain",
         "drawn",
+        "enough",
+        "failed",
         "fired",
         "matches",
         "name",
@@ -78,12 +84,22 @@ class ReadyRule:
         self.takes_preflights = asks_for_options(rule, self.reading)
         self.fired = Counter()
         self.undone = Counter()
+        self.failed = Counter()
         self._untold = getattr(plan.counts, "note_undone", None)
         limit = threshold(rule.value("probability"))
         self.certain = limit >= ONE
         self.drawn = drawer(plan.key, label, limit) if limit else _never
+        self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
         self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
+
+    def _enough(self, limit: int) -> int | None:
+        if not limit or self.times == 0:
+            return 0
+        counted = self.spares is not None or self.above is not None or not self.certain
+        if counted or self.rule.resolved.draws(self.rule):
+            return None
+        return self.times or 0
 
     def take_back(self) -> None:
         """A fault that was decided on is not carried out."""

@@ -119,6 +119,16 @@ class Rule:
         """The headers that `set.NAME` adds or replaces: lower-case name and value."""
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
+    def doubts(self) -> list[str]:
+        """What is right and will hardly ever match: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        return [
+            f"{start}{key}={shown(text)}: {doubt}"
+            for start, conditions in (("", self.conditions), ("unless.", self.unless))
+            for key, texts in conditions.items()
+            for text in texts
+            if (doubt := _doubt(key, text))
+        ]
+
     def compile_conditions(self, context: Context) -> list[Check]:
         """A test of a request for each condition; all must hold."""
         return _compiled(self.conditions, context)
@@ -194,6 +204,12 @@ def _fill(rule: Rule, fault: str, parts: Parts) -> None:
     put(rule, "conditions", conditions)
     put(rule, "unless", unless)
     put(rule, "options", options)
+
+
+def _doubt(key: str, text: str) -> str:
+    word, _, name = key.partition(".")
+    condition = CONDITIONS[word]
+    return condition.doubt(text) or condition.doubt_name(name)
 
 
 def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context) -> list[Check]:

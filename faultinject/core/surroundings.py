@@ -22,11 +22,12 @@ class Surroundings:
         everything: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
+        expired: told of that moment when a request comes after it.
     """
 
     __slots__ = (
-        "_free", "clock", "endpoints", "everything", "expires", "failed", "journal", "marked", "monotonic",
-        "most_active",
+        "_free", "clock", "endpoints", "everything", "expired", "expires", "failed", "journal", "marked",
+        "monotonic", "most_active",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +36,7 @@ class Surroundings:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         failed: Callable[[Exception, str], None],
+        expired: Callable[[float], None],
         *,
         marked: bool = True,
         endpoints: tuple[str, ...] = (),
@@ -51,6 +53,7 @@ class Surroundings:
         self.everything = everything
         self.expires = expires
         self.failed = failed
+        self.expired = expired
         self._free: list[None] = [None] * most_active
 
     def begin(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from faultinject.core import values
 from faultinject.core.values import Mistake, shown
-from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.diagnosis import Diagnosis
+from faultinject.settings.store import read_store
 from faultinject.settings.variables import check_known, read_scenario, read_seed, value_of
 
 TYPE_CHECKING = False
@@ -171,15 +171,12 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
-    store = value_of(environ, "FAULTINJECT_STORE")
-    if store is not None and store.startswith(("redis:", "rediss:")):
-        message = f"{shown(store)} is not built yet; use memory: or file:DIRECTORY"
-        diagnosis.add(message, "FAULTINJECT_STORE", error=NotBuiltYet)
-    elif store == "file:":
-        diagnosis.add("file: needs a directory, such as file:/tmp/faults", "FAULTINJECT_STORE")
-    elif store not in (None, "memory:") and not (store or "").startswith("file:"):
-        diagnosis.add(f"{shown(store)} is not a store; use memory: or file:DIRECTORY", "FAULTINJECT_STORE")
-    environment.store = store
+    text = value_of(environ, "FAULTINJECT_STORE")
+    if text is not None:
+        try:
+            environment.store = read_store(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_STORE")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
 

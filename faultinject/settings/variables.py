@@ -1,10 +1,11 @@
-"""The `FAULTINJECT_*` variables: their names, how a value is read, and the scenario that they hold."""
+"""The `FAULTINJECT_*` variables: how a value is read, and the scenario that they hold."""
 
 from __future__ import annotations
 
 from faultinject.core.values import is_name, most_like, shown
 from faultinject.exceptions import NotBuiltYet
 from faultinject.settings.diagnosis import Diagnosis
+from faultinject.settings.names import NOT_BUILT, PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.text import read_rules
 
@@ -13,32 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from faultinject.core.rule import Rule
-
-PREFIX = "FAULTINJECT_"
-RULE = "FAULTINJECT_RULE_"
-VARIABLES: dict[str, str] = {
-    "FAULTINJECT_ENABLED": "`1 true on yes` / `0 false off no`; unset = off for `install()`",
-    "FAULTINJECT_FILE": "a TOML file with rules",
-    "FAULTINJECT_RULES": "rules",
-    "FAULTINJECT_RULE_<NAME>": "one rule of that name",
-    "FAULTINJECT_SEED": "the seed; stands above the file's",
-    "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
-    "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style; `*` for a label or the rest of one, of several the most specific",
-    "FAULTINJECT_STORE": "where counts live: `memory:` or `file:DIRECTORY`; by default memory for one process, and a private directory for several",
-    "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
-    "FAULTINJECT_MAX_ACTIVE": "at most this many faults under way in a process (default 100)",
-    "FAULTINJECT_EXPIRES": "switch off by itself after this duration from process start, or at this ISO time with zone",
-    "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
-    "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; not for people",
-}
-NOT_BUILT = (
-    "FAULTINJECT_CONTROL",
-    "FAULTINJECT_TOKEN",
-    "FAULTINJECT_CONTROL_HOSTS",
-    "FAULTINJECT_CONTROL_REMOTE",
-)
-# What Kubernetes makes for a Service of the name "faultinject" begins with these.
-KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
 
 def value_of(environ: Mapping[str, str], variable: str) -> str | None:
@@ -49,17 +24,12 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
     return text or None
 
 
-def is_rule(variable: str) -> bool:
-    """Whether the variable holds a named rule."""
-    return variable.startswith(RULE) and len(variable) > len(RULE)
-
-
 def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
     """Note every variable that bears the prefix and means nothing, or nothing yet."""
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
-        if _is_of_kubernetes(variable) or value_of(environ, variable) is None:
+        if is_of_kubernetes(variable) or value_of(environ, variable) is None:
             continue
         if variable not in NOT_BUILT:
             known = [each.removeprefix(PREFIX) for each in VARIABLES]
@@ -68,16 +38,6 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
             diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
         else:
             diagnosis.add("not built yet", variable, error=NotBuiltYet)
-
-
-def _is_of_kubernetes(variable: str) -> bool:
-    """Whether Kubernetes makes it for a Service whose name is, or only begins with, "faultinject"."""
-    return (
-        variable.startswith(KUBERNETES)
-        or variable.endswith(("_SERVICE_HOST", "_PORT"))
-        or "_SERVICE_PORT_" in variable
-        or variable.partition("_PORT_")[2][:1].isdecimal()
-    )
 
 
 def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import errno
 import os
-from mmap import mmap
 
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
 from faultinject.stores.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.stores.file_counts import FileCounts
 from faultinject.stores.filelock import AVAILABLE, FileLock
+from faultinject.stores.generation import CUT, NAME, Generation
 from faultinject.stores.lines import whole_lines
-from faultinject.stores.opening import FLAGS, open_directory, read_file, refuse, remove_file, write_file
+from faultinject.stores.opening import open_directory, read_file, refuse, remove_file, write_file
 from faultinject.stores.owner import described, gone
 from faultinject.stores.table import MOST_RULES, make_table
 
@@ -47,14 +47,14 @@ class StoreDirectory:
         path: the directory, absolute.
         journal: the path of the journal that all processes append to.
         lock: what excludes the others.
-        cell: the generation as a memory of one word, the quickest way to read it.
+        number: the generation's word, the quickest way to read it.
 
     Raises:
         ConfigurationError: the directory cannot serve; the message says why and what to do.
         StoreUnavailable: its lock is held by others.
     """
 
-    cell: memoryview[int]
+    number: Generation
     lock: FileLock
 
     def __init__(self, path: str, *, make: bool = True) -> None:
@@ -79,8 +79,8 @@ class StoreDirectory:
 
     @property
     def generation(self) -> int:
-        """The number of the scenario in force, 0 before the first."""
-        return self.cell[0]
+        """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
+        return self.number.read()
 
     def publish(self, data: dict[str, Any], *, rules: int, keep_counts: bool = False) -> int:
         """Put a scenario in force in all processes.
@@ -177,7 +177,7 @@ class StoreDirectory:
         self._change(0, write)
 
     def remove(self) -> None:
-        """Remove the directory and everything of ours in it; whoever has it open goes on with what is open."""
+        """Remove the directory and everything of ours in it; whoever has it open counts no more."""
         remove_directory(self._directory, self.path)
 
     def _check(self) -> None:
@@ -196,13 +196,7 @@ class StoreDirectory:
                 "was made by another version of faultinject",
                 "remove it, or name another directory",
             )
-        file = os.open("generation", os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=self._directory)
-        try:
-            if os.fstat(file).st_size < 8:
-                os.pwrite(file, bytes(8), 0)
-            self.cell = memoryview(mmap(file, 8)).cast("q")
-        finally:
-            os.close(file)
+        self.number = Generation(self._directory)
 
     def _change(self, rules: int, change: Callable[[], int]) -> int:
         if rules > MOST_RULES:
@@ -218,7 +212,7 @@ class StoreDirectory:
     def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> int:
         from json import dumps
 
-        generation = self.generation + 1
+        generation = self._next()
         old = self._last() if keep_counts else None
         counts = generation if old is None else old["counts"]
         kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
@@ -227,11 +221,19 @@ class StoreDirectory:
             remove_file(kept[1], self._directory)
             make_table(kept[1], directory=self._directory)
         write_file(kept[0], self._directory, dumps({"counts": counts, "data": data}).encode())
-        self.cell[0] = generation
+        self.number.write(generation)
         for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
             if each.startswith((SCENARIO, COUNTS)) and each not in kept:
                 remove_file(each, self._directory)
         return generation
+
+    def _next(self) -> int:
+        """The next generation; where the last one was lost, one that no process has seen."""
+        last = self.generation
+        if last <= 0:
+            found = [each.removeprefix(SCENARIO) for each in os.listdir(self._directory)]  # noqa: PTH208 - by its descriptor
+            last = max(map(int, filter(str.isdecimal, found)), default=0)
+        return last + 1
 
     def _look(self, open_: Callable[[str], T]) -> tuple[int, dict[str, Any], T | None]:
         """What is in force, and its counts as they are opened."""
@@ -239,6 +241,8 @@ class StoreDirectory:
             generation = self.generation
             if not generation:
                 return 0, {}, None
+            if generation == CUT:
+                raise StoreUnavailable(f"{self.path}/{NAME} was cut short")
             path = self.path
             try:
                 path = f"{self.path}/{SCENARIO}{generation}"

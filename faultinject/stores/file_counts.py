@@ -6,17 +6,21 @@ from faultinject.core.draw import blake2b
 from faultinject.stores.table import (
     BEGAN,
     BEGUN,
+    CHUNK_OF_WORD,
     DUE,
+    FAILED,
     FIRST_RULE,
     INJECTED,
+    MATCHED,
     MATCHES,
+    NOTED,
     OUT,
-    PAGE_OF_WORD,
     RATED,
     RULE_WORDS,
     SEQUENCE,
     Table,
 )
+from faultinject.stores.tallies import Tallies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +29,11 @@ if TYPE_CHECKING:
     from faultinject.core.actions import MatchKey, Number, Take
     from faultinject.stores.filelock import FileLock
 
+_NOTHING = (0, 0, 0, 0)
 _REMEMBERED = 4_096
 _LONGEST = 128
+_NOW_AND_THEN = 15
+"""A bit mask: of the matches of a store every sixteenth looks whether its lock is still there, which takes a microsecond."""
 
 
 class FileCounts:
@@ -44,23 +51,31 @@ class FileCounts:
 
     def __init__(self, path: str, lock: FileLock, *, directory: int | None = None) -> None:
         self._lock = lock
+        self._acquire = lock.acquire
+        self.release = lock.release
+        """The end of a hold that `match` began."""
         self._table = table = Table(path, directory=directory)
         self._words = table.pages.words
         self._seconds = table.pages.seconds
         self._ready = table.pages.ready
         self._map = table.pages.map
-        # Where scopes stand: key, byte of the key, word of the row.
-        self._places: dict[tuple[int, str], tuple[bytes, int, int]] = {}
+        self._check = table.pages.check
+        self._check_lock = lock.check
+        self._tallies = Tallies(table, lock)
+        # Where scopes stand: key, its bytes, word of the row, word of the last use.
+        self._places: dict[tuple[int, str], tuple[bytes, slice, int, int]] = {}
 
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+    def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
         """Count one request against each of these rules, all in one step.
 
         Args:
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
             now: the injector's clock in seconds, for rates.
+            hold: keep the lock for the takes of the same request, until `release`.
 
         Raises:
-            StoreUnavailable: the lock is held by others.
+            StoreBusy: another process held the lock.
+            StoreUnavailable: the lock cannot be had.
             OSError: no space left; nothing is counted.
         """
         wanted = [
@@ -70,10 +85,12 @@ class FileCounts:
         table, words = self._table, self._words
         identities, scopes = table.identities, table.scopes
         numbers = []
-        lock = self._lock
-        lock.acquire()
+        self._check()
+        self._acquire()
         try:
             sequence = words[SEQUENCE] + 1
+            if not sequence & _NOW_AND_THEN:
+                self._check_lock()
             words[SEQUENCE] = sequence
             rows = [
                 (
@@ -93,101 +110,165 @@ class FileCounts:
                 n = words[own]
                 words[own] = n + 1
                 numbers.append((place, n, above is None or self._exceeds(part or whole, above, now)))
-        finally:
-            lock.release()
+        except BaseException:
+            self.release()
+            raise
+        if not hold:
+            self.release()
         return numbers
 
-    def take(self, ask: Take) -> bool:
+    def take(self, ask: Take, held: bool = False) -> bool:
         """Whether the rule may inject once more in this scope; a `no` once and for all is read without the lock.
 
+        Args:
+            ask: rule, scope and how often.
+            held: whether this thread has the lock, from `match`.
+
         Raises:
-            StoreUnavailable: the lock is held by others.
+            StoreBusy: another process held the lock.
+            StoreUnavailable: the lock cannot be had.
             OSError: no space left.
         """
         rule, scope, times = ask.rule, ask.scope, ask.times
         words = self._words
+        if not held:
+            self._check()
         if not scope:
-            row = FIRST_RULE + rule * RULE_WORDS
-            if self._ready[row >> PAGE_OF_WORD] and words[row + OUT] >= times:
+            row = FIRST_RULE + OUT + rule * RULE_WORDS
+            ready = self._ready[row >> CHUNK_OF_WORD]
+            if ready and words[row] >= times:
                 return False
-        elif (found := self._places.get((rule, scope))) is not None:
-            key, place, row = found
+        elif not held and (found := self._places.get((rule, scope))) is not None:
+            key, place, row, _ = found
             map_ = self._map
             # What is read is this scope's only if the place was not another's before or after.
-            if (
-                map_[place : place + 16] == key
-                and words[row + OUT] >= times
-                and map_[place : place + 16] == key
-            ):
+            if map_[place] == key and words[row + OUT] >= times and map_[place] == key:
                 return False
-        lock = self._lock
-        lock.acquire()
+        if not held:
+            self._acquire()
         try:
-            row = self._row(rule, scope) + OUT
+            if scope:
+                row = self._row(rule, scope) + OUT
+            elif not ready:
+                self._table.rule(rule)
             out = words[row]
             if out >= times:
                 return False
             words[row] = out + 1
             return True
         finally:
-            lock.release()
+            if not held:
+                self.release()
 
     def give_back(self, ask: Take) -> None:
         """Undo a take.
 
         Raises:
-            StoreUnavailable: the lock is held by others; the take stays.
+            StoreBusy: another process held the lock; the take stays.
+            StoreUnavailable: the lock cannot be had; the take stays.
             OSError: no space left.
         """
         with self._lock:
-            self._words[self._row(ask.rule, ask.scope) + OUT] -= 1
-
-    def matched(self, rule: int) -> int:
-        """How many requests a rule's conditions met."""
-        return self._read(rule, MATCHES)
+            self._check()
+            row = self._row(ask.rule, ask.scope) if ask.scope else self._table.rule(ask.rule)
+            self._words[row + OUT] -= 1
 
     def note_injected(self, rule: int) -> None:
-        """A request got the rule's fault.
-
-        Raises:
-            StoreUnavailable: the lock is held by others.
-            OSError: no space left.
-        """
-        with self._lock:
-            self._words[self._table.rule(rule) + INJECTED] += 1
+        """A request got the rule's fault."""
+        self._tallies.note(rule, INJECTED)
 
     def note_undone(self, rule: int) -> None:
-        """A request that was noted as injected did not get the fault after all.
+        """A request that was noted as injected did not get the fault after all."""
+        self._tallies.note(rule, INJECTED, -1)
 
-        Raises:
-            StoreUnavailable: the lock is held by others.
-            OSError: no space left.
-        """
-        with self._lock:
-            self._words[self._table.rule(rule) + INJECTED] -= 1
+    def note_failed(self, rule: int) -> None:
+        """A request that met the rule's conditions could not be decided."""
+        self._tallies.note(rule, FAILED)
+
+    def matched(self, rule: int) -> int:
+        """How many requests a rule's conditions met, in all processes."""
+        return self.totals([rule])[0][0]
 
     def injected(self, rule: int) -> int:
         """How many requests got the rule's fault, in all processes."""
-        return self._read(rule, INJECTED)
+        return self.totals([rule])[0][1]
 
-    def _read(self, rule: int, word: int) -> int:
-        row = FIRST_RULE + rule * RULE_WORDS
-        if not self._ready[row >> PAGE_OF_WORD]:
-            with self._lock:
-                self._table.pages.prepare(row)
-        return self._words[row + word]
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided.
+
+        Where the file was cut, those of this process alone.
+        """
+        table, words, ready = self._table, self._words, self._ready
+        noted = self._tallies.sums()
+        found = []
+        cut = table.pages.cut
+        for rule in rules:
+            row = table.row(rule)
+            _, matched, injected, failed = noted.get(rule, _NOTHING)
+            if not cut and ready[row >> CHUNK_OF_WORD]:
+                matched += words[row + MATCHES] + words[row + NOTED + MATCHED]
+                injected += words[row + NOTED + INJECTED]
+                failed += words[row + NOTED + FAILED]
+            found.append((matched, injected, failed))
+        return found
+
+    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+        """Note one request for each of these rules where no decision depends on its numbers; None where one does.
+
+        Args:
+            keys: as for `match`.
+            enough: for each rule, after how many takes none of its decisions depends on a number.
+
+        Returns:
+            Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
+
+        Raises:
+            StoreUnavailable: the file was cut.
+        """
+        self._check()
+        for (rule, scope, _, _), most in zip(keys, enough):  # noqa: B905 - one each
+            if most and not self._is_spent(rule, scope, most):
+                return None
+        tallies = self._tallies
+        for rule, scope, _, _ in keys:
+            tallies.note(rule, MATCHED)
+            if scope and (found := self._places.get((rule, scope))) is not None:
+                # It is one of those that were matched last.
+                self._words[found[3]] = self._words[SEQUENCE]
+        return [(0, -tallies.process, True)] * len(keys)
+
+    def _is_spent(self, rule: int, scope: str, times: int) -> bool:
+        """Whether so many takes are out, read without the lock, as `take` does it; no where that takes more than reading."""
+        words = self._words
+        if not scope:
+            row = FIRST_RULE + rule * RULE_WORDS
+            return bool(self._ready[row >> CHUNK_OF_WORD]) and words[row + OUT] >= times
+        found = self._places.get((rule, scope))
+        if found is None:
+            return False
+        key, place, row, _ = found
+        map_ = self._map
+        # What is read is this scope's only if the place was not another's before or after.
+        return map_[place] == key and words[row + OUT] >= times and map_[place] == key
 
     def _row(self, rule: int, scope: str) -> int:
-        if not scope:
-            return self._table.rule(rule)
+        """The first word of a scope's row; under the lock."""
         words, scopes = self._words, self._table.scopes
-        key = self._scope_key(rule, scope)
-        words[SEQUENCE] += 1
-        row = scopes.row(key, words[SEQUENCE])
+        sequence = words[SEQUENCE] = words[SEQUENCE] + 1
+        found = self._places.get((rule, scope))
+        if found is None:
+            key = _key(rule, scope)
+        else:
+            key, place, row, use = found
+            if self._map[place] == key:
+                words[use] = sequence
+                return row
+        row = scopes.row(key, sequence)
         if len(scope) <= _LONGEST:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            self._places[rule, scope] = key, scopes.place(key, row), row
+            place, use = scopes.place(key, row)
+            self._places[rule, scope] = key, place, row, use
         return row
 
     def _exceeds(self, row: int, above: tuple[int, float], now: float) -> bool:

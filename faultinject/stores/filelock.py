@@ -1,6 +1,11 @@
 """The one lock of a store: threads exclude each other by a lock of the process, processes by `flock`.
 
 A lock of `flock` belongs to what was opened, so a child would share its parent's: after a fork both are made anew.
+
+While a thread has the file, all other processes wait, so it must wait for nothing. `fcntl.flock` gives up the
+interpreter for the call: a thread that has got the file may then wait for the interpreter behind all other threads of
+its process. Here the call keeps the interpreter; it may, because it never blocks. For the same reason no thread hands
+the file on to the next one of its process: that one would have to get the interpreter first.
 """
 
 from __future__ import annotations
@@ -10,7 +15,15 @@ from _thread import allocate_lock
 from time import monotonic, sleep
 from weakref import WeakValueDictionary
 
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.stores.owner import holder_works
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Descriptor and operation to 0, or to something else when it fails.
+    Flock = Callable[[int, int], int]
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
@@ -18,11 +31,15 @@ except ImportError:  # pragma: no cover - Windows
     AVAILABLE = False
 else:
     AVAILABLE = True
+    _NOW = LOCK_EX | LOCK_NB
 
 PATIENCE = 0.05
-"""Seconds after which a request goes on without the store."""
+"""Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
+LONG_PATIENCE = 1.0
+"""The same where that process is at work: it will be done as soon as it gets a processor again."""
+LOST = 60.0
+"""Seconds after which a thread takes it that one before was torn out of its turn, and will never end it."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
-_ASKED = 5
 
 _NONE = -1
 
@@ -31,6 +48,7 @@ _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 _lock = allocate_lock()
+_system: Flock | None = None
 
 
 class FileLock:
@@ -45,9 +63,10 @@ class FileLock:
         self._file = file
         found = os.fstat(file)
         self._identity = (found.st_dev, found.st_ino)
-        self._threads = allocate_lock()
-        self._turns = 0
+        self._use_threads()
+        self._waited = 0.0  # for a hold that has not ended yet
         self._process = os.getpid()
+        self._flock = _reach()
 
     @classmethod
     def open(cls, path: str, *, directory: int | None = None) -> FileLock:
@@ -73,37 +92,53 @@ class FileLock:
             return made
 
     def acquire(self, patience: float = PATIENCE) -> None:
-        """Get the lock.
+        """Get the lock: behind the threads of this process however long they take, then from the other processes.
 
-        A busy interpreter is no reason to give up: threads wait on while others of this process have their turns,
-        and another process is asked a few times, however long each time took.
+        What one has waited for a hold is not waited again: behind somebody who was as patient, everybody asks once.
+
+        Args:
+            patience: seconds to wait for another process; up to `LONG_PATIENCE` for one that is at work.
 
         Raises:
-            StoreUnavailable: somebody held it all the time.
+            StoreBusy: another process held it all the time.
+            StoreUnavailable: the file is gone, or a thread of this process never gave it back.
+            OSError: it cannot be locked.
         """
-        threads = self._threads
-        began = None if threads.acquire(blocking=False) else self._queue(patience)
+        if not self._take_turn(False):
+            self._queue()
         try:
-            try:
-                flock(self._opened(), LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                self._ask(monotonic() if began is None else began, patience)
+            if self._flock(self._file, _NOW):
+                self._ask(patience)
         except BaseException:
-            threads.release()
+            self.release()
             raise
-        self._turns += 1
+        self._waited = 0.0
+
+    def acquire_at_once(self) -> bool:
+        """Get the lock if nobody has it; whether it was got."""
+        if not self._take_turn(False):
+            return False
+        if self._flock(self._file, _NOW):
+            self._end_turn()
+            return False
+        return True
 
     def release(self) -> None:
         """Let the next one have it."""
-        flock(self._file, LOCK_UN)
-        self._threads.release()
+        self._flock(self._file, LOCK_UN)
+        self._end_turn()
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the file was removed: processes that come later would lock another one."""
+        if not os.fstat(self._file).st_nlink:
+            raise StoreUnavailable(f"the store's {self.path} was removed")
 
     def after_fork(self) -> None:
         """In a child: what it inherited is its parent's."""
         if self._process == os.getpid():
             return
         self._process = os.getpid()
-        self._threads = allocate_lock()
+        self._use_threads()
         inherited, self._file = self._file, _NONE
         if inherited != _NONE:
             # The very same file, even when its name is gone.
@@ -116,29 +151,45 @@ class FileLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _queue(self, patience: float) -> float:
-        """Wait for the threads before; gives when it began to wait for the last of them."""
-        began, turns = monotonic(), self._turns
-        while not self._threads.acquire(timeout=patience):
-            if self._turns == turns:
-                raise self._held(patience)
-            began, turns = monotonic(), self._turns
-        return began
+    def _use_threads(self) -> None:
+        threads = allocate_lock()
+        self._take_turn, self._end_turn = threads.acquire, threads.release
 
-    def _ask(self, began: float, patience: float) -> None:
-        until = began + patience
-        pause = _SHORTEST
-        asked = 0
-        while asked < _ASKED or monotonic() < until:
-            sleep(pause)
-            pause = min(2 * pause, _LONGEST)
-            asked += 1
-            try:
-                flock(self._file, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                continue
+    def _queue(self) -> None:
+        """Wait for the threads before."""
+        if not self._take_turn(timeout=LOST):
+            raise StoreUnavailable(f"the other threads of this process have had {self.path} for {LOST:g} s")
+
+    def _ask(self, patience: float) -> None:
+        """Ask again and again: another process has it, or it cannot be had at all."""
+        file = self._opened()
+        try:
+            flock(file, _NOW)  # which says what is wrong
+        except BlockingIOError:
+            pass
+        else:
             return
-        raise self._held(patience)
+        began = before = monotonic()
+        left = patience - self._waited
+        given_up = left <= 0
+        pause = 0.0
+        idle = 0
+        while self._flock(file, _NOW):
+            if left <= 0:
+                # It may have changed hands just now: who seems to do nothing is looked at twice.
+                idle = 0 if given_up or holder_works(self._identity[1]) else idle + 1
+                if given_up or idle > 1 or before - began >= LONG_PATIENCE:
+                    self._waited = max(self._waited, patience)
+                    raise StoreBusy(
+                        f"another process held {self.path} for more than {patience * 1000:.0f} ms"
+                    )
+                left = 2 * _LONGEST
+            sleep(pause)
+            now = monotonic()
+            # What the system adds to a pause says how busy it is, not how long the lock is held.
+            left -= min(now - before, 2 * pause)
+            before = now
+            pause = min(2 * pause or _SHORTEST, _LONGEST)
 
     def _opened(self) -> int:
         if self._file == _NONE:
@@ -158,12 +209,41 @@ class FileLock:
         os.close(file)
         return _NONE
 
-    def _held(self, patience: float) -> StoreUnavailable:
-        return StoreUnavailable(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
-
     def __del__(self) -> None:
         if self._file != _NONE:
             os.close(self._file)
+
+
+def _reach() -> Flock:
+    global _system  # noqa: PLW0603
+    if _system is None:
+        try:
+            _system = flock_of_c()
+        except (ImportError, OSError, AttributeError):  # pragma: no cover - a Python without ctypes
+            _system = flock_of_python
+    return _system
+
+
+def flock_of_c() -> Flock:
+    """`flock` as the C library has it, called without giving up the interpreter.
+
+    Raises:
+        ImportError: this Python has no ctypes.
+        OSError: its C library cannot be had.
+        AttributeError: it has no flock.
+    """
+    from ctypes import PyDLL
+
+    return PyDLL(None).flock
+
+
+def flock_of_python(file: int, operation: int) -> int:
+    """The same from the standard library, where there is no ctypes: it gives up the interpreter."""
+    try:
+        flock(file, operation)
+    except (OSError, ValueError):  # the latter for what is not open
+        return -1
+    return 0
 
 
 def after_fork() -> None:

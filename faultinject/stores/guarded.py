@@ -1,4 +1,7 @@
-"""A store that may fail: after each failure it is left alone for a while, so that requests do not wait for it."""
+"""A store that may fail: after each failure it is left alone for a while, so that requests do not wait for it.
+
+A lock that another process has for too long is no failure: one request goes on without, and the next one asks again.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,52 @@ from time import monotonic as _monotonic
 
 from faultinject import announcement
 from faultinject.core.counter import Counter
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreBusy, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol, TypeVar
+    from typing import Protocol
 
     from faultinject.core.actions import MatchKey, Number, Take
-    from faultinject.core.plan import Counts
 
-    T = TypeVar("T")
-    U = TypeVar("U")
+    class SharedCounts(Protocol):
+        """Counts of several processes."""
 
-    class SharedCounts(Counts, Protocol):
-        """Counts of several processes, which also know what all of them injected."""
+        def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
+            """Count a request against these rules."""
+
+        def take(self, ask: Take, held: bool = False) -> bool:
+            """Whether the rule may inject once more."""
+
+        def give_back(self, ask: Take) -> None:
+            """Undo a take."""
+
+        def matched(self, rule: int) -> int:
+            """How many requests the rule's conditions met."""
+
+        @property
+        def release(self) -> Callable[[], None]:
+            """Let others have what `match` has kept from them."""
+            ...
+
+        def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+            """Count a request where no decision depends on a number; None where one does."""
 
         def injected(self, rule: int) -> int:
             """How many requests got the rule's fault."""
+
+        def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+            """For each rule how many requests met its conditions, got its fault, and could not be decided."""
 
         def note_injected(self, rule: int) -> None:
             """A request got the rule's fault."""
 
         def note_undone(self, rule: int) -> None:
             """It did not get it after all."""
+
+        def note_failed(self, rule: int) -> None:
+            """A request that met the rule's conditions could not be decided."""
 
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -44,12 +69,26 @@ class Guarded:
         monotonic: the clock of the pauses.
     """
 
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+
     def __init__(self, counts: SharedCounts, *, monotonic: Callable[[], float] = _monotonic) -> None:
         self.counts = counts
+        self._match = counts.match
+        self._match_without_lock = counts.match_without_lock
         self._take = counts.take
+        # What fails at worst in silence.
+        self.release = counts.release
+        self.matched = counts.matched
+        self.injected = counts.injected
+        self.totals = counts.totals
+        self.note_injected = counts.note_injected
+        self.note_undone = counts.note_undone
+        self.note_failed = counts.note_failed
         self._monotonic = monotonic
         self._missed = Counter()
         self._told = 0
+        self._busy = announcement.Busy(monotonic)
         self._state = _State(0.0, 0.0)
 
     @property
@@ -62,80 +101,91 @@ class Guarded:
         """Whether the store failed and has not been heard of since."""
         return self._state.pause > 0
 
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
-        """As the store does.
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
+        """As the store does; without its lock where no decision depends on a number.
 
         Raises:
-            StoreUnavailable: it failed, or is being left alone.
+            StoreBusy: another process has the lock.
+            StoreUnavailable: the store failed, or is being left alone.
         """
-        match = self.counts.match
-        return self._ask(lambda keys: match(keys, now), keys)
-
-    def take(self, ask: Take) -> bool:
-        """As the store does.
-
-        Raises:
-            StoreUnavailable: it failed, or is being left alone.
-        """
-        # What is spent costs little, and shall go on to do so.
         state = self._state
-        if state.pause:
-            return self._ask(self._take, ask)
         try:
-            return self._take(ask)
+            if enough is not None and (found := self._match_without_lock(keys, enough)) is not None:
+                return found
+            if state.pause:
+                self._ask_again(state)
+            found = self._match(keys, now, hold)
         except (StoreUnavailable, OSError) as error:
+            for rule, _, _, _ in keys:
+                self.note_failed(rule)
             raise self._failed(state, error) from error
+        if state.pause or self._busy.unsaid:
+            self._answered(state)
+        return found
+
+    def take(self, ask: Take, held: bool = False) -> bool:
+        """As the store does.
+
+        Raises:
+            StoreBusy: another process has the lock.
+            StoreUnavailable: the store failed, or is being left alone.
+        """
+        state = self._state
+        pause = state.pause
+        try:
+            if pause:
+                self._ask_again(state)
+            taken = self._take(ask, held)
+        except (StoreUnavailable, OSError) as error:
+            self.note_failed(ask.rule)
+            raise self._failed(state, error) from error
+        if pause:
+            self._answered(state)
+        return taken
 
     def give_back(self, ask: Take) -> None:
         """As the store does; what cannot be given back counts as taken."""
-        self._tell(self.counts.give_back, ask)
-
-    def matched(self, rule: int) -> int:
-        """As the store does."""
-        return self.counts.matched(rule)
-
-    def injected(self, rule: int) -> int:
-        """As the store does."""
-        return self.counts.injected(rule)
-
-    def note_injected(self, rule: int) -> None:
-        """As the store does, if it can."""
-        self._tell(self.counts.note_injected, rule)
-
-    def note_undone(self, rule: int) -> None:
-        """As the store does, if it can."""
-        self._tell(self.counts.note_undone, rule)
-
-    def _tell(self, call: Callable[[T], None], value: T) -> None:
-        try:
-            self._ask(call, value)
-        except StoreUnavailable:
-            return
-
-    def _ask(self, call: Callable[[T], U], value: T) -> U:
         state = self._state
-        if state.pause and not state.over(self._monotonic()):
-            self._missed.next()
-            raise StoreUnavailable("the store failed a moment ago and is left alone")
         try:
-            answer = call(value)
+            if state.pause:
+                self._ask_again(state)
+            self.counts.give_back(ask)
         except (StoreUnavailable, OSError) as error:
-            raise self._failed(state, error) from error
+            self._failed(state, error)
+            return
+        if state.pause:
+            self._answered(state)
+
+    def _ask_again(self, state: _State) -> None:
+        if not state.over(self._monotonic()):
+            raise _LeftAlone("the store failed a moment ago and is left alone")
+
+    def _answered(self, state: _State) -> None:
+        if self._busy.unsaid:
+            self._busy.say()
         if state.pause and state.changes():
             self._state = _State(0.0, 0.0)
             missed = self.missed
             announcement.store_back(missed - self._told)
             self._told = missed
-        return answer
 
     def _failed(self, state: _State, error: Exception) -> StoreUnavailable:
         self._missed.next()
-        if state.changes():
+        if isinstance(error, StoreBusy):
+            self._busy.note()
+            return StoreBusy(str(error))
+        if not isinstance(error, _LeftAlone) and state.changes():
             pause = min(2 * state.pause, LONGEST_PAUSE) or FIRST_PAUSE
             self._state = _State(pause, self._monotonic() + pause)
             if not state.pause:
                 announcement.store_away(error)
         return StoreUnavailable(str(error))
+
+
+class _LeftAlone(StoreUnavailable):
+    """Nobody has asked."""
 
 
 class _State:

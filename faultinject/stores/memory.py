@@ -67,12 +67,20 @@ class MemoryCounts:
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
 
-    def match(self, keys: Sequence[MatchKey], now: float) -> list[Number]:
+    def match(
+        self,
+        keys: Sequence[MatchKey],
+        now: float,
+        hold: bool = False,  # noqa: ARG002 - of counts that are shared
+        enough: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
+    ) -> list[Number]:
         """Count one request against each of these rules.
 
         Args:
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
             now: the injector's clock in seconds, for rates.
+            hold: of no interest: nobody waits here.
+            enough: of no interest: everything is counted here.
         """
         numbers = []
         identities = self._identities
@@ -88,9 +96,12 @@ class MemoryCounts:
             numbers.append((place, count(), above is None or self._exceeds(scope, above, now)))
         return numbers
 
-    def take(self, ask: Take) -> bool:
+    def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
         """Whether the rule may inject once more in this scope."""
         return self._scope(ask).take(ask.times)
+
+    def release(self) -> None:
+        """Nothing is held here."""
 
     def give_back(self, ask: Take) -> None:
         """Undo a take."""

@@ -1,12 +1,14 @@
 """The file behind shared counts: words of eight bytes that processes share through the memory map.
 
-    page 0      header: version, sequence of matches, whether a rate began and when
+    header      version, sequence of matches, whether a rate began and when, processes, tallies; a byte a chunk: it has room
     identities  4,096 buckets of 32 entries: 16 bytes of key, last use; matches
     scopes      4,096 buckets of 32 entries: 16 bytes of key, last use; matches, out, due, rated, nothing
-    rules       65,536 rows: matches, out, due, rated, injected, nothing, nothing, nothing
+    rules       65,536 rows: matches, out, due, rated; nothing; matched, injected, failed where no tally is left
+    tallies     65,536 rows: 1 + the rule, matched, injected, failed; each belongs to the process that began it
 
-The file is sparse: a page takes room on the disk once something on it is used. All writes are made under the store's
-lock, each of them one aligned word, so a process that is killed in between leaves nothing half done.
+The file is sparse: a chunk takes room on the disk once something in it is used. Writes are made under the store's
+lock, but for those of a process to its own tallies, and each of them is one aligned word, so a process that is killed in
+between leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -17,21 +19,27 @@ from mmap import PAGESIZE, mmap
 
 from faultinject.exceptions import StoreUnavailable
 
-VERSION = 1
+VERSION = 2
 MOST_RULES = 65_536
-MATCHES, OUT, DUE, RATED, INJECTED = range(5)
+MATCHES, OUT, DUE, RATED = range(4)
 """Words of a row."""
-SEQUENCE, BEGUN, BEGAN = 1, 2, 3
+MATCHED, INJECTED, FAILED = 1, 2, 3
+"""Words of a tally, behind that of its rule, and of a row behind its `NOTED`."""
+NOTED = 4
+SEQUENCE, BEGUN, BEGAN, PROCESSES, TALLIES = 1, 2, 3, 4, 5
 """Words of the header."""
 
 WAYS = 32
 BUCKETS = 4_096
-RULE_WORDS = 8
+RULE_WORDS, TALLY_WORDS = 8, 4
+MOST_TALLIES = 65_536
 
 _KEYS = 16 * WAYS
-_PAGE = max(PAGESIZE, 4_096)
-_PAGE_OF_BYTE = _PAGE.bit_length() - 1
-PAGE_OF_WORD = _PAGE_OF_BYTE - 3
+_CHUNK = max(PAGESIZE, 32_768)
+_CHUNK_OF_BYTE = _CHUNK.bit_length() - 1
+CHUNK_OF_WORD = _CHUNK_OF_BYTE - 3
+_ROOM = 1_024
+"""The byte of the header behind which stands for each chunk whether it has its room."""
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -41,9 +49,10 @@ def _bucket(row: int) -> int:
 
 
 _IDENTITY, _SCOPE = 1, 5
-_FIRST_SCOPE = _PAGE + BUCKETS * _bucket(_IDENTITY)
+_FIRST_SCOPE = _CHUNK + BUCKETS * _bucket(_IDENTITY)
 FIRST_RULE = (_FIRST_SCOPE + BUCKETS * _bucket(_SCOPE)) >> 3
-SIZE = (FIRST_RULE + MOST_RULES * RULE_WORDS) * 8
+FIRST_TALLY = FIRST_RULE + MOST_RULES * RULE_WORDS
+SIZE = (FIRST_TALLY + MOST_TALLIES * TALLY_WORDS) * 8
 
 
 class Pages:
@@ -57,8 +66,8 @@ class Pages:
         map: its bytes.
         words: the same as integers.
         seconds: the same as floats.
-        ready: the pages that this process knows to have their room on the disk. Writing to one that finds no space,
-            on some file systems reading from it too, would kill the process.
+        ready: for each chunk whether it has its room on the disk. Writing to one that finds no space, on some file
+            systems reading from it too, would kill the process.
 
     Raises:
         StoreUnavailable: it is not one of ours.
@@ -67,6 +76,7 @@ class Pages:
 
     def __init__(self, path: str, directory: int | None) -> None:
         self._file = -1
+        self._path = path
         name = path if directory is None else path.rpartition("/")[2]
         self._file = os.open(name, _FLAGS, dir_fd=directory)
         if os.fstat(self._file).st_size != SIZE:
@@ -75,24 +85,33 @@ class Pages:
         view = memoryview(self.map)
         self.words = view.cast("q")
         self.seconds = view.cast("d")
-        self.ready = bytearray(SIZE >> _PAGE_OF_BYTE)
-        self.ready[0] = 1
+        self.ready = view[_ROOM : _ROOM + (SIZE >> _CHUNK_OF_BYTE)]
         if self.words[0] != VERSION:
             raise StoreUnavailable(f"{path} is damaged")
 
+    @property
+    def cut(self) -> bool:
+        """Whether the file was cut since: touching what is behind its end would kill the process."""
+        return os.lseek(self._file, 0, os.SEEK_END) < SIZE
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the file was cut."""
+        if os.lseek(self._file, 0, os.SEEK_END) < SIZE:
+            raise StoreUnavailable(f"{self._path} was cut short")
+
     def prepare(self, word: int) -> None:
-        """Give the page of a word its room on the disk; under the lock.
+        """Give the chunk of a word its room on the disk; under the lock, and of all processes once.
 
         Raises:
             StoreUnavailable: no space left.
             OSError: no space left.
         """
-        page = word >> PAGE_OF_WORD
-        start = page * _PAGE
-        content = os.pread(self._file, _PAGE, start)
-        if os.pwrite(self._file, content, start) != _PAGE:
+        chunk = word >> CHUNK_OF_WORD
+        start = chunk << _CHUNK_OF_BYTE
+        content = os.pread(self._file, _CHUNK, start)
+        if os.pwrite(self._file, content, start) != _CHUNK:
             raise StoreUnavailable("no space left for the store")
-        self.ready[page] = 1
+        self.ready[chunk] = 1
 
     def __del__(self) -> None:
         if self._file >= 0:
@@ -121,10 +140,12 @@ class Buckets:
         self._row = row
         self._size = _bucket(row)
 
-    def place(self, key: bytes, row: int) -> int:
-        """The byte where the key of a row stands."""
+    def place(self, key: bytes, row: int) -> tuple[slice, int]:
+        """The bytes where the key of a row stands, and the word of its last use."""
         start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
-        return start + (row - (start + _KEYS >> 3) - WAYS) // self._row * 16
+        uses = (start + _KEYS) >> 3
+        way = (row - uses - WAYS) // self._row
+        return slice(start + way * 16, start + way * 16 + 16), uses + way
 
     def row(self, key: bytes, sequence: int) -> int:
         """The first word of a key's row, made if there is none; under the lock.
@@ -133,7 +154,7 @@ class Buckets:
             OSError: no space left.
         """
         start = self._start + (key[0] << 4 | key[1] >> 4) * self._size
-        if not self._pages.ready[start >> _PAGE_OF_BYTE]:
+        if not self._pages.ready[start >> _CHUNK_OF_BYTE]:
             self._pages.prepare(start >> 3)
         found = self._map[start : start + _KEYS].find(key)
         uses = (start + _KEYS) >> 3
@@ -169,7 +190,7 @@ class Table:
 
     def __init__(self, path: str, *, directory: int | None = None) -> None:
         self.pages = pages = Pages(path, directory)
-        self.identities = Buckets(pages, _PAGE, _IDENTITY)
+        self.identities = Buckets(pages, _CHUNK, _IDENTITY)
         self.scopes = Buckets(pages, _FIRST_SCOPE, _SCOPE)
 
     def rule(self, rule: int) -> int:
@@ -179,10 +200,16 @@ class Table:
             StoreUnavailable: no space left.
             OSError: no space left.
         """
-        row = FIRST_RULE + rule * RULE_WORDS
-        if not self.pages.ready[row >> PAGE_OF_WORD]:
+        row = self.row(rule)
+        if not self.pages.ready[row >> CHUNK_OF_WORD]:
             self.pages.prepare(row)
         return row
+
+    def row(self, rule: int) -> int:
+        """The same where it may have no room yet."""
+        if rule >= MOST_RULES:
+            raise IndexError(rule)
+        return FIRST_RULE + rule * RULE_WORDS
 
 
 def make_table(name: str, *, directory: int | None = None) -> None:
@@ -194,8 +221,8 @@ def make_table(name: str, *, directory: int | None = None) -> None:
     file = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
     try:
         os.ftruncate(file, SIZE)
-        header = VERSION.to_bytes(8, sys.byteorder)
-        if os.pwrite(file, header.ljust(_PAGE, b"\0"), 0) != _PAGE:
+        header = VERSION.to_bytes(8, sys.byteorder).ljust(_ROOM, b"\0") + b"\1"
+        if os.pwrite(file, header.ljust(_CHUNK, b"\0"), 0) != _CHUNK:
             raise StoreUnavailable("no space left for the store")
     finally:
         os.close(file)

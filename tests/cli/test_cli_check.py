@@ -153,6 +153,7 @@ def test_json_says_the_same(run):
                 "words": "All requests get cos:SlowDown (503) with a chance of 0.5.",
                 "rate": 0.5,
                 "dead": None,
+                "warnings": [],
             },
             {
                 "name": "rule-2",
@@ -160,12 +161,39 @@ def test_json_says_the_same(run):
                 "words": "All requests get a plain 500 Internal Server Error, never (times=0).",
                 "rate": 0.0,
                 "dead": "times is 0",
+                "warnings": [],
             },
         ],
         "untouched": 0.5,
         "all_fail": [0.5, 0.25, 0.125, 0.0625, 0.03125],
         "seed": None,
     }
+
+
+def test_what_hardly_any_request_matches(run):
+    """A method that HTTP does not know is legal, and most likely a slip of the pen: a warning, with the nearest."""
+    code, out, _ = run("check", "http:503,method=PUTT,unless.bucket=a/b", "http:500")
+    assert code == 0
+    assert out.splitlines()[1:5] == [
+        "    PUTT requests, except those whose bucket is a/b, get a plain 503 Service Unavailable.",
+        "    Warning: method=PUTT: HTTP knows no such method; did you mean PUT?",
+        "    Warning: unless.bucket=a/b: the name of a bucket has no /; did you mean bucket=a,key=b?",
+        "rule-2  http:500",
+    ]
+    _, out, _ = run("check", "http:503,method=PUTT", "--json")
+    data = json.loads(out)
+    assert data["ok"]
+    assert [each["warnings"] for each in data["rules"]] == [
+        ["method=PUTT: HTTP knows no such method; did you mean PUT?"]
+    ]
+
+
+def test_a_connect_is_never_matched(run):
+    """A rule for nothing else never fires."""
+    code, out, _ = run("check", "http:503,method=connect")
+    assert code == 1
+    assert "    It never fires: a CONNECT is never matched." in out.splitlines()
+    assert run("check", "http:503,method=CONNECT,method=GET")[0] == 0
 
 
 def test_json_of_mistakes(run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import http.client
 import json
 import os
@@ -97,6 +98,31 @@ def test_the_store_with_a_rule(start):
     assert process.interrupt() == (
         0,
         ["", "ended; injected:", "  slow: 1 of 3 requests that met its conditions"],
+    )
+
+
+def test_requests_that_got_no_decision(start, tmp_path):
+    """The summary says how many, and the log why: another process had the store."""
+    store = tmp_path / "store"
+    environ = os.environ | {"FAULTINJECT_STORE": f"file:{store}"}
+    process = start("serve", "--port", "0", "--seed", "4", "-r", "http:503,times=9", env=environ)
+    url = process.until("the embedded")[-1].rpartition(" on ")[2]
+    process.until("Ctrl-C")
+    assert put(url).status_code == 503
+    process.line()
+    with (store / "lock").open("r+") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        assert put(url, "/photos").status_code == 200
+    assert process.line() == (
+        "faultinject: another process held the store's lock for too long: 1 request passed without a decision"
+    )
+    assert process.interrupt() == (
+        0,
+        [
+            "",
+            "ended; injected:",
+            "  rule-1: 1 of 1 requests that met its conditions; 1 could not be decided and passed, see the log",
+        ],
     )
 
 

@@ -143,7 +143,8 @@ FIVE = """
             assert {each.path for each in faults.outcomes} == {"/photos/1"}
             assert {each.test.partition("::")[2] for each in faults.outcomes} == {"test_five"}
             assert os.getpid() not in {each.pid for each in faults.outcomes}
-            assert [each.n for each in faults.outcomes] == list(range(9))
+            # Once `times` are used up nothing depends on a number, and nobody counts.
+            assert [each.n for each in faults.outcomes] == [*range(5), *[None] * 4]
             faults.assert_all_fired()
 
         def test_none(url):

@@ -10,8 +10,8 @@ import pytest
 from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
 from faultinject.settings.environment import is_switched_on, production_reason, read_environment
+from faultinject.settings.names import VARIABLES
 from faultinject.settings.scenario import Scenario
-from faultinject.settings.variables import VARIABLES
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -229,7 +229,7 @@ WRONG = [
     ({**ON, "FAULTINJECT_MAX_ACTIVE": "-1"}, "FAULTINJECT_MAX_ACTIVE: -1 is not a whole number of 0 or more"),
     (
         {**ON, "FAULTINJECT_STORE": "memory"},
-        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY",
+        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY; did you mean memory:?",
     ),
     (
         {**ON, "FAULTINJECT_STORE": "file:"},

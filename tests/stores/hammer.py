@@ -10,33 +10,23 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from faultinject.core.actions import Take
-from faultinject.exceptions import StoreUnavailable
 from faultinject.stores.directory import StoreDirectory
 
 PROCESSES, THREADS, EACH = 4, 4, 625
 
 
-def insist(call, *values):
-    """Under the load of other tests a time-out says nothing; nothing was counted then."""
-    while True:
-        try:
-            return call(*values)
-        except StoreUnavailable:
-            continue
-
-
 def opened(path):
-    directory = StoreDirectory(path, make=False)
-    return insist(directory.join)[2]
+    return StoreDirectory(path, make=False).join()[2]
 
 
 def work(counts, _thread):
     found = []
     for number in range(EACH):
         scope = "half" if number % 2 else ""
-        [(place, n, _)] = insist(counts.match, [(0, scope, "PUT /b/k", None)], 0.0)
-        taken = insist(counts.take, Take(0, "", 100)), insist(counts.take, Take(0, "half", 50))
-        insist(counts.note_injected, 0)
+        [(place, n, _)] = counts.match([(0, scope, "PUT /b/k", None)], 0.0, True)
+        taken = counts.take(Take(0, "", 100), True), counts.take(Take(0, "half", 50), True)
+        counts.release()
+        counts.note_injected(0)
         found.append((scope, place, n, *taken))
     return found
 
@@ -57,7 +47,7 @@ def main():
     inherited = (counts,) if how == "preload" else ()
     if how == "preload":
         # Used before the fork: what children inherit is known, mapped and open.
-        insist(counts.match, [(1, "half", "before", None)], 0.0)
+        counts.match([(1, "half", "before", None)], 0.0)
     processes = [context.Process(target=run, args=(path, results, *inherited)) for _ in range(PROCESSES)]
     for each in processes:
         each.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -13,9 +14,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from faultinject.core.actions import Take
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.stores import directory as directory_module
 from faultinject.stores.directory import StoreDirectory
+from faultinject.stores.generation import Generation
 from faultinject.stores.lines import whole_lines
 from faultinject.stores.owner import described
 
@@ -166,7 +168,7 @@ def test_a_scenario_comes_into_force(store):
     other = StoreDirectory(store.path, make=False)
     assert (other.generation, other.read(), other.join()) == (0, (0, {}), (0, {}, None))
     assert store.publish(SCENARIO, rules=1) == 1
-    assert other.generation == other.cell[0] == 1
+    assert other.generation == other.number.read() == 1
     assert other.read() == (1, SCENARIO)
     generation, data, counts = other.join()
     assert (generation, data) == (1, SCENARIO)
@@ -297,10 +299,11 @@ def test_replaced_between_scenario_and_counts(store, monkeypatch):
 def test_a_lock_that_is_held_too_long(store, monkeypatch):
     """Opening and publishing wait longer than a request does, and not for ever."""
     monkeypatch.setattr(directory_module, "PATIENCE", 0.01)
-    with store.lock:
-        with pytest.raises(StoreUnavailable):
+    with Path(store.lock.path).open("r+") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with pytest.raises(StoreBusy):
             StoreDirectory(store.path)
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreBusy):
             store.publish(SCENARIO, rules=1)
     assert store.read() == (0, {})
 
@@ -376,8 +379,14 @@ def test_taking_part_is_noted(store):
     assert store.attached
 
 
+def test_a_word_that_cannot_be_opened():
+    """The system's own error, and nothing to close."""
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        Generation(-1)
+
+
 def test_it_can_be_removed(store):
-    """With everything of ours; who has it open goes on, and what is not ours stays."""
+    """With everything of ours; who has it open is told, and what is not ours stays."""
     store.publish(SCENARIO, rules=1)
     counts = store.join()[2]
     foreign = Path(store.path, "notes")
@@ -387,7 +396,9 @@ def test_it_can_be_removed(store):
     foreign.unlink()
     store.remove()
     assert not os.path.lexists(store.path)
-    assert counts.match([(0, "", "/", None)], 0.0) == [(0, 0, True)]
+    with pytest.raises(StoreUnavailable, match=r"^the store's .*/lock was removed$"):
+        for _ in range(16):
+            counts.match([(0, "", "/", None)], 0.0)
     assert store.generation == 1
     with pytest.raises(StoreUnavailable):
         store.publish(SCENARIO, rules=1)

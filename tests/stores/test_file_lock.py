@@ -9,26 +9,33 @@ import signal
 import sys
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
-from faultinject.exceptions import StoreUnavailable
-from faultinject.stores import filelock
-from faultinject.stores.filelock import PATIENCE, FileLock
+from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.stores import filelock, owner
+from faultinject.stores.filelock import LONG_PATIENCE, PATIENCE, FileLock
 
 HOLDER = """
 import sys
 from faultinject.stores.filelock import FileLock
 lock = FileLock.open(sys.argv[1])
 for line in sys.stdin:
+    if line.strip() == "work":
+        print("done", flush=True)
+        while True:
+            pass
     getattr(lock, line.strip())()
     print("done", flush=True)
 """
 
 
-@pytest.fixture
-def lock(tmp_path):
+@pytest.fixture(params=["flock_of_c", "flock_of_python"])
+def lock(request, tmp_path, monkeypatch):
+    """Also where Python has no ctypes."""
+    made = getattr(filelock, request.param)
+    monkeypatch.setattr(filelock, "_system", made() if request.param == "flock_of_c" else made)
     return FileLock.open(str(tmp_path / "lock"))
 
 
@@ -49,14 +56,23 @@ def tell(other, word):
 def waited(lock, patience=PATIENCE):
     """Seconds until the lock was not got."""
     began = time.monotonic()
-    with pytest.raises(StoreUnavailable, match=r"^another process held .*/lock for more than \d+ ms$"):
+    with pytest.raises(StoreBusy, match=r"^another process held .*/lock for more than \d+ ms$"):
         lock.acquire(patience)
     return time.monotonic() - began
 
 
+@pytest.fixture
+def pauses(monkeypatch):
+    """How long the lock asked to sleep, each time."""
+    slept = []
+    real = filelock.sleep
+    monkeypatch.setattr(filelock, "sleep", lambda seconds: (slept.append(seconds), real(seconds)))
+    return slept
+
+
 def test_a_request_waits_50_ms_at_most():
-    """The contract's number."""
-    assert PATIENCE == 0.05
+    """The contract's number; a second for one that is at work and only waits for a processor."""
+    assert (PATIENCE, LONG_PATIENCE) == (0.05, 1.0)
 
 
 def test_another_process_keeps_it(lock, holder):
@@ -120,29 +136,139 @@ def test_threads_exclude_each_other(lock, in_many_threads):
     assert set(most) == {1}
 
 
-def test_a_thread_that_keeps_it_blocks_nobody(lock):
-    """As a process that keeps it."""
-    with lock:
-        assert waited(lock) >= PATIENCE
+def test_threads_queue_without_a_bound(lock, in_many_threads):
+    """They have no patience at all with other processes, and each gets its turn: their own process is none."""
+
+    def work(thread):
+        for _ in range(50):
+            lock.acquire(0.0)
+            lock.release()
+        return thread
+
+    assert in_many_threads(64, work) == list(range(64))
+
+
+def test_a_thread_that_is_slow_is_waited_for(lock, pauses):
+    """Longer than another process would be, and nobody asks for the file meanwhile."""
+    got, begun = [], Event()
+    lock.acquire()
+    waiting = Thread(target=lambda: (begun.set(), lock.acquire(), got.append(True), lock.release()))
+    waiting.start()
+    begun.wait()
+    waiting.join(3 * PATIENCE)
+    assert got == []
+    lock.release()
+    waiting.join()
+    assert got == [True]
+    assert pauses == []
+
+
+def test_a_turn_that_never_ends(lock, monkeypatch):
+    """A thread that was torn out of its turn hangs nobody for ever."""
+    monkeypatch.setattr(filelock, "LOST", 0.01)
+    with lock, pytest.raises(StoreUnavailable, match=r"threads of this process have had .*/lock for 0.01 s$"):
+        lock.acquire()
     with pytest.raises(ZeroDivisionError), lock:
         _ = 1 / 0
     with lock:
         pass
 
 
-def test_while_others_have_their_turns_a_thread_waits_on(lock):
-    """Patience begins anew whenever the lock has changed hands: its holders are alive."""
+def test_what_outlasted_somebodys_patience_is_not_waited_for_again(lock, holder, pauses):
+    """Everybody asks once until it ends; then it is got, and the next hold is waited for as the first."""
+    waited(lock)
+    assert len(pauses) > 5
+    pauses.clear()
+    waited(lock)
+    waited(lock)
+    assert pauses == []
+    tell(holder, "release")
     lock.acquire()
-    got = []
-    waiting = Thread(target=lambda: (lock.acquire(1.0), got.append(True), lock.release()))
-    waiting.start()
-    until = time.monotonic() + 1.5
-    while time.monotonic() < until:
-        time.sleep(0.01)
-        lock._turns += 1
     lock.release()
-    waiting.join()
-    assert got == [True]
+    tell(holder, "acquire")
+    assert waited(lock) >= PATIENCE
+    assert len(pauses) > 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looked up in /proc")
+def test_one_that_is_at_work_is_waited_for_longer(lock, holder, monkeypatch):
+    """On a busy machine the holder itself may have to wait for a processor."""
+    tell(holder, "work")
+    monkeypatch.setattr(filelock, "LONG_PATIENCE", 4 * PATIENCE)
+    assert waited(lock) >= 4 * PATIENCE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looked up in /proc")
+def test_whether_the_holder_works(lock, holder, tmp_path, monkeypatch):
+    """It does while it runs; not while it is stopped, or when nobody has the file, or where nobody tells."""
+    inode = os.fstat(lock._file).st_ino
+    while owner.holder_works(inode):
+        time.sleep(0.001)  # until it has gone to sleep for its next line
+    tell(holder, "work")
+    while not owner.holder_works(inode):
+        time.sleep(0.001)
+    os.kill(holder.pid, signal.SIGSTOP)
+    while owner.holder_works(inode):
+        time.sleep(0.001)
+    monkeypatch.setattr(owner, "_PROC", str(tmp_path / "none"))
+    assert not owner.holder_works(inode)
+    monkeypatch.undo()
+    holder.kill()
+    holder.wait()
+    assert not owner.holder_works(inode)
+
+
+def test_a_file_that_cannot_be_locked(lock):
+    """The system's own words, not a lock that is held."""
+    os.close(lock._file)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        lock.acquire()
+    lock._file = os.open(lock.path, os.O_RDWR)
+    with lock:
+        pass
+
+
+def test_it_is_got_between_two_looks(lock, monkeypatch):
+    """Whoever asks what is wrong may find that nothing is any more."""
+    refused = [True]
+    real = lock._flock
+    monkeypatch.setattr(lock, "_flock", lambda *given: refused.pop() if refused else real(*given))
+    with lock, pytest.raises(BlockingIOError):
+        fcntl.flock(other := os.open(lock.path, os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
+
+
+def test_at_once_or_not_at_all(lock, holder):
+    """What takes no waiting: nobody has it."""
+    assert not lock.acquire_at_once()
+    tell(holder, "release")
+    assert lock.acquire_at_once()
+    assert not lock.acquire_at_once()
+    lock.release()
+
+
+def test_who_publishes_waits_all_the_same(lock, holder):
+    """Though requests have given up on this hold: a scenario is put in force once, and for all."""
+    waited(lock)
+    holder.stdin.write("release\n")
+    holder.stdin.flush()
+    lock.acquire(60.0)
+    lock.release()
+
+
+def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
+    """Ctrl-C while another process has it: neither the threads nor the processes behind are kept waiting."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(filelock, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        lock.acquire()
+    monkeypatch.undo()
+    tell(holder, "release")
+    with lock:
+        pass
 
 
 def test_one_file_is_one_lock(tmp_path, lock):
@@ -316,10 +442,10 @@ def test_a_lock_that_was_never_opened_again_is_dropped_in_peace(tmp_path, monkey
 
 def test_after_fork_in_the_parent_changes_nothing(lock):
     """It may be called at any time."""
-    before = lock._file, lock._threads
+    before = lock._file, lock._take_turn
     lock.after_fork()
     filelock.after_fork()
-    assert (lock._file, lock._threads) == before
+    assert (lock._file, lock._take_turn) == before
 
 
 def test_a_lock_that_cannot_be_opened_is_none(tmp_path):

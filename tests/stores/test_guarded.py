@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from faultinject.core.actions import Take
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.stores.guarded import Guarded
 
 AWAY = "faultinject: nothing is injected while the store is away: "
+BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"
 
 
 class Store:
@@ -17,15 +18,26 @@ class Store:
     def __init__(self):
         self.error = None
         self.asked = []
+        self.noted = []
+        self.then = None
 
     def __getattr__(self, name):
         def ask(*values):
+            if name == "note_failed":
+                self.noted.append(*values)
+                return None
             self.asked.append((name, *values))
+            if self.then is not None:
+                then, self.then = self.then, None
+                return then()
             if self.error is not None:
                 raise self.error
             return {"match": [(0, 0, True)], "take": True, "matched": 3, "injected": 2}.get(name)
 
         return ask
+
+    def match_without_lock(self, keys, enough):
+        return [(0, -1, True)] if enough == [0] else None
 
 
 @pytest.fixture
@@ -43,29 +55,29 @@ def guarded(store, clock):
     return Guarded(store, monotonic=lambda: clock[0])
 
 
+KEY = (5, "", "/a", None)
 ASKS = {
-    "match": lambda guarded: guarded.match([], 0.0),
+    "match": lambda guarded: guarded.match([KEY], 0.0),
     "take": lambda guarded: guarded.take(Take(0, "", 1)),
 }
-TOLD = {
-    "give_back": lambda guarded: guarded.give_back(Take(0, "", 1)),
-    "note_injected": lambda guarded: guarded.note_injected(0),
-    "note_undone": lambda guarded: guarded.note_undone(0),
-}
+TOLD = {"give_back": lambda guarded: guarded.give_back(Take(0, "", 1))}
 
 
 def test_it_hands_through(guarded, store, caplog):
     """A store that is there answers everything."""
     ask = Take(0, "", 1)
     assert guarded.match([], 0.0) == [(0, 0, True)]
-    assert guarded.take(ask) is True
+    assert guarded.match([KEY], 0.0, True, [1]) == [(0, 0, True)]
+    assert guarded.take(ask, True) is True
+    guarded.release()
     guarded.give_back(ask)
     assert (guarded.matched(0), guarded.injected(0)) == (3, 2)
+    guarded.totals([0])
     guarded.note_injected(1)
     guarded.note_undone(1)
     assert store.asked == [
-        ("match", [], 0.0), ("take", ask), ("give_back", ask), ("matched", 0), ("injected", 0),
-        ("note_injected", 1), ("note_undone", 1),
+        ("match", [], 0.0, False), ("match", [KEY], 0.0, True), ("take", ask, True), ("release",), ("give_back", ask),
+        ("matched", 0), ("injected", 0), ("totals", [0]), ("note_injected", 1), ("note_undone", 1),
     ]  # fmt: skip
     assert (guarded.missed, guarded.away, caplog.messages) == (0, False, [])
 
@@ -88,10 +100,11 @@ def test_a_failure_is_told_and_the_store_left_alone(guarded, store, clock, caplo
     for each in TOLD.values():
         each(guarded)
     assert store.asked == []
+    assert sorted(store.noted) == sorted([{"match": 5, "take": 0}[name], 5, 0])
     clock[0] += 0.001
     assert ASKS[name](guarded)
-    assert (guarded.away, guarded.missed) == (False, 6)
-    assert caplog.messages[1:] == ["faultinject: the store is back; 6 decisions passed without it"]
+    assert (guarded.away, guarded.missed) == (False, 4)
+    assert caplog.messages[1:] == ["faultinject: the store is back; 4 decisions passed without it"]
     for each in ASKS.values():
         assert each(guarded)
 
@@ -132,18 +145,18 @@ def test_what_nobody_waits_for_fails_in_silence(guarded, store, caplog, name):
 def test_threads_that_fail_together_are_one_failure(guarded, store, clock, caplog):
     """The pause is not doubled for each of them, and one line is written."""
 
-    def both(*_):
-        store.match = lambda *_: (_ for _ in ()).throw(OSError("second"))
+    def both():
+        store.error = OSError("second")
         with pytest.raises(StoreUnavailable, match="second"):
             guarded.match([], 0.0)
         raise OSError("first")
 
-    store.match = both
+    store.then = both
     with pytest.raises(StoreUnavailable, match="first"):
         guarded.match([], 0.0)
     assert caplog.messages == [f"{AWAY}second"]
     clock[0] += 1
-    del store.match
+    store.error = None
     assert guarded.match([], 0.0)
 
 
@@ -155,20 +168,97 @@ def test_one_tries_and_the_others_wait_for_what_it_finds(guarded, store, clock, 
     store.error = None
     inside = []
 
-    def tried(*_):
+    def tried():
         with pytest.raises(StoreUnavailable, match="left alone"):
             guarded.match([], 0.0)
         inside.append(True)
-        del store.match
         clock[0] += 1
         assert guarded.match([], 0.0), "it took so long that another tries too"
         return [(1, 1, True)]
 
-    store.match = tried
+    store.then = tried
     assert guarded.match([], 0.0) == [(1, 1, True)]
     assert inside
     assert len(caplog.messages) == 2
     assert not guarded.away
+
+
+def test_a_store_that_is_back_is_seen_by_whoever_asks_first(guarded, store, clock):
+    """Also when what it is asked is to undo a take."""
+    store.error = OSError("broken")
+    with pytest.raises(StoreUnavailable):
+        ASKS["match"](guarded)
+    store.error = None
+    clock[0] += 1
+    TOLD["give_back"](guarded)
+    assert not guarded.away
+
+
+@pytest.mark.parametrize("name", [*ASKS, *TOLD])
+def test_a_lock_that_others_have_is_no_failure(guarded, store, caplog, name):
+    """The request goes on without, it is counted, and the very next one asks again."""
+    store.error = StoreBusy("held")
+    if name in ASKS:
+        with pytest.raises(StoreBusy, match="held"):
+            ASKS[name](guarded)
+    else:
+        TOLD[name](guarded)
+    assert (guarded.away, guarded.missed) == (False, 1)
+    assert store.noted == {"match": [5], "take": [0]}.get(name, [])
+    store.error = None
+    store.asked.clear()
+    assert ASKS["match"](guarded)
+    assert len(store.asked) == 1
+    assert caplog.messages == [BUSY.format("1 request")]
+
+
+def test_a_lock_that_others_have_is_told_now_and_then(guarded, store, clock, caplog):
+    """The first at once, then the number every ten seconds; what was left unsaid, once all is well again."""
+    store.error = StoreBusy("held")
+
+    def ask():
+        with pytest.raises(StoreBusy):
+            ASKS["match"](guarded)
+
+    for _ in range(5):
+        ask()
+    clock[0] += 9.9
+    ask()
+    clock[0] += 0.1
+    ask()
+    assert caplog.messages == [BUSY.format("1 request"), BUSY.format("6 requests")]
+    for _ in range(2):
+        ask()
+    store.error = None
+    assert ASKS["match"](guarded)
+    assert len(caplog.messages) == 2
+    clock[0] += 10
+    for _ in range(2):
+        assert ASKS["match"](guarded)
+    assert caplog.messages[2:] == [BUSY.format("2 requests")]
+
+
+def test_threads_do_not_tell_the_same_twice(guarded, store, caplog):
+    """While one tells the log, another has nothing to say."""
+    store.error = StoreBusy("held")
+    guarded._busy._saying.acquire()
+    with pytest.raises(StoreBusy):
+        ASKS["match"](guarded)
+    assert caplog.messages == []
+    guarded._busy._saying.release()
+    store.error = None
+    assert ASKS["match"](guarded)
+    assert caplog.messages == [BUSY.format("1 request")]
+
+
+def test_what_needs_no_number_needs_no_store(guarded, store):
+    """It may be away for long."""
+    store.error = OSError("broken")
+    for _ in range(2):
+        assert guarded.match([KEY], 0.0, True, [0]) == [(0, -1, True)]
+    assert store.asked == []
+    with pytest.raises(StoreUnavailable):
+        guarded.match([KEY], 0.0, True, [2])
 
 
 def test_our_own_mistakes_are_no_failure_of_the_store(guarded, store):

@@ -95,6 +95,10 @@ class Documented(Fault):
         """Only by its status: what a client makes of an error in a 200 is its own affair."""
         return self._statuses(rule)[0] >= 400
 
+    def draws(self, rule: Rule) -> bool:
+        """Which error of several it is, and which keys fail."""
+        return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
+
     def _statuses(self, rule: Rule) -> list[int]:
         return sorted({rule.value("status") or each.status or 0 for each in self.rows})
 

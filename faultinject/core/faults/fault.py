@@ -70,5 +70,9 @@ class Fault:
         """Whether a client must take the attempt for failed."""
         return True
 
+    def draws(self, rule: Rule) -> bool:
+        """Whether anything but the ids of its answers is drawn once the rule fires."""
+        return "delay" in self.takes and len(set(rule.value("delay"))) > 1
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.text}>"

@@ -95,6 +95,11 @@ class Shaped(Fault):
 
         return act
 
+    def draws(self, rule: Rule) -> bool:
+        """Which error of several it is."""
+        of = rule.value("of")
+        return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
+
     def shaped_in_words(self, rule: Rule) -> str:
         """Whose answer it is."""
         of = rule.value("of")
@@ -186,6 +191,10 @@ class Corrupt(Shaped):
     def in_words(self, rule: Rule) -> str:
         """How many bytes are wrong."""
         return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
+
+    def draws(self, rule: Rule) -> bool:
+        """Where it is changed."""
+        return True
 
     def fails(self, rule: Rule) -> bool:
         """No: only a client that compares a digest can tell."""

@@ -1,0 +1,83 @@
+"""The names of the `FAULTINJECT_*` variables. Read before anything else is loaded, so this loads nothing."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PREFIX = "FAULTINJECT_"
+ENABLED = "FAULTINJECT_ENABLED"
+RULE = "FAULTINJECT_RULE_"
+VARIABLES: dict[str, str] = {
+    "FAULTINJECT_ENABLED": "`1 true on yes` / `0 false off no`; unset = off for `install()`",
+    "FAULTINJECT_FILE": "a TOML file with rules",
+    "FAULTINJECT_RULES": "rules",
+    "FAULTINJECT_RULE_<NAME>": "one rule of that name",
+    "FAULTINJECT_SEED": "the seed; stands above the file's",
+    "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
+    "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style; `*` for a label or the rest of one, of several the most specific",
+    "FAULTINJECT_STORE": "where counts live: `memory:` or `file:DIRECTORY`; by default memory for one process, and a private directory for several",
+    "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
+    "FAULTINJECT_MAX_ACTIVE": "at most this many faults under way in a process (default 100)",
+    "FAULTINJECT_EXPIRES": "switch off by itself after this duration from process start, or at this ISO time with zone",
+    "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
+    "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; not for people",
+}
+NOT_BUILT = (
+    "FAULTINJECT_CONTROL",
+    "FAULTINJECT_TOKEN",
+    "FAULTINJECT_CONTROL_HOSTS",
+    "FAULTINJECT_CONTROL_REMOTE",
+)
+# What Kubernetes makes for a Service of the name "faultinject" begins with these.
+KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
+
+# What people call a switch, in other words than the one that there is.
+_SWITCHES = frozenset(
+    ("", "ON", "ENABLE", "ENABLED", "ENABLES", "ACTIVE", "ACTIVATE", "ACTIVATED", "SWITCH", "START")
+)
+_ALIKE = 0.87
+
+
+def is_rule(variable: str) -> bool:
+    """Whether the variable holds a named rule."""
+    return variable.startswith(RULE) and len(variable) > len(RULE)
+
+
+def gives_rules(variable: str) -> bool:
+    """Whether the variable holds rules, or says where they are."""
+    return variable in ("FAULTINJECT_FILE", "FAULTINJECT_RULES") or is_rule(variable)
+
+
+def is_of_kubernetes(variable: str) -> bool:
+    """Whether Kubernetes makes it for a Service whose name is, or only begins with, "faultinject"."""
+    return (
+        variable.startswith(KUBERNETES)
+        or variable.endswith(("_SERVICE_HOST", "_PORT"))
+        or "_SERVICE_PORT_" in variable
+        or variable.partition("_PORT_")[2][:1].isdecimal()
+    )
+
+
+def like_the_switch(names: Iterable[str]) -> list[str]:
+    """Those names that most likely were to be `FAULTINJECT_ENABLED`.
+
+    >>> like_the_switch(["FAULTINJECT_ENABLE", "FAULT_INJECTION_ON", "FAULTINJECT_SEED", "FAULTINJECT_PORT"])
+    ['FAULTINJECT_ENABLE', 'FAULT_INJECTION_ON']
+    """
+    return sorted(name for name in names if _is_like_the_switch(name))
+
+
+def _is_like_the_switch(name: str) -> bool:
+    if name in VARIABLES or name in NOT_BUILT or is_rule(name) or is_of_kubernetes(name):
+        return False
+    letters = "".join(filter(str.isalpha, name.upper()))
+    for start in ("FAULTINJECTION", "FAULTINJECTOR", "FAULTINJECT"):
+        if letters.startswith(start) and letters.removeprefix(start) in _SWITCHES:
+            return True
+    if "DISABL" in letters:
+        return False
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, letters, "FAULTINJECTENABLED").ratio() >= _ALIKE

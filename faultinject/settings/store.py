@@ -1,0 +1,45 @@
+"""What says where counts live: one reading for `FAULTINJECT_STORE` and for `Injector(store=…)`."""
+
+from __future__ import annotations
+
+from faultinject.core.values import Mistake, most_like, shown
+from faultinject.exceptions import NotBuiltYet
+
+MEMORY, FILE = "memory:", "file:"
+_RESERVED = ("redis:", "rediss:")
+_ALLOWED = "memory: or file:DIRECTORY"
+
+
+def read_store(text: str) -> str:
+    """The store as it was given, when it is one.
+
+    Raises:
+        Mistake: it is none, or not built yet.
+
+    >>> read_store("file:/run/faults")
+    'file:/run/faults'
+    """
+    if text == MEMORY or (text.startswith(FILE) and text != FILE):
+        return text
+    if text.startswith(_RESERVED):
+        raise Mistake(f"{shown(_without_password(text))} is not built yet; use {_ALLOWED}", error=NotBuiltYet)
+    if text in (FILE, FILE[:-1]):
+        raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
+    raise Mistake(f"{shown(text)} is not a store; use {_ALLOWED}{_nearest(text)}")
+
+
+def _without_password(text: str) -> str:
+    """A URL as a log may have it."""
+    scheme, slashes, rest = text.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{slashes}{'…' if user else ''}{at}{place}"
+
+
+def _nearest(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    near = most_like(scheme, (MEMORY[:-1], FILE[:-1]))
+    if near is None and "/" in scheme:
+        near, rest = FILE[:-1], text
+    if near is None or (near == FILE[:-1] and not rest):
+        return ""
+    return f"; did you mean {MEMORY if near == MEMORY[:-1] else FILE + shown(rest)}?"

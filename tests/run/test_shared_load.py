@@ -1,0 +1,79 @@
+"""Exact counts under load: many threads, several workers, processors that have other things to do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+
+import pytest
+
+from .launch import GUNICORN, Way
+
+TIMES = 300
+RULES = {
+    "times": f"http:503,times={TIMES},path=photos/",
+    "chance and times": f"cos:SlowDown,probability=0.5,times={TIMES},path=photos/",
+}
+WAYS = {
+    "1 worker of 64 threads": Way(GUNICORN + "-w 1 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
+    "4 workers of 64 threads": Way(GUNICORN + "-w 4 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
+    "4 event loops": Way(GUNICORN + "-w 4 -k asgi served_counted:asgi", "gunicorn"),
+}
+
+
+@contextmanager
+def busy_processors(number=2):
+    """Something else wants to run all the time."""
+    with ExitStack() as ended:
+        for _ in range(number):
+            spinning = ended.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            ended.callback(spinning.kill)
+        yield
+
+
+def hammer(port, clients, each):
+    """The statuses of so many requests on so many connections at once."""
+
+    def client(_):
+        found = []
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        for _ in range(each):
+            connection.request("GET", "/photos/cat")
+            answer = connection.getresponse()
+            answer.read()
+            found.append(answer.status)
+        connection.close()
+        return found
+
+    with ThreadPoolExecutor(clients) as threads:
+        return Counter(status for some in threads.map(client, range(clients)) for status in some)
+
+
+def check(start, way, rule, clients, each):
+    """Exactly so many faults, and not one request that got no decision."""
+    server = start(WAYS[way], FAULTINJECT_ENABLED="1", FAULTINJECT_RULES=RULES[rule], FAULTINJECT_SEED="load")
+    with busy_processors():
+        assert hammer(server.port, clients, each) == {503: TIMES, 200: clients * each - TIMES}
+    did = Counter(each["did"] for each in server.lines("/photos/cat"))
+    assert did == {"answered": TIMES, "passed": clients * each - TIMES}
+    assert not re.search("too long|is away|rule .* failed", server.log)
+    server.stop()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_exact_under_load(start, way):
+    """Once."""
+    check(start, way, "chance and times", 64, 15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", list(WAYS))
+def test_exact_twenty_times_of_twenty(start, way):
+    """64 threads in each worker, all of them at work."""
+    for number in range(20):
+        check(start, way, list(RULES)[number % 2], 256 if way.startswith("4 workers") else 64, 20)

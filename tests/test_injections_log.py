@@ -1,0 +1,198 @@
+"""Each injected fault is one record of the logger `faultinject.injections`, where somebody wants it."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import subprocess
+import sys
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware, announcement
+from faultinject.core.outcome import FIELDS, INJECTED
+
+NAME = "faultinject.injections"
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/broken":
+        start_response("500 Internal Server Error", [])
+        return [b"broken"]
+    start_response("200 OK", [("Content-Length", "3")])
+    return [b"app"]
+
+
+def ask(injector, path="/photos/cat.jpg", **more):
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": path, "QUERY_STRING": "", **more}
+    answer = WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: bytes)
+    b"".join(answer)
+    getattr(answer, "close", bytes)()
+
+
+@pytest.fixture
+def make():
+    return lambda rules, **more: Injector(rules, seed=1, environ={}, **more)
+
+
+@pytest.fixture
+def records(caplog):
+    """The records so far, at the level DEBUG."""
+    caplog.set_level(logging.DEBUG, NAME)
+    return lambda: [each for each in caplog.records if each.name == NAME]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_one_record_a_fault(make, records, everything):
+    """The journal's fields, one by one; nothing of requests that pass."""
+    injector = make("cos:SlowDown,path=photos/,times=2", everything=everything)
+    for path in ("/photos/cat.jpg", "/dogs", "/photos/dog.jpg", "/photos/cat.jpg"):
+        ask(injector, path, HTTP_AUTHORIZATION="AWS AKID:c2lnbmF0dXJl")
+    first, second = records()
+    assert first.levelname == "DEBUG"
+    assert first.getMessage() == "injected cos:SlowDown (answered 503) into PUT /photos/cat.jpg by rule-1"
+    injected = [each for each in injector.journal.outcomes if each.injected]
+    for record, outcome in zip((first, second), injected, strict=True):
+        fields = outcome.to_dict()
+        assert {name: getattr(record, name, None) for name in fields} == fields
+        assert set(fields) == set(FIELDS) - {"final"}
+        assert "c2lnbmF0dXJl" not in repr(vars(record))
+    assert (first.rule, first.fault, first.did, first.status) == ("rule-1", "cos:SlowDown", "answered", 503)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("http:503,path=a*", "http:503 (answered 503) into PUT /a/b"),
+        ("drip,rate=1MB", "drip (dripped) into PUT /a/b"),
+        ("latency,delay=0s", "latency (delayed) into PUT /a/b"),
+        ("http:503,when=after", "http:503 (answered 503) into PUT /a/b"),
+        ("http:503,delay=1ms", "http:503 (answered 503) into PUT /a/b"),
+    ],
+)
+def test_every_sort_of_fault(make, records, rule, told):
+    """Once each, also those of which the journal has two lines."""
+    ask(make(rule.replace("path=a*", "path=/a/**")), "/a/b")
+    assert [each.getMessage() for each in records()] == [f"injected {told} by rule-1"]
+    assert {each.did for each in records()} <= INJECTED
+
+
+def test_what_was_not_carried_out(make, records):
+    """A fault that was decided on is told when it is; and once more when it did not take place."""
+    ask(make("truncate"), REQUEST_METHOD="HEAD")
+    ask(make("http:503,when=after"), "/broken")
+    assert [each.getMessage() for each in records()] == [
+        "injected truncate (truncated) into HEAD /photos/cat.jpg by rule-1",
+        "did not inject truncate (nothing_to_cut) into HEAD /photos/cat.jpg by rule-1 after all",
+        "injected http:503 (answered 503) into PUT /broken by rule-1",
+        "did not inject http:503 (app_failed) into PUT /broken by rule-1 after all",
+    ]
+
+
+def test_a_refused_fault_is_none(records):
+    """Too many under way."""
+    injector = Injector("http:503", environ={"FAULTINJECT_MAX_ACTIVE": "0"})
+    ask(injector)
+    assert [each.did for each in injector.journal.outcomes] == ["refused"]
+    assert records() == []
+
+
+def test_control_characters_are_escaped(make, records):
+    """In the message and in every field: a path writes no line of its own."""
+    ask(
+        make("http:503"),
+        "/a\r\nb\u202e\x1b[31m".encode().decode("latin-1"),
+        HTTP_USER_AGENT="evil\nagent",
+        HTTP_AMZ_SDK_REQUEST="attempt=2; max=\x1b3",
+        HTTP_AMZ_SDK_INVOCATION_ID="i\nd",
+    )
+    [record] = records()
+    assert record.getMessage().isprintable()
+    assert record.path == "/a\\r\\nb\\u202e\\x1b[31m"
+    assert record.user_agent == "evil\\nagent"
+    texts = [each for each in vars(record).values() if isinstance(each, str)]
+    texts += [each for each in (record.attempt_hint or {}).values() if isinstance(each, str)]
+    assert all(each.isprintable() for each in texts if each != record.pathname)
+
+
+def test_the_level_counts_as_it_is_now(make, caplog):
+    """Set before, set later, taken away again, by whatever means."""
+    injector = make("http:503")
+    log = logging.getLogger(NAME)
+    before = log.level
+
+    def told():
+        caplog.clear()
+        ask(injector)
+        return sum(each.name == NAME for each in caplog.records)
+
+    try:
+        found = [told()]
+        log.setLevel(logging.DEBUG)
+        found.append(told())
+        logging.disable(logging.DEBUG)
+        found.append(told())
+        logging.disable(logging.NOTSET)
+        found.append(told())
+        log.disabled = True
+        found.append(told())
+        log.disabled = False
+        log.setLevel(logging.INFO)
+        found.append(told())
+        logging.config.dictConfig(
+            {
+                "version": 1, "incremental": True, "loggers": {"faultinject": {"level": "DEBUG"}, NAME: {"level": "NOTSET"}},
+            }
+        )  # fmt: skip
+        found.append(told())
+    finally:
+        log.setLevel(before)
+        logging.getLogger("faultinject").setLevel(logging.NOTSET)
+        logging.disable(logging.NOTSET)
+    assert found == [0, 1, 0, 1, 0, 0, 1]
+
+
+def test_nothing_is_loaded_for_it():
+    """logging takes its time to load: where nobody has, nobody has set a level."""
+    script = """
+import sys
+import faultinject
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return []
+
+app = faultinject.install(app, "http:503", enabled=True)
+app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+assert "logging" not in sys.modules
+import logging
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(rule)s")
+app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{NAME} rule-1\n"
+
+
+def test_a_handler_that_fails_breaks_no_request(make, records, caplog):
+    """What goes wrong with the record is told like anything that goes wrong with the journal."""
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            raise OSError("full")
+
+    log, handler = logging.getLogger(NAME), Failing()
+    log.addHandler(handler)
+    try:
+        injector = make("http:503")
+        ask(injector)
+    finally:
+        log.removeHandler(handler)
+    assert [each.did for each in injector.journal.outcomes] == ["answered"]
+    assert "faultinject: rule rule-1 failed, the request passed untouched" in caplog.messages
+
+
+def test_who_asks_before_logging_is_there(monkeypatch):
+    """Then there is no logger yet, and no wish."""
+    monkeypatch.setattr(announcement, "_injections", None)
+    monkeypatch.delitem(sys.modules, "logging")
+    assert not announcement.tells_injections()

@@ -1,0 +1,290 @@
+"""What one request does to the counts that processes share: how often it asks for their lock, and what if others have it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+BUSY = "faultinject: another process held the store's lock for too long: 1 request passed without a decision"
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "3")])
+    return [b"app"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def make(place):
+    """An injector on the store."""
+
+    def make(rules, *, seed=1, store=None, **environ):
+        return Injector(rules, seed=seed, store=f"file:{store or place}", environ=environ)
+
+    return make
+
+
+@pytest.fixture
+def elsewhere(place):
+    """For its block another process has the lock: what is opened anew is a stranger to `flock`."""
+
+    @contextmanager
+    def held():
+        with (place / "lock").open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    return held
+
+
+def ask(injector, path="/photos/cat.jpg", **more):
+    """Status and headers of an answer."""
+    answers = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", **more}
+    middle = WSGIFaultMiddleware(app, injector=injector)
+    answer = middle(
+        environ, lambda status, headers, *_: answers.append((int(status[:3]), dict(headers))) or bytes
+    )
+    b"".join(answer)
+    getattr(answer, "close", bytes)()
+    return answers[-1]
+
+
+def get(injector, path="/photos/cat.jpg"):
+    return ask(injector, path)[0]
+
+
+def in_child(work):
+    """What `work()` returns in a forked child."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(writing, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        found = json.loads(file.read())
+    assert os.waitpid(pid, 0)[1] == 0
+    return found
+
+
+def holds(injector, requests=5):
+    """How often the lock was got for so many requests."""
+    lock = injector._sharing.directory.lock
+    got, real = [], lock._flock
+
+    def flock(file, operation):
+        failed = real(file, operation)
+        if not failed and operation != fcntl.LOCK_UN:
+            got.append(True)
+        return failed
+
+    lock._flock = flock
+    try:
+        for _ in range(requests):
+            get(injector)
+    finally:
+        lock._flock = real
+    assert injector.errors == []
+    return len(got)
+
+
+NEEDS_NONE = [
+    "http:503",
+    "cos:SlowDown",
+    "cos:SlowDown,path=photos/,delay=1ms",
+    "drip,of=cos:SlowDown,rate=1MB",
+    "http:503,probability=0",
+    "http:503,times=0",
+    "cos:SlowDown,probability=0.5,times=0",
+    "http:503,times=3",
+    "http:503,times=3,per=call",
+    "http:503,times=3 cos:SlowDown",
+    "http:503,probability=0 http:500,times=2,per=key latency,delay=0s",
+]
+NEEDS_ONE = [
+    "http:503,times=100",
+    "http:503,times=100,per=call",
+    "http:503,probability=0.5",
+    "http:503,probability=0.5,times=100",
+    "http:503,probability=0.5,times=1",
+    "http:503,skip=1",
+    "http:503,every=2",
+    "http:503,above=1/s",
+    "cos:@server",
+    "http:503,delay=1ms..2ms",
+    "cos:AccessDenied,status=200,share=0.5",
+    "corrupt",
+    "drip,of=cos:@server,rate=1MB",
+    "http:503,times=100,path=dogs/ http:500,times=100",
+    "http:503,probability=0.000001,times=3 http:500",
+    "http:503,probability=0.000001,times=3 http:500,probability=0.000001,times=3",
+    "http:503,times=1 http:500,times=100 http:502,probability=0.5",
+]
+
+
+@pytest.mark.parametrize("rules", NEEDS_NONE)
+def test_what_needs_no_counts_takes_no_lock(make, rules):
+    """Once the process has its rows, and what `times` allows is given: nothing of the request depends on a number."""
+    injector = make(rules)
+    for _ in range(4):
+        get(injector)
+    assert holds(injector) == 0
+
+
+@pytest.mark.parametrize("rules", NEEDS_ONE)
+def test_one_hold_serves_a_whole_request(make, rules):
+    """Match, take and what is counted with them, whatever is drawn in between and whoever fires."""
+    injector = make(rules)
+    for _ in range(4):
+        get(injector)
+    assert holds(injector) == 5
+
+
+@pytest.mark.parametrize("rules", [*NEEDS_NONE, *NEEDS_ONE])
+def test_nobody_waits_while_an_answer_is_made(make, elsewhere, rules):
+    """When the journal gets its line the lock is free, also for requests that pass."""
+    injector = make(rules)
+    free = []
+
+    def look(_):
+        with elsewhere():  # which would block for ever
+            free.append(True)
+
+    injector.journal.follow(look)
+    for _ in range(5):
+        get(injector)
+    assert len(free) >= 5
+
+
+@pytest.mark.parametrize("rules", ["http:503,probability=0.5,times=9", "http:503,times=9"])
+def test_an_error_of_ours_leaves_the_lock_free(make, elsewhere, rules):
+    """Between match and take, and when the answer is made."""
+    injector = make(rules)
+    rule = injector.own_plan.ready(0)
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    name = "act" if rule.certain else "drawn"
+    kept = getattr(rule, name)
+    setattr(rule, name, fail)
+    assert get(injector) == 200
+    with elsewhere():
+        pass
+    assert [type(each) for each in injector.errors] == [ZeroDivisionError]
+    setattr(rule, name, kept)
+    found = [get(injector) for _ in range(40)]
+    assert found.count(503) == 9, "a take of a fault that was not given goes back"
+
+
+def test_a_refused_fault_is_given_back(make):
+    """Too many under way: what it took is there for the next one."""
+    injector = make("http:503,times=2", FAULTINJECT_MAX_ACTIVE="1")
+    surroundings = injector.own_plan.surroundings
+    assert surroundings.begin()
+    assert [get(injector) for _ in range(3)] == [200] * 3
+    surroundings.finish()
+    assert [get(injector) for _ in range(3)] == [503, 503, 200]
+    assert injector.counts() == {"rule-1": {"matched": 6, "injected": 2}}
+
+
+def test_a_lock_that_others_have_costs_single_requests(make, elsewhere, caplog):
+    """It is no failure of the store: who comes next gets its fault, and whoever looks sees what was missed."""
+    injector = make("http:503,times=9,path=photos/ http:500")
+    assert get(injector) == 503
+    with elsewhere():
+        assert [get(injector), get(injector), get(injector, "/dogs")] == [200, 200, 500]
+    assert get(injector) == 503
+    did = [(each.did, each.rule, each.status) for each in injector.journal.outcomes]
+    injected = ("answered", "rule-1", 503)
+    failed = ("failed", None, None)
+    assert did == [injected, failed, failed, ("answered", "rule-2", 500), injected]
+    assert injector.counts() == {
+        "rule-1": {"matched": 2, "injected": 2, "failed": 2},
+        "rule-2": {"matched": 3, "injected": 1, "failed": 2},
+    }
+    assert (injector.undecided, injector.failures, injector.errors) == (2, 0, [])
+    assert caplog.messages[1:] == [
+        f"faultinject: several processes share their counts in {injector.counted_in}, seed 1",
+        BUSY,
+    ]
+
+
+def test_what_failed_in_one_process_is_seen_in_all(make, elsewhere):
+    """The numbers are of the store."""
+    injector, other = make("http:503,times=9"), make("http:503,times=9")
+    with elsewhere():
+        assert get(injector) == 200
+    assert get(injector) == 503
+    assert other.counts() == {"rule-1": {"matched": 1, "injected": 1, "failed": 1}}
+
+
+def test_errors_of_ours_are_counted_as_failed(make):
+    """With whatever was met, of any store."""
+    for injector in (make("http:503"), Injector("http:503", environ={})):
+        rule = injector.own_plan.ready(0)
+        rule.act = lambda *_: 1 / 0
+        assert get(injector) == 200
+        assert injector.counts() == {"rule-1": {"matched": 1, "injected": 0, "failed": 1}}
+        assert injector.undecided == 0
+
+
+def test_rules_that_need_no_counts_are_counted_in_all_processes(make):
+    """Each process in its own rows; the sums are exact, also of those that have ended."""
+    injector = make("cos:SlowDown,path=photos/ http:500,times=3")
+    paths = ["/photos/cat.jpg", "/dogs"] * 10
+    found = [in_child(lambda: [get(injector, each) for each in paths]) for _ in range(4)]
+    found.append([get(injector, each) for each in paths])
+    statuses = [each for some in found for each in some]
+    assert (statuses.count(503), statuses.count(500)) == (50, 3)
+    expected = {"rule-1": {"matched": 50, "injected": 50}, "rule-2": {"matched": 100, "injected": 3}}
+    assert injector.counts() == make("cos:SlowDown,path=photos/ http:500,times=3").counts() == expected
+    assert injector.injected == 53
+
+
+def test_ids_differ_though_nobody_counts(make, place):
+    """Of all processes; and replayed one after another they are the same again."""
+
+    def ids(injector):
+        return [ask(injector)[1]["x-qs-request-id"] for _ in range(20)]
+
+    injector = make("qingstor:internal_error")
+    found = [ids(injector), in_child(lambda: ids(injector)), in_child(lambda: ids(injector))]
+    assert len({each for some in found for each in some}) == 60
+    assert {each.n for each in injector.journal.outcomes} == {None}
+
+
+def test_numbers_are_told_where_they_are_counted(make):
+    """n is the journal's word for what was drawn with."""
+    injector = make("http:503,probability=0.5,times=1")
+    for _ in range(3):
+        get(injector)
+    assert [each.n for each in injector.journal.outcomes] == [0, 1, 2]
+    assert Path(injector.counted_in).is_dir()
+
+
+def test_requests_of_a_store_that_is_gone(make, place, caplog):
+    """That is a failure: the store is left alone, and the log says so once."""
+    injector = make("http:503,times=9 http:500,path=dogs/")
+    injector._sharing.directory.lock._flock = lambda *_: -1
+    os.close(injector._sharing.directory.lock._file)
+    injector._sharing.directory.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
+    assert [get(injector), get(injector)] == [200, 200]
+    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
