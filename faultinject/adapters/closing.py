@@ -27,6 +27,8 @@ READ = "read"
 """The connection is not closed: what is left of the body is read behind the answer."""
 TRIED = "tried"
 """The answer says `Connection: close` unless the server refuses that; nothing shows whether it does, nor whether it closes."""
+OUR_SERVER = "faultinject.server"
+"""What the package's own server puts into an environ."""
 _MOST_LAYERS = 32
 
 
@@ -38,6 +40,8 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
         start_response: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
+    if OUR_SERVER in environ:
+        return True  # it reads what is left, or closes the connection and says so
     with suppress(AttributeError, ValueError):  # it has no such method; the app has closed it
         if environ["wsgi.input"].seekable():
             return True  # all of it is in memory or in a file: waitress, ASGI servers, test clients
@@ -77,7 +81,7 @@ def tell_wsgi(
         channel.requests[0].headers["CONNECTION"] = "close"  # type: ignore[union-attr]
         return SAID
     if "werkzeug.socket" in environ:
-        return SAID
+        return HEADER if OUR_SERVER in environ else SAID
     software = environ.get("SERVER_SOFTWARE", "")
     # What runs in an ASGI server passes its headers on.
     hears = "uwsgi.version" in environ or "asgi.scope" in environ or software == "Granian"

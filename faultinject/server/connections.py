@@ -175,6 +175,7 @@ class Exchanges(BaseHTTPRequestHandler):
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
             "werkzeug.socket": self.connection,  # by which a fault finds the connection
+            "faultinject.server": True,  # by which it knows how to end one
             "SERVER_SOFTWARE": NAME,
             "SERVER_NAME": str(own[0]),
             "SERVER_PORT": str(own[1]),
