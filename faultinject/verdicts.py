@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 
 from faultinject.core.facts import LONGEST_TEXT
 from faultinject.exceptions import RetriesWrong, RuleNotMatched
@@ -26,6 +27,9 @@ EXAMPLES = 3
 """Calls that are shown of a finding."""
 DROPPED = "no longer in memory"
 """Why requests are not judged that the ring of the journal has dropped."""
+
+_within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
+"""When the named calls began that this thread or task is in, the outermost first."""
 
 ended: list[Callable[[Faults, Sequence[Told]], None]] = []
 """Told of every block of this process when it is over, with its windows."""
@@ -164,9 +168,12 @@ class ToldCall:
         self._told = tell
         self._test = test
         self._began = 0.0
+        self._within: tuple[float, ...] = ()
 
     def __enter__(self) -> ToldCall:
         self._began = time.monotonic()
+        self._within = _within.get()
+        _within.set((*self._within, self._began))
         return self
 
     def __exit__(
@@ -175,11 +182,21 @@ class ToldCall:
         from faultinject.audit.told import Told
 
         ended = time.monotonic()
+        _within.set(self._within)
         self.returned = error is None
         if error is not None:
             text = str(error).strip().partition("\n")[0]
             self.error = f"{type(error).__name__}: {text}"[:LONGEST]
-        self._told.append(Told(self.name, self._began, ended, self.returned, self.error, test=self._test))
+        told = Told(
+            self.name,
+            self._began,
+            ended,
+            self.returned,
+            self.error,
+            test=self._test,
+            within=self._within,
+        )
+        self._told.append(told)
 
     async def __aenter__(self) -> ToldCall:
         return self.__enter__()

@@ -25,14 +25,24 @@ LIVE = {"clients", "conformance", "examples", "pytest_plugin", "run", "sdks", "s
 """Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Without what is live the folders of it, and with them the SDKs and servers, are not even imported."""
+    if config.option.markexpr == "not live" and collection_path.is_dir():
+        folder = collection_path.relative_to(ROOT).parts if collection_path.is_relative_to(ROOT) else ()
+        if not LIVE.isdisjoint(folder):
+            return True
+    return None
+
+
 def pytest_collection_modifyitems(items):
-    """What is slow or starts something real is `live`; a test of somebody else's server may be repeated, with a reason.
+    """What is slow, starts something real or has a real connection (`wire`) is `live`; a test of somebody else's server may be repeated, with a reason.
 
     A test that fails now and then shows a defect, in it or in the product: nothing else is repeated.
     """
     for item in items:
         folder = item.path.relative_to(ROOT).parts
-        if not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
+        connects = "wire" in getattr(item, "fixturenames", ())
+        if connects or not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
             item.add_marker("live")
         foreign = item.get_closest_marker("foreign")
         if foreign is not None:

@@ -17,7 +17,10 @@ from faultinject.following import SESSION, Session
 from faultinject.session import Faults
 
 # Python 3.12 and later warn of a fork in a process that had threads.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 PART = """
 import faultinject

@@ -20,7 +20,10 @@ from faultinject.core.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 # Python 3.12 and later warn of a fork in a process that had threads.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 RULE = "http:503,times=20"
 

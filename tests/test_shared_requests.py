@@ -13,7 +13,10 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware
 
 # Python 3.12 and later warn of a fork in a process that had threads.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 BUSY = "faultinject: another process held the store's lock for too long: 1 request passed without a decision"
 

@@ -321,6 +321,42 @@ def test_calls_at_once():
     )
 
 
+def test_a_call_within_a_call():
+    """The inner one holds its own requests, and the outer one what comes before and after."""
+    with inject("cos:SlowDown,times=1,per=call") as faults, faults.call("outer"):
+        put("/b/1")
+        with faults.call("inner"):
+            put("/b/2")
+        put("/b/3")
+    assert [(each.name, each.retries) for each in faults.calls] == [("outer", 1), ("inner", 1), ("outer", 1)]
+
+
+def test_a_short_call_in_the_time_of_a_long_one():
+    """Tasks at the same time: that one begins and ends while the other goes on makes it no part of it."""
+    with inject("cos:SlowDown,times=2,per=call") as faults:
+
+        async def upload(number, begun, done):
+            with faults.call(f"upload {number}"):
+                for _ in range(3):
+                    client.put(f"/b/{number}", data=b"meow")
+                    begun.set()
+                    await done.wait()
+
+        async def main():
+            first, second = asyncio.Event(), asyncio.Event()
+            second.set()
+            long = asyncio.create_task(upload(1, asyncio.Event(), first))
+            await asyncio.sleep(0)
+            await upload(2, first, second)
+            await long
+
+        asyncio.run(main())
+    assert [(each.first.path, each.retries, each.closed) for each in faults.calls] == [
+        ("/b/1", 2, True),
+        ("/b/2", 2, True),
+    ]
+
+
 def test_the_clock_is_the_journal_s():
     """Calls are told apart by times of the clock that the journal has."""
     with inject("cos:SlowDown,times=1") as faults:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Told:
     """A window in which a call was made.
@@ -15,9 +19,11 @@ class Told:
         error: the error's text, where the caller got one.
         key: a segment that is in the path of each of its requests and of no other's; None where there is none.
         test: the test that it is of, as the journal names it; None: any.
+        within: when the told calls began inside of which this one was made, by the same thread or task; times alone do
+            not tell them from calls at the same time.
     """
 
-    __slots__ = ("began", "ended", "error", "key", "name", "returned", "test")
+    __slots__ = ("began", "ended", "error", "key", "name", "returned", "test", "within")
 
     def __init__(
         self,
@@ -29,6 +35,7 @@ class Told:
         *,
         key: str | None = None,
         test: str | None = None,
+        within: Sequence[float] = (),
     ) -> None:
         self.name = name
         self.began = began
@@ -37,6 +44,7 @@ class Told:
         self.error = error
         self.key = key
         self.test = test
+        self.within = tuple(within)
 
     def __repr__(self) -> str:
         return f"<Told {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"

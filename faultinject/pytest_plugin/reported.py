@@ -75,8 +75,8 @@ class Blocks:
         journal.close()
         with self._path(TOLD).open("a", encoding="utf-8") as file:
             for each in told:
-                fields = [each.name, each.began, each.ended, each.returned, each.error, each.test or running]
-                file.write(f"{json.dumps(fields)}\n")
+                fields = [each.name, each.began, each.ended, each.returned, each.error]
+                file.write(f"{json.dumps([*fields, each.test or running, each.within])}\n")
             if dropped := faults.injector.journal.dropped:
                 file.write(f"{dropped}\n")
 
@@ -164,6 +164,6 @@ def judged(folder: Path) -> Judgement | None:
             if isinstance(found, int):
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
                 continue
-            name, began, ended, returned, error, test = found
-            told.append(Told(name, began, ended, returned=returned, error=error, test=test))
+            name, began, ended, returned, error, test, within = found
+            told.append(Told(name, began, ended, returned=returned, error=error, test=test, within=within))
     return judge(read(paths, skipped=skipped, one_machine=True), told=told, skipped=skipped)

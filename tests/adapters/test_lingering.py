@@ -17,6 +17,8 @@ from faultinject.adapters.lingering import Lingerer
 
 from .transport import PATIENCE, loopback, read
 
+pytestmark = pytest.mark.live
+
 MORE = bytes(8_000_000)
 
 

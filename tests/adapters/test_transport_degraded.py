@@ -15,6 +15,8 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from . import live
 from .transport import App, loopback, read
 
+pytestmark = pytest.mark.live
+
 CONNECTION = "faultinject.adapters.connection."
 
 

@@ -11,6 +11,8 @@ from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
 from .transport import App, Exchange, loopback, settle
 
+pytestmark = pytest.mark.live
+
 SIZED = [("Content-Length", "10")]
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}

@@ -12,6 +12,8 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inje
 from . import live
 from .transport import App, Broken, settle, workers
 
+pytestmark = pytest.mark.live
+
 AT_ONCE = 2.0
 """Seconds in which whatever was to last an hour is over; it takes a tenth of one."""
 RULES = [

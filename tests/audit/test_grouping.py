@@ -580,10 +580,18 @@ def test_an_sdk_id_is_kept_in_a_told_call():
 
 def test_a_told_call_within_a_told_call():
     """The inner one holds what arrives in it, the outer one the rest."""
-    windows = [told("outer", 0, 10), told("inner", 4, 6)]
+    windows = [told("outer", 0, 10), told("inner", 4, 6, within=[1000.0])]
     attempts = [request(1, "503"), request(5, "503"), request(8, "503")]
     calls = by_beginning(grouped(*attempts, told=windows))
     assert [(call.name, len(call.attempts)) for call in calls] == [("outer", 2), ("inner", 1)]
+
+
+def test_a_told_call_in_the_time_of_another_is_not_within_it():
+    """Threads: the shorter call of another thread takes nothing from the longer one."""
+    windows = [told("long", 0, 10), told("short", 4, 6)]
+    attempts = [request(3, "503", path="/long"), request(5, path="/long")]
+    call = one(grouped(*attempts, told=windows))
+    assert (len(call.attempts), call.name) == (2, "long")
 
 
 def test_told_calls_that_overlap_say_nothing_of_what_may_be_of_either():
@@ -650,7 +658,7 @@ def test_a_retry_after_its_told_call_is_another_call():
 
 def test_a_call_that_an_id_carries_across_a_border_is_of_neither():
     """Of two windows that are both open it began in one and went on in the other."""
-    windows = [told("outer", 0, 10), told("inner", 4, 6)]
+    windows = [told("outer", 0, 10), told("inner", 4, 6, within=[1000.0])]
     attempts = [request(1, "503", invocation="x"), request(5, invocation="x")]
     call = one(grouped(*attempts, told=windows))
     assert (call.name, call.returned, call.closed) == (None, None, True)

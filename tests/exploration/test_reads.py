@@ -17,6 +17,8 @@ from faultinject.exploration.sweep import Sweep
 
 from .service import call, exploring, send, served
 
+pytestmark = pytest.mark.live
+
 
 def ask(port, method, target, faults=None):
     """What comes of one attempt on a connection of its own; None when nothing whole does.
