@@ -8,7 +8,7 @@ from faultinject.audit.attempts import BROKEN
 from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 from faultinject.audit.clients import client_of
 from faultinject.audit.history import History
-from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running
+from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running, is_named
 from faultinject.audit.likeness import fingerprint, invocation, marked
 from faultinject.audit.windows import Windows
 
@@ -167,7 +167,7 @@ class Grouper:
         self._patience = max(self._patience, min(2 * gap, LONGEST))
         if (
             gap < AT_ONCE
-            and not (lane.own or lane.crowded or before.did in BROKEN)
+            and not (lane.own or lane.crowded or before.did in BROKEN or is_named(running.windows))
             and None not in (before.connection, attempt.connection)
             and before.connection != attempt.connection
         ):

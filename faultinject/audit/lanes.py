@@ -218,7 +218,7 @@ class Lane:
         here = [each for each in self.running if each.may_be(windows)]
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if _waits(each, now)]
-        named = len(windows) == 1 and windows[0].name is not None
+        named = is_named(windows)
         at_once = len(waiting) > 1 or any(each.flies(now) for each in same)
         if at_once and not (named and all(each.windows == windows for each in same)):
             self.share(attempt)
@@ -298,6 +298,11 @@ class Lane:
             if last.connection == attempt.connection and last.client == attempt.client:
                 return each
         return waiting[0] if waiting else None
+
+
+def is_named(windows: tuple[Told, ...]) -> bool:
+    """Whether a test says that there is one call."""
+    return len(windows) == 1 and windows[0].name is not None
 
 
 def _waits(running: Running, now: float) -> bool:

@@ -594,6 +594,16 @@ def test_a_told_call_in_the_time_of_another_is_not_within_it():
     assert (len(call.attempts), call.name) == (2, "long")
 
 
+def test_copies_in_a_told_call_on_connections_that_are_used_on():
+    """The test says that there is one call: what comes on their connections later does not make it two."""
+    attempts = [
+        request(1, "slow", took=0.5, connection=1), request(1.15, took=0.001, connection=2),
+        request(1.16, took=0.001, connection=3), request(1.165, path="/2", connection=2),
+    ]  # fmt: skip
+    first, _ = by_beginning(grouped(*attempts, told=[told("one", 0, 3)]))
+    assert (len(first.attempts), first.shared) == (3, False)
+
+
 def test_told_calls_that_overlap_say_nothing_of_what_may_be_of_either():
     """Threads: only what one of them alone can hold is its own."""
     windows = [told("one", 0, 10, returned=True), told("two", 4, 14, returned=False)]
