@@ -22,7 +22,8 @@ class Call:
         attempts: at least one.
         signal: what joined them, one of the four words above.
         closed: whether it is over: nothing more can come.
-        shared: whether other calls for the same thing went on at once, so that nothing is sure.
+        shared: whether other calls for the same thing went on at once, or may have, so that nothing is sure.
+        crossed: whether only its connections speak for that, of which one was used on, as those of a pool are.
         cut: whether its beginning is missing: its first attempt says of itself that it is a retry.
         name: what the test or the driver calls it, or the phase of a plan; None where nobody said.
         returned: whether its caller got a result (True) or an error (False); None where nobody said.
@@ -36,7 +37,7 @@ class Call:
     """
 
     __slots__ = (
-        "again", "alone", "attempts", "closed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
+        "again", "alone", "attempts", "closed", "crossed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,7 @@ class Call:
         *,
         closed: bool = True,
         shared: bool = False,
+        crossed: bool = False,
         cut: bool = False,
         name: str | None = None,
         returned: bool | None = None,
@@ -59,6 +61,7 @@ class Call:
         self.signal = signal
         self.closed = closed
         self.shared = shared
+        self.crossed = crossed
         self.cut = cut
         self.name = name
         self.returned = returned

@@ -105,7 +105,10 @@ class Docket:
         counted, running = [], []
         for call in found:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
-            if call.shared or (_crosses(call) and not contrast.shows_retries(call.first.method)):
+            crosses = call.crossed or _crosses(call)
+            if (call.shared and not call.crossed) or (
+                crosses and not contrast.shows_retries(call.first.method)
+            ):
                 self._leave_out(client, "shared")
             elif call.cut or (call.follows and not excused):
                 self._leave_out(client, "begun earlier")

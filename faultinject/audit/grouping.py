@@ -179,7 +179,7 @@ class Grouper:
         if found is not None:
             lane, before = found
             if attempt.arrived - before.arrived <= WINDOW:
-                lane.share(before)
+                lane.cross(before)
 
     def _keep(self, lane: Lane, now: float) -> None:
         """Tell what is over in a lane that was just used, and put it where it is looked after in time."""
@@ -223,7 +223,7 @@ class Grouper:
         for lanes in (self._lanes, self._well, self._waiting):
             lanes.pop(lane.key, None)
         lane.running.clear()
-        if lane.crowded or lane.mixed or lane.made:
+        if lane.crowded or lane.mixed or lane.crossing or lane.made:
             _remember(self._gone, lane.key, lane)
 
     def _closed(self, running: Running, until: float | None) -> bool:
@@ -277,13 +277,16 @@ class Grouper:
             lane.signal,
             closed=closed,
             shared=doubtful,
+            crossed=lane.crosses(running.attempts[0]),
             cut=running.cut,
             alone=running.alone,
             followed=running.followed,
             follows=running.follows,
             again=running.again,
         )
-        if not (lane.own or doubtful) and (running.touched or len(running.attempts) > 1):
+        if not (lane.own or (call.shared and not call.crossed)) and (
+            running.touched or len(running.attempts) > 1
+        ):
             lane.made.append(call)
             if len(lane.made) > REMEMBERED:
                 del lane.made[: REMEMBERED // 2]

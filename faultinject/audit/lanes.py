@@ -140,6 +140,7 @@ class Lane:
         signal: what joins them.
         own: whether it is of one caller for sure.
         mixed: one request of each body of which calls went on at once, so that nobody can tell which is whose.
+        crossing: one request of each body of which calls may have been joined that were made on two connections in turn.
         crowded: whether there were too many of them to say anything at all.
         running: calls that may go on.
         guesses: first attempts, each with a shorter one that was held to be of its call.
@@ -147,13 +148,16 @@ class Lane:
         touched: when something last happened, seconds.
     """
 
-    __slots__ = ("crowded", "guesses", "key", "made", "mixed", "own", "running", "signal", "touched")
+    __slots__ = (
+        "crossing", "crowded", "guesses", "key", "made", "mixed", "own", "running", "signal", "touched",
+    )  # fmt: skip
 
     def __init__(self, key: Hashable, signal: str, *, own: bool) -> None:
         self.key = key
         self.signal = signal
         self.own = own
         self.mixed: list[Attempt] = []
+        self.crossing: list[Attempt] = []
         self.crowded = False
         self.guesses: list[tuple[Attempt, Attempt]] = []
         self.running: list[Running] = []
@@ -162,10 +166,18 @@ class Lane:
 
     def share(self, attempt: Attempt) -> None:
         """Nothing is sure of the calls with this request's body, those told included, unless there is one caller."""
-        if self.own or self.doubts(attempt):
+        if self.own or self._mixes(attempt):
             return
         self.mixed.append(attempt)
         self.crowded = len(self.mixed) > CROWD
+        self._doubt()
+
+    def cross(self, attempt: Attempt) -> None:
+        """The same, unless what the client got shows that whoever asks again has failed."""
+        if self.own or self.doubts(attempt):
+            return
+        self.crossing.append(attempt)
+        self.crowded = len(self.crossing) > CROWD
         self._doubt()
 
     def crowd(self) -> None:
@@ -175,12 +187,19 @@ class Lane:
 
     def doubts(self, attempt: Attempt) -> bool:
         """Whether nothing is sure of calls with this request's body."""
+        return self._mixes(attempt) or any(alike(each, attempt) for each in self.crossing)
+
+    def crosses(self, attempt: Attempt) -> bool:
+        """Whether nothing but the connections speaks against calls with this request's body."""
+        return self.doubts(attempt) and not self._mixes(attempt)
+
+    def _mixes(self, attempt: Attempt) -> bool:
         return self.crowded or any(alike(each, attempt) for each in self.mixed)
 
     def _doubt(self) -> None:
         for each in self.made:
-            each.shared = self.doubts(each.first)
-        self.made = [each for each in self.made if not each.shared]
+            each.shared, each.crossed = self.doubts(each.first), self.crosses(each.first)
+        self.made = [each for each in self.made if each.crossed or not each.shared]
 
     def by_id(self, now: float, *, retry: bool | None) -> Running | None:
         """The call that an attempt with this lane's id goes on with; None: it begins one."""

@@ -494,3 +494,31 @@ def test_signals_are_as_before():
     """Ids are ids and looks are looks."""
     assert {call.signal for call in grouped(request(0, "503", invocation="a-b"))} == {SDK_ID}
     assert {call.signal for call in grouped(request(0, "503"))} == {FINGERPRINT}
+
+
+def pooled(number, *, reached):
+    """Things that fail three times, tried again at once on whatever connection of a pool is free; and some that succeed.
+
+    Each thing's connection is used on for the next one.
+    """
+    attempts = []
+    for each in range(number):
+        at = each * 0.1
+        for turn in range(3):
+            answer = {"path": f"/{each}", "connection": 1 + (each + turn) % 3}
+            attempts.append(
+                got(at + 0.01 * turn, {"took": 0.001, "fault": "http:503", "status": 503}, **answer)
+            )
+    return attempts + [passing(50 + each, path=f"/there/{each}", connection=1) for each in range(reached)]
+
+
+def test_a_pool_of_connections_is_no_crowd_of_callers():
+    """A retry takes any connection that is free: of what succeeds nothing is asked for again, so it is a retry."""
+    assert left_out(pooled(6, reached=6)) == {}
+    assert verdicts(pooled(6, reached=6))["stops"] == PASS
+
+
+def test_connections_that_are_used_on_may_be_several_callers():
+    """Where nothing succeeds nobody can tell."""
+    found = judge(pooled(6, reached=0), until=10_000.0)
+    assert found.left_out["shared"] >= 3

@@ -185,6 +185,11 @@ def test_a_request_at_once_on_another_connection_shares_the_key_when_the_first_l
         False,
         False,
     ]
+    assert [call.crossed for call in by_beginning(grouped(first, second, alone, again))] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,12 @@ DOWN = "http:503,path=/documents/*"
 PATHS = [f"/documents/{number}" for number in range(8)]
 
 
+def look_around(http, endpoint):
+    """Read what is there, once: what a client asks for again is what failed."""
+    for number in range(6):
+        http.request("GET", f"{endpoint}/settings/{number}")
+
+
 def pool(total, jitter=0.0):
     """urllib3 with its own retries."""
     retry = Retry(total=total, backoff_factor=0.1, backoff_jitter=jitter, status_forcelist=[503])
@@ -30,6 +36,7 @@ def outer(function, wait):
 def read(endpoint, wait):
     """Read each; errors are for the caller."""
     with pool(3) as http:
+        look_around(http, endpoint)
 
         def get(path):
             with suppress(tenacity.RetryError):
@@ -54,6 +61,7 @@ def retry_in_waiting_tenacity(endpoint):
 def retry_alone(endpoint):
     """urllib3's Retry, five times, its waits without jitter."""
     with pool(5) as http:
+        look_around(http, endpoint)
 
         def get(path):
             with suppress(urllib3.exceptions.MaxRetryError):
@@ -66,6 +74,7 @@ def retry_alone(endpoint):
 def tenacity_alone(endpoint):
     """tenacity around urllib3 without its own retries, five attempts with full jitter."""
     with urllib3.PoolManager(maxsize=20, retries=False, headers={"User-Agent": "reader/1.0"}) as http:
+        look_around(http, endpoint)
 
         def get(path):
             wait = tenacity.wait_random_exponential(multiplier=0.1, max=0.6)
