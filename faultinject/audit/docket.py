@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from faultinject.audit import profiles
 from faultinject.audit.clients import UNNAMED, client_of, title_of
 from faultinject.audit.evidence import Contrast, Evidence
 from faultinject.audit.lanes import OTHER_BODY, SOON
+from faultinject.audit.likeness import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from faultinject.audit.attempts import Attempt
     from faultinject.audit.call import Call
@@ -124,6 +126,7 @@ class Docket:
                 running.append(call)
         agent = _commonest(self._agents, "") if self._driven else client
         return Evidence(
+            hedges=_hedges(found),
             calls=counted,
             open=running,
             clean=self._clean[client],
@@ -185,6 +188,21 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
         for call in calls
     )
     return same >= SAME_BYTES and all(call.other_bytes is None for call in calls)
+
+
+def _hedges(calls: Sequence[Call]) -> bool:
+    """Whether a client is seen to send copies of what is not answered yet, of two things or more."""
+    requests: dict[Hashable, list[Attempt]] = {}
+    for call in calls:
+        requests.setdefault(fingerprint(call.first), []).extend(call.attempts)
+    doubled = 0
+    for found in requests.values():
+        found.sort(key=lambda each: each.arrived)
+        doubled += any(
+            before.answered is not None and after.arrived < before.answered
+            for before, after in pairwise(found)
+        )
+    return doubled > 1
 
 
 def _crosses(call: Call) -> bool:

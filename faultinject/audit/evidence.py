@@ -94,6 +94,8 @@ class Evidence:
         detected: whether the profile was found by the user agent; who chose it knows what the client is set to.
         left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
         contrast: whether what succeeded was asked for again just as what failed.
+        hedges: whether it sends copies of what is not answered yet, so that on a busy machine one may come behind an answer
+            that its client has not read.
     """
 
     calls: Sequence[Call]
@@ -105,6 +107,7 @@ class Evidence:
     detected: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
+    hedges: bool = False
 
     @property
     def everyone(self) -> tuple[Call, ...]:

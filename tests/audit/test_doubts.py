@@ -522,3 +522,32 @@ def test_connections_that_are_used_on_may_be_several_callers():
     """Where nothing succeeds nobody can tell."""
     found = judge(pooled(6, reached=0), until=10_000.0)
     assert found.left_out["shared"] >= 3
+
+
+def hedged(stalled):
+    """A client that sends a copy of what has no answer, and then of what was refused: by how much the machine was late."""
+    attempts, calls = [], []
+    for each in range(2):
+        at = 10.0 * each
+        attempts += [
+            request(at, "slow", took=0.5, path=f"/slow-{each}"),
+            request(at + 0.15, took=0.001, path=f"/slow-{each}"),
+        ]
+        calls.append(Told("slow", 1000.0 + at, 1001.0 + at, returned=True, key=f"slow-{each}"))
+    for each in range(3):
+        at = 100.0 + 10.0 * each
+        about = {"path": f"/den-{each}", "took": 0.001, "client": "127.0.0.1"}
+        attempts += [
+            got(at, DENIED, stalled=5.0, **about),
+            got(at + 0.2, DENIED, stalled=5.0 + stalled, **about),
+        ]
+        calls.append(Told("den", 1000.0 + at, 1001.0 + at, returned=False, key=f"den-{each}"))
+    return {
+        each.check: each.verdict for each in judge(attempts, driven=True, told=calls, until=9_999.0).findings
+    }
+
+
+def test_a_hedge_that_a_busy_machine_sends_too_late():
+    """The copy may have left before the refusal was read; where the machine was not late, it was sent again."""
+    assert hedged(0.15)["permanent"] == INCONCLUSIVE
+    assert hedged(0.0)["permanent"] == FAIL

@@ -11,6 +11,7 @@ from faultinject.audit.checks.questions import (
     UNSAFE,
     is_permanent,
     is_storage_call,
+    may_be_copy,
     may_be_sent_again,
     own_limit,
     pause,
@@ -165,8 +166,9 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     rightly hope for another answer. Looks alone prove little here, as several callers may be refused the same: WARN for
     three things or more, FAIL where nothing else was asked for in between.
     """
-    calls = [call for call in evidence.calls if is_permanent(call.first)]
-    everyone = [call for call in evidence.everyone if is_permanent(call.first)]
+    copied = {id(call) for call in evidence.everyone if _is_copied(evidence, call)}
+    calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in copied]
+    everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in copied]
     again = [call for call in everyone if _asked_again(call)]
     above, later = _repeated_above([call for call in everyone if not call.retries], driven=evidence.driven)
     known = {fingerprint(call.first) for call in above}
@@ -210,6 +212,11 @@ def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Cal
     """The calls that ask for what some of them ask for."""
     things = {fingerprint(call.first) for call in some}
     return [call for call in calls if fingerprint(call.first) in things]
+
+
+def _is_copied(evidence: Evidence, call: Call) -> bool:
+    """Whether what came again in a call may all have been sent before the answer was read."""
+    return call.retries > 0 and all(may_be_copy(evidence, call.first, each) for each in call.attempts[1:])
 
 
 def _asked_again(call: Call) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.again import FEWEST, retries
 from faultinject.audit.checks.check import check, failed, passed, unknown
-from faultinject.audit.checks.questions import UNSAFE
+from faultinject.audit.checks.questions import UNSAFE, may_be_copy
 from faultinject.audit.checks.words import plain, seconds, too_few
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
@@ -41,6 +41,8 @@ def hint(evidence: Evidence) -> Iterator[Said]:
     """
     by_form: dict[str, list[Hinted]] = {}
     for wait in hinted(evidence.everyone):
+        if may_be_copy(evidence, wait.before, wait.call.attempts[wait.retry]):
+            continue
         by_form.setdefault(wait.before.hint_form or "", []).append(wait)
     if not by_form:
         yield unknown(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from faultinject.audit.waits import KINDS
+from faultinject.audit.waits import KINDS, LATEST, lateness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.audit.attempts import Attempt
     from faultinject.audit.call import Call
+    from faultinject.audit.evidence import Evidence
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
 """Answers that stay the same however often one asks."""
@@ -95,6 +96,15 @@ def took_effect(attempt: Attempt) -> bool:
     """Whether the app did what it was asked."""
     ran = attempt.applied or not attempt.injected
     return ran and (attempt.kind in LOST or attempt.status is None or attempt.status < 400)
+
+
+def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
+    """Whether a client that hedges may have sent a request before it had read the answer to the one before."""
+    if not evidence.hedges or before.answered is None:
+        return False
+    gap = after.arrived - before.answered
+    late = lateness(before, after, gap)
+    return gap <= (LATEST if late is None else late)
 
 
 def has_body(call: Call) -> bool:
