@@ -216,7 +216,10 @@ def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Cal
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
     """Whether what came again in a call may all have been sent before the answer was read."""
-    return call.retries > 0 and all(may_be_copy(evidence, call.first, each) for each in call.attempts[1:])
+    return call.retries > 0 and all(
+        any(may_be_copy(evidence, before, after) for before in call.attempts[:number])
+        for number, after in enumerate(call.attempts[1:], 1)
+    )
 
 
 def _asked_again(call: Call) -> bool:
