@@ -18,7 +18,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
-from faultinject.audit.lanes import POLL
+from faultinject.audit.lanes import COPIES, POLL
 from faultinject.audit.likeness import changed, fingerprint
 from faultinject.audit.waits import KINDS
 from faultinject.core.outcome import quoted
@@ -217,7 +217,9 @@ def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Cal
 def _is_copied(evidence: Evidence, call: Call) -> bool:
     """Whether what came again in a call may all have been sent before the answer was read."""
     return call.retries > 0 and all(
-        any(may_be_copy(evidence, before, after) for before in call.attempts[:number])
+        any(
+            may_be_copy(evidence, before, after) for before in call.attempts[max(0, number - COPIES) : number]
+        )
         for number, after in enumerate(call.attempts[1:], 1)
     )
 
