@@ -19,10 +19,12 @@ RULES = {
     "times": f"http:503,times={TIMES},path=photos/",
     "chance and times": f"cos:SlowDown,probability=0.5,times={TIMES},path=photos/",
 }
+# A client thread that gets no processor for two seconds would find its connection closed.
+LASTING = GUNICORN + "--keep-alive 75 "
 WAYS = {
-    "1 worker of 64 threads": Way(GUNICORN + "-w 1 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
-    "4 workers of 64 threads": Way(GUNICORN + "-w 4 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
-    "4 event loops": Way(GUNICORN + "-w 4 -k asgi served_counted:asgi", "gunicorn"),
+    "1 worker of 64 threads": Way(LASTING + "-w 1 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
+    "4 workers of 64 threads": Way(LASTING + "-w 4 -k gthread --threads 64 served_counted:wsgi", "gunicorn"),
+    "4 event loops": Way(LASTING + "-w 4 -k asgi served_counted:asgi", "gunicorn"),
 }
 
 
