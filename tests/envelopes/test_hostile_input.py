@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -18,7 +19,7 @@ STEADY = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=20,
+    max_examples=14,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 NASTY = (
@@ -92,6 +93,7 @@ def suitable(send, *texts):
     return sorted({*FOUNDERS, *READERS.values()}) if send.lower_case else VENDORS
 
 
+@lru_cache(64)
 def whole(text):
     """`text` as Unicode can hold it: surrogates in pairs are one character, alone U+FFFD."""
     text = re.sub("([\ud800-\udbff])([\udc00-\udfff])", lambda match: joined(*match.groups()), text)
@@ -102,6 +104,7 @@ def joined(high, low):
     return chr(0x10000 + ((ord(high) - 0xD800) << 10) + ord(low) - 0xDC00)
 
 
+@lru_cache(64)
 def of_xml(text):
     """What of `text` is an XML 1.0 character (https://www.w3.org/TR/xml/#charsets)."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", whole(text))
