@@ -19,6 +19,7 @@ MODULES = frozenset((
     "daphne.server",
     "django.core.handlers.asgi",
     "django.core.handlers.wsgi",
+    "django.test.client",
     "flask.app",
     "granian._internal",
     "gunicorn.app.base",
