@@ -14,5 +14,5 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("faultinject: interrupted", file=sys.stderr)  # noqa: T201 - click may not be there yet
+        print("faultinject: interrupted", file=sys.stderr)
         sys.exit(130)
