@@ -14,11 +14,14 @@ from weakref import WeakSet
 
 from faultinject.adapters.descriptors import (
     INTERNET,
+    PROXY_FIX,
     Client,
+    door_of,
     hold,
     identity_of,
     is_same,
     listed,
+    listens,
     number_of,
     put_dead,
 )
@@ -268,10 +271,9 @@ def of_environ(environ: Mapping[str, Any]) -> Connection | None:
     """The connection of a WSGI request: by the server's own handle, else by the peer's name.
 
     Returns:
-        None when there is none, as in process, or when several may be the one.
+        None when there is none, as in process, or when another may be the one.
     """
-    encrypted = environ.get("wsgi.url_scheme") == "https"
-    client = Client(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), environ.get("SERVER_PORT"))
+    client, encrypted = Client.of_environ(environ), _is_encrypted(environ)
     with _lock:
         if NATIVE:
             for name in ("werkzeug.socket", "gunicorn.socket"):
@@ -291,53 +293,69 @@ def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection |
     """The connection of an ASGI request: by uvicorn's transport, else by the peer's name.
 
     Returns:
-        None when there is none, as in process, or when several may be the one.
+        None when there is none, as in process, or when another may be the one.
     """
-    encrypted = scope.get("scheme") == "https"
-    address, port = scope.get("client") or (None, None)
-    _, local = scope.get("server") or (None, None)
-    client = Client(address, port, local)
     ask = getattr(getattr(getattr(send, "__self__", None), "transport", None), "get_extra_info", None)
     with _lock:
         if NATIVE and ask:
             found = _made(number_of(ask("socket")), encrypted=ask("sslcontext") is not None)
             if found:
                 return found
-        return _by_peer(client, encrypted=encrypted)
+        return _by_peer(Client.of_scope(scope), encrypted=scope.get("scheme") == "https")
 
 
 def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
     """The connections of which one is that of a WSGI request whose server tells too little to say which."""
-    client = Client(environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"), environ.get("SERVER_PORT"))
-    encrypted = environ.get("wsgi.url_scheme") == "https"
+    client = Client.of_environ(environ)
     with _lock:
-        found, _ = _fitting(client)
-        return [Connection(*each, encrypted=encrypted) for each in found.values()]
+        found, _ = _rivals(client)
+        fitting = [each for identity, each in found.items() if _kept(client, identity, each[0])]
+        return [Connection(*each, encrypted=_is_encrypted(environ)) for each in fitting]
+
+
+def _is_encrypted(environ: Mapping[str, Any]) -> bool:
+    """Whether TLS is spoken, as the server says it and no proxy's header."""
+    was = environ.get(PROXY_FIX) or environ
+    return bool(was.get("wsgi.url_scheme") == "https")
 
 
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
-    found, doubtful = _fitting(client)
+    found, doubtful = _rivals(client)
     if len(found) == 1 and not doubtful:
-        return Connection(*next(iter(found.values())), encrypted=encrypted)
+        [(identity, each)] = found.items()
+        return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
     for sock, _ in found.values():
         sock.close()
     return None
 
 
-def _fitting(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
-    """Our descriptors of the connections that may be the client's, and whether a broken one may be it as well."""
+def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
+    """Whether a connection may be the client's; if not, our descriptor of it is closed."""
+    fits = client.fits(identity)
+    if not fits:
+        sock.close()
+    return fits
+
+
+def _rivals(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
+    """Our descriptors of the connections of which one is the client's, and whether a broken one may be it as well."""
     found: dict[Identity, tuple[_socket.socket, int]] = {}
-    doubtful = False
+    doors, doubtful = set(), False
     for number in _numbers():
         sock = hold(number)
         if sock is None:
             continue
         identity = identity_of(sock)
-        if identity and identity not in found and client.fits(identity):
+        if identity and identity not in found:
             found[identity] = sock, number
             continue
+        if listens(sock):
+            doors.add(door_of(sock.family, sock.getsockname()))
         doubtful = doubtful or (identity is None and client.may_have_been(sock))
         sock.close()
+    for identity in list(found):
+        if not client.is_rival(identity, doors):
+            found.pop(identity)[0].close()
     return found, doubtful
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 # The bare C module: gevent's own `socket.socket` makes every descriptor that it is given non-blocking.
 import _socket
 import os
+import re
 import select
 import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     Identity = tuple[int, int, int, Any, Any]  # inode, family, type, peer's name, own name
 
 INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+PROXY_FIX = "werkzeug.proxy_fix.orig"
+"""Where werkzeug's ProxyFix keeps what it has replaced."""
+
+# They name an address of the server's, or of another one's, and nobody takes the client's from them.
+_NO_PROXY = ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_REFERER", b"host", b"origin", b"referer")
+_WORD = re.compile(r"[^\s,;=\"]+")
 _KIND = (_socket.SO_TYPE, _socket.SO_ACCEPTCONN)
 
 
@@ -58,6 +65,19 @@ def identity_of(sock: _socket.socket) -> Identity | None:
         return None
 
 
+def door_of(family: int, own: Any) -> object:
+    """Where a connection has come in, or a socket listens: the port, or the path."""
+    return own[1] if family in INTERNET else own or None
+
+
+def listens(sock: _socket.socket) -> bool:
+    """Whether a socket waits for connections."""
+    try:
+        return bool(sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+
+
 def is_same(number: int, identity: Identity | None) -> bool:
     """Whether a descriptor is that connection's."""
     sock = hold(number)
@@ -95,17 +115,46 @@ def listed(folders: Iterable[str]) -> list[int]:
 
 
 class Client:
-    """Who a request comes from, as the server says it.
+    """Who a request comes from, as its server says it.
+
+    What a proxy's header says is the client's own word: it may name anybody. So an address that some header names
+    proves nothing, and neither does a port beside it that a header names too.
 
     Args:
         address: the client's address; anything but an IP address fits no connection.
         port: the client's port; None or empty when the server does not say it.
         local: the server's port; likewise. One of the two ports is needed.
+        headers: the values of the request's headers.
     """
 
-    def __init__(self, address: object, port: object, local: object) -> None:
+    def __init__(self, address: object, port: object, local: object, headers: Iterable[str] = ()) -> None:
         self._address = _packed(address)
         self._port, self._local = (None if each in (None, "") else _int(each) for each in (port, local))
+        self.certain = self._port is not None and not self._is_said(headers)
+        """Whether the port is the kernel's, which no other connection of this server has."""
+
+    @classmethod
+    def of_environ(cls, environ: Mapping[str, Any]) -> Client:
+        """Who a WSGI request comes from; what werkzeug's ProxyFix has replaced is its server's word again."""
+        was = {**environ, **(environ.get(PROXY_FIX) or {})}
+        headers = [
+            str(value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_") and name not in _NO_PROXY
+        ]
+        return cls(was.get("REMOTE_ADDR"), was.get("REMOTE_PORT"), was.get("SERVER_PORT"), headers)
+
+    @classmethod
+    def of_scope(cls, scope: Mapping[str, Any]) -> Client:
+        """Who an ASGI request comes from."""
+        address, port = scope.get("client") or (None, None)
+        _, local = scope.get("server") or (None, None)
+        headers = [
+            value.decode("latin-1")
+            for name, value in scope.get("headers") or ()
+            if name.lower() not in _NO_PROXY
+        ]
+        return cls(address, port, local, headers)
 
     def fits(self, identity: Identity) -> bool:
         """Whether that connection may be the client's."""
@@ -120,17 +169,32 @@ class Client:
             and self._local in (None, own[1])
         )
 
+    def is_rival(self, identity: Identity, doors: Iterable[object]) -> bool:
+        """Whether a connection may be the client's if what is not certain is wrong.
+
+        Args:
+            identity: the connection's.
+            doors: where this process listens.
+        """
+        _, family, kind, peer, own = identity
+        if kind != _socket.SOCK_STREAM:
+            return False
+        if self.certain:
+            return family in INTERNET and peer[1] == self._port
+        door = door_of(family, own)
+        return door in doors or (family in INTERNET and self._local == door)
+
     def reached(self, identity: Identity | None) -> bool:
         """Whether a connection ends at the very port that the client speaks to; true where the server does not say."""
         return not identity or identity[1] not in INTERNET or self._local in (None, identity[4][1])
 
     def may_have_been(self, sock: _socket.socket) -> bool:
         """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
-        if self._port is not None or sock.family not in INTERNET:
+        if self.certain or sock.family not in INTERNET:
             return False
         try:
-            kind, listens = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
-            if kind != _socket.SOCK_STREAM or listens or sock.getsockname()[1] != self._local:
+            kind, listening = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
+            if kind != _socket.SOCK_STREAM or listening or sock.getsockname()[1] != self._local:
                 return False
         except OSError:
             return False  # a platform that forgets the names of a lost connection
@@ -138,6 +202,15 @@ class Client:
         poll = select.poll()
         poll.register(sock, select.POLLIN)
         return any(got & select.POLLIN for _, got in poll.poll(0))
+
+    def _is_said(self, headers: Iterable[str]) -> bool:
+        """Whether headers name both the address and the port."""
+        # Forwarded may escape each character of a quoted value.
+        words = [word for value in headers for word in _WORD.findall(value.replace("\\", ""))]
+        parts = [(each, *each.rpartition(":")[::2]) for each in words]
+        return any(self._address in (_packed(whole), _packed(host)) for whole, host, _ in parts) and any(
+            self._port in (_int(whole), _int(port)) for whole, _, port in parts
+        )
 
 
 def _packed(address: object) -> bytes | None:

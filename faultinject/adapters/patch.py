@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.adapters import asgi, wsgi
+from faultinject.adapters import asgi, django_client, wsgi
 from faultinject.adapters.driving import DECIDED, NOTED
 from faultinject.injector import Injector
 from faultinject.settings.scenario import Scenario
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
     "django.core.handlers.asgi": ("ASGIHandler", asgi.wrap),
     "django.core.handlers.wsgi": ("WSGIHandler", wsgi.wrap),
+    "django.test.client": ("ClientHandler", django_client.wrap),
     "flask.app": ("Flask", wsgi.wrap),
     "starlette.applications": ("Starlette", asgi.wrap),
 }
@@ -51,7 +52,7 @@ def carry(module: ModuleType) -> None:
 
 
 class Patch:
-    """From its making until `undo`, all apps of Flask and Starlette (so FastAPI) ask an injector without rules.
+    """From its making until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector without rules.
 
     That injector does nothing until rules that stand in the place of everybody's are put in force. Apps made before
     count as well, and frameworks that are imported later. Where an app is wrapped besides, each request is still

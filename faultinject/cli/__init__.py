@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from faultinject.cli.program import main as main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the program with the arguments of the process; Ctrl-C ends it without a traceback, also while it is loaded."""
+    try:
+        from faultinject.cli.program import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("faultinject: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -274,7 +274,7 @@ class Sweep:
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
             raise ExplorationFailed(
-                "no middleware saw a request: nothing can be explored. Flask, Starlette and FastAPI apps of this"
+                "no middleware saw a request: nothing can be explored. Flask, Django, Starlette and FastAPI apps of this"
                 " process are seen by themselves; put WSGIFaultMiddleware or ASGIFaultMiddleware around any other app"
             )
         if len(first) >= KEPT:

@@ -9,11 +9,25 @@ def _switch_on() -> None:
     if on in ("0", "false", "no", "off") or not (on or os.environ.get("FAULTINJECT_SESSION")):
         return
     try:
+        from faultinject.hooks.watching import Watch
+
+        # Most Pythons below `run` serve nothing: all else is loaded only where something may.
+        Watch(_hook).begin()
+    except Exception as error:
+        _say(error)
+
+
+def _hook() -> None:
+    try:
         from faultinject.adapters.hooking import hook
 
         hook()
     except Exception as error:
-        print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr)  # noqa: T201
+        _say(error)
+
+
+def _say(error: Exception) -> None:
+    print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr)  # noqa: T201
 
 
 def _go_on() -> None:

@@ -89,7 +89,7 @@ class MarkedTest:
             lines.append(f"    {nearest_request(self._plan.rules[number], outcomes, self._plan)}")
         if not outcomes and len(lines) == 1 + 2 * len(missed):
             lines.append(
-                "Flask, Starlette and FastAPI apps of this process are seen by themselves; put WSGIFaultMiddleware"
+                "Flask, Django, Starlette and FastAPI apps of this process are seen by themselves; put WSGIFaultMiddleware"
                 " or ASGIFaultMiddleware around any other app."
             )
         message = "\n".join(lines)

@@ -13,5 +13,7 @@ def hooking(environ: Mapping[str, str]) -> dict[str, str]:
     """PYTHONPATH with the folder of the hooks in front of what is there."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib takes its time to load
     folder = f"{package}/hooks"
-    rest = [each for each in environ.get("PYTHONPATH", "").split(os.pathsep) if each and each != folder]
+    was = environ.get("PYTHONPATH", "")
+    # An empty element is the current directory; an empty value is no element.
+    rest = [each for each in was.split(os.pathsep) if each != folder] if was else []
     return {"PYTHONPATH": os.pathsep.join([folder, *rest])}

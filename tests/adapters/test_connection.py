@@ -565,6 +565,132 @@ def test_an_address_alone_is_not_enough():
             assert found.push(b"x") == 1
 
 
+def many_of(stack, number, **options):
+    """Connections to one listening socket, which stays."""
+    listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), **options))
+    found = []
+    for _ in range(number):
+        given = Exchange.__new__(Exchange)
+        given.stack = stack
+        given.join(listening)
+        found.append(given)
+    return found
+
+
+SAID = [
+    "{0}:{1}",
+    '"{0}:{1}"',
+    "203.0.113.9, {0}:0{1}",
+    'for="[::ffff:{0}]:{1}";proto=https',
+    'for="127.\\0.0.1:{1}"',
+    "{0} : {1}",
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_a_client_that_a_header_names_is_nobody(said):
+    """Whoever sends the header has written it; unless there is no other connection."""
+    with ExitStack() as stack:
+        own, other = many_of(stack, 2)
+        header = said.format(other.environ["REMOTE_ADDR"], other.environ["REMOTE_PORT"])
+        assert of_environ({**other.environ, "HTTP_X_FORWARDED_FOR": header}) is None
+        scope = other.scope(headers=[(b"x-forwarded-for", header.encode())])
+        assert of_scope(scope, nowhere) is None
+        assert alive(own)
+        assert alive(other)
+        own.client.close()
+        own.server.close()
+        with of_environ({**other.environ, "HTTP_X_FORWARDED_FOR": header}) as found:
+            assert found.push(b"x") == 1
+
+
+@pytest.mark.parametrize("header", ["127.0.0.1", "203.0.113.9:{}", "127.0.0.1:1"])
+def test_a_header_that_cannot_have_named_the_client(header):
+    """As of a proxy on the same host: the port is the kernel's."""
+    with ExitStack() as stack:
+        given, _ = many_of(stack, 2)
+        said = {"HTTP_X_FORWARDED_FOR": header.format(given.environ["REMOTE_PORT"])}
+        with of_environ({**given.environ, **said}) as found:
+            assert found.push(b"x") == 1
+        assert given.client.recv(1) == b"x"
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin", "Referer"])
+def test_headers_that_name_a_server(name):
+    """An address in them is nobody's client."""
+    with ExitStack() as stack:
+        given, _ = many_of(stack, 2)
+        said = "127.0.0.1:" + given.environ["REMOTE_PORT"]
+        with of_environ({**given.environ, f"HTTP_{name.upper()}": said}) as found:
+            assert found.push(b"x") == 1
+        with of_scope(given.scope(headers=[(name.lower().encode(), said.encode())]), nowhere) as found:
+            assert found.push(b"x") == 1
+
+
+def test_what_proxyfix_has_replaced():
+    """werkzeug keeps what the server said; that it is that counts, also whether TLS is spoken."""
+    with ExitStack() as stack:
+        given, _ = many_of(stack, 2)
+        was = {
+            "REMOTE_ADDR": "127.0.0.1",
+            "SERVER_PORT": given.environ["SERVER_PORT"],
+            "wsgi.url_scheme": "http",
+        }
+        now = {"REMOTE_ADDR": "203.0.113.9", "SERVER_PORT": "443", "wsgi.url_scheme": "https"}
+        with of_environ({**given.environ, **now, "werkzeug.proxy_fix.orig": was}) as found:
+            assert not found.encrypted
+            assert found.push(b"x") == 1
+        assert given.client.recv(1) == b"x"
+
+
+def test_without_a_port_every_client_of_the_server_may_be_the_one():
+    """Whatever the address says, and wherever the process listens: another port, another path."""
+    with ExitStack() as stack:
+        [other] = many_of(stack, 1)
+        without = {**other.environ, "REMOTE_PORT": ""}
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        client = stack.enter_context(
+            socket.create_connection(listening.getsockname(), PATIENCE, ("127.0.0.2", 0))
+        )
+        with closing(listening.accept()[0]):
+            assert of_environ(without) is None
+        client.close()
+        with of_environ(without) as found:
+            assert found.push(b"x") == 1
+
+
+def test_without_a_port_a_client_on_a_path_may_be_the_one(tmp_path):
+    """A server may listen on both."""
+    with ExitStack() as stack:
+        [other] = many_of(stack, 1)
+        without = {**other.environ, "REMOTE_PORT": ""}
+        listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.connect(str(tmp_path / "socket"))
+        with closing(listening.accept()[0]):
+            assert of_environ(without) is None
+
+
+def test_a_port_that_two_addresses_have():
+    """The address may be rewritten, so that it does not tell which of the two is meant."""
+    with ExitStack() as stack:
+        [other] = many_of(stack, 1)
+        port = int(other.environ["REMOTE_PORT"])
+        listening = stack.enter_context(socket.create_server(("127.0.0.3", 0)))
+        stack.enter_context(socket.create_connection(listening.getsockname(), PATIENCE, ("127.0.0.2", port)))
+        with closing(listening.accept()[0]):
+            assert of_environ(other.environ) is None
+
+
+def test_a_platform_that_does_not_tell_what_listens():
+    """No door is known then; the port that the server says still is."""
+    with socket.socket() as closed:
+        pass
+    assert not descriptors.listens(closed)
+
+
 def test_what_listens_or_was_never_connected_is_no_doubt():
     """Without a port: a client in the queue, or a bound socket of a parent, has not been the client's."""
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0), reuse_port=True) as listening:

@@ -233,3 +233,42 @@ def test_no_output_at_all_is_left_alone(monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", None)
     assert abandon_output() is None
+
+
+INTERRUPTED = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["faultinject", *{arguments!r}]
+from faultinject.cli import main
+main()
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("faultinject.cli.program", ["vendors"]),
+        ("click", ["vendors"]),
+        ("faultinject.exceptions", ["check"]),
+        ("faultinject.cli.vendors", []),
+        ("faultinject.settings.scenario", ["check", "cos:SlowDown"]),
+    ],
+)
+def test_ctrl_c_while_it_is_loaded(name, arguments):
+    """One line and the code of an interrupt, whichever module is being imported."""
+    found = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(name=name, arguments=arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (130, "")
+    assert found.stderr.strip() == "faultinject: interrupted"

@@ -240,3 +240,65 @@ def test_frameworks_imported_later():
         assert type(vars(Starlette)["__call__"]).__name__ == "function"
     """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+DJANGO = """
+    import django
+    import pytest
+    from django.conf import settings
+    from django.http import HttpResponse, StreamingHttpResponse
+    from django.test import Client
+    from django.urls import re_path
+
+    def view(request):
+        if request.path == "/stream":
+            return StreamingHttpResponse([b"a", b"b"])
+        answer = HttpResponse(b"app", headers={"X-App": "1"})
+        answer.set_cookie("who", "me")
+        return answer
+
+    urlpatterns = [re_path("", view)]
+    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="s", DATABASES={})
+    django.setup()
+"""
+
+
+def test_django_s_test_client(passes):
+    """It is reached as Flask's is: an error, a broken connection, a changed body; and what no rule meets is untouched."""
+    passes(
+        DJANGO
+        + """
+    @pytest.mark.faultinject("cos:SlowDown,set.set-cookie=a=b", times=1, path="photos/", name="slow")
+    @pytest.mark.faultinject("reset", path="reset")
+    @pytest.mark.faultinject("corrupt", path="corrupt")
+    @pytest.mark.faultinject("truncate", path="cut")
+    @pytest.mark.faultinject("cos:SlowDown", when="after", path="after")
+    def test(faults):
+        client = Client()
+        answer = client.get("/photos/1")
+        assert (answer.status_code, answer.wsgi_request.path) == (503, "/photos/1")
+        assert b"<Code>SlowDown</Code>" in answer.content
+        assert answer["Content-Type"] == "application/xml"
+        assert client.cookies["a"].value == "b"
+        answer = client.put("/photos/1", b"body")
+        assert (answer.status_code, answer.content, answer["X-App"]) == (200, b"app", "1")
+        assert client.cookies["who"].value == "me"
+        with pytest.raises(ConnectionResetError):
+            client.get("/reset")
+        answer = client.get("/corrupt")
+        assert (answer.status_code, len(answer.content), answer["X-App"]) == (200, 3, "1")
+        assert answer.content != b"app"
+        assert answer.cookies["who"].value == "me"
+        with pytest.raises(OSError, match="closed after"):
+            client.get("/cut")
+        assert client.get("/after").status_code == 503
+        streamed = client.get("/stream")
+        assert streamed.streaming
+        assert b"".join(streamed) == b"ab"
+        faults.assert_all_fired()
+
+    def test_without():
+        assert Client().get("/photos/1").content == b"app"
+    """,
+        2,
+    )

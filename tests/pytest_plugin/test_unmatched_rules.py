@@ -62,7 +62,7 @@ def test_no_request_at_all(run):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["    no request was seen", "Flask, Starlette and FastAPI apps*ASGIFaultMiddleware*"]
+        ["    no request was seen", "Flask, Django, Starlette and FastAPI apps*ASGIFaultMiddleware*"]
     )
 
 
@@ -92,7 +92,7 @@ def test_an_environment_that_injects_nothing_is_named_first(run, monkeypatch, va
             "  rule-1 (http:503)",
         ]
     )
-    result.stdout.no_fnmatch_line("Flask, Starlette and FastAPI apps*")
+    result.stdout.no_fnmatch_line("Flask, Django, Starlette and FastAPI apps*")
 
 
 def test_class_and_module_markers_count_together(run):

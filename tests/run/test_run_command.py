@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import venv
+import wsgiref
 import zipfile
 from pathlib import Path
 
@@ -16,15 +17,17 @@ import pytest
 
 import faultinject
 from faultinject import hooks
+from faultinject.adapters.hooking import SERVERS
+from faultinject.adapters.patch import BRIDGES, PLACES
+from faultinject.hooks.watching import MODULES, Watch
 from faultinject.settings.hooks import hooking
 
 RULE = "cos:SlowDown,times=3"
 PAST = "2020-01-01T00:00:00Z"
 FOLDER = Path(hooks.__file__).parent
 STAGES = "ENV APP_ENV ENVIRONMENT FLASK_ENV DJANGO_ENV FASTAPI_ENV NODE_ENV DEPLOY_ENV STAGE DJANGO_SETTINGS_MODULE"
-LOADED = (
-    "import sys; print(sorted({each.partition('.')[0] for each in sys.modules} & {'faultinject', 'wrapt'}))"
-)
+SERVES = "import wsgiref.simple_server; "
+LOADED = f"{SERVES}import sys; print(sorted({{each.partition('.')[0] for each in sys.modules}} & {{'faultinject', 'wrapt'}}))"
 
 
 @pytest.fixture
@@ -392,13 +395,75 @@ def test_a_python_without_the_package(environ, tmp_path):
 
 
 def test_wrong_variables_do_not_stop_a_python(python):
-    """It may be any: it says why nothing is injected, and runs on."""
-    code, out, error = python("-c", "print('ran')", FAULTINJECT_ENABLED="1", FAULTINJECT_RULES="cos:Slowdown")
+    """It may be any: it says why nothing is injected as soon as it may serve, and runs on."""
+    serve = f"{SERVES}print('ran')"
+    code, out, error = python("-c", serve, FAULTINJECT_ENABLED="1", FAULTINJECT_RULES="cos:Slowdown")
     assert (code, out) == (0, "ran\n")
     assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_RULES: ")
-    code, out, error = python("-c", "print('ran')", FAULTINJECT_SESSION="/nowhere")
+    code, out, error = python("-c", serve, FAULTINJECT_SESSION="/nowhere")
     assert (code, out) == (0, "ran\n")
     assert error.startswith("faultinject: nothing is injected in this Python: FAULTINJECT_SESSION: ")
+
+
+def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
+    """Build steps, linters and clients below `run` start as quickly as without it."""
+    modules = "import sys; print(' '.join(sys.modules))"
+    plain, hooked = (set(python("-c", modules, **variables)[1].split()) for variables in ({}, ON))
+    assert hooked - plain == {"faultinject", "faultinject.hooks", "faultinject.hooks.watching"} | (
+        hooked & {"__future__"} - plain
+    )
+
+
+def test_every_module_with_hooks_is_watched():
+    """None is imported without the hooks being there."""
+    assert set(MODULES) == {*PLACES, *SERVERS, *BRIDGES}
+
+
+def test_one_that_was_imported_before_the_hooks(monkeypatch):
+    """By a path file, for example: they come at once."""
+    called = []
+    monkeypatch.setitem(sys.modules, "flask.app", sys)
+    Watch(lambda: called.append(1)).begin()
+    assert called == [1]
+
+
+def test_the_first_of_them_calls_once(monkeypatch):
+    """Before it is found, by finders that the call has put in as well; other modules call nothing."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(sys, "modules", {n: each for n, each in sys.modules.items() if n not in MODULES})
+    asked, called = [], []
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            asked.append(name)
+
+    watch = Watch(lambda: called.append(watch.find_spec("flask.app")) or sys.meta_path.insert(0, Finder()))
+    watch.begin()
+    assert sys.meta_path[0] is watch
+    assert watch.find_spec("json") is None
+    for _ in range(2):  # another thread may have asked for the same
+        assert watch.find_spec("wsgiref.simple_server", wsgiref.__path__).name == "wsgiref.simple_server"
+    assert (called, asked) == ([None], ["wsgiref.simple_server"] * 2)
+    assert watch not in sys.meta_path
+
+
+def test_one_that_is_not_there():
+    """It is not found, as without us."""
+    watch = Watch(lambda: None)
+    assert watch.find_spec("waitress.server", []) is None
+
+
+def test_the_current_directory_stays_on_the_path(python, tmp_path, monkeypatch):
+    """As an empty element, which Python takes for it; an empty value is none."""
+    for given in (":other", "other:", "other::more", ":"):
+        assert hooking({"PYTHONPATH": given}) == {"PYTHONPATH": f"{FOLDER}:{given}"}
+    assert hooking({"PYTHONPATH": ""}) == {"PYTHONPATH": str(FOLDER)}
+    (tmp_path / "beside_it.py").write_text("print('found')")
+    (tmp_path / "below").mkdir()
+    program = tmp_path / "below" / "program.py"
+    program.write_text("import beside_it")
+    monkeypatch.chdir(tmp_path)
+    assert python(str(program), **hooking({"PYTHONPATH": ":nowhere"}))[:2] == (0, "found\n")
 
 
 def test_the_hooks_folder_stays_first_and_once(tmp_path):

@@ -123,9 +123,39 @@ def beneath_asgi(app):
     return outer
 
 
+def behind_proxy_wsgi(app):
+    """Believes X-Forwarded-For: an address as werkzeug's ProxyFix does, one with a port as waitress can be told to."""
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    fixed = ProxyFix(app)
+
+    def outer(environ, start_response):
+        address, _, port = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(":")
+        if not address:
+            return fixed(environ, start_response)
+        return app(environ | {"REMOTE_ADDR": address, "REMOTE_PORT": port}, start_response)
+
+    return outer
+
+
+def behind_proxy_asgi(app):
+    """The same over ASGI, as daphne can be told to; whose `send` it is, is hidden."""
+
+    async def outer(scope, receive, send):
+        said = dict(scope.get("headers", ())).get(b"x-forwarded-for", b"").decode()
+        address, _, port = said.rpartition(":")
+        if said:
+            scope = scope | {"client": (address or said, int(port) if address else 0)}
+        await beneath_asgi(app)(scope, receive, send)
+
+    return outer
+
+
 # Without rules this is the server as it is without us, to compare with.
 _faulty = "FAULTINJECT_RULES" in os.environ
 wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
 asgi = ASGIFaultMiddleware(plain_asgi) if _faulty else plain_asgi
 if "WRAPPED" in os.environ:
     wsgi, asgi = beneath_wsgi(wsgi), beneath_asgi(asgi)
+if "PROXIED" in os.environ:
+    wsgi, asgi = behind_proxy_wsgi(wsgi), behind_proxy_asgi(asgi)

@@ -106,6 +106,7 @@ class Client:
         address: host and port, or the path of a unix socket.
         tls: an `ssl.SSLContext`, or None.
         patience: seconds for the connection and for each that is sent.
+        source: the address that it comes from; None for the system's choice.
 
     Raises:
         OSError: there is no connection.
@@ -115,11 +116,13 @@ class Client:
         raw: every byte that has come.
     """
 
-    def __init__(self, address, tls=None, *, patience=PATIENCE):
+    def __init__(self, address, tls=None, *, patience=PATIENCE, source=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(patience)
         try:
+            if source is not None:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
             self.name = self.socket.getsockname()
             self._tls = None if tls is None else Tls(self.socket, tls)

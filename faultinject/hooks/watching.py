@@ -1,0 +1,76 @@
+"""What a Python that `run` has started does until a web framework or a server is imported: it looks at names."""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+MODULES = frozenset((
+    "a2wsgi.asgi",
+    "a2wsgi.wsgi",
+    "asgiref.wsgi",
+    "cheroot.wsgi",
+    "daphne.server",
+    "django.core.handlers.asgi",
+    "django.core.handlers.wsgi",
+    "django.test.client",
+    "flask.app",
+    "granian._internal",
+    "gunicorn.app.base",
+    "hypercorn.utils",
+    "starlette.applications",
+    "starlette.middleware.wsgi",
+    "uvicorn.config",
+    "uvicorn.middleware.wsgi",
+    "waitress.server",
+    "werkzeug.serving",
+    "wsgiref.simple_server",
+))  # fmt: skip
+"""The modules in which faults are put around apps, or are carried on."""
+
+
+class Watch:
+    """A finder of modules that finds none: before the first of `MODULES` is imported, it calls.
+
+    Args:
+        call: what is to be done then; it handles its own errors.
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        # Another thread that imports one of them meanwhile waits: it would get it without faults.
+        self._lock = RLock()
+        self._calling = self._called = False
+
+    def begin(self) -> None:
+        """Watch from now on; if one of them is there already, call at once."""
+        if MODULES.isdisjoint(sys.modules):
+            sys.meta_path.insert(0, self)
+        else:
+            self._call()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Called before every import; None leaves it to the other finders."""
+        if name not in MODULES:
+            return None
+        with self._lock:
+            if not self._called:
+                if self._calling:
+                    return None
+                self._calling = True
+                self._call()
+                self._called = True
+                sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
+        # The import goes through a list that has changed meanwhile: those that are in it now may not be asked otherwise.
+        for finder in list(sys.meta_path):
+            if found := finder.find_spec(name, path, target):
+                return found
+        return None

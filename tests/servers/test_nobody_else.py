@@ -1,0 +1,77 @@
+"""A fault is never given on another client's connection, whomever the request says that it comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from .apps import photo
+from .launch import SERVERS, Server
+from .probe import PATIENCE
+from .test_matrix import QUICK
+
+FAULTS = {
+    "reset": "reset",
+    "close": "close",
+    "hang": "hang,duration=10ms",
+    "cut": "truncate",
+    "exact": "cos:SlowDown,exact=yes",
+}
+RULES = " ".join(f"{text},path=/{name}/" for name, text in FAULTS.items())
+HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
+SIZE = 60
+ONE_BY_ONE = ("gunicorn sync", "wsgiref")
+"""They serve one connection at a time: there is no other."""
+MARKED = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    for name in SERVERS
+    if name not in ONE_BY_ONE
+]
+
+
+@pytest.fixture(params=MARKED)
+def server(request, tmp_path):
+    """A server whose app believes X-Forwarded-For."""
+    kind = SERVERS[request.param]
+    if kind.missing:
+        pytest.skip(kind.missing)
+    running = Server(request.param, tmp_path, RULES, PROXIED="1")
+    yield running
+    running.stop()
+
+
+def waiting(server):
+    """A client that has a connection, and has had an answer on it where the server keeps it open."""
+    client = server.connect(source=HERE)
+    answer = client.ask("GET", f"/photos/{SIZE}")
+    assert answer.body == photo(SIZE)
+    if (
+        (answer.one("connection") or "").lower() != "close"
+        and answer.line.startswith("HTTP/1.1")
+        and client.silent()
+    ):
+        return client
+    client.close()
+    return server.connect(source=HERE)
+
+
+@pytest.mark.parametrize("source", [HERE, ELSEWHERE])
+@pytest.mark.parametrize("port", ["", ":{}"], ids=["address", "address and port"])
+def test_a_client_that_names_another(server, source, port):
+    """Its request meets its own fault, or the gateway's answer; the other client's next request is answered right."""
+    hurt = []
+    for name in FAULTS:
+        with waiting(server) as other, server.connect(source=source) as client:
+            said = HERE + port.format(other.name[1])
+            path = f"/{name}/photos/1000"
+            # A server whose connection cannot be told may leave its client to wait for the rest of a cut answer.
+            patience = 1.0 if name == "cut" else PATIENCE
+            more = f"X-Forwarded-For: {said}\r\nConnection: close\r\n"
+            answer = client.ask("GET", path, more=more, patience=patience)
+            own = {"cut": not answer.whole, "exact": answer.status == 503}.get(
+                name, answer.end in ("FIN", "RST")
+            )
+            own = own or answer.status == 502
+            found = other.ask("GET", f"/photos/{SIZE}")
+            if not own or found.body != photo(SIZE):
+                hurt.append((name, answer, found))
+    assert hurt == []
