@@ -125,6 +125,11 @@ class Connection:
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
+    def shut_reading(self) -> None:
+        """Let who waits for what the client sends read an end; answers can still be sent."""
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_RD)
+
     def served(self) -> bool:
         """Whether the server has not let go of it."""
         if self._number < 0:

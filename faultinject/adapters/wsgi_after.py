@@ -57,7 +57,9 @@ class AppAnswer:
     def drop(self, piece: bytes) -> bool:
         """Drop one piece; no when that was enough."""
         self._dropped += len(piece)
-        if self._dropped > MOST or (self._end is not None and self._clock() > self._end):
+        if self._end is None:  # an app may say nothing, again and again, before it starts its answer
+            self._end = self._clock() + LONGEST
+        if self._dropped > MOST or self._clock() > self._end:
             self.cut = True
         return not self.cut
 

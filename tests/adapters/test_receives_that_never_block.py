@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from faultinject import ASGIFaultMiddleware
@@ -70,7 +71,7 @@ def test_others_run_and_it_ends(servers, make_injector, rule, says, backend):
         nonlocal turns
         while True:
             turns += 1
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
     async def scenario(server):
         exchange = Exchange(server, "PUT")
