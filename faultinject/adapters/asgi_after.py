@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_ending import respond_and_end
 from faultinject.adapters.asgi_wait import Listener, in_tasks
@@ -82,6 +83,9 @@ class AppAnswer:
                 await self.give()
             elif self._dropped > MOST:
                 await self.cut_off()
+            else:
+                # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
+                await checkpoint()
 
     async def receive(self) -> Message:
         """Stands in for the server's `receive`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_wait import in_tasks
+from faultinject.adapters.asgi_wait import Hearing, in_tasks
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.closing import HEADER, in_step_asgi, tell_asgi, wants_a_hearing
 from faultinject.adapters.connection import of_scope
@@ -138,5 +138,4 @@ class Ending:
     async def _hear(self) -> None:
         """Receive what is left, and drop it."""
         with suppress(Exception):
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+            await Hearing(self._receive).until_gone()

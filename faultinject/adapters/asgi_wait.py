@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
@@ -23,8 +24,56 @@ if TYPE_CHECKING:
     from faultinject.core.plan import Plan
     from faultinject.core.request import ASGIRequest
 
+MOST_MESSAGES = 1_000_000
+"""Messages after which a server is no longer listened to."""
+MOST_IDLE = 1_000
+"""Messages in a row that bring nothing, after which a server is no longer listened to."""
 _SLICE = 0.05
 _NOTICED = 1.0
+
+
+class Hearing:
+    """What a server says by `receive`, one message after the other.
+
+    A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
+    message, and what brings nothing new is given up after a while. Nothing is kept.
+
+    Args:
+        receive: the server's, or what stands in for it.
+
+    Attributes:
+        gone: whether the client has left.
+        whole: whether the request's body was heard to its end.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = self.whole = False
+        self._receive = receive
+        self._heard = self._idle = 0
+
+    async def next(self) -> Message | None:
+        """The next message; None when there is none to wait for any more."""
+        if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
+            return None
+        await checkpoint()
+        message = await self._receive()
+        self._heard += 1
+        self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
+        self.note(message)
+        return message
+
+    def note(self, message: Message) -> None:
+        """See what a message tells."""
+        kind = message["type"]
+        if kind == "http.disconnect":
+            self.gone = True
+        elif kind == "http.request" and not message.get("more_body"):
+            self.whole = True
+
+    async def until_gone(self) -> None:
+        """Hear the rest, and drop it."""
+        while not self.gone and await self.next() is not None:
+            pass
 
 
 async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection | None = None) -> None:
@@ -83,37 +132,42 @@ class Listener(Ends):
     """Hears when the client leaves, and hands on to the app what it heard before.
 
     A receive that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
-    that has left.
+    that has left. Kept are one piece of the body, and nothing behind its end.
 
     Args:
         receive: the server's.
         tasks: where to listen.
-
-    Attributes:
-        whole: whether the request's body was heard to its end.
     """
 
     def __init__(self, receive: Receive, tasks: TaskGroup) -> None:
         super().__init__(receive)
-        self.whole = False
         self._receive = receive
+        self._hearing = Hearing(receive)
         self._tasks = tasks
-        self._heard: list[Message] = []
+        self._heard: Message | None = None
         self._news = anyio.Event()
         self._listens = False
         self._asked = 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether the request's body was heard to its end."""
+        return self._hearing.whole
+
     async def receive(self) -> Message:
         """What the app receives: first what was heard, then the rest."""
-        while not self._heard and not self.gone:
+        while self._heard is None and not self.gone:
             if not self._listens:
                 self._asked += 1
                 try:
-                    return self._note(await self._receive())
+                    message = await self._receive()
+                    self._note(message)
+                    return message
                 finally:
                     self._asked -= 1
             await self._news.wait()
-        return self._heard.pop(0) if self._heard else {"type": "http.disconnect"}
+        heard, self._heard = self._heard, None
+        return heard or {"type": "http.disconnect"}
 
     async def wait(
         self, plan: Plan, seconds: float, *, listens: bool = True, connection: Connection | None = None
@@ -126,7 +180,7 @@ class Listener(Ends):
             listens: whether the client is listened for; not where reading would ask it to send its body.
             connection: shows when it leaves, also where it is not listened for.
         """
-        if listens and not self._listens and not self._asked:
+        if listens and not self._listens and not self._asked and (self._heard is None or self.whole):
             self._listens = True
             self._tasks.start_soon(self._listen)
         await pause(plan, seconds, self, connection)
@@ -134,23 +188,25 @@ class Listener(Ends):
 
     async def _listen(self) -> None:
         while self._listens:
+            whole = self.whole
             try:
-                message = self._note(await self._receive())
+                message = await self._hearing.next()
             except Exception:  # the app will meet it, if it asks
+                message = None
+            if message is None:
                 self._listens = False
             else:
-                self._heard.append(message)
+                self._note(message)
+                if not whole and not self.gone:
+                    self._heard = message
                 # Of a body that is on its way no more is kept than this piece.
-                self._listens = not (self.gone or message.get("more_body"))
+                self._listens = not self.gone and self.whole
             news, self._news = self._news, anyio.Event()
             news.set()
 
-    def _note(self, message: Message) -> Message:
-        if message["type"] == "http.disconnect":
-            self.gone = True
-        else:
-            self.whole = not message.get("more_body")
-        return message
+    def _note(self, message: Message) -> None:
+        self._hearing.note(message)
+        self.gone = self.gone or self._hearing.gone
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
@@ -178,21 +234,22 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest, listing: Lis
         ClientGone: it left, or the server cannot read its body.
     """
     digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
-    whole = False
+    hearing = Hearing(receive)
     with anyio.move_on_after(LONGEST):
-        while digest.size < MOST and not whole:
+        while digest.size < MOST and not hearing.whole:
             try:
-                message = await receive()
+                message = await hearing.next()
             except Exception as error:
                 raise ClientGone from error
-            if message["type"] == "http.disconnect":
+            if message is None:
+                break
+            if hearing.gone:
                 raise ClientGone
             piece = message.get("body", b"")
             digest.update(piece)
             if listing is not None:
                 listing.feed(piece)
-            whole = not message.get("more_body")
-    return digest.size, digest.hexdigest(), whole
+    return digest.size, digest.hexdigest(), hearing.whole
 
 
 async def drain_or_fail(
@@ -244,5 +301,7 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         unread: what is left of the request's body is read until then, which may take longer.
     """
     with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        hearing = Hearing(receive)
+        await hearing.until_gone()
+        if not hearing.gone:  # nobody tells: the server has had its turns, and gets one more
+            await anyio.sleep(_SLICE)

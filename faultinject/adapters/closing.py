@@ -8,7 +8,6 @@ relatives are known too, also beneath other middleware; the others get `Connecti
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from types import FunctionType, MethodType
 
@@ -42,11 +41,18 @@ def in_step_wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any],
     """
     if OUR_SERVER in environ:
         return True  # it reads what is left, or closes the connection and says so
-    with suppress(AttributeError, ValueError):  # it has no such method; the app has closed it
-        if environ["wsgi.input"].seekable():
-            return True  # all of it is in memory or in a file: waitress, ASGI servers, test clients
+    if is_at_hand(environ):
+        return True
     # cheroot reads a body of known length to its end before it answers.
     return not broken and _in_chunks(start_response) is False
+
+
+def is_at_hand(environ: Mapping[str, Any]) -> bool:
+    """Whether the whole request body is in memory or in a file: in waitress, ASGI servers, test clients."""
+    try:
+        return bool(environ["wsgi.input"].seekable())
+    except (AttributeError, ValueError):  # it has no such method; the app has closed it
+        return False
 
 
 def tell_wsgi(

@@ -46,6 +46,7 @@ _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL"
 # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
 _HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
+_LOOK = 0.01
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
     "threads": ("0", "1"),
@@ -128,6 +129,11 @@ class Connection:
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
+    def shut_reading(self) -> None:
+        """Let who waits for what the client sends read an end; answers can still be sent."""
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_RD)
+
     def served(self) -> bool:
         """Whether the server has not let go of it."""
         if self._number < 0:
@@ -205,6 +211,10 @@ class Connection:
                 sleep(min(_SLICE, rest))  # what it has sent is for the server to read
         return False
 
+    def gone(self, seconds: float) -> bool:
+        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it."""
+        return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
+
     def take_over(self) -> bool:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
 
@@ -215,9 +225,15 @@ class Connection:
         return threads_run() and self._replace()
 
     def _poll(self, events: int, seconds: float) -> int:
-        poll = select.poll()
+        poll = _native_poll()
         poll.register(self._socket, events)
-        return next((got for _, got in poll.poll(max(0.0, seconds) * 1000)), 0)
+        end = monotonic() + seconds
+        wait = _gevent_sleep()
+        found = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
+        while wait is not None and not found and (left := end - monotonic()) > 0:
+            wait(min(left, _LOOK))
+            found = poll.poll(0)
+        return next((got for _, got in found), 0)
 
     def _at_end(self) -> bool:
         # Once the server's descriptor is dead, nobody else can read what is left of the request.
@@ -265,6 +281,23 @@ class Connection:
                 return False
             self._number = -1
             return True
+
+
+def _native_poll() -> select.poll:
+    """A poll of the system's: gevent's own knows nothing of a client that has left."""
+    monkey = sys.modules.get("gevent.monkey")
+    make = select.poll if monkey is None else monkey.get_original("select", "poll")
+    poll: select.poll = make()
+    return poll
+
+
+def _gevent_sleep() -> Callable[[float], object] | None:
+    """The `sleep` of gevent where one of its greenlets asks, so that its loop goes on, patched or not; None elsewhere."""
+    local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
+    if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):
+        return None
+    sleep: Callable[[float], object] = gevent.sleep
+    return sleep
 
 
 def of_environ(environ: Mapping[str, Any]) -> Connection | None:

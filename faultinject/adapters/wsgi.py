@@ -210,6 +210,7 @@ def _respond(
 
         return respond_after(app, environ, start_response, plan, action, request, end)
     body = None
+    left = False
     has_body = request.has_body
     drains = answer.drain and has_body
     delay = delay_before(action, end)
@@ -218,8 +219,7 @@ def _respond(
         try:
             body = drain(environ, plan, request, action.listing) if drains else None
             action.answer_keys()
-            if not hold(environ, plan, entry, delay):
-                raise ClientGone
+            left = not hold(environ, plan, entry, delay)
         except Exception as error:
             # The body is half read: neither the app nor the vendor's answer makes sense any more.
             if not isinstance(error, ClientGone):
@@ -235,11 +235,21 @@ def _respond(
     if unread and body is not None and end is None:
         did = "drain_cut"
     headers = at_its_start(action, plan.surroundings.clock())
+    if left and end is not None:
+        from faultinject.adapters.wsgi_special import end_at_parting
+
+        return end_at_parting(environ, start_response, plan, end)
     if end is not None or answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
         return give_special(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
+        )
+    if left:
+        from faultinject.adapters.wsgi_parting import respond_at_parting
+
+        return respond_at_parting(
+            environ, start_response, plan, action, headers, request, did, unread=unread, body=body
         )
     entry.write(did, body=body)
     if unread or answer.closes:

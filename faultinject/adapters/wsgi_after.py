@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from faultinject.adapters.driving import delay_before, undo
-from faultinject.adapters.wsgi_ending import fail, respond_and_end
+from faultinject.adapters.wsgi_ending import respond_and_end
 from faultinject.adapters.wsgi_wait import Overheard, hold
 from faultinject.core.answers import at_its_start, taken_over
 from faultinject.core.bodies import LONGEST, MOST
@@ -57,7 +57,9 @@ class AppAnswer:
     def drop(self, piece: bytes) -> bool:
         """Drop one piece; no when that was enough."""
         self._dropped += len(piece)
-        if self._dropped > MOST or (self._end is not None and self._clock() > self._end):
+        if self._end is None:  # an app may say nothing, again and again, before it starts its answer
+            self._end = self._clock() + LONGEST
+        if self._dropped > MOST or self._clock() > self._end:
             self.cut = True
         return not self.cut
 
@@ -93,20 +95,28 @@ def respond_after(
         undo(plan, entry, "app_failed", applied=True, status=answer.status)
         return failed
     action.answer_keys()
-    if not hold(environ, plan, entry, delay_before(action, end), applied=True):
-        undo(plan, entry, "failed", applied=True)
-        return fail(environ, start_response, request)
+    left = not hold(environ, plan, entry, delay_before(action, end), applied=True)
     if answer.cut and end is None:
         did = "app_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
+    if left and end is not None:
+        from faultinject.adapters.wsgi_special import end_at_parting
+
+        return end_at_parting(environ, start_response, plan, end, applied=True)
     if end is not None or action.answer.special:
         from faultinject.adapters.wsgi_special import give_special
 
         return give_special(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
+        )
+    if left:
+        from faultinject.adapters.wsgi_parting import respond_at_parting
+
+        return respond_at_parting(
+            environ, start_response, plan, action, headers, request, did, unread=unread, applied=True
         )
     entry.write(did, applied=True)
     return respond_and_end(environ, start_response, request, action, headers, unread=unread)

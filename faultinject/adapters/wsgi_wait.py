@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from faultinject.core.request import WSGIRequest
 
 _SLICE = 0.05
+_AT_ONCE = 0.001
 
 
 def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing | None = None) -> Body | None:
@@ -35,49 +37,167 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    # A client that stalls can be let go of where the server shows its connection.
-    connection = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
-    patience = None if connection is None else connection.gettimeout()
-    try:
-        return _read(environ, plan, length, connection, listing)
-    finally:
-        if connection is not None:
-            connection.settimeout(patience)
+    reading = Reading(environ, plan, length, listing)
+    from faultinject.adapters.client_errors import in_process
+    from faultinject.adapters.closing import is_at_hand
+    from faultinject.adapters.connection import of_environ, threads_run
+
+    if in_process(environ) or is_at_hand(environ) or not threads_run():
+        reading.run()
+    elif (connection := of_environ(environ)) is not None:
+        with connection, Cutoff(environ, connection, reading):
+            reading.run()
+    else:
+        reading.run_aside()
+    return reading.body
 
 
-def _read(
-    environ: Environ,
-    plan: Plan,
-    length: int | None,
-    connection: socket | None,
-    listing: Listing | None,
-) -> Body:
-    source = environ["wsgi.input"]
-    # What has come so far, where the server can say: a slow client must not hold us for a whole piece.
-    read = getattr(source, "read1", source.read)
-    digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
-    clock = plan.surroundings.monotonic
-    end = clock() + LONGEST
-    while length is None or digest.size < length:
-        left = end - clock()
-        if digest.size >= MOST or left <= 0:
-            return digest.size, digest.hexdigest(), False
-        if connection is not None:
-            connection.settimeout(left)
-        try:
-            piece = read(PIECE if length is None else min(PIECE, length - digest.size))
-        except TimeoutError:
-            return digest.size, digest.hexdigest(), False
-        except Exception as error:
-            raise ClientGone from error
-        if not piece:
-            if length is None:
-                break
+class Reading:
+    """The reading of one request body.
+
+    A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
+    from outside when the time is over.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        length: the Content-Length; None where the server marks the end.
+        listing: gets each piece.
+
+    Attributes:
+        cut: whether the time is over; what comes after that does not count.
+    """
+
+    def __init__(self, environ: Environ, plan: Plan, length: int | None, listing: Listing | None) -> None:
+        from threading import Lock
+
+        self.cut = False
+        self._source = source = environ["wsgi.input"]
+        # What has come so far, where the server can say.
+        self._read = getattr(source, "read1", source.read)
+        self._length = length
+        self._listing = listing
+        self._clock = plan.surroundings.monotonic
+        self._digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
+        self._whole = False
+        self._lock = Lock()
+
+    @property
+    def body(self) -> Body:
+        """Bytes read, their digest, whether that was all."""
+        with self._lock:
+            return self._digest.size, self._digest.hexdigest(), self._whole and not self.cut
+
+    def stop(self) -> None:
+        """The time is over."""
+        with self._lock:
+            self.cut = True
+
+    def run(self) -> None:
+        """Read to the end, or to a bound.
+
+        Raises:
+            ClientGone: the body ends too early, or the server cannot read it.
+        """
+        length, digest = self._length, self._digest
+        end = self._clock() + LONGEST
+        while length is None or digest.size < length:
+            if digest.size >= MOST or self.cut or self._clock() >= end:
+                return
+            try:
+                piece = self._read(PIECE if length is None else min(PIECE, length - digest.size))
+            except TimeoutError:
+                self.stop()
+                return
+            except Exception as error:
+                if self.cut:
+                    return
+                raise ClientGone from error
+            with self._lock:
+                if self.cut:
+                    return
+                if not piece:
+                    break
+                digest.update(piece)
+            if self._listing is not None:
+                self._listing.feed(piece)
+        if length is not None and digest.size < length:
             raise ClientGone
-        digest.update(piece)
-        if listing is not None:
-            listing.feed(piece)
-    return digest.size, digest.hexdigest(), True
+        self._whole = True
+
+    def run_aside(self) -> None:
+        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""
+        from threading import Thread
+
+        raised: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self.run()
+            except BaseException as error:
+                raised.append(error)
+
+        reader = Thread(target=run, name="faultinject reader", daemon=True)
+        try:
+            reader.start()
+        except RuntimeError:  # no more threads
+            self.run()
+            return
+        reader.join(LONGEST)
+        if reader.is_alive():
+            self.stop()
+        elif raised:
+            raise raised[0]
+
+
+class Cutoff:
+    """Ends the reading of a request body in time: a thread shuts the client's side of the connection.
+
+    Under TLS an end that nobody has announced would keep the answer from being sent as well, so there, where the server
+    shows its socket, the thread takes its patience away instead.
+
+    Args:
+        environ: of the request.
+        connection: the request's.
+        reading: stopped then.
+    """
+
+    def __init__(self, environ: Environ, connection: Connection, reading: Reading) -> None:
+        from threading import Event, Lock
+
+        self._connection = connection
+        self._reading = reading
+        self._over = Event()
+        self._lock = Lock()
+        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
+        self._handle: socket | None = shown if connection.encrypted else None
+        self._patience: float | None = None
+
+    def __enter__(self) -> None:
+        from threading import Thread
+
+        if self._handle is not None:
+            self._patience = self._handle.gettimeout()
+            self._handle.settimeout(LONGEST)
+        # No more threads: then a slow client holds the worker for as long as its server lets it.
+        with suppress(RuntimeError):
+            Thread(target=self._run, name="faultinject cutoff", daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._over.set()
+            if self._handle is not None:
+                self._handle.settimeout(self._patience)
+
+    def _run(self) -> None:
+        self._over.wait(LONGEST)
+        with self._lock:  # the connection is ours as long as this is held
+            if not self._over.is_set():
+                self._reading.stop()
+                if self._handle is None:
+                    self._connection.shut_reading()
+                else:
+                    self._handle.settimeout(_AT_ONCE)
 
 
 ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))

@@ -117,6 +117,8 @@ SERVERS = {
     "werkzeug": Kind("wsgi", lambda at: serving("werkzeug", at), "werkzeug"),
     "gunicorn sync": Kind("wsgi", gunicorn, "gunicorn"),
     "gunicorn gthread": Kind("wsgi", lambda at: gunicorn(at, "-k", "gthread", "--threads", "4"), "gunicorn"),
+    "gunicorn gevent": Kind("wsgi", lambda at: gunicorn(at, "-k", "gevent"), "gevent"),
+    "gevent": Kind("wsgi", lambda at: serving("gevent", at), "gevent"),
     "waitress": Kind("wsgi", lambda at: serving("waitress", at), "waitress"),
     "cheroot": Kind("wsgi", lambda at: serving("cheroot", at), "cheroot"),
     "wsgiref": Kind("wsgi", lambda at: serving("wsgiref", at), "wsgiref"),

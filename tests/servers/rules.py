@@ -48,6 +48,7 @@ TEXTS = {
     "reset-late": "reset,delay=100ms",
     "close": "close",
     "close-after": "close,when=after",
+    "close-late": "close,delay=100ms",
     "cut": "truncate",
     "cut-all": "truncate,keep=0",
     "cut-bytes": "truncate,keep_bytes=1500",
@@ -64,6 +65,7 @@ TEXTS = {
     "reset-http2": "reset,http2=yes",
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
+    "late-plain": "cos:SlowDown,delay=500ms",
     "late-error": "cos:InternalError,status=200,delay=400ms",
 }
 

@@ -28,6 +28,13 @@ def faultinject(place, certificate):
     wsgi_server(wsgi, listen("127.0.0.1", int(place))).serve_forever()
 
 
+def gevent(place, certificate):
+    """Greenlets, and nothing is patched."""
+    from gevent.pywsgi import WSGIServer
+
+    WSGIServer(("127.0.0.1", int(place)), wsgi, log=None).serve_forever()
+
+
 def waitress(place, certificate):
     """Four threads."""
     from waitress import serve
@@ -54,6 +61,6 @@ def wsgiref(place, certificate):
 
 if __name__ == "__main__":
     _, name, place, *rest = sys.argv
-    {each.__name__: each for each in (faultinject, werkzeug, waitress, cheroot, wsgiref)}[name](
+    {each.__name__: each for each in (faultinject, werkzeug, gevent, waitress, cheroot, wsgiref)}[name](
         place, rest[0] if rest else None
     )

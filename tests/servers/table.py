@@ -27,6 +27,9 @@ AFTERWARDS = {
     "drain=no, chunks": ("error-undrained", "part_in_chunks"),
     "when=after, app has not read": ("error-after", "ignored"),
 }
+BUFFERS = ("daphne", "waitress")
+"""Servers that read the whole body before they call the app: how long that takes is theirs to say."""
+SLOW_BODY, LATE = "answered within 10 s", "the server reads it first"
 _NO_CONNECTION = {"answered": "502"}
 # What is seen, in fewer words where the column says the rest.
 SHORT = {
@@ -74,7 +77,14 @@ def afterwards(results: dict[str, dict[str, str]]) -> str:
     Returns:
         Markdown, without a line end behind the last row.
     """
-    return _table(AFTERWARDS, results)
+    column = "body at 5 bytes a second"
+    cells = {name: {**found, column: slow_body(name)} for name, found in results.items()}
+    return _table({**AFTERWARDS, column: None}, cells)
+
+
+def slow_body(server: str) -> str:
+    """What becomes of a request whose body has no end in sight."""
+    return LATE if server in BUFFERS else SLOW_BODY
 
 
 def _table(columns: dict[str, object], cells: dict[str, dict[str, str]]) -> str:
