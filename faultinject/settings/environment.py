@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 
     from faultinject.settings.scenario import Scenario
 
-STAGES = (
-    "ENV",
-    "APP_ENV",
-    "ENVIRONMENT",
-    "FLASK_ENV",
-    "DJANGO_ENV",
-    "FASTAPI_ENV",
-    "NODE_ENV",
-    "DEPLOY_ENV",
-    "STAGE",
-)
 DAY = 24 * 3600.0
 
 
@@ -130,18 +119,6 @@ def read_environment(
         _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
     diagnosis.close()
     return environment
-
-
-def production_reason(environ: Mapping[str, str]) -> str | None:
-    """The variable that says that this is production, as `FLASK_ENV=production`, or None."""
-    for variable in (*STAGES, "DJANGO_SETTINGS_MODULE"):
-        value = environ.get(variable, "")
-        stage = value.strip().lower()
-        if variable == "DJANGO_SETTINGS_MODULE":
-            stage = stage.rpartition(".")[2]
-        if stage.startswith("prod") or stage in ("prd", "live"):
-            return f"{variable}={value.strip()}"
-    return None
 
 
 def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
