@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from faultinject.settings.scenario import Scenario
 
 DAY = 24 * 3600.0
+MOST_ACTIVE = 10_000
+"""Faults under way in a process: each may hold a connection, of which no process has more."""
 
 
 class Environment:
@@ -144,7 +146,7 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
     text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
     if text is not None:
         try:
-            environment.max_active = values.count(text)
+            environment.max_active = values.count(text, most=MOST_ACTIVE)
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
