@@ -11,6 +11,22 @@ class FaultInjectError(Exception):
     """The root of all errors of this package."""
 
 
+LONGEST = 2000
+"""Characters of one message."""
+
+
+def _plain(text: str) -> str:
+    """No longer than a message may be, and without control characters, which a terminal would obey."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST - 1]}…"
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 class Problem:
     """One mistake in a configuration.
 
@@ -23,8 +39,8 @@ class Problem:
     __slots__ = ("excerpt", "message", "where")
 
     def __init__(self, message: str, *, where: str = "", excerpt: str = "") -> None:
-        self.message = message
-        self.where = where
+        self.message = _plain(message)
+        self.where = _plain(where)
         self.excerpt = excerpt
 
     def __str__(self) -> str:

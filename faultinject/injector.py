@@ -13,7 +13,8 @@ from faultinject.core.plan import Plan
 from faultinject.core.surroundings import Surroundings
 from faultinject.core.values import Mistake
 from faultinject.exceptions import Problem
-from faultinject.settings.environment import production_reason, read_environment
+from faultinject.settings.environment import read_environment
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.store import read_store
 from faultinject.sharing import Sharing

@@ -13,7 +13,8 @@ from faultinject.exploration.sweep import Sweep
 from faultinject.exploration.wording import PYTHON
 from faultinject.runaway import Watch
 from faultinject.session import Faults
-from faultinject.settings.environment import production_reason, read_environment
+from faultinject.settings.environment import read_environment
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False

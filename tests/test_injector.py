@@ -265,12 +265,14 @@ def test_production_guard(variable, value, caplog):
     assert next(each.levelname for each in caplog.records) == "ERROR"
 
 
-@pytest.mark.parametrize("module", ["shop.settings.production", "prod", "a.b.live"])
+@pytest.mark.parametrize(
+    "module", ["shop.settings.production", "prod", "a.b.live", "config.production.settings"]
+)
 def test_production_guard_for_django(module, caplog):
-    """The last part of DJANGO_SETTINGS_MODULE counts."""
+    """Every part of DJANGO_SETTINGS_MODULE counts."""
     assert get(make(DJANGO_SETTINGS_MODULE=module)) == 200
     assert len(told(caplog)) == 1
-    assert get(make(DJANGO_SETTINGS_MODULE="production.settings.dev")) == 503
+    assert get(make(DJANGO_SETTINGS_MODULE="product.settings.dev")) == 503
 
 
 @pytest.mark.parametrize("value", ["staging", "development", "test", "", "alive", "approd"])

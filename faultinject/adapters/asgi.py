@@ -7,6 +7,7 @@ from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
 from faultinject.core.bodies import SeenBody
+from faultinject.core.marking import marked_bytes
 from faultinject.core.plan import Plan
 from faultinject.core.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -199,6 +200,8 @@ async def _forward(
 ) -> None:
     entry, shape = action.entry, action.shape
     entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
+    if shape is None and plan.surroundings.marked:
+        app = _marked(app, entry)
     if action.after:
         app = _late(app, plan, action.delay)
     if shape is not None:
@@ -223,6 +226,21 @@ async def _forward(
         await app(scope, listener.receive, send)
 
     await in_tasks(later)
+
+
+def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:
+    """`app` with the mark of a fault in its answer."""
+
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = marked_bytes(message.get("headers", ()), entry.rule or "")
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, mark)
+
+    return marked
 
 
 def _counted(app: ASGIApp, entry: Entry) -> ASGIApp:

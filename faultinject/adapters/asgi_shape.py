@@ -16,6 +16,7 @@ from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.lingering import end
 from faultinject.adapters.shaping import Shaping
+from faultinject.core.marking import marked, marked_bytes
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing, reason
 
@@ -144,6 +145,9 @@ class ShapedAnswer(Shaping):
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         shape, status = self._shape, message["status"]
         takes = self._takes(status)
+        if takes and self._is_marked():
+            self._headers = marked(self._headers, self._entry.rule or "")
+            message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
         if takes and (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
             self._connection = of_scope(self._scope, self._send)
             if shape.cuts and self._goes_past(""):

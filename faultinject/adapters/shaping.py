@@ -69,6 +69,10 @@ class Shaping:
             entry.write(shape.did, applied=self._applied, body=self._body, last=False)
         return True
 
+    def _is_marked(self) -> bool:
+        """Whether the answer that something is done to still lacks the mark: a documented error has its own."""
+        return self._applied and self._plan.surroundings.marked
+
     def _goes_past(self, status_line: str) -> bool:
         """Whether the answer may be written on the connection itself."""
         found = self._connection

@@ -16,6 +16,7 @@ from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_clie
 from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.core.answers import at_its_start
 from faultinject.core.bodies import SeenBody
+from faultinject.core.marking import marked
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
 from faultinject.injectors import injector_for
@@ -171,6 +172,8 @@ def _forward(
     entry, shape = action.entry, action.shape
     entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
     start = start_response
+    if shape is None and plan.surroundings.marked:
+        start = start_response = _marking(start_response, entry)
     if action.after:
         waited = False
 
@@ -191,6 +194,15 @@ def _forward(
     if plan.surroundings.everything:
         return _watched(app, environ, start, entry, "delayed")
     return app(environ, start)
+
+
+def _marking(start_response: Start, entry: Entry) -> Start:
+    """The server's `start_response`, which gets the mark of a fault with the app's headers."""
+
+    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        return start_response(status, marked(headers, entry.rule or ""), *more, **named)
+
+    return start
 
 
 def _respond(

@@ -16,6 +16,7 @@ from faultinject.adapters.shaping import Shaping
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_special import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import wait
+from faultinject.core.marking import marked
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing
 
@@ -193,6 +194,8 @@ class ShapedAnswer(Shaping):
             raise AssertionError("the app has not called start_response")
         shape = self._shape
         takes = self._takes(int(self._status_line[:3]))
+        if takes and self._is_marked():
+            self._headers = marked(self._headers, self._entry.rule or "")
         if takes and (shape.cuts or shape.rate is not None) and not in_process(self._environ):
             self._connection = of_environ(self._environ)
             if self._goes_past(self._status_line):

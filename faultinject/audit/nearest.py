@@ -130,7 +130,7 @@ class Remembered:
         """Whether what a condition asks about is kept."""
         if key == "header":
             return name == "user-agent"
-        return key != "query" or "…" not in self.query_values(name)
+        return key != "query" or not any("…" in each for each in self.query_values(name))
 
     def header(self, _name: str) -> tuple[str, ...]:
         """The values of the one header that is kept, and asked for: the user agent."""

@@ -20,6 +20,9 @@ LONGEST = 1 << 20
 """Bytes of a line."""
 _GZIP = b"\x1f\x8b"
 
+MOST_WITHOUT = 64 << 20
+"""Bytes that are read in search of a first line of a journal; a device may have no end."""
+
 
 class Source:
     """A file that is read line by line.
@@ -52,7 +55,7 @@ class Source:
         Raises:
             ReportError: the file cannot be read, or had no line of a journal.
         """
-        count = 0
+        count = size = 0
         with ExitStack() as stack:
             try:
                 file = _open(self._path, stack, self._standard)
@@ -60,6 +63,11 @@ class Source:
                 raise self._unreadable(error) from None
             part = False
             while piece := self._piece(file):
+                size += len(piece)
+                if size > MOST_WITHOUT and not self.good:
+                    raise ReportError(
+                        f"{self._name}: no line of a journal of faultinject in its first 64 MiB"
+                    )
                 whole = piece.endswith(b"\n")
                 if part or (not whole and len(piece) == LONGEST):
                     if not part:

@@ -9,8 +9,9 @@ import click
 
 from faultinject.cli.table import aligned
 from faultinject.core.values import visible
-from faultinject.settings.environment import is_switched_on, production_reason, read_environment
+from faultinject.settings.environment import is_switched_on, read_environment
 from faultinject.settings.names import PREFIX
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.variables import value_of
 

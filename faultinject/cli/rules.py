@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from faultinject.exceptions import ConfigurationError, ProductionRefused
 from faultinject.settings.diagnosis import Diagnosis
-from faultinject.settings.environment import Environment, production_reason, read_environment
+from faultinject.settings.environment import Environment, read_environment
 from faultinject.settings.file import read_file
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 from faultinject.settings.text import read_rules
 

@@ -20,7 +20,8 @@ def without_port(host: str) -> str:
     """A Host header's name in lower case, without the dot of the DNS root: `Photos.Example.:8080` is `photos.example`."""
     found = HOSTS.get(host)
     if found is None:
-        name = host.partition("]")[0] + "]" if host[:1] == "[" else host.partition(":")[0]
+        own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
+        name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
         found = name.lower().removesuffix(".")
         if len(host) <= LONGEST_HOST:
             if len(HOSTS) >= HOSTS_REMEMBERED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.core.actions import Respond
 from faultinject.core.draw import choose, delays, entropy
 from faultinject.core.hints import HEADERS, read_hint, write_hint
+from faultinject.core.marking import MARKS, mark
 from faultinject.core.rendering import Rendering
 from faultinject.core.wire import CLOSE, Head, http_date, reason
 
@@ -114,7 +115,9 @@ class Answer:
             self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
         self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
         if rule.surroundings.marked:
-            self._last += [("x-faultinject", rule.name), ("Cache-Control", "no-store")]
+            self._last += mark(rule.name)
+            # What a rule sets cannot lift the mark.
+            self._set = tuple(each for each in self._set if each[0] not in MARKS)
         # What the rule asks for stands alone.
         asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
         self._left_out = {*asks, *(name.lower() for name, _ in self._last)}

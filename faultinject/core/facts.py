@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import a2b_base64, crc32
 
 from faultinject.core.operations import S3_PREFIXES
+from faultinject.core.shown import shown_path, shown_query
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ _IDS = frozenset(
     "AWSAccessKeyId q-ak access_key_id AccessKey OSSAccessKeyId AccessKeyId GoogleAccessId".split()
 )
 _CREDENTIALS = frozenset("X-Amz-Credential X-Goog-Credential X-Tos-Credential x-oss-credential".split())
-_shown: frozenset[str] | None = None
 _marked: Callable[[str], Match[str] | None] | None = None
 
 
@@ -121,6 +121,8 @@ def facts(
         if not authorization:
             key = query_key_id(query)
         query = shown_query(query)
+    if "?" in path:
+        path = shown_path(path)
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
@@ -214,28 +216,3 @@ def query_key_id(query: str) -> str | None:
         if name in _CREDENTIALS:
             return _first_word(value.replace("%2F", "/").replace("%2f", "/"))
     return None
-
-
-def shown_query(query: str) -> str:
-    """The query with values only of documented storage parameters; the others are written `…`.
-
-    >>> shown_query("partNumber=3&X-Amz-Signature=abc")
-    'partNumber=3&X-Amz-Signature=…'
-    """
-    global _shown  # noqa: PLW0603
-    if _shown is None:
-        from faultinject.vendors.vendor import read
-
-        lines = read("faultinject.vendors", "storage-parameters.txt").decode().splitlines()
-        _shown = frozenset(line for line in lines if line and line[0] != "#")
-    pairs = []
-    for pair in query[: 4 * LONGEST_TEXT].split("&"):
-        name, equals, value = pair.partition("=")
-        shown = not value or name in _shown or (name == "upload_id" and _is_hexadecimal(value))
-        pairs.append(pair if shown else f"{name}{equals}…")
-    return "&".join(pairs)
-
-
-def _is_hexadecimal(text: str) -> bool:
-    """QingStor's ids of uploads are; with one of Google's, which are not, anybody may write."""
-    return not text.strip("0123456789abcdef")

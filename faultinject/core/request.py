@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from faultinject.core.address import HOSTS, split_mount, without_port
 from faultinject.core.facts import NONE_TELLING, TELLING, TELLING_AS, TELLING_KEYS, facts
+from faultinject.core.shown import without_userinfo
 from faultinject.core.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.core.values import whole
 
@@ -57,6 +58,8 @@ class Request:
         self.read_by: Reading | None = None
         self.identified_by: Reading | None = None
         self.named_by: Reading | None = None
+        if below[:1] != "/" and "@" in below:
+            below = without_userinfo(below)
         self.mount = mount
         self._raw_path: str | None
         if target == below and not mount and "%" not in target:

@@ -241,14 +241,14 @@ def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
     if outcome.path:
         found["path"] = spelled(outcome.path)
     for name, value in parse_qsl(outcome.query, keep_blank_values=True):
-        if name:
+        if name and "…" not in name:
             found[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
     return found
 
 
 def _changes(name: str, value: str) -> bool:
     folded = name.lower()
-    return value in ("", "…") or folded in volatile_parameters() or folded in _MARKERS
+    return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
 
 
 def _is_cut(outcome: Outcome) -> bool:

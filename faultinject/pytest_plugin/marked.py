@@ -18,7 +18,8 @@ from faultinject.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.pytest_plugin.marks import MarkedRules, markers
 from faultinject.pytest_plugin.record import record, replay
 from faultinject.session import Faults
-from faultinject.settings.environment import is_switched_on, production_reason
+from faultinject.settings.environment import is_switched_on
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 
 TYPE_CHECKING = False

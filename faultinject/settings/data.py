@@ -36,6 +36,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> tuple[list[
         return [], seed
     rules = []
     for index, table in enumerate(tables):
+        if diagnosis.full:
+            break
         if not isinstance(table, dict):
             diagnosis.add(
                 f"{shown(repr(table))} is not a table with a fault", f"{locate(index, '')}: rules[{index}]"

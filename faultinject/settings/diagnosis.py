@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from faultinject.core.values import Mistake
 
 BEFORE, AFTER = 60, 40
+MOST = 20
+"""Mistakes that are told; nobody reads more, and the nearest valid word of each takes its time to find."""
 
 
 class Diagnosis:
@@ -23,6 +25,11 @@ class Diagnosis:
         self._owners: dict[str, str] = {}
         self._problems: list[Problem] = []
         self._sorts: set[type[ConfigurationError]] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether no further mistake would be told, so that nobody need look for one."""
+        return len(self._problems) >= MOST
 
     def __len__(self) -> int:
         return len(self._problems)
@@ -73,7 +80,10 @@ class Diagnosis:
         """Raise all mistakes as one error, of their own sort when they have one sort."""
         if self._problems:
             sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
-            raise sort(self._problems)
+            told = self._problems[:MOST]
+            if self.full:
+                told.append(Problem(f"these are the first {MOST} mistakes; there may be more"))
+            raise sort(told)
 
 
 def owner(inside: str, where: str) -> str:

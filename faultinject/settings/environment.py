@@ -14,18 +14,9 @@ if TYPE_CHECKING:
 
     from faultinject.settings.scenario import Scenario
 
-STAGES = (
-    "ENV",
-    "APP_ENV",
-    "ENVIRONMENT",
-    "FLASK_ENV",
-    "DJANGO_ENV",
-    "FASTAPI_ENV",
-    "NODE_ENV",
-    "DEPLOY_ENV",
-    "STAGE",
-)
 DAY = 24 * 3600.0
+MOST_ACTIVE = 10_000
+"""Faults under way in a process: each may hold a connection, of which no process has more."""
 
 
 class Environment:
@@ -132,18 +123,6 @@ def read_environment(
     return environment
 
 
-def production_reason(environ: Mapping[str, str]) -> str | None:
-    """The variable that says that this is production, as `FLASK_ENV=production`, or None."""
-    for variable in (*STAGES, "DJANGO_SETTINGS_MODULE"):
-        value = environ.get(variable, "")
-        stage = value.strip().lower()
-        if variable == "DJANGO_SETTINGS_MODULE":
-            stage = stage.rpartition(".")[2]
-        if stage.startswith("prod") or stage in ("prd", "live"):
-            return f"{variable}={value.strip()}"
-    return None
-
-
 def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
     text = value_of(environ, "FAULTINJECT_ENABLED")
     enabled = None
@@ -167,7 +146,7 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
     text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
     if text is not None:
         try:
-            environment.max_active = values.count(text)
+            environment.max_active = values.count(text, most=MOST_ACTIVE)
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from faultinject.core.rule import Rule
     from faultinject.settings.diagnosis import Diagnosis
 
+LARGEST = 8 << 20
+"""Bytes of a file of rules; a device may have no end."""
+
 
 def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
     """The rules and the seed of a TOML file, or of a JSON file whose name ends in `.json`."""
@@ -29,7 +32,10 @@ def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | 
     data = b""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs start-up time
-            data = file.read()
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            diagnosis.add("more than 8 MiB, which is no file of rules", where)
+            return None
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -116,6 +116,8 @@ class Reader:
         while self._more():
             found.append(self._rule())
         for number, draft in enumerate(found, 1):
+            if diagnosis.full:
+                break
             inside = f"rule {number}" if len(found) > 1 else ""
             place = f"{where}: {inside}" if where and inside else where or inside
             rule = self._made(draft, place, diagnosis)

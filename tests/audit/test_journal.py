@@ -205,7 +205,7 @@ def test_texts_are_cut():
     ask(
         injector,
         "M" * 5000,
-        "/" + "p" * 100_000 + "?acl=" + "q" * 100_000,
+        "/" + "p" * 100_000 + "?prefix=" + "q" * 100_000,
         {"user-agent": "u" * 5000, "amz-sdk-invocation-id": "i" * 5000},
         HTTP_HOST="h" * 5000,
     )

@@ -13,15 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from faultinject.cli.program import program
-
-STAGES = "ENV APP_ENV ENVIRONMENT FLASK_ENV DJANGO_ENV FASTAPI_ENV NODE_ENV DEPLOY_ENV STAGE DJANGO_SETTINGS_MODULE"
+from faultinject.settings.production import production_reason
 
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
     """No variable of the machine says anything to faultinject."""
     for name in [*os.environ]:
-        if name.startswith("FAULTINJECT_") or name in STAGES.split():
+        if name.startswith("FAULTINJECT_") or production_reason({name: os.environ[name]}):
             monkeypatch.delenv(name)
 
 

@@ -27,7 +27,7 @@ from .service import call, client, exploring, scenarios, send
         (["GET /b/dir/"], ["method=GET,path==/b/dir/"]),
         (["GET /b/what%3F*"], ["method=GET,path==/b/what?*"]),
         (["GET /b?prefix=a*&delimiter=/"], ["method=GET,path=/b,query.delimiter==/,query.prefix==a*"]),
-        (["GET /b?prefix==x"], ["method=GET,path=/b,query.prefix===x"]),
+        (["GET /b?prefix==x"], ["method=GET,path=/b,query.prefix="]),
         (["GET /b?prefix="], ["method=GET,path=/b,query.prefix="]),
         (["GET /b?=x&uploads"], ["method=GET,path=/b,query.uploads="]),
         (["GET /" + "/".join("a" * 40)], [f"method=GET,path==/{'/'.join('a' * 40)}"]),

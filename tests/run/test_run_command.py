@@ -21,11 +21,11 @@ from faultinject.adapters.hooking import SERVERS
 from faultinject.adapters.patch import BRIDGES, PLACES
 from faultinject.hooks.watching import MODULES, Watch
 from faultinject.settings.hooks import hooking
+from faultinject.settings.production import production_reason
 
 RULE = "cos:SlowDown,times=3"
 PAST = "2020-01-01T00:00:00Z"
 FOLDER = Path(hooks.__file__).parent
-STAGES = "ENV APP_ENV ENVIRONMENT FLASK_ENV DJANGO_ENV FASTAPI_ENV NODE_ENV DEPLOY_ENV STAGE DJANGO_SETTINGS_MODULE"
 SERVES = "import wsgiref.simple_server; "
 LOADED = f"{SERVES}import sys; print(sorted({{each.partition('.')[0] for each in sys.modules}} & {{'faultinject', 'wrapt'}}))"
 
@@ -36,7 +36,7 @@ def environ(tmp_path):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("FAULTINJECT_") and name not in STAGES.split()
+        if not name.startswith("FAULTINJECT_") and not production_reason({name: value})
     }
     return kept | {"TMPDIR": str(tmp_path)}
 

@@ -9,8 +9,9 @@ import pytest
 
 from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
-from faultinject.settings.environment import is_switched_on, production_reason, read_environment
+from faultinject.settings.environment import is_switched_on, read_environment
 from faultinject.settings.names import VARIABLES
+from faultinject.settings.production import production_reason
 from faultinject.settings.scenario import Scenario
 
 NOW = 1_000_000_000.0
@@ -412,7 +413,7 @@ def test_expiry_is_a_duration_or_a_time(text, expires):
         ({"STAGE": "Live"}, "STAGE=Live"),
         ({"STAGE": "alive", "ENV": "development", "APP_ENV": "preprod", "NODE_ENV": ""}, None),
         ({"DJANGO_SETTINGS_MODULE": "site.settings.production"}, "DJANGO_SETTINGS_MODULE=site.settings.production"),
-        ({"DJANGO_SETTINGS_MODULE": "production.settings"}, None),
+        ({"DJANGO_SETTINGS_MODULE": "production.settings"}, "DJANGO_SETTINGS_MODULE=production.settings"),
     ],
 )  # fmt: skip
 def test_what_says_that_this_is_production(environ, reason):

@@ -306,7 +306,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
         "absent.toml": "absent.toml: there is no such file",
         "folder.toml": "folder.toml: this is a directory, not a file",
         "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
-        "nul\0.toml": "nul\0.toml: cannot be read: embedded null byte",
+        "nul\0.toml": "nul\\x00.toml: cannot be read: embedded null byte",
         "binary.toml/x": "binary.toml/x: cannot be read: not a directory",
     }
 

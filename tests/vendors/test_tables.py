@@ -12,9 +12,10 @@ import pytest
 
 from faultinject import vendors
 from faultinject.core import operations
-from faultinject.core.facts import GUARDS, shown_query
+from faultinject.core.facts import GUARDS
 from faultinject.core.hints import FORMS
 from faultinject.core.request import WSGIRequest
+from faultinject.core.shown import shown_query
 from faultinject.core.sources import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
 from faultinject.exploration.standard import allowed
 from faultinject.vendors.extras import PLACES

@@ -1,0 +1,91 @@
+"""What is shown of a path, a query and a target: documented values only."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultinject.core.shown import shown_path, shown_query, without_userinfo
+
+SECRET = "S3cr3tT0k3nValue"
+ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
+        "comp=list&restype=container&include=metadata%2Csnapshots,tags", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
+        "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
+        "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
+    ],
+)  # fmt: skip
+def test_what_is_documented_is_shown(query):
+    """Names, ids, keys, numbers and words, also with the signs that fill up base64."""
+    assert shown_query(query) == query
+
+
+@pytest.mark.parametrize(
+    "name", ["session", "mirror", "fetch", "location", "prevsnapshot", "policy", "website"]
+)
+def test_a_flag_has_no_value_to_show(name):
+    """No vendor documents one."""
+    assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "before", ["uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""]
+)
+@pytest.mark.parametrize("name", ["X-Amz-Signature=", "X-Amz-Signature%3D", "sig%253D", ""])
+def test_nothing_behind_another_parameter(before, end, name):
+    """However another parameter is glued to one that is shown."""
+    assert SECRET not in shown_query(f"{before}{end}{name}{SECRET}")
+
+
+@pytest.mark.parametrize(
+    "query", [SECRET, f"{SECRET}=", f"{SECRET}==", f"acl&{SECRET}", f"prefix=https://u:{SECRET}@h"]
+)
+def test_a_token_that_stands_alone(query):
+    """A name without a value may be the secret itself."""
+    assert SECRET not in shown_query(query)
+
+
+def test_what_is_kept_back_is_told_apart():
+    """Two listings of other partitions, or two keys, do not look like one request made twice."""
+    assert len({shown_query(f"prefix=year%3D{year}/") for year in range(50)}) == 50
+    assert len({shown_path(f"/b/{key}?token=x") for key in "abc"} | {shown_path("/b/a?token=y")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("http://u:p@h:1/b/k@x?y", "http://h:1/b/k@x?y"),
+        ("https://u:p@w@h", "https://h"),
+        ("HTTP://u@h#f", "HTTP://h#f"),
+        ("http://h/u:p@x", "http://h/u:p@x"),
+        ("h@x:443", "h@x:443"),
+        ("/a/http://u:p@h", "/a/http://u:p@h"),
+        ("*", "*"),
+    ],
+)
+def test_name_and_password_are_no_part_of_a_target(target, kept):
+    """In absolute form they stand before the host."""
+    assert without_userinfo(target) == kept
+
+
+def test_a_path_with_a_query_in_it():
+    """A presigned URL that was encoded as a whole is a path."""
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}")
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3D{SECRET}")
+    assert shown_path("/b/what?") == "/b/what?"
+
+
+@given(
+    before=st.text("abcAcl&=;?%26D3F/ .", max_size=30),
+    end=st.sampled_from(ENDS),
+    name=st.sampled_from(["sig", "X-Amz-Signature", "token", "session", ""]),
+    after=st.text(max_size=10),
+)
+def test_fuzz_a_secret_behind_any_beginning(before, end, name, after):
+    """Whatever stands before it, the value of a parameter that nobody documents is not shown."""
+    assert SECRET not in shown_query(f"{before}{end}{name}={SECRET}{after}")

@@ -1,0 +1,155 @@
+"""Presigned URLs as the vendors' SDKs make them: nothing that gives leave to do something is in any record of ours."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import boto3
+    import oss2
+    from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+    from botocore.config import Config as BotoConfig
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from google.cloud import storage
+    from google.oauth2 import service_account
+    from minio import Minio
+    from minio.credentials import StaticProvider
+    from qcloud_cos import CosConfig, CosS3Client
+
+KEY_ID, KEY, TOKEN = "AKIDexample0123456789", "kEySeCrEtExample", "sEsSiOnToKeNexample"
+PART = {"uploadId": "upload-7", "partNumber": "3"}
+
+
+def of_boto3(version):
+    client = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=KEY,
+        aws_session_token=TOKEN,
+        config=BotoConfig(signature_version=version, s3={"addressing_style": "path"}),
+    )
+    given = {"Bucket": "photos", "Key": "cat.jpg", "UploadId": "upload-7", "PartNumber": 3}
+    return client.generate_presigned_url("upload_part", Params=given)
+
+
+def of_azure():
+    end = datetime.now(UTC) + timedelta(hours=1)
+    allowed = BlobSasPermissions(read=True, write=True)
+    given = {"account_key": "a2V5a2V5", "permission": allowed, "expiry": end, "content_disposition": "inline"}
+    sas = generate_blob_sas("account", "photos", "cat.jpg", **given)
+    return f"https://account.blob.core.windows.net/photos/cat.jpg?comp=block&blockid=QUFBQQ%3D%3D&{sas}"
+
+
+def of_gcs(version):
+    pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    info = {
+        "client_email": f"{KEY_ID}@project.example",
+        "private_key": pem.decode(),
+        "token_uri": "https://x.example",
+    }
+    credentials = service_account.Credentials.from_service_account_info(info)
+    blob = storage.Client("project", credentials=credentials).bucket("photos").blob("cat.jpg")
+    return blob.generate_signed_url(timedelta(hours=1), method="PUT", version=version, query_parameters=PART)
+
+
+def of_oss2(auth):
+    bucket = oss2.Bucket(auth(KEY_ID, KEY, TOKEN), "https://oss-cn-x.aliyuncs.com", "photos", region="cn-x")
+    return bucket.sign_url("PUT", "cat.jpg", 3600, params=dict(PART), slash_safe=True)
+
+
+def of_cos():
+    config = CosConfig(Region="ap-x", SecretId=KEY_ID, SecretKey=KEY, Token=TOKEN)
+    return CosS3Client(config).get_presigned_url("photos-1250000000", "cat.jpg", "PUT", Params=dict(PART))
+
+
+def of_minio():
+    client = Minio("play.example", region="us-east-1", credentials=StaticProvider(KEY_ID, KEY, TOKEN))
+    return client.get_presigned_url("PUT", "photos", "cat.jpg", extra_query_params=dict(PART))
+
+
+class SignedBy:
+    """OSS's auth of a version, with a session token."""
+
+    def __init__(self, version):
+        self.version = version
+
+    def __call__(self, key_id, key, token):
+        return oss2.StsAuth(key_id, key, token, auth_version=self.version)
+
+
+URLS = {
+    "boto3 v4": lambda: of_boto3("s3v4"),
+    "boto3 v2": lambda: of_boto3("s3"),
+    "azure": of_azure,
+    "gcs v4": lambda: of_gcs("v4"),
+    "gcs v2": lambda: of_gcs("v2"),
+    "oss2 v1": lambda: of_oss2(SignedBy("v1")),
+    "oss2 v4": lambda: of_oss2(SignedBy("v4")),
+    "cos": of_cos,
+    "minio": of_minio,
+}
+HARMLESS = {"uploadId", "partNumber", "comp", "blockid"}
+
+
+def secrets_of(url):
+    """The values of a presigned URL, as sent and decoded, that are not short words anybody may know."""
+    found = set()
+    for pair in urlsplit(url).query.split("&"):
+        name, _, value = pair.partition("=")
+        if unquote(name) not in HARMLESS:
+            found |= {value, unquote(value)}
+    return {each for each in found if len(each) > 7}
+
+
+@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        lambda url: url,
+        lambda url: url.replace("&", ";"),
+        lambda url: url.replace("?", "?acl?", 1),
+        lambda url: url.replace("?", "?prefix=", 1).replace("&", "%26"),
+        lambda url: url.replace("://", "://user:sEsSiOnToKeNexample@", 1),
+    ],
+    ids=["as it is", "semicolons", "two question marks", "encoded in a value", "with userinfo"],
+)
+def test_no_secret_of_a_presigned_url(name, spoiled, tmp_path):
+    """Of the query is shown what names the operation, and nothing else, also where a program has put it together wrongly."""
+    url = URLS[name]()
+    secrets = {*secrets_of(url), TOKEN, KEY}
+    assert len(dict(parse_qsl(urlsplit(url).query))) >= 4
+    journal = tmp_path / "journal.jsonl"
+    environ = {"FAULTINJECT_JOURNAL": str(journal), "FAULTINJECT_ENDPOINT": "oss-cn-x.aliyuncs.com"}
+    injector = Injector("cos:SlowDown", seed=1, environ=environ)
+    asked = spoiled(url)
+    parts = urlsplit(asked)
+    absolute = "@" in parts.netloc
+    environ = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": unquote(asked.partition("?")[0]) if absolute else unquote(parts.path),
+        "QUERY_STRING": parts.query,
+        "RAW_URI": asked if absolute else f"{parts.path}?{parts.query}",
+        "HTTP_HOST": parts.netloc.rpartition("@")[2],
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    body = b"".join(WSGIFaultMiddleware(None, injector=injector)(environ, lambda *_: None)).decode()
+    told = (
+        journal.read_text()
+        + repr(injector.journal.outcomes)
+        + json.dumps(injector.journal.outcomes[0].to_dict())
+    )
+    assert [each for each in secrets if each in told + body] == []
+    if asked == url:
+        assert injector.journal.outcomes[0].operation == ("UploadPart" if "uploadId" in url else "PutObject")
