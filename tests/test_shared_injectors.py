@@ -109,6 +109,9 @@ def work(number):
 if __name__ == "__main__":
     with multiprocessing.get_context(sys.argv[1]).Pool(4) as pool:
         found = pool.map(work, range(8), chunksize=1)
+        # Its end would send a signal, which a worker that handles it, as for coverage, may wait through for ever.
+        pool.close()
+        pool.join()
     print(sum(statuses.count("503") for statuses, _ in found), len({seed for _, seed in found}))
 """
     script = Path(tempfile.gettempdir()) / "pool.py"
@@ -291,6 +294,23 @@ def test_a_scenario_that_can_be_read_again(tmp_path, monkeypatch):
     (tmp_path / "kept").rename(scenario)
     assert get(other) == 503, "not before it is time"
     monkeypatch.setattr(sharing, "monotonic", lambda: float("inf"))
+    assert get(other) == 500
+
+
+def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, caplog):
+    """It is tried each time that it is time, and told once."""
+    store = tmp_path / "store"
+    one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
+    one.use("http:500")
+    [scenario] = store.glob("scenario*")
+    scenario.rename(tmp_path / "kept")
+    now = 0.0
+    monkeypatch.setattr(sharing, "monotonic", lambda: now)
+    for _ in range(3):
+        assert get(other) == 503
+        now += 2 * sharing.PAUSE
+    assert caplog.text.count("those before them stay in force") == 1
+    (tmp_path / "kept").rename(scenario)
     assert get(other) == 500
 
 

@@ -479,6 +479,23 @@ def test_what_is_remembered_of_habits_is_bounded(monkeypatch):
     assert contrast() == (0, 0)
 
 
+def test_what_is_remembered_of_what_comes_again_is_bounded(monkeypatch):
+    """The same, of things each of which is asked for twice after a success."""
+    from faultinject.audit import habits
+
+    def contrast():
+        seen = Habits()
+        for at in range(6):
+            for again in (0, 0.5):
+                seen.see(passing(10.0 * at + again, path=f"/{at}"))
+        seen.end()
+        return seen.contrast("uploader/1.0", "PUT", 10.0)
+
+    assert contrast() == (6, 6)
+    monkeypatch.setattr(habits, "MOST", 5)
+    assert contrast() == (0, 0)
+
+
 def test_habits_of_another_minute_are_none():
     """What comes again after a minute has nothing to do with the time before; what was there is counted."""
     seen = Habits()
@@ -551,3 +568,36 @@ def test_a_hedge_that_a_busy_machine_sends_too_late():
     """The copy may have left before the refusal was read; where the machine was not late, it was sent again."""
     assert hedged(0.15)["permanent"] == INCONCLUSIVE
     assert hedged(0.0)["permanent"] == FAIL
+
+
+def hinted(stalled):
+    """A client that hedges, and waits as it is asked to; but for one request, right behind an answer that it may not have read."""
+    attempts = []
+    for each in range(2):
+        attempts += [
+            request(10.0 * each, "slow", took=0.5, path=f"/slow-{each}"),
+            request(10.0 * each + 0.15, took=0.001, path=f"/slow-{each}"),
+        ]
+    for each in range(4):
+        at, about = 100.0 + 10.0 * each, {"path": f"/k-{each}", "took": 0.001, "client": "127.0.0.1"}
+        asked = {"hint": 2.0, "hint_form": "seconds", **about}
+        attempts.append(request(at, "503", stalled=5.0, **asked))
+        if each < 2:
+            attempts.append(request(at + 0.1, stalled=5.0 + stalled, **about))
+        else:
+            attempts.append(request(at + 2.2, stalled=5.0, **about))
+    told = [
+        Told(f"{each}", 1000.0 + at, 1005.0 + at, returned=True, key=key)
+        for at, key, each in [
+            *((10.0 * each, f"slow-{each}", each) for each in range(2)),
+            *((100.0 + 10.0 * each, f"k-{each}", each) for each in range(4)),
+        ]
+    ]
+    found = judge(attempts, driven=True, told=told, until=9_999.0).findings
+    return {each.check: (each.verdict, each.n) for each in found}["hint"]
+
+
+def test_a_hedge_that_left_before_a_hint_was_read_ignores_none():
+    """It is not counted; where the machine was not late, the hint was read."""
+    assert hinted(0.15) == (INCONCLUSIVE, 2)
+    assert hinted(0.0) == (FAIL, 4)

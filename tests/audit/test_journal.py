@@ -14,6 +14,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.audit.journal import Journal
+from faultinject.audit.pressure import PATH
 from faultinject.exceptions import ConfigurationError
 
 NOW = 1_763_625_600.25
@@ -178,6 +179,19 @@ def test_the_ring_is_bounded_and_counts_what_it_drops():
     assert (len(journal), journal.dropped) == (5, 7)
     journal.clear()
     assert (journal.outcomes, journal.dropped) == ([], 0)
+
+
+@pytest.mark.skipif(not Path(PATH).exists(), reason="this kernel keeps no such sum")
+def test_how_late_the_machine_was_is_kept_as_long_as_the_line():
+    """And not much longer: a server that runs for days notes it of every request."""
+    injector = injector_for("cos:SlowDown,probability=0")
+    ask(injector)
+    line = injector.journal._lines[0][1]
+    journal = Journal(size=5, measures=True)
+    for seq in range(1_000):
+        journal.add((seq, *line[1:]))
+    assert [each.stalled is not None for each in journal.outcomes] == [True] * 5
+    assert len(journal._stalled) <= 10
 
 
 def test_drops_are_counted_exactly_by_threads():

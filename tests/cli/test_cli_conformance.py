@@ -55,10 +55,17 @@ def verdicts(client):
     }
 
 
+def machine_was(err):
+    """The standard error, less what is said of a machine that was busy."""
+    return re.sub(
+        r"^\w+:Client: the machine was busy \(.*\): waits may look longer\n", "", err, flags=re.MULTILINE
+    )
+
+
 def test_one_client(run):
     """The whole verdict is shown, and it is the exit code: a check that says FAIL is 1."""
     code, out, err = run("conformance", "--client", "bad_client:Client", *SHORT)
-    assert (code, err) == (1, "")
+    assert (code, machine_was(err)) == (1, "")
     assert re.search(r"^✕ FAIL +permanent ", out, re.MULTILINE)
     assert "den-001" in out
 
@@ -74,7 +81,7 @@ def test_several_clients(run):
     """A table has a row for each check and a column for each client; below stands what is wrong with each."""
     two = ("--client", "good_client:Client", "--client", "bad_client:Client")
     code, out, err = run("conformance", *two, *SHORT)
-    assert (code, err) == (1, "")
+    assert (code, machine_was(err)) == (1, "")
     assert re.search(r"^check +good_client:Client +bad_client:Client$", out, re.MULTILINE)
     assert re.search(r"^permanent +✓ +✕$", out, re.MULTILINE)
     good, bad = out.split("\ngood_client:Client own 2.0\n")[1].split("\nbad_client:Client own 2.0\n")
@@ -86,7 +93,7 @@ def test_results_for_programs(run):
     code, out, err = run(
         "conformance", "--client", "bad_client:Client", *SHORT, "--json", "--deadline", "20s"
     )
-    assert (code, err) == (1, "")
+    assert (code, machine_was(err)) == (1, "")
     found = json.loads(out)
     [client] = found.pop("clients")
     assert found.keys() == {
@@ -209,7 +216,7 @@ def test_a_busy_machine_is_said(run, monkeypatch):
 def test_the_sdks_are_listed(run):
     """Each with its version, or that it is not installed."""
     code, out, err = run("conformance", "--list")
-    assert (code, err) == (0, "")
+    assert (code, machine_was(err)) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
 
 
@@ -366,4 +373,4 @@ def test_kept_journals_have_an_end(run, tmp_path):
     lines = (tmp_path / "kept/good_client-Client.jsonl").read_text().splitlines()
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
     code, _, err = run("report", "kept/good_client-Client.jsonl")
-    assert (code, err) == (0, "")
+    assert (code, machine_was(err)) == (0, "")

@@ -232,6 +232,18 @@ def test_a_body_that_holds_an_id_of_its_call():
     assert "; no two runs send these bytes: if the server knows them again by that, all is well" in warned
 
 
+def test_a_body_that_is_new_in_each_attempt_of_one_call():
+    """An SDK's id says that it is one call: its bytes hold no id of it."""
+
+    def code():
+        for _ in range(3):
+            if send("POST", "/orders/new", data=uuid.uuid4().hex.encode(), headers=ID) == 200:
+                return
+
+    _, error = exploring(code, LOST)
+    assert "unsafe repeat: request 1 (POST) was done and its answer lost" in str(error)
+
+
 def test_a_body_that_is_new_in_each_attempt():
     """Nobody can know that again; by its looks it may be an order of its own."""
     assert judged(ordering(lambda _: uuid.uuid4().hex.encode()), LOST) == ([], [])
