@@ -2,7 +2,7 @@
 
 version      the layout, so that another version of faultinject keeps out
 lock         locked, never read
-generation   eight bytes, mapped: the number of the scenario in force, 0 before the first
+generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
 scenario     JSON: generation, the number in the name of its counts, and what was published
 counts-N     see `stores.table`
 journal      JSON lines
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LAYOUT = b"1\n"
+LAYOUT = b"2\n"
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 

@@ -110,6 +110,7 @@ class FileCounts:
                 n = words[own]
                 words[own] = n + 1
                 numbers.append((place, n, above is None or self._exceeds(part or whole, above, now)))
+            self._check()
         except BaseException:
             self.release()
             raise
@@ -155,6 +156,7 @@ class FileCounts:
             if out >= times:
                 return False
             words[row] = out + 1
+            self._check()
             return True
         finally:
             if not held:
