@@ -44,6 +44,11 @@ class Generation:
         # Looked at afterwards: then the number was of a whole file.
         return number if words[1] == WHOLE else self._read_again()
 
+    @property
+    def inode(self) -> int:
+        """The number of its file."""
+        return os.fstat(self._file).st_ino
+
     def write(self, number: int) -> None:
         """Put another one in its place; under the lock.
 

@@ -110,11 +110,6 @@ class Pages:
         """What there is to say when the last word is gone."""
         return StoreUnavailable(f"{self._path} {'was cut short' if self._mapping.short else 'is damaged'}")
 
-    @property
-    def linked(self) -> bool:
-        """Whether the file still has a name."""
-        return os.fstat(self._file).st_nlink > 0
-
     def prepare(self, word: int) -> None:
         """Give the chunk of a word its room on the disk; under the lock, and of all processes once.
 
