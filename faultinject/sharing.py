@@ -143,7 +143,10 @@ class Sharing:
                 self.directory.publish(data, rules=rules)
             else:
                 agree(self.directory)
-            self.seen, _, counts, seed = self.join()
+            self.seen, found, counts, seed = self.join()
+            if found.to_json() != data["scenario"]:
+                # Put in force since this server began: the first request takes it over.
+                self.seen = _NEVER
         except (FaultInjectError, OSError) as error:
             if isinstance(error, StoreUnavailable) and self._named and not anew and self._is_late(agreed):
                 return self._rest(error, agree), seed

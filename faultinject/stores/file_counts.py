@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from faultinject.core.draw import blake2b
+from faultinject.stores.mapping import WHOLE
+from faultinject.stores.memory import SET_BACK
 from faultinject.stores.table import (
     BEGAN,
     BEGUN,
@@ -11,6 +13,7 @@ from faultinject.stores.table import (
     FAILED,
     FIRST_RULE,
     INJECTED,
+    LAST,
     MATCHED,
     MATCHES,
     NOTED,
@@ -119,7 +122,8 @@ class FileCounts:
                 n = words[own]
                 words[own] = n + 1
                 numbers.append((place, n, above is None or self._exceeds(part or whole, above, now)))
-            self._check()
+            if words[LAST] != WHOLE:
+                raise table.pages.lost()
         except BaseException:
             self.release()
             raise
@@ -165,7 +169,8 @@ class FileCounts:
             if out >= times:
                 return False
             words[row] = out + 1
-            self._check()
+            if words[LAST] != WHOLE:
+                raise self._table.pages.lost()
             return True
         finally:
             if not held:
@@ -291,7 +296,10 @@ class FileCounts:
             seconds[BEGAN] = now
             words[BEGUN] = 1
         now -= seconds[BEGAN]
-        due = max(seconds[row + DUE] if words[row + RATED] else float("-inf"), now) + gap
+        due = seconds[row + DUE] if words[row + RATED] else now
+        if due - now > period + gap + SET_BACK:
+            due = now  # as `MemoryCounts` does it
+        due = max(due, now) + gap
         if due - now > period + gap / 1000:
             return True
         seconds[row + DUE] = due

@@ -235,9 +235,9 @@ def make_table(name: str, *, directory: int | None = None) -> None:
     try:
         os.ftruncate(file, SIZE)
         header = VERSION.to_bytes(8, sys.byteorder).ljust(_ROOM, b"\0") + b"\1"
-        end = WHOLE.to_bytes(8, sys.byteorder).rjust(_CHUNK, b"\0")
-        for content, start in ((header.ljust(_CHUNK, b"\0"), 0), (end, SIZE - _CHUNK)):
-            if os.pwrite(file, content, start) != _CHUNK:
+        end = WHOLE.to_bytes(8, sys.byteorder)
+        for content, start in ((header.ljust(_CHUNK, b"\0"), 0), (end, 8 * LAST)):
+            if os.pwrite(file, content, start) != len(content):
                 raise StoreUnavailable("no space left for the store")
     finally:
         os.close(file)
