@@ -123,7 +123,7 @@ def _watcher() -> Callable[[], None]:
             return
         # Not ours: when this returns, the access is made again, and whoever had the signal before gets it.
         system.sigaction(_SIGBUS, ctypes.byref(before), None)
-        if not raised:
+        if not raised:  # pragma: no branch - the fault of others ends the process
             os.kill(os.getpid(), _SIGBUS)
 
     mine = Action(flags=_SIGINFO | _NODEFER)
