@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds until a scenario that could not be read is tried again."""
+_TRIES = 50
 _NEVER = -2
 """No generation."""
 
@@ -69,10 +70,8 @@ class Sharing:
         self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
-            from faultinject.stores.directory import StoreDirectory
-
             path, self._replaces = read_directory(store)
-            self.directory = StoreDirectory(path)
+            self.directory = _opened(path)
 
     @property
     def settled(self) -> bool:
@@ -240,6 +239,24 @@ class Sharing:
         self.directory = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
+
+
+def _opened(path: str) -> StoreDirectory:
+    """A named directory.
+
+    Workers that find the one gone which their server began with make it, see that, and remove it, at the same time.
+    """
+    from faultinject.stores.directory import StoreDirectory
+    from faultinject.stores.holders import begun_with
+
+    tries = _TRIES if begun_with(os.path.abspath(path)) else 1  # noqa: PTH100 - pathlib takes its time to load
+    while True:
+        tries -= 1
+        try:
+            return StoreDirectory(path)
+        except FaultInjectError:
+            if not tries:
+                raise
 
 
 class SessionCounts:

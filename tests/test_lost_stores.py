@@ -85,6 +85,27 @@ def test_a_late_worker_finds_what_is_in_force(tmp_path, now):
 
 
 @pytest.mark.usefixtures("now")
+def test_late_workers_that_come_at_once(tmp_path, monkeypatch):
+    """One removes what another is just opening: that one opens it again, and its server does not end."""
+    place = tmp_path / "store"
+    make(place)
+    place.rename(tmp_path / "away")
+    real, removed = os.open, []
+
+    def late(path, *rest, **named):
+        if path == "lock" and len(removed) < 3:
+            removed.append(path)
+            raise FileNotFoundError(2, "No such file or directory")
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", late)
+    assert get(make(place)) == 200
+    removed.clear()
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        make(tmp_path / "other")
+
+
+@pytest.mark.usefixtures("now")
 def test_what_cannot_be_given_back(tmp_path):
     """A store that is away answers nothing at all."""
     from faultinject.core.actions import Take

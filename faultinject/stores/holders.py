@@ -24,6 +24,27 @@ with suppress(ImportError):  # Windows
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
 
+def begun_with(path: str) -> bool:
+    """Whether other processes of this server have begun with a directory there."""
+    pid = common_process()
+    return pid != os.getpid() and _read_note(_note_of(described(pid), path)) is not None
+
+
+def _note_of(server: str, path: str) -> str:
+    return f"{server}-{blake2b(os.fsencode(path), digest_size=16).hexdigest()}"
+
+
+def _read_note(name: str) -> bytes | None:
+    """Which store a server began with; None where nothing was noted, or nobody can read it."""
+    with suppress(FaultInjectError, OSError):
+        parent = open_directory(private_parent(), make=False)
+        try:
+            return read_file(name, parent)
+        finally:
+            os.close(parent)
+    return None
+
+
 class Holders:
     """The servers of one directory, seen from this process.
 
@@ -43,7 +64,7 @@ class Holders:
         self.pid = common_process()
         self._server = described(self.pid)
         self._is_worker = self.pid != os.getpid()
-        self._noted = f"{self._server}-{blake2b(os.fsencode(path), digest_size=16).hexdigest()}"
+        self._noted = _note_of(self._server, path)
 
     def begun(self) -> str | None:
         """What this server's processes have agreed on before this one; None: it is the first, or the only one."""
@@ -51,15 +72,7 @@ class Holders:
 
     def lost(self) -> bool:
         """Whether this server began with another directory, in whose place this one was made."""
-        if not self._is_worker:
-            return False
-        found = None
-        with suppress(FaultInjectError, OSError):  # nothing was noted, or nobody can read it
-            parent = open_directory(private_parent(), make=False)
-            try:
-                found = read_file(self._noted, parent)
-            finally:
-                os.close(parent)
+        found = _read_note(self._noted) if self._is_worker else None
         return found is not None and found != self._token.encode()
 
     def others(self) -> list[str]:
