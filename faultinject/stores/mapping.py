@@ -140,3 +140,13 @@ def _watcher() -> Callable[[], None]:
         assert callback
 
     return watch
+
+
+def after_fork() -> None:
+    """In a child nobody holds the lock."""
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=after_fork)

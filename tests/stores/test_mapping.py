@@ -214,3 +214,11 @@ def test_what_is_guarded_is_let_go(store):
     del other
     assert len(mapping._maps) == before
     del counts
+
+
+def test_a_child_guards_its_own(store):
+    """Though a thread of its parent was just about to."""
+    with mapping._lock:
+        mapping.after_fork()
+    store.join()
+    assert not mapping._lock.locked()
