@@ -229,6 +229,11 @@ def unread(error: Exception) -> None:
     _log().error("faultinject: new rules cannot be read, those before them stay in force: %s", error)
 
 
+def replaced(by: int) -> None:
+    """The store that processes share got other rules from another server, or another program."""
+    _warn("faultinject: process %s has put other rules in force", by)
+
+
 def session_unread(error: Exception) -> None:
     """What the session put in force cannot be read here; most likely it has ended."""
     _log().error("faultinject: the rules of the session cannot be read, it has none in force here: %s", error)

@@ -104,6 +104,10 @@ class StoreBusy(StoreUnavailable):
     """Another process held the counts for too long: one request went on without them, and the next one asks again."""
 
 
+class StoreInUse(ConfigurationError):
+    """Another server counts in the same directory by other rules; the message says which, and how to replace them."""
+
+
 class NotOffered(FaultInjectError, ImportError):
     """Something that would test nothing; the message says why, and what to use instead."""
 

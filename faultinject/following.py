@@ -132,6 +132,8 @@ class FollowingInjector(Injector):
             self._injected = self.injected
             self._swap(self._compile(scenario, counts=counts), scenario)
             self._sharing.seen = seen
+        if self._sharing.replaced_by:
+            announcement.replaced(self._sharing.replaced_by)
         self.announce()
 
 

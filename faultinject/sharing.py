@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from time import monotonic
 
+from faultinject.core.draw import blake2b
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
-from faultinject.settings.store import FILE
+from faultinject.settings.store import FILE, REPLACE, read_directory
 from faultinject.stores.memory import MemoryCounts
 
 TYPE_CHECKING = False
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds until a scenario that could not be read is tried again."""
+_TRIES = 50
+_NEVER = -2
+"""No generation."""
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
@@ -31,7 +35,7 @@ class Sharing:
     """The store of one injector.
 
     Args:
-        store: `memory:`, `file:DIRECTORY`, or None: memory until there are several processes.
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, or None: memory until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
 
@@ -40,6 +44,7 @@ class Sharing:
         salt: what this process draws with besides the seed, where each counts for itself.
         seen: the generation that this process has joined.
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
+        replaced_by: the process of another server that put in force what is; 0 for one of this server.
 
     Raises:
         ConfigurationError: the directory cannot be used.
@@ -50,6 +55,10 @@ class Sharing:
         self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
     ) -> None:
         self.seen = 0
+        self.replaced_by = 0
+        # Takes part in a directory as the first did; None once it has.
+        self._agree: Callable[[StoreDirectory], int] | None = None
+        self._replaces = False
         self.salt = b""
         self.why = ""
         self._salted = 0
@@ -61,9 +70,8 @@ class Sharing:
         self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
-            from faultinject.stores.directory import StoreDirectory
-
-            self.directory = StoreDirectory(store.removeprefix(FILE))
+            path, self._replaces = read_directory(store)
+            self.directory = _opened(path)
 
     @property
     def settled(self) -> bool:
@@ -116,19 +124,31 @@ class Sharing:
         """
         if self.directory is None:
             return self._make(), seed
-        data = {"scenario": scenario.to_json(), "seed": seed}
+        data = self._data(scenario, seed)
         rules = len(scenario.rules)
+        text = f"{data['scenario']}\n{'' if chosen else seed}"
+        agreed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        how = "" if self._replaces else f"{FILE}{self.directory.path}{REPLACE}"
+        replace = how if self._named else None
 
         def same(found: dict[str, Any]) -> bool:
             return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
+
+        def agree(directory: StoreDirectory) -> int:
+            return directory.agree(data, rules=rules, same=same, agreed=agreed, replace=replace)
 
         try:
             if anew:
                 self.directory.publish(data, rules=rules)
             else:
-                self.directory.agree(data, rules=rules, same=same)
-            self.seen, _, counts, seed = self.join()
+                agree(self.directory)
+            self.seen, found, counts, seed = self.join()
+            if found.to_json() != data["scenario"]:
+                # Put in force since this server began: the first request takes it over.
+                self.seen = _NEVER
         except (FaultInjectError, OSError) as error:
+            if isinstance(error, StoreUnavailable) and self._named and not anew and self._is_late(agreed):
+                return self._rest(error, agree), seed
             if self._named:
                 raise
             self._give_up(error)
@@ -139,8 +159,7 @@ class Sharing:
         """More rules stand behind those in force, whose counts go on; None where they are in memory."""
         if self.directory is None:
             return None
-        data = {"scenario": scenario.to_json(), "seed": seed}
-        self.directory.publish(data, rules=len(scenario.rules), keep_counts=True)
+        self.directory.publish(self._data(scenario, seed), rules=len(scenario.rules), keep_counts=True)
         self.seen, _, counts, _ = self.join()
         return counts
 
@@ -154,10 +173,19 @@ class Sharing:
         from faultinject.stores.guarded import Guarded
 
         assert self.directory is not None
+        if self._agree is not None:
+            from faultinject.stores.directory import StoreDirectory
+
+            # Another one may be in its place by now.
+            again = StoreDirectory(self.directory.path, make=False)
+            self._agree(again)
+            self.directory, self._agree = again, None
         generation, data, counts = self.directory.join()
         if counts is None:
             raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
         self._unread = None
+        by = data.get("by", 0)
+        self.replaced_by = 0 if by == self.directory.holders.pid else by
         return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
 
     def tell(self, seed: str) -> None:
@@ -176,6 +204,26 @@ class Sharing:
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
 
+    def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
+        assert self.directory is not None
+        return {"by": self.directory.holders.pid, "scenario": scenario.to_json(), "seed": seed}
+
+    def _is_late(self, agreed: str) -> bool:
+        """Whether other processes of this server took part before."""
+        assert self.directory is not None
+        holders = self.directory.holders
+        return holders.begun() == agreed or holders.lost()
+
+    def _rest(self, error: Exception, agree: Callable[[StoreDirectory], int]) -> Counts:
+        """Nothing is injected until the store is back that this server began with."""
+        from faultinject.stores.away import Away
+        from faultinject.stores.guarded import Guarded
+
+        self._agree = agree
+        self.seen = _NEVER
+        self.postpone()
+        return Guarded(Away(str(error)))
+
     def _share(self, common: str, owner: int | None) -> None:
         from faultinject.stores.filelock import AVAILABLE
         from faultinject.stores.private import clean_up_dead_owners, private_directory
@@ -191,6 +239,24 @@ class Sharing:
         self.directory = None
         self.why = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()
+
+
+def _opened(path: str) -> StoreDirectory:
+    """A named directory.
+
+    Workers that find the one gone which their server began with make it, see that, and remove it, at the same time.
+    """
+    from faultinject.stores.directory import StoreDirectory
+    from faultinject.stores.holders import begun_with
+
+    tries = _TRIES if begun_with(os.path.abspath(path)) else 1  # noqa: PTH100 - pathlib takes its time to load
+    while True:
+        tries -= 1
+        try:
+            return StoreDirectory(path)
+        except FaultInjectError:
+            if not tries:
+                raise
 
 
 class SessionCounts:

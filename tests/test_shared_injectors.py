@@ -18,6 +18,7 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware, registry, sharing
 from faultinject.core.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.stores.mapping import WHOLE
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -314,7 +315,7 @@ def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, c
     assert get(other) == 500
 
 
-@pytest.mark.parametrize("content", [b"", bytes(8)])
+@pytest.mark.parametrize("content", [b"", bytes(8), bytes(8) + WHOLE.to_bytes(8, sys.byteorder)])
 def test_a_word_that_is_cut_or_lost(tmp_path, caplog, content):
     """Touching memory behind the end of its file would kill the process; what is published next is known by all."""
     store = tmp_path / "store"

@@ -118,7 +118,9 @@ class Plan:
         """
         surroundings = self.surroundings
         arrived, now = surroundings.monotonic(), surroundings.clock()
-        if surroundings.expires is not None and now >= surroundings.expires:
+        if surroundings.expires is not None and (
+            now >= surroundings.expires or arrived >= surroundings.deadline
+        ):
             surroundings.expired(surroundings.expires)
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
@@ -193,8 +195,10 @@ class Plan:
     @property
     def expired(self) -> bool:
         """Whether the time is over in which anything is injected."""
-        expires = self.surroundings.expires
-        return expires is not None and self.surroundings.clock() >= expires
+        surroundings = self.surroundings
+        return surroundings.expires is not None and (
+            surroundings.clock() >= surroundings.expires or surroundings.monotonic() >= surroundings.deadline
+        )
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan, whose rules are the first of these, has counted and prepared."""

@@ -21,12 +21,13 @@ class Surroundings:
         most_active: how many faults may be under way at once.
         everything: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
+        deadline: the same on the monotonic clock: unix time may be set back.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
     """
 
     __slots__ = (
-        "_free", "clock", "endpoints", "everything", "expired", "expires", "failed", "journal", "marked",
+        "_free", "clock", "deadline", "endpoints", "everything", "expired", "expires", "failed", "journal", "marked",
         "monotonic", "most_active",
     )  # fmt: skip
 
@@ -52,6 +53,7 @@ class Surroundings:
         self.most_active = most_active
         self.everything = everything
         self.expires = expires
+        self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
         self.failed = failed
         self.expired = expired
         self._free: list[None] = [None] * most_active

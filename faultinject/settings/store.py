@@ -8,6 +8,8 @@ from faultinject.exceptions import NotBuiltYet
 MEMORY, FILE = "memory:", "file:"
 _RESERVED = ("redis:", "rediss:")
 _ALLOWED = "memory: or file:DIRECTORY"
+REPLACE = "?replace"
+"""Behind a directory: these rules take the place of those by which another server counts there."""
 
 
 def read_store(text: str) -> str:
@@ -19,6 +21,13 @@ def read_store(text: str) -> str:
     >>> read_store("file:/run/faults")
     'file:/run/faults'
     """
+    path, mark, option = text.rpartition("?")
+    if text.startswith(FILE) and mark and option.isalpha() and mark + option != REPLACE:
+        raise Mistake(
+            f"{shown(text)}: the only option of a directory is {REPLACE}; did you mean {shown(path + REPLACE)}?"
+        )
+    if text == FILE + REPLACE:
+        text = FILE
     if text == MEMORY or (text.startswith(FILE) and text != FILE):
         return text
     if text.startswith(_RESERVED):
@@ -26,6 +35,16 @@ def read_store(text: str) -> str:
     if text in (FILE, FILE[:-1]):
         raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
     raise Mistake(f"{shown(text)} is not a store; use {_ALLOWED}{_nearest(text)}")
+
+
+def read_directory(store: str) -> tuple[str, bool]:
+    """The directory of a store `file:`, and whether its rules are to replace others.
+
+    >>> read_directory("file:/run/faults?replace")
+    ('/run/faults', True)
+    """
+    path = store.removeprefix(FILE)
+    return path.removesuffix(REPLACE), path.endswith(REPLACE)
 
 
 def _without_password(text: str) -> str:

@@ -7,12 +7,12 @@ import os
 from faultinject.stores.opening import remove_file
 
 FILES = ("version", "generation", "journal", "owner", "lock", "attached")
-SCENARIO, COUNTS = "scenario-", "counts-"
+SCENARIO, COUNTS, HOLDER = "scenario-", "counts-", "holder-"
 
 
 def is_ours(name: str) -> bool:
     """Whether a file of that name belongs to a store."""
-    return name in FILES or name.startswith((SCENARIO, COUNTS))
+    return name in FILES or name.startswith((SCENARIO, COUNTS, HOLDER))
 
 
 def remove_directory(directory: int, path: str) -> None:

@@ -1,24 +1,27 @@
 """The directory of a store: scenario, counts and journal that processes share.
 
-version      the layout, so that another version of faultinject keeps out
+version      the layout, so that another version of faultinject keeps out, and what no other directory has
 lock         locked, never read
-generation   eight bytes, mapped: the number of the scenario in force, 0 before the first
+generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
 scenario     JSON: generation, the number in the name of its counts, and what was published
 counts-N     see `stores.table`
 journal      JSON lines
 owner        the session that has the directory for itself, if one has
+holder-N     see `stores.holders`
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from time import time_ns
 
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
 from faultinject.stores.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.stores.file_counts import FileCounts
 from faultinject.stores.filelock import AVAILABLE, FileLock
 from faultinject.stores.generation import CUT, NAME, Generation
+from faultinject.stores.holders import Holders
 from faultinject.stores.lines import whole_lines
 from faultinject.stores.opening import open_directory, read_file, refuse, remove_file, write_file
 from faultinject.stores.owner import described, gone
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LAYOUT = b"1\n"
+LAYOUT = b"2\n"
+_TICK = 100_000_000
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 
@@ -48,6 +52,7 @@ class StoreDirectory:
         journal: the path of the journal that all processes append to.
         lock: what excludes the others.
         number: the generation's word, the quickest way to read it.
+        holders: the servers that count in it.
 
     Raises:
         ConfigurationError: the directory cannot serve; the message says why and what to do.
@@ -56,6 +61,7 @@ class StoreDirectory:
 
     number: Generation
     lock: FileLock
+    holders: Holders
 
     def __init__(self, path: str, *, make: bool = True) -> None:
         self._directory = -1
@@ -65,6 +71,10 @@ class StoreDirectory:
         self.journal = f"{path}/journal"
         try:
             self._directory = open_directory(path, make=make)
+            found = os.fstat(self._directory)
+            self._identity = found.st_dev, found.st_ino
+            # When the directory was last changed before its files were looked at.
+            self._changed = 0
             self._check()
             self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
             self.lock.acquire(PATIENCE)
@@ -100,24 +110,55 @@ class StoreDirectory:
         return self._change(rules, lambda: self._publish(data, keep_counts=keep_counts))
 
     def agree(
-        self, data: dict[str, Any], *, rules: int, same: Callable[[dict[str, Any]], bool] | None = None
+        self,
+        data: dict[str, Any],
+        *,
+        rules: int,
+        same: Callable[[dict[str, Any]], bool] | None = None,
+        agreed: str = "",
+        replace: str | None = None,
     ) -> int:
         """As `publish`, unless the same is in force already: the first of equal processes publishes.
+
+        A later process of a server finds what was put in force since, and never begins at zero again.
 
         Args:
             data: what `read` gives; JSON.
             rules: how many rules it has.
             same: whether what is in force is the same; by default it must be equal.
+            agreed: what tells the rules that this server was started with from others.
+            replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
+                directory, and nobody else finds it.
+
+        Raises:
+            ConfigurationError: it has too many rules.
+            StoreInUse: another server counts here by other rules.
+            StoreUnavailable: the store that this server began with is gone, or the lock is held by others.
         """
         from json import dumps, loads
 
         same = same or loads(dumps(data)).__eq__
+        holders = self.holders
 
         def unless_equal() -> int:
+            if replace and holders.lost():
+                if not self._published:
+                    self.remove()  # made by this process; what was moved away may be put back
+                raise StoreUnavailable(f"the store {self.path} was removed under this server, and made anew")
             found = self._last()
-            if found is None or not same(found["data"]):
-                return self._publish(data)
-            return self.generation
+            begun = holders.begun()
+            if found is None and begun == agreed and self._published:
+                raise StoreUnavailable(f"the store {self.path} has lost its scenario")
+            if found is None or not (same(found["data"]) or begun == agreed):
+                if replace and self._published and (others := holders.others()):
+                    why = f"is in use by other rules, those of {', '.join(others)}"
+                    cure = f"end that server, name another directory, or replace its rules with {replace}"
+                    refuse(self.path, why, cure, StoreInUse)
+                generation = self._publish(data)
+            else:
+                generation = self.generation
+            holders.hold(agreed, note=replace is not None)
+            return generation
 
         return self._change(rules, unless_equal)
 
@@ -127,7 +168,7 @@ class StoreDirectory:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        generation, data, _ = self._look(lambda _: None)
+        generation, data, _ = self._look(lambda *_: None)
         return generation, data
 
     def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
@@ -136,7 +177,17 @@ class StoreDirectory:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        return self._look(lambda path: FileCounts(path, self.lock, directory=self._directory))
+
+        def open_(generation: int, path: str) -> FileCounts:
+            counts = path.rpartition("/")[2]
+            inode = _inode(counts, self._directory)
+
+            def check() -> None:
+                self._check_files(generation, counts, inode)
+
+            return FileCounts(path, self.lock, directory=self._directory, check=check)
+
+        return self._look(open_)
 
     def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
@@ -189,14 +240,47 @@ class StoreDirectory:
     def _begin(self) -> None:
         found = read_file("version", self._directory)
         if not found:
-            write_file("version", self._directory, LAYOUT)
-        elif found != LAYOUT:
+            found = LAYOUT + os.urandom(16).hex().encode()
+            write_file("version", self._directory, found)
+        elif not found.startswith(LAYOUT):
             refuse(
                 self.path,
                 "was made by another version of faultinject",
                 "remove it, or name another directory",
             )
         self.number = Generation(self._directory)
+        self.holders = Holders(
+            self._directory, self.path, found.removeprefix(LAYOUT).decode("ascii", "replace")
+        )
+
+    @property
+    def _published(self) -> bool:
+        """Whether there was a scenario before."""
+        return self.generation != 0 or any(map(_is_counts, os.listdir(self._directory)))  # noqa: PTH208 - by its descriptor
+
+    def _check_files(self, generation: int, counts: str, inode: int) -> None:
+        """Raise `StoreUnavailable` where a process that comes later would not find what this one counts in."""
+        self.lock.check()
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+        except OSError as error:
+            raise StoreUnavailable(f"the store {self.path} was moved away: {error.strerror}") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailable(f"the store {self.path} was moved away, another one is in its place")
+        changed = found.st_mtime_ns
+        if changed == self._changed:
+            return
+        there = {NAME: self.number.inode, "lock": self.lock.inode}
+        if self.generation == generation:
+            # What belongs to a scenario that was replaced since is removed.
+            scenario = f"{SCENARIO}{generation}"
+            there |= {counts: inode, scenario: _inode(scenario, self._directory) or -1}
+        for name, same in there.items():
+            if _inode(name, self._directory) != same:
+                raise StoreUnavailable(f"the store's {self.path}/{name} was removed")
+        # A file system tells changes within a few milliseconds of each other not apart.
+        if time_ns() - changed > _TICK:
+            self._changed = changed
 
     def _change(self, rules: int, change: Callable[[], int]) -> int:
         if rules > MOST_RULES:
@@ -235,7 +319,7 @@ class StoreDirectory:
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1
 
-    def _look(self, open_: Callable[[str], T]) -> tuple[int, dict[str, Any], T | None]:
+    def _look(self, open_: Callable[[int, str], T]) -> tuple[int, dict[str, Any], T | None]:
         """What is in force, and its counts as they are opened."""
         while True:
             generation = self.generation
@@ -248,7 +332,7 @@ class StoreDirectory:
                 path = f"{self.path}/{SCENARIO}{generation}"
                 found = self._read(generation)
                 path = f"{self.path}/{COUNTS}{found['counts']}"
-                return generation, found["data"], open_(path)
+                return generation, found["data"], open_(generation, path)
             except FileNotFoundError:
                 # Most likely replaced since.
                 if self.generation == generation:
@@ -275,6 +359,18 @@ class StoreDirectory:
     def __del__(self) -> None:
         if self._directory >= 0:
             os.close(self._directory)
+
+
+def _is_counts(name: str) -> bool:
+    return name.startswith(COUNTS)
+
+
+def _inode(name: str, directory: int) -> int:
+    """The number of a file; 0 where there is none."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
+    except OSError:
+        return 0
 
 
 def _gone(owner: str) -> bool:

@@ -91,6 +91,11 @@ class FileLock:
             _known[made._identity] = made
             return made
 
+    @property
+    def inode(self) -> int:
+        """The number of its file."""
+        return self._identity[1]
+
     def acquire(self, patience: float = PATIENCE) -> None:
         """Get the lock: behind the threads of this process however long they take, then from the other processes.
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+SET_BACK = 60.0
+"""Seconds beyond the period of a rate by which the clock must have been set back for the rate to be counted anew."""
 KEPT = 65_536
 """Pairs of (rule, scope) and of (rule, identity) that are remembered, those matched last."""
 LONGEST = 128
@@ -129,7 +131,10 @@ class MemoryCounts:
             if self._first is None:
                 self._first = now
             now -= self._first
-            due = max(scope.due, now) + gap
+            due = scope.due
+            if due - now > period + gap + SET_BACK:
+                due = now  # nothing is due later than a period and a gap after its request
+            due = max(due, now) + gap
             # Some slack for the rounding of many additions.
             if due - now > period + gap / 1000:
                 return True

@@ -86,10 +86,10 @@ def remove_file(name: str, directory: int) -> None:
         os.unlink(name, dir_fd=directory)
 
 
-def refuse(path: str, why: str, cure: str) -> NoReturn:
+def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = ConfigurationError) -> NoReturn:
     """A directory cannot serve as a store.
 
     Raises:
-        ConfigurationError: always.
+        ConfigurationError: always, or the kind of it that is given.
     """
-    raise ConfigurationError([Problem(f"the store {path!r} {why}: {cure}")])
+    raise error([Problem(f"the store {path!r} {why}: {cure}")])

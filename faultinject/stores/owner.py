@@ -29,6 +29,14 @@ def gone(text: str) -> bool:
     return stat is not None and (stat[0] in _DEAD or int(stat[19]) != began)
 
 
+def lives(text: str) -> bool:
+    """Whether the process of such a text is alive, as far as can be told here: one of another container is not."""
+    try:
+        return text.rpartition("-")[2] == str(_namespace()) and not gone(text)
+    except ValueError:
+        return False
+
+
 def _began(pid: int) -> int:
     """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
     stat = status(pid)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from stat import S_ISREG
 
 from faultinject.core.draw import blake2b
 from faultinject.exceptions import ConfigurationError
 from faultinject.stores.contents import remove_directory
-from faultinject.stores.directory import StoreDirectory
 from faultinject.stores.opening import open_directory
 from faultinject.stores.owner import boot, described, gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from faultinject.stores.directory import StoreDirectory
 
 
 def private_parent() -> str:
@@ -38,6 +41,8 @@ def private_directory(
         ConfigurationError: somebody else's things are where it belongs.
         StoreUnavailable: its lock is held by others.
     """
+    from faultinject.stores.directory import StoreDirectory
+
     words = [*(sys.argv if command is None else command), scenario, boot()]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     parent = private_parent()
@@ -75,13 +80,21 @@ def _remove(path: str) -> bool:
     try:
         directory = open_directory(path, make=False)
     except ConfigurationError:
-        # Another process cleans up too, or it is none of ours.
-        return False
+        # A note of a server, or another process cleans up too, or it is none of ours.
+        return _remove_note(path)
     try:
         remove_directory(directory, path)
     finally:
         os.close(directory)
     return not os.path.lexists(path)
+
+
+def _remove_note(path: str) -> bool:
+    with suppress(OSError):
+        if S_ISREG(os.lstat(path).st_mode):
+            os.unlink(path)  # noqa: PTH108 - pathlib takes its time to load
+            return True
+    return False
 
 
 def _is_left(name: str) -> bool:

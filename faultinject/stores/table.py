@@ -5,6 +5,7 @@
     scopes      4,096 buckets of 32 entries: 16 bytes of key, last use; matches, out, due, rated, nothing
     rules       65,536 rows: matches, out, due, rated; nothing; matched, injected, failed where no tally is left
     tallies     65,536 rows: 1 + the rule, matched, injected, failed; each belongs to the process that began it
+    end         one word that is never zero: see `stores.mapping`
 
 The file is sparse: a chunk takes room on the disk once something in it is used. Writes are made under the store's
 lock, but for those of a process to its own tallies, and each of them is one aligned word, so a process that is killed in
@@ -15,11 +16,12 @@ from __future__ import annotations
 
 import os
 import sys
-from mmap import PAGESIZE, mmap
+from mmap import PAGESIZE
 
 from faultinject.exceptions import StoreUnavailable
+from faultinject.stores.mapping import GUARDED, WHOLE, Mapping
 
-VERSION = 2
+VERSION = 3
 MOST_RULES = 65_536
 MATCHES, OUT, DUE, RATED = range(4)
 """Words of a row."""
@@ -52,7 +54,9 @@ _IDENTITY, _SCOPE = 1, 5
 _FIRST_SCOPE = _CHUNK + BUCKETS * _bucket(_IDENTITY)
 FIRST_RULE = (_FIRST_SCOPE + BUCKETS * _bucket(_SCOPE)) >> 3
 FIRST_TALLY = FIRST_RULE + MOST_RULES * RULE_WORDS
-SIZE = (FIRST_TALLY + MOST_TALLIES * TALLY_WORDS) * 8
+SIZE = (FIRST_TALLY + MOST_TALLIES * TALLY_WORDS) * 8 + _CHUNK
+LAST = (SIZE >> 3) - 1
+"""The word that a file has lost which was cut; whoever has read others looks at it afterwards."""
 
 
 class Pages:
@@ -67,7 +71,7 @@ class Pages:
         words: the same as integers.
         seconds: the same as floats.
         ready: for each chunk whether it has its room on the disk. Writing to one that finds no space, on some file
-            systems reading from it too, would kill the process.
+            systems reading from it too, is a fault, behind which nothing of the file can be had.
 
     Raises:
         StoreUnavailable: it is not one of ours.
@@ -81,23 +85,30 @@ class Pages:
         self._file = os.open(name, _FLAGS, dir_fd=directory)
         if os.fstat(self._file).st_size != SIZE:
             raise StoreUnavailable(f"{path} is damaged")
-        self.map = mmap(self._file, SIZE)
+        self._mapping = mapping = Mapping(self._file, SIZE)
+        self.map = mapping.map
+        self.words = mapping.words
         view = memoryview(self.map)
-        self.words = view.cast("q")
         self.seconds = view.cast("d")
         self.ready = view[_ROOM : _ROOM + (SIZE >> _CHUNK_OF_BYTE)]
-        if self.words[0] != VERSION:
+        if self.words[0] != VERSION or not mapping.whole:
             raise StoreUnavailable(f"{path} is damaged")
 
     @property
     def cut(self) -> bool:
-        """Whether the file was cut since: touching what is behind its end would kill the process."""
-        return os.lseek(self._file, 0, os.SEEK_END) < SIZE
+        """Whether the file was cut since."""
+        return not self._mapping.whole
 
     def check(self) -> None:
-        """Raise `StoreUnavailable` when the file was cut."""
-        if os.lseek(self._file, 0, os.SEEK_END) < SIZE:
-            raise StoreUnavailable(f"{self._path} was cut short")
+        """Raise `StoreUnavailable` when the file was cut, and what was read of it may be wrong."""
+        if not GUARDED and self._mapping.short:  # pragma: no cover - other systems
+            raise self.lost()
+        if self.words[LAST] != WHOLE:
+            raise self.lost()
+
+    def lost(self) -> StoreUnavailable:
+        """What there is to say when the last word is gone."""
+        return StoreUnavailable(f"{self._path} {'was cut short' if self._mapping.short else 'is damaged'}")
 
     def prepare(self, word: int) -> None:
         """Give the chunk of a word its room on the disk; under the lock, and of all processes once.
@@ -109,6 +120,8 @@ class Pages:
         chunk = word >> CHUNK_OF_WORD
         start = chunk << _CHUNK_OF_BYTE
         content = os.pread(self._file, _CHUNK, start)
+        if len(content) != _CHUNK:
+            raise self.lost()
         if os.pwrite(self._file, content, start) != _CHUNK:
             raise StoreUnavailable("no space left for the store")
         self.ready[chunk] = 1
@@ -222,7 +235,9 @@ def make_table(name: str, *, directory: int | None = None) -> None:
     try:
         os.ftruncate(file, SIZE)
         header = VERSION.to_bytes(8, sys.byteorder).ljust(_ROOM, b"\0") + b"\1"
-        if os.pwrite(file, header.ljust(_CHUNK, b"\0"), 0) != _CHUNK:
-            raise StoreUnavailable("no space left for the store")
+        end = WHOLE.to_bytes(8, sys.byteorder)
+        for content, start in ((header.ljust(_CHUNK, b"\0"), 0), (end, 8 * LAST)):
+            if os.pwrite(file, content, start) != len(content):
+                raise StoreUnavailable("no space left for the store")
     finally:
         os.close(file)

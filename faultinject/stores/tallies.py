@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 _all: WeakSet[Tallies] = WeakSet()
 _WORDS = (MATCHED, INJECTED, FAILED)
+_PATIENT_AT = 8
+"""The note of a rule that waits for the lock where none before could have it at once: a process may end soon."""
 
 
 class Tallies:
     """The notes of this process, and the sums of all.
 
-    A row is begun under the lock, at the first moment at which nobody has that. Until then what is noted is known to this
-    process alone.
+    A row is begun under the lock, at the first moment at which nobody has that, or once it was waited for. Until then what
+    is noted is known to this process alone.
 
     Args:
         table: the file of counts.
@@ -96,16 +98,19 @@ class Tallies:
         self._own = {}
 
     def _begin(self, rule: int, own: list[int]) -> None:
-        """Give what is noted a row, if that takes no waiting."""
+        """Give what is noted a row, if that takes no waiting; the eighth note waits as long as a request may."""
         lock = self._lock
-        if not lock.acquire_at_once():
-            return
         try:
-            self._fill(rule, own)
+            if not lock.acquire_at_once():
+                if own[MATCHED] + own[INJECTED] + own[FAILED] != _PATIENT_AT:
+                    return
+                lock.acquire()
+            try:
+                self._fill(rule, own)
+            finally:
+                lock.release()
         except (StoreUnavailable, OSError):
             return
-        finally:
-            lock.release()
 
     def _fill(self, rule: int, own: list[int]) -> None:
         words, pages = self._words, self._table.pages

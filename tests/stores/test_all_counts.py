@@ -56,6 +56,19 @@ def test_what_was_never_taken_can_be_given_back(counts):
 
 
 @pytest.mark.parametrize("scope", ["", "mine"])
+@pytest.mark.parametrize("jump", [-86_400.0, -120.0, 86_400.0])
+def test_the_clock_is_set(counts, scope, jump):
+    """By a day or some minutes, back or forward: from then on the rate is counted anew, and nothing exceeds it for a day."""
+
+    def exceeds(now):
+        return counts.match([(0, scope, "/", (5, 1.0))], now)[0][2]
+
+    assert [exceeds(1_000_000.0) for _ in range(7)] == [False] * 5 + [True] * 2
+    assert [exceeds(1_000_000.0 + jump) for _ in range(7)] == [False] * 5 + [True] * 2
+    assert not exceeds(1_000_001.0 + jump)
+
+
+@pytest.mark.parametrize("scope", ["", "mine"])
 def test_a_rate_lets_through_what_does_not_exceed_it(counts, scope):
     """Five a second: the first five of a moment do not exceed it, nor does one more each fifth of a second."""
     key = (0, scope, "PUT /a", (5, 1.0))

@@ -67,7 +67,7 @@ def test_it_is_left_open_by_nobody(tmp_path):
     store = StoreDirectory(str(tmp_path / "store"))
     store.publish(SCENARIO, rules=1)
     store.join()
-    (tmp_path / "store" / "version").write_text("2\n")
+    (tmp_path / "store" / "version").write_text("1\n")
     del store
     with pytest.raises(ConfigurationError):
         StoreDirectory(str(tmp_path / "store"))
@@ -94,7 +94,7 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
     assert names(full) == {"thesis.tex"}
     old = tmp_path / "old"
     StoreDirectory(str(old))
-    (old / "version").write_text("2\n")
+    (old / "version").write_text("1\n")
     refused(old, "was made by another version of faultinject: remove it, or name another directory")
     real = os.open
     for error, told in (

@@ -189,6 +189,25 @@ def test_what_is_noted_while_others_have_the_lock(make_file_counts, elsewhere):
     assert other.totals([0]) == counts.totals([0]) == [(1, 3, 1)]
 
 
+def test_a_note_that_was_put_off_waits_in_the_end(make_file_counts, elsewhere, monkeypatch):
+    """A process that ends soon is counted all the same; where even waiting is in vain, it goes on."""
+    counts, other = make_file_counts(), make_file_counts(0)
+    asked = []
+    real = FileLock.acquire
+    monkeypatch.setattr(FileLock, "acquire", lambda lock, *patience: (asked.append(1), real(lock, 0.001)))
+    with elsewhere():
+        for _ in range(9):
+            counts.note_failed(0)
+        assert len(asked) == 1
+        assert other.totals([0]) == [(0, 0, 0)]
+        monkeypatch.setattr(FileLock, "acquire_at_once", lambda _: False)
+        for _ in range(7):
+            other.note_injected(1)
+    other.note_injected(1)
+    assert len(asked) == 2
+    assert make_file_counts(0).totals([1]) == [(0, 8, 0)]
+
+
 def test_more_tallies_than_there_is_room_for(make_file_counts, elsewhere, monkeypatch):
     """Then they are added up under the lock, as soon as it can be had."""
     monkeypatch.setattr(tallies, "MOST_TALLIES", 2)

@@ -1,0 +1,253 @@
+"""A named directory that is cut, moved, removed or wanted by others while real workers count in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from faultinject.stores.directory import StoreDirectory
+
+from .launch import GUNICORN, Way
+
+TIMES = 50
+RULE = f"http:503,times={TIMES},path=photos/"
+GUNICORN_4 = Way(f"{GUNICORN} -w 4 served_counted:wsgi", "gunicorn")
+GUNICORN_2 = Way(f"{GUNICORN} -w 2 served_counted:wsgi", "gunicorn")
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "store"
+
+
+def named(place, rule=RULE, option="", **more):
+    return {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": rule, "FAULTINJECT_SEED": "s"} | {
+        "FAULTINJECT_STORE": f"file:{place}{option}",
+        **more,
+    }
+
+
+def ask(server, number):
+    """How many faults so many requests of eight threads got; every request is answered."""
+    with ThreadPoolExecutor(8) as threads:
+        found = [each and each[0] for each in threads.map(server.get, ["/photos/cat"] * number)]
+    assert set(found) <= {200, 503}, found
+    return found.count(503)
+
+
+def replace_a_worker(server):
+    """Kill one, and wait until the master has another in its place that serves."""
+    victim = server.process_number()
+    before = server.log.count("Booting worker")
+    os.kill(victim, signal.SIGKILL)
+    server.until(lambda: server.log.count("Booting worker") > before)
+    server.until(lambda: server.get("/ready") is not None)
+
+
+def removed(place):
+    shutil.rmtree(place)
+
+
+def made_anew(place):
+    shutil.rmtree(place)
+    place.mkdir(0o700)
+
+
+def made_anew_by_another_process(place):
+    shutil.rmtree(place)
+    StoreDirectory(str(place)).publish({"by": 1, "scenario": '["http:503"]', "seed": "x"}, rules=1)
+
+
+def moved(place):
+    place.rename(place.with_name("away"))
+
+
+def without(name):
+    def unlink(place):
+        (place / name).unlink()
+
+    return unlink
+
+
+def cut(name):
+    def truncate(place):
+        os.truncate(place / name, 0)
+
+    return truncate
+
+
+LOSSES = {
+    "removed": removed,
+    "made anew": made_anew,
+    "made anew by another process": made_anew_by_another_process,
+    "moved": moved,
+    **{f"no {each}": without(each) for each in ("lock", "generation", "scenario-1", "counts-1")},
+    **{f"{each} is cut": cut(each) for each in ("generation", "scenario-1", "counts-1", "version")},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_never_more_than_there_are(start, place, loss):
+    """Whatever happens to the directory, and though a worker is replaced afterwards: the app goes on, and the log says why."""
+    server = start(GUNICORN_4, **named(place))
+    given = ask(server, 20)
+    assert given == 20
+    LOSSES[loss](place)
+    given += ask(server, 200)
+    replace_a_worker(server)
+    given += ask(server, 200)
+    assert given <= TIMES
+    assert server.process.poll() is None
+    away = re.findall("nothing is injected while the store is away: (.*)", server.log)
+    # Each worker says it once; of a file that only later workers need, those that have it open need not know.
+    assert len(away) <= 5, server.log
+    if given < TIMES:
+        assert away or "cannot be read" in server.log, server.log
+    assert "Traceback" not in server.log
+
+
+def test_removed_under_real_workers(start, place):
+    """The short of it: 4 faults, a directory that is removed, another worker, which makes no other 50."""
+    server = start(GUNICORN_2, **named(place))
+    given = ask(server, 4)
+    removed(place)
+    replace_a_worker(server)
+    given += ask(server, 120)
+    assert 4 <= given <= TIMES
+    assert "nothing is injected while the store is away" in server.log
+
+
+@pytest.mark.slow
+def test_what_is_put_back_goes_on(start, place):
+    """Exactly as many as there are, though nothing was injected meanwhile; also by a worker that came in between."""
+    server = start(GUNICORN_2, **named(place))
+    given = ask(server, 10)
+    moved(place)
+    given += ask(server, 60)
+    replace_a_worker(server)
+    given += ask(server, 20)
+    assert given < TIMES
+    assert not place.exists()
+    place.with_name("away").rename(place)
+    end = time.monotonic() + 60
+    while given < TIMES:
+        assert time.monotonic() < end, server.log
+        given += ask(server, 8)
+    given += ask(server, 100)
+    assert given == TIMES
+    assert "nothing is injected while the store is away" in server.log
+
+
+@pytest.mark.slow
+def test_cut_all_the_time(start, place):
+    """While 4 workers serve: no process dies."""
+    server = start(GUNICORN_4, **named(place, f"{RULE};http:500,path=docs/"))
+    booted = server.log.count("Booting worker")
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(server.get, path) for path in ("/photos/cat", "/docs/a") * 400]
+        number = 0
+        while not all(each.done() for each in asked):
+            number += 1
+            for each in place.glob("counts-*"):
+                os.truncate(each, (0, 4096, 1 << 20, each.stat().st_size)[number % 4])
+            os.truncate(place / "generation", number % 17)
+    assert {each.result()[0] for each in asked} <= {200, 500, 503}
+    assert server.log.count("Booting worker") == booted, server.log
+
+
+def test_another_server_with_other_rules(start, place):
+    """Is refused, told of the first, and starts when it says that it replaces; the first is told of it."""
+    first = start(GUNICORN_2, **named(place))
+    assert ask(first, 2) == 2
+    with pytest.raises(AssertionError) as refused:
+        start(GUNICORN_2, **named(place, "http:500,path=photos/"))
+    said = str(refused.value)
+    assert "StoreInUse" in said
+    assert re.search(
+        rf"the store '{place}' is in use by other rules, those of process {first.process.pid} since 20\d\d-.*Z: "
+        rf"end that server, name another directory, or replace its rules with file:{place}\?replace",
+        said,
+    )
+    assert ask(first, 2) == 2
+    second = start(GUNICORN_2, **named(place, "http:500,path=photos/", "?replace"))
+    assert second.statuses("/photos/cat", 2) == [500, 500]
+    assert first.statuses("/photos/cat", 4) == [500] * 4
+    assert f"faultinject: process {second.process.pid} has put other rules in force" in first.log
+    replace_a_worker(first)
+    assert first.statuses("/photos/cat", 12) == [500] * 12, "its own rules do not come back by themselves"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_after_a_dead_server(start, place, end):
+    """Other rules begin at once, the same ones go on with their counts."""
+    first = start(GUNICORN_2, **named(place))
+    given = ask(first, 20)
+    os.killpg(first.process.pid, end)
+    first.process.wait()
+    again = start(GUNICORN_2, **named(place))
+    given += ask(again, 60)
+    assert given == TIMES
+    os.killpg(again.process.pid, end)
+    again.process.wait()
+    other = start(GUNICORN_2, **named(place, "http:500,path=photos/"))
+    assert other.statuses("/photos/cat", 2) == [500, 500]
+
+
+@pytest.mark.slow
+def test_reloaded(start, place):
+    """With the same rules the counts go on; with others, of a file, these come into force."""
+    rules = place.with_name("rules.toml")
+    rules.write_text(f'[[rules]]\nfault = "http:503"\ntimes = {TIMES}\npath = "photos/"\n')
+    environ = named(place, FAULTINJECT_FILE=str(rules))
+    del environ["FAULTINJECT_RULES"]
+    server = start(GUNICORN_2, **environ)
+
+    def reload():
+        before = server.log.count("Booting worker")
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: server.log.count("Booting worker") == before + 2)
+        server.until(lambda: server.log.count("Worker exiting") >= before)
+        server.until(lambda: server.get("/ready") is not None)
+
+    given = ask(server, 20)
+    reload()
+    given += ask(server, 60)
+    assert given == TIMES
+    rules.write_text('[[rules]]\nfault = "http:500"\npath = "photos/"\n')
+    reload()
+    assert server.statuses("/photos/cat", 4) == [500] * 4
+
+
+@pytest.mark.slow
+def test_the_time_is_over_while_several_serve(start, place):
+    """Each worker stops at that moment and says so once; the app goes on."""
+    moment = time.time() + 6
+    text = datetime.fromtimestamp(moment, UTC).isoformat()
+    server = start(GUNICORN_2, **named(place, "http:503,path=photos/", FAULTINJECT_EXPIRES=text))
+    told = "faultinject is off: FAULTINJECT_EXPIRES passed at "
+
+    def get(_):
+        begun = time.time()
+        status = server.get("/photos/cat")[0]
+        return begun, time.time(), status
+
+    found = []
+    with ThreadPoolExecutor(4) as threads:
+        while server.log.count(told) < 2:
+            assert time.time() < moment + 60, server.log
+            found += threads.map(get, range(8))
+        found += threads.map(get, range(40))
+    assert {status for _, ended, status in found if ended < moment} <= {503}
+    assert {status for begun, _, status in found if begun > moment} == {200}
+    assert server.log.count(told) == 2
+    assert Path(place, "counts-1").exists()
