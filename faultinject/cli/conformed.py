@@ -11,6 +11,7 @@ import click
 
 from faultinject.audit.findings import FAIL, SIGNS, WARN
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.files import open_to_write
 
 if TYPE_CHECKING:
     from faultinject.conformance.results import Result
@@ -127,7 +128,8 @@ def writer(path: str) -> Write:
             raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
 
     def write(results: Sequence[Result], document: dict[str, Any]) -> None:
-        Path(path).write_text(form(results, document), encoding="utf-8")
+        with open_to_write(path) as file:
+            file.write(form(results, document))
 
     return write
 

@@ -20,8 +20,8 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
     def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         made = dict(pairs)
         if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            seen: set[str] = set()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
             diagnosis.add(f"{shown(twice)} is given twice", where)
         return made
 
