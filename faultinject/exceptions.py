@@ -41,7 +41,7 @@ class Problem:
     __slots__ = ("excerpt", "message", "where")
 
     def __init__(self, message: str, *, where: str = "", excerpt: str = "") -> None:
-        self.where = plain(where, LONGEST // 4)
+        self.where = plain(where, LONGEST // 4).replace("\n", "\\n")
         self.message = plain(message, LONGEST - len(self.where) - 2)
         self.excerpt = excerpt
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faultinject.audit.findings import FAIL, SIGNS, WARN
+from faultinject.core.printed import json_text
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.files import open_to_write
 
@@ -33,7 +33,7 @@ def sdks() -> None:
 
 def json(document: dict[str, Any]) -> None:
     """The results for programs."""
-    click.echo(json_format.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json_text(document, 2))
 
 
 def one(result: Result) -> None:
@@ -114,7 +114,7 @@ def writer(path: str) -> Write:
         MissingExtra: HTML without jinja2.
     """
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
-        ".json": lambda _results, document: json_format.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        ".json": lambda _results, document: json_text(document, 2) + "\n",
         ".md": _page,
         ".html": _html,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from faultinject.cli import chances, exchange, table
 from faultinject.cli.words import percent, sentence
 from faultinject.core.outcome import quoted
+from faultinject.core.printed import json_text
 from faultinject.core.reading import Reading
 from faultinject.core.values import visible
 from faultinject.exceptions import ConfigurationError
@@ -158,7 +158,7 @@ class Explanation:
 
 def print_json(data: object) -> None:
     """Write plain data as JSON."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    click.echo(json_text(data, 2))
 
 
 def problems(error: ConfigurationError) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.core.printed import json_text
 from faultinject.core.values import shown
 from faultinject.settings.data import read_data
 
@@ -40,7 +41,5 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
 
 def to_json(rules: Sequence[Rule], seed: str | None) -> str:
     """The JSON of a scenario; reading it gives an equal one."""
-    from json import dumps
-
     data: dict[str, object] = {} if seed is None else {"seed": seed}
-    return dumps({**data, "rules": [each.to_dict() for each in rules]}, ensure_ascii=False, indent=2) + "\n"
+    return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
