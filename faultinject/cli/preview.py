@@ -40,6 +40,8 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     from faultinject.cli import exchange
     from faultinject.cli.words import given
     from faultinject.core.actions import Respond
+    from faultinject.core.shown import shown_target
+    from faultinject.core.values import visible
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.variables import value_of
 
@@ -52,11 +54,13 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     trial = exchange.Trial([always], seed)
     action = trial.ask(request)
     if action is None:
-        _tell(f"{method} {path} does not meet the rule's conditions; its fault is shown all the same")
+        _tell(
+            f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown all the same"
+        )
         trial = exchange.Trial([exchange.unconditional(always)], seed)
         action = trial.ask(request)
     if action is None:
-        raise ConfigurationError(f"no fault is ever given to a {method} request")
+        raise ConfigurationError(f"no fault is ever given to a {visible(method)} request")
     if not isinstance(action, Respond):
         _tell(f"the request gets {given(shown)}")
         return 0
