@@ -31,6 +31,63 @@ def texts(size):
     return st.lists(pieces, max_size=size).map("".join)
 
 
+FAULTS = (
+    "cos:SlowDown",
+    "http:503",
+    "latency",
+    "s3:@throttle",
+    "truncate",
+    "drip",
+    "hang",
+    "gcs:x",
+    "http:99",
+    "reset",
+)
+KEYS = (
+    "times=2", "probability=0.5", "delay=1s", "delay=100ms..2s", "delay=0.5x", "size=..1KiB", "size=5MiB..", "above=5/10s",
+    "above=x/", "when=after", "method=PUT", "path=a/**", "key=*.jpg", "query.a=", 'query."a b"=1', "header.x=1", "unless.key=b",
+    "name=a", "status=500", "set.x-a=b", "retry_after=2s", "keep_bytes=1", "rate=10", "of=cos:SlowDown", "skip=1", "tims=2", "=1",
+)  # fmt: skip
+
+
+def rules(size):
+    """Rules that are nearly right."""
+    quoted = texts(2).map(lambda text: f'path="{text}"')
+    escaped = st.sampled_from(
+        (r'path="\"a"', r'message="a \\ b"', r'key="a\b"', 'path="a', 'path=a"b', '"a"=b')
+    )
+    keys = st.lists(st.sampled_from(KEYS) | quoted | escaped | texts(2), max_size=4)
+    rule = st.tuples(st.sampled_from(FAULTS) | texts(1), keys).map(lambda each: ",".join((each[0], *each[1])))
+    return st.lists(rule, min_size=1, max_size=size).map(";".join)
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), texts(3), st.lists(st.integers(), max_size=2)
+)
+
+
+def tables(size):
+    """TOML and JSON of rules that are nearly right."""
+    plain = st.sampled_from([each for each in KEYS if '"' not in each and "=" in each[1:]])
+    pair = plain.map(lambda each: '{} = "{}"'.format(*each.split("=", 1)))
+    pairs = st.lists(pair | texts(1), max_size=3)
+    fault = st.sampled_from(FAULTS).map('fault = "{}"'.format)
+    table = st.tuples(fault, pairs).map(lambda each: [each[0], *each[1]])
+    inline = st.lists(table, max_size=size).map(
+        lambda found: "rules = [" + ",\n".join("{" + ", ".join(each) + "}" for each in found) + "]"
+    )
+    lines = st.lists(table, max_size=size).map(
+        lambda found: "seed = 1\n" + "".join("[[rules]]\n" + "\n".join(each) + "\n" for each in found)
+    )
+    data = st.dictionaries(
+        st.sampled_from(("fault", "times", "path", "delay", "query", "x")),
+        VALUES | st.sampled_from(FAULTS),
+        max_size=3,
+    )
+    as_json = st.lists(data, max_size=size).map(lambda found: json.dumps({"rules": found, "seed": 1}))
+    return inline | lines | as_json
+
+
 def latin(size):
     """What a server hands on: bytes, read as Latin-1."""
     return texts(size).map(lambda text: text.encode("utf-8", "surrogatepass").decode("latin-1"))
@@ -44,9 +101,6 @@ HEADERS = (
     "amz-sdk-invocation-id", "x-amz-copy-source", "traceparent", "x-goog-api-client", "expect", "transfer-encoding",
 )  # fmt: skip
 METHODS = st.sampled_from(("GET", "PUT", "POST", "HEAD", "DELETE", "OPTIONS", "G\x1bT", "\u202e"))
-VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), texts(3), st.lists(st.integers(), max_size=2)
-)
 
 
 @st.composite
@@ -67,8 +121,8 @@ def journals(draw):
 
 
 FUZZED = {
-    "rule text": (targets.rule_text, st.tuples(texts(9)), 100),
-    "toml": (targets.toml, st.tuples(texts(12)), 60),
+    "rule text": (targets.rule_text, st.tuples(rules(3) | texts(9)), 100),
+    "toml": (targets.toml, st.tuples(tables(3) | texts(12)), 80),
     "environ": (
         targets.environ,
         st.tuples(st.dictionaries(st.sampled_from(NAMES), texts(4), max_size=4)),
