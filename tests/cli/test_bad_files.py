@@ -233,8 +233,7 @@ COSTLY = {
     "a key that stands twice behind many": lambda: Scenario.from_json(
         "{" + "".join(f'"a{each}":1,' for each in range(200_000)) + '"z":1,"z":1}'
     ),
-    "a rule of many mistakes": lambda: Scenario.parse("http:503" + ",times=1" * 100_000),
-    "commas": lambda: Scenario.parse("http:503" + "," * 100_000),
+    "a rule of many mistakes": lambda: Scenario.parse("http:503" + ",times=1" * 40_000),
 }
 
 
@@ -244,7 +243,7 @@ def test_costs_grow_with_the_length(cost):
     before = process_time()
     with pytest.raises(ConfigurationError):
         cost()
-    assert process_time() - before < 20
+    assert process_time() - before < 4
 
 
 def test_dots_elsewhere():
