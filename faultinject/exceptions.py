@@ -15,16 +15,18 @@ LONGEST = 2000
 """Characters of one message."""
 
 
-def _plain(text: str) -> str:
-    """No longer than a message may be, and without control characters, which a terminal would obey."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST - 1]}…"
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
+def plain(text: str, longest: int = LONGEST) -> str:
+    r"""A message no longer than it may be, and without control characters, which a terminal would obey.
+
+    >>> plain("a\x1b[2J"), plain("word", 3)
+    ('a\\x1b[2J', 'wo…')
+    """
+    if not text.isprintable():
+        text = "".join(
+            each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+            for each in text[: longest + 1]
+        )
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 class Problem:
@@ -39,13 +41,14 @@ class Problem:
     __slots__ = ("excerpt", "message", "where")
 
     def __init__(self, message: str, *, where: str = "", excerpt: str = "") -> None:
-        self.message = _plain(message)
-        self.where = _plain(where)
+        self.where = plain(where, LONGEST // 4).replace("\n", "\\n")
+        self.message = plain(message, LONGEST - len(self.where) - 2)
         self.excerpt = excerpt
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{head}\n{self.excerpt}" if self.excerpt else head
+        whole = f"{head}\n{self.excerpt}" if self.excerpt else head
+        return whole if len(whole) <= LONGEST else head
 
     def __repr__(self) -> str:
         return f"Problem({str(self)!r})"

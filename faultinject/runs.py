@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from faultinject.core.printed import json_text
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.exploration.bounds import Bounds
 from faultinject.exploration.choices import choices
@@ -191,9 +192,7 @@ class Exploration:
 
     def to_json(self) -> str:
         """What was found, as JSON."""
-        import json
-
-        return json.dumps(as_data(self.sweep, self.seconds, self._wording), indent=2, ensure_ascii=False)
+        return json_text(as_data(self.sweep, self.seconds, self._wording), 2)
 
     def __iter__(self) -> Iterator[Run]:
         self.begun = True

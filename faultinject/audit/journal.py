@@ -13,6 +13,7 @@ from faultinject.core.counter import Counter
 from faultinject.core.draw import blake2b
 from faultinject.core.facts import GUARDS, LONGEST_TEXT, QUERY_GUARDS
 from faultinject.core.outcome import INJECTED, Outcome
+from faultinject.core.printed import json_text
 from faultinject.core.values import whole
 from faultinject.exceptions import ConfigurationError, Problem
 
@@ -246,9 +247,7 @@ class JournalFile:
         file = self._file
         if file is None:
             return
-        import json
-
-        text = json.dumps(outcome.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        text = json_text(outcome.to_dict())
         data = text.encode("utf-8", "replace") + b"\n"
         try:
             size = os.fstat(file).st_size + len(data)

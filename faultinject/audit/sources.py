@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import cast
 
 from faultinject.audit.lines import TOO_LONG, TORN
 from faultinject.core.outcome import quoted
 from faultinject.exceptions import ReportError
+from faultinject.files import open_to_read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ class Source:
         return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")
 
 
+def may_be_journal(piece: bytes) -> bool:
+    """Whether a piece of a file holds what a journal's first line or a packed file begins with."""
+    return b'{"v":' in piece or piece.startswith(_GZIP)
+
+
 def _open(path: str, stack: ExitStack, standard: BufferedReader | None) -> BufferedReader:
     """A file's bytes, unpacked; the stack closes it."""
     file: BufferedReader
@@ -114,7 +119,7 @@ def _open(path: str, stack: ExitStack, standard: BufferedReader | None) -> Buffe
             raise ValueError("it is closed")
         file = cast("BufferedReader", sys.stdin.buffer)
     else:
-        file = stack.enter_context(Path(path).open("rb"))  # noqa: SIM115 - the stack closes it
+        file = stack.enter_context(open_to_read(path))
     if file.peek(2)[:2] != _GZIP:
         return file
     from gzip import GzipFile

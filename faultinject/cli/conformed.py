@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faultinject.audit.findings import FAIL, SIGNS, WARN
+from faultinject.core.printed import json_text
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.files import open_to_write
 
 if TYPE_CHECKING:
     from faultinject.conformance.results import Result
@@ -32,7 +33,7 @@ def sdks() -> None:
 
 def json(document: dict[str, Any]) -> None:
     """The results for programs."""
-    click.echo(json_format.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json_text(document, 2))
 
 
 def one(result: Result) -> None:
@@ -113,7 +114,7 @@ def writer(path: str) -> Write:
         MissingExtra: HTML without jinja2.
     """
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
-        ".json": lambda _results, document: json_format.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        ".json": lambda _results, document: json_text(document, 2) + "\n",
         ".md": _page,
         ".html": _html,
     }
@@ -127,7 +128,8 @@ def writer(path: str) -> Write:
             raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
 
     def write(results: Sequence[Result], document: dict[str, Any]) -> None:
-        Path(path).write_text(form(results, document), encoding="utf-8")
+        with open_to_write(path) as file:
+            file.write(form(results, document))
 
     return write
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,7 +9,9 @@ import click
 from faultinject.cli import chances, exchange, table
 from faultinject.cli.words import percent, sentence
 from faultinject.core.outcome import quoted
+from faultinject.core.printed import json_text
 from faultinject.core.reading import Reading
+from faultinject.core.shown import shown_path, shown_target, without_userinfo
 from faultinject.core.values import visible
 from faultinject.exceptions import ConfigurationError
 from faultinject.settings.scenario import Scenario
@@ -27,8 +28,9 @@ def parse_request(text: str, host: str) -> dict[str, Any]:
         method, target = "GET", method
     target = target.strip()
     if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
+        told = shown_target(" ".join(map(without_userinfo, text.split(" "))))
         raise click.UsageError(
-            f"--request: {text!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
+            f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
     return exchange.environ(method, target, host)
 
@@ -102,7 +104,7 @@ class Explanation:
         if self._environ is not None:
             data["request"] = {
                 "method": self._environ["REQUEST_METHOD"],
-                "target": self._environ["RAW_URI"],
+                "target": shown_target(self._environ["RAW_URI"]),
                 "host": self._environ["HTTP_HOST"],
                 "read": self.seen,
                 "matches": [self.names[number] for number in self.matching],
@@ -131,7 +133,7 @@ class Explanation:
 
     def _show_request(self) -> None:
         assert self._environ is not None
-        click.echo(f"\n{self._environ['REQUEST_METHOD']} {quoted(self._environ['RAW_URI'])}")
+        click.echo(f"\n{self._environ['REQUEST_METHOD']} {quoted(shown_target(self._environ['RAW_URI']))}")
         lines = [(key, quoted(value or "none")) for each in self.seen for key, value in each.items()]
         lines.append(("matches", ", ".join(self.names[number] for number in self.matching) or "no rule"))
         if self.seed is not None:
@@ -158,7 +160,7 @@ class Explanation:
 
 def print_json(data: object) -> None:
     """Write plain data as JSON."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    click.echo(json_text(data, 2))
 
 
 def problems(error: ConfigurationError) -> list[dict[str, str]]:
@@ -171,8 +173,8 @@ def problems(error: ConfigurationError) -> list[dict[str, str]]:
 def _seen(view: Any, reading: Reading) -> dict[str, str | None]:
     bucket, key = reading.read_address(view)
     return {
-        "identity": reading.identify(view)[1],
+        "identity": shown_target(reading.identify(view)[1]),
         "bucket": bucket,
-        "key": key,
+        "key": None if key is None else shown_path(key),
         "operation": reading.operation(view),
     }

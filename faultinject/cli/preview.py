@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from io import BytesIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,22 +16,21 @@ from faultinject.core.triggers import TRIGGERS
 if TYPE_CHECKING:
     from faultinject.core.actions import Respond
 
+LARGEST_BODY = 64 << 20
+"""Bytes of a request's body."""
+
 
 @click.command(context_settings=CONTEXT, short_help="Show the exact bytes of a rule's answer.")
 @click.argument("rule")
 @click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
 @click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Its Host.")
-@click.option(
-    "--body", type=click.File("rb"), help="A file with its body, which names the keys of a DeleteObjects."
-)
+@click.option("--body", metavar="FILE", help="A file with its body, which names the keys of a DeleteObjects.")
 @click.option(
     "--seed",
     help="What ids and the choice from a group are drawn from.  [default: $FAULTINJECT_SEED, else 0]",
 )
-def preview(
-    rule: str, method: str | None, path: str, host: str, body: BinaryIO | None, seed: str | None
-) -> int:
+def preview(rule: str, method: str | None, path: str, host: str, body: str | None, seed: str | None) -> int:
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
     The rule's probability and other triggers are left aside: the fault is always shown. A server adds its own
@@ -40,23 +40,27 @@ def preview(
     from faultinject.cli import exchange
     from faultinject.cli.words import given
     from faultinject.core.actions import Respond
+    from faultinject.core.shown import shown_target
+    from faultinject.core.values import visible
     from faultinject.exceptions import ConfigurationError
     from faultinject.settings.variables import value_of
 
     shown = one_rule(rule)
     always = exchange.changed(shown, **dict.fromkeys(TRIGGERS))
     method = method or default_method(shown)
-    sent = b"" if body is None else body.read()
+    sent = b"" if body is None else body_of(body)
     request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
     trial = exchange.Trial([always], seed)
     action = trial.ask(request)
     if action is None:
-        _tell(f"{method} {path} does not meet the rule's conditions; its fault is shown all the same")
+        _tell(
+            f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown all the same"
+        )
         trial = exchange.Trial([exchange.unconditional(always)], seed)
         action = trial.ask(request)
     if action is None:
-        raise ConfigurationError(f"no fault is ever given to a {method} request")
+        raise ConfigurationError(f"no fault is ever given to a {visible(method)} request")
     if not isinstance(action, Respond):
         _tell(f"the request gets {given(shown)}")
         return 0
@@ -101,6 +105,19 @@ def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
 
 def _tell(note: str) -> None:
     click.echo(f"faultinject: {note}", err=True)
+
+
+def body_of(path: str) -> bytes:
+    """The bytes of a file; `-` is the standard input.
+
+    Raises:
+        OSError: the file cannot be read, or is larger than `LARGEST_BODY`.
+    """
+    from faultinject.files import read_bytes, read_within
+
+    if path == "-":
+        return read_within(getattr(sys.stdin, "buffer", BytesIO()), LARGEST_BODY, "the standard input")
+    return read_bytes(path, LARGEST_BODY)
 
 
 def one_rule(text: str) -> Rule:

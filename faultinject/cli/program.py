@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ from faultinject.cli.report import report
 from faultinject.cli.run import run
 from faultinject.cli.serve import serve
 from faultinject.cli.vendors import vendors
-from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.exceptions import ConfigurationError, FaultInjectError, plain
 
 
 class Unread(Exception):
@@ -66,7 +67,9 @@ class Program(click.Group):
             abandon_output()
             code = 0
         except click.ClickException as error:
-            error.show()
+            said = StringIO()
+            error.show(said)
+            click.echo(plain(said.getvalue()), err=True, nl=False)
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("faultinject: interrupted", err=True)
@@ -77,7 +80,7 @@ class Program(click.Group):
         except OSError as error:
             abandon_output()
             place = "" if error.filename is None else f"{error.filename}: "
-            click.echo(f"faultinject: {place}{error.strerror or error}", err=True)
+            click.echo(plain(f"faultinject: {place}{error.strerror or error}"), err=True)
             code = 2
         if standalone_mode:
             sys.exit(code)
@@ -98,7 +101,7 @@ def abandon_output() -> None:
 def tell(error: FaultInjectError) -> None:
     """Write every problem of an error to standard error."""
     for each in error.problems if isinstance(error, ConfigurationError) else (error,):
-        click.echo(f"faultinject: {each}", err=True)
+        click.echo(f"faultinject: {plain(str(each))}", err=True)
 
 
 @click.group(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 """What stands for standard input, and behind -o for standard output."""
+PIECE = 1 << 20
+"""Bytes of the standard input that are copied at a time."""
 
 
 @click.command(context_settings=CONTEXT, short_help="Judge what clients did about the faults in a journal.")
@@ -78,12 +80,13 @@ def report(
     from faultinject.audit.reports import format_of, render
     from faultinject.cli import live, verdict
     from faultinject.cli.waiting import Journals, judge_when_over
+    from faultinject.files import open_to_write
 
     know(ignore, require)
     if follow:
         if output is not None or format_ is not None:
             raise click.UsageError("--follow shows a table: it goes with neither --format nor --output")
-        if STANDARD in journals:
+        if STANDARD in journals or any(each.exists() and not each.is_file() for each in map(Path, journals)):
             raise click.UsageError("--follow reads its journals again and again: give it files")
         followed = Journals(journals, profile, ignore, require)
         live.follow(journals, lambda: followed.judge(finished=finished))
@@ -98,9 +101,11 @@ def report(
     judgement = replace(judgement, strict=strict)
     if output is None and chosen == "text":
         verdict.show(judgement)
+    elif output is None or output == STANDARD:
+        click.echo(render(judgement, chosen), nl=False)
     else:
         written = render(judgement, chosen)
-        with click.open_file(output or STANDARD, "w", encoding="utf-8") as file:
+        with open_to_write(output) as file:
             file.write(written)
     return judgement.conclusion.exit_code
 
@@ -120,16 +125,22 @@ def judged(journals: Sequence[str], profile: str | None, ignore: Sequence[str]) 
 @contextmanager
 def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
     """For its block, all of the standard input as a file, where it is one of the journals: it may be read again."""
-    import shutil
     import sys
     import tempfile
     from typing import cast
+
+    from faultinject.audit.sources import MOST_WITHOUT, may_be_journal
 
     if STANDARD not in journals or sys.stdin is None:
         yield None
         return
     with tempfile.TemporaryFile() as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        good = False
+        while piece := sys.stdin.buffer.read(PIECE):
+            good = good or may_be_journal(piece)
+            file.write(piece)
+            if not good and file.tell() > MOST_WITHOUT:
+                break  # it may have no end, and none of this will be read
         yield cast("BufferedReader", file)
 
 

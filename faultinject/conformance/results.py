@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,6 +12,7 @@ from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.conformance import plan
 from faultinject.exceptions import ConfigurationError
+from faultinject.files import read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def read(path: str) -> dict[str, Any]:
         ConfigurationError: the file cannot be read, or is something else.
     """
     try:
-        found = json.loads(Path(path).read_bytes())
+        found = json.loads(read_bytes(path))
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):

@@ -47,6 +47,23 @@ def shown_path(path: str) -> str:
     return f"{kept}?{_apart(rest)}" if "=" in rest or "%3D" in rest or "%3d" in rest else path
 
 
+def shown_target(target: str) -> str:
+    """Path and query of a request as it was sent, shown as the journal shows them.
+
+    >>> shown_target("/photos/cat.jpg?partNumber=1&X-Amz-Signature=abc"), shown_target("/why%3F")
+    ('/photos/cat.jpg?partNumber=1&X-Amz-Signature=…', '/why%3F')
+    >>> shown_target("/a%3Fsig%3Dabc")
+    '/a?…232c'
+    """
+    path, mark, query = target.partition("?")
+    encoded = path.lower().find("%3f")
+    if encoded >= 0:
+        decoded = f"{path[:encoded]}?{path[encoded + 3 :]}"
+        without = shown_path(decoded)
+        path = path if without == decoded else without
+    return f"{path}{mark}{shown_query(query)}"
+
+
 def without_userinfo(target: str) -> str:
     """A target in absolute form without name and password: they are not part of the resource (RFC 9110, 4.2.4).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.core.counter import Counter
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +29,8 @@ class Surroundings:
     """
 
     __slots__ = (
-        "_free", "clock", "deadline", "endpoints", "everything", "expired", "expires", "failed", "journal", "marked",
-        "monotonic", "most_active",
+        "_given_back", "_places", "clock", "deadline", "endpoints", "everything", "expired", "expires", "failed",
+        "journal", "marked", "monotonic", "most_active",
     )  # fmt: skip
 
     def __init__(
@@ -56,21 +58,22 @@ class Surroundings:
         self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
         self.failed = failed
         self.expired = expired
-        self._free: list[None] = [None] * most_active
+        self._places = Counter()
+        self._given_back: list[None] = []
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""
         try:
-            self._free.pop()
+            self._given_back.pop()
         except IndexError:
-            return False
+            return self._places.next() < self.most_active
         return True
 
     def finish(self) -> None:
         """The fault is over."""
-        self._free.append(None)
+        self._given_back.append(None)
 
     @property
     def active(self) -> int:
         """How many faults are under way."""
-        return self.most_active - len(self._free)
+        return min(self._places.value, self.most_active) - len(self._given_back)

@@ -23,6 +23,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> tuple[list[
         diagnosis.add('a scenario is a table with "rules" and perhaps "seed"', locate(None, ""))
         return [], None
     for key in data:
+        if diagnosis.full:
+            break
         if key not in ("rules", "seed"):
             message = f"{shown(key)} is not a key of a scenario{nearest(key, ('rules', 'seed'))}"
             diagnosis.add(message, locate(None, key))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from faultinject.files import read_bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
 
     from faultinject.core.rule import Rule
     from faultinject.settings.diagnosis import Diagnosis
-
-LARGEST = 8 << 20
-"""Bytes of a file of rules; a device may have no end."""
 
 
 def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
@@ -31,11 +30,7 @@ def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> tuple[list[Rul
 def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | None:
     data = b""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs start-up time
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            diagnosis.add("more than 8 MiB, which is no file of rules", where)
-            return None
+        data = read_bytes(path)
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.core.printed import json_text
 from faultinject.core.values import shown
 from faultinject.settings.data import read_data
 
@@ -20,8 +21,8 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
     def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         made = dict(pairs)
         if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            seen: set[str] = set()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
             diagnosis.add(f"{shown(twice)} is given twice", where)
         return made
 
@@ -40,7 +41,5 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
 
 def to_json(rules: Sequence[Rule], seed: str | None) -> str:
     """The JSON of a scenario; reading it gives an equal one."""
-    from json import dumps
-
     data: dict[str, object] = {} if seed is None else {"seed": seed}
-    return dumps({**data, "rules": [each.to_dict() for each in rules]}, ensure_ascii=False, indent=2) + "\n"
+    return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"

@@ -153,6 +153,8 @@ class Reader:
                 item = items[index]
                 notes.append((item.key_at if mistake.at_key else item.value_at, item.key, mistake))
         for span, key, each in sorted(notes, key=lambda note: note[0]):
+            if diagnosis.full:
+                break
             head = ": ".join(filter(None, (place, place_of(key, each))))
             diagnosis.note(each, head, excerpt(self.text, *span))
         if broken or fault is None or parts is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.core.spelling import bare
 from faultinject.core.values import number_text
+from faultinject.files import parse_toml
 from faultinject.settings.data import read_data
 
 TYPE_CHECKING = False
@@ -25,10 +26,8 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], 
         where: the file's name, for messages.
         diagnosis: gets the mistakes.
     """
-    import tomllib
-
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
     except RecursionError:
         diagnosis.add("nested too deeply", where)
     except ValueError as error:

@@ -22,7 +22,7 @@ def last(injector):
 
 
 def free(injector):
-    return len(injector._surroundings._free) == injector._surroundings.most_active
+    return injector._surroundings.active == 0
 
 
 @WHEN

@@ -88,7 +88,7 @@ def test_others_run_and_it_ends(servers, make_injector, rule, says, backend):
     settle()
     assert receive.asked < 5 * MOST_IDLE
     assert turns > 2
-    assert len(injector._surroundings._free) == injector._surroundings.most_active
+    assert injector._surroundings.active == 0
 
 
 @BACKENDS

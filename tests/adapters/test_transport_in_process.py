@@ -186,7 +186,7 @@ def test_a_late_error(ask):
     assert b"<Code>InternalError</Code>" in rest
     [outcome] = faults.outcomes
     assert (outcome.did, outcome.status) == ("answered", 200)
-    assert len(faults.injector._surroundings._free) == faults.injector._surroundings.most_active
+    assert faults.injector._surroundings.active == 0
 
 
 def test_an_exact_error_is_an_ordinary_one(ask):

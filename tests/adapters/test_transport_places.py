@@ -40,7 +40,7 @@ RULES = [
 
 
 def free(injector):
-    return len(injector._surroundings._free)
+    return injector._surroundings.most_active - injector._surroundings.active
 
 
 @pytest.mark.parametrize("way", ["connection", "inside", "out of reach"])

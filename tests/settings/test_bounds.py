@@ -4,8 +4,6 @@ import os
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from faultinject import Injector, Scenario
 from faultinject.cli.program import program
@@ -71,82 +69,13 @@ def test_a_file_without_an_end(arguments):
     assert result.stderr.count("\n") == 1
 
 
-def odd_texts(size):
-    pieces = st.sampled_from(
-        [
-            "cos:SlowDown",
-            "http:",
-            "latency",
-            ",",
-            ";",
-            "\n",
-            "=",
-            '"',
-            "\\",
-            "times=",
-            "\x1b[2J",
-            "\x9b",
-            "\u202e",
-            "query.",
-            "[[rules]]",
-            "seed",
-            "\0",
-        ]
-    )
-    return st.lists(pieces | st.text(max_size=8), max_size=size).map("".join)
+def test_a_file_name_makes_no_lines_of_its_own():
+    """What stands for a place is one line."""
+    [problem] = problems(lambda: Scenario.load("a\nfaultinject: all is well"))
+    assert str(problem) == r"a\nfaultinject: all is well: there is no such file"
 
 
-def check_text(text):
-    """It is either rules or a mistake, whose messages are short and print."""
-    try:
-        Scenario.parse(text)
-    except ConfigurationError as error:
-        assert len(error.problems) <= MOST + 1
-        for each in error.problems:
-            assert len(each.message) <= 2000
-            assert all(part.isprintable() for part in str(each).split("\n"))
-
-
-def check_environ(environ):
-    environ = {f"FAULTINJECT_{name}": value for name, value in environ.items()} | {"FAULTINJECT_ENABLED": "1"}
-    try:
-        Injector(environ=environ)
-    except ConfigurationError as error:
-        assert all(part.isprintable() for part in str(error).split("\n"))
-
-
-NAMES = st.sampled_from(
-    ["RULES", "RULE_A", "SEED", "HEADER", "ENDPOINT", "MAX_ACTIVE", "EXPIRES", "PRODUCTION", "\x1b[31m"]
-)
-
-
-@given(odd_texts(12))
-def test_fuzz_rule_texts(text):
-    """No text breaks the reader."""
-    check_text(text)
-
-
-@given(st.dictionaries(NAMES, odd_texts(4)))
-def test_fuzz_environs(environ):
-    """No environment does."""
-    check_environ(environ)
-
-
-@pytest.mark.slow
-@settings(max_examples=1000)
-@given(odd_texts(40))
-def test_fuzz_rule_texts_for_long(text):
-    """The same with more and longer texts, as TOML too."""
-    check_text(text)
-    try:
-        Scenario.from_toml(text)
-    except ConfigurationError as error:
-        assert all(part.isprintable() for part in str(error).split("\n"))
-
-
-@pytest.mark.slow
-@settings(max_examples=500)
-@given(st.dictionaries(NAMES, odd_texts(12)))
-def test_fuzz_environs_for_long(environ):
-    """The same with more of them."""
-    check_environ(environ)
+def test_a_whole_message_is_bounded():
+    """Place, text and excerpt together."""
+    [problem] = problems(lambda: Scenario.parse("http:503,times=" + "\U000e0041" * 3000, where="\x1b" * 3000))
+    assert len(str(problem)) <= 2000

@@ -327,6 +327,8 @@ def test_permission_denied_is_told_for_root_too(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied", "closed.toml")
 
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closed.toml").touch()
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(ConfigurationError) as caught:
         Scenario.load("closed.toml")

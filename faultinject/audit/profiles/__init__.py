@@ -62,9 +62,10 @@ def _from_file(path: str) -> Profile:
     from pathlib import Path
 
     from faultinject.audit.profiles.reading import read_profile
+    from faultinject.files import read_bytes
 
     try:
-        text = Path(path).read_text("utf-8")
+        text = read_bytes(path).decode()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigurationError([Problem(f"cannot read it: {why}", where=path)]) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.audit.profiles.profile import ANY, Mark, Profile, Waits
 from faultinject.core.values import Mistake, duration, nearest, shown
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.files import parse_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ def read_profile(text: str, name: str, where: str) -> Profile:
     Raises:
         ConfigurationError: something is wrong; `problems` holds every mistake.
     """
-    import tomllib
-
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([Problem(f"not TOML: {error}", where=where)]) from None
     place = _Place(where, [])

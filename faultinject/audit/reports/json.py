@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json as standard
-import re
+from faultinject.core.printed import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +11,4 @@ if TYPE_CHECKING:
 
 def json(judgement: Judgement) -> str:
     """One object; it may gain fields. What no terminal should obey, and no file can hold, is escaped."""
-    text = standard.dumps(judgement.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
-    return re.sub(r"[^\n -~]", lambda found: _escaped(found[0]), text) + "\n"
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else standard.dumps(character)[1:-1]
+    return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"

@@ -1,0 +1,125 @@
+"""Files that somebody names: opened without waiting for ever, and read within bounds."""
+
+from __future__ import annotations
+
+import errno
+import os
+from stat import S_ISFIFO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from os import PathLike
+    from typing import Any, BinaryIO, TextIO
+
+    Path = str | PathLike[str]
+
+LARGEST = 8 << 20
+"""Bytes of a file of rules, a profile or results; a device may have no end."""
+PATIENCE = 5.0
+"""Seconds in which somebody has to open the other end of a named pipe."""
+STEPS = 10**8
+"""What the keys of a TOML text may cost: the squares of their numbers of dots, added up. This many take a second."""
+
+
+def open_to_read(path: Path) -> BufferedReader:
+    """The bytes of a file.
+
+    Raises:
+        OSError: it cannot be opened; nobody writes to a named pipe.
+    """
+    if not S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - pathlib costs start-up time
+        return open(path, "rb")  # noqa: PTH123
+    from threading import Lock, Thread
+
+    nobody = OSError(errno.ENXIO, "no program writes to this pipe", str(path))
+    found: list[BufferedReader | OSError] = []
+    once = Lock()
+
+    def open_it() -> None:
+        made: BufferedReader | OSError
+        try:
+            made = open(path, "rb")  # noqa: PTH123, SIM115 - who reads closes it
+        except OSError as error:
+            made = error
+        with once:
+            if not found:
+                found.append(made)
+            elif not isinstance(made, OSError):  # pragma: no branch - then there is nothing to close
+                made.close()
+
+    thread = Thread(target=open_it, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    with once:
+        if not found:
+            found.append(nobody)
+    if found[0] is nobody:
+        _open_other_end(path)
+    if isinstance(found[0], OSError):
+        raise found[0]
+    return found[0]
+
+
+def _open_other_end(path: Path) -> None:
+    """End the wait of somebody who opens a named pipe for reading, if that is allowed."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return
+
+
+def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
+    """All of a file.
+
+    Args:
+        path: where.
+        largest: how many bytes it may have.
+
+    Raises:
+        OSError: it cannot be read, or is larger.
+    """
+    with open_to_read(path) as file:
+        return read_within(file, largest, str(path))
+
+
+def read_within(file: BinaryIO, largest: int, name: str) -> bytes:
+    """All of an open file.
+
+    Raises:
+        OSError: there is more.
+    """
+    data = file.read(largest + 1)
+    if len(data) > largest:
+        raise OSError(errno.EFBIG, f"more than {largest >> 20} MiB", name)
+    return data
+
+
+def open_to_write(path: Path) -> TextIO:
+    """A file for a text, in UTF-8.
+
+    Raises:
+        OSError: it cannot be opened; nobody reads a named pipe.
+    """
+    opener = _open_at_once if hasattr(os, "O_NONBLOCK") else None
+    return open(path, "w", encoding="utf-8", opener=opener)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    number = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(number, True)
+    return number
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        ValueError: it is not TOML, or would take too long: the parser's time grows with the square of a key's dots.
+        RecursionError: it is nested too deeply.
+    """
+    import tomllib
+
+    if sum(each.count(".") ** 2 for line in text.split("\n") for each in line.split("=")) > STEPS:
+        raise ValueError("keys of too many parts")
+    return tomllib.loads(text)

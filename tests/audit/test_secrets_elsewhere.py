@@ -1,0 +1,81 @@
+"""The same planted secrets in what is not made of a journal: `check`, `preview`, failures, explorations, representations."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from faultinject import Injector, explore, inject
+from faultinject.cli.program import program
+from faultinject.exceptions import ExplorationFailed
+from tests.audit.test_secrets import ask_asgi, ask_wsgi, planted
+
+testing = pytest.importorskip("click.testing")
+
+
+def batches(size=48):
+    """The planted requests, some at a time."""
+    found = list(planted())
+    assert len(found) >= 300
+    return [found[start : start + size] for start in range(0, len(found), size)]
+
+
+def leaks(secrets, outputs):
+    """The outputs that hold one of the secrets, with the first."""
+    return {
+        name: next(each for each in secrets if each in text)
+        for name, text in outputs.items()
+        if any(each in text for each in secrets)
+    }
+
+
+@pytest.mark.parametrize("ask", [ask_wsgi, ask_asgi])
+def test_failures_and_explorations(ask, caplog):
+    """Messages of failed tests, what an exploration reports and what it says is to be pasted, and `repr()`."""
+    caplog.set_level(logging.DEBUG)
+    off = Injector([], environ={})
+    for batch in batches():
+        outputs = {}
+        with inject("http:503", "cos:SlowDown,path=nowhere,query.uploadId=7", seed=1) as faults:
+            for _, target, headers in batch:
+                ask(off, target, headers)
+        for name, call in (
+            ("fired", faults.assert_all_fired),
+            ("retries", lambda faults=faults: faults.assert_retries(strict=True, require=["all"])),
+        ):
+            with pytest.raises(AssertionError) as caught:
+                call()
+            outputs[name] = str(caught.value)
+        outputs["repr"] = repr([*faults.outcomes, *faults.calls, *faults.findings()])
+        run = explore("http:503", "reset", max_runs=3)
+        error = None
+        try:
+            for each in run:
+                with each:
+                    for _, target, headers in batch[:3]:
+                        said = ask(off, target, headers)
+                        assert "x-faultinject" not in said, "unhappy"
+        except ExplorationFailed as failed:
+            error = failed
+        outputs |= {"explored": run.report(), "JSON": run.to_json(), "failed": str(error)}
+        outputs["log"] = caplog.text
+        assert leaks([secret for secret, *_ in batch], outputs) == {}
+
+
+@pytest.mark.parametrize("command", ["check", "check --json", "preview"])
+def test_commands(command):
+    """A presigned URL is pasted from somewhere, and what is printed goes to the log of a CI job."""
+    for batch in batches(6)[::4]:
+        for secret, target, _ in batch:
+            if command == "preview":
+                if not target.startswith("/"):
+                    continue  # it is a path, whatever it looks like
+                arguments = ["preview", "cos:SlowDown,path=nowhere", "--path", target]
+                said = testing.CliRunner().invoke(program, arguments).stderr
+                assert said
+            else:
+                arguments = ["http:503", "--request", f"PUT {target}", "--seed", "1"]
+                said = testing.CliRunner().invoke(program, [*command.split(), *arguments]).output
+                assert "identity" in said or "is not a method and a path" in said
+            assert secret not in said, target
