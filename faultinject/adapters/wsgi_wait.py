@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 
@@ -273,6 +274,17 @@ class Overheard:
             for listen in self._listeners:
                 listen(b"")
         return piece
+
+
+def delivered(connection: Connection) -> bool:
+    """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
+    steps = until_delivered(connection)
+    while True:
+        try:
+            seconds = next(steps)
+        except StopIteration as end:
+            return bool(end.value)
+        connection.gone(seconds)
 
 
 def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:
