@@ -395,7 +395,7 @@ def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
     """The connections of which one is that of a WSGI request whose server tells too little to say which."""
     client = Client.of_environ(environ)
     with _lock:
-        found, _ = _rivals(client)
+        found = _rivals(client)
         fitting = [each for identity, each in found.items() if _kept(client, identity, each[0])]
         return [Connection(*each, encrypted=_is_encrypted(environ)) for each in fitting]
 
@@ -407,13 +407,14 @@ def _is_encrypted(environ: Mapping[str, Any]) -> bool:
 
 
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
-    found, doubtful = _rivals(client)
-    if len(found) == 1 and not doubtful:
-        [(identity, each)] = found.items()
-        return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
-    for sock, _ in found.values():
-        sock.close()
-    return None
+    # The only connection there is need not be the client's, which may have left.
+    found = list(_rivals(client).items()) if client.certain else []
+    if len(found) != 1:
+        for _, (sock, _) in found:
+            sock.close()
+        return None
+    [(identity, each)] = found
+    return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
 
 
 def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
@@ -424,10 +425,10 @@ def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
     return fits
 
 
-def _rivals(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
-    """Our descriptors of the connections of which one is the client's, and whether a broken one may be it as well."""
+def _rivals(client: Client) -> dict[Identity, tuple[_socket.socket, int]]:
+    """Our descriptors of the connections of which one is the client's."""
     found: dict[Identity, tuple[_socket.socket, int]] = {}
-    doors, doubtful = set(), False
+    doors = set()
     for number in _numbers():
         sock = hold(number)
         if sock is None:
@@ -438,12 +439,11 @@ def _rivals(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]],
             continue
         if listens(sock):
             doors.add(door_of(sock.family, sock.getsockname()))
-        doubtful = doubtful or (identity is None and client.may_have_been(sock))
         sock.close()
     for identity in list(found):
         if not client.is_rival(identity, doors):
             found.pop(identity)[0].close()
-    return found, doubtful
+    return found
 
 
 def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import _socket
 import os
 import re
-import select
 import stat
 
 TYPE_CHECKING = False
@@ -23,7 +22,6 @@ PROXY_FIX = "werkzeug.proxy_fix.orig"
 # They name an address of the server's, or of another one's, and nobody takes the client's from them.
 _NO_PROXY = ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_REFERER", b"host", b"origin", b"referer")
 _WORD = re.compile(r"[^\s,;=\"]+")
-_KIND = (_socket.SO_TYPE, _socket.SO_ACCEPTCONN)
 
 
 def number_of(handle: Any, ask: str = "fileno") -> int:
@@ -187,21 +185,6 @@ class Client:
     def reached(self, identity: Identity | None) -> bool:
         """Whether a connection ends at the very port that the client speaks to; true where the server does not say."""
         return not identity or identity[1] not in INTERNET or self._local in (None, identity[4][1])
-
-    def may_have_been(self, sock: _socket.socket) -> bool:
-        """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
-        if self.certain or sock.family not in INTERNET:
-            return False
-        try:
-            kind, listening = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
-            if kind != _socket.SOCK_STREAM or listening or sock.getsockname()[1] != self._local:
-                return False
-        except OSError:
-            return False  # a platform that forgets the names of a lost connection
-        # One that has never been connected, as a server's parent may leave it, has no end to be read.
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return any(got & select.POLLIN for _, got in poll.poll(0))
 
     def _is_said(self, headers: Iterable[str]) -> bool:
         """Whether headers name both the address and the port."""
