@@ -276,6 +276,9 @@ class ShapedAnswer(Shaping):
             raise self._cut_error()
         # Also a request that it has read already is not for this connection any more.
         tell_wsgi(self._environ, self._start_response)
+        if self._connection is None:
+            # What it has not sent by then it may drop, the head included.
+            wait(self._plan, FLUSH)
         if self._connection is None or not (self._connection.gone(FLUSH) or delivered(self._connection)):
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")

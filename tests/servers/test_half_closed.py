@@ -20,7 +20,6 @@ _numbers = count()
 
 def sent(server, rule, body):
     path = f"/{rule}/half-{next(_numbers)}/{'put' if body else 'photos/10'}"
-    server.alone()
     client = server.connect()
     client.send(request("PUT" if body else "GET", path, body))
     return client, path

@@ -60,7 +60,6 @@ def tried(server, rule):
     """What is wrong with the answers to three requests that are sent at once and read late; empty when nothing is."""
     number = next(_numbers)
     before, then = f"/else/p{number}/photos/{BIG}", f"/else/p{number}/photos/{60 + number % 30}"
-    server.alone()
     with server.connect(buffer=SMALL) as client:
         first = request("GET", before) + request("GET", f"/then-{rule}/p{number}/photos/1000")
         client.send(first + request("GET", then))
