@@ -24,8 +24,11 @@ from faultinject.adapters.descriptors import (
     is_same,
     listed,
     listens,
+    may_be_encrypted,
     number_of,
     put_dead,
+    values_of_environ,
+    values_of_scope,
 )
 
 TYPE_CHECKING = False
@@ -388,7 +391,8 @@ def _of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection 
             found = _made(number_of(ask("socket")), encrypted=ask("sslcontext") is not None)
             if found:
                 return found
-        return _by_peer(Client.of_scope(scope), encrypted=scope.get("scheme") == "https")
+        encrypted = may_be_encrypted(scope.get("scheme", "http"), values_of_scope(scope))
+        return _by_peer(Client.of_scope(scope), encrypted=encrypted)
 
 
 def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
@@ -401,9 +405,10 @@ def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
 
 
 def _is_encrypted(environ: Mapping[str, Any]) -> bool:
-    """Whether TLS is spoken, as the server says it and no proxy's header."""
-    was = environ.get(PROXY_FIX) or environ
-    return bool(was.get("wsgi.url_scheme") == "https")
+    """Whether TLS may be spoken, as the server says it and no proxy's header."""
+    replaced = environ.get(PROXY_FIX)
+    values = [] if replaced else values_of_environ(environ)
+    return may_be_encrypted((replaced or environ).get("wsgi.url_scheme", "http"), values)
 
 
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:

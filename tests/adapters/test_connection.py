@@ -1290,3 +1290,27 @@ def test_a_transport_without_a_socket(exchange):
     given = exchange()
     with of_scope(given.scope(), Cycle().send) as found:
         assert found.push(b"x") == 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "header", "encrypted"),
+    [
+        ("http", ("x", "y"), False),
+        ("https", ("x", "y"), True),
+        ("spdy", ("X-Forwarded-Proto", "spdy"), True),
+        ("http", ("X-Forwarded-Proto", "HTTP"), True),
+        ("http", ("Forwarded", 'for=192.0.2.1;proto="http"'), True),
+        ("http", ("X-Forwarded-Ssl", "off"), True),
+        ("http", ("Cf-Visitor", '{"scheme":"http"}'), True),
+        ("http", ("Referer", "http"), False),
+    ],
+)
+def test_a_scheme_that_a_header_names_proves_nothing(exchange, scheme, header, encrypted):
+    """Whoever believes it writes plain bytes into TLS."""
+    given, (name, value) = exchange(), header
+    field = {"HTTP_" + name.upper().replace("-", "_"): value}
+    with of_environ({**given.environ, "wsgi.url_scheme": scheme, **field}) as found:
+        assert found.encrypted is encrypted
+    headers = [(name.lower().encode(), value.encode())]
+    with of_scope(given.scope(scheme=scheme, headers=headers), nowhere) as found:
+        assert found.encrypted is encrypted

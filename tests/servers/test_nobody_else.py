@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .apps import photo
-from .launch import SERVERS, Server
+from .launch import SERVERS, VARIANTS, Server
 from .probe import PATIENCE, request
 from .test_matrix import QUICK
 
@@ -28,6 +28,26 @@ MARKED = [
     for name in SERVERS
     if name not in ONE_BY_ONE
 ]
+
+
+ENCRYPTED = [
+    pytest.param(name, marks=pytest.mark.slow) for name, kind in VARIANTS.items() if kind.tls
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_no_plain_bytes_in_tls(tmp_path, name):
+    """Though the client says that it came over HTTP, and the app believes it."""
+    if why := VARIANTS[name].missing:
+        pytest.skip(why)
+    server = Server(name, tmp_path, RULES, PROXIED="1")
+    try:
+        for fault in "exact", "cut":
+            with server.connect() as client:
+                answer = client.ask("GET", f"/{fault}/photos/1000", more="X-Forwarded-Proto: http\r\n")
+            assert answer.status == (503 if fault == "exact" else 200)
+    finally:
+        server.stop()
 
 
 @pytest.fixture(params=MARKED)
