@@ -260,7 +260,8 @@ class ShapedAnswer(Shaping):
             return
         for part in slices(kept, rate):
             left = self._due_in(part, rate)
-            if left > 0 and not wait(self._plan, left, self._connection):
+            # Whether one that has ended its side is still there shows when something is sent.
+            if left > 0 and not wait(self._plan, left, self._connection, reads_on=True):
                 raise ClientGone
             yield part
 

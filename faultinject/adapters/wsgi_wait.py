@@ -308,8 +308,15 @@ def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
         return wait(plan, seconds, connection)
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
-    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first."""
+def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
+
+    Args:
+        plan: the plan that decided.
+        seconds: how long.
+        connection: shows when the client leaves.
+        reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
+    """
     from threading import main_thread
 
     clock = plan.surroundings.monotonic
@@ -317,6 +324,6 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
     while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
         if connection is None:
             time.sleep(min(left, _SLICE))
-        elif connection.left(min(left, _SLICE)):
+        elif (connection.gone if reads_on else connection.left)(min(left, _SLICE)):
             return False
     return True

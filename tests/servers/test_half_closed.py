@@ -45,6 +45,20 @@ def test_the_delayed_error_is_seen(pool, name, rule, body):
         assert outcome["did"] == "answered"
 
 
+@pytest.mark.parametrize("name", MARKED)
+def test_a_slow_answer_is_read_to_its_end(pool, name):
+    """By one that reads on, where its server lets it."""
+    server = started(pool, name)
+    client, path = sent(server, "drip-error", None)
+    with client:
+        client.socket.shutdown(socket.SHUT_WR)
+        answer = client.answer(patience=10)
+    if name.startswith((*HEARS_NO_MORE, "granian")) and not answer.whole:
+        return
+    assert (answer.status, code(answer.body), answer.whole) == (503, "SlowDown", True)
+    assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "dripped"
+
+
 @pytest.mark.parametrize("rule", ["reset-late", "close-late"])
 @pytest.mark.parametrize("name", MARKED)
 def test_a_broken_connection_is_seen(pool, name, rule):
