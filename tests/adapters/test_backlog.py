@@ -15,7 +15,9 @@ from faultinject.adapters import asgi_wait, backlog, connection, wsgi_wait
 from faultinject.adapters.backlog import held_asgi, held_wsgi, until_delivered
 from faultinject.adapters.connection import Connection
 from faultinject.adapters.descriptors import hold
+from faultinject.adapters.lingering import Lingering
 from faultinject.adapters.wsgi_wait import delivered
+from faultinject.core.bodies import LONGEST
 
 from .live import uvicorn_server, waitress_server
 from .transport import PATIENCE, loopback
@@ -167,6 +169,50 @@ def test_layers():
     assert held_asgi(send)() == held_asgi(wrapped)() == 13
     below.offset, below._tempDataLen = 4, 0
     assert held_asgi(send)() == 0
+
+
+def test_gunicorn_s_own_worker():
+    """Its `send` is a function that has the protocol; nobody else's are looked into."""
+    protocol = SimpleNamespace(transport=SimpleNamespace(get_write_buffer_size=lambda: 7))
+
+    async def send(message):
+        return protocol
+
+    assert held_asgi(send) is None
+    send.__module__ = "gunicorn.asgi.protocol"
+    assert held_asgi(send)() == 7
+
+
+def test_a_server_that_holds_more_than_we_wait_for(held):
+    """A connection that lingers is left to it."""
+    client, _, ours = held
+    left = [1]
+    ours.held = lambda: left[0]
+    lingering = Lingering(ours, 0.0)
+    now = lingering.due
+    assert lingering.look(now + 0.01)
+    assert not lingering.look(now + LONGEST)
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+    left[0] = 0
+    assert not lingering.look(now + LONGEST)
+    client.settimeout(PATIENCE)
+    assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("rule", ["reset", "close"])
+def test_one_that_has_ended_its_side_and_reads_nothing(servers, make_injector, monkeypatch, rule):
+    """Its connection is not broken at the end of the delay: the earlier answers are its own."""
+    monkeypatch.setattr(backlog, "PATIENCE", 0.05)
+    injector = make_injector(f"{rule},delay=1h")
+    with loopback() as (client, server):
+        size = fill(server)
+        client.shutdown(socket.SHUT_WR)
+        environ = servers.environ(**{"werkzeug.socket": server})
+        assert servers.wsgi(WSGIFaultMiddleware(wsgi, injector=injector), environ).status == 502
+        read(client, size)
+    assert injector.journal.outcomes[-1].did == "failed"
 
 
 def wsgi(environ, start_response):
