@@ -119,7 +119,7 @@ class Exchange:
     def in_parts(self, first, rest):
         """Send a request in two parts, with an answer between them if there is one."""
         self.client.send(first)
-        answer = self.client.answer(patience=SILENT if self.server.name in BUFFERS else PATIENCE)
+        answer = self.client.answer(patience=SILENT if self.server.name.startswith(BUFFERS) else PATIENCE)
         if answer.end == "open" and not answer.line:
             self.client.send(rest)
             return self.client.answer(patience=PATIENCE)

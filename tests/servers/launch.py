@@ -143,7 +143,14 @@ SERVERS = {
 VARIANTS = {
     **{
         f"{name}, TLS": Kind(SERVERS[name].interface, SERVERS[name].command, SERVERS[name].module, tls=True)
-        for name in ("werkzeug", "gunicorn sync", "gunicorn gthread", "uvicorn h11", "granian ASGI")
+        for name in (
+            "werkzeug",
+            "gunicorn sync",
+            "gunicorn gthread",
+            "cheroot",
+            "uvicorn h11",
+            "granian ASGI",
+        )
     },
     **{
         f"{name}, unix socket": Kind(
