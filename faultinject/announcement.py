@@ -9,7 +9,7 @@ from _thread import allocate_lock
 from faultinject.core.counter import Counter
 from faultinject.core.outcome import quoted
 from faultinject.core.values import visible
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailable, UnsupportedServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,6 +126,9 @@ def waiting(variable: str) -> None:
 
 def failed(error: Exception, rule: str) -> None:
     """An error inside faultinject itself."""
+    if isinstance(error, UnsupportedServer):
+        refused(error)
+        return
     _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
 
 
@@ -162,7 +165,7 @@ class Failures:
 
 
 def refused(error: Exception) -> None:
-    """Wrong configuration that could not be raised where it was found."""
+    """Wrong configuration, or a server that is not supported, which could not be raised where it was found."""
     _log().error("faultinject: %s", error)
 
 

@@ -79,6 +79,10 @@ class ProductionRefused(FaultInjectError):
     """The environment says that this is production, where nothing is injected unless allowed."""
 
 
+class UnsupportedServer(FaultInjectError, RuntimeError):
+    """The app runs where faults cannot be given without hurting other requests; the message names what to use instead."""
+
+
 class MissingExtra(FaultInjectError, ImportError):
     """A feature needs an optional dependency; the message names the `pip install` that brings it."""
 

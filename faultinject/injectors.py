@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, UnsupportedServer
 from faultinject.injector import Injector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from faultinject.injector import Rules
@@ -45,12 +47,31 @@ def injector_for(
 
     Raises:
         ConfigurationError: rules or variables are wrong, or rules or a seed are given beside an injector.
+        UnsupportedServer: this process runs under eventlet.
     """
+    refuse_eventlet()
     if injector is not None:
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
         return _of_this_process(injector)
     return shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+
+
+def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
+    """Refuse to work under eventlet, where a fault that waits would keep every other request waiting.
+
+    Args:
+        environ: of a WSGI request, where one is served: eventlet's own server need not have patched anything.
+
+    Raises:
+        UnsupportedServer: eventlet has patched this process, or serves the request.
+    """
+    patched = getattr(sys.modules.get("eventlet.patcher"), "already_patched", None)
+    if patched or (environ is not None and "eventlet.posthooks" in environ):
+        raise UnsupportedServer(
+            "eventlet is not supported: a fault that waits would keep all its requests waiting."
+            " Serve the app by gunicorn's gevent or gthread worker, or by gevent.pywsgi"
+        )
 
 
 def _of_this_process(injector: Injector) -> Injector:

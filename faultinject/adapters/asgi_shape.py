@@ -10,7 +10,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.asgi_special import send_all
-from faultinject.adapters.asgi_wait import ends_of, noticed, pause
+from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone
@@ -150,7 +150,8 @@ class ShapedAnswer(Shaping):
             message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
         if takes and (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
             self._connection = of_scope(self._scope, self._send)
-            if shape.cuts and self._goes_past(""):
+            past = self._goes_past("") if shape.cuts else None
+            if past is not None and await delivered(past):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
@@ -205,13 +206,14 @@ class ShapedAnswer(Shaping):
         """End the connection behind what has been let through."""
         if in_process_scope(self._scope):
             self._error = self._cut_error()
-        elif self._connection is None:
-            # Most servers close the connection then, though they log it.
-            self._error = ConnectionAbortedError("answer cut by faultinject")
-        else:
-            if self._framing is None:
-                await anyio.sleep(FLUSH)
-            self._close()
+            return
+        if self._framing is None:
+            await anyio.sleep(FLUSH)
+            if self._connection is None or not await delivered(self._connection):
+                # Most servers close the connection then, though they log it.
+                self._error = ConnectionAbortedError("answer cut by faultinject")
+                return
+        self._close()
 
     def _close(self) -> None:
         if not self._broken and self._connection is not None:

@@ -8,7 +8,7 @@ import anyio
 
 from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.asgi_ending import Ending, respond_and_end
-from faultinject.adapters.asgi_wait import Listener, drain_or_fail, in_tasks, noticed
+from faultinject.adapters.asgi_wait import Listener, delivered, drain_or_fail, in_tasks, noticed
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import delay_before, undo
@@ -196,6 +196,8 @@ class Special:
             return True
         # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
         connection = of_scope(self._scope, self._send)
+        # One that still has an earlier answer to read gets this one behind it.
+        late = connection is not None and not self._request.http2 and not await delivered(connection)
         with connection or nullcontext():
             if end.held is not None:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
@@ -204,7 +206,7 @@ class Special:
                 if not await listener.wait(self._plan, seconds, listens=listens, connection=connection):
                     entry.write(end.how, body=body, applied=applied)
                     return True
-            if connection is not None:
+            if connection is not None and not late:
                 # The line stands before the client can know.
                 entry.write(end.how, body=body, applied=applied)
                 did = connection.reset() if end.how == "reset" else connection.close()
@@ -212,7 +214,7 @@ class Special:
                     entry.write(did, body=body, applied=applied)
                 self.broken = True
                 return True
-        if not _module(self._send).startswith("gunicorn."):
+        if late or not _module(self._send).startswith("gunicorn."):
             return False
         # It closes the connection then, and answers 500 to any other error.
         from asyncio import CancelledError
@@ -231,7 +233,7 @@ class Special:
         if connection is None:
             return False
         with connection:
-            if connection.encrypted:
+            if connection.encrypted or not await delivered(connection):
                 return False
             action.entry.write(did, body=body, applied=applied)
             head = exact.write(headers, self._plan.surroundings.clock())

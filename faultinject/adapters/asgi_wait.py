@@ -7,6 +7,7 @@ from contextlib import suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
+from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, BodyDigest
 
@@ -207,6 +208,17 @@ class Listener(Ends):
     def _note(self, message: Message) -> None:
         self._hearing.note(message)
         self.gone = self.gone or self._hearing.gone
+
+
+async def delivered(connection: Connection) -> bool:
+    """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
+    steps = until_delivered(connection)
+    while True:
+        try:
+            seconds = next(steps)
+        except StopIteration as end:
+            return bool(end.value)
+        await anyio.sleep(seconds)
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:

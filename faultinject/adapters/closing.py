@@ -99,12 +99,12 @@ def say_behind(start_response: Callable[..., Any], name: str, value: str) -> Non
     _exchange(start_response).headers[name] = value
 
 
-def _layers(outermost: Callable[..., Any]) -> Iterator[Any]:
+def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
     """A callable that we were given, and what it calls in the end: other middleware wraps the server's."""
     found = [outermost]
     for each in found:
         yield each
-        held = [cell.cell_contents for cell in getattr(each, "__closure__", None) or () if _is_filled(cell)]
+        held = [cell.cell_contents for cell in getattr(each, "__closure__", None) or () if is_filled(cell)]
         if isinstance(each, partial):
             held += [each.func, *each.args]
         held += getattr(getattr(each, "__self__", each), "__dict__", {}).values()
@@ -114,7 +114,8 @@ def _layers(outermost: Callable[..., Any]) -> Iterator[Any]:
         found += held[: _MOST_LAYERS - len(found)]
 
 
-def _is_filled(cell: Any) -> bool:
+def is_filled(cell: Any) -> bool:
+    """Whether a cell of a closure has anything in it."""
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -123,12 +124,12 @@ def _is_filled(cell: Any) -> bool:
 
 def _owners(outermost: Callable[..., Any]) -> Iterator[Any]:
     """The objects whose methods these are."""
-    return (getattr(each, "__self__", None) for each in _layers(outermost))
+    return (getattr(each, "__self__", None) for each in layers_of(outermost))
 
 
 def _exchange(start_response: Callable[..., Any]) -> Any:
     """What gunicorn, gevent, cheroot, wsgiref and Django have of one request; None of other servers."""
-    for each in _layers(start_response):
+    for each in layers_of(start_response):
         if isinstance(each, MethodType) and each.__name__ == "start_response":
             owner = each.__self__
             if any(
@@ -192,7 +193,7 @@ def _of_gunicorn(receive: Callable[..., Any]) -> Any:
 
 def _channel(send: Callable[..., Any]) -> Any:
     """The connection of daphne, which has read the whole body before the app runs; None of other servers."""
-    for each in _layers(send):
+    for each in layers_of(send):
         exchange = next(iter(each.args), None) if isinstance(each, partial) else None
         channel = getattr(exchange, "channel", None)
         if hasattr(channel, "persistent"):

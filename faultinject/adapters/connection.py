@@ -7,11 +7,13 @@ import os
 import select
 import sys
 import threading
+from array import array
 from contextlib import suppress
-from struct import pack
+from struct import pack, unpack_from
 from time import monotonic, sleep
 from weakref import WeakSet
 
+from faultinject.adapters.backlog import held_asgi, held_wsgi
 from faultinject.adapters.descriptors import (
     INTERNET,
     PROXY_FIX,
@@ -22,8 +24,11 @@ from faultinject.adapters.descriptors import (
     is_same,
     listed,
     listens,
+    may_be_encrypted,
     number_of,
     put_dead,
+    values_of_environ,
+    values_of_scope,
 )
 
 TYPE_CHECKING = False
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Self
 
+    from faultinject.adapters.backlog import Held
     from faultinject.adapters.descriptors import Identity
 
 # What a platform may lack; each is asked for anew every time.
@@ -45,6 +51,8 @@ _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
 # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
 _HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
+# `tcpi_data_segs_out` in Linux' include/uapi/linux/tcp.h, since 4.6.
+_SEGMENTS_AT = 156
 _SLICE = 0.05
 _LOOK = 0.01
 _NO_THREADS = {
@@ -76,11 +84,13 @@ class Connection:
     Attributes:
         encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
+        held: gives the bytes of earlier answers that its server holds; None where the server does not show that.
     """
 
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
         self.relayed = False
+        self.held: Held | None = None
         self._socket = sock
         self._number = number  # the server's descriptor; -1 once it is dead
         _ours.add(self)
@@ -105,7 +115,7 @@ class Connection:
         if sock is None:
             return None
         found = Connection(sock, self._number, encrypted=self.encrypted)
-        found.relayed = self.relayed
+        found.relayed, found.held = self.relayed, self.held
         return found
 
     def reset(self) -> str:
@@ -159,6 +169,39 @@ class Connection:
             return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
         except OSError:
             return False
+
+    def backlog(self) -> int:
+        """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""
+        return self._queued() + (0 if self.held is None else self.held())
+
+    def has_sent(self) -> bool:
+        """Whether the client was sent anything; true where the system does not tell."""
+        option = getattr(_socket, "TCP_INFO", None)
+        if not _HALF_ENDED or option is None or self._socket.family not in INTERNET:
+            return True
+        try:
+            info = self._socket.getsockopt(_socket.IPPROTO_TCP, option, _SEGMENTS_AT + 4)
+        except OSError:
+            return True
+        return len(info) < _SEGMENTS_AT + 4 or unpack_from("=I", info, _SEGMENTS_AT) != (0,)
+
+    def has_unread(self) -> bool:
+        """Whether something has come that nobody has read."""
+        try:
+            return bool(self._socket.recv(1, _NO_WAIT | _socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def _queued(self) -> int:
+        try:
+            from fcntl import ioctl
+            from termios import TIOCOUTQ
+
+            found = array("i", [0])
+            ioctl(self.fileno(), TIOCOUTQ, found)
+        except (ImportError, OSError, ValueError):  # the platform does not tell; it is released
+            return 0
+        return found[0]
 
     def discard(self) -> int:
         """Read away what has come, without waiting.
@@ -306,6 +349,13 @@ def of_environ(environ: Mapping[str, Any]) -> Connection | None:
     Returns:
         None when there is none, as in process, or when another may be the one.
     """
+    found = _of_environ(environ)
+    if found is not None:
+        found.held = held_wsgi(environ)
+    return found
+
+
+def _of_environ(environ: Mapping[str, Any]) -> Connection | None:
     client, encrypted = Client.of_environ(environ), _is_encrypted(environ)
     with _lock:
         if NATIVE:
@@ -328,38 +378,48 @@ def of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection |
     Returns:
         None when there is none, as in process, or when another may be the one.
     """
+    found = _of_scope(scope, send)
+    if found is not None:
+        found.held = held_asgi(send)
+    return found
+
+
+def _of_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> Connection | None:
     ask = getattr(getattr(getattr(send, "__self__", None), "transport", None), "get_extra_info", None)
     with _lock:
         if NATIVE and ask:
             found = _made(number_of(ask("socket")), encrypted=ask("sslcontext") is not None)
             if found:
                 return found
-        return _by_peer(Client.of_scope(scope), encrypted=scope.get("scheme") == "https")
+        encrypted = may_be_encrypted(scope.get("scheme", "http"), values_of_scope(scope))
+        return _by_peer(Client.of_scope(scope), encrypted=encrypted)
 
 
 def candidates_of(environ: Mapping[str, Any]) -> list[Connection]:
     """The connections of which one is that of a WSGI request whose server tells too little to say which."""
     client = Client.of_environ(environ)
     with _lock:
-        found, _ = _rivals(client)
+        found = _rivals(client)
         fitting = [each for identity, each in found.items() if _kept(client, identity, each[0])]
         return [Connection(*each, encrypted=_is_encrypted(environ)) for each in fitting]
 
 
 def _is_encrypted(environ: Mapping[str, Any]) -> bool:
-    """Whether TLS is spoken, as the server says it and no proxy's header."""
-    was = environ.get(PROXY_FIX) or environ
-    return bool(was.get("wsgi.url_scheme") == "https")
+    """Whether TLS may be spoken, as the server says it and no proxy's header."""
+    replaced = environ.get(PROXY_FIX)
+    values = [] if replaced else values_of_environ(environ)
+    return may_be_encrypted((replaced or environ).get("wsgi.url_scheme", "http"), values)
 
 
 def _by_peer(client: Client, *, encrypted: bool) -> Connection | None:
-    found, doubtful = _rivals(client)
-    if len(found) == 1 and not doubtful:
-        [(identity, each)] = found.items()
-        return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
-    for sock, _ in found.values():
-        sock.close()
-    return None
+    # The only connection there is need not be the client's, which may have left.
+    found = list(_rivals(client).items()) if client.certain else []
+    if len(found) != 1:
+        for _, (sock, _) in found:
+            sock.close()
+        return None
+    [(identity, each)] = found
+    return Connection(*each, encrypted=encrypted) if _kept(client, identity, each[0]) else None
 
 
 def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
@@ -370,10 +430,10 @@ def _kept(client: Client, identity: Identity, sock: _socket.socket) -> bool:
     return fits
 
 
-def _rivals(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]], bool]:
-    """Our descriptors of the connections of which one is the client's, and whether a broken one may be it as well."""
+def _rivals(client: Client) -> dict[Identity, tuple[_socket.socket, int]]:
+    """Our descriptors of the connections of which one is the client's."""
     found: dict[Identity, tuple[_socket.socket, int]] = {}
-    doors, doubtful = set(), False
+    doors = set()
     for number in _numbers():
         sock = hold(number)
         if sock is None:
@@ -384,12 +444,11 @@ def _rivals(client: Client) -> tuple[dict[Identity, tuple[_socket.socket, int]],
             continue
         if listens(sock):
             doors.add(door_of(sock.family, sock.getsockname()))
-        doubtful = doubtful or (identity is None and client.may_have_been(sock))
         sock.close()
     for identity in list(found):
         if not client.is_rival(identity, doors):
             found.pop(identity)[0].close()
-    return found, doubtful
+    return found
 
 
 def _made(number: int, client: Client | None = None, *, encrypted: bool) -> Connection | None:

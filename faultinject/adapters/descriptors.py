@@ -6,7 +6,6 @@ from __future__ import annotations
 import _socket
 import os
 import re
-import select
 import stat
 
 TYPE_CHECKING = False
@@ -22,8 +21,8 @@ PROXY_FIX = "werkzeug.proxy_fix.orig"
 
 # They name an address of the server's, or of another one's, and nobody takes the client's from them.
 _NO_PROXY = ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_REFERER", b"host", b"origin", b"referer")
+_SAYS_PLAIN = ("http", "off")  # X-Forwarded-Proto, X-Forwarded-Ssl
 _WORD = re.compile(r"[^\s,;=\"]+")
-_KIND = (_socket.SO_TYPE, _socket.SO_ACCEPTCONN)
 
 
 def number_of(handle: Any, ask: str = "fileno") -> int:
@@ -63,6 +62,17 @@ def identity_of(sock: _socket.socket) -> Identity | None:
         return os.fstat(sock.fileno()).st_ino, sock.family, kind, sock.getpeername(), sock.getsockname()
     except OSError:
         return None
+
+
+def may_be_encrypted(scheme: object, headers: Iterable[str]) -> bool:
+    """Whether TLS may be spoken: also where a header names the scheme, so that the app has it from the client perhaps.
+
+    Args:
+        scheme: what the request's environ or scope says.
+        headers: the values of the request's headers.
+    """
+    said = {word.lower() for value in headers for word in _WORD.findall(value)}
+    return scheme != "http" or not said.isdisjoint(_SAYS_PLAIN)
 
 
 def door_of(family: int, own: Any) -> object:
@@ -114,6 +124,20 @@ def listed(folders: Iterable[str]) -> list[int]:
     return []
 
 
+def values_of_environ(environ: Mapping[str, Any]) -> list[str]:
+    """What a WSGI request's headers say that a proxy may have set."""
+    return [
+        str(value) for name, value in environ.items() if name.startswith("HTTP_") and name not in _NO_PROXY
+    ]
+
+
+def values_of_scope(scope: Mapping[str, Any]) -> list[str]:
+    """What an ASGI request's headers say that a proxy may have set."""
+    return [
+        value.decode("latin-1") for name, value in scope.get("headers") or () if name.lower() not in _NO_PROXY
+    ]
+
+
 class Client:
     """Who a request comes from, as its server says it.
 
@@ -137,24 +161,16 @@ class Client:
     def of_environ(cls, environ: Mapping[str, Any]) -> Client:
         """Who a WSGI request comes from; what werkzeug's ProxyFix has replaced is its server's word again."""
         was = {**environ, **(environ.get(PROXY_FIX) or {})}
-        headers = [
-            str(value)
-            for name, value in environ.items()
-            if name.startswith("HTTP_") and name not in _NO_PROXY
-        ]
-        return cls(was.get("REMOTE_ADDR"), was.get("REMOTE_PORT"), was.get("SERVER_PORT"), headers)
+        return cls(
+            was.get("REMOTE_ADDR"), was.get("REMOTE_PORT"), was.get("SERVER_PORT"), values_of_environ(environ)
+        )
 
     @classmethod
     def of_scope(cls, scope: Mapping[str, Any]) -> Client:
         """Who an ASGI request comes from."""
         address, port = scope.get("client") or (None, None)
         _, local = scope.get("server") or (None, None)
-        headers = [
-            value.decode("latin-1")
-            for name, value in scope.get("headers") or ()
-            if name.lower() not in _NO_PROXY
-        ]
-        return cls(address, port, local, headers)
+        return cls(address, port, local, values_of_scope(scope))
 
     def fits(self, identity: Identity) -> bool:
         """Whether that connection may be the client's."""
@@ -187,21 +203,6 @@ class Client:
     def reached(self, identity: Identity | None) -> bool:
         """Whether a connection ends at the very port that the client speaks to; true where the server does not say."""
         return not identity or identity[1] not in INTERNET or self._local in (None, identity[4][1])
-
-    def may_have_been(self, sock: _socket.socket) -> bool:
-        """Whether a socket without a peer may be what the client left behind: its port would tell, unless unknown."""
-        if self.certain or sock.family not in INTERNET:
-            return False
-        try:
-            kind, listening = (sock.getsockopt(_socket.SOL_SOCKET, option) for option in _KIND)
-            if kind != _socket.SOCK_STREAM or listening or sock.getsockname()[1] != self._local:
-                return False
-        except OSError:
-            return False  # a platform that forgets the names of a lost connection
-        # One that has never been connected, as a server's parent may leave it, has no end to be read.
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return any(got & select.POLLIN for _, got in poll.poll(0))
 
     def _is_said(self, headers: Iterable[str]) -> bool:
         """Whether headers name both the address and the port."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import sys
 
+from faultinject import announcement
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.installation import interface_of
 from faultinject.adapters.patch import BRIDGES, PLACES, carry
+from faultinject.exceptions import UnsupportedServer
 from faultinject.injector import Injector
+from faultinject.injectors import refuse_eventlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +96,11 @@ def _around(app: Any, injector: Injector) -> Any:
     """An app with faults; what is not told to be WSGI or ASGI is the server's own affair."""
     if isinstance(getattr(app, "injector", None), Injector):
         return app
+    try:
+        refuse_eventlet()
+    except UnsupportedServer as error:
+        announcement.refused(error)
+        return app
     import inspect
 
     try:
@@ -140,9 +148,23 @@ def _loaded(injector: Injector) -> Wrapper:
     return wrapper
 
 
+def _refused(_: Injector) -> Wrapper:
+    """For eventlet's server, whose app stays as it is."""
+
+    def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        try:
+            refuse_eventlet({"eventlet.posthooks": []})
+        except UnsupportedServer as error:
+            announcement.refused(error)
+        return wrapped(*args, **keys)
+
+    return wrapper
+
+
 SERVERS: dict[str, tuple[Any, ...]] = {
     "cheroot.wsgi": ("Server.__init__", _argument(1, "wsgi_app")),
     "daphne.server": ("Server.__init__", _argument(0, "application")),
+    "eventlet.wsgi": ("server", _refused),
     "granian._internal": ("load_target", _result, "granian.server.common"),
     "gunicorn.app.base": ("BaseApplication.wsgi", _result),
     "hypercorn.utils": ("wrap_app", _argument(0, "app"), "hypercorn.asyncio", "hypercorn.trio"),

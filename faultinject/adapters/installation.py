@@ -47,6 +47,7 @@ def install(
 
     Raises:
         ConfigurationError: rules or variables are wrong.
+        UnsupportedServer: this process runs under eventlet.
         TypeError: `app` is a class or an app factory.
 
     Where faults are off, `app` is not even looked at.

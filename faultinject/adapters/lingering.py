@@ -59,7 +59,9 @@ class Lingering:
     def look(self, now: float) -> bool:
         """See how far it is, and read what has come; no when it is over."""
         if now >= self._over or self._read > MOST:
-            self.connection.close()
+            # What its server still holds, it may send.
+            if not (self.served and self.connection.backlog()):
+                self.connection.close()
             return False
         if self.served:
             self.served = self.connection.served()
@@ -67,11 +69,11 @@ class Lingering:
                 if self.served and not self._sure:
                     return False
                 # The server may never let go of it, nor read what keeps the client waiting.
-                self.served = False
+                self.served = self.served and self.connection.backlog() > 0
             if not self.served:
                 self.connection.half_close()
             self._pause = min(2 * self._pause, _LAST_LOOK)
-            self.due = min(now + self._pause, self._closes)
+            self.due = min(now + self._pause, max(self._closes, now + _FIRST_LOOK))
         if not self.served:
             self.hears, self.due = True, self._over
             return self._discard(now)
@@ -241,11 +243,12 @@ def end(connection: Connection, *, unread: bool) -> None:
         connection: ours, which the caller releases.
         unread: whether something of the request's body is left, which the client may still be sending.
     """
-    rest = connection.again() if unread else None
-    if rest is None:
-        connection.close()
-    else:
+    rest = connection.again() if unread or connection.has_unread() else None
+    if unread and rest is not None:
         connection.half_close()
+    else:
+        connection.close()
+    if rest is not None:
         linger(rest, LONGEST)  # the server is still to notice, and may have what comes until then
 
 

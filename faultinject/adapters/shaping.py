@@ -73,11 +73,11 @@ class Shaping:
         """Whether the answer that something is done to still lacks the mark: a documented error has its own."""
         return self._applied and self._plan.surroundings.marked
 
-    def _goes_past(self, status_line: str) -> bool:
-        """Whether the answer may be written on the connection itself."""
+    def _goes_past(self, status_line: str) -> Connection | None:
+        """The connection, if the answer may be written on it."""
         found = self._connection
         plain = found is not None and not found.encrypted and not self._request.http2
-        return plain and can_be_written(status_line, self._headers)
+        return found if plain and can_be_written(status_line, self._headers) else None
 
     def _due_in(self, part: bytes, rate: int) -> float:
         """Seconds until the next part may go out, which is counted as sent."""

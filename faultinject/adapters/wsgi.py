@@ -19,7 +19,7 @@ from faultinject.core.bodies import SeenBody
 from faultinject.core.marking import marked
 from faultinject.core.plan import Plan
 from faultinject.core.request import WSGIRequest
-from faultinject.injectors import injector_for
+from faultinject.injectors import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
 
     Raises:
         ConfigurationError: rules or variables are wrong.
+        UnsupportedServer: this process runs under eventlet.
     """
     found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
@@ -98,6 +99,7 @@ def exchange(
     request = None
     try:
         request = WSGIRequest(environ)
+        refuse_eventlet(environ)
         action = drive(plan, plan.run(request, candidates)) if candidates else None
         if action is not None:
             environ[DECIDED] = True

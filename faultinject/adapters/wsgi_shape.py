@@ -15,7 +15,7 @@ from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.shaping import Shaping
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_special import dead, end_past, go_on, send_all
-from faultinject.adapters.wsgi_wait import wait
+from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.core.marking import marked
 from faultinject.core.shapes import slices
 from faultinject.core.wire import FLUSH, Framing
@@ -198,7 +198,8 @@ class ShapedAnswer(Shaping):
             self._headers = marked(self._headers, self._entry.rule or "")
         if takes and (shape.cuts or shape.rate is not None) and not in_process(self._environ):
             self._connection = of_environ(self._environ)
-            if self._goes_past(self._status_line):
+            past = self._goes_past(self._status_line)
+            if past is not None and delivered(past):
                 self._framing = Framing(
                     self._status_line,
                     self._headers,
@@ -259,7 +260,8 @@ class ShapedAnswer(Shaping):
             return
         for part in slices(kept, rate):
             left = self._due_in(part, rate)
-            if left > 0 and not wait(self._plan, left, self._connection):
+            # Whether one that has ended its side is still there shows when something is sent.
+            if left > 0 and not wait(self._plan, left, self._connection, reads_on=True):
                 raise ClientGone
             yield part
 
@@ -273,12 +275,14 @@ class ShapedAnswer(Shaping):
         """End the connection behind what the server has sent."""
         if in_process(self._environ):
             raise self._cut_error()
-        if self._connection is None:
-            # All servers close the connection then, though most of them log it.
-            raise ConnectionAbortedError("answer cut by faultinject")
         # Also a request that it has read already is not for this connection any more.
         tell_wsgi(self._environ, self._start_response)
-        self._connection.left(FLUSH)
+        if self._connection is None:
+            # What it has not sent by then it may drop, the head included.
+            wait(self._plan, FLUSH)
+        if self._connection is None or not (self._connection.gone(FLUSH) or delivered(self._connection)):
+            # All servers close the connection then, though most of them log it.
+            raise ConnectionAbortedError("answer cut by faultinject")
         self._connection.close()
 
     def _finish(self) -> None:

@@ -11,7 +11,7 @@ from faultinject.adapters.connection import Connection, of_environ
 from faultinject.adapters.driving import undo
 from faultinject.adapters.lingering import end
 from faultinject.adapters.wsgi_ending import Ending, respond_and_end
-from faultinject.adapters.wsgi_wait import wait
+from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.core.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
@@ -67,12 +67,17 @@ def give_special(
             raise _error(end, entry)
         connection = of_environ(environ)
         if connection is not None:
-            _break(connection, plan, end, action.delay, body, applied=applied)
-            return dead(environ, start_response)
+            if delivered(connection):
+                _break(connection, plan, end, action.delay, body, applied=applied)
+                return dead(environ, start_response)
+            connection.release()
         if end.held is not None:
             entry.write(end.how, answered=False, last=False, body=body, applied=applied)
             wait(plan, action.delay + end.held)
-        if environ.get("SERVER_SOFTWARE", "").startswith(_CLOSES_ON_ERROR) or "uwsgi.version" in environ:
+        # One that still has an earlier answer to read gets this one behind it.
+        if connection is None and (
+            environ.get("SERVER_SOFTWARE", "").startswith(_CLOSES_ON_ERROR) or "uwsgi.version" in environ
+        ):
             entry.write("closed", body=body, applied=applied)
             raise ConnectionResetError("connection closed by faultinject")
         entry.status, entry.response_bytes = answer.status, len(action.body)
@@ -97,7 +102,7 @@ def give_special(
         connection = None if in_process(environ) or request.http2 else of_environ(environ)
         if connection is not None:
             with connection:
-                if not connection.encrypted:
+                if not connection.encrypted and delivered(connection):
                     entry.write(did, body=body, applied=applied)
                     with suppress(OSError):
                         send_all(
@@ -158,11 +163,12 @@ def end_at_parting(
     connection = of_environ(environ)
     if connection is not None:
         with connection:
-            connection.take_over()
-            if end.how == "reset":
-                connection.reset()
-            else:
-                connection.close()
+            if delivered(connection):
+                connection.take_over()
+                if end.how == "reset":
+                    connection.reset()
+                else:
+                    connection.close()
     return dead(environ, start_response)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
 from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
 
@@ -275,6 +276,17 @@ class Overheard:
         return piece
 
 
+def delivered(connection: Connection) -> bool:
+    """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
+    steps = until_delivered(connection)
+    while True:
+        try:
+            seconds = next(steps)
+        except StopIteration as end:
+            return bool(end.value)
+        connection.gone(seconds)
+
+
 def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:
     """Wait before a fault is given; no when the client left first. When the server stops us, it is not given."""
     try:
@@ -296,8 +308,15 @@ def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:
         return wait(plan, seconds, connection)
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
-    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first."""
+def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
+
+    Args:
+        plan: the plan that decided.
+        seconds: how long.
+        connection: shows when the client leaves.
+        reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
+    """
     from threading import main_thread
 
     clock = plan.surroundings.monotonic
@@ -305,6 +324,6 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
     while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
         if connection is None:
             time.sleep(min(left, _SLICE))
-        elif connection.left(min(left, _SLICE)):
+        elif (connection.gone if reads_on else connection.left)(min(left, _SLICE)):
             return False
     return True

@@ -20,6 +20,7 @@ MODULES = frozenset((
     "django.core.handlers.asgi",
     "django.core.handlers.wsgi",
     "django.test.client",
+    "eventlet.wsgi",
     "flask.app",
     "granian._internal",
     "gunicorn.app.base",

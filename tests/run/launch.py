@@ -19,6 +19,7 @@ STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
 SERVED = (
     "served",
+    "served_eventlet",
     "served_flask",
     "served_starlette",
     "served_django",

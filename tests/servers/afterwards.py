@@ -56,7 +56,8 @@ class Exchange:
         number = next(_numbers)
         self.path = f"/then-{rule}/t{number}/put"
         self.size = 50 + number % 50
-        self.then = f"/else/t{number}/photos/{self.size}"
+        # A path that no other test asks this server for: how often it was met is counted.
+        self.then = f"/else/then{number}/photos/{self.size}"
         self.client = server.connect()
 
     def close(self):
@@ -118,7 +119,7 @@ class Exchange:
     def in_parts(self, first, rest):
         """Send a request in two parts, with an answer between them if there is one."""
         self.client.send(first)
-        answer = self.client.answer(patience=SILENT if self.server.name in BUFFERS else PATIENCE)
+        answer = self.client.answer(patience=SILENT if self.server.name.startswith(BUFFERS) else PATIENCE)
         if answer.end == "open" and not answer.line:
             self.client.send(rest)
             return self.client.answer(patience=PATIENCE)
@@ -202,7 +203,6 @@ def tried(server, cases=CASES):
     seen, nexts = {}, {}
     for case in cases:
         rule, situation, pipelined = case
-        server.alone()
         exchange = Exchange(server, rule)
         try:
             send = getattr(exchange, situation)

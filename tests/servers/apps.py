@@ -131,6 +131,8 @@ def behind_proxy_wsgi(app):
 
     def outer(environ, start_response):
         address, _, port = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(":")
+        if proto := environ.get("HTTP_X_FORWARDED_PROTO"):
+            return app(environ | {"wsgi.url_scheme": proto}, start_response)
         if not address:
             return fixed(environ, start_response)
         return app(environ | {"REMOTE_ADDR": address, "REMOTE_PORT": port}, start_response)
@@ -139,10 +141,13 @@ def behind_proxy_wsgi(app):
 
 
 def behind_proxy_asgi(app):
-    """The same over ASGI, as daphne can be told to; whose `send` it is, is hidden."""
+    """The same over ASGI, as daphne can be told to, and X-Forwarded-Proto; whose `send` it is, is hidden."""
 
     async def outer(scope, receive, send):
-        said = dict(scope.get("headers", ())).get(b"x-forwarded-for", b"").decode()
+        headers = dict(scope.get("headers", ()))
+        if proto := headers.get(b"x-forwarded-proto"):
+            scope = scope | {"scheme": proto.decode()}
+        said = headers.get(b"x-forwarded-for", b"").decode()
         address, _, port = said.rpartition(":")
         if said:
             scope = scope | {"client": (address or said, int(port) if address else 0)}

@@ -327,7 +327,6 @@ def error_undrained(trial):
 def part_of_an_upload(trial, rule, right):
     """Send a small part of an upload; when nothing is said about it, the rest."""
     path = trial.path(rule, "put")
-    trial.server.alone()
     with trial.connect() as client:
         client.send(request("PUT", path, b"x" * 300_000)[:1000])
         answer = client.answer(patience=1)

@@ -143,7 +143,14 @@ SERVERS = {
 VARIANTS = {
     **{
         f"{name}, TLS": Kind(SERVERS[name].interface, SERVERS[name].command, SERVERS[name].module, tls=True)
-        for name in ("werkzeug", "gunicorn sync", "gunicorn gthread", "uvicorn h11", "granian ASGI")
+        for name in (
+            "werkzeug",
+            "gunicorn sync",
+            "gunicorn gthread",
+            "cheroot",
+            "uvicorn h11",
+            "granian ASGI",
+        )
     },
     **{
         f"{name}, unix socket": Kind(
@@ -158,6 +165,8 @@ VARIANTS = {
 """The same over TLS, on unix sockets and behind a router."""
 
 KINDS = SERVERS | VARIANTS
+UNPROVEN = "granian WSGI"
+"""It tells an app neither its connection nor its client's port: nothing is done to a connection there."""
 
 
 class Place:
@@ -321,15 +330,6 @@ class Server:
         ours = f":{self.address[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
-
-    def alone(self):
-        """Wait until it holds no connection, where it tells an app no port to find the right one by."""
-        if self.name != "granian WSGI":
-            return
-        until = time.monotonic() + ENDS_WITHIN
-        while held := self.clients():
-            assert time.monotonic() < until, f"{self.name} still holds connections of {held}"
-            time.sleep(0.005)
 
     def leave(self):
         """Ask it to end, without waiting."""

@@ -48,6 +48,10 @@ def cheroot(place, certificate):
 
     server = Server(("127.0.0.1", int(place)), wsgi)
     server.keep_alive_conn_limit = None
+    if certificate:
+        from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+        server.ssl_adapter = BuiltinSSLAdapter(certificate, certificate)
     server.safe_start()
 
 

@@ -27,7 +27,6 @@ def go_on(server, name, rule, sizes, folder):
         path = f"/{rule}/t{next(_numbers)}-{size}"
         body = b"x" * size
         digest = sha256(body).hexdigest()
-        server.alone()
         assert CLIENTS[name](f"http://{host}:{port}{path}", body, folder) == [503, 200]
         with server.connect() as client:
             assert client.ask("GET", f"/stored?{path}", more="Connection: close\r\n").body.decode() == digest

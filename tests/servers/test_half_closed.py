@@ -20,7 +20,6 @@ _numbers = count()
 
 def sent(server, rule, body):
     path = f"/{rule}/half-{next(_numbers)}/{'put' if body else 'photos/10'}"
-    server.alone()
     client = server.connect()
     client.send(request("PUT" if body else "GET", path, body))
     return client, path
@@ -44,6 +43,20 @@ def test_the_delayed_error_is_seen(pool, name, rule, body):
     else:
         assert (answer.status, code(answer.body), answer.whole) == (503, "SlowDown", True)
         assert outcome["did"] == "answered"
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_a_slow_answer_is_read_to_its_end(pool, name):
+    """By one that reads on, where its server lets it."""
+    server = started(pool, name)
+    client, path = sent(server, "drip-error", None)
+    with client:
+        client.socket.shutdown(socket.SHUT_WR)
+        answer = client.answer(patience=10)
+    if name.startswith((*HEARS_NO_MORE, "granian")) and not answer.whole:
+        return
+    assert (answer.status, code(answer.body), answer.whole) == (503, "SlowDown", True)
+    assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "dripped"
 
 
 @pytest.mark.parametrize("rule", ["reset-late", "close-late"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from .apps import photo
-from .launch import SERVERS, Server
-from .probe import PATIENCE
+from .launch import SERVERS, VARIANTS, Server
+from .probe import PATIENCE, request
 from .test_matrix import QUICK
 
 FAULTS = {
@@ -16,16 +16,38 @@ FAULTS = {
     "cut": "truncate",
     "exact": "cos:SlowDown,exact=yes",
 }
-RULES = " ".join(f"{text},path=/{name}/" for name, text in FAULTS.items())
+LATE = ("reset", "close")
+RULES = " ".join(f"{name},delay=600ms,path=/late-{name}/" for name in LATE) + " "
+RULES += " ".join(f"{text},path=/{name}/" for name, text in FAULTS.items())
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 SIZE = 60
-ONE_BY_ONE = ("gunicorn sync", "wsgiref")
-"""They serve one connection at a time: there is no other."""
+ONE_BY_ONE = ("gunicorn sync", "wsgiref", "uWSGI")
+"""They serve one connection at a time: there is no other. (uWSGI lets go of an idle one now and then by itself.)"""
 MARKED = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in SERVERS
     if name not in ONE_BY_ONE
 ]
+
+
+ENCRYPTED = [
+    pytest.param(name, marks=pytest.mark.slow) for name, kind in VARIANTS.items() if kind.tls
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_no_plain_bytes_in_tls(tmp_path, name):
+    """Though the client says that it came over HTTP, and the app believes it."""
+    if why := VARIANTS[name].missing:
+        pytest.skip(why)
+    server = Server(name, tmp_path, RULES, PROXIED="1")
+    try:
+        for fault in "exact", "cut":
+            with server.connect() as client:
+                answer = client.ask("GET", f"/{fault}/photos/1000", more="X-Forwarded-Proto: http\r\n")
+            assert answer.status == (503 if fault == "exact" else 200)
+    finally:
+        server.stop()
 
 
 @pytest.fixture(params=MARKED)
@@ -74,4 +96,20 @@ def test_a_client_that_names_another(server, source, port):
             found = other.ask("GET", f"/photos/{SIZE}")
             if not own or found.body != photo(SIZE):
                 hurt.append((name, answer, found))
+    assert hurt == []
+
+
+def test_a_client_that_has_left(server):
+    """Before its fault came: the only connection that there is then is another client's, which goes on."""
+    hurt = []
+    for name in LATE:
+        path = f"/late-{name}/photos/10"
+        with server.connect() as client:
+            client.send(request("GET", path))
+            server.outcome(path)  # the line that the wait begins with
+        with waiting(server) as other:
+            outcome = server.outcome(path, until=lambda outcome: outcome.get("final"))
+            found = other.ask("GET", f"/photos/{SIZE}")
+            if found.body != photo(SIZE) or outcome["did"] not in ("failed", "answered"):
+                hurt.append((name, outcome["did"], found))
     assert hurt == []

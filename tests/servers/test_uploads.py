@@ -121,7 +121,6 @@ def put(server, rule, client):
     """Upload below that rule's path: what the client saw, and what the journal says."""
     host, port = server.address
     path = f"/{rule}/upload-{next(_numbers)}"
-    server.alone()
     seen = CLIENTS[client](f"http://{host}:{port}{path}")
     return seen, server.outcome(path, until=lambda outcome: outcome["did"] == "answered")
 

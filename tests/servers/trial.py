@@ -38,8 +38,6 @@ class Trial:
     def ask(self, rule, target="photos/1000", method="GET", body=None, more=""):
         """One request on a connection of its own: its path and its answer."""
         path = self.path(rule, target)
-        if rule != "else":
-            self.server.alone()
         with self.connect() as client:
             answer = client.ask(method, path, body, more=more)
         return path, answer

@@ -1,0 +1,93 @@
+"""Under eventlet nothing is injected: it is refused with a sentence, and no request suffers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, install
+from faultinject.exceptions import UnsupportedServer
+
+from .transport import App
+
+pytestmark = pytest.mark.live
+
+SENTENCE = "eventlet is not supported"
+SCRIPT = """
+import logging, sys, warnings
+warnings.simplefilter("ignore")
+from urllib.request import urlopen
+from faultinject import FaultInjectError, WSGIFaultMiddleware, install
+from faultinject.exceptions import UnsupportedServer
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+rules, way = "cos:SlowDown", sys.argv[1]
+early = WSGIFaultMiddleware(app, rules) if way != "patched" else None
+import eventlet
+from eventlet import wsgi
+if way != "as it is":
+    eventlet.monkey_patch()
+    for put_on in (WSGIFaultMiddleware, lambda *given: install(*given, enabled=True)):
+        try:
+            put_on(app, rules)
+        except UnsupportedServer as error:
+            assert isinstance(error, FaultInjectError)
+            print(error)
+if early:
+    injector, listening = early.injector, eventlet.listen(("127.0.0.1", 0))
+    eventlet.spawn(wsgi.server, listening, early, log_output=False)
+    from eventlet.green.urllib.request import urlopen
+    for _ in range(2):
+        print(urlopen(f"http://127.0.0.1:{listening.getsockname()[1]}/").read().decode())
+    print(*(each.did for each in injector.journal.outcomes))
+"""
+TWICE = ["ok", "ok", "failed failed"]
+
+
+def run(way):
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT, way], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "Traceback" not in found.stderr
+    assert found.returncode == 0, found.stderr
+    return found.stdout.splitlines(), found.stderr.count(SENTENCE)
+
+
+def test_a_process_that_it_has_patched():
+    """A typed error, which says what to use instead."""
+    pytest.importorskip("eventlet")
+    lines, logged = run("patched")
+    assert (len(lines), len(set(lines)), logged) == (2, 1, 0)
+    assert lines[0].startswith(SENTENCE)
+    assert "gevent" in lines[0]
+
+
+def test_a_process_that_it_patches_later():
+    """As gunicorn's worker does with an app that was loaded before: requests pass, and the log says so once."""
+    pytest.importorskip("eventlet")
+    lines, logged = run("later")
+    assert (lines[2:], logged) == (TWICE, 1)
+
+
+def test_its_server_alone():
+    """Nothing is patched, but it serves."""
+    pytest.importorskip("eventlet")
+    assert run("as it is") == (TWICE, 1)
+
+
+def test_every_way_in(monkeypatch):
+    """Both middlewares and `install()`."""
+    monkeypatch.setitem(sys.modules, "eventlet.patcher", type(sys)("eventlet.patcher"))
+    monkeypatch.setattr(sys.modules["eventlet.patcher"], "already_patched", {}, raising=False)
+    assert WSGIFaultMiddleware(App().wsgi, "http:503").injector
+    sys.modules["eventlet.patcher"].already_patched["socket"] = True
+    with pytest.raises(UnsupportedServer, match=SENTENCE):
+        WSGIFaultMiddleware(App().wsgi, "http:503")
+    with pytest.raises(UnsupportedServer, match=SENTENCE):
+        install(App().wsgi, "http:503", enabled=True)
+    assert not hasattr(ASGIFaultMiddleware(App().asgi, "http:503"), "injector")
