@@ -217,11 +217,13 @@ def test_a_burst_is_the_limit_whatever_the_rounding(site, rate, fraction):
 
 
 def test_a_clock_that_goes_back_lets_nothing_go_wrong(site):
-    """The host's clock may be set back: the rule goes on by the rate it knows."""
+    """The host's clock may be set back: a little, and the rule goes on by the rate it knows; far, and it begins anew."""
     made = site("http:503,above=2/s")
     assert made.asks(["PUT /b/k"] * 3) == [None, None, ONE]
-    made.now -= 3600
+    made.now -= 30
     assert made.asks(["PUT /b/k"] * 2) == [ONE, ONE]
+    made.now -= 3600
+    assert made.asks(["PUT /b/k"] * 3) == [None, None, ONE]
 
 
 # --- begin and end ----------------------------------------------------------------------------------------
