@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, install
+from faultinject.adapters.hooking import SERVERS
 from faultinject.exceptions import UnsupportedServer
 
 from .transport import App
@@ -91,3 +93,12 @@ def test_every_way_in(monkeypatch):
     with pytest.raises(UnsupportedServer, match=SENTENCE):
         install(App().wsgi, "http:503", enabled=True)
     assert not hasattr(ASGIFaultMiddleware(App().asgi, "http:503"), "injector")
+
+
+def test_a_server_that_is_hooked(monkeypatch, make_injector, caplog):
+    """As gunicorn's worker loads its app when it has patched the process: it gets the very app, and the log says why."""
+    monkeypatch.setitem(sys.modules, "eventlet.patcher", SimpleNamespace(already_patched={"socket": True}))
+    _, make = SERVERS["gunicorn.app.base"]
+    app = App().wsgi
+    assert make(make_injector("http:503"))(lambda: app, None, (), {}) is app
+    assert caplog.text.count(SENTENCE) == 1
