@@ -14,8 +14,12 @@ from faultinject.hooks import __path__ as hooks
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's comes
+# with `--hypothesis-profile=explore`.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "suite", settings.get_profile("explore"), derandomize=True, database=None, max_examples=60
+)
 settings.load_profile("suite")
 
 # Google's client would ask for buckets from threads of its own, which outlive a test.

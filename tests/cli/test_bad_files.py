@@ -21,6 +21,7 @@ from faultinject.settings.scenario import Scenario
 testing = pytest.importorskip("click.testing")
 resource = pytest.importorskip("resource")
 
+pytestmark = pytest.mark.live  # a process has one bound of memory, and some of these wait for another process
 JOURNAL = Path(__file__).parents[1] / "audit/cos.jsonl.gz"
 READERS = {
     "check": ["check", "--file", "{}"],

@@ -290,7 +290,7 @@ def decide(rules, asked, *, wsgi, everything=False):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=6), asked=requests_of)
 def test_the_index_hides_no_rule(rules, asked, wsgi):
     """With the index as by asking every rule: the same rules count the request, in the order written."""

@@ -121,12 +121,12 @@ def journals(draw):
 
 
 FUZZED = {
-    "rule text": (targets.rule_text, st.tuples(rules(3) | texts(9)), 100),
-    "toml": (targets.toml, st.tuples(tables(3) | texts(12)), 80),
+    "rule text": (targets.rule_text, st.tuples(rules(3) | texts(9)), 60),
+    "toml": (targets.toml, st.tuples(tables(3) | texts(12)), 50),
     "environ": (
         targets.environ,
         st.tuples(st.dictionaries(st.sampled_from(NAMES), texts(4), max_size=4)),
-        80,
+        50,
     ),
     "exchange": (
         targets.exchange,
@@ -134,10 +134,10 @@ FUZZED = {
             st.integers(0, len(targets.RULES) - 1), METHODS, latin(5).map("/".__add__), latin(5),
             st.dictionaries(st.sampled_from(HEADERS), latin(4), max_size=3), st.binary(max_size=20),
         ),
-        50,
+        25,
     ),
-    "journal": (targets.journal, st.tuples(journals()), 60),
-    "command": (targets.command, st.tuples(st.integers(0, len(targets.COMMANDS) - 1), texts(4)), 120),
+    "journal": (targets.journal, st.tuples(journals()), 30),
+    "command": (targets.command, st.tuples(st.integers(0, len(targets.COMMANDS) - 1), texts(4)), 60),
 }  # fmt: skip
 """For each target what it is given, and how many times in every run."""
 
@@ -169,5 +169,5 @@ def test_fuzz(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FUZZED)
 def test_fuzz_for_long(name):
-    """The same with eight times as much."""
-    look(name, FUZZED[name][2] * 8)
+    """The same with sixteen times as much."""
+    look(name, FUZZED[name][2] * 16)
