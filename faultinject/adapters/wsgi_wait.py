@@ -170,7 +170,7 @@ class Cutoff:
         self._reading = reading
         self._over = Event()
         self._lock = Lock()
-        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket")
+        shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
         self._handle: socket | None = shown if connection.encrypted else None
         self._patience: float | None = None
 
@@ -199,6 +199,13 @@ class Cutoff:
                     self._connection.shut_reading()
                 else:
                     self._handle.settimeout(_AT_ONCE)
+
+
+def _below(environ: Environ) -> socket | None:
+    """The socket that cheroot's input reads from."""
+    stream = getattr(environ["wsgi.input"], "rfile", None)
+    found: socket | None = getattr(getattr(stream, "raw", None), "_sock", None)
+    return found
 
 
 ALL: tuple[tuple[int | None, ...], ...] = ((), (-1,), (None,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -123,10 +124,12 @@ def test_read(command, kind, tmp_path, monkeypatch):
 def test_no_permission(command, folder, monkeypatch):
     """What only others may read."""
     path = folder / "odd.toml"
-    check(invoke(READERS[command], path, monkeypatch), path)  # which imports all that it needs
+    journal = shutil.copy(JOURNAL, folder)
+    arguments = [journal if each == str(JOURNAL) else each for each in READERS[command]]
+    check(invoke(arguments, path, monkeypatch), path)  # which imports all that it needs
     path.touch(0)
     with somebody():
-        result = invoke(READERS[command], path, monkeypatch)
+        result = invoke(arguments, path, monkeypatch)
     check(result, path)
     assert "permission denied" in result.stderr.lower()
 

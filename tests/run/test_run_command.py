@@ -267,6 +267,23 @@ def test_a_command_that_cannot_be_run(run, tmp_path):
     assert [*tmp_path.glob("faultinject-*/*")] == []
 
 
+def test_an_app_that_wraps_itself_twice(run):
+    """With rules of its own: the session goes before them, and counts once."""
+    script = """
+from faultinject import WSGIFaultMiddleware
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return []
+
+apps = [WSGIFaultMiddleware(app, "http:500,path=none/") for _ in range(2)]
+for each in apps * 3:
+    list(each({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, _: print(status[:3])))
+"""
+    code, out, error = run("--", sys.executable, "-c", script)
+    assert (code, out.split()) == (0, ["503"] * 3 + ["200"] * 3), error
+
+
 def test_rules_of_the_environment_and_of_a_file(run, tmp_path):
     """Those of the environment where none are given; a file's come before those of -r."""
     says = (
