@@ -13,7 +13,7 @@ def _switch_on() -> None:
 
         # Most Pythons below `run` serve nothing: all else is loaded only where something may.
         Watch(_hook).begin()
-    except Exception as error:  # pragma: no cover - a Python without the package, which has no coverage either
+    except Exception as error:  # pragma: no cover - a Python without the package, nor coverage
         _say(error)
 
 

@@ -39,7 +39,7 @@ traffic = st.fixed_dictionaries(
     }
 )
 quick = settings(
-    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

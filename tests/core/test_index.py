@@ -290,7 +290,7 @@ def decide(rules, asked, *, wsgi, everything=False):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=6), asked=requests_of)
 def test_the_index_hides_no_rule(rules, asked, wsgi):
     """With the index as by asking every rule: the same rules count the request, in the order written."""
@@ -300,7 +300,7 @@ def test_the_index_hides_no_rule(rules, asked, wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, max_size=4), asked=requests_of)
 def test_rules_for_many_methods_hide_none_either(rules, asked, wsgi):
     """Beyond so many methods the index no longer sorts by them."""
@@ -310,7 +310,7 @@ def test_rules_for_many_methods_hide_none_either(rules, asked, wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=0, max_size=4), asked=requests_of)
 def test_where_everything_is_noted_every_request_is_looked_at(rules, asked, wsgi):
     """An empty find is not None then, and the decisions are the same."""

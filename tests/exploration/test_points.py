@@ -58,7 +58,7 @@ def test_alike_requests_are_told_apart_by_skip():
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(
         st.tuples(
