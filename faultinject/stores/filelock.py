@@ -85,8 +85,11 @@ class FileLock:
             found = os.fstat(file)
             known = _known.get((found.st_dev, found.st_ino))
             if known is not None:
-                os.close(file)
-                return known
+                if known._is_held_beside(file):
+                    os.close(file)
+                    return known
+                # Somebody has closed its descriptor, and the number of its file, which was removed, is another's by now.
+                known._file = _NONE
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -191,6 +194,14 @@ class FileLock:
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
+    def _is_held_beside(self, file: int) -> bool:
+        """Whether it still holds its file, by another descriptor than that one."""
+        try:
+            found = os.fstat(self._file)
+        except OSError:
+            return False
+        return self._file != file and (found.st_dev, found.st_ino) == self._identity
+
     def _opened(self) -> int:
         if self._file == _NONE:
             self._file = self._open(self.path, _FLAGS)
@@ -210,7 +221,8 @@ class FileLock:
         return _NONE
 
     def __del__(self) -> None:
-        if self._file != _NONE:
+        # A program that becomes a daemon closes all descriptors; the number may be that of another file by then.
+        if self._is_held_beside(_NONE):
             os.close(self._file)
 
 
