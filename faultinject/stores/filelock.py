@@ -85,11 +85,10 @@ class FileLock:
             found = os.fstat(file)
             known = _known.get((found.st_dev, found.st_ino))
             if known is not None:
-                if known._is_held_beside(file):
+                if known.is_held_beside(file):
                     os.close(file)
                     return known
-                # Somebody has closed its descriptor, and the number of its file, which was removed, is another's by now.
-                known._file = _NONE
+                known.let_go()
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -194,13 +193,17 @@ class FileLock:
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
-    def _is_held_beside(self, file: int) -> bool:
+    def is_held_beside(self, file: int) -> bool:
         """Whether it still holds its file, by another descriptor than that one."""
         try:
             found = os.fstat(self._file)
         except OSError:
             return False
         return self._file != file and (found.st_dev, found.st_ino) == self._identity
+
+    def let_go(self) -> None:
+        """Forget its descriptor: somebody has closed it, and the number of its file, which was removed, is another's."""
+        self._file = _NONE
 
     def _opened(self) -> int:
         if self._file == _NONE:
@@ -222,7 +225,7 @@ class FileLock:
 
     def __del__(self) -> None:
         # A program that becomes a daemon closes all descriptors; the number may be that of another file by then.
-        if self._is_held_beside(_NONE):
+        if self.is_held_beside(_NONE):
             os.close(self._file)
 
 
