@@ -85,8 +85,10 @@ class FileLock:
             found = os.fstat(file)
             known = _known.get((found.st_dev, found.st_ino))
             if known is not None:
-                os.close(file)
-                return known
+                if known.is_held_beside(file):
+                    os.close(file)
+                    return known
+                known.let_go()
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -196,6 +198,18 @@ class FileLock:
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
+    def is_held_beside(self, file: int) -> bool:
+        """Whether it still holds its file, by another descriptor than that one."""
+        try:
+            found = os.fstat(self._file)
+        except OSError:
+            return False
+        return self._file != file and (found.st_dev, found.st_ino) == self._identity
+
+    def let_go(self) -> None:
+        """Forget its descriptor: somebody has closed it, and the number of its file, which was removed, is another's."""
+        self._file = _NONE
+
     def _opened(self) -> int:
         if self._file == _NONE:
             self._file = self._open(self.path, _FLAGS)
@@ -215,7 +229,8 @@ class FileLock:
         return _NONE
 
     def __del__(self) -> None:
-        if self._file != _NONE:
+        # A program that becomes a daemon closes all descriptors; the number may be that of another file by then.
+        if self.is_held_beside(_NONE):
             os.close(self._file)
 
 

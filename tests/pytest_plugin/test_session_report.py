@@ -32,25 +32,26 @@ SOURCE = (
 
     @pytest.mark.faultinject("cos:AccessDenied")
     @pytest.mark.parametrize("number", range(4))
-    def test_forbidden(client, number):
+    def test_forbidden(client, faults, number):
         with pytest.raises(OSError):
-            upload(client, f"/b/secret-{number}")  # nobody else writes there meanwhile, which would end a call
+            with faults.call("secret"):  # by looks alone the other tests' requests would raise doubts
+                upload(client, f"/b/secret-{number}")
 
     def test_inject(client):
         with faultinject.inject("reset", times=1):
-            upload(client, "/b/k")
+            upload(client, "/b/inject")
 
     @pytest.mark.faultinject_explore("http:503", "reset")
     def test_explored(client):
-        upload(client, "/b/k")
+        upload(client, "/b/explored")
 
     def test_loop(client, faults):
         for run in faults.explore("http:503", "reset"):
             with run:
-                upload(client, "/b/k")
+                upload(client, "/b/loop")
 
     def test_nothing(client):
-        upload(client, "/b/k")
+        upload(client, "/b/nothing")
 """
 )
 # Calls: 4; 4 of 3 attempts; 1; four runs each of two explorations, two of which try again.
@@ -82,7 +83,7 @@ def test_all_tests(report):
         {},
         {},
     )
-    assert found["signal"] == {"told": 4, "fingerprint": CALLS - 4}
+    assert found["signal"] == {"told": 8, "fingerprint": CALLS - 8}
     said = verdicts(found)
     assert (said["permanent", None], said["retries", "503 SlowDown"]) == ("FAIL", "PASS")
     [permanent] = [each for each in found["findings"] if each["check"] == "permanent"]
@@ -132,7 +133,7 @@ def test_xdist(project):
 
 def test_failed_tests_count(report):
     """What a client did in a test that failed belongs to it most of all; the exit code stays that of the tests."""
-    result, found = report(SOURCE.replace("with pytest.raises(OSError):\n            upload", "if True:\n            upload"))  # fmt: skip
+    result, found = report(SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with"))  # fmt: skip
     result.assert_outcomes(passed=5, failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert verdicts(found)["permanent", None] == "FAIL"

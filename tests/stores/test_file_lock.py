@@ -218,6 +218,33 @@ def test_whether_the_holder_works(lock, holder, tmp_path, monkeypatch):
     assert not owner.holder_works(inode)
 
 
+@pytest.mark.parametrize("reused", [True, False])
+def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path, reused):
+    """As a program does that becomes a daemon: another file that gets the number of the removed one has a lock of its own."""
+    number = lock._file
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    os.close(number)
+    if reused:
+        os.dup2(other, number)
+    # What a file system does with the number of a file that is gone.
+    found = os.fstat(other)
+    filelock._known.pop(lock._identity)
+    lock._identity = found.st_dev, found.st_ino if not reused else 0
+    filelock._known[found.st_dev, found.st_ino] = lock
+    os.close(other)
+    again = FileLock.open(str(tmp_path / "other"))
+    assert again is not lock
+    with again:
+        pass
+    assert FileLock.open(str(tmp_path / "other")) is again
+    del lock
+    gc.collect()
+    if reused:
+        os.close(number)  # which nobody else has closed
+    with again:
+        pass
+
+
 def test_a_file_that_cannot_be_locked(lock):
     """The system's own words, not a lock that is held."""
     os.close(lock._file)
