@@ -235,6 +235,11 @@ class Injector:
                 found[name]["failed"] = failed
         return found
 
+    @property
+    def may_inject(self) -> bool:
+        """Whether neither the environment's kill switch nor production keeps it off for good."""
+        return not self._killed and self._production is None
+
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
         if self._announced == self._generation:
@@ -329,8 +334,7 @@ class Injector:
     def settle(self, first: Injector | None) -> None:
         """Let that injector's plan be in force here, if anything may; None: its own."""
         first = first or self
-        allowed = not self._killed and self._production is None
-        self.plan = first._own if allowed and first.enabled else OFF  # noqa: SLF001 - of its own kind
+        self.plan = first._own if self.may_inject and first.enabled else OFF  # noqa: SLF001 - of its own kind
 
 
 def _check_store(store: object) -> None:

@@ -49,12 +49,15 @@ def injector_for(
         ConfigurationError: rules or variables are wrong, or rules or a seed are given beside an injector.
         UnsupportedServer: this process runs under eventlet.
     """
-    refuse_eventlet()
     if injector is not None:
         if rules is not None or seed is not None:
             raise ConfigurationError("rules and a seed belong to the injector: give one or the other")
-        return _of_this_process(injector)
-    return shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+        found = _of_this_process(injector)
+    else:
+        found = shared_injector(seed) if rules is None else _of_this_process(Injector(rules, seed=seed))
+    if found.may_inject:
+        refuse_eventlet()
+    return found
 
 
 def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:

@@ -6,7 +6,7 @@ import os
 from time import monotonic
 
 from faultinject.core.draw import blake2b
-from faultinject.exceptions import FaultInjectError, StoreUnavailable
+from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
 from faultinject.settings.store import FILE, REPLACE, read_directory
 from faultinject.stores.memory import MemoryCounts
 
@@ -254,6 +254,8 @@ def _opened(path: str) -> StoreDirectory:
         tries -= 1
         try:
             return StoreDirectory(path)
+        except StoreBusy:
+            raise
         except FaultInjectError:
             if not tries:
                 raise

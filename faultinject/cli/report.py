@@ -102,7 +102,8 @@ def report(
     if output is None and chosen == "text":
         verdict.show(judgement)
     elif output is None or output == STANDARD:
-        click.echo(render(judgement, chosen), nl=False)
+        with click.open_file(STANDARD, "w", encoding="utf-8") as file:
+            file.write(render(judgement, chosen))
     else:
         written = render(judgement, chosen)
         with open_to_write(output) as file:

@@ -69,9 +69,9 @@ class Watch:
                 self._calling = True
                 self._call()
                 self._called = True
-                sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
-        # The import goes through a list that has changed meanwhile: those that are in it now may not be asked otherwise.
+        # It stays in the list, which an import of another thread may be going through. The import goes through a list that has changed meanwhile: those that are in it now may not be asked otherwise.
         for finder in list(sys.meta_path):
-            if found := finder.find_spec(name, path, target):
+            find = getattr(finder, "find_spec", None)  # very old ones have none, and Python leaves them out
+            if finder is not self and find is not None and (found := find(name, path, target)):
                 return found
         return None

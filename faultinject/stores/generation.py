@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from sys import byteorder
 
-from faultinject.stores.mapping import GUARDED, WHOLE, Mapping
+from faultinject.stores.mapping import WHOLE, Mapping
 from faultinject.stores.opening import FLAGS
 
 NAME = "generation"
@@ -38,7 +38,7 @@ class Generation:
     def read(self) -> int:
         """The number; `CUT` where it cannot be read."""
         words = self._words
-        if not GUARDED and self._mapping.short:  # pragma: no cover - other systems
+        if not self._mapping.guarded and self._mapping.short:
             return CUT
         number = words[0]
         # Looked at afterwards: then the number was of a whole file.

@@ -99,6 +99,10 @@ def test_every_way_in(monkeypatch):
     with pytest.raises(UnsupportedServer, match=SENTENCE):
         install(App().wsgi, "http:503", enabled=True)
     assert not hasattr(ASGIFaultMiddleware(App().asgi, "http:503"), "injector")
+    for name, value in (("FAULTINJECT_ENABLED", "0"), ("FLASK_ENV", "production")):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            assert WSGIFaultMiddleware(App().wsgi, "http:503").injector, "off is off"
 
 
 def test_a_server_that_is_hooked(monkeypatch, make_injector, caplog):

@@ -438,3 +438,19 @@ for number in range(6):
     found = json.loads(done.stdout)
     assert (found["client"], found["attempts"]) == ("eager/1.0", 36)
     assert verdicts(done.stdout)["waits"] == "FAIL"
+
+
+def test_standard_output_is_utf_8_in_every_format_but_text():
+    """As a file is, whatever the terminal's or the system's encoding."""
+    given = str(Path(__file__).parents[1] / "audit/cos.jsonl.gz")
+    found = [
+        subprocess.run(
+            [sys.executable, "-m", "faultinject", "report", given, "--finished", "--format", "html"],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        ).stdout
+        for encoding in ("utf-8", "cp1252")
+    ]
+    assert found[0] == found[1]
+    found[1].decode("utf-8")

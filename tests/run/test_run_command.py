@@ -455,13 +455,14 @@ def test_the_first_of_them_calls_once(monkeypatch):
             asked.append(name)
 
     watch = Watch(lambda: called.append(watch.find_spec("flask.app")) or sys.meta_path.insert(0, Finder()))
+    sys.meta_path.append(object())  # very old finders have no `find_spec`
     watch.begin()
     assert sys.meta_path[0] is watch
     assert watch.find_spec("json") is None
     for _ in range(2):  # another thread may have asked for the same
         assert watch.find_spec("wsgiref.simple_server", wsgiref.__path__).name == "wsgiref.simple_server"
     assert (called, asked) == ([None], ["wsgiref.simple_server"] * 2)
-    assert watch not in sys.meta_path
+    assert watch in sys.meta_path, "an import of another thread may be going through the list"
 
 
 def test_one_that_is_not_there():

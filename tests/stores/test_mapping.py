@@ -222,3 +222,17 @@ def test_a_child_guards_its_own(store):
         mapping.after_fork()
     store.join()
     assert not mapping._lock.locked()
+
+
+def test_a_python_without_ctypes(tmp_path, monkeypatch):
+    """The length is looked at before each access: only the moment between the two is left."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    store = StoreDirectory(str(tmp_path / "store"))
+    store.publish({}, rules=1)
+    counts = store.join()[2]
+    assert counts.match(KEY, 0.0)
+    os.truncate(of(store, "generation"), 0)
+    assert store.generation == CUT
+    os.truncate(of(store, "counts-1"), 0)
+    with pytest.raises(StoreUnavailable, match="was cut short"):
+        counts.match(KEY, 0.0)
