@@ -40,7 +40,7 @@ def now(monkeypatch, tmp_path):
     found = [0.0]
     monkeypatch.setattr(sharing, "monotonic", lambda: found[0])
     monkeypatch.setattr(guarded.Guarded.__init__, "__kwdefaults__", {"monotonic": lambda: found[0]})
-    monkeypatch.setattr(holders, "common_process", os.getppid)
+    monkeypatch.setattr(holders, "server_process", os.getppid)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return found
 
@@ -140,7 +140,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, monkeypatch, caplog):
     place = tmp_path / "store"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first = make(place, seed="s")
-    monkeypatch.setattr(holders, "common_process", os.getppid)
+    monkeypatch.setattr(holders, "server_process", os.getppid)
     with pytest.raises(
         StoreInUse, match=rf"those of process {os.getpid()} since .* with file:.*/store\?replace$"
     ):

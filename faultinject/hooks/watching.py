@@ -72,6 +72,9 @@ class Watch:
         # It stays in the list, which an import of another thread may be going through. The import goes through a list that has changed meanwhile: those that are in it now may not be asked otherwise.
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)  # very old ones have none, and Python leaves them out
-            if finder is not self and find is not None and (found := find(name, path, target)):
+            found: ModuleSpec | None = None
+            if finder is not self and find is not None:
+                found = find(name, path, target)
+            if found is not None:
                 return found
         return None

@@ -18,7 +18,7 @@ from faultinject.stores.contents import HOLDER
 from faultinject.stores.opening import FLAGS, open_directory, read_file, remove_file, write_file
 from faultinject.stores.owner import described, lives
 from faultinject.stores.private import clean_up_dead_owners, private_parent
-from faultinject.stores.processes import common_process
+from faultinject.stores.processes import server_process
 
 with suppress(ImportError):  # Windows
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
@@ -26,7 +26,7 @@ with suppress(ImportError):  # Windows
 
 def begun_with(path: str) -> bool:
     """Whether other processes of this server have begun with a directory there."""
-    pid = common_process()
+    pid = server_process()
     return pid != os.getpid() and _read_note(_note_of(described(pid), path)) is not None
 
 
@@ -61,7 +61,7 @@ class Holders:
         self._file = -1
         self._directory = directory
         self._token = token
-        self.pid = common_process()
+        self.pid = server_process()
         self._server = described(self.pid)
         self._is_worker = self.pid != os.getpid()
         self._noted = _note_of(self._server, path)

@@ -7,6 +7,8 @@ import sys
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
+_MASTERS = frozenset(("granian.server.mp", "hypercorn.run", "uvicorn._subprocess"))
+"""What a worker process of a server that keeps several has loaded, or its parent's main module."""
 # Where the kernel has put a program's data and heap: drawn anew for each that is started.
 _DRAWN = slice(42, 45)
 
@@ -30,6 +32,18 @@ def common_process() -> int:
     return parent if own is None or other is None or own == other else os.getpid()
 
 
+def server_process() -> int:
+    """The process that is one server with this one: its master or reloader, which may put another in its place; else itself.
+
+    Only one that is known to do so counts: any program may start two servers one after the other.
+    """
+    if _is_reloaded():
+        return os.getppid()
+    if "gunicorn.arbiter" in sys.modules or "uwsgi" in sys.modules:
+        return common_process()
+    return os.getppid() if _of_multiprocessing() and not _MASTERS.isdisjoint(sys.modules) else os.getpid()
+
+
 def restarter() -> str | None:
     """The process that may start another one in the place of this one when it ends, as `stores.owner` describes it.
 
@@ -41,8 +55,11 @@ def restarter() -> str | None:
     if uwsgi is not None:
         master: int = uwsgi.masterpid()
         return described(master) if master else None
-    reloaded = any(os.environ.get(name) == "true" for name in RELOADED)
-    return described(os.getppid()) if reloaded or several_processes() else None
+    return described(os.getppid()) if _is_reloaded() or several_processes() else None
+
+
+def _is_reloaded() -> bool:
+    return any(os.environ.get(name) == "true" for name in RELOADED)
 
 
 def _of_multiprocessing() -> bool:

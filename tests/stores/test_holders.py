@@ -54,7 +54,7 @@ def path(tmp_path):
 @pytest.fixture
 def worker(monkeypatch):
     """This process is one of several of the server that is its parent."""
-    monkeypatch.setattr(holders_module, "common_process", os.getppid)
+    monkeypatch.setattr(holders_module, "server_process", os.getppid)
 
 
 def agree(path, rules, *, replace=HOW):
