@@ -196,9 +196,9 @@ class Special:
             return True
         # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
         connection = of_scope(self._scope, self._send)
-        # One that still has an earlier answer to read gets this one behind it.
-        late = connection is not None and not self._request.http2 and not await delivered(connection)
         with connection or nullcontext():
+            # One that still has an earlier answer to read gets this one behind it.
+            late = connection is not None and not self._request.http2 and not await delivered(connection)
             if end.held is not None:
                 entry.write(end.how, answered=False, last=False, body=body, applied=applied)
                 seconds = self._action.delay + end.held
