@@ -39,24 +39,12 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """What is slow, starts something real or has a real connection (`wire`) is `live`; a test of somebody else's server may be repeated, with a reason.
-
-    A test that fails now and then shows a defect, in it or in the product: nothing else is repeated.
-    """
+    """What is slow, starts something real or has a real connection (`wire`) is `live`."""
     for item in items:
         folder = item.path.relative_to(ROOT).parts
         connects = "wire" in getattr(item, "fixturenames", ())
         if connects or not LIVE.isdisjoint(folder) or item.get_closest_marker("slow"):
             item.add_marker("live")
-        foreign = item.get_closest_marker("foreign")
-        if foreign is not None:
-            [reason] = foreign.args
-            assert reason.strip(), item.nodeid
-            item.add_marker(pytest.mark.flaky(reruns=2))
-        elif item.get_closest_marker("flaky"):
-            raise pytest.UsageError(
-                f"{item.nodeid} may be repeated and does not say why: mark it foreign(reason)"
-            )
 
 
 def pytest_collection_finish():

@@ -83,7 +83,7 @@ def tell_wsgi(
         return BEHIND  # wsgiref, Django's runserver
     channel = getattr(environ.get("waitress.client_disconnected"), "__self__", None)
     if getattr(channel, "requests", None):
-        # waitress does what the client has asked for.
+        # waitress does what the client has asked for; the environ does not say what stands in it.
         channel.requests[0].headers["CONNECTION"] = "close"  # type: ignore[union-attr]
         return SAID
     if "werkzeug.socket" in environ:
