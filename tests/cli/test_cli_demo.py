@@ -98,8 +98,14 @@ def test_the_command_that_gives_the_same_again(arguments, again):
             "FAULTINJECT_MAX_ACTIVE": "0",
             "FAULTINJECT_SEED": "9",
         },
-        {"FAULTINJECT_RULES": "nonsense", "FAULTINJECT_FILE": "nowhere.toml", "FAULTINJECT_SED": "1"},
-        {"ENV": "production", "FAULTINJECT_SESSION": "x", "FAULTINJECT_ENDPOINT": "127.0.0.1"},
+        pytest.param(
+            {"FAULTINJECT_RULES": "nonsense", "FAULTINJECT_FILE": "nowhere.toml", "FAULTINJECT_SED": "1"},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"ENV": "production", "FAULTINJECT_SESSION": "x", "FAULTINJECT_ENDPOINT": "127.0.0.1"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_environment_does_not_change_it(demo, env):

@@ -87,7 +87,14 @@ def test_no_alarm(name):
     assert all(each.reached and not each.outcomes for each in exploration.runs)
 
 
-@pytest.mark.parametrize("name", [name for name in CLIENTS if name != "threads"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("rewind", "short", "queue") else pytest.param(name, marks=pytest.mark.slow)
+        for name in CLIENTS
+        if name != "threads"
+    ],
+)
 def test_no_alarm_at_depth_2(name):
     """Nor do two faults in a row break a client with three attempts."""
     exploration, error = explore(name, right=True, depth=2)
