@@ -53,18 +53,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than there are processors: a third of the time goes by in waiting for servers and clients."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are processors, as a third of the time goes by in waiting for servers and clients, which only what is live does."""
+    return (os.cpu_count() or 1) + (config.option.markexpr != "not live")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     """Commands that tests start heed these again where the suite itself was started in the background."""
-    # A worker tells two things in a row of each test that may be repeated: without this each test takes 40 ms more.
-    told_by = getattr(getattr(config, "failures_db", None), "sock", None)
-    if told_by is not None:
-        told_by.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for name in ("SIGHUP", "SIGINT"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
