@@ -7,8 +7,8 @@ import sys
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
-_MASTERS = frozenset(("granian.server.mp", "hypercorn.run", "uvicorn._subprocess"))
-"""What a worker process of a server that keeps several has loaded, or its parent's main module."""
+_MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
+"""Servers that keep several workers, each in a process of multiprocessing that runs a function of theirs."""
 # Where the kernel has put a program's data and heap: drawn anew for each that is started.
 _DRAWN = slice(42, 45)
 
@@ -41,7 +41,7 @@ def server_process() -> int:
         return os.getppid()
     if "gunicorn.arbiter" in sys.modules or "uwsgi" in sys.modules:
         return common_process()
-    return os.getppid() if _of_multiprocessing() and not _MASTERS.isdisjoint(sys.modules) else os.getpid()
+    return os.getppid() if _of_multiprocessing() and _of_a_master() else os.getpid()
 
 
 def restarter() -> str | None:
@@ -68,6 +68,15 @@ def _of_multiprocessing() -> bool:
     return process is not None and (
         process.parent_process() is not None or hasattr(process.current_process(), "_inheriting")
     )
+
+
+def _of_a_master() -> bool:
+    """Whether a process of multiprocessing is a worker, and not one in which somebody has started such a server."""
+    process = sys.modules["multiprocessing.process"].current_process()
+    target = getattr(process, "_target", None)
+    if target is None:  # as long as it imports its parent's main module, nothing else is known of it
+        return not _MASTERS.isdisjoint(sys.modules)
+    return str(getattr(target, "__module__", "")).partition(".")[0] in _MASTERS
 
 
 def _image(pid: int) -> list[bytes] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from types import ModuleType, SimpleNamespace
@@ -9,7 +10,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from faultinject.stores.owner import described, gone
-from faultinject.stores.processes import RELOADED, restarter
+from faultinject.stores.processes import RELOADED, restarter, server_process
+
+SERVERS = ("granian", "hypercorn", "uvicorn")
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +50,46 @@ def test_uwsgi_says_it_itself(monkeypatch, master):
     number = os.getpid() if master else 0
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(masterpid=lambda: number))
     assert restarter() == (described(number) if master else None)
+
+
+def in_a_child(target):
+    """What a process of multiprocessing says that runs this function."""
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    process = context.Process(target=target, args=(answers,))
+    process.start()
+    try:
+        return answers.get()
+    finally:
+        process.join()
+
+
+def test_a_process_that_starts_a_server_is_no_worker():
+    """Two servers of one test run, one after the other, are two, though each is a child that has loaded uvicorn."""
+    import uvicorn  # noqa: F401
+
+    server, itself = in_a_child(lambda answers: answers.put((server_process(), os.getpid())))
+    assert server == itself
+
+
+def test_a_worker_and_the_others_of_its_master_are_one_server():
+    """It runs a function of the server's own."""
+
+    def work(answers):
+        answers.put(server_process())
+
+    work.__module__ = "uvicorn._subprocess"
+    assert in_a_child(work) == os.getpid()
+
+
+@pytest.mark.parametrize("module", ["granian", "json"])
+def test_a_worker_that_still_imports(monkeypatch, module):
+    """A spawned process imports its parent's main module before it knows what it is to do."""
+
+    class Importing:
+        _inheriting = True
+
+    loaded = {name: found for name, found in sys.modules.items() if name.partition(".")[0] not in SERVERS}
+    monkeypatch.setattr(sys, "modules", loaded | {module: ModuleType(module)})
+    monkeypatch.setattr("multiprocessing.process._current_process", Importing())
+    assert server_process() == (os.getppid() if module in SERVERS else os.getpid())
