@@ -10,9 +10,9 @@ from .launch import KINDS, SERVERS, UNPROVEN, Server
 from .probe import request
 from .rules import CUT, NONE, RULES, THEN
 from .table import AFTERWARDS
-from .test_matrix import QUICK, started
+from .test_matrix import FEW, started
 
-MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+MARKED = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
 HUGE = bytes(12_000_000)
 """More than the buffers of both ends hold."""
 CLOSES = ("werkzeug", "gunicorn sync", "wsgiref")

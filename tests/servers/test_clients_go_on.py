@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from .launch import SERVERS
-from .test_matrix import QUICK, started
+from .test_matrix import FEW, started
 from .uploading import CLIENTS, missing
 
 SIZES = (1, 5_000, 200_000)
@@ -34,7 +34,7 @@ def go_on(server, name, rule, sizes, folder):
         assert found == [("answered", 503), ("passed", 200)]
 
 
-@pytest.mark.parametrize("name", [each if each in (*QUICK, *MAINSTREAM) else slow(each) for each in SERVERS])
+@pytest.mark.parametrize("name", [each if each in (*FEW, *MAINSTREAM) else slow(each) for each in SERVERS])
 def test_boto3(pool, name, tmp_path):
     """A stock `put_object` of 1, 5,000 and 200,000 bytes is stored at the second attempt, on every server."""
     go_on(started(pool, name), "boto3", "once", SIZES, tmp_path)

@@ -38,6 +38,8 @@ QUICK = (
     "gunicorn asgi",
 )
 """One server of each sort; the others are slow together, not each."""
+FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
+"""What is asked of few: ours, one that holds no answers, one that holds whole ones, and an event loop."""
 MARKED = [
     pytest.param(*case) if case[0] in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES
 ]

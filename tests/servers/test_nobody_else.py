@@ -7,7 +7,7 @@ import pytest
 from .apps import photo
 from .launch import SERVERS, VARIANTS, Server
 from .probe import PATIENCE, request
-from .test_matrix import QUICK
+from .test_matrix import FEW
 
 FAULTS = {
     "reset": "reset",
@@ -24,7 +24,7 @@ SIZE = 60
 ONE_BY_ONE = ("gunicorn sync", "wsgiref", "uWSGI")
 """They serve one connection at a time: there is no other. (uWSGI lets go of an idle one now and then by itself.)"""
 MARKED = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    name if name in (*FEW, "granian WSGI") else pytest.param(name, marks=pytest.mark.slow)
     for name in SERVERS
     if name not in ONE_BY_ONE
 ]

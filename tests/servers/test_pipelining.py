@@ -14,7 +14,7 @@ from .launch import KINDS
 from .probe import request
 from .rules import CUT, NONE, THEN
 from .test_afterwards import WITHOUT_A_WORD
-from .test_matrix import started
+from .test_matrix import FEW, started
 
 BIG = 8_000_000
 """Bytes that the kernel's buffers do not hold."""
@@ -38,9 +38,7 @@ FAULTS = (
     "error-closes",
     "success",
 )
-FIRST = ("gunicorn sync", "waitress", "uvicorn h11")
-"""One each of those that hold nothing, that hold whole answers, and of event loops; the others are slow together, not each."""
-MARKED = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+MARKED = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
 _numbers = count()
 
 

@@ -7,10 +7,10 @@ import pytest
 from .launch import SERVERS, Server
 from .probe import request
 from .rules import RULES
-from .test_matrix import QUICK
+from .test_matrix import FEW
 
 NAMES = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    name if name in FEW else pytest.param(name, marks=pytest.mark.slow)
     for name, kind in SERVERS.items()
     if kind.interface == "asgi"
 ]
