@@ -17,7 +17,7 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware, registry, sharing
 from faultinject.core.actions import Take
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.stores.mapping import WHOLE
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -137,7 +137,7 @@ def test_children_of_one_who_has_counted():
 @pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
 def test_several_processes_are_known_at_the_start(module, monkeypatch, place, caplog):
     """A worker counts where its siblings do, which have the same parent; a master where its children will."""
-    parent = SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1))
+    parent = SimpleNamespace(parent_process=lambda: SimpleNamespace(pid=1), current_process=SimpleNamespace)
     monkeypatch.setitem(sys.modules, module, parent)
     injector = make(seed="s")
     injector.announce()
@@ -145,6 +145,28 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     owner = os.getpid() if module == "gunicorn.arbiter" else os.getppid()
     assert directory.name.startswith(f"{owner}-")
     assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
+
+
+def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
+    """The start waits for it once, and then says so."""
+    from faultinject.stores import directory
+    from faultinject.stores.directory import StoreDirectory
+
+    tries = []
+    store = StoreDirectory(str(tmp_path / "store"))
+
+    def opened(path):
+        tries.append(path)
+        return StoreDirectory(path)
+
+    monkeypatch.setattr(directory, "PATIENCE", 0.01)
+    monkeypatch.setattr(directory, "StoreDirectory", opened)
+    monkeypatch.setattr("faultinject.stores.holders.begun_with", lambda _: True)
+    with Path(store.lock.path).open("r+") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with pytest.raises(StoreBusy, match="another process held"):
+            make(store=f"file:{store.path}")
+    assert tries == [store.path]
 
 
 def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):

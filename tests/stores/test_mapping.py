@@ -236,3 +236,4 @@ def test_a_python_without_ctypes(tmp_path, monkeypatch):
     os.truncate(of(store, "counts-1"), 0)
     with pytest.raises(StoreUnavailable, match="was cut short"):
         counts.match(KEY, 0.0)
+    assert counts.totals([0]) == [(0, 0, 0)], "of this process alone"

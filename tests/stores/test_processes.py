@@ -52,34 +52,35 @@ def test_uwsgi_says_it_itself(monkeypatch, master):
     assert restarter() == (described(number) if master else None)
 
 
-def in_a_child(target):
-    """What a process of multiprocessing says that runs this function."""
-    context = multiprocessing.get_context("fork")
-    answers = context.SimpleQueue()
-    process = context.Process(target=target, args=(answers,))
-    process.start()
-    try:
-        return answers.get()
-    finally:
-        process.join()
-
-
 def test_a_process_that_starts_a_server_is_no_worker():
     """Two servers of one test run, one after the other, are two, though each is a child that has loaded uvicorn."""
     import uvicorn  # noqa: F401
 
-    server, itself = in_a_child(lambda answers: answers.put((server_process(), os.getpid())))
+    def serve(answers):
+        answers.put((server_process(), os.getpid()))
+
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    process = context.Process(target=serve, args=(answers,))
+    process.start()
+    server, itself = answers.get()
+    process.join()
     assert server == itself
 
 
-def test_a_worker_and_the_others_of_its_master_are_one_server():
-    """It runs a function of the server's own."""
+@pytest.mark.parametrize(
+    "module", ["uvicorn._subprocess", "granian.server.mp", "hypercorn.asyncio.run", "app"]
+)
+def test_a_worker_runs_a_function_of_its_server(monkeypatch, module):
+    """It and the others of its master are one server."""
 
-    def work(answers):
-        answers.put(server_process())
+    def work():
+        """Serve."""
 
-    work.__module__ = "uvicorn._subprocess"
-    assert in_a_child(work) == os.getpid()
+    work.__module__ = module
+    worker = SimpleNamespace(_target=work, _inheriting=True)
+    monkeypatch.setattr("multiprocessing.process._current_process", worker)
+    assert server_process() == (os.getpid() if module == "app" else os.getppid())
 
 
 @pytest.mark.parametrize("module", ["granian", "json"])
