@@ -14,7 +14,7 @@ from .launch import KINDS
 from .probe import request
 from .rules import CUT, NONE, THEN
 from .test_afterwards import WITHOUT_A_WORD
-from .test_matrix import FEW, started
+from .test_matrix import started
 
 BIG = 8_000_000
 """Bytes that the kernel's buffers do not hold."""
@@ -38,7 +38,10 @@ FAULTS = (
     "error-closes",
     "success",
 )
-MARKED = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+MARKED = [
+    name if name in ("waitress", "uvicorn h11") else pytest.param(name, marks=pytest.mark.slow)
+    for name in KINDS
+]
 _numbers = count()
 
 
