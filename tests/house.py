@@ -1,0 +1,212 @@
+"""The house in numbers: files that a request goes through, circles of imports, sizes of files. `python tests/house.py`."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import io
+import statistics
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import faultinject
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+
+HOUSE = Path(faultinject.__file__).parent
+RULE = "cos:SlowDown,path=/photos/,method=PUT,times=1000000,probability=0.999999"
+BODY = b"x" * 100
+WARM = 50
+
+
+def wsgi(path):
+    """What sends one PUT to an app under a WSGI middleware."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"stored"]
+
+    wrapped = WSGIFaultMiddleware(app, injector=Injector(RULE, seed=1, environ={}))
+
+    def ask():
+        environ = {
+            "REQUEST_METHOD": "PUT",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "CONTENT_LENGTH": str(len(BODY)),
+            "HTTP_HOST": "photos-1250000000.cos.ap-beijing.myqcloud.com",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(BODY),
+            "wsgi.errors": sys.stderr,
+            "wsgi.version": (1, 0),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        answer = wrapped(environ, lambda status, headers, exc_info=None: None)
+        for _ in answer:
+            pass
+        getattr(answer, "close", lambda: None)()
+
+    return ask
+
+
+def asgi(path):
+    """What sends one PUT to an app under an ASGI middleware."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"stored"})
+
+    wrapped = ASGIFaultMiddleware(app, injector=Injector(RULE, seed=1, environ={}))
+    loop = asyncio.new_event_loop()
+
+    def ask():
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "PUT",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [
+                (b"host", b"photos-1250000000.cos.ap-beijing.myqcloud.com"),
+                (b"content-length", str(len(BODY)).encode()),
+            ],
+            "client": ("127.0.0.1", 50000),
+            "server": ("127.0.0.1", 80),
+        }
+
+        async def receive():
+            return {"type": "http.request", "body": BODY, "more_body": False}
+
+        async def send(message):
+            pass
+
+        loop.run_until_complete(wrapped(scope, receive, send))
+
+    return ask
+
+
+def rooms(ask):
+    """The files of the house that one request goes through, call by call, once everything is loaded."""
+    for _ in range(WARM):
+        ask()
+    visited = []
+
+    def seen(frame, event, _):
+        if event == "call":
+            path = Path(frame.f_code.co_filename)
+            if path.is_relative_to(HOUSE):
+                visited.append(str(path.relative_to(HOUSE)))
+
+    sys.setprofile(seen)
+    try:
+        ask()
+    finally:
+        sys.setprofile(None)
+    return visited
+
+
+def modules():
+    """Every module of the package: its name and its tree."""
+    found = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = path.read_text("utf-8")
+    return found
+
+
+def imports(sources, *, lazy):
+    """Who imports whom, imports for types included; with `lazy` also those inside of functions."""
+    arrows = {name: set() for name in sources}
+    for name, text in sources.items():
+        tree = ast.parse(text)
+        inside = set()
+        if not lazy:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    inside |= {id(each) for each in ast.walk(node)}
+        for node in ast.walk(tree):
+            if id(node) in inside:
+                continue
+            if isinstance(node, ast.Import):
+                wanted = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                wanted = [
+                    f"{node.module}.{each.name}"
+                    if f"{node.module}.{each.name}" in sources
+                    else str(node.module)
+                    for each in node.names
+                ]
+            else:
+                continue
+            arrows[name] |= {each for each in wanted if each in sources and each != name}
+    return arrows
+
+
+def circles(arrows):
+    """Groups of modules each of which can be reached from each (Tarjan's strongly connected components)."""
+    found, numbers, low, stack = [], {}, {}, []
+
+    def visit(name):
+        numbers[name] = low[name] = len(numbers)
+        stack.append(name)
+        for other in sorted(arrows[name]):
+            if other not in numbers:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], numbers[other])
+        if low[name] == numbers[name]:
+            group = []
+            while not group or group[-1] != name:
+                group.append(stack.pop())
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    sys.setrecursionlimit(10_000)
+    for name in arrows:
+        if name not in numbers:
+            visit(name)
+    return found
+
+
+def main():
+    """Print the table."""
+    sources = modules()
+    sizes = [len(text.splitlines()) for text in sources.values()]
+    print(f"{'modules':34}{len(sizes):8,}")
+    print(f"{'lines':34}{sum(sizes):8,}")
+    print(f"{'lines of the median module':34}{statistics.median(sizes):8g}")
+    print(f"{'modules below 50 lines':34}{sum(size < 50 for size in sizes):8}")
+    print(f"{'modules above 500 lines':34}{sum(size > 500 for size in sizes):8}")
+    found = circles(imports(sources, lazy=False))
+    print(f"{'circles of imports, with types':34}{len(found):8}")
+    for group in found:
+        print(f"    {' '.join(each.removeprefix('faultinject.') for each in group)}")
+    found = circles(imports(sources, lazy=True))
+    print(f"{'circles, late imports included':34}{len(found):8}")
+    for kind, interface in (("WSGI", wsgi), ("ASGI", asgi)):
+        for what, path in (("injected", "/photos/cat.jpg"), ("unmatched", "/films/cat.mp4")):
+            visited = rooms(interface(path))
+            changes = sum(one != other for one, other in pairwise(visited))
+            print(f"{kind + ', ' + what + ': calls':34}{len(visited):8}")
+            print(f"{kind + ', ' + what + ': files':34}{len(set(visited)):8}")
+            print(f"{kind + ', ' + what + ': changes of file':34}{changes:8}")
+            if "-v" in sys.argv:
+                for name, count in Counter(visited).most_common():
+                    print(f"    {count:3} {name}")
+
+
+if __name__ == "__main__":
+    main()
