@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from faultinject import exceptions as exceptions
     from faultinject import vendors as vendors
     from faultinject.adapters.asgi import ASGIFaultMiddleware as ASGIFaultMiddleware
-    from faultinject.adapters.installation import install as install
+    from faultinject.adapters.install import install as install
     from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
-    from faultinject.audit.attempts import Attempt as Attempt
-    from faultinject.audit.call import Call as Call
     from faultinject.audit.findings import Finding as Finding
-    from faultinject.core.outcome import Outcome as Outcome
-    from faultinject.core.rule import Rule as Rule
+    from faultinject.engine.journal_entry import Outcome as Outcome
     from faultinject.exceptions import FaultInjectError as FaultInjectError
-    from faultinject.injector import Injector as Injector
-    from faultinject.injectors import get_injector as get_injector
-    from faultinject.runs import Exploration as Exploration
-    from faultinject.runs import explore as explore
-    from faultinject.runs import record as record
-    from faultinject.session import Faults as Faults
-    from faultinject.session import inject as inject
-    from faultinject.settings.scenario import Scenario as Scenario
+    from faultinject.injector.injector import Injector as Injector
+    from faultinject.injector.lookup import get_injector as get_injector
+    from faultinject.journal.attempts import Attempt as Attempt
+    from faultinject.journal.call import Call as Call
+    from faultinject.rules.rule import Rule as Rule
+    from faultinject.rules.scenario import Scenario as Scenario
+    from faultinject.testing.explored_runs import Exploration as Exploration
+    from faultinject.testing.explored_runs import explore as explore
+    from faultinject.testing.explored_runs import record as record
+    from faultinject.testing.inject import Faults as Faults
+    from faultinject.testing.inject import inject as inject
 
 __all__ = [
     "ASGIFaultMiddleware",
@@ -61,22 +61,22 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
-    "Attempt": "audit.attempts",
-    "Call": "audit.call",
-    "Exploration": "runs",
+    "Attempt": "journal.attempts",
+    "Call": "journal.call",
+    "Exploration": "testing.explored_runs",
     "FaultInjectError": "exceptions",
-    "Faults": "session",
+    "Faults": "testing.inject",
     "Finding": "audit.findings",
-    "Injector": "injector",
-    "Outcome": "core.outcome",
-    "Rule": "core.rule",
-    "Scenario": "settings.scenario",
+    "Injector": "injector.injector",
+    "Outcome": "engine.journal_entry",
+    "Rule": "rules.rule",
+    "Scenario": "rules.scenario",
     "WSGIFaultMiddleware": "adapters.wsgi",
-    "explore": "runs",
-    "get_injector": "injectors",
-    "inject": "session",
-    "install": "adapters.installation",
-    "record": "runs",
+    "explore": "testing.explored_runs",
+    "get_injector": "injector.lookup",
+    "inject": "testing.inject",
+    "install": "adapters.install",
+    "record": "testing.explored_runs",
 }
 
 

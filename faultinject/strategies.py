@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError, MissingExtra
-from faultinject.exploration.bounds import Bounds, whole
-from faultinject.exploration.points import Trace, exact
-from faultinject.runs import sweep_of
-from faultinject.settings.scenario import Scenario
+from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration.bounds import Bounds, whole
+from faultinject.testing.exploration.points import Trace, exact
+from faultinject.testing.explored_runs import sweep_of
 
 try:
     from hypothesis import strategies
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from faultinject.core.outcome import Outcome
-    from faultinject.core.rule import Rule
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.rules.rule import Rule
 
 
 def scenarios(

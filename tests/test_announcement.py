@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from faultinject import Injector, announcement, inject
+from faultinject import Injector, inject
+from faultinject.journal import log as announcement
 
 
 def announced(caplog, rules):

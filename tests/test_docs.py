@@ -18,14 +18,14 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.profiles.profile import Waits
 from faultinject.audit.reports import render
 from faultinject.cli.report import judged
-from faultinject.core.conditions import CONDITIONS
-from faultinject.core.effects import EFFECTS
-from faultinject.core.faults import FAULTS
-from faultinject.core.key import Key
-from faultinject.core.outcome import FIELDS, INJECTED
-from faultinject.core.triggers import TRIGGERS
-from faultinject.core.vocabulary import KEYS
-from faultinject.settings.names import VARIABLES
+from faultinject.engine.journal_entry import FIELDS, INJECTED
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.faults import FAULTS
+from faultinject.rules.key import Key
+from faultinject.rules.names import VARIABLES
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.vocabulary import KEYS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware, announcement
-from faultinject.core.outcome import FIELDS, INJECTED
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.engine.journal_entry import FIELDS, INJECTED
+from faultinject.journal import log as announcement
 
 NAME = "faultinject.injections"
 

@@ -10,8 +10,10 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware, announcement, registry
+from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.injector import instances as registry
+from faultinject.journal import log as announcement
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -300,7 +302,7 @@ def test_kill_switch_is_silent_in_production(caplog):
 
 def test_expires_by_duration(monkeypatch):
     """Counted from the start of the process, to the second."""
-    monkeypatch.setattr("faultinject.injector._STARTED", 5000.0)
+    monkeypatch.setattr("faultinject.injector.injector._STARTED", 5000.0)
     now = [5000.0]
     injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="10m")
     assert get(injector) == 503
@@ -500,7 +502,7 @@ def test_preloaded_workers_are_independent_too(monkeypatch):
 
 def test_a_fork_while_locks_are_held():
     """A thread of the parent that holds our locks does not exist in the child."""
-    from faultinject import registry
+    from faultinject.injector import instances as registry
 
     injector, other = make("http:503"), make("http:500")
     with registry.changes, injector._change:

@@ -21,10 +21,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 import faultinject
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, injectors, install
-from faultinject.adapters import installation
-from faultinject.adapters.installation import interface_of
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, install
+from faultinject.adapters import install as installation
+from faultinject.adapters.install import interface_of
 from faultinject.exceptions import ConfigurationError
+from faultinject.injector import lookup as injectors
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,12 @@ import time
 
 import pytest
 
-from faultinject import Injector, sharing
+from faultinject import Injector
 from faultinject.adapters.wsgi import WSGIFaultMiddleware
+from faultinject.counts import guarded, holders
+from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
-from faultinject.stores import guarded, holders
-from faultinject.stores.directory import StoreDirectory
+from faultinject.injector import count_storage as sharing
 
 RULE = "http:503,times=5"
 
@@ -108,7 +109,7 @@ def test_late_workers_that_come_at_once(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("now")
 def test_what_cannot_be_given_back(tmp_path):
     """A store that is away answers nothing at all."""
-    from faultinject.core.actions import Take
+    from faultinject.engine.actions import Take
 
     place = tmp_path / "store"
     make(place)
@@ -180,7 +181,7 @@ def test_the_clock_is_set_back(monkeypatch, tmp_path, caplog):
     """FAULTINJECT_EXPIRES ends after so long all the same, also a wait that goes on meanwhile."""
     real, passed, wall = time.monotonic, [0.0], [1_000_000.0]
     monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
-    monkeypatch.setattr("faultinject.injector._STARTED", 1_000_000.0)
+    monkeypatch.setattr("faultinject.injector.injector._STARTED", 1_000_000.0)
     for text in ("1h", "1970-01-12T14:46:40Z"):
         caplog.clear()
         passed[0], wall[0] = 0.0, 1_000_000.0

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import faultinject
-from faultinject.objectstore.labels import LABELS
+from faultinject.store.labels import LABELS
 
 pytestmark = pytest.mark.live
 
@@ -82,7 +82,7 @@ def test_every_kind_of_store_has_its_client() -> None:
 def test_sdk_block_reaches_the_store(vendor: str, body: str) -> None:
     """The client of the README stores and loads an object, through a server such as `serve`, but for the port."""
     from faultinject.cli import listening
-    from faultinject.objectstore import ObjectStore
+    from faultinject.store import ObjectStore
 
     server = listening.wsgi_server(ObjectStore(vendor), listening.listen("127.0.0.1", 0))
     listening.in_thread(server)

@@ -110,7 +110,7 @@ def test_the_recipe_of_a_check_makes_a_check(copy: Path) -> None:
     with (copy / path).open("a", encoding="utf-8") as module:
         module.write(f"\n\n{text}")
     ask = f"""
-from faultinject.audit.attempts import Attempt
+from faultinject.journal.attempts import Attempt
 from faultinject.audit.judge import judge
 
 def attempts(wait):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, Scenario, WSGIFaultMiddleware, following, inject
+from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import InjectionFailed
-from faultinject.following import SESSION, Session
-from faultinject.session import Faults
+from faultinject.injector import session_sync as following
+from faultinject.injector.session_sync import SESSION, Session
+from faultinject.testing.inject import Faults
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [

@@ -15,10 +15,12 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware, registry, sharing
-from faultinject.core.actions import Take
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts.mapping import WHOLE
+from faultinject.engine.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
-from faultinject.stores.mapping import WHOLE
+from faultinject.injector import count_storage as sharing
+from faultinject.injector import instances as registry
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -149,8 +151,8 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
 
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
     """The start waits for it once, and then says so."""
-    from faultinject.stores import directory
-    from faultinject.stores.directory import StoreDirectory
+    from faultinject.counts import directory
+    from faultinject.counts.directory import StoreDirectory
 
     tries = []
     store = StoreDirectory(str(tmp_path / "store"))
@@ -161,7 +163,7 @@ def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
 
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     monkeypatch.setattr(directory, "StoreDirectory", opened)
-    monkeypatch.setattr("faultinject.stores.holders.begun_with", lambda _: True)
+    monkeypatch.setattr("faultinject.counts.holders.begun_with", lambda _: True)
     with Path(store.lock.path).open("r+") as elsewhere:
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
         with pytest.raises(StoreBusy, match="another process held"):
@@ -175,7 +177,7 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     def agree(*_, **__):
         raise StoreUnavailable("no space left")
 
-    monkeypatch.setattr("faultinject.stores.directory.StoreDirectory.agree", agree)
+    monkeypatch.setattr("faultinject.counts.directory.StoreDirectory.agree", agree)
     injector = make()
     assert get(injector, **{"wsgi.multiprocess": True}) == 503
     assert caplog.messages[1].endswith("each counts for itself and replay is off, because no space left")

@@ -11,8 +11,8 @@ from werkzeug.test import Client, EnvironBuilder
 
 import faultinject
 from faultinject import WSGIFaultMiddleware, inject
-from faultinject.audit.told import Told
 from faultinject.exceptions import ConfigurationError, FaultInjectError, RetriesWrong
+from faultinject.journal.told import Told
 
 
 def app(environ, start_response):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import faultinject
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 
 def create_app(rules: str = "") -> Callable[..., object]:

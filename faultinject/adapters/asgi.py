@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app, skipped, undo
-from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
-from faultinject.core.answers import at_its_start
-from faultinject.core.bodies import SeenBody
-from faultinject.core.marking import marked_bytes
-from faultinject.core.plan import Plan
-from faultinject.core.request import ASGIRequest
+from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
+from faultinject.engine.answers import at_its_start
+from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.marking import marked_bytes
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
-from faultinject.injectors import injector_for
+from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.core.outcome import Entry
-    from faultinject.injector import Injector, Rules
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.injector.injector import Injector, Rules
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -205,7 +205,7 @@ async def _forward(
     if action.after:
         app = _late(app, plan, action.delay)
     if shape is not None:
-        from faultinject.adapters.asgi_shape import shaped
+        from faultinject.adapters.asgi_transform import shaped
 
         app = shaped(app, plan, entry, shape, request)
     elif plan.surroundings.everything:
@@ -297,7 +297,7 @@ async def _respond(
     has_body = request.has_body
     drains = has_body and answer.drain and not request.expects_continue
     if end is not None or answer.special or answer.beyond or action.delay:
-        from faultinject.adapters.asgi_special import Special
+        from faultinject.adapters.asgi_socket import Special
 
         await Special(scope, receive, send, plan, action, request, end).run(drains=drains)
         return

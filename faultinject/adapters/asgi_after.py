@@ -8,18 +8,19 @@ from anyio.lowlevel import checkpoint
 from faultinject.adapters.asgi_ending import respond_and_end
 from faultinject.adapters.asgi_wait import Listener, in_tasks
 from faultinject.adapters.driving import delay_before, undo
-from faultinject.core.answers import at_its_start, taken_over
-from faultinject.core.bodies import LONGEST, MOST
+from faultinject.engine.answers import at_its_start, taken_over
+from faultinject.engine.body_digest import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.adapters.asgi_special import Special
-    from faultinject.core.actions import Disconnect, Headers, Respond
-    from faultinject.core.plan import Plan
-    from faultinject.core.request import ASGIRequest
+    from faultinject.adapters.asgi_socket import Special
+    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest
+    from faultinject.http.types import Headers
 
 
 class AppAnswer:
@@ -163,7 +164,7 @@ async def respond_after(
     action.entry.write("answered" if end is None else end.how, answered=False, last=False)
     special: Special | None = None
     if end is not None or action.answer.special or action.answer.beyond:
-        from faultinject.adapters.asgi_special import Special
+        from faultinject.adapters.asgi_socket import Special
 
         special = Special(scope, receive, send, plan, action, request, end)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import Send
-    from faultinject.core.actions import Headers, Respond
+    from faultinject.engine.actions import Respond
+    from faultinject.http.types import Headers
 
 
 _NAMES_REMEMBERED = 1024

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
-    from faultinject.core.actions import Headers, Respond
-    from faultinject.core.request import ASGIRequest
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.request import ASGIRequest
+    from faultinject.http.types import Headers
 
 _CONNECTION = b"connection"
 

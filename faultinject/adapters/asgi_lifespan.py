@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.audit import endings
+from faultinject.journal import endings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

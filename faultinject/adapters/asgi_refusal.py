@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject import announcement
+from faultinject.journal import log as announcement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

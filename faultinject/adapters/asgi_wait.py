@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
-from faultinject.core.bodies import LONGEST, MOST, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
-    from faultinject.core.actions import Respond
-    from faultinject.core.listing import Listing
-    from faultinject.core.outcome import Body
-    from faultinject.core.plan import Plan
-    from faultinject.core.request import ASGIRequest
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.journal_entry import Body
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest
+    from faultinject.vendors.multi_delete import Listing
 
 MOST_MESSAGES = 1_000_000
 """Messages after which a server is no longer listened to."""

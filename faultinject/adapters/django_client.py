@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.core.actions import Headers
-    from faultinject.injector import Injector
+    from faultinject.http.types import Headers
+    from faultinject.injector.injector import Injector
 
 
 def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Environ], Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from faultinject.core.actions import Disconnect, GiveBack, Match, Release, Respond, Take, unreachable
+from faultinject.engine.actions import Disconnect, GiveBack, Match, Release, Respond, Take, unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Action
-    from faultinject.core.outcome import Entry
-    from faultinject.core.plan import Flow, Plan
-    from faultinject.core.request import Request
+    from faultinject.engine.actions import Action
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.plan import Flow, Plan
+    from faultinject.engine.request import Request
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""

@@ -15,7 +15,7 @@ import threading
 from time import monotonic
 
 from faultinject.adapters.connection import threads_run
-from faultinject.core.bodies import LONGEST, MOST
+from faultinject.engine.body_digest import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from faultinject.adapters import asgi, django_client, wsgi
 from faultinject.adapters.driving import DECIDED, NOTED
-from faultinject.injector import Injector
-from faultinject.settings.scenario import Scenario
+from faultinject.injector.injector import Injector
+from faultinject.rules.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,22 +13,22 @@ from faultinject.adapters.driving import (
     undo,
 )
 from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_client
-from faultinject.core.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
-from faultinject.core.answers import at_its_start
-from faultinject.core.bodies import SeenBody
-from faultinject.core.marking import marked
-from faultinject.core.plan import Plan
-from faultinject.core.request import WSGIRequest
-from faultinject.injectors import injector_for, refuse_eventlet
+from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
+from faultinject.engine.answers import at_its_start
+from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.marking import marked
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import WSGIRequest
+from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from faultinject.core.actions import Headers
-    from faultinject.core.outcome import Entry
-    from faultinject.injector import Injector, Rules
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.http.types import Headers
+    from faultinject.injector.injector import Injector, Rules
 
     Environ = dict[str, Any]
     Start = Callable[..., Callable[[bytes], object]]
@@ -190,7 +190,7 @@ def _forward(
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
         hold(environ, plan, entry, action.delay)
     if shape is not None:
-        from faultinject.adapters.wsgi_shape import shaped
+        from faultinject.adapters.wsgi_transform import shaped
 
         return shaped(app, environ, start_response, plan, entry, shape, request)
     if plan.surroundings.everything:
@@ -250,11 +250,11 @@ def _respond(
         did = "drain_cut"
     headers = at_its_start(action, plan.surroundings.clock())
     if left and end is not None:
-        from faultinject.adapters.wsgi_special import end_at_parting
+        from faultinject.adapters.wsgi_socket import end_at_parting
 
         return end_at_parting(environ, start_response, plan, end)
     if end is not None or answer.special:
-        from faultinject.adapters.wsgi_special import give_special
+        from faultinject.adapters.wsgi_socket import give_special
 
         return give_special(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body

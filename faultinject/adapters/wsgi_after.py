@@ -7,8 +7,8 @@ from itertools import chain
 from faultinject.adapters.driving import delay_before, undo
 from faultinject.adapters.wsgi_ending import respond_and_end
 from faultinject.adapters.wsgi_wait import Overheard, hold
-from faultinject.core.answers import at_its_start, taken_over
-from faultinject.core.bodies import LONGEST, MOST
+from faultinject.engine.answers import at_its_start, taken_over
+from faultinject.engine.body_digest import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
-    from faultinject.core.actions import Disconnect, Headers, Respond
-    from faultinject.core.plan import Plan
-    from faultinject.core.request import WSGIRequest
+    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import WSGIRequest
+    from faultinject.http.types import Headers
 
 
 class AppAnswer:
@@ -103,11 +104,11 @@ def respond_after(
         headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
     if left and end is not None:
-        from faultinject.adapters.wsgi_special import end_at_parting
+        from faultinject.adapters.wsgi_socket import end_at_parting
 
         return end_at_parting(environ, start_response, plan, end, applied=True)
     if end is not None or action.answer.special:
-        from faultinject.adapters.wsgi_special import give_special
+        from faultinject.adapters.wsgi_socket import give_special
 
         return give_special(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True

@@ -10,8 +10,8 @@ from faultinject.adapters.client_errors import in_process
 from faultinject.adapters.closing import BEHIND, HEADER, READ, TRIED, in_step_wsgi, say_behind, tell_wsgi
 from faultinject.adapters.connection import candidates_of, of_environ, threads_run
 from faultinject.adapters.lingering import GRACE, linger, linger_if_ended
-from faultinject.core.bodies import LONGEST, MOST, PIECE
-from faultinject.core.wire import CLOSE, FLUSH, length_of, without_connection
+from faultinject.engine.body_digest import LONGEST, MOST, PIECE
+from faultinject.http.wire import CLOSE, FLUSH, length_of, without_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.core.actions import Headers, Respond
-    from faultinject.core.request import Request
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.request import Request
+    from faultinject.http.types import Headers
 
 ERROR: Headers = [("Content-Length", "0"), ("x-faultinject", "error")]
 """The headers of an answer after an error inside faultinject."""

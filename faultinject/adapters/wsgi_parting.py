@@ -9,17 +9,18 @@ from __future__ import annotations
 from faultinject.adapters.connection import of_environ
 from faultinject.adapters.driving import undo
 from faultinject.adapters.wsgi_ending import Ending
-from faultinject.core.wire import FLUSH
+from faultinject.http.wire import FLUSH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.core.actions import Headers, Respond
-    from faultinject.core.outcome import Body
-    from faultinject.core.plan import Plan
-    from faultinject.core.request import WSGIRequest
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.journal_entry import Body
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import WSGIRequest
+    from faultinject.http.types import Headers
 
 
 def respond_at_parting(

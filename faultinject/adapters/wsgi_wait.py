@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
-from faultinject.core.bodies import LONGEST, MOST, PIECE, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST, PIECE, BodyDigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ
-    from faultinject.core.listing import Listing
-    from faultinject.core.outcome import Body, Entry
-    from faultinject.core.plan import Plan
-    from faultinject.core.request import WSGIRequest
+    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import WSGIRequest
+    from faultinject.vendors.multi_delete import Listing
 
 _SLICE = 0.05
 _AT_ONCE = 0.001

@@ -150,8 +150,8 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
     Raises:
         ConfigurationError: there is none of a name, and the message says which is near; or one is in both.
     """
-    from faultinject.core.values import listed, nearest, shown
     from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.values import listed, nearest, shown
 
     for names, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
         for each in names:

@@ -15,11 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.evidence import Turnaround
     from faultinject.audit.habits import Habits
     from faultinject.audit.profiles import Profile
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 MOST = 100_000
 """Attempts of calls that count which are kept; later calls are left out."""

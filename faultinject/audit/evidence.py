@@ -9,9 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from faultinject.audit.call import Call
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
+    from faultinject.journal.call import Call
 
 UNKNOWN = 0.05
 """Seconds that a client may spend between two requests where nobody has seen it do so at once."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from faultinject.audit.attempts import BROKEN
-from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 from faultinject.audit.clients import client_of
 from faultinject.audit.history import History
 from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running, is_named
 from faultinject.audit.likeness import fingerprint, invocation, marked
 from faultinject.audit.windows import Windows
+from faultinject.journal.attempts import BROKEN
+from faultinject.journal.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
     from typing import Any
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.told import Told
 
 REMEMBERED = 2_000
 """How many of the keys, connections and clients that are gone are remembered."""

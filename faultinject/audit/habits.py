@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.told import Told
 
 WINDOW = 60.0
 """Seconds after which a like request has nothing to do with the one before."""

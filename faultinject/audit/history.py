@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from faultinject.audit.attempts import Attempt
     from faultinject.audit.lanes import Running
+    from faultinject.journal.attempts import Attempt
 
 CLIENTS = 2_000
 """Of how many clients, and of how many things that were asked for under an id, something is remembered."""

@@ -11,20 +11,20 @@ from faultinject.audit.docket import Docket
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
 from faultinject.audit.habits import Habits
-from faultinject.audit.lines import TORN
 from faultinject.audit.turnaround import Meter
+from faultinject.journal.lines import TORN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.conclusion import Conclusion
     from faultinject.audit.evidence import Evidence, Turnaround
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
+    from faultinject.journal.told import Told
 
 CALIBRATION, OUTAGE = "cal", "out"
 """What a driver names the calls that it makes first and alone, to see how fast the client is, and those to a service

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from faultinject.audit.attempts import BROKEN
-from faultinject.audit.call import SDK_ID
 from faultinject.audit.likeness import alike, changed, shorter
+from faultinject.journal.attempts import BROKEN
+from faultinject.journal.call import SDK_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
+    from faultinject.journal.told import Told
 
 WINDOW = 60.0
 """Seconds after which a like request is no retry any more."""

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from faultinject.audit.attempts import Attempt
+    from faultinject.journal.attempts import Attempt
 
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""

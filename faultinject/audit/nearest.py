@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from faultinject.core import spelling
-from faultinject.core.conditions import CONDITIONS
-from faultinject.core.outcome import quoted
-from faultinject.core.target import encode
+from faultinject.engine.journal_entry import quoted
+from faultinject.http.target import encode
+from faultinject.rules import spelling
+from faultinject.rules.conditions import CONDITIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from faultinject.core.outcome import Outcome
-    from faultinject.core.places import Place
-    from faultinject.core.plan import Plan
-    from faultinject.core.reading import Reading
-    from faultinject.core.rule import Rule
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.types import RuleLike
+    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.types import Place
 
 TELLING = ("host", "operation", "bucket", "key", "client", "size")
 """Conditions on what a method and a path do not show."""
@@ -24,7 +24,7 @@ TELLING = ("host", "operation", "bucket", "key", "client", "size")
 _DEEPEST_MOUNT = 16
 
 
-def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
+def nearest_request(rule: RuleLike, outcomes: Iterable[Outcome], plan: Plan) -> str:
     """Why no request met a rule's conditions, by the example of the one that met most of them.
 
     Args:
@@ -48,7 +48,7 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
     return quoted(f"nearest: {seen.method} {seen.path}{query} ({best.reason(rule, plan)})")
 
 
-def met(rule: Rule, outcome: Outcome, plan: Plan) -> bool:
+def met(rule: RuleLike, outcome: Outcome, plan: Plan) -> bool:
     """Whether a request met a rule's conditions, as far as the journal tells."""
     if outcome.rule is not None and outcome.rule == plan.names[plan.rules.index(rule)]:
         return True
@@ -66,7 +66,7 @@ class Comparison:
         distance: sorts: the fewer, the nearer.
     """
 
-    def __init__(self, rule: Rule, outcome: Outcome, reading: Reading) -> None:
+    def __init__(self, rule: RuleLike, outcome: Outcome, reading: Reading) -> None:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
@@ -81,7 +81,7 @@ class Comparison:
                     self.failed.append(written + (_instead(key, request, reading) if wanted else ""))
         self.distance = (len(self.failed), len(self.unknown))
 
-    def reason(self, rule: Rule, plan: Plan) -> str:
+    def reason(self, rule: RuleLike, plan: Plan) -> str:
         """What kept the request away, as far as the journal tells."""
         if self.failed:
             held = [each for each in self.failed if each.startswith("unless.")]
@@ -116,9 +116,9 @@ class Remembered:
         self.host = outcome.host
         self.client = outcome.client
         self.content_length = outcome.request_bytes
-        self.read_by: Reading | None = None
+        self.read_by: object = None
         self.place: Place
-        self.named_by: Reading | None = None
+        self.named_by: object = None
         self.operation: str | None
         self._user_agent = outcome.user_agent
         self._file_name = outcome.key and encode(outcome.key)

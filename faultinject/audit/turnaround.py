@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.audit.attempts import Attempt
+    from faultinject.journal.attempts import Attempt
 
 LONGEST = 0.05
 """Seconds; a longer gap holds something else than a turn-around."""

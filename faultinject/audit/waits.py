@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 KINDS = ("throttle", "server", "transport")
 """The kinds of failure that a client may wait out."""

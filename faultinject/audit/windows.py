@@ -6,8 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.told import Told
 
 
 class Windows:

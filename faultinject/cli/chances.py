@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import lcm
 
-from faultinject.core.condition import any_of, folded
-from faultinject.core.operations import operations_of
-from faultinject.core.places import can_name
-from faultinject.core.reading import Reading
-from faultinject.core.ready import asks_for_options
-from faultinject.core.rule import Rule
-from faultinject.core.values import listed
+from faultinject.engine.compiled_rule import asks_for_options
+from faultinject.rules.condition import any_of, folded
+from faultinject.rules.rule import Rule
+from faultinject.rules.values import listed
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.operations import operations_of
+from faultinject.vendors.targets import can_name
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000

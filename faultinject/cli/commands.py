@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.exploration.made import ToldFailure
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
+from faultinject.testing.exploration.made import ToldFailure
 
 LINES, BYTES = 20, 65_536
 """How much of a command's output is shown: its last lines, of its last bytes."""
@@ -39,7 +39,7 @@ class Command:
         self, command: Sequence[str], reset: str | None, vendor: str, endpoints: Sequence[str]
     ) -> None:
         from faultinject.adapters.wsgi import wrap
-        from faultinject.injector import Injector
+        from faultinject.injector.injector import Injector
 
         self._command = command
         self._reset = reset

@@ -154,14 +154,14 @@ def _refuse_switched_off() -> None:
     import time
 
     from faultinject.cli import rules
-    from faultinject.settings.environment import read_environment
+    from faultinject.rules.environment import read_environment
 
     switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
     rules.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
 
 
 def _seconds(text: str) -> float:
-    from faultinject.core.values import Mistake, duration
+    from faultinject.rules.values import Mistake, duration
 
     try:
         seconds = duration(text)

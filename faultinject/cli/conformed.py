@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faultinject.audit.findings import FAIL, SIGNS, WARN
-from faultinject.core.printed import json_text
 from faultinject.exceptions import ConfigurationError, MissingExtra
-from faultinject.files import open_to_write
+from faultinject.rules.files import open_to_write
+from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
     from faultinject.conformance.results import Result
@@ -49,7 +49,7 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
     from faultinject.cli import table
     from faultinject.conformance.driving import ANSWERS
     from faultinject.conformance.results import conclusion, measured, name_of, worst
-    from faultinject.core.outcome import quoted
+    from faultinject.engine.journal_entry import quoted
 
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document["clients"]
@@ -68,7 +68,7 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
 
 def failures(results: Sequence[Result]) -> None:
     """What clients that failed have written, to standard error."""
-    from faultinject.core.outcome import quoted
+    from faultinject.engine.journal_entry import quoted
 
     for each in results:
         if each.run.failure:

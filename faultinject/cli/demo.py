@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
     from faultinject.cli.scoreboard import Attempt, Scoreboard
     from faultinject.cli.workload import Workload
-    from faultinject.injector import Injector
+    from faultinject.injector.injector import Injector
 
 # Errors that the SDK retries, and two that COS documents as passing and that the SDK does not retry.
 SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))
@@ -54,9 +54,9 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     from faultinject.cli import rules as reading
     from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
-    from faultinject.injector import Injector
-    from faultinject.objectstore import ObjectStore
-    from faultinject.settings.environment import read_environment
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.environment import read_environment
+    from faultinject.store import ObjectStore
 
     sdk = load_sdk()
     switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
@@ -103,7 +103,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
 def _judgement(injector: Injector, board: Scoreboard) -> Judgement:
     """What the audit says of the SDK."""
     from faultinject.audit.judge import judge
-    from faultinject.audit.reading import of_outcomes
+    from faultinject.journal.reading import of_outcomes
 
     return judge(
         of_outcomes(injector.journal.outcomes), driven=True, told=board.told(), until=time.monotonic()
@@ -122,7 +122,7 @@ def command_of(context: click.Context, seed: str) -> str:
 
 def rules_for(probability: float) -> list[Any]:
     """Rules that together answer that share of all attempts."""
-    from faultinject.core.rule import Rule
+    from faultinject.rules.rule import Rule
 
     rules = []
     left = 1.0

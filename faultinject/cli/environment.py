@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import click
 
 from faultinject.cli.table import aligned
-from faultinject.core.values import visible
-from faultinject.settings.environment import is_switched_on, read_environment
-from faultinject.settings.names import PREFIX
-from faultinject.settings.production import production_reason
-from faultinject.settings.scenario import Scenario
-from faultinject.settings.variables import value_of
+from faultinject.rules.environment import is_switched_on, read_environment
+from faultinject.rules.names import PREFIX
+from faultinject.rules.production import production_reason
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import visible
+from faultinject.rules.variables import value_of
 
 
 class Seen:

@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.adapters.driving import drive
-from faultinject.core.actions import Disconnect, Forward, Pass, Respond
-from faultinject.core.answers import at_its_start
-from faultinject.core.request import WSGIRequest
-from faultinject.core.rule import Rule
-from faultinject.core.wire import head
+from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
+from faultinject.engine.answers import at_its_start
+from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailed
-from faultinject.injector import Injector
-from faultinject.settings.scenario import Scenario
+from faultinject.http.wire import head
+from faultinject.injector.injector import Injector
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")

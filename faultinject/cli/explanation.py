@@ -8,13 +8,13 @@ import click
 
 from faultinject.cli import chances, exchange, table
 from faultinject.cli.words import percent, sentence
-from faultinject.core.outcome import quoted
-from faultinject.core.printed import json_text
-from faultinject.core.reading import Reading
-from faultinject.core.shown import shown_path, shown_target, without_userinfo
-from faultinject.core.values import visible
+from faultinject.engine.journal_entry import quoted
+from faultinject.engine.shown import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
-from faultinject.settings.scenario import Scenario
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import visible
+from faultinject.vendors.addressing import Reading
 
 
 def parse_request(text: str, host: str) -> dict[str, Any]:

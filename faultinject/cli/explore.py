@@ -15,8 +15,8 @@ from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
-    from faultinject.core.rule import Rule
-    from faultinject.runs import Exploration
+    from faultinject.rules.rule import Rule
+    from faultinject.testing.explored_runs import Exploration
 
 EVERY = 0.2
 """Seconds between two lines of progress on a terminal."""
@@ -88,9 +88,9 @@ def explore(
     from faultinject.cli import rules as reading
     from faultinject.cli.commands import Command
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
-    from faultinject.exploration.bounds import Bounds
-    from faultinject.exploration.wording import Wording
-    from faultinject.runs import Exploration
+    from faultinject.testing.exploration.bounds import Bounds
+    from faultinject.testing.exploration.wording import Wording
+    from faultinject.testing.explored_runs import Exploration
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
@@ -149,7 +149,7 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The first vendor named that the embedded store speaks."""
-    from faultinject.objectstore.labels import LABELS
+    from faultinject.store.labels import LABELS
 
     named = (each.strip().partition(",")[0].partition(":")[0] for each in rules)
     return next((each for each in named if each in LABELS), "cos")

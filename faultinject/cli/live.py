@@ -69,7 +69,7 @@ class Lines:
     def tell(self, news: Judgement | str) -> None:
         """Write what is new: a verdict that was another before, or why there is none yet."""
         from faultinject.audit.reports import sentences
-        from faultinject.core.outcome import quoted
+        from faultinject.engine.journal_entry import quoted
 
         if isinstance(news, str):
             if news != self._said:

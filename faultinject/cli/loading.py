@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from faultinject.adapters.installation import interface_of
+from faultinject.adapters.install import interface_of
 from faultinject.exceptions import ConfigurationError
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.cli.context import CONTEXT
-from faultinject.core.rule import Rule
-from faultinject.core.triggers import TRIGGERS
+from faultinject.rules.rule import Rule
+from faultinject.rules.triggers import TRIGGERS
 
 if TYPE_CHECKING:
-    from faultinject.core.actions import Respond
+    from faultinject.engine.actions import Respond
 
 LARGEST_BODY = 64 << 20
 """Bytes of a request's body."""
@@ -39,11 +39,11 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     """
     from faultinject.cli import exchange
     from faultinject.cli.words import given
-    from faultinject.core.actions import Respond
-    from faultinject.core.shown import shown_target
-    from faultinject.core.values import visible
+    from faultinject.engine.actions import Respond
+    from faultinject.engine.shown import shown_target
     from faultinject.exceptions import ConfigurationError
-    from faultinject.settings.variables import value_of
+    from faultinject.rules.values import visible
+    from faultinject.rules.variables import value_of
 
     shown = one_rule(rule)
     always = exchange.changed(shown, **dict.fromkeys(TRIGGERS))
@@ -79,8 +79,8 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
 
 def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     """What leaves of the body, and what is to be said of it."""
-    from faultinject.core import words
-    from faultinject.core.wire import BLANK_EVERY, has_no_body, late_start
+    from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start
+    from faultinject.rules import descriptions as words
 
     body, shape = action.body, action.shape
     wait = words.wait(rule) if rule.value("delay")[1] else ""
@@ -113,7 +113,7 @@ def body_of(path: str) -> bytes:
     Raises:
         OSError: the file cannot be read, or is larger than `LARGEST_BODY`.
     """
-    from faultinject.files import read_bytes, read_within
+    from faultinject.rules.files import read_bytes, read_within
 
     if path == "-":
         return read_within(getattr(sys.stdin, "buffer", BytesIO()), LARGEST_BODY, "the standard input")
@@ -127,7 +127,7 @@ def one_rule(text: str) -> Rule:
         ConfigurationError: the rule is wrong.
         UsageError: there are none or several.
     """
-    from faultinject.settings.scenario import Scenario
+    from faultinject.rules.scenario import Scenario
 
     rules = Scenario.parse(text).rules
     if len(rules) != 1:

@@ -80,7 +80,7 @@ def report(
     from faultinject.audit.reports import format_of, render
     from faultinject.cli import live, verdict
     from faultinject.cli.waiting import Journals, judge_when_over
-    from faultinject.files import open_to_write
+    from faultinject.rules.files import open_to_write
 
     know(ignore, require)
     if follow:
@@ -130,7 +130,7 @@ def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
     import tempfile
     from typing import cast
 
-    from faultinject.audit.sources import MOST_WITHOUT, may_be_journal
+    from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
 
     if STANDARD not in journals or sys.stdin is None:
         yield None

@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 
 from faultinject.exceptions import ConfigurationError, ProductionRefused
-from faultinject.settings.diagnosis import Diagnosis
-from faultinject.settings.environment import Environment, read_environment
-from faultinject.settings.file import read_file
-from faultinject.settings.production import production_reason
-from faultinject.settings.scenario import Scenario
-from faultinject.settings.text import read_rules
+from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.environment import Environment, read_environment
+from faultinject.rules.file import read_file
+from faultinject.rules.production import production_reason
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.text import read_rules
 
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 keeps every fault away; unset it"
 
@@ -85,7 +85,7 @@ def journal(path: str | None, settings: Environment) -> str | None:
     Raises:
         ConfigurationError: it cannot be written.
     """
-    from faultinject.audit.journal import JournalFile
+    from faultinject.journal.writing import JournalFile
 
     option = "FAULTINJECT_JOURNAL" if path is None else "--journal"
     path = path or settings.journal

@@ -13,8 +13,8 @@ import click
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
-    from faultinject.settings.environment import Environment
-    from faultinject.settings.scenario import Scenario
+    from faultinject.rules.environment import Environment
+    from faultinject.rules.scenario import Scenario
 
 
 @click.command(
@@ -50,12 +50,12 @@ def run(
     """
     import shutil
 
-    from faultinject import announcement
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
-    from faultinject.settings.hooks import hooking
-    from faultinject.settings.names import is_rule
-    from faultinject.settings.scenario import Scenario
+    from faultinject.journal import log as announcement
+    from faultinject.rules.hooks import hooking
+    from faultinject.rules.names import is_rule
+    from faultinject.rules.scenario import Scenario
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
@@ -82,7 +82,7 @@ def run(
     environ |= hooking(os.environ)
     session = None
     if settings.store is None:
-        from faultinject.following import Session
+        from faultinject.injector.session_sync import Session
 
         # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
         session = Session()

@@ -8,8 +8,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faultinject.audit.told import Told
-    from faultinject.core.outcome import Outcome
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.told import Told
 
 COLUMNS = ("attempt", "operation", "key", "injected", "what the SDK did")
 
@@ -116,7 +116,7 @@ class Scoreboard:
 
     def told(self) -> list[Told]:
         """The calls as the audit wants to be told of them."""
-        from faultinject.audit.told import Told
+        from faultinject.journal.told import Told
 
         with self._lock:
             return [

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from faultinject.core.outcome import Outcome
-    from faultinject.injector import Injector
-    from faultinject.settings.environment import Environment
-    from faultinject.settings.scenario import Scenario
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.environment import Environment
+    from faultinject.rules.scenario import Scenario
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 
@@ -58,7 +58,7 @@ def serve(
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
-    from faultinject.settings.scenario import Scenario
+    from faultinject.rules.scenario import Scenario
 
     if app is not None and vendor is not None:
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
@@ -143,7 +143,7 @@ def _app(address: str) -> tuple[Any, str, str]:
 
 def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
     from faultinject import vendors
-    from faultinject.objectstore import ObjectStore
+    from faultinject.store import ObjectStore
 
     store = ObjectStore(vendor, endpoints=settings.endpoints)
     return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
@@ -172,7 +172,7 @@ def _announced_below() -> Iterator[None]:
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
     from faultinject.cli.words import sentence
-    from faultinject.core.values import visible
+    from faultinject.rules.values import visible
 
     click.echo(f"{title} on {url}")
     if injector is None or not injector.scenario.rules:
@@ -202,7 +202,7 @@ def _tell(outcome: Outcome) -> None:
     """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
     if outcome.injected == bool(outcome.final):
         return
-    from faultinject.core.outcome import quoted
+    from faultinject.engine.journal_entry import quoted
 
     what = outcome.fault or ""
     if outcome.status is not None and not what.startswith("http:"):

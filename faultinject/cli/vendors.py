@@ -10,8 +10,8 @@ import click
 from faultinject.cli.context import CONTEXT
 
 if TYPE_CHECKING:
-    from faultinject.core.operations import Row
     from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.operations import Row
     from faultinject.vendors.vendor import Vendor
 
 
@@ -98,7 +98,7 @@ def _message(row: DocumentedError) -> str:
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
     from faultinject.cli import table
     from faultinject.cli.explanation import print_json
-    from faultinject.core.operations import operations_of
+    from faultinject.vendors.operations import operations_of
 
     # One without an addressing has no operations of its own.
     known = {each: operations_of(each) for each in chosen if each.addressing is not None}
@@ -150,8 +150,8 @@ def _headers(vendor: Vendor, row: Row) -> str:
 
 def _show_error(row: DocumentedError) -> None:
     from faultinject.cli import exchange, table
-    from faultinject.core.actions import Respond
-    from faultinject.core.rule import Rule
+    from faultinject.engine.actions import Respond
+    from faultinject.rules.rule import Rule
 
     fields = {key: value for key, value in row.to_dict().items() if value not in ("", None, False)}
     if row.unverified:

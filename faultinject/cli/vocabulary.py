@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from doctest import DocTestParser
 
-from faultinject.core.conditions import CONDITIONS
-from faultinject.core.effects import EFFECTS
-from faultinject.core.faults import FAULTS
-from faultinject.core.key import Key
-from faultinject.core.rule import Rule
-from faultinject.core.triggers import TRIGGERS
-from faultinject.core.vocabulary import KEYS
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.faults import FAULTS
+from faultinject.rules.key import Key
+from faultinject.rules.rule import Rule
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.vocabulary import KEYS
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:

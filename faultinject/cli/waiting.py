@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from faultinject.audit.attempts import Attempt
     from faultinject.audit.judge import Judgement
-    from faultinject.audit.writers import Writers
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.writers import Writers
 
 LONGEST = 10.0
 """Seconds after the last thing on record, and in all, after which nobody waits any more."""
@@ -86,8 +86,8 @@ class Journals:
             ConfigurationError: there is no such profile or check.
         """
         from faultinject.audit.judge import judge
-        from faultinject.audit.reading import read
-        from faultinject.audit.writers import Writers
+        from faultinject.journal.reading import read
+        from faultinject.journal.writers import Writers
 
         skipped: dict[str, int] = {}
         self._writers = Writers()
@@ -218,7 +218,7 @@ def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
 
 def _lives(parent: str) -> bool:
     """Whether a process is there that may start another one: of this machine, and perhaps of one of its containers."""
-    from faultinject.stores.owner import gone
+    from faultinject.counts.owner import gone
 
     try:
         return not gone(parent)

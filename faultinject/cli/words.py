@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.core.effects import EFFECTS
-from faultinject.core.rule import Rule
-from faultinject.core.values import listed, shown
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.rule import Rule
+from faultinject.rules.values import listed, shown
 
 SCOPES = {
     "rule": "in all",

@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from faultinject.adapters import wsgi
 from faultinject.adapters.client_errors import Injected
-from faultinject.injectors import injector_for
+from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.injector import Injector, Rules
+    from faultinject.injector.injector import Injector, Rules
 
 EVENT = "before-send.*"
 

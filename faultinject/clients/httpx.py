@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 
 from faultinject.adapters import asgi, wsgi
-from faultinject.injectors import injector_for
+from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi import Receive, Scope, Send
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.injector import Injector, Rules
+    from faultinject.injector.injector import Injector, Rules
 
 
 class FaultTransport(httpx.BaseTransport):

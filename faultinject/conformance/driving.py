@@ -9,13 +9,13 @@ from threading import Condition
 
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judge import judge
-from faultinject.audit.reading import of_outcomes
-from faultinject.audit.told import Told
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import silence
+from faultinject.journal.reading import of_outcomes
+from faultinject.journal.told import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Asked, Phase
-    from faultinject.core.outcome import Outcome
+    from faultinject.engine.journal_entry import Outcome
 
     class Client(Protocol):
         """Whoever makes the calls: threads of this process, or another process."""

@@ -30,7 +30,7 @@ class Codes:
     """The faults of one service, as rules spell them; an empty one leaves its phases out.
 
     Attributes:
-        vendor: whose dialect the store speaks: one of `faultinject.objectstore.SERVICES`.
+        vendor: whose dialect the store speaks: one of `faultinject.store.SERVICES`.
         throttled: slow down.
         broken: an error of the server's own.
         denied: forbidden.

@@ -12,15 +12,15 @@ from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.conformance import plan
 from faultinject.exceptions import ConfigurationError
-from faultinject.files import read_bytes
+from faultinject.rules.files import read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from faultinject.audit.call import Call
     from faultinject.audit.judge import Judgement
     from faultinject.conformance.driving import Run
+    from faultinject.journal.call import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.conformance import plan
-from faultinject.injector import Injector
+from faultinject.injector.injector import Injector
 from faultinject.server.connections import Server
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
-    from faultinject.core.outcome import Outcome
+    from faultinject.engine.journal_entry import Outcome
 
 
 class Served:
@@ -66,8 +66,8 @@ def serving(
 
 def store(vendor: str, phases: Sequence[Phase]) -> Any:
     """The service, with everything in it that the phases read or complete."""
-    from faultinject.objectstore import ObjectStore
-    from faultinject.objectstore.kodo import KodoStore
+    from faultinject.store import ObjectStore
+    from faultinject.store.kodo import KodoStore
 
     store: Any = KodoStore() if vendor == "kodo" else ObjectStore(vendor)
     keys: dict[str, list[str]] = {kind: [] for kind in plan.KINDS}

@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.told import Told
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.told import Told
 
 FOR_EVER = float("inf")
 

@@ -19,7 +19,7 @@ def _switch_on() -> None:
 
 def _hook() -> None:
     try:
-        from faultinject.adapters.hooking import hook
+        from faultinject.adapters.import_hooks import hook
 
         hook()
     except Exception as error:

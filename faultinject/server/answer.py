@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from faultinject.core.wire import can_be_written, head, http_date, length_of
+from faultinject.http.wire import can_be_written, head, http_date, length_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

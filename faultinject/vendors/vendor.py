@@ -23,8 +23,11 @@ if TYPE_CHECKING:
         """What of a request can say which form it is answered in."""
 
         method: str
-        below: str
         query: str
+
+        @property
+        def below(self) -> str:
+            """The path below the mount point."""
 
         def header(self, name: str) -> tuple[str, ...]:
             """The values of a header, named in lower case."""

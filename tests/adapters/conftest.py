@@ -12,7 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.core import plan
+from faultinject.engine import plan
 
 from .transport import WIRES
 

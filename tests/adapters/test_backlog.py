@@ -17,7 +17,7 @@ from faultinject.adapters.connection import Connection
 from faultinject.adapters.descriptors import hold
 from faultinject.adapters.lingering import Lingering
 from faultinject.adapters.wsgi_wait import delivered
-from faultinject.core.bodies import LONGEST
+from faultinject.engine.body_digest import LONGEST
 
 from .live import uvicorn_server, waitress_server
 from .transport import PATIENCE, loopback

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware
-from faultinject.core.listing import MOST_BYTES
 from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.multi_delete import MOST_BYTES
 
 TARGET = "/photos/?delete"
 KEYS = [f"{number}/ä&<b>.jpg" for number in range(60)]
@@ -255,7 +255,7 @@ def test_an_error_of_ours_leaves_the_whole_error(send, make_injector, monkeypatc
     def fail(*_):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("faultinject.core.listing.read", fail)
+    monkeypatch.setattr("faultinject.vendors.multi_delete.read", fail)
     for more in ("", ",when=after"):
         injector = make_injector(RULE + more)
         assert whole(post(send, injector, document()))

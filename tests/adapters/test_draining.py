@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from faultinject.core.bodies import BodyDigest
+from faultinject.engine.body_digest import BodyDigest
 
 RULE = "cos:SlowDown,times=1"
 
 
 def digest(data, seed="adapters"):
-    from faultinject.core.draw import seed_key
+    from faultinject.engine.draw import seed_key
 
     body = BodyDigest(seed_key(seed))
     body.update(data)

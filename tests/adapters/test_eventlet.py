@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, install
-from faultinject.adapters.hooking import SERVERS
+from faultinject.adapters.import_hooks import SERVERS
 from faultinject.exceptions import UnsupportedServer
 
 from .transport import App

@@ -10,12 +10,12 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, vendors
-from faultinject.core.bodies import BodyDigest
-from faultinject.core.conditions import Method
-from faultinject.core.ready import ReadyRule
-from faultinject.core.request import Request
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.body_digest import BodyDigest
+from faultinject.engine.compiled_rule import ReadyRule
+from faultinject.engine.request import Request
 from faultinject.exceptions import InjectionFailed
-from faultinject.stores.memory import MemoryCounts
+from faultinject.rules.conditions import Method
 
 
 class Broken(Exception):
@@ -30,11 +30,11 @@ BREAK = {
     "a condition": lambda patch: patch.setattr(Method, "compile", lambda *_: broken),
     "the making of a rule": lambda patch: patch.setattr(ReadyRule, "__init__", broken),
     "the count": lambda patch: patch.setattr(MemoryCounts, "match", broken),
-    "the draw": lambda patch: patch.setattr("faultinject.core.ready.drawer", lambda *_: broken),
+    "the draw": lambda patch: patch.setattr("faultinject.engine.compiled_rule.drawer", lambda *_: broken),
     "the take": lambda patch: patch.setattr(MemoryCounts, "take", broken),
     "the renderer": lambda patch: patch.setattr(vendors.get("cos"), "envelope", broken),
     "the ids": lambda patch: patch.setattr(vendors.get("cos"), "make_ids", broken),
-    "the facts": lambda patch: patch.setattr("faultinject.core.request.facts", broken),
+    "the facts": lambda patch: patch.setattr("faultinject.engine.request.facts", broken),
     "the request view": lambda patch: patch.setattr(Request, "__init__", broken),
 }
 
@@ -134,7 +134,7 @@ def test_errors_kept_are_bounded(send, make_injector, monkeypatch):
 def test_a_broken_journal_does_not_break_the_answer(send, make_injector, monkeypatch, tmp_path, caplog):
     """What cannot be written is told; the fault is given as decided."""
     injector = make_injector("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
-    monkeypatch.setattr("faultinject.audit.journal.Journal._outcome", broken)
+    monkeypatch.setattr("faultinject.journal.writing.Journal._outcome", broken)
     assert send(injector).status == 503
     assert errors(caplog)
 

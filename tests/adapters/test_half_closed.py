@@ -58,7 +58,7 @@ def test_its_server_has_let_go_of_it(servers, make_injector, monkeypatch, rule, 
     """While it was waited for: there is nobody to answer."""
     injector = make_injector(f"{rule},delay=1h,when={when},times=1")
     monkeypatch.setattr("faultinject.adapters.wsgi_parting.of_environ", lambda _: None)
-    monkeypatch.setattr("faultinject.adapters.wsgi_special.of_environ", lambda _: None)
+    monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
     with loopback() as (client, server):
         client.shutdown(socket.SHUT_WR)
         environ = servers.environ(**{"werkzeug.socket": server})

@@ -88,7 +88,7 @@ def test_waits_end_with_the_scenario(send, make_injector, monkeypatch, rule, end
 def test_waits_end_when_it_expires(send, monkeypatch, make_injector):
     """`FAULTINJECT_EXPIRES` ends waits too."""
     now = [1_000.0]
-    monkeypatch.setattr("faultinject.injector._STARTED", 1_000.0)
+    monkeypatch.setattr("faultinject.injector.injector._STARTED", 1_000.0)
     injector = make_injector("http:503,delay=90s", now=lambda: now[0], FAULTINJECT_EXPIRES="10s")
 
     def sleep(seconds):

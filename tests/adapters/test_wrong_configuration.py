@@ -64,7 +64,7 @@ def test_without_lifespan_requests_pass(kind):
 )
 def test_wrong_environment_is_the_same(monkeypatch, variables, where):
     """Also where the environment is wrong; WSGI middleware raises at once."""
-    monkeypatch.setattr("faultinject.injectors._shared", None)
+    monkeypatch.setattr("faultinject.injector.lookup._shared", None)
     for name in list(os.environ):
         if name.startswith("FAULTINJECT_"):
             monkeypatch.delenv(name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from faultinject.audit.attempts import Attempt
-from faultinject.audit.call import FINGERPRINT, Call
 from faultinject.audit.evidence import Evidence, Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.judge import Judgement
 from faultinject.audit.profiles import get
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call import FINGERPRINT, Call
 
 
 def attempt(seq, arrived, fault="cos:SlowDown", status=503, **more):

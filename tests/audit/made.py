@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import count
 
-from faultinject.audit.attempts import Attempt
-from faultinject.audit.call import SDK_ID, Call
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
 from faultinject.audit.profiles import get
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call import SDK_ID, Call
 
 SLOW_DOWN = {"fault": "cos:SlowDown", "status": 503, "did": "answered"}
 INTERNAL = {"fault": "cos:InternalError", "status": 500, "did": "answered"}

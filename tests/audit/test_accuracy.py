@@ -14,10 +14,10 @@ import pytest
 import tenacity
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.audit.call import SDK_ID
 from faultinject.audit.grouping import group
-from faultinject.audit.reading import of_outcomes
-from faultinject.audit.told import Told
+from faultinject.journal.call import SDK_ID
+from faultinject.journal.reading import of_outcomes
+from faultinject.journal.told import Told
 from faultinject.server.connections import Server
 
 with warnings.catch_warnings():

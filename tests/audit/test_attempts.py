@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.audit.told import Told
+from faultinject.journal.told import Told
 
 from .traffic import request
 

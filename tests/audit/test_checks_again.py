@@ -2,9 +2,9 @@
 
 import pytest
 
-from faultinject.audit.call import FINGERPRINT, SDK_ID
 from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.journal.call import FINGERPRINT, SDK_ID
 
 from .made import (
     DENIED,

@@ -5,9 +5,9 @@ from math import exp
 
 import pytest
 
-from faultinject.audit.call import FINGERPRINT
 from faultinject.audit.evidence import Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.journal.call import FINGERPRINT
 
 from .made import FAST, FINE, INTERNAL, RESET, TOOK, UNKNOWN, call, calls, finding, verdict
 

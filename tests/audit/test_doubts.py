@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from faultinject.audit.call import FINGERPRINT, SDK_ID
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.habits import Habits
 from faultinject.audit.judge import judge
-from faultinject.audit.told import Told
+from faultinject.journal.call import FINGERPRINT, SDK_ID
+from faultinject.journal.told import Told
 
 from .traffic import grouped, request, shape
 

@@ -12,12 +12,12 @@ import time
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.audit import endings
-from faultinject.audit.journal import Journal, JournalFile
-from faultinject.audit.lines import End, Lines
-from faultinject.audit.reading import read
-from faultinject.audit.writers import Writers
-from faultinject.core.outcome import FIELDS
+from faultinject.engine.journal_entry import FIELDS
+from faultinject.journal import endings
+from faultinject.journal.lines import End, Lines
+from faultinject.journal.reading import read
+from faultinject.journal.writers import Writers
+from faultinject.journal.writing import Journal, JournalFile
 
 pytestmark = pytest.mark.live
 
@@ -392,7 +392,7 @@ def test_a_line_that_is_lost_in_a_journal_without_an_end(tmp_path, monkeypatch):
     """It ends the file, as in every journal."""
     path = tmp_path / "journal"
     injector = Injector("http:503", environ={}, journal=str(path), ends=False)
-    monkeypatch.setattr("faultinject.audit.journal.LARGEST_FILE", 10)
+    monkeypatch.setattr("faultinject.journal.writing.LARGEST_FILE", 10)
     ask(injector)
     ask(injector)
     assert path.read_text() == ""

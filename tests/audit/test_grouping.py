@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject.audit import grouping
-from faultinject.audit.attempts import Attempt
-from faultinject.audit.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
 from faultinject.audit.grouping import Grouper, group
-from faultinject.audit.told import Told
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
+from faultinject.journal.told import Told
 
 from .traffic import by_beginning, fields, grouped, line, request, shape
 

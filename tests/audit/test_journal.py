@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
-from faultinject.audit.journal import Journal
-from faultinject.audit.pressure import PATH
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.pressure import PATH
+from faultinject.journal.writing import Journal
 
 NOW = 1_763_625_600.25
 AWS = (
@@ -544,7 +544,7 @@ def test_the_file_stops_at_its_bound(tmp_path, monkeypatch, caplog):
     injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
     ask(injector)
     size = path.stat().st_size
-    monkeypatch.setattr("faultinject.audit.journal.LARGEST_FILE", 2 * size + size // 2)
+    monkeypatch.setattr("faultinject.journal.writing.LARGEST_FILE", 2 * size + size // 2)
     caplog.clear()
     for _ in range(4):
         ask(injector)

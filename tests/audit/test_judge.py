@@ -10,8 +10,8 @@ from faultinject.audit.clients import UNNAMED
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judge import judge
 from faultinject.audit.profiles import get
-from faultinject.audit.told import Told
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.told import Told
 
 from .made import DENIED, FINE, HIDDEN, INTERNAL, SLOW_DOWN, attempt, call, calls
 

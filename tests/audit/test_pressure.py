@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.audit.pressure import PATH, Pressure
+from faultinject.journal.pressure import PATH, Pressure
 
 TEXT = b"some avg10=0.00 avg60=0.12 avg300=0.30 total=%d\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Injector, Outcome, WSGIFaultMiddleware
-from faultinject.audit import reading
 from faultinject.audit.grouping import group
-from faultinject.audit.reading import of_outcomes, read
-from faultinject.core.outcome import FIELDS
+from faultinject.engine.journal_entry import FIELDS
 from faultinject.exceptions import ReportError
+from faultinject.journal import reading
+from faultinject.journal.reading import of_outcomes, read
 
 from .traffic import fields, line, shape
 
@@ -401,7 +401,7 @@ def test_a_file_name_is_shown_escaped(tmp_path):
 
 def test_many_texts_take_no_memory(journal, monkeypatch):
     """What comes again is kept once, as long as there is not too much of it."""
-    monkeypatch.setattr("faultinject.audit.lines.TEXTS", 100)
+    monkeypatch.setattr("faultinject.journal.lines.TEXTS", 100)
     attempts, _ = found(journal(*(line(at, host=f"host-{at % 200}") for at in range(300))))
     assert attempts[1].host is not attempts[201].host
     assert attempts[0].user_agent is attempts[1].user_agent

@@ -14,9 +14,9 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, vendors
 from faultinject.audit.judge import judge
-from faultinject.audit.reading import read
 from faultinject.audit.reports import FORMATS, render
 from faultinject.cli.program import program
+from faultinject.journal.reading import read
 
 click_testing = pytest.importorskip("click.testing")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from faultinject.audit.attempts import Attempt
 from faultinject.audit.grouping import Grouper
+from faultinject.journal.attempts import Attempt
 
 ANSWERS = {
     "503": {"fault": "cos:SlowDown", "did": "answered", "status": 503},

@@ -104,8 +104,8 @@ def _measure(how: str, path: str) -> None:
                 json.loads(line)
     else:
         from faultinject.audit.judge import judge
-        from faultinject.audit.reading import read
         from faultinject.audit.reports import render
+        from faultinject.journal.reading import read
 
         judgement = judge(read([path]))
         assert judgement.attempts == LINES

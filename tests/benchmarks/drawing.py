@@ -9,10 +9,10 @@ from itertools import repeat
 from apps import environ
 from measure import Block, Goal, Row, side_by_side
 
-from faultinject.core.draw import drawer, seed_key, threshold
-from faultinject.core.identity import exact_identity, with_placeholders
-from faultinject.core.request import WSGIRequest
-from faultinject.stores.memory import MemoryCounts
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.draw import drawer, seed_key, threshold
+from faultinject.engine.request import WSGIRequest
+from faultinject.vendors.identity import exact_identity, with_placeholders
 
 LABEL = "cos:SlowDown,path=/photos/"
 KEYS = {"plain": "photos/2024/a.jpg", "UUID": "photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d.jpg"}

@@ -25,8 +25,8 @@ from exploration.clients import CLIENTS, Client
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ExplorationFailed
-from faultinject.exploration.choices import Choice, choices
-from faultinject.exploration.report import groups
+from faultinject.testing.exploration.choices import Choice, choices
+from faultinject.testing.exploration.report import groups
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- exploration -->", "<!-- /exploration -->"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from measure import Block, Goal, Row, side_by_side
 
-from faultinject.core.actions import Take
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores.guarded import Guarded
-from faultinject.stores.memory import MemoryCounts
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.guarded import Guarded
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.actions import Take
 
 if TYPE_CHECKING:
-    from faultinject.core.plan import Counts
+    from faultinject.engine.plan import Counts
 
 _SCOPES = {"": "a rule's", "PUT /bucket/key": "a scope's"}
 

@@ -49,7 +49,7 @@ def _plugin() -> list[Row]:
         sample = _processes(
             {
                 "without": (command, alone),
-                "with": ([*command, "-p", "faultinject.pytest_plugin"], alone),
+                "with": ([*command, "-p", "faultinject.testing.pytest_plugin"], alone),
             },
             rounds=61,
         )

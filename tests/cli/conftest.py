@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from faultinject.cli.program import program
-from faultinject.settings.production import production_reason
+from faultinject.rules.production import production_reason
 
 
 @pytest.fixture(autouse=True)

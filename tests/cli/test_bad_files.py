@@ -14,10 +14,10 @@ from time import process_time
 
 import pytest
 
-from faultinject import files
 from faultinject.cli.program import program
 from faultinject.exceptions import ConfigurationError
-from faultinject.settings.scenario import Scenario
+from faultinject.rules import files
+from faultinject.rules.scenario import Scenario
 
 testing = pytest.importorskip("click.testing")
 resource = pytest.importorskip("resource")

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from faultinject.audit.reading import read
 from faultinject.conformance import sdks
+from faultinject.journal.reading import read
 
 pytestmark = pytest.mark.live
 

@@ -10,7 +10,7 @@ from werkzeug.test import Client
 
 from faultinject import Rule, WSGIFaultMiddleware, vendors
 from faultinject.cli import exchange
-from faultinject.core.request import WSGIRequest
+from faultinject.engine.request import WSGIRequest
 
 PLAIN = WSGIRequest({"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/photos/a b.jpg"})
 
@@ -306,7 +306,7 @@ def test_a_rule_changed_is_a_rule():
 
 def test_an_error_inside_is_no_preview(run, monkeypatch):
     """An error of ours is told as one, never shown as the app's answer."""
-    from faultinject.core.plan import Plan
+    from faultinject.engine.plan import Plan
 
     def broken(*_):
         raise ZeroDivisionError
@@ -319,7 +319,7 @@ def test_an_error_inside_is_no_preview(run, monkeypatch):
 
 def test_an_error_of_a_fault_is_no_preview(run, monkeypatch):
     """Nor is one that the engine itself has met."""
-    from faultinject.core.answers import Answer
+    from faultinject.engine.answers import Answer
 
     def broken(*_):
         raise ZeroDivisionError

@@ -36,10 +36,10 @@ def test_every_command_has_help(run, command, option):
 
 def test_help_of_check_lists_the_whole_vocabulary(run):
     """Every fault, condition, trigger and effect stands in `check -h`."""
-    from faultinject.core.conditions import CONDITIONS
-    from faultinject.core.effects import EFFECTS
-    from faultinject.core.faults import FAULTS
-    from faultinject.core.triggers import TRIGGERS
+    from faultinject.rules.conditions import CONDITIONS
+    from faultinject.rules.effects import EFFECTS
+    from faultinject.rules.faults import FAULTS
+    from faultinject.rules.triggers import TRIGGERS
 
     _, out, _ = run("check", "-h")
     first_words = {line.split()[0] for line in out.splitlines() if line.strip()}
@@ -258,7 +258,7 @@ main()
         ("click", ["vendors"]),
         ("faultinject.exceptions", ["check"]),
         ("faultinject.cli.vendors", []),
-        ("faultinject.settings.scenario", ["check", "cos:SlowDown"]),
+        ("faultinject.rules.scenario", ["check", "cos:SlowDown"]),
     ],
 )
 def test_ctrl_c_while_it_is_loaded(name, arguments):

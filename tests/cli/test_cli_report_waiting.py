@@ -12,11 +12,11 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from faultinject.audit import endings
 from faultinject.cli import waiting
 from faultinject.cli.program import program
 from faultinject.cli.waiting import Journals, judge_when_over
-from faultinject.stores.owner import described
+from faultinject.counts.owner import described
+from faultinject.journal import endings
 
 from .journals import line, text
 
@@ -355,7 +355,7 @@ def test_a_live_table_of_a_client_that_is_done(run, journal, monkeypatch):
 
 def test_a_buffer_that_is_read_twice():
     """The standard input is kept in a file, and read from its beginning each time."""
-    from faultinject.audit.reading import read
+    from faultinject.journal.reading import read
 
     kept = io.BufferedReader(io.BytesIO(text(calls()).encode()))
     assert [len(list(read(["-"], standard=kept))) for _ in range(2)] == [4, 4]

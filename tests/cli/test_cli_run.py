@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.settings.hooks import hooking
+from faultinject.rules.hooks import hooking
 
 
 @pytest.fixture

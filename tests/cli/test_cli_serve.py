@@ -17,7 +17,7 @@ import requests
 
 from faultinject import Scenario
 from faultinject.cli import listening, loading
-from faultinject.objectstore.labels import LABELS
+from faultinject.store.labels import LABELS
 
 pytestmark = pytest.mark.live
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from werkzeug.serving import make_server
 
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 
 class App:

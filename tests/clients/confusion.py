@@ -25,10 +25,10 @@ from pathlib import Path
 from statistics import median
 
 from faultinject.audit.judge import judge
-from faultinject.audit.reading import of_outcomes
-from faultinject.audit.told import Told
 from faultinject.conformance import run
-from faultinject.core.outcome import Outcome
+from faultinject.engine.journal_entry import Outcome
+from faultinject.journal.reading import of_outcomes
+from faultinject.journal.told import Told
 
 from .comparison import compare
 from .programs import recording

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from faultinject.audit.reading import read
 from faultinject.conformance import plan, run
+from faultinject.journal.reading import read
 
 from .conftest import Direct, Stubborn, short
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.audit.attempts import Attempt
-from faultinject.audit.told import Told
 from faultinject.conformance.silence import silence
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.told import Told
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}

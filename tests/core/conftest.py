@@ -11,8 +11,8 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.adapters.driving import drive
-from faultinject.core.actions import Pass
-from faultinject.core.request import WSGIRequest
+from faultinject.engine.actions import Pass
+from faultinject.engine.request import WSGIRequest
 
 
 def environ_of(target, *, host="", body=b"", headers=(), **more):
@@ -129,7 +129,7 @@ def site():
 @pytest.fixture(autouse=True)
 def numbered_from_0(monkeypatch):
     """Ids depend on the number of a request in its process: here the same, whatever tests ran before."""
-    monkeypatch.setattr("faultinject.core.plan._seq", count())
+    monkeypatch.setattr("faultinject.engine.plan._seq", count())
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.conditions import CONDITIONS
-from faultinject.core.reading import Reading
-from faultinject.core.request import ASGIRequest, WSGIRequest
-from faultinject.core.rule import Rule
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.rule import Rule
+from faultinject.vendors.addressing import Reading
 
 
 def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):

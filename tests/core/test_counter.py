@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from faultinject.core import counter
+from faultinject.engine import counter
 
 
 @pytest.mark.parametrize("atomic", [True, False])

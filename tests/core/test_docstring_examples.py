@@ -9,11 +9,10 @@ import pkgutil
 import pytest
 
 import faultinject
-from faultinject.core import vocabulary
-from faultinject.core.faults import FAULTS, get
-from faultinject.core.rule import Rule
-from faultinject.settings import diagnosis
-from faultinject.settings.scenario import Scenario
+from faultinject.rules import diagnosis, vocabulary
+from faultinject.rules.faults import FAULTS, get
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 
 WORDS = [*(type(each) for each in vocabulary.KEYS.values()), *FAULTS, Rule, Scenario, diagnosis.excerpt]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import vendors
-from faultinject.core.methods import COMMON, METHODS
-from faultinject.core.operations import operations_of
-from faultinject.core.rule import Rule
+from faultinject.http.methods import COMMON, METHODS
+from faultinject.rules.rule import Rule
+from faultinject.vendors.operations import operations_of
 
 NO_METHOD = "HTTP knows no such method"
 DECODED = "it is compared decoded; did you mean"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from faultinject import Injector, Rule, vendors
 from faultinject.adapters.driving import drive
-from faultinject.core.reading import Reading
-from faultinject.core.request import ASGIRequest, WSGIRequest
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.vendors.addressing import Reading
 
 ENDPOINTS = ("storage.example",)
 

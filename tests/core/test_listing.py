@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from faultinject import WSGIFaultMiddleware
-from faultinject.core.draw import drawer, entropy, seed_key, stretched, threshold
-from faultinject.core.listing import MOST_BYTES, fails, read
-from faultinject.objectstore import ObjectStore
+from faultinject.engine.draw import drawer, entropy, fails, seed_key, stretched, threshold
+from faultinject.store import ObjectStore
 from faultinject.vendors import deletes
 from faultinject.vendors.envelope import ESCAPES
+from faultinject.vendors.multi_delete import MOST_BYTES, read
 
 DIGEST = bytes(range(32))
 KEYS = [f"photos/{number}.jpg" for number in range(1000)]

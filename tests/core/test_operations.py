@@ -8,9 +8,9 @@ import botocore.session
 import pytest
 from packaging.version import Version
 
-from faultinject.core.operations import operations_of
-from faultinject.core.reading import Reading
-from faultinject.core.request import WSGIRequest
+from faultinject.engine.request import WSGIRequest
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.operations import operations_of
 
 # Deprecated calls that have the very form of another.
 SAME_FORM = {

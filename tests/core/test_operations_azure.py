@@ -12,7 +12,7 @@ from azure.storage.blob import __version__ as version
 from packaging.version import Version
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
 
 KEY = "a2V5"
 READING = Reading(vendors.get("azure-blob"), ("storage.example",))

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from faultinject import vendors
-from faultinject.core.operations import operations_of
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.operations import operations_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

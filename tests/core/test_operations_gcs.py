@@ -11,7 +11,7 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
 
 READING = Reading(vendors.get("gcs"))
 

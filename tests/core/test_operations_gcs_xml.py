@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
 
 READING = Reading(vendors.get("gcs-xml"))
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload

@@ -9,7 +9,7 @@ import alibabacloud_oss_v2 as oss
 import pytest
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
 
 READING = Reading(vendors.get("oss"))
 # By S3's name; the rest is called what the SDK calls it.

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
+from faultinject.vendors.addressing import Reading
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, Rule, Scenario, vendors
-from faultinject.core.operations import operations_of
-from faultinject.core.request import ASGIRequest
+from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.operations import operations_of
 
 OWN = {
     "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),

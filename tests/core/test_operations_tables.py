@@ -7,9 +7,9 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from faultinject import vendors
-from faultinject.core.facts import SILENT, TELLING
-from faultinject.core.operations import S3_PREFIXES, operations_of
-from faultinject.core.reading import Reading
+from faultinject.engine.snapshot import SILENT, TELLING
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.operations import S3_PREFIXES, operations_of
 
 STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
 PATHS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.core import patterns
-from faultinject.core.patterns import check_pattern, compile_path, compile_plain, literal_prefix
+from faultinject.http import patterns
+from faultinject.http.patterns import check_pattern, compile_path, compile_plain, literal_prefix
 
 PATHS = [
     # pattern, what it matches, what it does not

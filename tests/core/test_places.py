@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import vendors
-from faultinject.core.reading import Reading
-from faultinject.core.request import ASGIRequest, WSGIRequest
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.vendors.addressing import Reading
 
 ENDPOINTS = ("storage.example",)
 OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "minio", "oss", "rgw", "s3", "swift")

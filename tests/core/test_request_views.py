@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.address import without_port
-from faultinject.core.request import ASGIRequest, WSGIRequest
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.vendors.addresses import without_port
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 
@@ -153,7 +153,7 @@ def test_host(view, host, name):
 
 def test_hosts_remembered_are_bounded():
     """A flood of hosts is forgotten again."""
-    from faultinject.core import address
+    from faultinject.vendors import addresses as address
 
     for number in range(3000):
         without_port(f"host-{number}:80")
@@ -227,7 +227,7 @@ def test_text_that_no_server_gives():
 
 def test_header_names_fold_alike():
     """`x_test` and `x-test` are one name, as a WSGI server cannot tell them apart."""
-    from faultinject.core.request import ASGIRequest
+    from faultinject.engine.request import ASGIRequest
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x_test", b"1"), (b"X-Test", b"2")]}
     assert ASGIRequest(scope).header("x-test") == ("1", "2")

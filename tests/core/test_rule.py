@@ -9,10 +9,10 @@ import pickle
 import pytest
 
 from faultinject import vendors
-from faultinject.core import faults
-from faultinject.core.rule import Rule
-from faultinject.core.vocabulary import KEYS
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
+from faultinject.rules import faults
+from faultinject.rules.rule import Rule
+from faultinject.rules.vocabulary import KEYS
 
 
 def test_a_rule_prints_in_canonical_order():

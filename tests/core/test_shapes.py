@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.core.shapes import Corrupted, Dripped, Truncated, slices
+from faultinject.engine.body_transforms import Corrupted, Dripped, Truncated, slices
 
 BODY = bytes(range(256)) * 4
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from faultinject.core.surroundings import Surroundings
+from faultinject.engine.services import Surroundings
 
 
 def surroundings(most):

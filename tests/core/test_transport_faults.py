@@ -8,9 +8,9 @@ from json import dumps
 import pytest
 
 from faultinject import Rule, Scenario, vendors
-from faultinject.core.effects import EFFECTS
-from faultinject.core.faults import FAULTS
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.faults import FAULTS
 
 TAKES = {
     "vendor:Code": "when delay status message resource share retry_after hint set drain cors exact",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.actions import Disconnect, Forward, Pass, Respond
+from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 
 BREAKING = ["hang", "reset", "close"]
 WHOLE_CONNECTION = [*BREAKING, "truncate", "truncate,of=cos:SlowDown"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.core import values
-from faultinject.core.values import Mistake
+from faultinject.rules import values
+from faultinject.rules.values import Mistake
 
 
 @pytest.mark.parametrize(

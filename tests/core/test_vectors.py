@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from faultinject import Scenario, vendors
-from faultinject.core.draw import drawer, seed_key
+from faultinject.engine.draw import drawer, seed_key
 
 # The five that the README publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
 VECTORS = [

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.core.wire import Head
+from faultinject.http.wire import Head
 
 REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
 CLIENT_ID = "54d4dd87-b16e-4571-8fb9-50076e3832db"
@@ -74,7 +74,7 @@ def test_head(method, head, answer_to):
     answer = answer_to("BlobNotFound", method)
     spelled = {name.lower(): name for name in vendor.head}
     headers = [(spelled[name.lower()], value) for name, value in answer.headers]
-    assert Head(vendor, f"{answer.status} {vendor.reason(row, row.message)}").write(headers, ANSWERED) == head
+    assert Head(f"{answer.status} {vendor.reason(row, row.message)}", vendor.head, vendor.server).write(headers, ANSWERED) == head
     assert answer.body == (BLOB_NOT_FOUND if method == "GET" else b"")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.core.wire import Head
+from faultinject.http.wire import Head
 
 RGW_ID = "tx000003ac6e5b4d5a9c8f6-0064a1b2c3-4d3f-default"
 HOST_ID = "4d3f-default-default"
@@ -127,7 +127,7 @@ def test_a_share_of_keys_is_said_in_xml(target, headers, send, inject_with):
 
 def test_an_exact_redirect(inject_with):
     """The head as it is written on the connection."""
-    told = Head(vendors.get("rgw"), "301 Moved Permanently").write(
+    told = Head("301 Moved Permanently", vendors.get("rgw").head, vendors.get("rgw").server).write(
         [("Content-Length", "0"), ("x-amz-request-id", RGW_ID), ("Location", "/b"), ("Date", "now")], 0.0
     )
     assert told.decode().split("\r\n")[:-2] == [

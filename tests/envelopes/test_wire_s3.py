@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Rule, vendors
-from faultinject.core.reading import Reading
-from faultinject.core.request import WSGIRequest
-from faultinject.core.sources import compile_value
-from faultinject.exploration.choices import standard_set
+from faultinject.engine.request import WSGIRequest
+from faultinject.testing.exploration.choices import standard_set
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.template_values import compile_value
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"

@@ -9,7 +9,7 @@ import pytest
 import faultinject
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError, ProductionRefused
-from faultinject.exploration.choices import choices
+from faultinject.testing.exploration.choices import choices
 
 from .service import call, exploring, scenarios
 

@@ -11,9 +11,9 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.exploration import standard
-from faultinject.exploration.choices import choices
-from faultinject.exploration.sweep import Sweep
+from faultinject.testing.exploration import standard
+from faultinject.testing.exploration.choices import choices
+from faultinject.testing.exploration.sweep import Sweep
 
 from .service import call, exploring, send, served
 
@@ -153,7 +153,7 @@ def test_depth_2_over_a_socket():
 def test_a_server_that_does_not_see_its_client_leave(monkeypatch):
     """The next attempt shows that the client has a time-out, though the hang goes on to its end."""
     monkeypatch.setattr(standard, "PATIENCE", "1s")
-    monkeypatch.setattr("faultinject.adapters.wsgi_special.of_environ", lambda _: None)
+    monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
     exploration = faultinject.explore("gateway")
     with served() as port:
         for each in exploration:

@@ -8,7 +8,7 @@ import pytest
 
 import faultinject
 from faultinject.exceptions import ExplorationFailed
-from faultinject.runs import RunAway
+from faultinject.testing.explored_runs import RunAway
 
 from .service import call, exploring, scenarios, send
 
@@ -175,8 +175,8 @@ def test_names_new_in_each_run_at_depth_2():
 
 def test_shares_cover_everything_once():
     """Three shares together make every run, and each of them once."""
-    from faultinject.exploration.choices import choices
-    from faultinject.exploration.sweep import Sweep
+    from faultinject.testing.exploration.choices import choices
+    from faultinject.testing.exploration.sweep import Sweep
 
     def texts(share):
         sweep = Sweep(choices(["reset", "http:500"]), share=share)
@@ -327,7 +327,7 @@ def test_no_request():
 
 def test_more_requests_than_are_kept(monkeypatch):
     """The journal keeps so many; of what is beyond nothing could be said."""
-    monkeypatch.setattr("faultinject.exploration.sweep.KEPT", 3)
+    monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
     _, error = exploring(lambda: [call("PUT", "/b/k") for _ in range(3)], "reset")
     assert str(error) == "a run makes 3 requests or more: let the code make fewer of them"
 
@@ -396,8 +396,8 @@ def test_faults_beside(monkeypatch):
 
 def test_a_scenario_for_the_first_runs():
     """Scenarios that failed last time come first."""
-    from faultinject.exploration.choices import choices
-    from faultinject.exploration.sweep import Sweep
+    from faultinject.testing.exploration.choices import choices
+    from faultinject.testing.exploration.sweep import Sweep
 
     last = f"http:500,{part(2)}"
     sweep = Sweep(choices(["reset", "http:500"]), first=[last, "gone,by=now"])

@@ -20,11 +20,11 @@ from click.testing import CliRunner
 from faultinject import Injector, Scenario, inject
 from faultinject.adapters import asgi, wsgi
 from faultinject.audit.judge import judge
-from faultinject.audit.reading import of_outcomes, read
 from faultinject.audit.reports import FORMATS, render
 from faultinject.cli.program import program
 from faultinject.exceptions import ConfigurationError, ReportError
-from faultinject.settings.diagnosis import MOST
+from faultinject.journal.reading import of_outcomes, read
+from faultinject.rules.diagnosis import MOST
 
 LONGEST = 2000
 RULES = (

@@ -9,7 +9,7 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 
 @contextmanager

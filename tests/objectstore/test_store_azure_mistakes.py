@@ -12,9 +12,9 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.azure import blocks, documents
-from faultinject.objectstore.labels import LABELS
+from faultinject.store import ObjectStore
+from faultinject.store.azure import blocks, documents
+from faultinject.store.labels import LABELS
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}

@@ -7,7 +7,7 @@ import io
 import pytest
 from werkzeug.test import Client
 
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 STREAMING = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
 SIGNED = b"5;chunk-signature=abc\r\nhello\r\n6;chunk-signature=def\r\n world\r\n0;chunk-signature=ghi\r\n\r\n"

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from faultinject.objectstore.crc64 import extended
+from faultinject.store.crc64 import extended
 
 PINNED = os.environ.get("PINNED_SDKS")
 

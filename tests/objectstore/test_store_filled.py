@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from werkzeug.test import Client
 
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.mistakes import StoreError
+from faultinject.store import ObjectStore
+from faultinject.store.mistakes import StoreError
 
 
 @pytest.fixture

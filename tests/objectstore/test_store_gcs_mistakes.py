@@ -15,10 +15,10 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.budget import ENTRY
-from faultinject.objectstore.gcs import crc32c, resources, sessions
-from faultinject.objectstore.labels import LABELS
+from faultinject.store import ObjectStore
+from faultinject.store.budget import ENTRY
+from faultinject.store.gcs import crc32c, resources, sessions
+from faultinject.store.labels import LABELS
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"

@@ -10,9 +10,9 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.dialects import DIALECTS
-from faultinject.objectstore.labels import LABELS
+from faultinject.store import ObjectStore
+from faultinject.store.dialects import DIALECTS
+from faultinject.store.labels import LABELS
 
 VENDORS = sorted(DIALECTS)
 S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}

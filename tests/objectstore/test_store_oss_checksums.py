@@ -8,8 +8,8 @@ import sys
 import pytest
 from werkzeug.test import Client
 
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.crc64 import crc64, extended, fastest, joined
+from faultinject.store import ObjectStore
+from faultinject.store.crc64 import crc64, extended, fastest, joined
 
 CHECK = 0x995DC9BBDF1939FA
 """Of `123456789`, as CRC-64/XZ: https://reveng.sourceforge.io/crc-catalogue/17plus.htm"""

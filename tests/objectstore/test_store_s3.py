@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from faultinject import vendors
-from faultinject.objectstore.dialects import DIALECTS
-from faultinject.objectstore.xml import XmlDocuments
+from faultinject.store.dialects import DIALECTS
+from faultinject.store.xml import XmlDocuments
 
 MIB = 1024 * 1024
 PINNED = os.environ.get("PINNED_SDKS")

@@ -9,10 +9,10 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.core.operations import operations_of
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.dialects import DIALECTS
-from faultinject.objectstore.labels import LABELS
+from faultinject.store import ObjectStore
+from faultinject.store.dialects import DIALECTS
+from faultinject.store.labels import LABELS
+from faultinject.vendors.operations import operations_of
 
 VENDORS = sorted(DIALECTS)
 HANDLED = {

@@ -9,9 +9,9 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.objectstore import ObjectStore
-from faultinject.objectstore.dialects import DIALECTS
-from faultinject.objectstore.labels import LABELS
+from faultinject.store import ObjectStore
+from faultinject.store.dialects import DIALECTS
+from faultinject.store.labels import LABELS
 
 VENDORS = sorted(DIALECTS)
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'

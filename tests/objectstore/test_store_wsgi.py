@@ -10,7 +10,7 @@ from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import Client, run_wsgi_app
 
 from faultinject.exceptions import ConfigurationError, UnknownVendor
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 NOON = 1_784_548_800.5  # 2026-07-20 12:00:00.5 UTC
 COS_HOST = {"Host": "photos-1250000000.cos.ap-guangzhou.myqcloud.com"}

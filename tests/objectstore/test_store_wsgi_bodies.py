@@ -10,7 +10,7 @@ from hashlib import sha1, sha256
 import pytest
 from werkzeug.test import Client
 
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 CONTENT = b"0123456789"
 DIGESTS = {

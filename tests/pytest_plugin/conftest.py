@@ -14,12 +14,12 @@ import uvicorn
 import werkzeug.serving
 import wrapt
 
-import faultinject.adapters.installation
+import faultinject.adapters.install
 import faultinject.audit.judge
 import faultinject.audit.nearest
 import faultinject.audit.reports.html
-import faultinject.pytest_plugin.marked
-import faultinject.pytest_plugin.reported
+import faultinject.testing.pytest_plugin.marked
+import faultinject.testing.pytest_plugin.reported
 from faultinject import vendors
 
 with warnings.catch_warnings():

@@ -486,7 +486,10 @@ def test_a_run_away(run):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E * faultinject.runs.RunAway: more than 120 requests in one run", "RunAway: more than*"]
+        [
+            "E * faultinject.testing.explored_runs.RunAway: more than 120 requests in one run",
+            "RunAway: more than*",
+        ]
     )
 
 
@@ -682,8 +685,8 @@ def test_off(run, monkeypatch, how):
 
 def test_progress(run, monkeypatch):
     """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
-    monkeypatch.setattr("faultinject.pytest_plugin.explored.QUIET", -1)
-    monkeypatch.setattr("faultinject.pytest_plugin.explored.EVERY", -1)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.EVERY", -1)
     source = (
         RIGHT
         + """
@@ -698,7 +701,7 @@ def test_progress(run, monkeypatch):
     assert re.search(r"py *\n\s*test_right: run 1 of 7 ", text)
     assert re.search(r"run 7 of 7 *\s+test_progress.py \.", text)
     assert re.search(r"run 7 of 7 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
-    monkeypatch.setattr("faultinject.pytest_plugin.explored.QUIET", 3600)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
     assert "run 7 of 7" not in run(source).stdout.str()
 
 

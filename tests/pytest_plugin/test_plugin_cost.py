@@ -21,10 +21,10 @@ def loaded(project, source):
 
 def test_session_without_faults_loads_nothing_of_the_engine(project):
     """The plugin alone: the package's front door and the plugin itself."""
-    assert loaded(project, "def test_one(): pass") == ["faultinject", "faultinject.pytest_plugin"]
+    assert loaded(project, "def test_one(): pass") == ["faultinject", "faultinject.testing.pytest_plugin"]
 
 
 def test_session_with_faults_loads_it(project):
     """The other way round, so that the list above means something."""
     found = loaded(project, "def test_one(faults): pass")
-    assert {"faultinject.core.plan", "faultinject.adapters.patch", "wrapt"} <= {*found}
+    assert {"faultinject.engine.plan", "faultinject.adapters.patch", "wrapt"} <= {*found}

@@ -166,7 +166,7 @@ def test_a_place_that_cannot_be(run, name, message):
 
 def test_without_jinja2(run, monkeypatch):
     """HTML is an extra; the message has the command that installs it, and what goes without."""
-    monkeypatch.setattr("faultinject.pytest_plugin.reported.find_spec", lambda name: None)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.reported.find_spec", lambda name: None)
     result = run(SOURCE, "--faultinject-report=report.html")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(['*pip install "faultinject[[]report[]]"; or name a file .txt or .json'])

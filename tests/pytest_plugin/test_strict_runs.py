@@ -33,7 +33,7 @@ def installed(tmp_path):
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: faultinject\nVersion: {faultinject.__version__}\n"
     )
-    (info / "entry_points.txt").write_text("[pytest11]\nfaultinject = faultinject.pytest_plugin\n")
+    (info / "entry_points.txt").write_text("[pytest11]\nfaultinject = faultinject.testing.pytest_plugin\n")
     (info / "RECORD").write_text(
         "".join(f"{each.relative_to(site)},,\n" for each in sorted(site.rglob("*.py")))
     )

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.audit.reading import read
-from faultinject.audit.writers import Writers
-from faultinject.stores.owner import gone
+from faultinject.counts.owner import gone
+from faultinject.journal.reading import read
+from faultinject.journal.writers import Writers
 
 from .launch import WAYS
 

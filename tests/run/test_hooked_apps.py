@@ -121,7 +121,7 @@ def test_what_was_imported_by_name(module, name):
         f"""
 import pickle, {module}
 before = {module}.{name}
-from faultinject.adapters.hooking import hook
+from faultinject.adapters.import_hooks import hook
 hook()
 hook()
 after = {module}.{name}
@@ -135,7 +135,7 @@ def test_what_is_no_app_of_ours():
     """An app of a kind that we do not know is the server's own affair, and so is an attribute of that name."""
     found = python(
         """
-from faultinject.adapters.hooking import hook
+from faultinject.adapters.import_hooks import hook
 hook()
 import granian._internal as g, sys, types
 async def rsgi(scope, protocol): ...
@@ -155,7 +155,7 @@ def test_the_apps_are_left_as_they_are():
     """What the code sees of its own objects is what it made."""
     found = python(
         """
-from faultinject.adapters.hooking import hook
+from faultinject.adapters.import_hooks import hook
 hook()
 import flask, inspect, starlette.applications
 app = flask.Flask("app")

@@ -17,11 +17,11 @@ import pytest
 
 import faultinject
 from faultinject import hooks
-from faultinject.adapters.hooking import SERVERS
+from faultinject.adapters.import_hooks import SERVERS
 from faultinject.adapters.patch import BRIDGES, PLACES
 from faultinject.hooks.watching import MODULES, Watch
-from faultinject.settings.hooks import hooking
-from faultinject.settings.production import production_reason
+from faultinject.rules.hooks import hooking
+from faultinject.rules.production import production_reason
 
 RULE = "cos:SlowDown,times=3"
 PAST = "2020-01-01T00:00:00Z"

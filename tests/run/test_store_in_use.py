@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
 
 from .launch import GUNICORN, Way
 

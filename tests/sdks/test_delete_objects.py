@@ -14,7 +14,7 @@ import requests
 from werkzeug.serving import make_server
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

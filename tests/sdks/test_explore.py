@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from faultinject.exceptions import ExplorationFailed
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.core.faults import FAULTS
+from faultinject.rules.faults import FAULTS
 
 from .table import HEADS, TITLES
 from .trial import CELLS, CLIENTS, ROWS, SERVERS, measure, versions

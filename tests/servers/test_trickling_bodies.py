@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from faultinject.core.bodies import LONGEST
+from faultinject.engine.body_digest import LONGEST
 
 from .launch import KINDS
 from .probe import request

@@ -8,8 +8,8 @@ import pytest
 from faultinject import Injector, Scenario
 from faultinject.cli.program import program
 from faultinject.exceptions import ConfigurationError
-from faultinject.settings.diagnosis import MOST
-from faultinject.settings.environment import MOST_ACTIVE
+from faultinject.rules.diagnosis import MOST
+from faultinject.rules.environment import MOST_ACTIVE
 
 testing = pytest.importorskip("click.testing")
 

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
-from faultinject.settings.environment import is_switched_on, read_environment
-from faultinject.settings.names import VARIABLES
-from faultinject.settings.production import production_reason
-from faultinject.settings.scenario import Scenario
+from faultinject.rules.environment import is_switched_on, read_environment
+from faultinject.rules.names import VARIABLES
+from faultinject.rules.production import production_reason
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -425,7 +425,7 @@ def test_reading_rules_from_text_loads_nothing_heavy():
     """Start-up time is a goal: each of these costs milliseconds in every process that is switched on."""
     script = (
         "import sys; before = set(sys.modules);"
-        "from faultinject.settings.environment import read_environment;"
+        "from faultinject.rules.environment import read_environment;"
         "read_environment({'FAULTINJECT_ENABLED': '1', 'FAULTINJECT_RULES': 'http:503,delay=1s,path=a/**'}, now=0);"
         "print(*sorted(set(sys.modules) - before))"
     )
@@ -433,5 +433,5 @@ def test_reading_rules_from_text_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     heavy = "re typing dataclasses enum inspect json tomllib difflib urllib http email asyncio threading decimal ipaddress datetime logging csv"
-    assert "faultinject.core.rule" in loaded
+    assert "faultinject.rules.rule" in loaded
     assert sorted({each.partition(".")[0] for each in loaded} & set(heavy.split())) == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.settings.production import ENDINGS, FILES, OTHERS, production_reason
+from faultinject.rules.production import ENDINGS, FILES, OTHERS, production_reason
 
 PRODUCTION = [
     "production", "PROD", "eu-prod", "live-eu", "prd1", "prod2", "settings_prod", "config.production.settings",

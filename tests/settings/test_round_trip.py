@@ -7,12 +7,12 @@ from json import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.core.conditions import CONDITIONS
-from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError
-from faultinject.settings.diagnosis import Diagnosis
-from faultinject.settings.scenario import Scenario
-from faultinject.settings.text import Reader, _quick
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.text import Reader, _quick
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NASTY = st.text(st.sampled_from(list(" \t\r\n,;=\"\\'*?/.#[]{}%aé猫\x00\x7f\u2028\U0001f600-_")), max_size=10)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
-from faultinject.settings import text as reader
-from faultinject.settings.diagnosis import excerpt
-from faultinject.settings.scenario import Scenario
+from faultinject.rules import text as reader
+from faultinject.rules.diagnosis import excerpt
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 
 
 def parse_rules(text, where=""):

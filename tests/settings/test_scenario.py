@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from faultinject.core.rule import Rule
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
-from faultinject.settings.scenario import Scenario
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from threading import Barrier
 
 import pytest
 
-from faultinject.stores.file_counts import FileCounts
-from faultinject.stores.filelock import FileLock
-from faultinject.stores.table import make_table
+from faultinject.counts.file_counts import FileCounts
+from faultinject.counts.filelock import FileLock
+from faultinject.counts.table import make_table
 
 
 @pytest.fixture

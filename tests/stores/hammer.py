@@ -9,8 +9,8 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from faultinject.core.actions import Take
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
+from faultinject.engine.actions import Take
 
 PROCESSES, THREADS, EACH = 4, 4, 625
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faultinject.core.actions import Take
-from faultinject.stores.memory import MemoryCounts
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.actions import Take
 
 TAIL = "name-" * 13_107
 

@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from faultinject.core.actions import Take
+from faultinject.counts import directory as directory_module
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.generation import Generation
+from faultinject.counts.lines import whole_lines
+from faultinject.counts.owner import described
+from faultinject.engine.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
-from faultinject.stores import directory as directory_module
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores.generation import Generation
-from faultinject.stores.lines import whole_lines
-from faultinject.stores.owner import described
 
 SCENARIO = {"rules": ["http:503"], "seed": "1"}
 
@@ -117,7 +117,7 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
 NOBODY = """
 import os, sys
 from faultinject.exceptions import ConfigurationError
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
 os.seteuid(65534)
 for path in sys.argv[1:]:
     try:

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.core.actions import Take
+from faultinject.counts import table as table_module
+from faultinject.counts import tallies
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.file_counts import FileCounts
+from faultinject.counts.filelock import FileLock
+from faultinject.counts.memory import KEPT
+from faultinject.counts.table import FIRST_RULE, SIZE, WAYS, make_table
+from faultinject.engine.actions import Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.stores import table as table_module
-from faultinject.stores import tallies
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores.file_counts import FileCounts
-from faultinject.stores.filelock import FileLock
-from faultinject.stores.memory import KEPT
-from faultinject.stores.table import FIRST_RULE, SIZE, WAYS, make_table
 
 KIB = 1024
 
@@ -299,7 +299,7 @@ def test_the_place_of_a_scope_may_become_anothers(make_file_counts):
 
 
 def key_of(rule, text):
-    from faultinject.stores.file_counts import _key
+    from faultinject.counts.file_counts import _key
 
     return _key(rule, text)
 
@@ -468,8 +468,8 @@ def test_killed_between_any_two_writes(make_file_counts, full):
 
 KILLED = """
 import os, sys
-from faultinject.core.actions import Take
-from faultinject.stores.directory import StoreDirectory
+from faultinject.engine.actions import Take
+from faultinject.counts.directory import StoreDirectory
 
 counts = StoreDirectory(sys.argv[1]).join()[2]
 print("ready", flush=True)
@@ -509,7 +509,7 @@ def test_kill_9_in_the_middle(tmp_path, process):
 FLOOD = """
 import sys
 from faultinject.exceptions import StoreUnavailable
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
 
 store = StoreDirectory(sys.argv[1])
 store.publish({}, rules=1)

@@ -13,13 +13,13 @@ from threading import Event, Thread
 
 import pytest
 
+from faultinject.counts import filelock, owner
+from faultinject.counts.filelock import LONG_PATIENCE, PATIENCE, FileLock
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.stores import filelock, owner
-from faultinject.stores.filelock import LONG_PATIENCE, PATIENCE, FileLock
 
 HOLDER = """
 import sys
-from faultinject.stores.filelock import FileLock
+from faultinject.counts.filelock import FileLock
 lock = FileLock.open(sys.argv[1])
 for line in sys.stdin:
     if line.strip() == "work":
@@ -326,8 +326,8 @@ def test_it_is_private_and_no_link(tmp_path, lock):
 FORKED = """
 import os, sys, threading
 from faultinject.exceptions import StoreUnavailable
-from faultinject.stores import filelock
-from faultinject.stores.filelock import FileLock
+from faultinject.counts import filelock
+from faultinject.counts.filelock import FileLock
 
 lock = FileLock.open(sys.argv[1])
 how = sys.argv[2]
@@ -406,7 +406,7 @@ def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
     ran = process(
         """
 import os, sys
-from faultinject.stores.filelock import FileLock
+from faultinject.counts.filelock import FileLock
 locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
 before = len(os.listdir("/proc/self/fd"))
 for _ in range(2):

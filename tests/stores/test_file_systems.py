@@ -11,11 +11,11 @@ import pytest
 
 from faultinject import Injector
 from faultinject.adapters.wsgi import WSGIFaultMiddleware
-from faultinject.core.actions import Take
+from faultinject.counts import directory as directory_module
+from faultinject.counts import guarded
+from faultinject.counts.directory import StoreDirectory
+from faultinject.engine.actions import Take
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
-from faultinject.stores import directory as directory_module
-from faultinject.stores import guarded
-from faultinject.stores.directory import StoreDirectory
 
 
 def run(*words):

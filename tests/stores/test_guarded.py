@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.core.actions import Take
+from faultinject.counts.guarded import Guarded
+from faultinject.engine.actions import Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.stores.guarded import Guarded
 
 AWAY = "faultinject: nothing is injected while the store is away: "
 BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from faultinject.counts import holders as holders_module
+from faultinject.counts import private
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.owner import described, lives
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
-from faultinject.stores import holders as holders_module
-from faultinject.stores import private
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores.owner import described, lives
 
 HOW = "file:here?replace"
 
 SERVER = """
 import os, sys
 from faultinject.exceptions import FaultInjectError
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores import holders
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts import holders
 
 path, rules = sys.argv[1:]
 try:

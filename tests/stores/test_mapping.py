@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.core.actions import Take
+from faultinject.counts import mapping
+from faultinject.counts.directory import StoreDirectory
+from faultinject.counts.filelock import FileLock
+from faultinject.counts.generation import CUT
+from faultinject.counts.table import SIZE
+from faultinject.engine.actions import Take
 from faultinject.exceptions import StoreUnavailable
-from faultinject.stores import mapping
-from faultinject.stores.directory import StoreDirectory
-from faultinject.stores.filelock import FileLock
-from faultinject.stores.generation import CUT
-from faultinject.stores.table import SIZE
 
 KEY = [(0, "", "/", None)]
 SCOPED = [(0, "mine", "/", None)]
@@ -112,7 +112,7 @@ def test_somebody_elses_signal(store):
 
 FOREIGN = """
 import mmap, os, signal, sys
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
 path, what, begins = sys.argv[1:]
 if begins == "handled":
     import faulthandler
@@ -151,9 +151,9 @@ def test_the_faults_of_others_are_theirs(store, what, begins):
 CUT_ALL_THE_TIME = """
 import os, sys
 from threading import Thread
-from faultinject.core.actions import Take
+from faultinject.engine.actions import Take
 from faultinject.exceptions import StoreUnavailable
-from faultinject.stores.directory import StoreDirectory
+from faultinject.counts.directory import StoreDirectory
 
 path, rounds = sys.argv[1], int(sys.argv[2])
 store = StoreDirectory(path)

@@ -8,8 +8,8 @@ import tracemalloc
 import pytest
 
 from faultinject import Injector
-from faultinject.core.actions import Take
-from faultinject.stores.memory import KEPT, MemoryCounts
+from faultinject.counts.memory import KEPT, MemoryCounts
+from faultinject.engine.actions import Take
 
 MIB = 1024 * 1024
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from faultinject.counts import owner as owner_module
+from faultinject.counts.owner import boot, described, gone
+from faultinject.counts.private import clean_up_dead_owners, private_directory, private_parent, session_path
 from faultinject.exceptions import ConfigurationError
-from faultinject.stores import owner as owner_module
-from faultinject.stores.owner import boot, described, gone
-from faultinject.stores.private import clean_up_dead_owners, private_directory, private_parent, session_path
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from faultinject.stores.owner import described, gone
-from faultinject.stores.processes import RELOADED, restarter, server_process
+from faultinject.counts.owner import described, gone
+from faultinject.counts.processes import RELOADED, restarter, server_process
 
 SERVERS = ("granian", "hypercorn", "uvicorn")
 

@@ -11,8 +11,8 @@ import botocore.session
 import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
-from faultinject.core.reading import Reading
-from faultinject.core.request import WSGIRequest
+from faultinject.engine.request import WSGIRequest
+from faultinject.vendors.addressing import Reading
 
 
 def app(_environ, start_response):

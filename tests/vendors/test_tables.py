@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from faultinject import vendors
-from faultinject.core import operations
-from faultinject.core.facts import GUARDS
-from faultinject.core.hints import FORMS
-from faultinject.core.request import WSGIRequest
-from faultinject.core.shown import shown_query
-from faultinject.core.sources import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
-from faultinject.exploration.standard import allowed
+from faultinject.engine.hints import FORMS
+from faultinject.engine.request import WSGIRequest
+from faultinject.engine.shown import shown_query
+from faultinject.engine.snapshot import GUARDS
+from faultinject.testing.exploration.standard import allowed
+from faultinject.vendors import operations
 from faultinject.vendors.extras import PLACES
+from faultinject.vendors.template_values import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
 
 PACKAGE = Path(vendors.__file__).parent
 HOLE = re.compile(r"%\((.*?)\)s")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from faultinject.audit.call import SDK_ID
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     LOST,
@@ -21,17 +20,18 @@ from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
 from faultinject.audit.lanes import COPIES, POLL
 from faultinject.audit.likeness import changed, fingerprint
 from faultinject.audit.waits import KINDS
-from faultinject.core.outcome import quoted
+from faultinject.engine.journal_entry import quoted
+from faultinject.journal.call import SDK_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.profiles.profile import Profile
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 FEWEST = 3
 """Calls that it takes to say anything."""

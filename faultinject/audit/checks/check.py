@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from faultinject.audit.call import Call
     from faultinject.audit.evidence import Evidence
+    from faultinject.journal.call import Call
 
     Judges = Callable[[Evidence], Iterable["Said"]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from faultinject.audit.call import FINGERPRINT
 from faultinject.audit.checks.again import FEWEST
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
@@ -16,14 +15,15 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, too_few
 from faultinject.audit.lanes import OTHER_KEY
+from faultinject.journal.call import FINGERPRINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faultinject.audit.call import Call
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.journal.call import Call
 
 
 @check(

@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.attempts import Attempt
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.waits import Hinted
+    from faultinject.journal.attempts import Attempt
 
 SLACK = 0.05
 """Seconds that a wait may be shorter than asked for: clocks and timers."""

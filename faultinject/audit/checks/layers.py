@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from faultinject.audit.call import SDK_ID, TOLD
 from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
@@ -11,15 +10,16 @@ from faultinject.audit.lanes import POLL
 from faultinject.audit.likeness import fingerprint
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import KINDS
+from faultinject.journal.call import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 EXHAUSTED = 5
 """Calls that failed to the end that it takes to tell one layer from several."""

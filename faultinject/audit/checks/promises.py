@@ -14,11 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faultinject.audit.call import Call
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence, Turnaround
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
+    from faultinject.journal.call import Call
 
 BOUNDED = 20
 """Waits that it takes to hold them against their bounds."""

@@ -6,9 +6,9 @@ from faultinject.audit.waits import KINDS, LATEST, lateness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.evidence import Evidence
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
 """Answers that stay the same however often one asks."""

@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultinject.audit.call import Call
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.waits import Wait
+    from faultinject.journal.call import Call
 
 TOO_BUSY = "a busy machine alone may take as long; requests without a fault, or less to do, would tell"
 LATER = 10

@@ -34,7 +34,7 @@ def get(name: str) -> Profile:
     if found is None:
         known = names()
         if name not in known:
-            from faultinject.core.values import nearest, shown
+            from faultinject.rules.values import nearest, shown
 
             hint = nearest(name, known) or f"; there are {', '.join(known)}"
             raise ConfigurationError(
@@ -62,7 +62,7 @@ def _from_file(path: str) -> Profile:
     from pathlib import Path
 
     from faultinject.audit.profiles.reading import read_profile
-    from faultinject.files import read_bytes
+    from faultinject.rules.files import read_bytes
 
     try:
         text = read_bytes(path).decode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from faultinject.audit.profiles.profile import ANY, Mark, Profile, Waits
-from faultinject.core.values import Mistake, duration, nearest, shown
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.files import parse_toml
+from faultinject.rules.files import parse_toml
+from faultinject.rules.values import Mistake, duration, nearest, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

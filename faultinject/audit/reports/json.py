@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.core.printed import json_text
+from faultinject.rules.printed_json import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from faultinject.audit.call import TOLD
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import faults_not_given
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN, Finding
-from faultinject.core.outcome import quoted
+from faultinject.engine.journal_entry import quoted
+from faultinject.journal.call import TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.judge import Judgement
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""

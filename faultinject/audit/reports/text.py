@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, WARN
 from faultinject.audit.reports import sentences
-from faultinject.core.outcome import quoted
+from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

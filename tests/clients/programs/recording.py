@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faultinject.audit.judge import judge
-from faultinject.audit.reading import read
-from faultinject.audit.told import Told
+from faultinject.journal.reading import read
+from faultinject.journal.told import Told
 
 ROOT = Path(__file__).parents[3]
 LATER = 60.0

@@ -9,7 +9,7 @@ from itertools import count
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
-from faultinject.objectstore import ObjectStore
+from faultinject.store import ObjectStore
 
 CONTENT = b"meow" * 50
 BUCKET = "photos"

@@ -6,7 +6,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.text import EXAMPLES, wrong_of
-from faultinject.core.outcome import quoted
+from faultinject.engine.journal_entry import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.svg import spread_over
-from faultinject.core.values import shown
+from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from faultinject.audit.call import Call
+    from faultinject.journal.call import Call
 
 SORTS = 8
 """Sorts of calls that have rows of their own."""

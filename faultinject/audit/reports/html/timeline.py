@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from faultinject.audit.call import Call
     from faultinject.audit.reports.html.rows import Sort
+    from faultinject.journal.call import Call
 
 ROW = 15.0
 GAP = 9.0

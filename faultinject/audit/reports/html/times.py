@@ -9,9 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faultinject.audit.attempts import Attempt
-    from faultinject.audit.call import Call
     from faultinject.audit.reports.html.svg import Scale
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.call import Call
 
 YEAR = 365 * 86400.0
 

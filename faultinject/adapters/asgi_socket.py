@@ -1,0 +1,275 @@
+"""ASGI: what goes past the server: a broken connection, the vendor's own head, an answer that comes late."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext, suppress
+
+import anyio
+
+from faultinject.adapters.asgi_answer import respond
+from faultinject.adapters.asgi_ending import Ending, respond_and_end
+from faultinject.adapters.asgi_wait import Listener, delivered, drain_or_fail, in_tasks, noticed
+from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
+from faultinject.adapters.connection import of_scope
+from faultinject.adapters.driving import delay_before, undo
+from faultinject.adapters.lingering import end as end_connection
+from faultinject.engine.answers import at_its_start
+from faultinject.http.wire import BLANK_EVERY, late_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from faultinject.adapters.asgi import Receive, Scope, Send
+    from faultinject.adapters.connection import Connection
+    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.journal_entry import Body
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest
+    from faultinject.http.types import Headers
+
+PATIENCE = 10.0
+"""Seconds after which a client that reads nothing is given up."""
+
+
+class Special:
+    """An answer that the server alone cannot give, or the end of the connection.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+        plan: the plan that decided.
+        action: the answer, also where the connection cannot be broken.
+        request: the view of the request.
+        end: how the connection ends instead of an answer.
+
+    Attributes:
+        end: how the connection ends instead of an answer, or None.
+        error: what is to be raised in the end: the client is in this process, or the server closes by it.
+        broken: whether the connection was ended beneath the server, which is to notice it.
+        unread: whether something of the request's body was left then.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        plan: Plan,
+        action: Respond,
+        request: ASGIRequest,
+        end: Disconnect | None,
+    ) -> None:
+        self.error: BaseException | None = None
+        self.broken = self.unread = False
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._plan = plan
+        self._action = action
+        self._request = request
+        self.end = end
+
+    async def run(self, *, drains: bool) -> None:
+        """Read the request's body or not, wait, and do it."""
+
+        async def before(tasks: TaskGroup) -> None:
+            listener = Listener(self._receive, tasks)
+            plan, action, end = self._plan, self._action, self.end
+            entry, body = action.entry, None
+            did = "answered" if end is None else end.how
+            delay = delay_before(action, end)
+            if drains or delay:
+                entry.write(did, answered=False, last=False)
+            if drains:
+                body = await drain_or_fail(
+                    self._scope, self._receive, self._send, plan, action, self._request, listener
+                )
+                if body is None:
+                    return
+                did = did if body[2] or end is not None else "drain_cut"
+            if delay:
+                try:
+                    listens = drains or not self._request.has_body
+                    if not await listener.wait(plan, delay, listens=listens):
+                        undo(plan, entry, "failed")
+                        return
+                except BaseException:
+                    undo(plan, entry, "failed")
+                    raise
+            headers = at_its_start(action, plan.surroundings.clock())
+            await self.give(listener, headers, did, body=body)
+
+        await in_tasks(before)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """When the app is done, let the server and the client see the end of the connection."""
+        if self.error is not None:
+            raise self.error
+        if self.broken:
+            await noticed(self._receive, unread=self.unread and self.end is None)
+
+    async def give(
+        self,
+        listener: Listener,
+        headers: Headers,
+        did: str,
+        *,
+        body: Body | None = None,
+        applied: bool = False,
+    ) -> None:
+        """Do it.
+
+        Args:
+            listener: hears when the client leaves.
+            headers: the answer's headers.
+            did: what the journal says of an answer.
+            body: what was read of the request's body.
+            applied: whether the app ran.
+        """
+        action, entry = self._action, self._action.entry
+        self.unread = unread = self._request.has_body and not listener.whole
+        broken = body is not None
+        if self.end is not None:
+            if await self._break(listener, self.end, body, applied=applied):
+                return
+            entry.status, entry.response_bytes = action.answer.status, len(action.body)
+            did = "answered"
+        elif action.shape is not None:
+            from faultinject.adapters.asgi_transform import shaped
+
+            async def error(_scope: Scope, _receive: Receive, send: Send) -> None:
+                await respond(send, action, headers)
+
+            changed = shaped(
+                error,
+                self._plan,
+                entry,
+                action.shape,
+                self._request,
+                applied=applied,
+                body=body,
+                unread=unread,
+            )
+            with self._ending(broken=broken) as ending:
+                await changed(self._scope, listener.receive, ending.send)
+            return
+        elif await self._exact(headers, did, body, applied=applied):
+            return
+        entry.write(did, body=body, applied=applied)
+        if action.answer.late and action.body:
+            with self._ending(broken=broken) as ending:
+                await self._late(listener, ending.send, headers)
+        else:
+            await respond_and_end(
+                self._scope,
+                self._receive,
+                self._send,
+                self._request,
+                action,
+                headers,
+                unread=unread,
+                broken=broken,
+            )
+
+    def _ending(self, *, broken: bool) -> Ending:
+        return Ending(
+            self._scope,
+            self._receive,
+            self._send,
+            self._request,
+            unread=self.unread,
+            broken=broken,
+            closes=self._action.answer.closes,
+        )
+
+    async def _break(self, listener: Listener, end: Disconnect, body: Body | None, *, applied: bool) -> bool:
+        """End the connection; no where the server does not let us."""
+        entry, rule = end.entry, end.entry.rule or ""
+        if in_process_scope(self._scope):
+            entry.write("raised", body=body, applied=applied)
+            if end.held is not None:
+                self.error = timeout_error(rule=rule)
+            else:
+                self.error = reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
+            return True
+        # Looked for before a hang: behind it a client that has just left would look like one that is out of reach.
+        connection = of_scope(self._scope, self._send)
+        with connection or nullcontext():
+            # One that still has an earlier answer to read gets this one behind it.
+            late = connection is not None and not self._request.http2 and not await delivered(connection)
+            if end.held is not None:
+                entry.write(end.how, answered=False, last=False, body=body, applied=applied)
+                seconds = self._action.delay + end.held
+                listens = not self._request.expects_continue
+                if not await listener.wait(self._plan, seconds, listens=listens, connection=connection):
+                    entry.write(end.how, body=body, applied=applied)
+                    return True
+            if connection is not None and not late:
+                # The line stands before the client can know.
+                entry.write(end.how, body=body, applied=applied)
+                did = connection.reset() if end.how == "reset" else connection.close()
+                if did != end.how:
+                    entry.write(did, body=body, applied=applied)
+                self.broken = True
+                return True
+        if late or not _module(self._send).startswith("gunicorn."):
+            return False
+        # It closes the connection then, and answers 500 to any other error.
+        from asyncio import CancelledError
+
+        entry.write("closed", body=body, applied=applied)
+        self.error = CancelledError()
+        return True
+
+    async def _exact(self, headers: Headers, did: str, body: Body | None, *, applied: bool) -> bool:
+        """Write the vendor's own head on the connection itself; no where that cannot be."""
+        action = self._action
+        exact = action.answer.exact
+        if exact is None or action.answer.late or self._request.http2 or in_process_scope(self._scope):
+            return False
+        connection = of_scope(self._scope, self._send)
+        if connection is None:
+            return False
+        with connection:
+            if connection.encrypted or not await delivered(connection):
+                return False
+            action.entry.write(did, body=body, applied=applied)
+            head = exact.write(headers, self._plan.surroundings.clock())
+            with suppress(OSError):
+                await send_all(connection, head + action.body)
+            end_connection(connection, unread=self.unread)
+        self.broken = True
+        return True
+
+    async def _late(self, listener: Listener, send: Send, headers: Headers) -> None:
+        """The head at once, blanks while the client waits, then the body."""
+        action, plan = self._action, self._plan
+        body = action.body
+        start = late_start(body)
+        clock = plan.surroundings.monotonic
+        end, endings = clock() + action.delay, plan.endings
+        await respond(send, action, headers, body[:start] or b" ", more=True)
+        listens = not self._request.expects_continue
+        while (left := end - clock()) > 0 and not (plan.over(endings) or listener.over):
+            if not await listener.wait(plan, min(left, BLANK_EVERY), listens=listens):
+                return
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+        await send({"type": "http.response.body", "body": body[start:]})
+
+
+def _module(send: Send) -> str:
+    return getattr(send, "__module__", None) or type(send).__module__
+
+
+async def send_all(connection: Connection, data: bytes) -> None:
+    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
+    rest = memoryview(data)
+    while rest:
+        sent = connection.push(rest)
+        rest = rest[sent:]
+        if not sent:
+            with anyio.fail_after(PATIENCE):
+                await anyio.wait_writable(connection.fileno())

@@ -1,0 +1,221 @@
+"""ASGI: an answer whose body is changed on its way, the app's own or a documented error.
+
+A cut goes past the server, on the connection itself: there it is exact whatever the server buffers. Where that
+cannot be, the server sends what is let through.
+"""
+
+from __future__ import annotations
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from faultinject.adapters.asgi_socket import send_all
+from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause
+from faultinject.adapters.client_errors import in_process_scope
+from faultinject.adapters.connection import of_scope
+from faultinject.adapters.driving import ClientGone
+from faultinject.adapters.lingering import end
+from faultinject.adapters.transforming import Shaping
+from faultinject.engine.body_transforms import slices
+from faultinject.engine.marking import marked, marked_bytes
+from faultinject.http.wire import FLUSH, Framing, reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import ASGIRequest
+
+# A body that the server reads from a file by itself could not be changed.
+_PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+
+
+def shaped(
+    app: ASGIApp,
+    plan: Plan,
+    entry: Entry,
+    shape: Shape,
+    request: ASGIRequest,
+    *,
+    applied: bool = True,
+    body: Body | None = None,
+    unread: bool = False,
+) -> ASGIApp:
+    """`app` with its answer's body changed.
+
+    Args:
+        app: the app, or what gives an answer instead of it.
+        plan: the plan that decided.
+        entry: what goes into the journal.
+        shape: what is done to the body.
+        request: the view of the request.
+        applied: whether it is the app itself that runs.
+        body: what was read of the request's body.
+        unread: whether something of it is left, and the answer is not the app's.
+    """
+
+    async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+        if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
+            kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
+            scope = {**scope, "extensions": kept}
+        answer = ShapedAnswer(
+            scope, receive, send, plan, entry, shape, request, applied=applied, body=body, unread=unread
+        )
+        await answer.run(app)
+
+    return changed
+
+
+class ShapedAnswer(Shaping):
+    """One answer on its way."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        plan: Plan,
+        entry: Entry,
+        shape: Shape,
+        request: ASGIRequest,
+        *,
+        applied: bool,
+        body: Body | None,
+        unread: bool,
+    ) -> None:
+        super().__init__(plan, entry, shape, request, applied=applied, body=body, unread=unread)
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._ends = ends_of(receive)
+        self._started = False
+        self._over = False
+        self._broken = False
+        self._error: Exception | None = None
+
+    async def run(self, app: ASGIApp) -> None:
+        """Run the app to its end."""
+        try:
+            try:
+                await app(self._scope, self._receive, self._hand_on)
+            except anyio.get_cancelled_exc_class():
+                self._settle("failed")
+                raise
+            except BaseException:
+                self._fail()
+                raise
+            if not self._started:
+                self._fail()
+            self._settle()
+            if self._error is not None:
+                raise self._error
+        finally:
+            if self._connection is not None:
+                if self._framing is not None:
+                    self._close()
+                self._connection.release()
+        if self._broken:
+            await noticed(self._receive, unread=self._unread)
+
+    async def _hand_on(self, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        if self._over:
+            # An app that goes on without end is to hear from others that nobody listens any more.
+            await checkpoint()
+            return
+        try:
+            if self._passes:
+                await self._send(message)
+            elif message["type"] == "http.response.start":
+                await self._begin(message)
+            elif message["type"] == "http.response.body":
+                await self._change(message.get("body", b""), more=bool(message.get("more_body")))
+            elif self._framing is None:
+                await self._send(message)
+        except ClientGone:
+            self._over = True
+            self._settle("failed")
+
+    async def _begin(self, message: Message) -> None:
+        """Decide how the answer goes: untouched, through the server, or past it."""
+        self._started = True
+        headers = message["headers"] = list(message.get("headers", ()))
+        self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        shape, status = self._shape, message["status"]
+        takes = self._takes(status)
+        if takes and self._is_marked():
+            self._headers = marked(self._headers, self._entry.rule or "")
+            message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
+        if takes and (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
+            self._connection = of_scope(self._scope, self._send)
+            past = self._goes_past("") if shape.cuts else None
+            if past is not None and await delivered(past):
+                self._framing = Framing(
+                    f"{status} {reason(status)}",
+                    self._headers,
+                    now=self._plan.surroundings.clock(),
+                    server="",
+                    chunks=self._scope.get("http_version") != "1.0",
+                )
+                await self._past(self._framing.head)
+                return
+        await self._send(message)
+
+    async def _change(self, piece: bytes, *, more: bool) -> None:
+        shape, framing = self._shape, self._framing
+        kept = shape.feed(piece) if piece else b""
+        if shape.rate is not None:
+            await self._slowly(kept, shape.rate, more=more)
+        elif framing is not None:
+            if kept:
+                await self._past(framing.frame(kept))
+            if not more and not shape.done:
+                await self._past(framing.end)
+        elif kept or not (more or shape.done):
+            await self._send({"type": "http.response.body", "body": kept, "more_body": more or shape.done})
+        self._sent += len(kept) if shape.rate is None else 0
+        if shape.done or not more:
+            self._over = True
+            self._settle()
+            if shape.done:
+                await self._cut()
+            elif framing is not None:
+                self._close()
+
+    async def _slowly(self, kept: bytes, rate: int, *, more: bool) -> None:
+        for part in slices(kept, rate):
+            left = self._due_in(part, rate)
+            if left > 0:
+                await pause(self._plan, left, self._ends, self._connection)
+            if self._ends.gone or (self._connection is not None and self._connection.left(0)):
+                raise ClientGone
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        if not more:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _past(self, data: bytes) -> None:
+        assert self._connection is not None
+        try:
+            await send_all(self._connection, data)
+        except OSError as error:
+            raise ClientGone from error
+
+    async def _cut(self) -> None:
+        """End the connection behind what has been let through."""
+        if in_process_scope(self._scope):
+            self._error = self._cut_error()
+            return
+        if self._framing is None:
+            await anyio.sleep(FLUSH)
+            if self._connection is None or not await delivered(self._connection):
+                # Most servers close the connection then, though they log it.
+                self._error = ConnectionAbortedError("answer cut by faultinject")
+                return
+        self._close()
+
+    def _close(self) -> None:
+        if not self._broken and self._connection is not None:
+            self._broken = True
+            end(self._connection, unread=self._unread)

@@ -1,0 +1,176 @@
+"""Faults around apps whose code says nothing of them: what frameworks and servers call is wrapped when they are loaded.
+
+The frameworks' own entry points reach every app of theirs, whatever serves it; the servers' reach the rest. However
+many of them a request passes, it is decided once.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from faultinject.adapters import asgi, wsgi
+from faultinject.adapters.install import interface_of
+from faultinject.adapters.patch import BRIDGES, PLACES, carry
+from faultinject.exceptions import UnsupportedServer
+from faultinject.injector.injector import Injector
+from faultinject.injector.lookup import refuse_eventlet
+from faultinject.journal import log as announcement
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+    from typing import Any
+
+    Call = Callable[..., Any]
+    Wrapper = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
+
+_hooked = False
+
+
+def hook() -> None:
+    """From now on, every app that a known framework or server runs in this process has faults; again is nothing.
+
+    Raises:
+        ConfigurationError: the environment's rules or variables are wrong.
+    """
+    global _hooked  # noqa: PLW0603
+    if _hooked:
+        return
+    import wrapt
+
+    from faultinject.injector.lookup import shared_injector
+
+    injector = shared_injector()
+    injector.announce()
+    _hooked = True
+    for name in PLACES:
+        wrapt.register_post_import_hook(_framework(injector), name)
+    for name in SERVERS:
+        wrapt.register_post_import_hook(_server(injector), name)
+    for name in BRIDGES:
+        wrapt.register_post_import_hook(carry, name)
+
+
+def _framework(injector: Injector) -> Callable[[ModuleType], None]:
+    def put_on(module: ModuleType) -> None:
+        import wrapt
+
+        name, around = PLACES[module.__name__]
+
+        def call(wrapped: Call, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
+            return around(wrapped, injector)(*args, **keys)
+
+        wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
+
+    return put_on
+
+
+def _server(injector: Injector) -> Callable[[ModuleType], None]:
+    def put_on(module: ModuleType) -> None:
+        import wrapt
+
+        target, make, *elsewhere = SERVERS[module.__name__]
+        wrapper = make(injector)
+        if "." in target:
+            wrapt.wrap_function_wrapper(module, target, wrapper)
+            return
+        original = getattr(module, target)
+
+        # Servers hand it to their workers by its name.
+        @functools.wraps(original)
+        def call(*args: Any, **keys: Any) -> Any:
+            return wrapper(original, None, args, keys)
+
+        setattr(module, target, call)
+        for name in elsewhere:
+            # Imported from there before we came.
+            if vars(sys.modules.get(name, module)).get(target) is original:
+                setattr(sys.modules[name], target, call)
+
+    return put_on
+
+
+def _around(app: Any, injector: Injector) -> Any:
+    """An app with faults; what is not told to be WSGI or ASGI is the server's own affair."""
+    if isinstance(getattr(app, "injector", None), Injector):
+        return app
+    try:
+        refuse_eventlet()
+    except UnsupportedServer as error:
+        announcement.refused(error)
+        return app
+    import inspect
+
+    try:
+        kind = interface_of(app)
+        # What granian calls RSGI is awaited too, and takes two arguments.
+        inspect.signature(app).bind(*("scope", "receive", "send")[: 3 if kind == "asgi" else 2])
+    except (TypeError, ValueError):
+        return app
+    return asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
+
+
+def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
+    """For a call that is given the app."""
+
+    def make(injector: Injector) -> Wrapper:
+        def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+            given = [_around(each, injector) if place == at else each for place, each in enumerate(args)]
+            named = {
+                each: _around(found, injector) if each == name else found for each, found in keys.items()
+            }
+            return wrapped(*given, **named)
+
+        return wrapper
+
+    return make
+
+
+def _result(injector: Injector) -> Wrapper:
+    """For a call that gives the app."""
+
+    def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        return _around(wrapped(*args, **keys), injector)
+
+    return wrapper
+
+
+def _loaded(injector: Injector) -> Wrapper:
+    """For uvicorn's configuration, which keeps the app when it has made sure that it is ASGI 3."""
+
+    def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        result = wrapped(*args, **keys)
+        config.loaded_app = asgi.wrap(config.loaded_app, injector)
+        return result
+
+    return wrapper
+
+
+def _refused(_: Injector) -> Wrapper:
+    """For eventlet's server, whose app stays as it is."""
+
+    def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
+        try:
+            refuse_eventlet({"eventlet.posthooks": []})
+        except UnsupportedServer as error:
+            announcement.refused(error)
+        return wrapped(*args, **keys)
+
+    return wrapper
+
+
+SERVERS: dict[str, tuple[Any, ...]] = {
+    "cheroot.wsgi": ("Server.__init__", _argument(1, "wsgi_app")),
+    "daphne.server": ("Server.__init__", _argument(0, "application")),
+    "eventlet.wsgi": ("server", _refused),
+    "granian._internal": ("load_target", _result, "granian.server.common"),
+    "gunicorn.app.base": ("BaseApplication.wsgi", _result),
+    "hypercorn.utils": ("wrap_app", _argument(0, "app"), "hypercorn.asyncio", "hypercorn.trio"),
+    "uvicorn.config": ("Config.load", _loaded),
+    "waitress.server": ("create_server", _argument(0, "application"), "waitress"),
+    "werkzeug.serving": ("BaseWSGIServer.__init__", _argument(2, "app")),
+    "wsgiref.simple_server": ("WSGIServer.set_app", _argument(0, "application")),
+}
+"""By module: what is called with the app, or gives it, how it is wrapped, and which modules have it by name."""

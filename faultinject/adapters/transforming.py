@@ -1,0 +1,110 @@
+"""What both adapters do with an answer whose body is changed on its way: how it goes, when a part is due, how it ended."""
+
+from __future__ import annotations
+
+from faultinject.adapters.client_errors import cut_error
+from faultinject.adapters.driving import undo
+from faultinject.http.wire import can_be_written, has_no_body, length_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.connection import Connection
+    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import Request
+    from faultinject.http.types import Headers
+    from faultinject.http.wire import Framing
+
+
+class Shaping:
+    """One answer on its way, whatever the interface.
+
+    Args:
+        plan: the plan that decided.
+        entry: what goes into the journal.
+        shape: what is done to the body.
+        request: the view of the request.
+        applied: whether it is the app itself that runs.
+        body: what was read of the request's body.
+        unread: whether something of it is left, and the answer is not the app's.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        entry: Entry,
+        shape: Shape,
+        request: Request,
+        *,
+        applied: bool,
+        body: Body | None,
+        unread: bool,
+    ) -> None:
+        self._plan = plan
+        self._entry = entry
+        self._shape = shape
+        self._request = request
+        self._applied = applied
+        self._body = body
+        self._unread = unread
+        self._headers: Headers = []
+        self._connection: Connection | None = None
+        self._framing: Framing | None = None
+        self._passes = False
+        self._began: float | None = None
+        self._sent = 0
+        self._settled = False
+
+    def _takes(self, status: int) -> bool:
+        """Whether anything can be done to an answer with this status and the headers noted; the journal is told."""
+        entry, shape = self._entry, self._shape
+        entry.status = status
+        length = length_of(self._headers)
+        if has_no_body(self._request.method, status, self._headers) or not shape.fits(length):
+            self._passes = True
+            self._settle()
+            return False
+        if not entry.written:
+            entry.write(shape.did, applied=self._applied, body=self._body, last=False)
+        return True
+
+    def _is_marked(self) -> bool:
+        """Whether the answer that something is done to still lacks the mark: a documented error has its own."""
+        return self._applied and self._plan.surroundings.marked
+
+    def _goes_past(self, status_line: str) -> Connection | None:
+        """The connection, if the answer may be written on it."""
+        found = self._connection
+        plain = found is not None and not found.encrypted and not self._request.http2
+        return found if plain and can_be_written(status_line, self._headers) else None
+
+    def _due_in(self, part: bytes, rate: int) -> float:
+        """Seconds until the next part may go out, which is counted as sent."""
+        now = self._plan.surroundings.monotonic()
+        if self._began is None:
+            self._began = now
+        self._sent += len(part)
+        return self._began + self._sent / rate - now
+
+    def _settle(self, otherwise: str = "nothing_to_cut") -> None:
+        """Tell the journal how it ended; `otherwise` is for a body that nothing was done to."""
+        if self._settled:
+            return
+        self._settled = True
+        entry = self._entry
+        if self._shape.touched:
+            entry.response_bytes = self._sent
+            entry.write(self._shape.did, applied=self._applied, body=self._body)
+        else:
+            undo(self._plan, entry, otherwise, applied=self._applied, status=entry.status)
+
+    def _fail(self) -> None:
+        """The app has failed: whatever was done to its answer does not count, unless the journal has its end."""
+        if not self._settled:
+            self._settled = True
+            undo(self._plan, self._entry, "app_failed", applied=self._applied)
+
+    def _cut_error(self) -> Exception:
+        """What a client in the same process would have met."""
+        return cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")

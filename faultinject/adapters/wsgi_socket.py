@@ -1,0 +1,248 @@
+"""WSGI: what goes past the server: a broken connection, the vendor's own head, an answer that comes late."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Thread
+
+from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
+from faultinject.adapters.closing import tell_wsgi
+from faultinject.adapters.connection import Connection, of_environ
+from faultinject.adapters.driving import undo
+from faultinject.adapters.lingering import end
+from faultinject.adapters.wsgi_ending import Ending, respond_and_end
+from faultinject.adapters.wsgi_wait import delivered, wait
+from faultinject.http.wire import BLANK_EVERY, late_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.engine.actions import Disconnect, Respond
+    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import WSGIRequest
+    from faultinject.http.types import Headers
+
+PATIENCE = 10.0
+"""Seconds after which a client that reads nothing is given up."""
+# Servers that close the connection without a byte when the app raises this; others answer 500, or nothing at all.
+_CLOSES_ON_ERROR = ("gunicorn/", "WSGIServer/")
+
+
+def give_special(
+    environ: Environ,
+    start_response: Start,
+    plan: Plan,
+    action: Respond,
+    headers: Headers,
+    request: WSGIRequest,
+    end: Disconnect | None,
+    did: str,
+    *,
+    unread: bool,
+    body: Body | None = None,
+    applied: bool = False,
+) -> Iterable[bytes]:
+    """Give an answer that the server alone cannot give, or end the connection.
+
+    Args:
+        environ: of the request.
+        start_response: the server's.
+        plan: the plan that decided.
+        action: the answer, also where the connection cannot be broken.
+        headers: the answer's headers.
+        request: the view of the request.
+        end: how the connection ends instead of an answer.
+        did: what the journal says of an answer.
+        unread: whether something of the request's body is left.
+        body: what was read of it.
+        applied: whether the app ran.
+    """
+    entry, answer = action.entry, action.answer
+    broken = body is not None
+    if end is not None:
+        if in_process(environ):
+            entry.write("raised", body=body, applied=applied)
+            raise _error(end, entry)
+        connection = of_environ(environ)
+        if connection is not None:
+            if delivered(connection):
+                _break(connection, plan, end, action.delay, body, applied=applied)
+                return dead(environ, start_response)
+            connection.release()
+        if end.held is not None:
+            entry.write(end.how, answered=False, last=False, body=body, applied=applied)
+            wait(plan, action.delay + end.held)
+        # One that still has an earlier answer to read gets this one behind it.
+        if connection is None and (
+            environ.get("SERVER_SOFTWARE", "").startswith(_CLOSES_ON_ERROR) or "uwsgi.version" in environ
+        ):
+            entry.write("closed", body=body, applied=applied)
+            raise ConnectionResetError("connection closed by faultinject")
+        entry.status, entry.response_bytes = answer.status, len(action.body)
+        did = "answered"
+    elif action.shape is not None:
+        from faultinject.adapters.wsgi_transform import shaped
+
+        def error(_: Environ, start: Start) -> Iterable[bytes]:
+            start(answer.status_line, headers)
+            return [action.body] if action.body else []
+
+        return shaped(
+            error, environ, start_response, plan, entry, action.shape, request,
+            applied=applied, body=body, unread=unread,
+        )  # fmt: skip
+    elif answer.late and action.body:
+        entry.write(did, body=body, applied=applied)
+        ending = Ending(environ, start_response, request, unread=unread, broken=broken, closes=answer.closes)
+        ending.start_response(answer.status_line, headers)
+        return ending.behind(Late(plan, entry, action))
+    elif answer.exact is not None and not answer.late:
+        connection = None if in_process(environ) or request.http2 else of_environ(environ)
+        if connection is not None:
+            with connection:
+                if not connection.encrypted and delivered(connection):
+                    entry.write(did, body=body, applied=applied)
+                    with suppress(OSError):
+                        send_all(
+                            connection, answer.exact.write(headers, plan.surroundings.clock()) + action.body
+                        )
+                    end_past(connection, unread=unread)
+                    return dead(environ, start_response)
+    entry.write(did, body=body, applied=applied)
+    return respond_and_end(environ, start_response, request, action, headers, unread=unread, broken=broken)
+
+
+def _error(end: Disconnect, entry: Entry) -> Exception:
+    """What a client in the same process would have met on a connection."""
+    rule = entry.rule or ""
+    if end.held is not None:
+        return timeout_error(rule=rule)
+    return reset_error(rule=rule) if end.how == "reset" else closed_error(rule=rule)
+
+
+def _break(
+    connection: Connection, plan: Plan, end: Disconnect, delay: float, body: Body | None, *, applied: bool
+) -> None:
+    entry = end.entry
+    if end.held is None:
+        # The line stands before the client can know.
+        entry.write(end.how, body=body, applied=applied)
+        with connection:
+            if end.how == "reset":
+                # What is left to the server is a socket whose other end has closed: one that was reset is an error
+                # that servers log.
+                connection.take_over()
+                did = connection.reset()
+            else:
+                did = connection.close()
+        if did != end.how:
+            entry.write(did, body=body, applied=applied)
+        return
+    seconds = delay + end.held
+    entry.write(end.how, answered=False, last=False, body=body, applied=applied)
+
+    def hang() -> None:
+        with connection:
+            wait(plan, seconds, connection)
+            entry.write(end.how, body=body, applied=applied)
+            connection.close()
+
+    if connection.take_over():
+        go_on(plan, entry, hang)
+    else:
+        hang()
+
+
+def end_at_parting(
+    environ: Environ, start_response: Start, plan: Plan, end: Disconnect, *, applied: bool = False
+) -> Iterable[bytes]:
+    """End the connection of a client that has ended its side during a delay: in doubt nobody has met that."""
+    undo(plan, end.entry, "failed", applied=applied)
+    connection = of_environ(environ)
+    if connection is not None:
+        with connection:
+            if delivered(connection):
+                connection.take_over()
+                if end.how == "reset":
+                    connection.reset()
+                else:
+                    connection.close()
+    return dead(environ, start_response)
+
+
+def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
+    """Do the rest of a fault on a thread of its own: the server's worker is free, the client does not see that."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            plan.surroundings.failed(error, entry.rule or "")
+        finally:
+            plan.surroundings.finish()
+
+    entry.held = True
+    try:
+        Thread(target=run, name="faultinject", daemon=True).start()
+    except RuntimeError:  # no more threads
+        run()
+
+
+def end_past(connection: Connection, *, unread: bool) -> None:
+    """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
+    if unread:
+        connection.take_over()
+    end(connection, unread=unread)
+
+
+def dead(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """What the server gets to send to a client that it has lost; what it has read of further requests is left alone."""
+    tell_wsgi(environ, start_response)
+    start_response("502 Bad Gateway", [("Content-Length", "0")])
+    return []
+
+
+def send_all(connection: Connection, data: bytes) -> None:
+    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
+    rest = memoryview(data)
+    while rest:
+        sent = connection.push(rest)
+        rest = rest[sent:]
+        if not sent and not connection.wait_writable(PATIENCE):
+            raise TimeoutError("the client reads nothing")
+
+
+class Late:
+    """The body of an answer whose head goes out at once: blanks while the client waits, then all of it."""
+
+    def __init__(self, plan: Plan, entry: Entry, action: Respond) -> None:
+        self._plan = plan
+        self._action = action
+        self._over = plan.surroundings.finish
+        entry.held = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        body, plan = self._action.body, self._plan
+        start = late_start(body)
+        clock = plan.surroundings.monotonic
+        end, endings = clock() + self._action.delay, plan.endings
+        try:
+            yield body[:start] or b" "
+            while (left := end - clock()) > 0 and not plan.over(endings):
+                wait(plan, min(left, BLANK_EVERY))
+                yield b" "
+            yield body[start:]
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """The server is done with the answer."""
+        over, self._over = self._over, _nothing
+        over()
+
+
+def _nothing() -> None:
+    """The fault was over before."""

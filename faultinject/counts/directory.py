@@ -1,0 +1,380 @@
+"""The directory of a store: scenario, counts and journal that processes share.
+
+version      the layout, so that another version of faultinject keeps out, and what no other directory has
+lock         locked, never read
+generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
+scenario     JSON: generation, the number in the name of its counts, and what was published
+counts-N     see `stores.table`
+journal      JSON lines
+owner        the session that has the directory for itself, if one has
+holder-N     see `stores.holders`
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from time import time_ns
+
+from faultinject.counts.contents import COUNTS, SCENARIO, is_ours, remove_directory
+from faultinject.counts.file_counts import FileCounts
+from faultinject.counts.filelock import AVAILABLE, FileLock
+from faultinject.counts.generation import CUT, NAME, Generation
+from faultinject.counts.holders import Holders
+from faultinject.counts.lines import whole_lines
+from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
+from faultinject.counts.owner import described, gone
+from faultinject.counts.table import MOST_RULES, make_table
+from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+LAYOUT = b"2\n"
+_TICK = 100_000_000
+PATIENCE = 2.0
+"""Seconds that opening and publishing wait for the lock; requests wait less."""
+
+
+class StoreDirectory:
+    """An open store.
+
+    Args:
+        path: the directory.
+        make: make it if it is not there.
+
+    Attributes:
+        path: the directory, absolute.
+        journal: the path of the journal that all processes append to.
+        lock: what excludes the others.
+        number: the generation's word, the quickest way to read it.
+        holders: the servers that count in it.
+
+    Raises:
+        ConfigurationError: the directory cannot serve; the message says why and what to do.
+        StoreUnavailable: its lock is held by others.
+    """
+
+    number: Generation
+    lock: FileLock
+    holders: Holders
+
+    def __init__(self, path: str, *, make: bool = True) -> None:
+        self._directory = -1
+        if not AVAILABLE:  # pragma: no cover - Windows
+            raise ConfigurationError("the store `file:` needs a system with flock; here is `memory:`")
+        self.path = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        self.journal = f"{path}/journal"
+        try:
+            self._directory = open_directory(path, make=make)
+            found = os.fstat(self._directory)
+            self._identity = found.st_dev, found.st_ino
+            # When the directory was last changed before its files were looked at.
+            self._changed = 0
+            self._check()
+            self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
+            self.lock.acquire(PATIENCE)
+            try:
+                self._begin()
+            finally:
+                self.lock.release()
+        except OSError as error:
+            unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            why = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
+            refuse(path, why, "name another directory")
+
+    @property
+    def generation(self) -> int:
+        """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
+        return self.number.read()
+
+    def publish(self, data: dict[str, Any], *, rules: int, keep_counts: bool = False) -> int:
+        """Put a scenario in force in all processes.
+
+        Args:
+            data: what `read` gives; JSON.
+            rules: how many rules it has.
+            keep_counts: go on with the counts so far: the new rules stand behind the old ones.
+
+        Returns:
+            Its generation.
+
+        Raises:
+            ConfigurationError: it has too many rules.
+            StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
+        """
+        return self._change(rules, lambda: self._publish(data, keep_counts=keep_counts))
+
+    def agree(
+        self,
+        data: dict[str, Any],
+        *,
+        rules: int,
+        same: Callable[[dict[str, Any]], bool] | None = None,
+        agreed: str = "",
+        replace: str | None = None,
+    ) -> int:
+        """As `publish`, unless the same is in force already: the first of equal processes publishes.
+
+        A later process of a server finds what was put in force since, and never begins at zero again.
+
+        Args:
+            data: what `read` gives; JSON.
+            rules: how many rules it has.
+            same: whether what is in force is the same; by default it must be equal.
+            agreed: what tells the rules that this server was started with from others.
+            replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
+                directory, and nobody else finds it.
+
+        Raises:
+            ConfigurationError: it has too many rules.
+            StoreInUse: another server counts here by other rules.
+            StoreUnavailable: the store that this server began with is gone, or the lock is held by others.
+        """
+        from json import dumps, loads
+
+        same = same or loads(dumps(data)).__eq__
+        holders = self.holders
+
+        def unless_equal() -> int:
+            if replace and holders.lost():
+                if not self._published:
+                    self.remove()  # made by this process; what was moved away may be put back
+                raise StoreUnavailable(f"the store {self.path} was removed under this server, and made anew")
+            found = self._last()
+            begun = holders.begun()
+            if found is None and begun == agreed and self._published:
+                raise StoreUnavailable(f"the store {self.path} has lost its scenario")
+            if found is None or not (same(found["data"]) or begun == agreed):
+                if replace and self._published and (others := holders.others()):
+                    why = f"is in use by other rules, those of {', '.join(others)}"
+                    cure = f"end that server, name another directory, or replace its rules with {replace}"
+                    refuse(self.path, why, cure, StoreInUse)
+                generation = self._publish(data)
+            else:
+                generation = self.generation
+            holders.hold(agreed, note=replace is not None)
+            return generation
+
+        return self._change(rules, unless_equal)
+
+    def read(self) -> tuple[int, dict[str, Any]]:
+        """The scenario in force: its generation and what was published; 0 and nothing before the first.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        generation, data, _ = self._look(lambda *_: None)
+        return generation, data
+
+    def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
+        """The scenario in force as `read` gives it, and its counts; no counts before the first.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+
+        def open_(generation: int, path: str) -> FileCounts:
+            counts = path.rpartition("/")[2]
+            inode = _inode(counts, self._directory)
+
+            def check() -> None:
+                self._check_files(generation, counts, inode)
+
+            return FileCounts(path, self.lock, directory=self._directory, check=check)
+
+        return self._look(open_)
+
+    def new_lines(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The journal's lines from an offset on, and the offset to go on from; a line half written waits.
+
+        Raises:
+            OSError: the journal cannot be read.
+        """
+        data = read_file("journal", self._directory, offset) or b""
+        lines, length = whole_lines(data)
+        return lines, offset + length
+
+    def attach(self) -> None:
+        """Note that a process takes part beside the one that has the directory."""
+        write_file("attached", self._directory, b"")
+
+    @property
+    def attached(self) -> bool:
+        """Whether one ever has."""
+        return os.path.exists(f"{self.path}/attached")  # noqa: PTH110 - pathlib takes its time to load
+
+    def claim(self) -> None:
+        """Have the directory for this process alone, as one session.
+
+        Raises:
+            ConfigurationError: the session of another process has it.
+            StoreUnavailable: the lock is held by others.
+        """
+        mine = described(os.getpid())
+
+        def write() -> int:
+            owner = (read_file("owner", self._directory) or b"").decode("ascii", "replace")
+            if owner and owner != mine and not _gone(owner):
+                why = f"is in use by the session of process {owner.partition('-')[0]}"
+                refuse(self.path, why, "end that session, or name another directory")
+            write_file("owner", self._directory, mine.encode())
+            return 0
+
+        self._change(0, write)
+
+    def remove(self) -> None:
+        """Remove the directory and everything of ours in it; whoever has it open counts no more."""
+        remove_directory(self._directory, self.path)
+
+    def _check(self) -> None:
+        """No scattering of files into a directory that serves something else."""
+        names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
+        if "version" not in names and any(not is_ours(name) for name in names):
+            refuse(self.path, "holds other files", "name an empty or a new directory")
+
+    def _begin(self) -> None:
+        found = read_file("version", self._directory)
+        if not found:
+            found = LAYOUT + os.urandom(16).hex().encode()
+            write_file("version", self._directory, found)
+        elif not found.startswith(LAYOUT):
+            refuse(
+                self.path,
+                "was made by another version of faultinject",
+                "remove it, or name another directory",
+            )
+        self.number = Generation(self._directory)
+        self.holders = Holders(
+            self._directory, self.path, found.removeprefix(LAYOUT).decode("ascii", "replace")
+        )
+
+    @property
+    def _published(self) -> bool:
+        """Whether there was a scenario before."""
+        return self.generation != 0 or any(map(_is_counts, os.listdir(self._directory)))  # noqa: PTH208 - by its descriptor
+
+    def _check_files(self, generation: int, counts: str, inode: int) -> None:
+        """Raise `StoreUnavailable` where a process that comes later would not find what this one counts in."""
+        self.lock.check()
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+        except OSError as error:
+            raise StoreUnavailable(f"the store {self.path} was moved away: {error.strerror}") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailable(f"the store {self.path} was moved away, another one is in its place")
+        changed = found.st_mtime_ns
+        if changed == self._changed:
+            return
+        there = {NAME: self.number.inode, "lock": self.lock.inode}
+        if self.generation == generation:
+            # What belongs to a scenario that was replaced since is removed.
+            scenario = f"{SCENARIO}{generation}"
+            there |= {counts: inode, scenario: _inode(scenario, self._directory) or -1}
+        for name, same in there.items():
+            if _inode(name, self._directory) != same:
+                raise StoreUnavailable(f"the store's {self.path}/{name} was removed")
+        # A file system tells changes within a few milliseconds of each other not apart.
+        if time_ns() - changed > _TICK:
+            self._changed = changed
+
+    def _change(self, rules: int, change: Callable[[], int]) -> int:
+        if rules > MOST_RULES:
+            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
+        self.lock.acquire(PATIENCE)
+        try:
+            return change()
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}: {error.strerror}") from error
+        finally:
+            self.lock.release()
+
+    def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> int:
+        from json import dumps
+
+        generation = self._next()
+        old = self._last() if keep_counts else None
+        counts = generation if old is None else old["counts"]
+        kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
+        if counts == generation:
+            # From a process that was killed before it was done.
+            remove_file(kept[1], self._directory)
+            make_table(kept[1], directory=self._directory)
+        write_file(kept[0], self._directory, dumps({"counts": counts, "data": data}).encode())
+        self.number.write(generation)
+        for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
+            if each.startswith((SCENARIO, COUNTS)) and each not in kept:
+                remove_file(each, self._directory)
+        return generation
+
+    def _next(self) -> int:
+        """The next generation; where the last one was lost, one that no process has seen."""
+        last = self.generation
+        if last <= 0:
+            found = [each.removeprefix(SCENARIO) for each in os.listdir(self._directory)]  # noqa: PTH208 - by its descriptor
+            last = max(map(int, filter(str.isdecimal, found)), default=0)
+        return last + 1
+
+    def _look(self, open_: Callable[[int, str], T]) -> tuple[int, dict[str, Any], T | None]:
+        """What is in force, and its counts as they are opened."""
+        while True:
+            generation = self.generation
+            if not generation:
+                return 0, {}, None
+            if generation == CUT:
+                raise StoreUnavailable(f"{self.path}/{NAME} was cut short")
+            path = self.path
+            try:
+                path = f"{self.path}/{SCENARIO}{generation}"
+                found = self._read(generation)
+                path = f"{self.path}/{COUNTS}{found['counts']}"
+                return generation, found["data"], open_(generation, path)
+            except FileNotFoundError:
+                # Most likely replaced since.
+                if self.generation == generation:
+                    raise StoreUnavailable(f"{path} is gone") from None
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
+
+    def _last(self) -> dict[str, Any] | None:
+        """What was published last; a new scenario takes the place of one that is damaged."""
+        try:
+            return self._read(self.generation)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _read(self, generation: int) -> dict[str, Any]:
+        from json import loads
+
+        content = read_file(f"{SCENARIO}{generation}", self._directory)
+        if content is None:
+            raise FileNotFoundError
+        found = loads(content)
+        return {name: found[name] for name in ("counts", "data")}
+
+    def __del__(self) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+
+
+def _is_counts(name: str) -> bool:
+    return name.startswith(COUNTS)
+
+
+def _inode(name: str, directory: int) -> int:
+    """The number of a file; 0 where there is none."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
+    except OSError:
+        return 0
+
+
+def _gone(owner: str) -> bool:
+    try:
+        return gone(owner)
+    except ValueError:
+        return True

@@ -1,0 +1,278 @@
+"""The one lock of a store: threads exclude each other by a lock of the process, processes by `flock`.
+
+A lock of `flock` belongs to what was opened, so a child would share its parent's: after a fork both are made anew.
+
+While a thread has the file, all other processes wait, so it must wait for nothing. `fcntl.flock` gives up the
+interpreter for the call: a thread that has got the file may then wait for the interpreter behind all other threads of
+its process. Here the call keeps the interpreter; it may, because it never blocks. For the same reason no thread hands
+the file on to the next one of its process: that one would have to get the interpreter first.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from time import monotonic, sleep
+from weakref import WeakValueDictionary
+
+from faultinject.counts.owner import holder_works
+from faultinject.exceptions import StoreBusy, StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Descriptor and operation to 0, or to something else when it fails.
+    Flock = Callable[[int, int], int]
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+except ImportError:  # pragma: no cover - Windows
+    AVAILABLE = False
+else:
+    AVAILABLE = True
+    _NOW = LOCK_EX | LOCK_NB
+
+PATIENCE = 0.05
+"""Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
+LONG_PATIENCE = 1.0
+"""The same where that process is at work: it will be done as soon as it gets a processor again."""
+LOST = 60.0
+"""Seconds after which a thread takes it that one before was torn out of its turn, and will never end it."""
+_SHORTEST, _LONGEST = 0.00005, 0.001
+
+_NONE = -1
+
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
+
+_known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
+_lock = allocate_lock()
+_system: Flock | None = None
+
+
+class FileLock:
+    """The lock of one file; made by `FileLock.open`, one object a file in each process.
+
+    Attributes:
+        path: the file, for messages and to open it again.
+    """
+
+    def __init__(self, path: str, file: int) -> None:
+        self.path = path
+        self._file = file
+        found = os.fstat(file)
+        self._identity = (found.st_dev, found.st_ino)
+        self._use_threads()
+        self._waited = 0.0  # for a hold that has not ended yet
+        self._process = os.getpid()
+        self._flock = _reach()
+
+    @classmethod
+    def open(cls, path: str, *, directory: int | None = None) -> FileLock:
+        """The lock of a file, which is made if it is not there.
+
+        Args:
+            path: the file; nothing but locks may ever open it.
+            directory: a descriptor of the directory that holds it, so that no link on the way is followed.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        name = path if directory is None else path.rpartition("/")[2]
+        file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
+        with _lock:
+            found = os.fstat(file)
+            known = _known.get((found.st_dev, found.st_ino))
+            if known is not None:
+                if known.is_held_beside(file):
+                    os.close(file)
+                    return known
+                known.let_go()
+            made = cls(path, file)
+            _known[made._identity] = made
+            return made
+
+    @property
+    def inode(self) -> int:
+        """The number of its file."""
+        return self._identity[1]
+
+    def acquire(self, patience: float = PATIENCE) -> None:
+        """Get the lock: behind the threads of this process however long they take, then from the other processes.
+
+        What one has waited for a hold is not waited again: behind somebody who was as patient, everybody asks once.
+
+        Args:
+            patience: seconds to wait for another process; up to `LONG_PATIENCE` for one that is at work.
+
+        Raises:
+            StoreBusy: another process held it all the time.
+            StoreUnavailable: the file is gone, or a thread of this process never gave it back.
+            OSError: it cannot be locked.
+        """
+        if not self._take_turn(False):
+            self._queue()
+        try:
+            if self._flock(self._file, _NOW):
+                self._ask(patience)
+        except BaseException:
+            self.release()
+            raise
+        self._waited = 0.0
+
+    def acquire_at_once(self) -> bool:
+        """Get the lock if nobody has it; whether it was got."""
+        if not self._take_turn(False):
+            return False
+        if self._flock(self._file, _NOW):
+            self._end_turn()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self._flock(self._file, LOCK_UN)
+        self._end_turn()
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the file was removed: processes that come later would lock another one."""
+        if not os.fstat(self._file).st_nlink:
+            raise StoreUnavailable(f"the store's {self.path} was removed")
+
+    def after_fork(self) -> None:
+        """In a child: what it inherited is its parent's."""
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._use_threads()
+        inherited, self._file = self._file, _NONE
+        if inherited != _NONE:
+            # The very same file, even when its name is gone.
+            self._file = self._open(f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS)
+            os.close(inherited)
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _use_threads(self) -> None:
+        threads = allocate_lock()
+        self._take_turn, self._end_turn = threads.acquire, threads.release
+
+    def _queue(self) -> None:
+        """Wait for the threads before."""
+        if not self._take_turn(timeout=LOST):
+            raise StoreUnavailable(f"the other threads of this process have had {self.path} for {LOST:g} s")
+
+    def _ask(self, patience: float) -> None:
+        """Ask again and again: another process has it, or it cannot be had at all."""
+        file = self._opened()
+        try:
+            flock(file, _NOW)  # which says what is wrong
+        except BlockingIOError:
+            pass
+        else:
+            return
+        began = before = monotonic()
+        left = patience - self._waited
+        given_up = left <= 0
+        pause = 0.0
+        idle = 0
+        while self._flock(file, _NOW):
+            if left <= 0:
+                # It may have changed hands just now: who seems to do nothing is looked at twice.
+                idle = 0 if given_up or holder_works(self._identity[1]) else idle + 1
+                if given_up or idle > 1 or before - began >= LONG_PATIENCE:
+                    self._waited = max(self._waited, patience)
+                    raise StoreBusy(
+                        f"another process held {self.path} for more than {patience * 1000:.0f} ms"
+                    )
+                left = 2 * _LONGEST
+            sleep(pause)
+            now = monotonic()
+            # What the system adds to a pause says how busy it is, not how long the lock is held.
+            left -= min(now - before, 2 * pause)
+            before = now
+            pause = min(2 * pause or _SHORTEST, _LONGEST)
+
+    def is_held_beside(self, file: int) -> bool:
+        """Whether it still holds its file, by another descriptor than that one."""
+        try:
+            found = os.fstat(self._file)
+        except OSError:
+            return False
+        return self._file != file and (found.st_dev, found.st_ino) == self._identity
+
+    def let_go(self) -> None:
+        """Forget its descriptor: somebody has closed it, and the number of its file, which was removed, is another's."""
+        self._file = _NONE
+
+    def _opened(self) -> int:
+        if self._file == _NONE:
+            self._file = self._open(self.path, _FLAGS)
+            if self._file == _NONE:
+                raise StoreUnavailable(f"the store's {self.path} is gone")
+        return self._file
+
+    def _open(self, path: str, flags: int) -> int:
+        try:
+            file = os.open(path, flags)
+        except OSError:
+            return _NONE
+        found = os.fstat(file)
+        if (found.st_dev, found.st_ino) == self._identity:
+            return file
+        os.close(file)
+        return _NONE
+
+    def __del__(self) -> None:
+        # A program that becomes a daemon closes all descriptors; the number may be that of another file by then.
+        if self.is_held_beside(_NONE):
+            os.close(self._file)
+
+
+def _reach() -> Flock:
+    global _system  # noqa: PLW0603
+    if _system is None:
+        try:
+            _system = flock_of_c()
+        except (ImportError, OSError, AttributeError):  # pragma: no cover - a Python without ctypes
+            _system = flock_of_python
+    return _system
+
+
+def flock_of_c() -> Flock:
+    """`flock` as the C library has it, called without giving up the interpreter.
+
+    Raises:
+        ImportError: this Python has no ctypes.
+        OSError: its C library cannot be had.
+        AttributeError: it has no flock.
+    """
+    from ctypes import PyDLL
+
+    return PyDLL(None).flock
+
+
+def flock_of_python(file: int, operation: int) -> int:
+    """The same from the standard library, where there is no ctypes: it gives up the interpreter."""
+    try:
+        flock(file, operation)
+    except (OSError, ValueError):  # the latter for what is not open
+        return -1
+    return 0
+
+
+def after_fork() -> None:
+    """In a child, before it uses any lock: runs by itself, and does nothing the second time."""
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
+    for each in list(_known.values()):
+        each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=after_fork)

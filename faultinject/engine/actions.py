@@ -1,0 +1,188 @@
+"""What the engine asks of the outside, and what it tells an adapter to do. Both sets are small and closed.
+
+An adapter answers asks while it drives `Plan.run`, then carries out the one action that comes back.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Never, NoReturn
+
+    from faultinject.engine.answers import Answer
+    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Request
+    from faultinject.http.types import Headers
+    from faultinject.vendors.multi_delete import Listing
+
+    # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
+    MatchKey = tuple[int, str, str, tuple[int, float] | None]
+    # The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
+    # counted and nothing is held; whether the rate is exceeded.
+    Number = tuple[int, int, bool]
+
+
+class Match:
+    """Ask: count these matches, each in one atomic step; the answer is a `Number` for each.
+
+    Attributes:
+        keys: what is counted.
+        now: the injector's clock in seconds, for rates.
+        hold: takes may follow, so shared counts are kept from others until one succeeds or `Release` is asked.
+        enough: for each rule after how many takes nothing depends on its numbers; None where that is not so of all.
+    """
+
+    __slots__ = ("enough", "hold", "keys", "now")
+
+    def __init__(
+        self, keys: list[MatchKey], now: float, hold: bool = False, enough: list[int] | None = None
+    ) -> None:
+        self.keys = keys
+        self.now = now
+        self.hold = hold
+        self.enough = enough
+
+
+class Take:
+    """Ask: may this rule inject once more? Never more than `times` in its scope; the answer is yes or no."""
+
+    __slots__ = ("rule", "scope", "times")
+
+    def __init__(self, rule: int, scope: str, times: int) -> None:
+        self.rule = rule
+        self.scope = scope
+        self.times = times
+
+
+class GiveBack:
+    """Ask: undo a take that could not be carried out; the answer is of no interest."""
+
+    __slots__ = ("take",)
+
+    def __init__(self, take: Take) -> None:
+        self.take = take
+
+
+class Release:
+    """Ask: let others have the counts that a match has kept from them; the answer is of no interest."""
+
+    __slots__ = ()
+
+
+RELEASE = Release()
+
+
+class Pass:
+    """The app answers.
+
+    Attributes:
+        entry: what goes into the journal; None when that is done.
+        did: `passed`; `refused` when too many faults are under way; `failed` after an error of ours.
+    """
+
+    __slots__ = ("did", "entry")
+
+    def __init__(self, entry: Entry | None, did: str = "passed") -> None:
+        self.entry = entry
+        self.did = did
+
+
+PASSED = Pass(None)
+"""The app answers, and the journal has its line."""
+
+
+class Respond:
+    """Answer instead of the app, before it has run or after.
+
+    Attributes:
+        entry: what goes into the journal.
+        answer: what all answers of the rule have in common: status, reason, `after`, `drain`, `cors`.
+        headers: the answer's headers in the vendor's order.
+        body: the bytes to send; empty for HEAD.
+        delay: seconds to wait before acting.
+        shape: what is done to the body on its way, or None.
+        listing: what the request's body is handed to, since the answer depends on it, or None.
+    """
+
+    __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "shape")
+
+    def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
+        self.entry = entry
+        self.answer = answer
+        self.headers = headers
+        self.body = body
+        self.delay = delay
+        self.shape: Shape | None = None
+        self.listing: Listing | None = None
+
+    def answer_keys(self) -> bool:
+        """Answer each key of the request's body by itself; no where the body is none that names keys.
+
+        Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
+        """
+        body = None
+        if self.listing is not None:
+            try:
+                body = self.listing.answer()
+            except Exception as error:
+                self.entry.surroundings.failed(error, self.entry.rule or "")
+        if body is None:
+            return False
+        length = str(len(body))
+        self.headers = [(name, length if name == "Content-Length" else text) for name, text in self.headers]
+        self.body = body
+        self.entry.response_bytes = len(body)
+        return True
+
+
+class Forward:
+    """Let the app answer, and change how its answer travels.
+
+    Attributes:
+        entry: what goes into the journal.
+        after: the wait is before the answer goes out, else before the app runs.
+        delay: seconds to wait.
+        shape: what is done to the body on its way, or None.
+    """
+
+    __slots__ = ("after", "delay", "entry", "shape")
+
+    def __init__(self, entry: Entry, *, after: bool, delay: float, shape: Shape | None = None) -> None:
+        self.entry = entry
+        self.after = after
+        self.delay = delay
+        self.shape = shape
+
+
+class Disconnect:
+    """End the connection without an answer.
+
+    Attributes:
+        entry: what goes into the journal.
+        instead: the answer where the server does not let us; it also says when, and what is read before.
+        how: what to do: `reset` or `closed`.
+        held: seconds in which nothing happens first; None: it ends at once.
+    """
+
+    __slots__ = ("entry", "held", "how", "instead")
+
+    def __init__(self, entry: Entry, instead: Respond, how: str, held: float | None) -> None:
+        self.entry = entry
+        self.instead = instead
+        self.how = how
+        self.held = held
+
+
+def unreachable(value: Never) -> NoReturn:
+    """End a chain of cases over a closed set: a new member breaks the type check wherever it is not handled."""
+    raise AssertionError(f"not an action: {value!r}")
+
+
+if TYPE_CHECKING:
+    Ask = Match | Take | GiveBack | Release
+    Action = Pass | Respond | Forward | Disconnect
+    # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
+    Act = Callable[[Request, Entry, bytes], Action]
+    ActByAnswering = Callable[[Request, Entry, bytes], Respond]

@@ -1,0 +1,300 @@
+"""From a fault and a request to the answer's status line, headers and body."""
+
+from __future__ import annotations
+
+from faultinject.engine.actions import Respond
+from faultinject.engine.draw import choose, delays, entropy, fails, threshold
+from faultinject.engine.hints import HEADERS, read_hint, write_hint
+from faultinject.engine.marking import MARKS, mark
+from faultinject.http.wire import CLOSE, Head, http_date, reason
+from faultinject.vendors.rendering import Rendering
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from faultinject.engine.actions import ActByAnswering
+    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Request
+    from faultinject.http.types import Headers
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.multi_delete import Listing
+    from faultinject.vendors.vendor import Vendor
+
+    Lister = Callable[[Request, bytes], "Listing | None"]
+
+_WITHOUT_BODY = frozenset((204, 205, 304))
+NO_HEADERS: Mapping[str, str] = {}
+NOTHING_OF_A_BODY = (("Content-Length", "0"),)
+
+
+class Answer:
+    """What all answers of one rule and one documented error (or status) have in common, worked out once.
+
+    Args:
+        rule: the rule that answers.
+        fault: what the journal calls the fault.
+        status: the HTTP status.
+        content_type: the Content-Type, exactly; empty for none.
+        vendor: whose error it is, or None.
+        phrase: the vendor's own reason phrase, or None for the standard one.
+        constants: the headers of all these answers that the vendor adds, by lower-case name.
+        id_headers: pairs of a header's name and the name of the id that it carries.
+        bare_head: whether an answer to HEAD says nothing of the body.
+
+    Attributes:
+        status_line: the status with the reason phrase, for servers that send ours.
+        after: the app runs first and its answer is dropped.
+        drain: whether the request body is read before answering.
+        cors: whether a browser's script may read the answer.
+        closes: whether the rule asks for the end of the connection behind the answer.
+        dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
+        exact: how the vendor's own head is written, or None where the server words it.
+        late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
+        lists: from a request and its digest to what answers it key by key, or None; None where that never is.
+        special: it is exact or late, or its body is changed on its way.
+        beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
+        hint: the wait that the answer asks for in seconds, or None.
+        hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
+    """
+
+    __slots__ = (
+        "_bare_head", "_bodyless", "_delay", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
+        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "special",
+        "status", "status_line", "when",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        rule: ReadyRule,
+        fault: str,
+        status: int,
+        content_type: str,
+        vendor: Vendor | None = None,
+        phrase: str | None = None,
+        constants: Mapping[str, str] = NO_HEADERS,
+        id_headers: tuple[tuple[str, str], ...] = (),
+        *,
+        bare_head: bool = False,
+    ) -> None:
+        value = rule.rule.value
+        self.fault = fault
+        self.status = status
+        self.status_line = f"{status} {phrase or reason(status)}"
+        self.when: str = value("when")
+        self.after = self.when == "after"
+        self._bodyless = status in _WITHOUT_BODY
+        self._first: Headers = [("Content-Type", content_type)] if content_type else []
+        if self._bodyless:
+            # For 205: without a length waitress marks the end of a body, even for HEAD.
+            self._first = [("Content-Length", "0")] if status == 205 else []
+        self._id_headers = id_headers
+        self._bare_head = bare_head
+        self.cors: bool = value("cors")
+        self.drain: bool = value("drain")
+        self.exact: Head | None = None
+        self.lists: Lister | None = None
+        self._delay = delays(*rule.rule.value("delay"))
+        cut_or_slowed = value("of") is not None
+        self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
+        self.special: bool = self.late or value("exact") or cut_or_slowed
+        self.beyond = status > 599
+        self._set = rule.rule.set_headers
+        self.closes = any(name == "connection" for name, _ in self._set)
+        self._last: Headers = []
+        self.dated: float | None = None
+        self.hint: float | None
+        given = dict(self._set)
+        wait: float | None = value("retry_after")
+        if wait is not None and not given.keys() & HEADERS:
+            form: str = value("hint") or (vendor.hint if vendor is not None else "seconds")
+            name, text, self.hint = write_hint(wait, form)
+            self.hint_form: str | None = form
+            self._last.append((name, text))
+            if form == "date":
+                self.dated = wait
+        else:
+            self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
+        self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
+        if rule.surroundings.marked:
+            self._last += mark(rule.name)
+            # What a rule sets cannot lift the mark.
+            self._set = tuple(each for each in self._set if each[0] not in MARKS)
+        # What the rule asks for stands alone.
+        asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
+        self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
+
+    def give(
+        self,
+        request: Request,
+        entry: Entry,
+        digest: bytes,
+        body: bytes,
+        ids: Mapping[str, str],
+        more: Headers | None = None,
+    ) -> Respond:
+        """The answer to one request.
+
+        Args:
+            request: what is answered.
+            entry: what the journal is told.
+            digest: where the delay is drawn from.
+            body: the whole body, also for HEAD.
+            ids: the answer's ids by name.
+            more: the headers that the vendor adds to the usual ones.
+        """
+        headers = self._first.copy()
+        if self._bodyless:
+            body = b""
+        elif request.method.upper() == "HEAD":
+            headers = (
+                [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
+            )
+            body = b""
+        elif not self.late:
+            headers.append(("Content-Length", str(len(body))))
+        for name, which in self._id_headers:
+            headers.append((name, ids[which]))
+        if more:
+            headers += [each for each in more if each[0].lower() not in self._left_out]
+        headers += self._last
+        for name, text in self._set:
+            headers = [each for each in headers if each[0].lower() != name]
+            headers.append(CLOSE if name == "connection" else (name, text))
+        if self.cors and not self.after and (origin := request.origin) is not None:
+            headers = with_cors(headers, origin)
+        entry.fault = self.fault
+        entry.when = self.when
+        entry.status = self.status
+        entry.response_bytes = len(body)
+        entry.hint, entry.hint_form = self.hint, self.hint_form
+        if self._hints_in_headers:
+            # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
+            entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
+        return Respond(entry, self, headers, body, self._delay(digest))
+
+
+def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
+    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
+    value = rule.rule.value
+    message = value("message")
+    prepared: dict[tuple[int, str], tuple[Answer, Rendering]] = {}
+    form_for = vendor.form_for
+    wanted: int | None = value("status")
+    make_ids = vendor.make_ids
+    resource_of = vendor.resource if value("resource") is None else None
+    place: str = value("resource") or ""
+    reading = rule.reading
+
+    def prepare(index: int, asked: str) -> tuple[Answer, Rendering]:
+        row = rows[index]
+        status = wanted or row.status
+        assert status is not None
+        made = Rendering(vendor, row, status=status, message=message, asked=asked)
+        answer = Answer(
+            rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers,
+            bare_head=made.bare_head,
+        )  # fmt: skip
+        if value("exact") or answer.beyond:
+            answer.exact = Head(answer.status_line, vendor.head, vendor.server)
+        if (
+            status == 200
+            and vendor.deletes is not None
+            and made.content_type == vendor.content_type
+            and answer.drain
+        ):
+            answer.lists = _lister(rule, vendor, row)
+        found = prepared[index, asked] = answer, made
+        return found
+
+    def act(request: Request, entry: Entry, digest: bytes) -> Respond:
+        index = 0 if len(rows) == 1 else choose(digest, len(rows))
+        asked = ""
+        if form_for is not None:
+            row = rows[index]
+            asked = form_for(row, request, wanted or row.status or 0)
+        answer, made = prepared.get((index, asked)) or prepare(index, asked)
+        ids = make_ids(entropy(digest, entry.seq), int(entry.time))
+        entry.request_id = ids.get("request_id")
+        named = place
+        if resource_of is not None:
+            bucket, key = reading.read_address(request)
+            named = resource_of(bucket, key, request.raw_path)
+        body, more = made.render(request, reading, named, ids, entry.time)
+        action = answer.give(request, entry, digest, body, ids, more)
+        if answer.lists is not None:
+            action.listing = answer.lists(request, digest)
+        return action
+
+    return act
+
+
+def _lister(rule: ReadyRule, vendor: Vendor, row: DocumentedError) -> Lister:
+    """A function from a request and its digest to its listing; None when it does not delete several objects."""
+    from faultinject.vendors.multi_delete import Listing
+
+    dialect = vendor.deletes
+    assert dialect is not None
+    message: str | None = rule.rule.value("message")
+    said = row.code, row.message if message is None else message
+    limit = threshold(rule.rule.value("share"))
+    reading = rule.reading
+
+    def begin(request: Request, digest: bytes) -> Listing | None:
+        if reading.operation(request) != dialect.operation:
+            return None
+        return Listing(vendor, dialect, said, lambda named: fails(digest, named, limit))
+
+    return begin
+
+
+def plain(rule: ReadyRule, status: int) -> ActByAnswering:
+    """What an answer of no vendor does: a status and a text."""
+    value = rule.rule.value
+    message = value("message")
+    body = (reason(status) if message is None else message).encode("utf-8", "replace")
+    answer = Answer(rule, f"http:{status}", status, value("content_type"))
+
+    def act(request: Request, entry: Entry, digest: bytes) -> Respond:
+        return answer.give(request, entry, digest, body, {})
+
+    return act
+
+
+def with_cors(headers: Headers, origin: str) -> Headers:
+    """The headers that let a browser's script of that origin read the answer."""
+    if not (origin.isascii() and origin.isprintable()):
+        return headers
+    return _with(
+        headers,
+        [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Access-Control-Expose-Headers", ", ".join(name for name, _ in headers)),
+            ("Vary", "Origin"),
+        ],
+    )
+
+
+def taken_over(headers: Headers, app_headers: Headers) -> Headers:
+    """The answer's headers with the CORS headers of the app's own answer."""
+    names = ("access-control-", "vary")
+    return _with(headers, [each for each in app_headers if each[0].lower().startswith(names)])
+
+
+def _with(headers: Headers, more: Headers) -> Headers:
+    """Both; a header that the rule itself sets stands alone."""
+    given = {name.lower() for name, _ in headers}
+    return [*headers, *(each for each in more if each[0].lower() not in given)]
+
+
+def at_its_start(action: Respond, now: float) -> Headers:
+    """The headers of an answer that starts now, unix time: an HTTP-date to wait for counts from here."""
+    wait = action.answer.dated
+    if wait is None:
+        return action.headers
+    return [
+        (name, http_date(-(-(now + wait) // 1))) if name == "Retry-After" else (name, value)
+        for name, value in action.headers
+    ]

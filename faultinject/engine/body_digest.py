@@ -1,0 +1,105 @@
+"""The digest of a request body, so that two attempts can be told to carry the same bytes."""
+
+from __future__ import annotations
+
+from faultinject.engine.draw import blake2b
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.engine.journal_entry import Body
+
+PIECE = 64 * 1024
+"""Bytes read from a request body at a time."""
+MOST = 128 * 1024 * 1024
+"""Bytes after which a body or a dropped answer is no longer read."""
+LONGEST = 10.0
+"""Seconds after which a body or a dropped answer is no longer read."""
+
+
+class BodyDigest:
+    """A keyed digest of a body in pieces; a multipart boundary, which is new on each attempt, does not change it.
+
+    >>> def digest(boundary):
+    ...     body = BodyDigest(b"key", f"multipart/form-data; boundary={boundary}")
+    ...     body.update(f"--{boundary}--".encode())
+    ...     return body.hexdigest()
+    >>> digest("abc") == digest("xyz")
+    True
+    """
+
+    __slots__ = ("_boundary", "_digest", "_tail", "size")
+
+    def __init__(self, key: bytes, content_type: str = "") -> None:
+        self._digest = blake2b(key=key, digest_size=16)
+        self._boundary = boundary(content_type)
+        self._tail = b""
+        self.size = 0
+        """Bytes seen so far."""
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self.size += len(piece)
+        if not self._boundary:
+            self._digest.update(piece)
+            return
+        # A boundary may lie across two pieces: the last bytes wait until more is known.
+        *parts, rest = (self._tail + piece).split(self._boundary)
+        for part in parts:
+            self._digest.update(part)
+        cut = max(0, len(rest) - len(self._boundary) + 1)
+        self._digest.update(rest[:cut])
+        self._tail = rest[cut:]
+
+    def hexdigest(self) -> str:
+        """The digest as 32 hexadecimal digits."""
+        whole = self._digest.copy()
+        whole.update(self._tail)
+        return whole.hexdigest()
+
+
+class SeenBody:
+    """A request's body as the app reads it, so that the journal can tell whether a later request carries the same.
+
+    Args:
+        key: of the digest.
+        content_type: of the request.
+        length: its Content-Length; None where its end is marked.
+    """
+
+    __slots__ = ("_digest", "_length", "ended")
+
+    def __init__(self, key: bytes, content_type: str, length: int | None) -> None:
+        self._digest = BodyDigest(key, content_type)
+        self._length = length
+        self.ended = False
+        """Whether the end of a body without a length was seen."""
+
+    def feed(self, piece: bytes) -> None:
+        """The app has read a piece; nothing where there is no more."""
+        if piece:
+            self._digest.update(piece)
+        else:
+            self.ended = True
+
+    @property
+    def body(self) -> Body | None:
+        """Bytes, digest, and that this was all; None as long as the app has not read all of it."""
+        size = self._digest.size
+        whole = size == self._length or (self._length is None and self.ended)
+        return (size, self._digest.hexdigest(), True) if whole else None
+
+
+def boundary(content_type: str) -> bytes:
+    """The boundary of a multipart Content-Type; empty for any other.
+
+    >>> boundary('multipart/form-data; boundary="a b"')
+    b'a b'
+    """
+    kind, _, parameters = content_type.partition(";")
+    if not kind.strip().lower().startswith("multipart/"):
+        return b""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "boundary":
+            return value.strip('"').encode("latin-1", "replace")
+    return b""

@@ -1,0 +1,150 @@
+"""What is done to the body of an answer on its way: piece by piece, nothing held."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from faultinject.engine.draw import stretched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PARTS = 10**12
+
+
+class Shape:
+    """What is done to one body.
+
+    Attributes:
+        did: the outcome's word.
+        cuts: the connection ends where the shape is done.
+        rate: bytes a second at most, or None.
+        done: nothing more of the body goes out.
+        touched: whether anything was done to the body.
+    """
+
+    did = ""
+    cuts = False
+
+    def __init__(self) -> None:
+        self.rate: int | None = None
+        self.done = False
+        self.touched = False
+
+    def fits(self, length: int | None) -> bool:
+        """Whether anything can be done to a body of that Content-Length; None: it is not known."""
+        return length != 0
+
+    @abstractmethod
+    def feed(self, piece: bytes) -> bytes:
+        """What goes out of the next piece, which is not empty."""
+
+
+class Truncated(Shape):
+    """A body that ends early.
+
+    Args:
+        share: of the body, from 0 to below 1.
+        most: bytes; instead of the share.
+    """
+
+    did = "truncated"
+    cuts = True
+
+    def __init__(self, share: float, most: int | None) -> None:
+        super().__init__()
+        self._share = share
+        self._limit = most
+        self._seen = 0
+
+    def fits(self, length: int | None) -> bool:
+        """Whether the body is longer than what is let through."""
+        if length is None:
+            return True
+        if self._limit is None:
+            self._limit = self._of(length)
+        return self._limit < length
+
+    def feed(self, piece: bytes) -> bytes:
+        """The part of the piece before the cut."""
+        if self._limit is None:
+            self._limit = self._of(len(piece))
+        kept = piece[: max(0, self._limit - self._seen)]
+        self._seen += len(piece)
+        self.done = self.touched = self._seen > self._limit
+        return kept
+
+    def _of(self, length: int) -> int:
+        # In whole numbers: 0.29 of 100 bytes are 29, and never are they all.
+        return max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
+
+
+class Dripped(Shape):
+    """A body that goes out slowly.
+
+    Args:
+        rate: bytes a second.
+    """
+
+    did = "dripped"
+
+    def __init__(self, rate: int) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def feed(self, piece: bytes) -> bytes:
+        """The piece."""
+        self.touched = True
+        return piece
+
+
+class Corrupted(Shape):
+    """A body with bytes changed, at places that are drawn.
+
+    Args:
+        flips: how many bytes.
+        digest: where the places are drawn from.
+    """
+
+    did = "corrupted"
+
+    def __init__(self, flips: int, digest: bytes) -> None:
+        super().__init__()
+        self._flips = flips
+        self._digest = digest
+        self._masks: dict[int, int] | None = None
+        self._seen = 0
+
+    def fits(self, length: int | None) -> bool:
+        """Whether there is a byte to change."""
+        if length:
+            self._draw(length)
+        return length != 0
+
+    def feed(self, piece: bytes) -> bytes:
+        """The piece with its share of the changes."""
+        masks = self._masks if self._masks is not None else self._draw(len(piece))
+        first, self._seen = self._seen, self._seen + len(piece)
+        changed = bytearray(piece)
+        for place in [each for each in masks if first <= each < self._seen]:
+            changed[place - first] ^= masks.pop(place)
+            self.touched = True
+        return bytes(changed)
+
+    def _draw(self, length: int) -> dict[int, int]:
+        masks: dict[int, int] = {}
+        for number in range(min(self._flips, length)):
+            drawn = stretched(self._digest, number)
+            place = int.from_bytes(drawn[:8], "big") * length >> 64
+            while place in masks:
+                place = (place + 1) % length
+            masks[place] = (int.from_bytes(drawn[8:16], "big") * 255 >> 64) + 1
+        self._masks = masks
+        return masks
+
+
+def slices(piece: bytes, rate: int) -> Iterator[bytes]:
+    """Parts that are small enough to be sent evenly: a twentieth of a second each, or one byte."""
+    step = max(1, rate // 20)
+    return (piece[at : at + step] for at in range(0, len(piece), step))

@@ -1,0 +1,179 @@
+"""A rule compiled: closures and numbers instead of text, made when the rule is first a candidate."""
+
+from __future__ import annotations
+
+from faultinject.engine.counter import Counter
+from faultinject.engine.draw import ONE, drawer, threshold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.engine.plan import Plan
+    from faultinject.engine.request import Request
+    from faultinject.engine.types import Check, RuleLike
+    from faultinject.vendors.addressing import Reading
+
+    Scope = Callable[[Request, Reading, str], str]
+
+
+_OPTIONS = frozenset(("OPTIONS",))
+
+
+class ReadyRule:
+    """One rule of a plan, ready to be asked about requests.
+
+    Attributes:
+        number: its place in the scenario, from 0.
+        name: what it is called in the journal and in `x-faultinject`.
+        rule: the rule as written.
+        reading: how it reads bucket, key and operation.
+        above: the rate as (limit, period in seconds), or None.
+        takes_preflights: whether it is for CORS preflights as well.
+        spares: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
+        scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
+        fired: how often its fault was decided on.
+        undone: how many of these were not carried out.
+        failed: how often an error of ours kept it from doing what it had decided on.
+        times: how often it injects in its scope; None for no limit.
+        enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
+            draws nothing but ids; None: one always does.
+        act: what the fault does to a request that the rule fires for.
+        matches: whether all conditions hold for a request, and no `unless` does.
+        certain: whether the probability is 1.
+        drawn: the digest of the nth match of an identity, or None when chance says no.
+        window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
+    """
+
+    __slots__ = (
+        "_untold",
+        "above",
+        "act",
+        "certain",
+        "drawn",
+        "enough",
+        "failed",
+        "fired",
+        "matches",
+        "name",
+        "number",
+        "reading",
+        "rule",
+        "scope",
+        "spares",
+        "surroundings",
+        "takes_preflights",
+        "times",
+        "undone",
+        "window",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, number: int, label: str) -> None:
+        rule = plan.rules[number]
+        self.number = number
+        self.name = plan.names[number]
+        self.rule = rule
+        self.surroundings = plan.surroundings
+        self.reading = plan.reading(rule.vendor)
+        self.above: tuple[int, float] | None = rule.value("above")
+        self.spares = _spares(rule.value("skip"), rule.value("every"))
+        self.times: int | None = rule.value("times")
+        self.scope = SCOPES[rule.value("per")]
+        self.window = _window(rule.value("begin"), rule.value("end"))
+        self.takes_preflights = asks_for_options(rule, self.reading)
+        self.fired = Counter()
+        self.undone = Counter()
+        self.failed = Counter()
+        self._untold = getattr(plan.counts, "note_undone", None)
+        limit = threshold(rule.value("probability"))
+        self.certain = limit >= ONE
+        self.drawn = drawer(plan.key, label, limit) if limit else _never
+        self.enough = self._enough(limit)
+        self.act = rule.resolved.prepare(self)
+        self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
+
+    def _enough(self, limit: int) -> int | None:
+        if not limit or self.times == 0:
+            return 0
+        counted = self.spares is not None or self.above is not None or not self.certain
+        if counted or self.rule.resolved.draws(self.rule):
+            return None
+        return self.times or 0
+
+    def take_back(self) -> None:
+        """A fault that was decided on is not carried out."""
+        self.undone.next()
+        if self._untold is not None:
+            self._untold(self.number)
+
+
+def asks_for_options(rule: RuleLike, reading: Reading) -> bool:
+    """Whether a rule names OPTIONS, or an operation that is nothing else, as `OptionsObject`; a pattern names none."""
+    if any(each.removeprefix("=").upper() == "OPTIONS" for each in rule.conditions.get("method", ())):
+        return True
+    named = [each for each in rule.conditions.get("operation", ()) if each[:1] == "=" or "*" not in each]
+    return any(reading.operations.methods(reading.operations.meant((each,))) == _OPTIONS for each in named)
+
+
+def _all_of(conditions: list[Check], unless: list[Check]) -> Check:
+    """One test for all; the common small numbers without a loop."""
+    if unless:
+        return lambda request: (
+            all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
+        )
+    if not conditions:
+        return lambda _: True
+    if len(conditions) == 1:
+        return conditions[0]
+    if len(conditions) == 2:
+        first, second = conditions
+        return lambda request: first(request) and second(request)
+    return lambda request: all(holds(request) for holds in conditions)
+
+
+def _never(identity: str, n: int) -> None:
+    """The draw of a rule with probability 0."""
+
+
+def _spares(skip: int, every: int) -> Callable[[int], bool] | None:
+    if every == 1:
+        return None if skip == 0 else lambda place: place < skip
+    return lambda place: place < skip or (place - skip + 1) % every != 0
+
+
+def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
+    if end is None:
+        return None if begin == 0 else lambda age: age >= begin
+    return lambda age: begin <= age < end
+
+
+def _call(request: Request, reading: Reading, exact: str) -> str:
+    return exact
+
+
+def _key(request: Request, reading: Reading, exact: str) -> str:
+    bucket, key = reading.read_address(request)
+    return f"/{bucket or ''}/{key or ''}"
+
+
+def _bucket(request: Request, reading: Reading, exact: str) -> str:
+    return f"/{reading.read_address(request)[0] or ''}"
+
+
+def _operation(request: Request, reading: Reading, exact: str) -> str:
+    return reading.operation(request) or "none"
+
+
+def _client(request: Request, reading: Reading, exact: str) -> str:
+    return request.client or "none"
+
+
+SCOPES: dict[str, Scope | None] = {
+    "rule": None,
+    "call": _call,
+    "key": _key,
+    "bucket": _bucket,
+    "operation": _operation,
+    "client": _client,
+}
+"""What `per` may be, and how the scope of a request is named."""

@@ -1,0 +1,290 @@
+"""A compiled scenario: which rule fires for a request, and what is then done.
+
+`Plan.run` is a generator: it yields the few things that it needs from outside (`Match`, `Take`) and returns one
+action. The same flow serves WSGI, where asks are answered at once, and ASGI, where they may be awaited.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from itertools import count
+
+from faultinject.engine.actions import PASSED, RELEASE, GiveBack, Match, Pass, Take
+from faultinject.engine.compiled_rule import ReadyRule
+from faultinject.engine.draw import seed_key
+from faultinject.engine.journal_entry import Entry
+from faultinject.engine.labels import Labels
+from faultinject.engine.rule_index import Index
+from faultinject.vendors.addressing import Reading, common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Any, Protocol
+
+    from faultinject.engine.actions import Action, Ask, MatchKey, Number
+    from faultinject.engine.request import Request
+    from faultinject.engine.services import Surroundings
+    from faultinject.engine.types import RuleLike
+    from faultinject.vendors.vendor import Vendor
+
+    # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
+    Flow = Generator[Ask, Any, Action | None]
+
+    class Counts(Protocol):
+        """Where a scenario's counts live."""
+
+        def match(
+            self,
+            keys: Sequence[MatchKey],
+            now: float,
+            hold: bool = False,
+            enough: Sequence[int] | None = None,
+        ) -> list[Number]:
+            """Count a request against these rules."""
+
+        def take(self, ask: Take, held: bool = False) -> bool:
+            """Whether the rule may inject once more."""
+
+        def release(self) -> None:
+            """Let others have what `match` has kept from them."""
+
+        def give_back(self, ask: Take) -> None:
+            """Undo a take."""
+
+        def matched(self, rule: int) -> int:
+            """How many requests the rule's conditions met."""
+
+
+_seq = count()
+
+
+class Plan:
+    """A scenario ready to decide; immutable but for what it prepares on first use.
+
+    Args:
+        rules: the rules in the order written.
+        names: what each is called, as long as `rules`.
+        seed: the seed's text.
+        counts: who answers the asks; the plan itself never calls it.
+        surroundings: clocks, journal and settings.
+        generation: how many scenarios the injector had before.
+        salt: put before the seed where independent processes must not draw alike.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[RuleLike],
+        names: Sequence[str],
+        seed: str,
+        *,
+        counts: Counts,
+        surroundings: Surroundings,
+        generation: int = 0,
+        salt: bytes = b"",
+    ) -> None:
+        self.rules = tuple(rules)
+        self.names = tuple(names)
+        self.seed = seed
+        self.counts = counts
+        self.surroundings = surroundings
+        self.generation = generation
+        self.started = surroundings.clock()
+        self.endings = 0
+        """How often the scenario was replaced or switched off: a wait that began before one ends."""
+        self.ended = False
+        """Set when the scenario is replaced or switched off."""
+        self.key = seed_key(seed + salt.hex())
+        self.origin = (generation, seed, seed_key(seed))
+        self._readings: dict[str, Reading] = {}
+        self._unmatched: Reading | None = None
+        index = Index(self.rules, self.reading, everything=surroundings.everything)
+        self.environ = index.environ
+        self.environ_default = index.environ_default
+        self.scope = index.scope
+        self.scope_default = index.scope_default
+        self._ready: list[ReadyRule | None] = [None] * len(self.rules)
+        self._labels = Labels(self.rules)
+        # Counts that other processes share keep this number as well, and have a lock that is held once a request.
+        self._told: Callable[[int], None] | None = getattr(counts, "note_injected", None)
+        self._holds: bool = getattr(counts, "holds", False)
+        self._lock = allocate_lock()
+
+    def run(self, request: Request, candidates: Sequence[int]) -> Flow:
+        """Decide one request: which of the candidate rules match, and which of them fires.
+
+        Returns:
+            None when no rule's conditions hold, `Pass` when none fires, else what to do.
+        """
+        surroundings = self.surroundings
+        arrived, now = surroundings.monotonic(), surroundings.clock()
+        if surroundings.expires is not None and (
+            now >= surroundings.expires or arrived >= surroundings.deadline
+        ):
+            surroundings.expired(surroundings.expires)
+            return None
+        matched, keys = self._matching(request, candidates, now - self.started)
+        if not matched:
+            return None
+        held = False
+        enough: list[int] | None = None
+        if self._holds:
+            held = not all(rule.times is None for rule in matched)
+            enough = [rule.enough for rule in matched if rule.enough is not None]
+            if len(enough) < len(matched):
+                enough = None
+        numbers: list[Number] = yield Match(keys, now, held, enough)
+        for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
+            if not exceeds or (rule.spares is not None and rule.spares(place)):
+                continue
+            # Where chance has no say, nothing is drawn before the rule may inject.
+            digest = b"" if rule.certain else rule.drawn(identity, n)
+            if digest is None:
+                continue
+            take = None
+            if rule.times is not None:
+                take = Take(rule.number, scope, rule.times)
+                if not (yield take):
+                    continue
+            elif held:
+                yield RELEASE
+            entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
+            if not surroundings.begin():
+                entry.fault = rule.rule.fault
+                if take is not None:
+                    yield GiveBack(take)
+                return Pass(entry, "refused")
+            try:
+                action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
+            except Exception as error:
+                rule.failed.next()
+                surroundings.failed(error, rule.name)
+                action = Pass(entry, "failed")
+            if isinstance(action, Pass):
+                surroundings.finish()
+                if take is not None:
+                    yield GiveBack(take)
+                return action
+            rule.fired.next()
+            if self._told is not None:
+                self._told(rule.number)
+            entry.fired = rule
+            return action
+        if held:
+            yield RELEASE
+        rule, n = matched[0], numbers[0][1]
+        if surroundings.everything:
+            return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
+        surroundings.journal(
+            (
+                next(_seq), self.origin, now, arrived, None, request.facts(), rule.reading, rule.name, None, None,
+                n if n >= 0 else None, None, None, None, None, None, "passed", True, None, None,
+            )
+        )  # fmt: skip
+        return PASSED
+
+    def end(self) -> None:
+        """Let the waits of this plan end: it is replaced or switched off."""
+        self.ended = True
+        self.endings += 1
+
+    def over(self, endings: int) -> bool:
+        """Whether a wait is over that began after so many endings: replaced, switched off or expired."""
+        return self.ended or self.endings != endings or self.expired
+
+    @property
+    def expired(self) -> bool:
+        """Whether the time is over in which anything is injected."""
+        surroundings = self.surroundings
+        return surroundings.expires is not None and (
+            surroundings.clock() >= surroundings.expires or surroundings.monotonic() >= surroundings.deadline
+        )
+
+    def go_on_from(self, old: Plan) -> None:
+        """Keep what an older plan, whose rules are the first of these, has counted and prepared."""
+        self.started = old.started
+        for number, rule in enumerate(old._ready):
+            self._ready[number] = rule
+        self._labels = Labels(self.rules, old._labels)
+
+    def note(self, request: Request) -> Entry:
+        """An entry for a request that no rule matches, where every request is noted."""
+        surroundings = self.surroundings
+        now, arrived = surroundings.clock(), surroundings.monotonic()
+        reading = self._unmatched
+        if reading is None:
+            reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
+        return self._entry(request, reading, None, None, now, arrived)
+
+    def totals(self) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
+        shared = getattr(self.counts, "totals", None)
+        if shared is None:
+            matched = self.counts.matched
+            found = [
+                (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                for number, rule in enumerate(self._ready)
+            ]
+        else:
+            found = shared(range(len(self.rules)))
+        return [
+            (met, injected, failed + (0 if rule is None else rule.failed.value))
+            for (met, injected, failed), rule in zip(found, self._ready, strict=True)
+        ]
+
+    def ready(self, number: int) -> ReadyRule:
+        """The compiled rule of that number; made when it is first a candidate."""
+        found = self._ready[number]
+        if found is None:
+            with self._lock:
+                found = self._ready[number]
+                if found is None:
+                    found = self._ready[number] = ReadyRule(self, number, self._labels.make(number))
+        return found
+
+    def reading(self, vendor: Vendor | None) -> Reading:
+        """How requests are read as that vendor's; one object a vendor."""
+        name = vendor.id if vendor is not None and vendor.addressing else ""
+        found = self._readings.get(name)
+        if found is None:
+            found = self._readings[name] = Reading(vendor if name else None, self.surroundings.endpoints)
+        return found
+
+    def _entry(
+        self,
+        request: Request,
+        reading: Reading,
+        name: str | None,
+        n: int | None,
+        now: float,
+        arrived: float,
+        take: Take | None = None,
+    ) -> Entry:
+        facts = request.facts()
+        if n is not None and n < 0:
+            n = None
+        return Entry(self.surroundings, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
+
+    def _matching(
+        self, request: Request, candidates: Sequence[int], age: float
+    ) -> tuple[list[ReadyRule], list[MatchKey]]:
+        matched: list[ReadyRule] = []
+        keys: list[MatchKey] = []
+        preflight = False
+        if not request.ordinary:
+            if request.upgrades:
+                return matched, keys
+            preflight = request.is_preflight
+        ready = self._ready
+        for number in candidates:
+            rule = ready[number] or self.ready(number)
+            if (
+                (rule.window is None or rule.window(age))
+                and (not preflight or rule.takes_preflights)
+                and rule.matches(request)
+            ):
+                exact, identity = rule.reading.identify(request)
+                scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
+                matched.append(rule)
+                keys.append((number, scope, identity, rule.above))
+        return matched, keys

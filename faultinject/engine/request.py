@@ -1,0 +1,301 @@
+"""One request as the rules see it: a lazy view of a WSGI environ or an ASGI scope that copies nothing.
+
+Both views answer the same questions with the same words. A view is made only for a request that some rule may
+match, and works a field out when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from faultinject.engine.shown import without_userinfo
+from faultinject.engine.snapshot import NONE_TELLING, TELLING, TELLING_AS, TELLING_KEYS, facts
+from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
+from faultinject.http.wire import whole
+from faultinject.vendors.addresses import HOSTS, split_mount, without_port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.engine.snapshot import Facts
+    from faultinject.vendors.types import Place
+
+
+class Request:
+    """What both views share: the target, and where it points.
+
+    Attributes:
+        method: as sent, usually in upper case.
+        path: mount point and path, percent-decoded once as UTF-8; `%2F` is kept where the server shows it.
+        mount: the mount point (`SCRIPT_NAME`, `root_path`), decoded; empty at the root.
+        below: the path below the mount point, decoded like `path`.
+        query: the query string as sent, without the question mark.
+        host: the Host without port, in lower case; empty when there is none.
+        ordinary: whether this can be neither an upgrade nor a preflight, at a quick look.
+        read_by: the reading that `place` comes from, so that many rules read a request once.
+        place: level, bucket, key and the rest of the address.
+        named_by: the reading that `operation` comes from.
+        operation: the storage operation.
+        identified_by: the reading that `identities` come from.
+        identities: what draws depend on, letter for letter and with placeholders.
+    """
+
+    __slots__ = (
+        "_raw_path", "below", "host", "identified_by", "identities", "method", "mount", "named_by", "operation",
+        "ordinary", "path", "place", "query", "read_by",
+    )  # fmt: skip
+
+    method: str
+    query: str
+    host: str
+    ordinary: bool
+    place: Place
+    operation: str | None
+    identities: tuple[str, str]
+
+    def __init__(self, mount: str, below: str, target: str) -> None:
+        self.read_by: object = None
+        self.identified_by: object = None
+        self.named_by: object = None
+        if below[:1] != "/" and "@" in below:
+            below = without_userinfo(below)
+        self.mount = mount
+        self._raw_path: str | None
+        if target == below and not mount and "%" not in target:
+            self._raw_path = self.path = self.below = below
+        elif not target:
+            self._raw_path = None
+            self.below = below
+            self.path = mount + below
+        else:
+            self.path, self._raw_path = read_target(mount, below, target)
+            self.below = self.path.removeprefix(mount)
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it came on the wire, without query; encoded anew where the server does not show it."""
+        raw = self._raw_path
+        if raw is None:
+            raw = self._raw_path = encode(self.path)
+        return raw
+
+    if TYPE_CHECKING:  # what each view answers in its own way
+
+        @property
+        def origin(self) -> str | None: ...
+        @property
+        def client(self) -> str | None: ...
+        @property
+        def content_length(self) -> int | None: ...
+        @property
+        def has_body(self) -> bool: ...
+        @property
+        def upgrades(self) -> bool: ...
+        @property
+        def http2(self) -> bool: ...
+        @property
+        def is_preflight(self) -> bool: ...
+        def header(self, name: str) -> tuple[str, ...]: ...
+        def telling(self, name: str) -> str | None: ...
+        def facts(self) -> Facts: ...
+
+    def query_values(self, name: str) -> tuple[str, ...]:
+        """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
+        found = []
+        for pair in self.query.split("&"):
+            key, _, value = pair.partition("=")
+            if pair and (key if key.isalnum() else decode_form(key)) == name:
+                found.append(decode_form(value))
+        return tuple(found)
+
+
+class WSGIRequest(Request):
+    """A view of a WSGI environ (PEP 3333)."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+        get = environ.get
+        self.method = method = environ["REQUEST_METHOD"]
+        self.query = get("QUERY_STRING", "")
+        host = get("HTTP_HOST") or ""
+        self.host = HOSTS.get(host) or without_port(host)
+        self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
+        mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
+        if not below.isascii() or (mount and not mount.isascii()):
+            mount, below = utf8(mount), utf8(below)
+        target = get("RAW_URI") or get("REQUEST_URI") or ""
+        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin of a browser's script, or None."""
+        return self._environ.get("HTTP_ORIGIN")
+
+    @property
+    def client(self) -> str | None:
+        """The client's address as the server reports it."""
+        return self._environ.get("REMOTE_ADDR") or None
+
+    @property
+    def content_length(self) -> int | None:
+        """The Content-Length in bytes, or None."""
+        return whole(self._environ.get("CONTENT_LENGTH"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request body is announced."""
+        length = self._environ.get("CONTENT_LENGTH")
+        return bool(length and whole(length)) or "HTTP_TRANSFER_ENCODING" in self._environ
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        value = self._environ.get(key)
+        # Servers give an absent Content-Type or Content-Length as an empty string.
+        return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
+
+    def telling(self, name: str) -> str | None:
+        return self._environ.get(TELLING_AS.get(name, ""))
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the connection is about to leave HTTP."""
+        upgrade = self._environ.get("HTTP_UPGRADE")
+        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks whether it may ask."""
+        return self.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in self._environ
+
+    def facts(self) -> Facts:
+        """What the journal keeps of the request."""
+        environ = self._environ
+        get = environ.get
+        telling = NONE_TELLING
+        if not _TELLING_SET.isdisjoint(environ):
+            telling = {TELLING_KEYS[key]: environ[key] for key in environ if key in TELLING_KEYS}
+        return facts(
+            self,
+            get("REMOTE_ADDR"),
+            get("REMOTE_PORT"),
+            get("HTTP_AUTHORIZATION"),
+            get("HTTP_USER_AGENT"),
+            get("CONTENT_LENGTH"),
+            telling,
+        )
+
+
+class ASGIRequest(Request):
+    """A view of an ASGI HTTP scope."""
+
+    __slots__ = ("_headers", "_known", "_scope")
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self._scope = scope
+        self._headers: dict[str, tuple[str, ...]] | None = None
+        # One pass for the few headers that every decision asks for; a dict of all takes ten times as long.
+        known: dict[str, str] = {}
+        self._known = known
+        names = _KNOWN
+        for key, value in scope["headers"]:
+            if key in names:
+                known.setdefault(names[key], value.decode("latin-1"))
+        self.method = method = scope["method"]
+        query, raw = scope.get("query_string"), scope.get("raw_path")
+        self.query = query.decode("latin-1") if query else ""
+        host = known.get("host", "")
+        self.host = HOSTS.get(host) or without_port(host)
+        self.ordinary = method not in _CLOSER and "upgrade" not in known
+        mount, below = scope.get("root_path") or "", scope["path"]
+        if mount:
+            mount, below = split_mount(mount, below)
+        target = raw.decode("latin-1") if raw else ""
+        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin of a browser's script, or None."""
+        return self._known.get("origin")
+
+    @property
+    def client(self) -> str | None:
+        """The client's address as the server reports it."""
+        client = self._scope.get("client")
+        return client[0] if client else None
+
+    @property
+    def content_length(self) -> int | None:
+        """The Content-Length in bytes, or None."""
+        return whole(self._known.get("content-length"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request body is announced; HTTP/2 announces none."""
+        known = self._known
+        length = whole(known.get("content-length"))
+        if length is None:
+            return "transfer-encoding" in known or self._scope.get("http_version") not in ("1.0", "1.1")
+        return length > 0
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """The values of a header, named in lower case."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = {}
+            for key, value in self._scope["headers"]:
+                text = key.decode("latin-1").lower().replace("_", "-")
+                headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
+        return headers.get(name, ())
+
+    def telling(self, name: str) -> str | None:
+        return self._known.get(name)
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends the body."""
+        return self._known.get("expect", "").lower() == "100-continue"
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the connection is about to leave HTTP."""
+        upgrade = self._known.get("upgrade")
+        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
+
+    @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks whether it may ask."""
+        return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
+
+    def facts(self) -> Facts:
+        """What the journal keeps of the request."""
+        known = self._known
+        telling = NONE_TELLING
+        if not _TELLING_NAMES.isdisjoint(known):
+            telling = {name: value for name, value in known.items() if name in _TELLING_NAMES}
+        host, port = self._scope.get("client") or (None, None)
+        authorization, agent = known.get("authorization"), known.get("user-agent")
+        return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
+
+
+_TELLING_SET = frozenset(TELLING_KEYS)
+_TELLING_NAMES = frozenset(TELLING)
+_DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
+_KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
+_MULTIPLEXED = frozenset(("2", "3"))
+# Methods that ask for a closer look before any rule may match.
+_CLOSER = frozenset(("CONNECT", "OPTIONS"))

@@ -1,0 +1,79 @@
+"""What a plan needs from outside, and how many faults may be under way."""
+
+from __future__ import annotations
+
+from faultinject.engine.counter import Counter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.engine.journal_entry import Line
+
+
+class Surroundings:
+    """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
+
+    Attributes:
+        journal: takes a line.
+        clock: unix seconds, for ids, begin, end and rates.
+        monotonic: seconds of the clock that durations are measured by.
+        marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
+        endpoints: the user's own host suffixes.
+        most_active: how many faults may be under way at once.
+        everything: whether requests are noted that no rule matches.
+        expires: unix seconds from which nothing is injected, or None.
+        deadline: the same on the monotonic clock: unix time may be set back.
+        failed: told of an error inside faultinject itself, and of the rule's name where that is known.
+        expired: told of that moment when a request comes after it.
+    """
+
+    __slots__ = (
+        "_given_back", "_places", "clock", "deadline", "endpoints", "everything", "expired", "expires", "failed",
+        "journal", "marked", "monotonic", "most_active",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: Callable[[Line], None],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        failed: Callable[[Exception, str], None],
+        expired: Callable[[float], None],
+        *,
+        marked: bool = True,
+        endpoints: tuple[str, ...] = (),
+        most_active: int = 100,
+        everything: bool = False,
+        expires: float | None = None,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.monotonic = monotonic
+        self.marked = marked
+        self.endpoints = endpoints
+        self.most_active = most_active
+        self.everything = everything
+        self.expires = expires
+        self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
+        self.failed = failed
+        self.expired = expired
+        self._places = Counter()
+        self._given_back: list[None] = []
+
+    def begin(self) -> bool:
+        """Take a place for one fault under way; no when all are taken."""
+        try:
+            self._given_back.pop()
+        except IndexError:
+            return self._places.next() < self.most_active
+        return True
+
+    def finish(self) -> None:
+        """The fault is over."""
+        self._given_back.append(None)
+
+    @property
+    def active(self) -> int:
+        """How many faults are under way."""
+        return min(self._places.value, self.most_active) - len(self._given_back)

@@ -1,0 +1,300 @@
+"""Where one injector's counts live: in memory, in a named directory, or in one that its processes find by themselves."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.draw import blake2b
+from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
+from faultinject.rules.store import FILE, REPLACE, read_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from faultinject.counts.directory import StoreDirectory
+    from faultinject.engine.actions import MatchKey, Number, Take
+    from faultinject.engine.plan import Counts
+    from faultinject.rules.scenario import Scenario
+
+
+PAUSE = 1.0
+"""Seconds until a scenario that could not be read is tried again."""
+_TRIES = 50
+_NEVER = -2
+"""No generation."""
+
+# How many injectors of this process had the same scenario: those of two apps are two, in every worker.
+_alike: dict[str, int] = {}
+
+
+class Sharing:
+    """The store of one injector.
+
+    Args:
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, or None: memory until there are several processes.
+        alone: no other process is to count with it, however many there are.
+        make: makes counts where there is no directory, by default in memory.
+
+    Attributes:
+        directory: where processes share their counts, or None.
+        salt: what this process draws with besides the seed, where each counts for itself.
+        seen: the generation that this process has joined.
+        why: what keeps processes from sharing counts that were to share them; empty when nothing does.
+        replaced_by: the process of another server that put in force what is; 0 for one of this server.
+
+    Raises:
+        ConfigurationError: the directory cannot be used.
+        StoreUnavailable: its lock is held by others.
+    """
+
+    def __init__(
+        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
+    ) -> None:
+        self.seen = 0
+        self.replaced_by = 0
+        # Takes part in a directory as the first did; None once it has.
+        self._agree: Callable[[StoreDirectory], int] | None = None
+        self._replaces = False
+        self.salt = b""
+        self.why = ""
+        self._salted = 0
+        # The generation that could not be read, and when it is tried again.
+        self._unread: int | None = None
+        self._again = 0.0
+        self._alone = alone
+        self._make = make or MemoryCounts
+        self._named = store is not None
+        self.directory: StoreDirectory | None = None
+        if store is not None and store.startswith(FILE):
+            path, self._replaces = read_directory(store)
+            self.directory = _opened(path)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing changes when there are several processes."""
+        return self._alone or self.directory is not None or self._salted == os.getpid()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nobody said where counts live, and one process was enough so far."""
+        return not self._alone and not self._named and self.directory is None
+
+    @property
+    def stale(self) -> bool:
+        """Whether another process has published a scenario since."""
+        if self.directory is None:
+            return False
+        number = self.directory.number.read()
+        return number != self.seen and (number != self._unread or monotonic() >= self._again)
+
+    def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+        """Several processes serve the app: they find one directory, or each counts for itself.
+
+        Args:
+            scenario: what they have in common.
+            seed: the seed that was given; None when each has chosen its own.
+            owner: the process that they have in common, which has the directory as long as it lives.
+        """
+        if self.undecided and scenario.rules:
+            try:
+                self._share(f"{scenario.to_json()}\n{seed}", owner)
+            except (FaultInjectError, OSError) as error:
+                self._give_up(error)
+        else:
+            self.salt, self._salted = os.urandom(16), os.getpid()
+
+    def counts(
+        self, scenario: Scenario, seed: str, *, chosen: bool, anew: bool = False
+    ) -> tuple[Counts, str]:
+        """Counts for a scenario, and the seed that all processes draw with.
+
+        Args:
+            scenario: the rules.
+            seed: this process's.
+            chosen: nobody gave it: where another process was first, its seed holds.
+            anew: another scenario takes the place of the one in force, and counts begin at zero.
+
+        Raises:
+            ConfigurationError: the named store cannot hold it.
+            StoreUnavailable: the named store cannot be had.
+        """
+        if self.directory is None:
+            return self._make(), seed
+        data = self._data(scenario, seed)
+        rules = len(scenario.rules)
+        text = f"{data['scenario']}\n{'' if chosen else seed}"
+        agreed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        how = "" if self._replaces else f"{FILE}{self.directory.path}{REPLACE}"
+        replace = how if self._named else None
+
+        def same(found: dict[str, Any]) -> bool:
+            return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
+
+        def agree(directory: StoreDirectory) -> int:
+            return directory.agree(data, rules=rules, same=same, agreed=agreed, replace=replace)
+
+        try:
+            if anew:
+                self.directory.publish(data, rules=rules)
+            else:
+                agree(self.directory)
+            self.seen, found, counts, seed = self.join()
+            if found.to_json() != data["scenario"]:
+                # Put in force since this server began: the first request takes it over.
+                self.seen = _NEVER
+        except (FaultInjectError, OSError) as error:
+            if isinstance(error, StoreUnavailable) and self._named and not anew and self._is_late(agreed):
+                return self._rest(error, agree), seed
+            if self._named:
+                raise
+            self._give_up(error)
+            return self._make(), seed
+        return counts, seed
+
+    def extend(self, scenario: Scenario, seed: str) -> Counts | None:
+        """More rules stand behind those in force, whose counts go on; None where they are in memory."""
+        if self.directory is None:
+            return None
+        self.directory.publish(self._data(scenario, seed), rules=len(scenario.rules), keep_counts=True)
+        self.seen, _, counts, _ = self.join()
+        return counts
+
+    def join(self) -> tuple[int, Scenario, Counts, str]:
+        """The scenario in force for all processes: its generation, itself, its counts and its seed.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        from faultinject.counts.guarded import Guarded
+        from faultinject.rules.scenario import Scenario
+
+        assert self.directory is not None
+        if self._agree is not None:
+            from faultinject.counts.directory import StoreDirectory
+
+            # Another one may be in its place by now.
+            again = StoreDirectory(self.directory.path, make=False)
+            self._agree(again)
+            self.directory, self._agree = again, None
+        generation, data, counts = self.directory.join()
+        if counts is None:
+            raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
+        self._unread = None
+        by = data.get("by", 0)
+        self.replaced_by = 0 if by == self.directory.holders.pid else by
+        return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+
+    def tell(self, seed: str) -> None:
+        """Log how several processes count, if there are several; `seed` is what they draw with."""
+        from faultinject.journal import log as announcement
+
+        if self.directory is not None:
+            announcement.shared(self.directory.path, seed)
+        elif self.salt:
+            announcement.separate(self.why)
+
+    def postpone(self) -> bool:
+        """What was published cannot be read: it is tried again in a while; whether that is news."""
+        assert self.directory is not None
+        self._again = monotonic() + PAUSE
+        before, self._unread = self._unread, self.directory.generation
+        return before != self._unread
+
+    def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
+        assert self.directory is not None
+        return {"by": self.directory.holders.pid, "scenario": scenario.to_json(), "seed": seed}
+
+    def _is_late(self, agreed: str) -> bool:
+        """Whether other processes of this server took part before."""
+        assert self.directory is not None
+        holders = self.directory.holders
+        return holders.begun() == agreed or holders.lost()
+
+    def _rest(self, error: Exception, agree: Callable[[StoreDirectory], int]) -> Counts:
+        """Nothing is injected until the store is back that this server began with."""
+        from faultinject.counts.away import Away
+        from faultinject.counts.guarded import Guarded
+
+        self._agree = agree
+        self.seen = _NEVER
+        self.postpone()
+        return Guarded(Away(str(error)))
+
+    def _share(self, common: str, owner: int | None) -> None:
+        from faultinject.counts.filelock import AVAILABLE
+        from faultinject.counts.private import clean_up_dead_owners, private_directory
+        from faultinject.counts.processes import common_process
+
+        if not AVAILABLE:  # pragma: no cover - Windows
+            raise StoreUnavailable("this system has no flock")
+        number = _alike[common] = _alike.get(common, 0) + 1
+        clean_up_dead_owners()
+        self.directory = private_directory(f"{common}\n{number}", owner=owner or common_process())
+
+    def _give_up(self, error: Exception) -> None:
+        self.directory = None
+        self.why = str(error)
+        self.salt, self._salted = os.urandom(16), os.getpid()
+
+
+def _opened(path: str) -> StoreDirectory:
+    """A named directory.
+
+    Workers that find the one gone which their server began with make it, see that, and remove it, at the same time.
+    """
+    from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.holders import begun_with
+
+    tries = _TRIES if begun_with(os.path.abspath(path)) else 1  # noqa: PTH100 - pathlib takes its time to load
+    while True:
+        tries -= 1
+        try:
+            return StoreDirectory(path)
+        except StoreBusy:
+            raise
+        except FaultInjectError:
+            if not tries:
+                raise
+
+
+class SessionCounts:
+    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+
+    def __init__(self) -> None:
+        self._counts: Counts = MemoryCounts()
+        self._used = False
+
+    def share(self, counts: Callable[[], Counts | None]) -> None:
+        """Count with the others, if nothing was counted yet."""
+        if not self._used:
+            self._counts = counts() or self._counts
+
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
+        """As the counts do."""
+        self._used = True
+        return self._counts.match(keys, now, hold, enough)
+
+    def take(self, ask: Take, held: bool = False) -> bool:
+        """As the counts do."""
+        return self._counts.take(ask, held)
+
+    def release(self) -> None:
+        """As the counts do."""
+        self._counts.release()
+
+    def give_back(self, ask: Take) -> None:
+        """As the counts do."""
+        self._counts.give_back(ask)
+
+    def matched(self, rule: int) -> int:
+        """As the counts do."""
+        return self._counts.matched(rule)

@@ -1,0 +1,179 @@
+"""Every injector of this process: what stands in the place of them all, and what a fork does to them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Protocol
+
+    class Word(Protocol):
+        """The number of what is in force, as processes share it."""
+
+        def read(self) -> int:
+            """The number now."""
+
+    class Follower(Protocol):
+        """What keeps this process at what a session has in force."""
+
+        seen: int
+
+        @property
+        def number(self) -> Word:
+            """What the session has in force."""
+            ...
+
+        def catch_up(self) -> None:
+            """Put in force what the session has in force now."""
+
+        def after_fork(self) -> None:
+            """In the child."""
+
+    class Member(Protocol):
+        """What the registry asks of an injector."""
+
+        plan: Any
+
+        @property
+        def counted_in(self) -> object:
+            """What tells the place of its counts from that of any other's."""
+
+        @property
+        def injected(self) -> int:
+            """How many faults it has injected."""
+
+        def settle(self, first: Any) -> None:
+            """Let the plan of that injector be in force here; None: its own."""
+
+        def finish(self) -> int:
+            """The process ends: how many faults are still under way."""
+
+        def before_fork(self) -> None:
+            """In the parent."""
+
+        def after_fork(self) -> None:
+            """In the child."""
+
+
+PATIENCE = 1.0
+"""Seconds that a process waits at its end for faults that are under way."""
+
+_all: WeakSet[Any] = WeakSet()
+_overrides: list[Any] = []
+# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
+_lock = RLock()
+_follower: Follower | None = None
+
+
+class Changes:
+    """`with changes:` what is in force changes; at its end every injector knows."""
+
+    def __enter__(self) -> None:
+        _lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            first = _overrides[-1] if _overrides else None
+            for each in _all:
+                each.settle(first)
+        finally:
+            _lock.release()
+
+
+changes = Changes()
+
+
+def enter(injector: Member) -> None:
+    """One more injector."""
+    with _lock:
+        _all.add(injector)
+        injector.settle(_overrides[-1] if _overrides else None)
+
+
+def injected() -> int:
+    """How many faults the injectors of this process have injected; one store of several of them counts once."""
+    by_place: dict[object, int] = {each.counted_in: each.injected for each in list(_all)}
+    return sum(by_place.values())
+
+
+def put_first(injector: Member) -> None:
+    """Let an injector's plan stand in the place of every other's."""
+    with changes:
+        _overrides.append(injector)
+
+
+def take_away(injector: Member) -> None:
+    """Its end; nothing where a fork has ended it already."""
+    from contextlib import suppress
+
+    with changes, suppress(ValueError):
+        _overrides.remove(injector)
+
+
+def convert(kind: type[Any], injector: Member | None = None) -> None:
+    """Let an injector, by default every one of this process, be of a kind whose `plan` is worked out when asked for."""
+    with changes:
+        for each in list(_all) if injector is None else [injector]:
+            if not isinstance(each, kind):
+                in_force = each.plan
+                # Requests look at it meanwhile: a property goes before what the instance holds.
+                vars(each)["_in_force"] = in_force
+                each.__class__ = kind
+                vars(each).pop("plan", None)
+
+
+def follower() -> Follower | None:
+    """What keeps this process at what a session has in force, if it takes part in one."""
+    return _follower
+
+
+def follow(found: Follower, *, alone: bool = False) -> None:
+    """From now on this process takes part in a session; `alone`: what stood first so far is over."""
+    global _follower  # noqa: PLW0603
+    _follower = found
+    if alone:
+        with changes:
+            _overrides.clear()
+
+
+def finish_first() -> None:
+    """At its end this process ends its waits, and gives what is under way a moment, before its journals are closed."""
+    from faultinject.journal.endings import before
+
+    if _finish not in before:
+        before.append(_finish)
+
+
+def _finish() -> None:
+    from time import monotonic, sleep
+
+    last = monotonic() + PATIENCE
+    injectors = list(_all)
+    while sum(max(0, each.finish()) for each in injectors) and monotonic() < last:
+        sleep(0.01)
+
+
+def _before_fork() -> None:
+    for each in list(_all):
+        each.before_fork()
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = RLock()
+    # Before any lock of a store is used, if one is loaded.
+    stores = map(sys.modules.get, ("faultinject.counts.filelock", "faultinject.counts.tallies"))
+    for each in (*stores, _follower, *list(_all)):
+        if each is not None:
+            each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

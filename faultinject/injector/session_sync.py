@@ -1,0 +1,284 @@
+"""Scenarios that several processes share: in the store that they count in, or in the session of a test run.
+
+Whoever publishes there puts a scenario in force everywhere; the others see it at their next request, by one word of
+shared memory.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from time import monotonic
+
+from faultinject.counts.guarded import Guarded
+from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.injector import instances as registry
+from faultinject.injector.count_storage import PAUSE
+from faultinject.injector.injector import Injector
+from faultinject.journal import log as announcement
+from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.file_counts import FileCounts
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.engine.off import Off
+    from faultinject.engine.plan import Plan
+
+SESSION = "FAULTINJECT_SESSION"
+
+# The sessions that this process itself has opened; an inner pytest has one beside its outer one's.
+_own: list[Session] = []
+
+
+class Follower:
+    """What a session has in force stands, in this process, in the place of every injector's own rules.
+
+    Args:
+        path: the session's directory.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be used.
+    """
+
+    def __init__(self, path: str) -> None:
+        from faultinject.counts.directory import StoreDirectory
+
+        self._directory = StoreDirectory(path, make=False)
+        self._directory.attach()
+        self._injector: Injector | None = None
+        self._lock = allocate_lock()
+        self.number = self._directory.number
+        self.seen = 0
+        # What could not be read, and when it is tried again.
+        self._unread: int | None = None
+        self._again = 0.0
+
+    def catch_up(self) -> None:
+        """Put in force what the session has in force now."""
+        with self._lock:
+            published = self.number.read()
+            if published == self.seen or (published == self._unread and monotonic() < self._again):
+                return
+            try:
+                generation, data, counts = self._directory.join()
+                new = self._made(generation, data, counts) if data.get("in_force") and counts else None
+            except FaultInjectError as error:
+                # What was in force is over, whatever came after it.
+                new, generation = None, self.seen
+                if published != self._unread:
+                    announcement.session_unread(error)
+                self._again, self._unread = monotonic() + PAUSE, published
+            else:
+                self._unread = None
+                generation = generation or published
+            old, self._injector = self._injector, new
+            if new is not None:
+                new.put_in_force()
+            if old is not None:
+                old.take_out_of_force()
+            # Last of all: who sees it asks no further. A session that is over has nothing in force.
+            self.seen = generation
+
+    def after_fork(self) -> None:
+        """In a new child nobody holds the lock."""
+        self._lock = allocate_lock()
+
+    def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
+        test, record = data.get("test"), bool(data.get("record"))
+        return Injector(
+            Scenario.from_json(data["scenario"]),
+            seed=data["seed"],
+            counts=lambda: Guarded(counts),
+            generation=generation,
+            journal=self._directory.journal if record else None,
+            ends=not record,
+            test=lambda: test,
+            everything=record,
+        )
+
+
+class FollowingInjector(Injector):
+    """An injector that heeds what other processes put in force: in their session, or in the store that it shares."""
+
+    @property
+    def plan(self) -> Plan | Off:
+        """The plan in force, the session's if it has one."""
+        follower = registry.follower()
+        if follower is not None and follower.number.read() != follower.seen:
+            follower.catch_up()
+        if self._sharing.stale:
+            self._rejoin()
+        return self._in_force
+
+    @plan.setter
+    def plan(self, plan: Plan | Off) -> None:
+        self._in_force = plan
+
+    def _rejoin(self) -> None:
+        with self._change:
+            if not self._sharing.stale:  # pragma: no cover - another thread was faster
+                return
+            try:
+                seen, scenario, counts, self._seed = self._sharing.join()
+            except FaultInjectError as error:
+                if self._sharing.postpone():
+                    announcement.unread(error)
+                return
+            self._generation += 1
+            self._injected = self.injected
+            self._swap(self._compile(scenario, counts=counts), scenario)
+            self._sharing.seen = seen
+        if self._sharing.replaced_by:
+            announcement.replaced(self._sharing.replaced_by)
+        self.announce()
+
+
+def follow(environ: Mapping[str, str]) -> bool:
+    """Take part in the session that the environment names, unless it is this process's own; yes when it does.
+
+    Raises:
+        ConfigurationError: there is no such session.
+    """
+    from faultinject.rules.variables import value_of
+
+    path = value_of(environ, SESSION)
+    if path is None or any(each.path == path for each in _own):
+        return False
+    if registry.follower() is None:
+        registry.follow(_follower(path))
+    registry.convert(FollowingInjector)
+    return True
+
+
+def _follower(path: str) -> Follower:
+    try:
+        return Follower(path)
+    except FaultInjectError as error:
+        why = str(error).rpartition(": ")[0] or error
+        raise ConfigurationError(
+            f"{SESSION}: {why}; pytest and faultinject run set it for as long as they run: unset it"
+        ) from None
+
+
+class Session:
+    """The directory in which this process tells its children what is in force.
+
+    Attributes:
+        path: the directory.
+        pid: the process that it belongs to.
+
+    Raises:
+        ConfigurationError: there is no place for it.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        from faultinject.counts.directory import StoreDirectory
+        from faultinject.counts.private import clean_up_dead_owners, session_path
+
+        clean_up_dead_owners()
+        self.path = path or session_path()
+        self.pid = os.getpid()
+        self._directory: StoreDirectory = StoreDirectory(self.path)
+        self._directory.claim()
+        self._read = 0
+        self._outcomes: dict[tuple[int, int], Outcome] = {}
+        _own.append(self)
+
+    def publish(
+        self,
+        scenario: Scenario,
+        seed: str,
+        *,
+        test: str | None = None,
+        record: bool = True,
+        in_force: bool = True,
+        keep_counts: bool = False,
+    ) -> int:
+        """Put a scenario in force in all processes that take part; gives its generation.
+
+        Args:
+            scenario: the rules.
+            seed: of their draws.
+            test: the test that they belong to.
+            record: whether every request is noted in the session's journal.
+            in_force: no: the processes' own rules hold again.
+            keep_counts: the rules stand behind those in force so far, whose counts go on.
+        """
+        data = {
+            "in_force": in_force,
+            "record": record,
+            "scenario": scenario.to_json(),
+            "seed": seed,
+            "test": test,
+        }
+        return self._directory.publish(data, rules=len(scenario.rules), keep_counts=keep_counts)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment by which a process takes part; a Python that finds the hooks wraps its apps by itself."""
+        from faultinject.rules.hooks import hooking
+
+        return {SESSION: self.path, **hooking(os.environ)}
+
+    @property
+    def attached(self) -> bool:
+        """Whether another process has ever taken part."""
+        return self._directory.attached
+
+    def counts(self) -> Guarded | None:
+        """The counts of what was published last, shared by all processes."""
+        counts = self._directory.join()[2]
+        return None if counts is None else Guarded(counts)
+
+    def outcomes(self, generations: set[int]) -> list[Outcome]:
+        """What happened in the other processes while these were in force."""
+        from faultinject.engine.journal_entry import Outcome
+
+        lines, self._read = self._directory.new_lines(self._read)
+        for line in lines:
+            found = Outcome(**line)
+            self._outcomes[found.pid, found.seq] = found
+        kept = (each for each in self._outcomes.values() if each.generation in generations)
+        return sorted(kept, key=lambda each: each.arrived)
+
+    def forget(self) -> None:
+        """Drop what was read so far: another test begins."""
+        _, self._read = self._directory.new_lines(self._read)
+        self._outcomes.clear()
+
+    def close(self) -> None:
+        """Remove the directory; processes that still take part go on without."""
+        from contextlib import suppress
+
+        with suppress(ValueError):  # a forked child's is its parent's
+            _own.remove(self)
+            self._directory.remove()
+
+
+def _after_fork() -> None:
+    """A child of the process that has the session takes part like any other."""
+    if _own:
+        path = _own[-1].path
+        _own.clear()
+        try:
+            registry.follow(_follower(path), alone=True)
+        except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
+            announcement.refused(error)
+        registry.convert(FollowingInjector)
+
+
+def _before_fork() -> None:
+    from contextlib import suppress
+
+    for each in _own:
+        with suppress(OSError):  # the child, which is about to take part, says that it cannot
+            each._directory.attach()  # noqa: SLF001 - one module
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

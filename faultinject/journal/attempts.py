@@ -1,0 +1,150 @@
+"""One HTTP request of a client, as the audit reads it off the journal."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from faultinject.engine.journal_entry import INJECTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.vendors.documented import DocumentedError
+
+KEPT = (
+    "time", "arrived", "answered", "pid", "seq", "connection", "principal", "credential", "test", "method",
+    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
+    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "applied", "guarded", "precondition", "hint",
+    "hint_form", "did", "status", "stalled", "seed",
+)  # fmt: skip
+"""The fields of a journal line that a judgement needs."""
+
+BROKEN = frozenset("reset closed raised truncated".split())
+"""What `did` says where the client got no whole answer."""
+
+
+class Attempt:
+    """One HTTP request: the fields of its journal line that a judgement needs, and what they mean.
+
+    Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
+    seen by different machines differ in `clock`.
+    """
+
+    __slots__ = (*KEPT, "clock")
+
+    time: float
+    arrived: float
+    answered: float | None
+    pid: int
+    seq: int
+    connection: int | None
+    principal: str | None
+    credential: str | None
+    test: str | None
+    method: str
+    path: str
+    query: str
+    host: str
+    client: str | None
+    operation: str | None
+    bucket: str | None
+    key: str | None
+    request_bytes: int | None
+    request_digest: str | None
+    body_complete: bool | None
+    user_agent: str | None
+    attempt_hint: dict[str, Any] | None
+    rule: str | None
+    fault: str | None
+    applied: bool
+    guarded: bool
+    precondition: str | None
+    hint: float | None
+    hint_form: str | None
+    did: str
+    status: int | None
+    stalled: float | None
+    seed: str | None
+    clock: int
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.clock = 0
+        for name in KEPT:
+            setattr(self, name, fields.get(name))
+
+    @property
+    def injected(self) -> bool:
+        """Whether a fault was done to it."""
+        return self.did in INJECTED
+
+    @property
+    def answered_by_fault(self) -> bool:
+        """Whether the answer itself was injected: a documented error or a plain one, not the app's own, changed or late."""
+        return self.injected and (self.documented is not None or (self.fault or "").startswith("http:"))
+
+    @property
+    def documented(self) -> DocumentedError | None:
+        """The documented error that it got, or None."""
+        fault = self.fault
+        if fault is None or not self.injected:
+            return None
+        return _find(fault)
+
+    @property
+    def kind(self) -> str | None:
+        """What its answer was, None where it was no failure.
+
+        `throttle`, `server`, `client`, `hidden` (an error in a 200), `transport` (no whole answer), `timeout` (none for
+        long).
+        """
+        if self.did in BROKEN:
+            return "timeout" if (self.fault or "").startswith("hang") else "transport"
+        documented, status = self.documented, self.status
+        if status is None:
+            return "server" if self._raised else None
+        if documented is not None and status < 300:
+            return "hidden"
+        if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
+            return "throttle"
+        if 500 <= status < 600:
+            return "server"
+        return "client" if status >= 400 else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the client got an error, or no whole answer."""
+        return self.kind is not None
+
+    @property
+    def answer(self) -> str:
+        """Its answer in a word or two: `503 SlowDown`, `429`, `reset`, `200`; `?` where the journal does not tell."""
+        if self.did in BROKEN:
+            return self.did if self.did != "closed" else (self.fault or "closed").partition(",")[0]
+        documented = self.documented
+        if self.status is None:
+            return "500" if self._raised else "?"
+        status = str(self.status)
+        # Swift has no codes, and Kodo's are its statuses.
+        return status if documented is None or documented.code == status else f"{status} {documented.code}"
+
+    @property
+    def _raised(self) -> bool:
+        """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
+        return self.did == "app_failed" or (self.did == "failed" and not self.applied)
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.method} {self.path!r} {self.answer}>"
+
+
+@lru_cache(1024)
+def _find(fault: str) -> DocumentedError | None:
+    from faultinject import vendors
+    from faultinject.exceptions import FaultInjectError
+
+    _, _, of = fault.rpartition("of=")
+    try:
+        return vendors.find(of) if ":" in of else None
+    except FaultInjectError:
+        return None

@@ -1,0 +1,187 @@
+"""What a client's caller asked for: one attempt or more."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultinject.journal.attempts import Attempt
+
+FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "told"
+"""What joined the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""
+
+BODILESS = frozenset(("GET", "HEAD", "DELETE"))
+"""Methods whose requests have no body where none is announced."""
+
+
+class Call:
+    """Attempts that belong together, in order of arrival.
+
+    Args:
+        attempts: at least one.
+        signal: what joined them, one of the four words above.
+        closed: whether it is over: nothing more can come.
+        shared: whether other calls for the same thing went on at once, or may have, so that nothing is sure.
+        crossed: whether only its connections speak for that, of which one was used on, as those of a pool are.
+        cut: whether its beginning is missing: its first attempt says of itself that it is a retry.
+        name: what the test or the driver calls it, or the phase of a plan; None where nobody said.
+        returned: whether its caller got a result (True) or an error (False); None where nobody said.
+        error: the error's text, where the caller got one and said so.
+        alone: whether its client asked for nothing else between its first attempt and its last.
+        followed: why a like request that came right after its last failure is not held to be of it, though it may be:
+            `other body`, `other key`, `later`; None where none came.
+        follows: likewise, why its first attempt may be of the call before.
+        again: seconds after which, when it had failed, its client asked for the same under another id of its SDK, with
+            nothing changed; None: it did not within ten seconds.
+    """
+
+    __slots__ = (
+        "again", "alone", "attempts", "closed", "crossed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        attempts: Sequence[Attempt],
+        signal: str,
+        *,
+        closed: bool = True,
+        shared: bool = False,
+        crossed: bool = False,
+        cut: bool = False,
+        name: str | None = None,
+        returned: bool | None = None,
+        error: str | None = None,
+        alone: bool = False,
+        followed: str | None = None,
+        follows: str | None = None,
+        again: float | None = None,
+    ) -> None:
+        self.attempts = tuple(attempts)
+        self.signal = signal
+        self.closed = closed
+        self.shared = shared
+        self.crossed = crossed
+        self.cut = cut
+        self.name = name
+        self.returned = returned
+        self.error = error
+        self.alone = alone
+        self.followed = followed
+        self.follows = follows
+        self.again = again
+
+    @property
+    def first(self) -> Attempt:
+        """The first attempt."""
+        return self.attempts[0]
+
+    @property
+    def last(self) -> Attempt:
+        """The last attempt."""
+        return self.attempts[-1]
+
+    @property
+    def retries(self) -> int:
+        """How often it was tried again."""
+        return len(self.attempts) - 1
+
+    @property
+    def gaps(self) -> tuple[float | None, ...]:
+        """Seconds between an answer and the next attempt, one for each retry; None where the answer's time is unknown."""
+        return tuple(
+            None if before.answered is None else after.arrived - before.answered
+            for before, after in zip(self.attempts, self.attempts[1:], strict=False)
+        )
+
+    @property
+    def same_bytes(self) -> bool | None:
+        """Whether every attempt sent the same body, as far as the journal tells.
+
+        Of a request that passed it has the length alone. None where there is one attempt only, a length is not known,
+        or a body was not read to its end.
+        """
+        if len(self.attempts) < 2:
+            return None
+        if self.other_bytes is not None:
+            return False
+        known = all(each.body_complete is not False and _size(each) is not None for each in self.attempts)
+        return True if known else None
+
+    @property
+    def same_digests(self) -> bool:
+        """Whether two attempts or more are known to have sent the same bytes, not only as many."""
+        digested = [
+            each
+            for each in self.attempts
+            if each.request_digest is not None and each.body_complete is not False
+        ]
+        return len(digested) > 1 and self.same_bytes is not False
+
+    @property
+    def other_bytes(self) -> tuple[Attempt, Attempt] | None:
+        """An attempt and a later one whose body was another, as far as the journal tells; None where there are none."""
+        sized = digested = None
+        for each in self.attempts:
+            if each.body_complete is False:
+                continue
+            if _size(each) is not None:
+                if sized is not None and _size(sized) != _size(each):
+                    return sized, each
+                sized = each
+            if each.request_digest is not None:
+                if digested is not None and _digests_differ(digested, each):
+                    return digested, each
+                digested = each
+        return None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the last answer was no failure."""
+        return not self.last.failed
+
+    @property
+    def inferred(self) -> bool:
+        """Whether its attempts were joined by their looks alone."""
+        return self.signal == FINGERPRINT
+
+    def to_dict(self) -> dict[str, object]:
+        """The call as an example in the JSON report: what was asked, and each attempt with the wait before it."""
+        first = self.first
+        gaps = (None, *self.gaps)
+        return {
+            "name": self.name,
+            "method": first.method,
+            "path": first.path,
+            "signal": self.signal,
+            "returned": self.returned,
+            "error": self.error,
+            "attempts": [
+                {
+                    "time": attempt.time,
+                    "pid": attempt.pid,
+                    "seq": attempt.seq,
+                    "answer": attempt.answer,
+                    "waited": gap,
+                    "hint": attempt.hint,
+                    "request_bytes": attempt.request_bytes,
+                }
+                for attempt, gap in zip(self.attempts, gaps, strict=True)
+            ],
+        }
+
+    def __repr__(self) -> str:
+        answers = ", ".join(each.answer for each in self.attempts)
+        return f"<Call {self.first.method} {self.first.path!r}: {answers}>"
+
+
+def _size(attempt: Attempt) -> int | None:
+    """Bytes of the body, None where that is not known."""
+    if attempt.request_bytes is None and attempt.method in BODILESS:
+        return 0
+    return attempt.request_bytes
+
+
+def _digests_differ(one: Attempt, other: Attempt) -> bool:
+    """Whether two bodies differ; digests are keyed with the seed, and say nothing across two of them."""
+    return one.seed == other.seed and one.request_digest != other.request_digest

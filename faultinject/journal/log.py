@@ -1,0 +1,311 @@
+"""What the log says of an injector; `logging` is loaded only when there is something to say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import allocate_lock
+
+from faultinject.engine.counter import Counter
+from faultinject.engine.journal_entry import quoted
+from faultinject.exceptions import StoreUnavailable, UnsupportedServer
+from faultinject.rules.values import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from logging import Logger
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.rules.rule import Rule
+
+_DEBUG = 10
+_ERRORS_KEPT = 100
+_SAID_EVERY = 10.0
+_DOUBTS_KEPT = 1_000
+_doubted: set[tuple[str, str]] = set()
+_expired: dict[tuple[int, float], object] = {}
+_injections: Logger | None = None
+_MOST_RULES = 20
+_LONGEST_RULE = 500
+
+
+def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
+    """Faults may be injected: the scenario and its seed. A shell that cut a rule short must be visible.
+
+    Also what hardly any request can match, as a method that HTTP does not know.
+    """
+    told = [_cut(str(each)) for each in rules[:_MOST_RULES]]
+    if len(rules) > _MOST_RULES:
+        told.append(f"and {len(rules) - _MOST_RULES} more")
+    _warn("faultinject is on: seed %s, rules %s", seed, " ".join(told) or "none")
+    _warn_of(_doubts(rules, names))
+
+
+def doubtful(rules: Sequence[Rule], names: Sequence[str]) -> None:
+    """Rules come into force after the start: what hardly any request can match is said, of each rule once a process."""
+    doubts = [each for each in _doubts(rules, names) if each not in _doubted]
+    if doubts and len(_doubted) < _DOUBTS_KEPT:
+        _doubted.update(doubts)
+        _warn_of(doubts)
+
+
+def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, doubt) for name, rule in zip(names, rules, strict=True) for doubt in rule.doubts()]
+
+
+def _warn_of(doubts: list[tuple[str, str]]) -> None:
+    for name, doubt in doubts[:_MOST_RULES]:
+        _warn("faultinject: %s: %s", name, doubt)
+    if len(doubts) > _MOST_RULES:
+        _warn("faultinject: and %s more values that hardly any request can have", len(doubts) - _MOST_RULES)
+
+
+def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
+    """Nothing is injected any more; said once a process of each moment.
+
+    Args:
+        moment: of FAULTINJECT_EXPIRES, in unix seconds.
+        injected: tells how many faults were, until then; None: it had passed before the start.
+    """
+    mine = object()
+    if _expired.setdefault((os.getpid(), moment), mine) is not mine:
+        return
+    if injected is None:
+        _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+        return
+    from time import gmtime, strftime
+
+    number = injected()
+    _warn(
+        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s injected",
+        strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
+        "1 fault was" if number == 1 else f"{number} faults were",
+    )
+
+
+def separate(why: str = "") -> None:
+    """Several processes serve the app, and they share no counts."""
+    cause = why or "FAULTINJECT_STORE is memory:"
+    _warn("faultinject: several processes, each counts for itself and replay is off, because %s", cause)
+
+
+def shared(path: str, seed: str) -> None:
+    """Several processes serve the app, and share their counts."""
+    _warn("faultinject: several processes share their counts in %s, seed %s", path, seed)
+
+
+def production(variable: str) -> None:
+    """Nothing is injected, because the environment looks like production."""
+    _log().error(
+        "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
+        " and FAULTINJECT_EXPIRES to at most 24h",
+        variable,
+    )
+
+
+def forgotten() -> None:
+    """Rules were given in code, and nothing switches them on."""
+    _warn("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
+
+
+def misspelled(variable: str) -> None:
+    """It is off, and a variable of the environment was most likely to switch it on."""
+    _warn(
+        "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", visible(variable)
+    )
+
+
+def waiting(variable: str) -> None:
+    """It is off, and a variable of the environment gives rules."""
+    _warn(
+        "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set that to 1, or to 0 to hear no more of it",
+        visible(variable),
+    )
+
+
+def failed(error: Exception, rule: str) -> None:
+    """An error inside faultinject itself."""
+    if isinstance(error, UnsupportedServer):
+        refused(error)
+        return
+    _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
+
+
+class Failures:
+    """The errors inside faultinject itself, each of which let a request pass.
+
+    Attributes:
+        kept: the first hundred, but for those of a store.
+        number: how many there were, but for those of a store.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Exception] = []
+        self.number = 0
+        self._undecided = Counter()
+        self._blamed: set[str] = set()
+
+    def note(self, error: Exception, rule: str) -> None:
+        """Keep one, and log it once a rule; what a store has is told by what guards it."""
+        if isinstance(error, StoreUnavailable):
+            self._undecided.next()
+            return
+        self.number += 1
+        if len(self.kept) < _ERRORS_KEPT:
+            self.kept.append(error)
+        if rule not in self._blamed:
+            self._blamed.add(rule)
+            failed(error, rule)
+
+    @property
+    def undecided(self) -> int:
+        """How many requests passed because of a store."""
+        return self._undecided.value
+
+
+def refused(error: Exception) -> None:
+    """Wrong configuration, or a server that is not supported, which could not be raised where it was found."""
+    _log().error("faultinject: %s", error)
+
+
+def journal_ends(path: str, why: str) -> None:
+    """A journal's file takes no more lines."""
+    _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+
+
+def store_busy(number: int) -> None:
+    """Requests got no decision because another process had the lock of the store."""
+    _warn(
+        "faultinject: another process held the store's lock for too long: %s %s passed without a decision",
+        number,
+        "request" if number == 1 else "requests",
+    )
+
+
+class Busy:
+    """The requests that got no decision because another process had the lock of the store; told now and then.
+
+    Args:
+        monotonic: the clock.
+
+    Attributes:
+        unsaid: whether the log does not know of all of them.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.unsaid = False
+        self._monotonic = monotonic
+        self._number = Counter()
+        self._said = 0
+        self._again = 0.0
+        self._saying = allocate_lock()
+
+    def note(self) -> None:
+        """One more."""
+        self._number.next()
+        self.unsaid = True
+        self.say()
+
+    def say(self) -> None:
+        """Tell the log how many there were since it was told last, if that is some time ago."""
+        if not self._saying.acquire(blocking=False):
+            return
+        try:
+            now = self._monotonic()
+            if now >= self._again:
+                self._again = now + _SAID_EVERY
+                self.unsaid = False
+                said, self._said = self._said, self._number.value
+                store_busy(self._said - said)
+        finally:
+            self._saying.release()
+
+
+def store_away(error: Exception) -> None:
+    """The store that processes share cannot be had: nothing is injected until it is back."""
+    _log().error("faultinject: nothing is injected while the store is away: %s", error)
+
+
+def unread(error: Exception) -> None:
+    """What another process of the store put in force cannot be read here."""
+    _log().error("faultinject: new rules cannot be read, those before them stay in force: %s", error)
+
+
+def replaced(by: int) -> None:
+    """The store that processes share got other rules from another server, or another program."""
+    _warn("faultinject: process %s has put other rules in force", by)
+
+
+def session_unread(error: Exception) -> None:
+    """What the session put in force cannot be read here; most likely it has ended."""
+    _log().error("faultinject: the rules of the session cannot be read, it has none in force here: %s", error)
+
+
+def store_back(missed: int) -> None:
+    """The store can be had again."""
+    _warn("faultinject: the store is back; %s decisions passed without it", missed)
+
+
+def tells_injections() -> bool:
+    """Whether anybody wants a record of each injected fault: the level of `faultinject.injections`, as it is now."""
+    global _injections  # noqa: PLW0603
+    if _injections is None:
+        # Where nobody has loaded it, nobody has set a level.
+        if "logging" not in sys.modules:
+            return False
+        import logging
+
+        _injections = logging.getLogger("faultinject.injections")
+    return _injections.isEnabledFor(_DEBUG)
+
+
+def injection(outcome: Outcome) -> None:
+    """One injected fault, or one that was not carried out after all: the journal's fields are those of the record."""
+    assert _injections is not None
+    given = (
+        "injected %s (%s) into %s %s by %s"
+        if outcome.injected
+        else "did not inject %s (%s) into %s %s by %s after all"
+    )
+    what = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
+    _injections.log(
+        _DEBUG,
+        given,
+        quoted(outcome.fault or ""),
+        what,
+        quoted(outcome.method),
+        quoted(outcome.path),
+        quoted(outcome.rule or ""),
+        extra=escaped(outcome.to_dict()),
+    )
+
+
+def escaped(fields: dict[str, object]) -> dict[str, object]:
+    """Plain data with the text in it fit for a log."""
+    return {
+        name: quoted(value)
+        if isinstance(value, str)
+        else escaped(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
+
+
+def _warn(text: str, *values: object) -> None:
+    if "logging" in sys.modules:
+        _log().warning(text, *values)
+    else:
+        # What logging itself would do where nobody has set it up, at a third of the start-up time.
+        print(text % values, file=sys.stderr)  # noqa: T201 - stands for the log
+
+
+def _cut(rule: str) -> str:
+    return rule if len(rule) <= _LONGEST_RULE else f"{rule[:_LONGEST_RULE]}…"
+
+
+def _log() -> Logger:
+    import logging
+
+    return logging.getLogger("faultinject")

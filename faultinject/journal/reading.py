@@ -1,0 +1,140 @@
+"""Journals are read: any number of files, whatever is in them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from heapq import heappop, heappush, merge
+from operator import attrgetter
+
+from faultinject.journal.attempts import KEPT, Attempt
+from faultinject.journal.clocks import Clocks
+from faultinject.journal.lines import TWICE, End, Lines
+from faultinject.journal.sources import Source
+from faultinject.journal.writers import Writers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedReader
+    from typing import Any
+
+    from faultinject.engine.journal_entry import Outcome
+
+AHEAD = 5_000
+"""How many requests are held back to put them in order."""
+REMEMBERED = 10_000
+"""How many more are remembered for their final line."""
+HIGHEST = 1 << 26
+"""The number of a request from which on it is not known whether it was there before."""
+
+_arrival = attrgetter("arrived")
+
+
+def read(
+    paths: Sequence[str],
+    *,
+    skipped: dict[str, int] | None = None,
+    one_machine: bool = False,
+    writers: Writers | None = None,
+    standard: BufferedReader | None = None,
+) -> Iterator[Attempt]:
+    """The requests of journals, in order of arrival, one attempt a request.
+
+    A request whose end comes late is given when it began; the attempt learns its end when that is read.
+
+    Args:
+        paths: files, gzipped or not; `-` is the standard input.
+        skipped: where lines that are not read are counted, by reason.
+        one_machine: whether all of it was seen by one machine, whatever its unix clock was set to, or pretended.
+        writers: learns which processes have written, and which have ended.
+        standard: read from its beginning, in the place of the standard input.
+
+    Raises:
+        ReportError: a file cannot be read, or has no line of a journal.
+    """
+    skipped = {} if skipped is None else skipped
+    reading = _Reading(None if one_machine else Clocks(), Writers() if writers is None else writers)
+    sources = [Source(path, skipped, standard) for path in paths]
+    ahead = max(100, AHEAD // max(1, len(sources)))
+    files = (reading.ordered(number, source, ahead) for number, source in enumerate(sources))
+    yield from merge(*files, key=_arrival)
+
+
+def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
+    """The requests of a journal in memory, in order of arrival; all of one machine."""
+    found: dict[tuple[int, int, float], Attempt] = {}
+    for outcome in outcomes:
+        attempt = Attempt({name: getattr(outcome, name) for name in KEPT})
+        found[attempt.pid, attempt.seq, attempt.arrived] = attempt
+    return sorted(found.values(), key=_arrival)
+
+
+class _Reading:
+    """Several files, read together."""
+
+    def __init__(self, clocks: Clocks | None, writers: Writers) -> None:
+        self._writers = writers
+        self._lines = Lines()
+        self._clocks = clocks
+        self._known: OrderedDict[tuple[int, int, float], Attempt] = OrderedDict()
+        self._seen: dict[tuple[int, int], bytearray] = {}
+
+    def ordered(self, number: int, source: Source, ahead: int) -> Iterator[Attempt]:
+        """The requests of one file, put in order as far as one can see ahead."""
+        heap: list[tuple[float, int, Attempt]] = []
+        last = float("-inf")
+        for place, line in enumerate(source):
+            fields = self._lines.read(line)
+            if isinstance(fields, str):
+                source.skip(fields)
+                continue
+            source.good = True
+            if isinstance(fields, End):
+                self._writers.ended(number, fields)
+                continue
+            self._writers.wrote(number, fields)
+            attempt = self._request(fields, number, source, last)
+            if attempt is None:
+                continue
+            heappush(heap, (attempt.arrived, place, attempt))
+            if len(heap) > ahead:
+                last, _, attempt = heappop(heap)
+                yield attempt
+        while heap:
+            yield heappop(heap)[2]
+
+    def _request(self, fields: dict[str, Any], number: int, source: Source, last: float) -> Attempt | None:
+        """The request that a line begins; None for one that was begun before."""
+        pid, seq, known = fields["pid"], fields["seq"], self._known
+        key = pid, seq, fields["arrived"]
+        attempt = known.get(key)
+        if attempt is not None:
+            if fields.get("final") is True:
+                attempt.__init__(fields)  # type: ignore[misc]  # those who hold it learn its end
+                if self._clocks is not None:
+                    self._clocks.set(attempt, number)
+            else:
+                source.skip(TWICE)
+            return None
+        attempt = Attempt(fields)
+        if self._clocks is not None:
+            self._clocks.set(attempt, number)
+        if self._was_there(number, pid, seq) and attempt.arrived < last:
+            source.skip(TWICE)
+            return None
+        known[key] = attempt
+        if len(known) > AHEAD + REMEMBERED:
+            known.popitem(last=False)
+        return attempt
+
+    def _was_there(self, source: int, pid: int, seq: int) -> bool:
+        """Whether a file had a request of this process and number; process ids come again."""
+        if not 0 <= seq < HIGHEST or (len(self._seen) > 100 and (source, pid) not in self._seen):
+            return False
+        seen = self._seen.setdefault((source, pid), bytearray())
+        place, bit = seq >> 3, 1 << (seq & 7)
+        if place >= len(seen):
+            seen.extend(bytes(place + 1024 - len(seen)))
+        found = bool(seen[place] & bit)
+        seen[place] |= bit
+        return found

@@ -1,0 +1,136 @@
+"""The lines of one file, gzipped or not."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import cast
+
+from faultinject.engine.journal_entry import quoted
+from faultinject.exceptions import ReportError
+from faultinject.journal.lines import TOO_LONG, TORN
+from faultinject.rules.files import open_to_read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+
+LONGEST = 1 << 20
+"""Bytes of a line."""
+_GZIP = b"\x1f\x8b"
+
+MOST_WITHOUT = 64 << 20
+"""Bytes that are read in search of a first line of a journal; a device may have no end."""
+
+
+class Source:
+    """A file that is read line by line.
+
+    Args:
+        path: where; `-` is the standard input.
+        skipped: where lines that cannot be given are counted, by reason.
+        standard: read from its beginning, in the place of the standard input.
+
+    Attributes:
+        good: whether a line of it was of a journal; set by who reads the lines.
+    """
+
+    def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:
+        self.good = False
+        self._path = path
+        self._standard = standard
+        self._name = "the standard input" if path == "-" else quoted(path)
+        self._skipped = skipped
+        self._why: dict[str, int] = {}
+
+    def skip(self, why: str) -> None:
+        """Count a line that is not read."""
+        for counts in (self._skipped, self._why):
+            counts[why] = counts.get(why, 0) + 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The lines, without empty ones.
+
+        Raises:
+            ReportError: the file cannot be read, or had no line of a journal.
+        """
+        count = size = 0
+        with ExitStack() as stack:
+            try:
+                file = _open(self._path, stack, self._standard)
+            except (OSError, ValueError) as error:
+                raise self._unreadable(error) from None
+            part = False
+            while piece := self._piece(file):
+                size += len(piece)
+                if size > MOST_WITHOUT and not self.good:
+                    raise ReportError(
+                        f"{self._name}: no line of a journal of faultinject in its first 64 MiB"
+                    )
+                whole = piece.endswith(b"\n")
+                if part or (not whole and len(piece) == LONGEST):
+                    if not part:
+                        count += 1
+                        self.skip(TOO_LONG)
+                    part = not whole
+                elif not piece.isspace():
+                    count += 1
+                    if whole or piece.endswith(b"}"):
+                        yield piece
+                    else:
+                        self.skip(TORN)
+        if not self.good:
+            raise ReportError(f"{self._name}: {_nothing(count, self._why)}")
+
+    def _piece(self, file: BufferedReader) -> bytes:
+        """A line, or as much of one as may be; empty at the end."""
+        import zlib
+        from gzip import BadGzipFile
+
+        try:
+            return file.readline(LONGEST)
+        except (EOFError, zlib.error, BadGzipFile) as error:
+            # A gzip file that somebody still writes, or whose writer was killed.
+            if not self.good:
+                raise self._unreadable(error) from None
+            self.skip(TORN)
+            return b""
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> ReportError:
+        return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")
+
+
+def may_be_journal(piece: bytes) -> bool:
+    """Whether a piece of a file holds what a journal's first line or a packed file begins with."""
+    return b'{"v":' in piece or piece.startswith(_GZIP)
+
+
+def _open(path: str, stack: ExitStack, standard: BufferedReader | None) -> BufferedReader:
+    """A file's bytes, unpacked; the stack closes it."""
+    file: BufferedReader
+    if path == "-" and standard is not None:
+        file = standard
+        file.seek(0)
+    elif path == "-":
+        if sys.stdin is None:
+            raise ValueError("it is closed")
+        file = cast("BufferedReader", sys.stdin.buffer)
+    else:
+        file = stack.enter_context(open_to_read(path))
+    if file.peek(2)[:2] != _GZIP:
+        return file
+    from gzip import GzipFile
+
+    return cast("BufferedReader", stack.enter_context(GzipFile(fileobj=file)))
+
+
+def _nothing(count: int, skipped: dict[str, int]) -> str:
+    """What a file holds that has no line of ours."""
+    if count == 0:
+        return "empty"
+    lines = "1 line" if count == 1 else f"{count:,} lines"
+    why = ", ".join(f"{number:,} {why}" if len(skipped) > 1 else why for why, number in skipped.items())
+    return f"{lines}, none of a journal of faultinject: {why}"

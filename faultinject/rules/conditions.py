@@ -1,0 +1,393 @@
+"""The conditions: what a request must be like for a rule to match. One class each, in the canonical order."""
+
+from __future__ import annotations
+
+from faultinject.http import patterns
+from faultinject.http.methods import COMMON, METHODS
+from faultinject.rules.condition import Condition, any_of, folded, plain
+from faultinject.rules.values import Mistake, is_token, most_like, shown, size_range
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from ipaddress import IPv4Network, IPv6Network
+
+    from faultinject.engine.request import Request
+    from faultinject.rules.condition import Check, Context
+    from faultinject.vendors.vendor import Vendor
+
+    Network = IPv4Network | IPv6Network
+
+
+_ALIKE = 0.65  # GTE and GET are, PURGE and MERGE are not
+
+
+class Method(Condition):
+    """The request's method, any case.
+
+    >>> print(Rule("http:503", method=["PUT", "POST"]))
+    http:503,method=PUT,method=POST
+    """
+
+    key = "method"
+
+    def parse(self, text: str) -> str:
+        """A method such as PUT, or a pattern of one."""
+        if not is_token(super().parse(text).removeprefix("=")):
+            raise Mistake(f"{shown(text)} cannot be a method")
+        return text
+
+    def doubt(self, text: str) -> str:
+        """A method that HTTP does not know, or that is never looked at."""
+        method = text.removeprefix("=").upper()
+        if method in METHODS:
+            return "" if method != "CONNECT" else "a CONNECT is never matched"
+        if "*" in method and text[0] != "=":
+            fits = folded(method)
+            return (
+                ""
+                if any(fits(each.lower()) for each in METHODS)
+                else "no method that HTTP knows is like this"
+            )
+        several = method.split("|")
+        if METHODS.issuperset(several):
+            return (
+                f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
+            )
+        return f"HTTP knows no such method{_nearest_method(method)}"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        if not any("*" in each or each[0] == "=" for each in values):
+            wanted = frozenset(each.upper() for each in values)
+            return lambda request: request.method in wanted or request.method.upper() in wanted
+        test = any_of(folded(each) for each in values)
+        return lambda request: test(request.method.lower())
+
+
+def _nearest_method(method: str) -> str:
+    near = most_like(method, COMMON, _ALIKE) or most_like(method, METHODS, _ALIKE)
+    return f"; did you mean {near}?" if near else ""
+
+
+class Path(Condition):
+    """Mount point and path, percent-decoded once; `*` within a segment, `**` any segments, `dir/` all below.
+
+    >>> print(Rule("http:503", path="photos/**"))
+    http:503,path=photos/**
+    """
+
+    key = "path"
+
+    def doubt(self, text: str) -> str:
+        """A path with a scheme, a query, or as it is written in a URL."""
+        if "://" in text:
+            return f"a path has neither scheme nor host; did you mean /{shown(text.partition('://')[2].partition('/')[2])}?"
+        path, mark, query = text.partition("?")
+        if mark and "=" in query and text[0] != "=":
+            return f"? stands for one character; did you mean path={shown(path)},query.{shown(query)}?"
+        return _encoded(text)
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(patterns.compile_path(each) for each in values)
+        return lambda request: test(request.path)
+
+
+class Host(Condition):
+    """The Host without its port, any case.
+
+    >>> print(Rule("http:503", host="*.example.com"))
+    http:503,host=*.example.com
+    """
+
+    key = "host"
+
+    def parse(self, text: str) -> str:
+        """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
+        host, colon, port = super().parse(text).rpartition(":")
+        if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
+            raise Mistake(f"{shown(text)}: the port is not looked at; did you mean {shown(host)}?")
+        if text[-1] == ".":
+            meant = text.removesuffix(".").removeprefix("=")
+            hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
+            raise Mistake(f"{shown(text)}: a dot at the end is not looked at{hint}")
+        return text
+
+    def doubt(self, text: str) -> str:
+        """A host with a scheme, a path or a pattern of ports."""
+        if "/" not in text:
+            host, _, port = text.rpartition(":")
+            if not host.strip("=") or ":" in host or not port:
+                return ""
+            return f"the port is not looked at; did you mean {shown(host)}?"
+        host = text.rpartition("://")[2].partition("/")[0]
+        start, _, port = host.rpartition(":")
+        if port.isdecimal():
+            host = start
+        return f"a Host has neither scheme nor path{f'; did you mean {shown(host)}?' if host else ''}"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(folded(each) for each in values)
+        return lambda request: test(request.host.lower())
+
+
+class Header(Condition):
+    """A header's value; empty means that the header is there.
+
+    >>> print(Rule("http:503", header={"X-Test": "abc", "range": ""}))
+    http:503,header.range=,header.x-test=abc
+    """
+
+    key = "header"
+    named = True
+    header = True
+
+    def parse(self, text: str) -> str:
+        """A value, a pattern of one, or nothing."""
+        return super().parse(text) if text else text
+
+    def check_name(self, name: str) -> None:
+        """Raise `Mistake` when no header can have that name."""
+        if not is_token(name):
+            raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+        return lambda request: any(test(each) for each in request.header(name))
+
+
+class Query(Condition):
+    """A query parameter's value; empty means that the parameter is there, as in `?uploads`.
+
+    >>> print(Rule("http:503", query={"uploads": "", "tags[]": "x"}))
+    http:503,query."tags[]"=x,query.uploads=
+    """
+
+    key = "query"
+    named = True
+
+    def parse(self, text: str) -> str:
+        """A value, a pattern of one, or nothing."""
+        return super().parse(text) if text else text
+
+    def doubt(self, text: str) -> str:
+        """A value as it is written in a URL."""
+        return _encoded(text, kept="")
+
+    def doubt_name(self, name: str) -> str:
+        """A name as it is written in a URL."""
+        return _encoded(name, kept="")
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+        return lambda request: any(test(each) for each in request.query_values(name))
+
+
+class Operation(Condition):
+    """The storage operation as the rule's vendor names it, `PutObject` for every relative of S3.
+
+    >>> print(Rule("http:503", operation=["UploadPart", "List*"]))
+    http:503,operation=UploadPart,operation=List*
+    """
+
+    key = "operation"
+
+    def check(self, text: str, vendor: Vendor | None) -> None:
+        """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
+        from faultinject.rules.suggestions import hint
+        from faultinject.vendors.operations import operations_of
+
+        known = operations_of(vendor)
+        if not known.meant((text,)):
+            whose = "S3" if vendor is None else vendor.id
+            raise Mistake(f"{shown(text)} is no operation of {whose}{hint(text, known)}")
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        wanted = context.operations.meant(values)
+        return lambda request: context.operation(request) in wanted
+
+
+class Bucket(Condition):
+    """The bucket as the vendor reads it; a request without one is left alone.
+
+    >>> print(Rule("http:503", bucket="photos-*"))
+    http:503,bucket=photos-*
+    """
+
+    key = "bucket"
+
+    def doubt(self, text: str) -> str:
+        """A bucket with a slash."""
+        if "/" not in text:
+            return ""
+        bucket, _, key = text.removeprefix("=").strip("/").partition("/")
+        meant = f"bucket={bucket},key={key}" if key else bucket
+        return f"the name of a bucket has no /{f'; did you mean {shown(meant)}?' if bucket else ''}"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = plain(values)
+
+        def check(request: Request) -> bool:
+            bucket = context.read_address(request)[0]
+            return bucket is not None and test(bucket)
+
+        return check
+
+
+class ObjectKey(Condition):
+    """The object's key as the vendor reads it, a pattern like `path`; a request without one is left alone.
+
+    >>> print(Rule("http:503", key="2024/**/*.jpg"))
+    http:503,key=2024/**/*.jpg
+    """
+
+    key = "key"
+
+    def doubt(self, text: str) -> str:
+        """A key as it is written in a URL, or with the slash behind the bucket."""
+        if text[0] == "/" and text.strip("/*"):
+            return f"a key begins behind the slash; did you mean {shown(text.lstrip('/'))}?"
+        return _encoded(text)
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        test = any_of(patterns.compile_path(each, leading=False) for each in values)
+
+        def check(request: Request) -> bool:
+            key = context.read_address(request)[1]
+            return key is not None and test(key)
+
+        return check
+
+
+class Client(Condition):
+    """The client's address, or a network that holds it, as the server reports it.
+
+    >>> print(Rule("http:503", client="10.0.0.0/8"))
+    http:503,client=10.0.0.0/8
+    """
+
+    key = "client"
+
+    def parse(self, text: str) -> str:
+        """An address, a network, or a name or pattern (test clients report names)."""
+        if super().parse(text)[0] == "=" or "*" in text:
+            return text
+        if "/" in text or ":" in text or not text.strip("0123456789."):
+            _network(text)
+        return text
+
+    def doubt(self, text: str) -> str:
+        """A name that stands for addresses."""
+        if text.removeprefix("=").lower() != "localhost":
+            return ""
+        return "servers report addresses; did you mean client=127.0.0.1,client=::1?"
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        literal = frozenset(values)
+        networks = [_network(each) for each in values if "/" in each or ":" in each]
+        test = any_of(folded(each) for each in values)
+
+        def check(request: Request) -> bool:
+            client = request.client
+            if client is None:
+                return False
+            if client in literal or test(client.lower()):
+                return True
+            return (bool(networks) or ":" in client) and _within(client, networks, literal)
+
+        return check
+
+
+class Size(Condition):
+    """Content-Length: `5MiB..` at least, `..1KiB` at most, `1KB..2KB` between, `4096` exactly.
+
+    >>> print(Rule("http:503", size="5MiB.."))
+    http:503,size=5MiB..
+    """
+
+    key = "size"
+
+    def parse(self, text: str) -> str:
+        """A size or a range of sizes."""
+        size_range(super().parse(text))
+        return text
+
+    def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
+        """See `Condition.compile`."""
+        ranges = [size_range(each) for each in values]
+
+        def check(request: Request) -> bool:
+            length = request.content_length
+            return length is not None and any(
+                low <= length and (high is None or length <= high) for low, high in ranges
+            )
+
+        return check
+
+
+def _encoded(text: str, kept: str = "%2F") -> str:
+    """What is said of a pattern with percent-encoded characters.
+
+    Args:
+        text: the pattern.
+        kept: what stays encoded, as a slash does in a path; empty: nothing.
+    """
+    if "%" not in text:
+        return ""
+    from urllib.parse import unquote
+
+    parts = text.replace(kept.lower(), kept).split(kept) if kept else [text]
+    meant = kept.join(map(unquote, parts))
+    return f"it is compared decoded; did you mean {shown(meant)}?" if meant != text else ""
+
+
+def _network(text: str) -> Network:
+    from ipaddress import ip_network
+
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise Mistake(
+            f"{shown(text)} is not an address such as 10.1.2.3 or a network such as 10.0.0.0/8"
+        ) from None
+
+
+def _within(client: str, networks: Iterable[Network], literal: frozenset[str]) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        if str(mapped) in literal:
+            return True
+        address = mapped
+    return any(address in network for network in networks)
+
+
+OPERATION = Operation()
+CONDITIONS: dict[str, Condition] = {
+    each.key: each
+    for each in (
+        Method(),
+        Path(),
+        Host(),
+        Header(),
+        Query(),
+        OPERATION,
+        Bucket(),
+        ObjectKey(),
+        Client(),
+        Size(),
+    )
+}

@@ -1,0 +1,42 @@
+"""Values of a rule in words, for people who read what it does."""
+
+from __future__ import annotations
+
+from faultinject.rules.values import number_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.rules.rule import Rule
+
+
+def seconds(number: float) -> str:
+    """`200 ms`, `2 s`, `5 m` or `1 h`, whichever is a whole number.
+
+    >>> [seconds(each) for each in (0.2, 1.5, 90, 300, 3600, 0)]
+    ['200 ms', '1.5 s', '90 s', '5 m', '1 h', '0 s']
+    """
+    for size, unit in ((3600, "h"), (60, "m")):
+        if number and number % size == 0:
+            return f"{number // size:.0f} {unit}"
+    short = 0 < number < 1
+    return f"{_plain(round(number * 1000, 3) if short else number)} {'ms' if short else 's'}"
+
+
+def wait(rule: Rule) -> str:
+    """The rule's `delay`: `2 s`, or `100 ms to 2 s`."""
+    low, high = rule.value("delay")
+    return seconds(low) if low == high else f"{seconds(low)} to {seconds(high)}"
+
+
+def count(number: int, what: str) -> str:
+    """`1 byte`, `2 bytes`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def share(number: float) -> str:
+    """`half`, or `90 %`."""
+    return "half" if number == 0.5 else f"{_plain(round(number * 100, 10))} %"
+
+
+def _plain(number: float) -> str:
+    return number_text(number).removesuffix(".0")

@@ -1,0 +1,109 @@
+"""All mistakes of one configuration, gathered, so that they are told at once."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.values import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from faultinject.rules.values import Mistake
+
+BEFORE, AFTER = 60, 40
+MOST = 20
+"""Mistakes that are told; nobody reads more, and the nearest valid word of each takes its time to find."""
+
+
+class Diagnosis:
+    """Mistakes found so far; `close` raises them, if any."""
+
+    __slots__ = ("_owners", "_problems", "_sorts")
+
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+        self._problems: list[Problem] = []
+        self._sorts: set[type[ConfigurationError]] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether no further mistake would be told, so that nobody need look for one."""
+        return len(self._problems) >= MOST
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    def add(
+        self,
+        message: str,
+        where: str = "",
+        excerpt: str = "",
+        error: type[ConfigurationError] = ConfigurationError,
+    ) -> None:
+        """Note one mistake."""
+        self._problems.append(Problem(message, where=where, excerpt=excerpt))
+        self._sorts.add(error)
+
+    def note(self, mistake: Mistake, where: str = "", excerpt: str = "") -> None:
+        """Note a mistake in a key or value."""
+        self.add(mistake.message, where, excerpt, mistake.error)
+
+    def claim(self, name: str, owner: str, where: str, excerpt: str = "") -> None:
+        """Note that a rule is given this name, which only one rule may have.
+
+        Args:
+            name: the name.
+            owner: the rule, for the message of another one that has its name.
+            where: the place of the name.
+            excerpt: the text at that place.
+        """
+        if name in self._owners:
+            first = self._owners[name] or "another rule"
+            self.add(f"{name} is already the name of {first}; names must be unique", where, excerpt)
+        else:
+            self._owners[name] = owner
+
+    def may_claim(self, names: Iterable[str]) -> bool:
+        """Whether no rule has any of these names."""
+        return self._owners.keys().isdisjoint(names)
+
+    def absorb(self, other: Diagnosis, where: str) -> None:
+        """Note all that another one holds, of a configuration that stands at `where`."""
+        for each in other._problems:
+            place = f"{where}: {each.where}" if each.where else where
+            self._problems.append(Problem(each.message, where=place, excerpt=each.excerpt))
+        self._sorts |= other._sorts
+        self._owners |= other._owners
+
+    def close(self) -> None:
+        """Raise all mistakes as one error, of their own sort when they have one sort."""
+        if self._problems:
+            sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
+            told = self._problems[:MOST]
+            if self.full:
+                told.append(Problem(f"these are the first {MOST} mistakes; there may be more"))
+            raise sort(told)
+
+
+def owner(inside: str, where: str) -> str:
+    """What a rule is called in a message about another one: `rule 1 (FAULTINJECT_RULES)`."""
+    return f"{inside} ({where})" if inside and where else inside or where
+
+
+def excerpt(text: str, start: int, end: int) -> str:
+    r"""The line of `text` that holds a mistake, and carets under it.
+
+    >>> print(excerpt("cos:SlowDown,times=x", 19, 20))
+      cos:SlowDown,times=x
+                         ^
+    """
+    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    line_end = min((at for each in "\r\n" if (at := text.find(each, start)) >= 0), default=len(text))
+    end = max(start + 1, min(end, line_end))
+    left = max(line_start, start - BEFORE)
+    right = min(line_end, max(end, start + 1) + AFTER, start + BEFORE + AFTER)
+    before = ("…" if left > line_start else "") + visible(text[left:start])
+    wrong = visible(text[start : min(end, right)])
+    after = visible(text[min(end, right) : right]) + ("…" if right < line_end else "")
+    return f"  {before}{wrong}{after}\n  {' ' * len(before)}{'^' * max(1, len(wrong))}"

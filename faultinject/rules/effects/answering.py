@@ -1,0 +1,224 @@
+"""What an injected answer says, and how."""
+
+from __future__ import annotations
+
+from faultinject.engine.hints import FORMS, MILLISECONDS
+from faultinject.rules import descriptions as words
+from faultinject.rules import values
+from faultinject.rules.effects.effect import Effect, YesNo
+from faultinject.rules.values import Mistake, is_token, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.rules.rule import Rule
+
+# The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
+# may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
+# `set.connection=close` tells the server, and sends one only where it cannot be told otherwise.
+FORBIDDEN = frozenset(
+    (
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+
+class RetryAfter(Effect):
+    """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up.
+
+    >>> Rule("http:503", retry_after=1.5).value("retry_after")
+    1.5
+    """
+
+    key = "retry_after"
+    seconds = True
+    default_text = "none"
+
+    def parse(self, text: str) -> float:
+        """Seconds."""
+        return values.duration(text)
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """How long."""
+        vendor = rule.resolved.vendor
+        form = rule.value("hint") or (vendor.hint if vendor is not None else "seconds")
+        return f"asked to wait {text} by {form if form in MILLISECONDS else 'Retry-After'}"
+
+
+class Hint(Effect):
+    """How `retry_after` is said: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds.
+
+    The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
+
+    >>> print(Rule("http:503", retry_after="2s", hint="date"))
+    http:503,retry_after=2s,hint=date
+    """
+
+    key = "hint"
+    default_text = "the vendor's own, else seconds"
+
+    def parse(self, text: str) -> str:
+        """One of the forms; a header's name in any case."""
+        name = text.lower()
+        return name if name in MILLISECONDS else values.choice(text, FORMS)
+
+
+class Status(Effect):
+    """The status instead of the documented one, 200 to 599.
+
+    >>> print(Rule("cos:SlowDown", status=429))
+    cos:SlowDown,status=429
+    """
+
+    key = "status"
+    number = True
+    default_text = "as documented"
+
+    def parse(self, text: str) -> int:
+        """A status."""
+        return values.status(text)
+
+
+class _Said(Effect):
+    """An effect that is told as it is written."""
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """Its name and value."""
+        return f"with the {self.key.replace('_', ' ')} {shown(text)}"
+
+
+class Message(_Said):
+    """The message instead of the documented one; for `http:NNN` the whole body.
+
+    >>> print(Rule("http:503", message="come back later"))
+    http:503,message="come back later"
+    """
+
+    key = "message"
+    default_text = "as documented"
+
+
+class Resource(_Said):
+    """The resource that the envelope names, instead of the request's.
+
+    >>> print(Rule("cos:SlowDown", resource="/photos"))
+    cos:SlowDown,resource=/photos
+    """
+
+    key = "resource"
+    default_text = "as documented"
+
+
+class Share(Effect):
+    """The share of the keys that get the error where a DeleteObjects is answered with status 200, 0 to 1.
+
+    Each key is drawn for on its own; the others are said to be deleted. With `when=before` none is, with `after` all
+    are. A body that is not read, no such request or longer than 2 MiB gets the error as a whole.
+
+    >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
+    cos:InternalError,operation=DeleteObjects,status=200,share=0.5
+    """
+
+    key = "share"
+    number = True
+    default = 1.0
+    default_text = "1"
+
+    def parse(self, text: str) -> float:
+        """A chance."""
+        return values.probability(text)
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """How much of a request fails."""
+        share = self.parse(text)
+        part = {0.0: "none", 1.0: "all"}.get(share) or words.share(share)
+        return f"in a DeleteObjects for {part} of its keys"
+
+
+class ContentType(_Said):
+    """The Content-Type of `http:NNN`.
+
+    >>> print(Rule("http:503", content_type="text/html"))
+    http:503,content_type=text/html
+    """
+
+    key = "content_type"
+    default = "text/plain; charset=utf-8"
+    default_text = "text/plain; charset=utf-8"
+
+    def parse(self, text: str) -> str:
+        """A header's value."""
+        if not text:
+            raise Mistake("needs a value")
+        return values.header_text(text)
+
+
+class Set(Effect):
+    """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
+
+    >>> print(Rule("http:503", set={"location": "/elsewhere"}))
+    http:503,set.location=/elsewhere
+    """
+
+    key = "set"
+    named = True
+    header = True
+    default_text = "none"
+
+    def parse(self, text: str) -> str:
+        """A header's value."""
+        return values.header_text(text)
+
+    def check_name(self, name: str) -> None:
+        """Raise `Mistake` when no answer can have that header, or only the server sets it."""
+        if not is_token(name):
+            raise Mistake(f"{shown(name)} cannot be the name of a header", at_key=True)
+        if name in FORBIDDEN:
+            raise Mistake(f"set.{name}: the server sets {name} itself", at_key=True)
+
+    def check_text(self, name: str, text: str) -> None:
+        """Raise `Mistake` when a connection is to do anything but close."""
+        if name == "connection" and text.strip().lower() != "close":
+            raise Mistake(f"{shown(text)} is for the server to say; a rule can ask for set.connection=close")
+
+    def in_words(self, rule: Rule, text: str, name: str) -> str:
+        """The header, or what it comes to."""
+        if name == "connection":
+            return "behind which the connection closes"
+        return f"with the header {name}: {text}"
+
+
+class Cors(YesNo):
+    """Let a browser's script see the injected answer.
+
+    >>> print(Rule("http:503", cors=False))
+    http:503,cors=no
+    """
+
+    key = "cors"
+    unusual = "without CORS headers"
+    default = True
+    default_text = "yes"
+
+
+class Exact(YesNo):
+    """Send the vendor's own reason phrase, header case and order past the server, and close the connection.
+
+    Only where the server shows its connection, without TLS and HTTP/2; elsewhere, and where the answer is sent late
+    (a status below 300 with a delay), the server words it.
+
+    >>> print(Rule("cos:SlowDown", exact=True))
+    cos:SlowDown,exact=yes
+    """
+
+    key = "exact"
+    unusual = "in the vendor's own words and order where the server lets us"

@@ -1,0 +1,226 @@
+"""What the environment says. Pure: the variables and the time are given."""
+
+from __future__ import annotations
+
+from faultinject.rules import values
+from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.store import read_store
+from faultinject.rules.values import Mistake, shown
+from faultinject.rules.variables import check_known, read_scenario, read_seed, value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.rules.scenario import Scenario
+
+DAY = 24 * 3600.0
+MOST_ACTIVE = 10_000
+"""Faults under way in a process: each may hold a connection, of which no process has more."""
+
+
+class Environment:
+    """The settings that the environment gives; their defaults while it does not switch on.
+
+    Attributes:
+        enabled: True, False, or None when the environment does not say.
+        scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
+        seed: FAULTINJECT_SEED, else the file's, else None.
+        header: whether injected answers are marked.
+        endpoints: the user's own host suffixes, lower case, without leading dots, those of most labels first.
+        store: where counts live; None when the environment does not say.
+        session: the directory of the session that this process takes part in, or None.
+        journal: the path of the journal's file, or None.
+        max_active: at most this many faults under way.
+        expires: unix seconds from which nothing is injected, or None.
+        production_allowed: whether faults are injected although this is production.
+    """
+
+    __slots__ = (
+        "enabled",
+        "endpoints",
+        "expires",
+        "header",
+        "journal",
+        "max_active",
+        "production_allowed",
+        "scenario",
+        "seed",
+        "session",
+        "store",
+    )
+
+    def __init__(self, enabled: bool | None) -> None:
+        self.enabled = enabled
+        self.scenario: Scenario | None = None
+        self.seed: str | None = None
+        self.header = True
+        self.endpoints: tuple[str, ...] = ()
+        self.session: str | None = None
+        self.store: str | None = None
+        self.journal: str | None = None
+        self.max_active = 100
+        self.expires: float | None = None
+        self.production_allowed = False
+
+    def __repr__(self) -> str:
+        return f"Environment({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+def is_switched_on(environ: Mapping[str, str]) -> bool | None:
+    """What the environment says: on, off, or None for nothing.
+
+    Raises:
+        ConfigurationError: it says something else.
+    """
+    diagnosis = Diagnosis()
+    enabled = _enabled(environ, diagnosis)
+    diagnosis.close()
+    return enabled
+
+
+def read_environment(
+    environ: Mapping[str, str],
+    *,
+    now: float,
+    started: float | None = None,
+    rules_given: bool = False,
+    forced: bool | None = None,
+) -> Environment:
+    """All settings of an environment.
+
+    Args:
+        environ: the variables.
+        now: unix seconds.
+        started: unix seconds at process start, from which a duration in EXPIRES counts; by default now.
+        rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
+        forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
+
+    Raises:
+        ConfigurationError: with every mistake, each with its variable.
+        NotBuiltYet: a variable asks for what this version does not have.
+    """
+    diagnosis = Diagnosis()
+    enabled = _enabled(environ, diagnosis)
+    if enabled is None and forced:
+        enabled = True
+    environment = Environment(enabled)
+    if enabled:
+        check_known(environ, diagnosis)
+        if rules_given:
+            environment.seed = read_seed(environ, diagnosis)
+        else:
+            environment.scenario = scenario = read_scenario(environ, diagnosis)
+            environment.seed = scenario.seed
+            if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
+                diagnosis.add(
+                    "faultinject is on and has no rule: set FAULTINJECT_RULES, "
+                    "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
+                )
+        _read_settings(environment, environ, diagnosis)
+        _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+    diagnosis.close()
+    return environment
+
+
+def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
+    text = value_of(environ, "FAULTINJECT_ENABLED")
+    enabled = None
+    if text is not None:
+        try:
+            enabled = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.add(f"{mistake.message}; use 1 or 0", "FAULTINJECT_ENABLED")
+    if enabled is None and value_of(environ, "FAULTINJECT_SESSION") is not None:
+        return True
+    return enabled
+
+
+def _read_settings(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    text = value_of(environ, "FAULTINJECT_HEADER")
+    if text is not None:
+        try:
+            environment.header = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_HEADER")
+    text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
+    if text is not None:
+        try:
+            environment.max_active = values.count(text, most=MOST_ACTIVE)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
+    environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
+    text = value_of(environ, "FAULTINJECT_STORE")
+    if text is not None:
+        try:
+            environment.store = read_store(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_STORE")
+    environment.session = value_of(environ, "FAULTINJECT_SESSION")
+    environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
+    found = []
+    for each in text.replace(",", " ").split():
+        suffix = each.lower().removeprefix(".").removesuffix(".")
+        message = _wrong_suffix(suffix)
+        if message is not None:
+            diagnosis.add(f"{shown(each)} {message}", "FAULTINJECT_ENDPOINT")
+        found.append(suffix)
+    # Of two that a host is below, the one of more labels is meant, whatever the order.
+    return tuple(sorted(found, key=lambda suffix: -suffix.count(".")))
+
+
+def _wrong_suffix(suffix: str) -> str | None:
+    """What is wrong with a host suffix, or None."""
+    letters = suffix.translate({ord(each): "" for each in "-_.*"})
+    if not (letters.isascii() and letters.isalnum()):
+        return "is not a host suffix such as storage.example.com, without scheme, port and path"
+    labels = suffix.split(".")
+    if not all(labels):
+        return "has nothing between two dots"
+    if any("*" in label[:-1] for label in labels):
+        return "has a * that is neither a whole label nor the end of one, as in cos.*.example.com and oss-*.example.com"
+    return None
+
+
+def _read_expiry(
+    environment: Environment, environ: Mapping[str, str], now: float, started: float, diagnosis: Diagnosis
+) -> None:
+    text = value_of(environ, "FAULTINJECT_EXPIRES")
+    left = None
+    if text is not None:
+        try:
+            if text.rstrip("hms").replace(".", "").isdecimal():
+                left = values.duration(text)
+                environment.expires = started + left
+            else:
+                environment.expires = _moment(text)
+                left = environment.expires - now
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_EXPIRES")
+            left = 0.0
+    allow = value_of(environ, "FAULTINJECT_PRODUCTION")
+    if allow is None:
+        return
+    if allow.lower() != "allow":
+        diagnosis.add(f"{shown(allow)} is not allow", "FAULTINJECT_PRODUCTION")
+    elif left is None or left > DAY:
+        diagnosis.add("allow needs FAULTINJECT_EXPIRES of at most 24h", "FAULTINJECT_PRODUCTION")
+    else:
+        environment.production_allowed = True
+
+
+def _moment(text: str) -> float:
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Mistake(
+            f"{shown(text)} is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        raise Mistake(f"{shown(text)} has no zone; did you mean {text}Z?")
+    return moment.timestamp()

@@ -1,0 +1,134 @@
+"""Faults that answer instead of the app."""
+
+from __future__ import annotations
+
+from faultinject.engine import answers
+from faultinject.exceptions import ConfigurationError
+from faultinject.http import wire
+from faultinject.rules import descriptions as words
+from faultinject.rules import values
+from faultinject.rules.faults.fault import Fault
+from faultinject.rules.values import Mistake, listed, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultinject.engine.actions import Act
+    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.types import RuleLike
+    from faultinject.rules.rule import Rule
+
+
+class Documented(Fault):
+    """The vendor's documented error, in the vendor's envelope; `@group` draws one of several.
+
+    >>> print(Rule("cos:SlowDown", times=2))
+    cos:SlowDown,times=2
+    """
+
+    kind = "documented"
+    title = "vendor:Code"
+    takes = (
+        "when",
+        "delay",
+        "retry_after",
+        "hint",
+        "status",
+        "message",
+        "resource",
+        "share",
+        "set",
+        "drain",
+        "cors",
+        "exact",
+    )
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        from faultinject import vendors
+
+        id_, _, label = text.partition(":")
+        try:
+            self.vendor = vendors.get(id_)
+            self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
+        except ConfigurationError as error:
+            raise Mistake.of(error) from None
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """A status is the row's or the rule's; and a share is one of keys."""
+        if self.rows[0].status is None and "status" not in options:
+            message = f"{self.text} is documented without a status; give one, such as status=400"
+            yield Mistake(message, missing="status")
+        if "share" in options:
+            yield from self._check_share(options)
+
+    def _check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
+        assert self.vendor is not None
+        if self.vendor.deletes is None:
+            yield Mistake(f"share: {self.vendor.id} documents no error of a single key")
+            return
+        usual = self.vendor.content_type
+        if all(self.vendor.form_of(each).content_type != usual for each in self.rows):
+            yield Mistake(f"share: {self.text} is sent as a page, and never for a single key")
+            return
+        if any(options.get("status", str(each.status)) != "200" for each in self.rows):
+            message = "share needs status=200: no other answer says of each key what became of it"
+            yield Mistake(message, missing="status")
+        if "drain" in options and not values.yes_no(options["drain"]):
+            yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Answer with the row, or one of the group's."""
+        assert self.vendor is not None
+        return answers.documented(rule, self.vendor, self.rows)
+
+    def in_words(self, rule: Rule) -> str:
+        """The error, or how many there are, and their statuses."""
+        statuses = listed(map(str, self._statuses(rule)))
+        if len(self.rows) == 1:
+            return f"{self.text} ({statuses})"
+        return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
+
+    def delay_in_words(self, rule: Rule) -> str:
+        """A status below 300 goes out at once; only the error behind it is late."""
+        late = f"{words.wait(rule)} late"
+        return f"the error {late} behind its head" if self._statuses(rule)[0] < 300 else late
+
+    def fails(self, rule: Rule) -> bool:
+        """Only by its status: what a client makes of an error in a 200 is its own affair."""
+        return self._statuses(rule)[0] >= 400
+
+    def draws(self, rule: RuleLike) -> bool:
+        """Which error of several it is, and which keys fail."""
+        return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
+
+    def _statuses(self, rule: Rule) -> list[int]:
+        return sorted({rule.value("status") or each.status or 0 for each in self.rows})
+
+
+class Http(Fault):
+    """A plain answer of that status, 400 to 599.
+
+    >>> print(Rule("http:503", message="down for repair"))
+    http:503,message="down for repair"
+    """
+
+    kind = "http"
+    title = "http:NNN"
+    takes = ("when", "delay", "retry_after", "hint", "message", "content_type", "set", "drain", "cors")
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        number = text.removeprefix("http:")
+        if not (number.isascii() and number.isdecimal() and len(number) == 3 and "400" <= number <= "599"):
+            raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
+        self.status = int(number)
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Answer with the status and a text."""
+        return answers.plain(rule, self.status)
+
+    def in_words(self, rule: Rule) -> str:
+        """The status with its reason phrase."""
+        return f"a plain {self.status} {wire.reason(self.status)}"

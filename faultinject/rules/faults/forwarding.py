@@ -1,0 +1,204 @@
+"""Faults that let the app answer, and change how its answer travels."""
+
+from __future__ import annotations
+
+from faultinject.engine import answers
+from faultinject.engine import body_transforms as shapes
+from faultinject.engine.actions import Forward, Pass
+from faultinject.engine.draw import delays
+from faultinject.rules import descriptions as words
+from faultinject.rules.faults.answering import Documented
+from faultinject.rules.faults.fault import Fault
+from faultinject.rules.values import Mistake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from faultinject.engine.actions import Act, Action
+    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Request
+    from faultinject.engine.types import RuleLike
+    from faultinject.rules.rule import Rule
+
+
+class Latency(Fault):
+    """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
+
+    >>> print(Rule("latency", delay="2s", path="photos/"))
+    latency,path=photos/,delay=2s
+    """
+
+    kind = "latency"
+    title = "latency"
+    takes = ("when", "delay")
+    after = "held back when the app has run"
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """It needs a delay."""
+        if "delay" not in options:
+            yield Mistake("latency needs a delay, such as delay=2s", missing="delay")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let the app answer, later."""
+        delay = delays(*rule.rule.value("delay"))
+        when = rule.rule.value("when")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, when
+            return Forward(entry, after=when == "after", delay=delay(digest))
+
+        return act
+
+    def in_words(self, rule: Rule) -> str:
+        """How late."""
+        return f"the app's own answer {words.wait(rule)} late"
+
+    def delay_in_words(self, rule: Rule) -> str:
+        """Nothing more."""
+        return ""
+
+    def fails(self, rule: Rule) -> bool:
+        """No: a late answer is an answer."""
+        return False
+
+
+class Shaped(Fault):
+    """An answer whose body is changed on its way: the app's own, or with `of` a documented error."""
+
+    def act_on(
+        self, rule: ReadyRule, make: Callable[[bytes], Shape], refuses: Callable[[Request], bool]
+    ) -> Act:
+        """What is done to a request.
+
+        Args:
+            rule: the rule.
+            make: from the digest to what is done to one body.
+            refuses: whether nothing can be done to a request.
+        """
+        delay = delays(*rule.rule.value("delay"))
+        answer = None
+        of = rule.rule.value("of")
+        if of is not None:
+            error = Documented(of)
+            assert error.vendor is not None
+            answer = answers.documented(rule, error.vendor, error.rows)
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, "before"
+            if refuses(request):
+                return Pass(entry, "refused")
+            if answer is None:
+                return Forward(entry, after=False, delay=delay(digest), shape=make(digest))
+            action = answer(request, entry, digest)
+            entry.fault, action.shape = f"{self.text},of={action.answer.fault}", make(digest)
+            return action
+
+        return act
+
+    def draws(self, rule: RuleLike) -> bool:
+        """Which error of several it is."""
+        of = rule.value("of")
+        return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
+
+    def shaped_in_words(self, rule: Rule) -> str:
+        """Whose answer it is."""
+        of = rule.value("of")
+        return "the app's own answer" if of is None else Documented(of).in_words(rule)
+
+
+class Truncate(Shaped):
+    """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
+
+    >>> print(Rule("truncate", keep=0.9, path="photos/"))
+    truncate,path=photos/,keep=0.9
+    """
+
+    kind = "truncate"
+    title = "truncate"
+    takes = ("delay", "of", "keep", "keep_bytes", "http2")
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """How much is kept is said once."""
+        if "keep" in options and "keep_bytes" in options:
+            yield Mistake("keep and keep_bytes say the same thing; give one of them")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let a part of the body through."""
+        value = rule.rule.value
+        share, most = value("keep"), value("keep_bytes")
+        whole_connections = value("http2")
+        return self.act_on(
+            rule,
+            lambda _: shapes.Truncated(share, most),
+            lambda request: request.http2 and not whole_connections,
+        )
+
+    def in_words(self, rule: Rule) -> str:
+        """Where it is cut."""
+        share, most = rule.value("keep"), rule.value("keep_bytes")
+        part = words.share(share) if most is None else words.count(most, "byte")
+        where = f"{part} of its body" if (share if most is None else most) else "its head"
+        return f"{self.shaped_in_words(rule)} cut off after {where}"
+
+
+class Drip(Shaped):
+    """The answer's body at `rate` bytes a second.
+
+    >>> print(Rule("drip", rate="1KiB", of="cos:SlowDown"))
+    drip,of=cos:SlowDown,rate=1KiB
+    """
+
+    kind = "drip"
+    title = "drip"
+    takes = ("delay", "of", "rate")
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """It needs a rate."""
+        if "rate" not in options:
+            yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing="rate")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Let the body through slowly."""
+        rate = rule.rule.value("rate")
+        return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
+
+    def in_words(self, rule: Rule) -> str:
+        """How slowly."""
+        return f"{self.shaped_in_words(rule)} at {words.count(rule.value('rate'), 'byte')} a second"
+
+    def fails(self, rule: Rule) -> bool:
+        """As what is slowed does."""
+        of = rule.value("of")
+        return of is not None and Documented(of).fails(rule)
+
+
+class Corrupt(Shaped):
+    """The answer with some bytes of its body changed, and the same length.
+
+    >>> print(Rule("corrupt", flips=3, path="photos/"))
+    corrupt,path=photos/,flips=3
+    """
+
+    kind = "corrupt"
+    title = "corrupt"
+    takes = ("delay", "flips")
+
+    def prepare(self, rule: ReadyRule) -> Act:
+        """Change bytes where the digest says."""
+        flips = rule.rule.value("flips")
+        return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)
+
+    def in_words(self, rule: Rule) -> str:
+        """How many bytes are wrong."""
+        return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
+
+    def draws(self, rule: RuleLike) -> bool:
+        """Where it is changed."""
+        return True
+
+    def fails(self, rule: Rule) -> bool:
+        """No: only a client that compares a digest can tell."""
+        return False

@@ -1,0 +1,118 @@
+"""Whether the environment says that this is production. Pure: the variables are given."""
+
+from __future__ import annotations
+
+from faultinject.rules.names import PREFIX
+from faultinject.rules.values import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
+"""How the names of variables end that hold a deployment's name: FLASK_ENV, SENTRY_ENVIRONMENT, RAILWAY_ENVIRONMENT_NAME."""
+
+BEGINNING = "K8S_"
+"""How those begin that the downward API of Kubernetes fills by convention: K8S_NAMESPACE, K8S_CLUSTER_NAME."""
+
+OTHERS = frozenset(("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF"))
+"""Further variables whose whole value names the deployment."""
+
+PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {
+    "DD_TAGS": (",", ":", frozenset(("env",))),
+    "OTEL_RESOURCE_ATTRIBUTES": (
+        ",",
+        "=",
+        frozenset(("deployment.environment", "deployment.environment.name")),
+    ),
+}
+"""Variables that hold pairs: what separates the pairs, what a pair's halves, and which keys name the deployment.
+
+https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/ (DD_TAGS also takes blanks between pairs),
+https://opentelemetry.io/docs/specs/semconv/resource/deployment-environment/
+"""
+
+FILES = frozenset(("BASH_ENV", "GITHUB_ENV", "GOENV", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"))
+"""Variables that end alike and hold the path of a file or folder."""
+
+WORDS = frozenset(("live", "prd", "prod", "production"))
+BUT_BEHIND = frozenset(("non", "not", "pre"))
+LONGEST_WORD = 19
+"""Letters and digits in a row that are shown of a value; what is longer may be a key, as in `sk_live_…`."""
+LONGEST = 80
+"""Characters of a value that are shown."""
+
+
+def production_reason(environ: Mapping[str, str]) -> str | None:
+    """The variable that says that this is production, as `FLASK_ENV=production`, or None.
+
+    A value is split into words at anything but letters, and where a capital begins one. `prod`, `production`, `prd`
+    and `live` say production, unless `non`, `not` or `pre` is the word before.
+
+    >>> production_reason({"STAGE": "eu-prod1"}), production_reason({"STAGE": "non-prod"})
+    ('STAGE=eu-prod1', None)
+    >>> production_reason({"DD_TAGS": "team:live-chat,env:prd"})
+    'DD_TAGS=env:prd'
+    """
+    for name in sorted(environ):
+        for value, key in _named(name.upper(), environ[name]):
+            if _says_production(value):
+                return f"{visible(name)}={key}{_shown(value)}"
+    return None
+
+
+def _named(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """What a variable calls the deployment, each with the key that it stands behind."""
+    if name in PAIRS:
+        between, middle, keys = PAIRS[name]
+        for pair in value.replace(" ", between).split(between):
+            key, _, rest = pair.partition(middle)
+            if key.strip().lower() in keys:
+                yield rest, key.strip() + middle
+    elif (
+        name in OTHERS
+        or name.startswith(BEGINNING)
+        or (name.endswith(ENDINGS) and name not in FILES and not name.startswith(PREFIX))
+    ):
+        yield value, ""
+
+
+def _says_production(value: str) -> bool:
+    """Whether a word of the value does, with capitals as ends of words and without."""
+    if "%" in value:
+        from urllib.parse import unquote
+
+        value = unquote(value)
+    return any(_found("".join(split(value)).lower().split()) for split in (_at_capitals, _at_signs))
+
+
+def _found(words: list[str]) -> bool:
+    return any(
+        word in WORDS and not (before and words[before - 1] in BUT_BEHIND)
+        for before, word in enumerate(words)
+    )
+
+
+def _at_signs(value: str) -> Iterator[str]:
+    return (each if each.isalpha() else " " for each in value)
+
+
+def _at_capitals(value: str) -> Iterator[str]:
+    """`EUProd` and `euProd` are two words each."""
+    before = " "
+    for each, after in zip(value, (value + " ")[1:], strict=True):
+        if each.isupper() and (before.islower() or (before.isupper() and after.islower())):
+            yield " "
+        yield each if each.isalpha() else " "
+        before = each
+
+
+def _shown(value: str) -> str:
+    """The value as far as it can be no secret."""
+    value = value.strip()
+    words = "".join(each if each.isalnum() else " " for each in value).split()
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) > LONGEST_WORD:
+            value = value.replace(word, "…")
+    text = visible(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"

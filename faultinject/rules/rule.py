@@ -1,0 +1,304 @@
+"""A rule: conditions, triggers, a fault and its effects. Frozen data, the same whatever it was read from."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules import faults, spelling
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.values import Mistake, number_text, shown
+from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from faultinject.rules.condition import Check, Context
+    from faultinject.rules.vocabulary import Given, Parts
+    from faultinject.vendors.vendor import Vendor
+
+    Split = tuple[bool, str, str | None]
+
+_values: dict[tuple[str, str], object] = {}
+
+
+class Rule:
+    """What is done to which requests, and how often.
+
+    Args:
+        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `hang`, `reset`, `close`, `truncate`, `drip` or
+            `corrupt`.
+        name: what the rule is called; without one it is called by its position.
+        keys: conditions, triggers and effects. A condition takes a list for "any of these"; `header`, `query`,
+            `set` and `unless` take a dict. Durations are text with a unit, `timedelta`, or seconds.
+
+    Raises:
+        ConfigurationError: something is wrong; `problems` has every mistake.
+
+    Attributes:
+        fault: as written.
+        name: the given name or None.
+        conditions: the texts of each condition, by canonical key (`path`, `header.x-test`), in canonical order.
+        unless: likewise, of the conditions that keep the rule away.
+        options: the text of each trigger and effect, and of `vendor`, by canonical key.
+
+    >>> print(Rule("cos:SlowDown", probability=0.3, method=["PUT", "POST"], path="photos/", retry_after=2))
+    cos:SlowDown,method=PUT,method=POST,path=photos/,probability=0.3,retry_after=2s
+    """
+
+    __slots__ = ("conditions", "fault", "name", "options", "unless")
+
+    fault: str
+    name: str | None
+    conditions: Mapping[str, tuple[str, ...]]
+    unless: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, str]
+
+    def __init__(self, fault: str, /, *, name: str | None = None, **keys: object) -> None:
+        if name is not None:
+            keys["name"] = name
+        entries, wrong = entries_of(keys)
+        where = shown(fault) if isinstance(fault, str) and fault else "rule"
+        parts = None
+        found: list[tuple[int, Mistake]] = []
+        if isinstance(fault, str):
+            parts = combine(fault, [each for _, each in entries], found)
+        else:
+            wrong.append(("", Mistake(f"{shown(repr(fault))} is not a fault: give it as text")))
+        if parts is None or wrong:
+            wrong += [(entries[index][0] if index >= 0 else "", mistake) for index, mistake in found]
+            refuse((place, mistake, where) for place, mistake in wrong)
+        _fill(self, fault, parts)
+
+    @classmethod
+    def of_parts(cls, fault: str, parts: Parts) -> Rule:
+        """The rule of parts that `combine` has checked."""
+        rule = cls.__new__(cls)
+        _fill(rule, fault, parts)
+        return rule
+
+    def named(self, name: str) -> Rule:
+        """The same rule, with that name when it has none."""
+        if self.name is not None:
+            return self
+        return Rule.of_parts(self.fault, (name, *self.parts[1:]))
+
+    @property
+    def given(self) -> str | None:
+        """The given name: `name`."""
+        return self.name
+
+    @property
+    def resolved(self) -> faults.Fault:
+        """The fault with its documented errors."""
+        return faults.get(self.fault)
+
+    @property
+    def vendor(self) -> Vendor | None:
+        """Whose way of reading bucket, key and operation holds; None: the S3 way."""
+        return reads_as(faults.get(self.fault), self.options)
+
+    def value(self, key: str) -> Any:
+        """The parsed value of a trigger or effect, or its default.
+
+        Durations are seconds; `delay` is (shortest, longest), `above` (limit, seconds) or None.
+        """
+        text = self.options.get(key)
+        if text is None:
+            return KEYS[key.partition(".")[0]].default
+        try:
+            return _values[key, text]
+        except KeyError:
+            if len(_values) >= 4096:
+                _values.clear()
+            _values[key, text] = parsed = KEYS[key.partition(".")[0]].parse(text)
+            return parsed
+
+    @property
+    def set_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers that `set.NAME` adds or replaces: lower-case name and value."""
+        return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
+
+    def doubts(self) -> list[str]:
+        """What is right and will hardly ever match: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        return [
+            f"{start}{key}={shown(text)}: {doubt}"
+            for start, conditions in (("", self.conditions), ("unless.", self.unless))
+            for key, texts in conditions.items()
+            for text in texts
+            if (doubt := _doubt(key, text))
+        ]
+
+    def compile_conditions(self, context: Context) -> list[Check]:
+        """A test of a request for each condition; all must hold."""
+        return _compiled(self.conditions, context)
+
+    def compile_unless(self, context: Context) -> list[Check]:
+        """A test of a request for each `unless.` condition; one that holds keeps the rule away."""
+        return _compiled(self.unless, context)
+
+    @property
+    def label(self) -> str:
+        """What the draws depend on: the given name, else the canonical text of fault and conditions."""
+        return self.name or self._head() + spelling.conditions(self.unless, "unless.")
+
+    def _head(self) -> str:
+        text = self.fault + spelling.conditions(self.conditions)
+        return f"{text},vendor={self.options['vendor']}" if "vendor" in self.options else text
+
+    def to_dict(self) -> dict[str, object]:
+        """The rule as plain data, in the shape of TOML and JSON."""
+        data: dict[str, object] = {"fault": self.fault}
+        _nest(data, self.conditions)
+        if "vendor" in self.options:
+            data["vendor"] = self.options["vendor"]
+        if self.unless:
+            data["unless"] = _nest({}, self.unless)
+        for key, text in self.options.items():
+            word, dot, name = key.partition(".")
+            if dot:
+                data.setdefault(word, {})[name] = text  # type: ignore[index]  # made on this line
+            else:
+                data[word] = _plain(word, text)
+        if self.name is not None:
+            data["name"] = self.name
+        return data
+
+    @property
+    def parts(self) -> Parts:
+        """Name, conditions, unless and options, as copies that `of_parts` takes."""
+        return self.name, dict(self.conditions), dict(self.unless), dict(self.options)
+
+    def __str__(self) -> str:
+        """The canonical text: parsing it gives an equal rule."""
+        name = f",name={self.name}" if self.name is not None else ""
+        options = {key: text for key, text in self.options.items() if key != "vendor"}
+        return f"{self._head()}{spelling.conditions(self.unless, 'unless.')}{spelling.options(options)}{name}"
+
+    def __repr__(self) -> str:
+        return f"<Rule {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.fault, *self.parts) == (other.fault, *other.parts)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rule.of_parts, (self.fault, self.parts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
+
+
+def _fill(rule: Rule, fault: str, parts: Parts) -> None:
+    put = object.__setattr__
+    put(rule, "fault", fault)
+    name, conditions, unless, options = parts
+    put(rule, "name", name)
+    put(rule, "conditions", conditions)
+    put(rule, "unless", unless)
+    put(rule, "options", options)
+
+
+def _doubt(key: str, text: str) -> str:
+    word, _, name = key.partition(".")
+    condition = CONDITIONS[word]
+    return condition.doubt(text) or condition.doubt_name(name)
+
+
+def _compiled(conditions: Mapping[str, tuple[str, ...]], context: Context) -> list[Check]:
+    made = []
+    for key, texts in conditions.items():
+        word, _, name = key.partition(".")
+        made.append(CONDITIONS[word].compile(texts, name, context))
+    return made
+
+
+def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    for key, texts in conditions.items():
+        word, dot, name = key.partition(".")
+        place = data.setdefault(word, {}) if dot else data
+        place[name if dot else word] = texts[0] if len(texts) == 1 else list(texts)
+    return data
+
+
+def _plain(key: str, text: str) -> object:
+    """A number or bool where that says exactly the same."""
+    if KEYS[key].flag:
+        return {"yes": True, "no": False}.get(text, text)
+    for number in (int, float):
+        try:
+            value = number(text)
+        except ValueError:
+            continue
+        if KEYS[key].number and number_text(value) == text:
+            return value
+    return text
+
+
+def entries_of(
+    keys: Mapping[str, object], *, strict: bool = False
+) -> tuple[list[tuple[str, Given]], list[tuple[str, Mistake]]]:
+    """The entries of Python, TOML or JSON values, each with the place it came from, and all mistakes.
+
+    Args:
+        keys: as in `Rule` or in a table of TOML.
+        strict: numbers are no durations (TOML and JSON).
+    """
+    entries: list[tuple[str, Given]] = []
+    wrong: list[tuple[str, Mistake]] = []
+    for raw, given in keys.items():
+        try:
+            singles = list(_spread(raw, split_key(raw), given))
+        except Mistake as mistake:
+            wrong.append((raw, mistake))
+            continue
+        for place, parts, value in singles:
+            each: Given = parts[1]
+            try:
+                key = KEYS.get(parts[1])
+                each = entry(*parts, key.write(value, strict=strict) if key is not None else "")
+            except Mistake as mistake:
+                wrong.append((place, mistake))
+            entries.append((place, each))
+    return entries, wrong
+
+
+def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split, object]]:
+    """The single values of one key: dicts of names and lists of values are taken apart."""
+    unless, word, name = key
+    if isinstance(given, dict) and key == (False, "unless", None):
+        for raw, value in given.items():
+            yield from _spread(f"{place}.{raw}", split_key(f"unless.{raw}"), value)
+    elif isinstance(given, dict) and word in KEYS and KEYS[word].named:
+        for raw, value in given.items():
+            inner = str(raw) if name is None else f"{name}.{raw}"
+            yield from _spread(f"{place}.{raw}", (unless, word, inner), value)
+    elif isinstance(given, list | tuple) and given:
+        for value in given:
+            yield place, key, value
+    else:
+        yield place, key, given
+
+
+def place_of(place: str, mistake: Mistake) -> str:
+    """Where a mistake stands within its rule: at its key, unless the message is about the key itself."""
+    return "" if mistake.at_key else place
+
+
+def refuse(wrong: Iterator[tuple[str, Mistake, str]] | Sequence[tuple[str, Mistake, str]]) -> NoReturn:
+    """Raise one error for all mistakes, each with its place and the rule it is in."""
+    problems = []
+    sorts = set()
+    for place, mistake, where in wrong:
+        inside = place_of(place, mistake)
+        head = f"{where}: {inside}" if inside else ("" if where in mistake.message else where)
+        problems.append(Problem(mistake.message, where=head))
+        sorts.add(mistake.error)
+    raise (sorts.pop() if len(sorts) == 1 else ConfigurationError)(problems)

@@ -1,0 +1,237 @@
+"""A scenario: rules in order, and a seed. Frozen data, wherever it was read from."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.rule import Rule
+from faultinject.rules.text import read_rules
+from faultinject.rules.values import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from os import PathLike
+    from typing import Any
+
+    Rules = str | Rule | Sequence[str | Rule]
+
+
+class Scenario:
+    """What an injector injects.
+
+    Args:
+        rules: text with any number of rules, a `Rule`, or a list of either.
+        seed: what the draws depend on; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
+
+    Raises:
+        ConfigurationError: something is wrong; `problems` has every mistake.
+
+    Attributes:
+        rules: the rules, in order.
+        seed: the seed's text or None.
+        display_names: what each rule is called in answers and in the journal: its name, else `rule-1` and so on.
+
+    >>> print(Scenario("http:503,times=1; latency,delay=2s", seed=42).to_toml())
+    seed = "42"
+    <BLANKLINE>
+    [[rules]]
+    fault = "http:503"
+    times = 1
+    <BLANKLINE>
+    [[rules]]
+    fault = "latency"
+    delay = "2s"
+    <BLANKLINE>
+    """
+
+    __slots__ = ("display_names", "rules", "seed")
+
+    rules: tuple[Rule, ...]
+    seed: str | None
+    display_names: tuple[str, ...]
+
+    def __init__(self, rules: Rules = (), seed: str | int | None = None) -> None:
+        from faultinject.rules.data import read_seed
+
+        diagnosis = Diagnosis()
+        found = read_any(rules, diagnosis)
+        text = read_seed(seed, "", diagnosis)
+        diagnosis.close()
+        _fill(self, found, text)
+
+    @classmethod
+    def of(cls, rules: Rules | Scenario) -> Scenario:
+        """The scenario of rules however they are spelled."""
+        return rules if isinstance(rules, Scenario) else cls(rules)
+
+    @classmethod
+    def of_rules(cls, rules: Iterable[Rule], seed: str | None) -> Scenario:
+        """The scenario of rules whose names are known to be unique."""
+        scenario = cls.__new__(cls)
+        _fill(scenario, rules, seed)
+        return scenario
+
+    @classmethod
+    def parse(cls, text: str, *, seed: str | int | None = None, where: str = "") -> Scenario:
+        """The scenario of a text; `where` says in messages what the text is.
+
+        Raises:
+            ConfigurationError: with every mistake, its rule, place and excerpt.
+        """
+        from faultinject.rules.data import read_seed
+
+        diagnosis = Diagnosis()
+        found = read_rules(text, where, diagnosis)
+        seed = read_seed(seed, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Scenario:
+        """The scenario of a TOML file, or of a JSON file whose name ends in `.json`.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or has mistakes, each with its line.
+        """
+        from faultinject.rules.file import read_file
+
+        diagnosis = Diagnosis()
+        found, seed = read_file(path, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
+
+    @classmethod
+    def from_toml(cls, text: str, *, where: str = "") -> Scenario:
+        """The scenario of a TOML text."""
+        from faultinject.rules.toml import read_toml
+
+        diagnosis = Diagnosis()
+        found, seed = read_toml(text, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str = "") -> Scenario:
+        """The scenario of a JSON text."""
+        from faultinject.rules.json import read_json
+
+        diagnosis = Diagnosis()
+        found, seed = read_json(text, where, diagnosis)
+        diagnosis.close()
+        return cls.of_rules(found, seed)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Scenario:
+        """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
+        from faultinject.rules.variables import read_scenario
+
+        diagnosis = Diagnosis()
+        scenario = read_scenario(environ, diagnosis)
+        diagnosis.close()
+        return scenario
+
+    def to_toml(self) -> str:
+        """The scenario as TOML."""
+        from faultinject.rules.toml import to_toml
+
+        return to_toml(self.rules, self.seed)
+
+    def to_json(self) -> str:
+        """The scenario as JSON."""
+        from faultinject.rules.json import to_json
+
+        return to_json(self.rules, self.seed)
+
+    def __str__(self) -> str:
+        """The rules as text, without the seed."""
+        return " ".join(map(str, self.rules))
+
+    def __repr__(self) -> str:
+        return f"Scenario({str(self)!r}, seed={self.seed!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scenario):
+            return NotImplemented
+        return (self.rules, self.seed) == (other.rules, other.seed)
+
+    def __hash__(self) -> int:
+        return hash((self.rules, self.seed))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Scenario.of_rules, (self.rules, self.seed)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Scenario cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Scenario cannot be changed: {name}")
+
+
+def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> Scenario:
+    """A scenario of rules in any spelling; `keys` belong to the one rule."""
+    if isinstance(rule, Scenario):
+        if rules or keys:
+            raise ConfigurationError("a Scenario stands alone: give it no further rules or keys")
+        return rule
+    if keys and not rules and isinstance(rule, str) and "," not in rule and len(rule.split()) == 1:
+        return Scenario([Rule(rule, **keys)])
+    scenario = Scenario([rule, *rules])
+    if not keys:
+        if not scenario.rules:
+            raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
+        return scenario
+    if len(scenario.rules) != 1:
+        raise ConfigurationError(f"{', '.join(keys)}: keys need exactly one fault, such as 'cos:SlowDown'")
+    given: dict[str, Any] = scenario.rules[0].to_dict()
+    twice = sorted(given.keys() & keys.keys())
+    if twice:
+        raise ConfigurationError(f"{', '.join(twice)}: given in the rule itself and as a key")
+    return Scenario([Rule(given.pop("fault"), **given, **keys)])
+
+
+def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None) -> None:
+    put = object.__setattr__
+    put(scenario, "rules", tuple(rules))
+    put(scenario, "seed", seed)
+    put(scenario, "display_names", _display_names(scenario.rules))
+
+
+def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
+    """The rules of whatever stands for rules in Python."""
+    if isinstance(rules, str):
+        return read_rules(rules, "", diagnosis)
+    if isinstance(rules, Rule):
+        return [rules]
+    if not isinstance(rules, list | tuple):
+        diagnosis.add(f"{shown(repr(rules))} is not rules: give text, a Rule, or a list of either")
+        return []
+    found: list[Rule] = []
+    for index, each in enumerate(rules):
+        place = f"rules[{index}]"
+        if diagnosis.full:
+            break
+        if isinstance(each, Rule):
+            found.append(each)
+            if each.name is not None:
+                diagnosis.claim(each.name, place, f"{place}.name")
+        elif isinstance(each, str):
+            found += read_rules(each, place if len(rules) > 1 else "", diagnosis)
+        else:
+            diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", place)
+    return found
+
+
+def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
+    taken = {rule.name for rule in rules if rule.name is not None}
+    names = []
+    for number, rule in enumerate(rules, 1):
+        name = rule.name or f"rule-{number}"
+        extra = 1
+        while rule.name is None and name in taken:
+            extra += 1
+            name = f"rule-{number}-{extra}"
+        if rule.name is None and extra > 1:
+            taken.add(name)
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,98 @@
+"""The `FAULTINJECT_*` variables: how a value is read, and the scenario that they hold."""
+
+from __future__ import annotations
+
+from faultinject.exceptions import NotBuiltYet
+from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.names import NOT_BUILT, PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.text import read_rules
+from faultinject.rules.values import is_name, most_like, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultinject.rules.rule import Rule
+
+
+def value_of(environ: Mapping[str, str], variable: str) -> str | None:
+    """The value, without blanks and one pair of quotes around it; None when empty."""
+    text = environ.get(variable, "").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text or None
+
+
+def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    """Note every variable that bears the prefix and means nothing, or nothing yet."""
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
+            continue
+        if is_of_kubernetes(variable) or value_of(environ, variable) is None:
+            continue
+        if variable not in NOT_BUILT:
+            known = [each.removeprefix(PREFIX) for each in VARIABLES]
+            near = most_like(variable.removeprefix(PREFIX), known, 0.7)
+            hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
+            diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
+        else:
+            diagnosis.add("not built yet", variable, error=NotBuiltYet)
+
+
+def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
+    """The scenario of FILE, RULES, RULE_* and SEED, in this order; mistakes go into `diagnosis`."""
+    rules: list[Rule] = []
+    seed = None
+    path = value_of(environ, "FAULTINJECT_FILE")
+    if path is not None:
+        from faultinject.rules.file import read_file
+
+        found, seed = read_file(path, inner := Diagnosis())
+        rules += found
+        diagnosis.absorb(inner, "FAULTINJECT_FILE")
+    text = value_of(environ, "FAULTINJECT_RULES")
+    if text is not None:
+        rules += read_rules(text, "FAULTINJECT_RULES", diagnosis)
+    for variable in sorted((each for each in environ if is_rule(each)), key=_natural):
+        text = value_of(environ, variable)
+        if text is not None:
+            rules += _named_rule(variable, text, diagnosis)
+    own = read_seed(environ, diagnosis)
+    return Scenario.of_rules(rules, seed if own is None else own)
+
+
+def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
+    """The seed of FAULTINJECT_SEED, or None."""
+    seed = value_of(environ, "FAULTINJECT_SEED")
+    try:
+        (seed or "").encode()
+    except UnicodeEncodeError:
+        diagnosis.add("not valid Unicode", "FAULTINJECT_SEED")
+        return None
+    return seed
+
+
+def _natural(variable: str) -> list[tuple[int, int, str]]:
+    """A sort key in which `RULE_10` comes after `RULE_9`."""
+    from itertools import groupby
+
+    parts = ("".join(group) for _, group in groupby(variable, "0123456789".__contains__))
+    return [(0, int(part[:400]), part) if part[0] in "0123456789" else (1, 0, part) for part in parts]
+
+
+def _named_rule(variable: str, text: str, diagnosis: Diagnosis) -> list[Rule]:
+    name = variable.removeprefix(RULE).lower().replace("_", "-")
+    if not is_name(name):
+        diagnosis.add(f"{shown(name)} is not a name for a rule", variable)
+    before = len(diagnosis)
+    rules = read_rules(text, variable, diagnosis)
+    if len(diagnosis) == before and len(rules) != 1:
+        diagnosis.add(
+            f"this names one rule and holds {len(rules)}; FAULTINJECT_RULES takes several", variable
+        )
+    if len(rules) != 1:
+        return []
+    if rules[0].name is None:
+        diagnosis.claim(name, variable, variable)
+    return [rules[0].named(name)]

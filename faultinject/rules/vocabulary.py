@@ -1,0 +1,288 @@
+"""All keys of a rule in their canonical order, how they are written, and what of them one rule may hold.
+
+A rule's keys and values become *entries*; entries become the parts of a rule. Text, TOML, JSON and Python differ
+only in how they come to entries.
+"""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules import faults, spelling
+from faultinject.rules.conditions import CONDITIONS, OPERATION
+from faultinject.rules.effects import EFFECTS
+from faultinject.rules.key import Key
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.values import Mistake, is_name, listed, most_like, nearest, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeVar
+
+    from faultinject.vendors.vendor import Vendor
+
+    T = TypeVar("T")
+    Entry = tuple[int, str, str]
+    """Rank (which orders), canonical key with its NAME, text."""
+    Given = Entry | str
+    """An entry, or the word of one that is wrong; empty where not even that can be told."""
+    Conditions = dict[str, tuple[str, ...]]
+    Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
+    """Name, conditions, unless, options."""
+
+NAME_RANK, OPTION_RANK, UNLESS_RANK = 50, 100, 200
+
+
+class Name(Key):
+    """What the rule is called in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+
+    >>> print(Rule("http:503", name="photos-put"))
+    http:503,name=photos-put
+    """
+
+    key = "name"
+    default_text = "by position"
+
+    def parse(self, text: str) -> str:
+        """A name."""
+        if not is_name(text):
+            raise Mistake(
+                f"{shown(text)} is not a name: a letter or digit, then up to 63 letters, digits, . _ or -"
+            )
+        return text
+
+
+class AddressedAs(Key):
+    """How a fault without a storage vendor reads bucket, key and operation: as this vendor does.
+
+    >>> print(Rule("http:503", vendor="cos", bucket="photos"))
+    http:503,bucket=photos,vendor=cos
+    """
+
+    key = "vendor"
+    default_text = "the S3 way"
+
+    def parse(self, text: str) -> str:
+        """The id of a storage vendor."""
+        from faultinject import vendors
+
+        try:
+            vendor = vendors.get(text)
+        except ConfigurationError as error:
+            raise Mistake.of(error) from None
+        if vendor.addressing is None:
+            raise Mistake(f"{text} is not a storage vendor")
+        return text
+
+
+VENDOR = AddressedAs()
+RANKS: dict[str, tuple[int, Key]] = {
+    **{key: (rank, each) for rank, (key, each) in enumerate(CONDITIONS.items())},
+    "name": (NAME_RANK, Name()),
+    **{
+        each.key: (OPTION_RANK + rank, each)
+        for rank, each in enumerate((VENDOR, *TRIGGERS.values(), *EFFECTS.values()))
+    },
+}
+FIRST_EFFECT = RANKS["when"][0]
+KEYS: dict[str, Key] = {key: each for key, (_, each) in RANKS.items()}
+SEPARATORS = frozenset(f",{spelling.SEPARATORS}")
+MORE_THAN_A_FAULT = (
+    "only a fault can stand here; give its keys as keywords (in TOML: as keys of the table), "
+    "or all of it to Scenario.parse"
+)
+# Which ranks a fault takes, by its own words.
+_takes: dict[tuple[str, ...], frozenset[int]] = {}
+
+
+def split_key(raw: str) -> tuple[bool, str, str | None]:
+    """Whether it begins with `unless.`, the key in canonical letters, and its NAME without quotes, or None."""
+    key, dot, name = raw.partition(".")
+    key = key.replace("-", "_")
+    unless = key == "unless" and bool(dot)
+    if unless:
+        key, dot, name = name.partition(".")
+        key = key.replace("-", "_")
+    if not dot:
+        return unless, key, None
+    if name[:1] == '"':
+        if len(name) < 2 or name[-1] != '"':
+            raise Mistake(f"{shown(raw)}: the quotes go round the whole name", at_key=True)
+        name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\") if "\\" in name else name[1:-1]
+    return unless, key, name
+
+
+def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
+    """What one key and value mean; raises `Mistake`."""
+    rank, key = _find(unless, word, name)
+    full = word
+    if name is not None:
+        if not name:
+            raise Mistake(f"{word} needs a name behind the dot", at_key=True)
+        if key.header:
+            name = name.lower().replace("_", "-")
+        elif not name.isascii():
+            _check_unicode(name, at_key=True)
+        key.check_name(name)
+        full = f"{word}.{name}"
+    if not text.isascii():
+        _check_unicode(text)
+    key.parse(text)
+    if name is not None:
+        key.check_text(name, text)
+    return (rank + UNLESS_RANK if unless else rank), full, key.spell(text)
+
+
+def _find(unless: bool, word: str, name: str | None) -> tuple[int, Key]:
+    found = RANKS.get(word)
+    if found is None or (unless and found[0] >= NAME_RANK):
+        if unless:
+            near = nearest(word, CONDITIONS)
+            raise Mistake(f"{shown(word)} is not a condition{near}", at_key=True)
+        if word == "fault":
+            raise Mistake("the fault stands first, without a key", at_key=True)
+        if word == "unless":
+            raise Mistake("unless needs a condition, such as unless.path", at_key=True)
+        raise Mistake(f"{shown(word)} is not a key{nearest(word, ('fault', 'unless', *KEYS))}", at_key=True)
+    if found[1].named != (name is not None):
+        if name is None:
+            raise Mistake(f"{word} needs a name, such as {word}.x-test", at_key=True)
+        raise Mistake(f"{word} takes no name", at_key=True)
+    return found
+
+
+def _check_unicode(text: str, *, at_key: bool = False) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Mistake(f"{shown(text)} is not valid Unicode", at_key=at_key) from None
+
+
+def combine(text: str, entries: Sequence[Given], wrong: list[tuple[int, Mistake]]) -> Parts | None:
+    """The parts of a rule with that fault and those entries.
+
+    Args:
+        text: the fault as written.
+        entries: in any order; of one that is wrong, which the caller reports, its word.
+        wrong: gets every mistake, with the index of its entry, or -1 for the fault.
+
+    Returns:
+        the parts, in canonical order, or None when anything was wrong.
+    """
+    fault = takes = None
+    try:
+        fault = faults.get(text)
+        takes = _ranks(fault)
+    except Mistake as mistake:
+        wrong.append((-1, mistake if SEPARATORS.isdisjoint(text) else Mistake(MORE_THAN_A_FAULT)))
+    given: str | None = None
+    conditions: Conditions = {}
+    unless: Conditions = {}
+    options: dict[str, str] = {}
+    last_condition = last_option = -1
+    sorted_ = True
+    for index, each in enumerate(entries):
+        if isinstance(each, str):
+            continue
+        rank, key, value = each
+        if rank < NAME_RANK or rank >= UNLESS_RANK:
+            place = conditions if rank < NAME_RANK else unless
+            place[key] = (*place[key], value) if key in place else (value,)
+            if rank <= last_condition:
+                sorted_ = False
+            last_condition = rank
+            continue
+        if key in options or (rank == NAME_RANK and given is not None):
+            wrong.append((index, Mistake(f"{key} is given twice", at_key=True)))
+        elif rank == NAME_RANK:
+            given = value
+        else:
+            options[key] = value
+            if rank >= FIRST_EFFECT and takes is not None and rank not in takes:
+                assert fault is not None
+                message = (
+                    f"{fault.text} takes no {key.partition('.')[0]}; it takes {listed(fault.takes, 'and')}"
+                )
+                wrong.append((index, Mistake(message, at_key=True)))
+            if rank <= last_option:
+                sorted_ = False
+            last_option = rank
+    if fault is not None:
+        _check(fault, options, entries, wrong)
+        if "operation" in conditions or "operation" in unless:
+            _check_operations(fault, options, entries, wrong)
+    if wrong:
+        return None
+    if not sorted_:
+        conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
+    return given, conditions, unless, options
+
+
+def _check(
+    fault: faults.Fault,
+    options: dict[str, str],
+    entries: Sequence[Given],
+    wrong: list[tuple[int, Mistake]],
+) -> None:
+    error = faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
+    if "vendor" in options and error.addressed:
+        index = next(
+            at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"
+        )
+        assert error.vendor is not None
+        wrong.append((index, Mistake(f"{error.text} is read as {error.vendor.id} reads it", at_key=True)))
+    wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
+
+
+def _is_wrong(key: str, entries: Sequence[Given]) -> bool:
+    """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
+    words = [each for each in entries if isinstance(each, str)]
+    return bool(key) and any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
+
+
+def _may_mean(word: str, key: str) -> bool:
+    return most_like(word, KEYS) in (key, None)
+
+
+def _check_operations(
+    fault: faults.Fault,
+    options: dict[str, str],
+    entries: Sequence[Given],
+    wrong: list[tuple[int, Mistake]],
+) -> None:
+    """An operation must be one of the vendor that reads the rule's requests."""
+    says_whose = ("vendor", "of") if "of" in fault.takes else ("vendor",)
+    if not fault.addressed and any(_is_wrong(key, entries) for key in says_whose if key not in options):
+        return
+    vendor = reads_as(fault, options)
+    rank = RANKS[OPERATION.key][0]
+    for index, each in enumerate(entries):
+        if not isinstance(each, str) and each[0] in (rank, rank + UNLESS_RANK):
+            try:
+                OPERATION.check(each[2], vendor)
+            except Mistake as mistake:
+                wrong.append((index, mistake))
+
+
+def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
+    """Whose way of reading bucket, key and operation holds for a rule; None: the S3 way."""
+    if "of" in options:
+        fault = faults.get(options["of"])
+    if fault.addressed:
+        return fault.vendor
+    if "vendor" not in options:
+        return None
+    from faultinject import vendors
+
+    return vendors.get(options["vendor"])
+
+
+def _ranks(fault: faults.Fault) -> frozenset[int]:
+    ranks = _takes.get(fault.takes)
+    if ranks is None:
+        _takes[fault.takes] = ranks = frozenset(RANKS[each][0] for each in fault.takes)
+    return ranks
+
+
+def _sorted(entries: dict[str, T]) -> dict[str, T]:
+    return dict(sorted(entries.items(), key=lambda each: (RANKS[each[0].partition(".")[0]][0], each[0])))

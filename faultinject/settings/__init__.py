@@ -1,1 +1,0 @@
-"""Where a scenario comes from: text, TOML, JSON, the environment."""

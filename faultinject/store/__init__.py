@@ -1,0 +1,11 @@
+"""The embedded object store: a small in-memory service that the vendors' own SDKs accept.
+
+`demo` and `serve` use it when no app is named, so that faults have something real to hit. It is a plain WSGI
+application. Signatures are accepted, not checked; nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+from faultinject.store.wsgi import ObjectStore as ObjectStore
+
+__all__ = ["ObjectStore"]

@@ -1,0 +1,268 @@
+"""One request in Azure's form: what it names, what it sends along, on which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from itertools import count
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from werkzeug.http import http_date, parse_date, parse_etags
+
+from faultinject.store.buckets import Bucket, Headers, Stored
+from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.mistakes import StoreError
+from faultinject.store.preconditions import judge_read
+from faultinject.vendors.addresses import host_bucket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+VERSION = "2021-12-02"
+"""The API version of answers to requests that name none."""
+METADATA_BYTES = 8192
+"""https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources"""
+SETTINGS = {
+    "x-ms-blob-content-type": "Content-Type",
+    "x-ms-blob-content-encoding": "Content-Encoding",
+    "x-ms-blob-content-language": "Content-Language",
+    "x-ms-blob-content-disposition": "Content-Disposition",
+    "x-ms-blob-cache-control": "Cache-Control",
+    "x-ms-blob-content-md5": "Content-MD5",
+}
+"""From the header that sets a property of a blob to the one that shows it."""
+ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
+"""Headers that change what a request means, and that this store cannot heed."""
+TIER = "x-ms-access-tier"
+TIERS = {"hot": "Hot", "cool": "Cool", "cold": "Cold"}
+ABSENT_TIERS = ("archive", "smart")
+"""https://learn.microsoft.com/azure/storage/blobs/access-tiers-overview; this store takes no blob offline, nor does it
+move one by itself."""
+EPOCH = 621_355_968_000_000_000
+"""1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
+
+_changes = count()
+
+
+class AzureCall(Exchange):
+    """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` where the Host names the account.
+
+    Attributes:
+        level: what it names: `account`, `container` or `blob`.
+    """
+
+    content_type = "application/xml"
+
+    def __init__(self, service: Service, environ: WSGIEnvironment) -> None:
+        super().__init__(service, environ)
+        self.bucket, self.key = _named(self.host, self.below, service)
+        if self.bucket and not self.key and not (self.valid and self._is_about_container()):
+            self.bucket, self.key = "$root", self.bucket
+        self.level = "blob" if self.key else "container" if self.bucket else "account"
+
+    def _is_about_container(self) -> bool:
+        return self.request.args.get("restype") == "container"
+
+    @property
+    def endpoint(self) -> str:
+        """The account's address, as listings repeat it."""
+        root = self.request.root_url
+        if host_bucket(self.host, self.service.endpoints) is not None:
+            return root
+        return f"{root}{self.below.removeprefix('/').partition('/')[0]}/"
+
+    def header(self, name: str) -> str | None:
+        """A header of the request."""
+        return self.request.headers.get(name)
+
+    def answer(
+        self,
+        status: int,
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        document: bool = False,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Answer:
+        """A good answer; the request's version and own id come back with it."""
+        answer = super().answer(status, body, document=document, headers=headers)
+        answer.headers["x-ms-version"] = self.header("x-ms-version") or VERSION
+        if own := self.header("x-ms-client-request-id"):
+            answer.headers["x-ms-client-request-id"] = own
+        return answer
+
+    def settings(self) -> Headers:
+        """The properties that the request sets."""
+        return tuple((shown, value) for name, shown in SETTINGS.items() if (value := self.header(name)))
+
+    def tier(self) -> Headers:
+        """The access tier that the request sets."""
+        wanted = self.header(TIER)
+        return ((TIER, TIERS[wanted.lower()]),) if wanted else ()
+
+    def metadata(self) -> Headers:
+        """The user metadata that the request sets.
+
+        Raises:
+            StoreError: `metadata`, `metadata_key`, `metadata_name`.
+        """
+        found = []
+        size = 0
+        for name, value in self.request.headers:
+            lower = name.lower()
+            if not lower.startswith("x-ms-meta-"):
+                continue
+            key = lower.removeprefix("x-ms-meta-")
+            if not key:
+                raise StoreError("metadata_key")
+            if not key.isidentifier():
+                raise StoreError("metadata_name")
+            found.append((lower, value))
+            size += len(key) + len(value)
+        if size > METADATA_BYTES:
+            raise StoreError("metadata")
+        return tuple(found)
+
+    def judge_write(self, there: Stored | None) -> None:
+        """Refuse a write that the request's conditions forbid for the blob that is there.
+
+        Raises:
+            StoreError: `lease`, `blob_exists`, `precondition`.
+        """
+        if self.header("x-ms-lease-id"):
+            raise StoreError("lease")
+        _judge_write(self.header, there)
+
+    def judge_change(self, there: Stored | None) -> None:
+        """Refuse a change of a blob that is not there, or that the request's conditions forbid.
+
+        Raises:
+            StoreError: `no_key`, `lease`, `blob_exists`, `precondition`.
+        """
+        if there is None:
+            raise StoreError("no_key")
+        self.judge_write(there)
+
+    def judge_container(self, there: Bucket) -> None:
+        """Refuse a change of a container that the request's conditions forbid.
+
+        Raises:
+            StoreError: `container_lease`, `precondition`.
+        """
+        self.refuse_lease()
+        _judge_time(self.header, int(there.changed))
+
+    def refuse_lease(self) -> None:
+        """Refuse the id of a lease on a container: there are none.
+
+        Raises:
+            StoreError: `container_lease`.
+        """
+        if self.header("x-ms-lease-id"):
+            raise StoreError("container_lease")
+
+    def copy_source(self) -> Stored | None:
+        """The blob that a copy names as its source; None when the request is no copy.
+
+        Raises:
+            StoreError: `source`, `not_implemented`, `unsupported_header`, `no_bucket`, `no_key`, `source_precondition`.
+        """
+        source = self.header("x-ms-copy-source")
+        if source is None:
+            return None
+        try:
+            parts = urlsplit(source)
+            host, known = parts.hostname or "", parts.netloc == self.request.host
+        except ValueError:
+            raise StoreError("source") from None
+        if not known and host_bucket(host, self.service.endpoints) is None:
+            raise StoreError("unsupported_header", "the embedded store copies from itself only")
+        _refuse_past(parse_qs(parts.query, keep_blank_values=True))
+        bucket, key = _named(host, unquote(parts.path), self.service)
+        if not key:
+            raise StoreError("source")
+        stored = self.service.buckets.get(bucket, key)
+        try:
+            fits = judge_read(lambda name: self.header(f"x-ms-source-{name}"), stored)
+        except StoreError:
+            fits = False
+        if not fits:
+            raise StoreError("source_precondition")
+        return stored
+
+
+def refuse_absent(call: AzureCall) -> None:
+    """Refuse a request for what the service has and this store has not.
+
+    Raises:
+        StoreError: `not_implemented`, `unsupported_header`, `header_value`.
+    """
+    _refuse_past(call.request.args)
+    for name in ABSENT_HEADERS:
+        if call.header(name) is not None:
+            raise StoreError("unsupported_header", f"the embedded store has no {name}")
+    if (call.header("x-ms-delete-snapshots") or "").lower() == "only":
+        raise StoreError("unsupported_header", "the embedded store has no snapshots")
+    tier = call.header(TIER)
+    if tier is not None and tier.lower() not in TIERS:
+        if tier.lower() in ABSENT_TIERS:
+            raise StoreError("unsupported_header", f"the embedded store has no tier {tier}")
+        raise StoreError("header_value", f"The value of {TIER} is no access tier of a block blob.")
+
+
+def _refuse_past(parameters: Container[str]) -> None:
+    """Refuse a query that names a blob as it was.
+
+    Raises:
+        StoreError: `not_implemented`.
+    """
+    for name in ("snapshot", "versionid"):
+        if name in parameters:
+            raise StoreError("not_implemented", f"the embedded store has no {name}s")
+
+
+def new_etag(now: float) -> str:
+    """An entity tag that no other blob has, in Azure's form."""
+    return f"0x{_ticks(now) + next(_changes):X}"
+
+
+def state(bucket: Bucket) -> list[tuple[str, str]]:
+    """ETag and Last-Modified of a container."""
+    return [("ETag", f'"0x{_ticks(bucket.changed):X}"'), ("Last-Modified", http_date(bucket.changed))]
+
+
+def etag_headers(stored: Stored) -> list[tuple[str, str]]:
+    """ETag and Last-Modified of a blob."""
+    return [("ETag", f'"{stored.etag}"'), ("Last-Modified", http_date(stored.modified))]
+
+
+def _ticks(moment: float) -> int:
+    return EPOCH + int(moment * 10_000_000)
+
+
+def _named(host: str, path: str, service: Service) -> tuple[str, str]:
+    """Container and blob."""
+    path = path.removeprefix("/")
+    if host_bucket(host, service.endpoints) is None:
+        path = path.partition("/")[2]
+    bucket, _, key = path.partition("/")
+    return bucket, key
+
+
+def _judge_write(header: Callable[[str], str | None], there: Stored | None) -> None:
+    match, none_match = header("if-match"), header("if-none-match")
+    if match is not None and (there is None or not parse_etags(match).contains(there.etag)):
+        raise StoreError("precondition")
+    if there is None:
+        return
+    if none_match == "*":
+        raise StoreError("blob_exists")
+    if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
+        raise StoreError("precondition")
+    _judge_time(header, int(there.modified))
+
+
+def _judge_time(header: Callable[[str], str | None], modified: int) -> None:
+    if (since := parse_date(header("if-unmodified-since"))) and modified > since.timestamp():
+        raise StoreError("precondition")
+    if (since := parse_date(header("if-modified-since"))) and modified <= since.timestamp():
+        raise StoreError("precondition")

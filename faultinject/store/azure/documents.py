@@ -1,0 +1,182 @@
+"""Azure's XML documents: listings, and lists of blocks."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from werkzeug.http import http_date
+
+from faultinject.store.azure.call import TIER, state
+from faultinject.store.buckets import Bucket, Headers, Part, Stored
+from faultinject.store.mistakes import StoreError
+from faultinject.store.xml import Field, inner, parse
+from faultinject.vendors.envelope import escape_xml
+
+DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
+ID_BYTES = 64
+"""The longest id of a block, before it is written in base64."""
+BLOCKS = 50_000
+"""The most blocks of a blob."""
+LISTS = ("Committed", "Uncommitted", "Latest")
+
+SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
+
+
+KIND: Field = ("BlobType", "BlockBlob")
+USUAL_TIER: tuple[Field, ...] = (("AccessTier", "Hot"), ("AccessTierInferred", True))
+LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
+"""What a listing says of every blob. Of one that has blocks only it says no more but a length, and no metadata:
+https://learn.microsoft.com/rest/api/storageservices/list-blobs"""
+
+
+def block_number(text: str) -> int:
+    """The number that stands for a block's id: its bytes behind a 1.
+
+    Raises:
+        StoreError: `part_number`.
+    """
+    try:
+        raw = b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if not 0 < len(raw) <= ID_BYTES:
+        raise StoreError("part_number")
+    return int.from_bytes(b"\1" + raw)
+
+
+def block_id(number: int) -> str:
+    """The id of a block that `block_number` has read."""
+    return b64encode(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
+
+
+def containers(
+    endpoint: str, asked: Sequence[Field], rows: list[Bucket], marker: str, metadata: bool
+) -> bytes:
+    """A page of containers."""
+    fields: list[Field] = [
+        (
+            "Container",
+            [
+                ("Name", each.name),
+                ("Properties", _container(each)),
+                ("Metadata", _metadata(each.headers) if metadata else None),
+            ],
+        )
+        for each in rows
+    ]
+    return _enumeration(f'ServiceEndpoint="{escape_xml(endpoint)}"', [*asked, ("Containers", fields)], marker)
+
+
+def blobs(
+    place: tuple[str, str],
+    asked: Sequence[Field],
+    page: tuple[list[Stored], list[str]],
+    marker: str,
+    metadata: bool,
+) -> bytes:
+    """A page of blobs and common prefixes in a container.
+
+    Args:
+        place: the account's endpoint and the container.
+        asked: what the client asked for, repeated to it.
+        page: blobs and prefixes; a blob that has blocks only has no entity tag.
+        marker: where the next page begins, or empty.
+        metadata: whether the blobs' own is shown.
+    """
+    shown = [
+        f"<Blob>{_name(each.key)}{inner(_blob(each))}"
+        + (inner([("Metadata", _metadata(each.headers))]) if metadata and each.etag else "")
+        + "</Blob>"
+        for each in page[0]
+    ]
+    shown += [f"<BlobPrefix>{_name(each)}</BlobPrefix>" for each in page[1]]
+    attributes = f'ServiceEndpoint="{escape_xml(place[0])}" ContainerName="{escape_xml(place[1])}"'
+    return _enumeration(attributes, asked, marker, f"<Blobs>{''.join(shown)}</Blobs>")
+
+
+def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
+    """The blocks of a blob: by kind, number and size of each."""
+    fields: list[Field] = [
+        (kind, [("Block", [("Name", block_id(number)), ("Size", size)]) for number, size in blocks])
+        for kind, blocks in kinds
+    ]
+    return f"{DECLARATION}<BlockList>{inner(fields)}</BlockList>".encode()
+
+
+def sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
+    """Number and size of each."""
+    return [(each.number, each.size) for each in parts]
+
+
+def read_block_list(document: bytes) -> list[tuple[str, int]]:
+    """Which list each block of a Put Block List comes from, and its number.
+
+    Raises:
+        StoreError: `malformed`, `part_number`, `too_many_parts`.
+    """
+    found = []
+    for each in parse(document):
+        if each.tag not in LISTS:
+            raise StoreError("malformed")
+        found.append((each.tag, block_number((each.text or "").strip())))
+    if len(found) > BLOCKS:
+        raise StoreError("too_many_parts")
+    return found
+
+
+def _container(bucket: Bucket) -> list[Field]:
+    (_, etag), (_, changed) = state(bucket)
+    return [
+        ("Last-Modified", changed),
+        ("Etag", etag),
+        ("LeaseStatus", "unlocked"),
+        ("LeaseState", "available"),
+        ("HasImmutabilityPolicy", False),
+        ("HasLegalHold", False),
+    ]
+
+
+def _blob(stored: Stored) -> list[Field]:
+    if not stored.etag:
+        return [("Properties", [("Content-Length", 0), KIND, *USUAL_TIER, *LEASE])]
+    headers = dict(stored.headers)
+    tier: tuple[Field, ...] = (("AccessTier", headers[TIER]),) if TIER in headers else USUAL_TIER
+    copied = [
+        ("".join(word.title() for word in name.split("-")[2:]), value)
+        for name, value in headers.items()
+        if name.startswith("x-ms-copy-")
+    ]
+    properties: list[Field] = [
+        ("Creation-Time", headers["x-ms-creation-time"]),
+        ("Last-Modified", http_date(stored.modified)),
+        ("Etag", f'"{stored.etag}"'),
+        ("Content-Length", stored.size),
+        *((name, headers.get(name, "")) for name in SHOWN),
+        ("Cache-Control", headers.get("Cache-Control", "")),
+        KIND,
+        *tier,
+        *LEASE,
+        *copied,
+        ("ServerEncrypted", True),
+    ]
+    return [("Properties", properties)]
+
+
+def _metadata(headers: Headers) -> list[Field]:
+    return [
+        (name.removeprefix("x-ms-meta-"), value) for name, value in headers if name.startswith("x-ms-meta-")
+    ]
+
+
+def _name(name: str) -> str:
+    """A name; percent-encoded where XML cannot have it."""
+    if name.isprintable():
+        return f"<Name>{escape_xml(name)}</Name>"
+    return f'<Name Encoded="true">{quote(name)}</Name>'
+
+
+def _enumeration(attributes: str, fields: Sequence[Field], marker: str, more: str = "") -> bytes:
+    inside = f"{inner(fields)}{more}{inner([('NextMarker', marker)])}"
+    return f"{DECLARATION}<EnumerationResults {attributes}>{inside}</EnumerationResults>".encode()

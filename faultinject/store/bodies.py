@@ -1,0 +1,225 @@
+"""Request bodies: read in pieces, decoded from aws-chunked, counted, digested, and never beyond the budget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import md5
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Request
+
+from faultinject.http.wire import whole
+from faultinject.store.budget import Hold
+from faultinject.store.claims import Claims, read_digest
+from faultinject.store.mistakes import StoreError
+
+PIECE = 64 * 1024
+BLOCK = 1024 * 1024
+DOCUMENT_BYTES = 2 * 1024 * 1024
+"""The longest XML or JSON document that is read; 10,000 parts with checksums take about 1.5 MiB."""
+DRAIN_BYTES = 128 * 1024 * 1024
+"""How much of a refused upload is read and dropped, so that the client gets to see the refusal."""
+LINE_BYTES = 4096
+HEX = b"0123456789ABCDEFabcdef"
+PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A received body, in blocks of about a MiB however small the pieces were that it came in."""
+
+    blocks: tuple[bytes, ...]
+    size: int
+    md5: str
+
+
+def receive(request: Request, hold: Hold) -> Content:
+    """Read the whole body, taking its bytes from the budget: at once when its length is known.
+
+    Raises:
+        StoreError: `length`, `full`, `incomplete`, `digest`, `bad_digest`.
+    """
+    length = request.environ.get("CONTENT_LENGTH")
+    if not length and "wsgi.input_terminated" not in request.environ:
+        raise StoreError("length")
+    if length and whole(length) is None:
+        raise StoreError("argument", "Content-Length must be a number")
+    expected = _declared(request)
+    taken = expected or 0
+    hold.add(taken)
+    digest = md5(usedforsecurity=False)
+    claims = Claims(request.headers)
+    blocks = []
+    block = bytearray()
+    size = 0
+    for piece in pieces(request):
+        size += len(piece)
+        if size > taken:
+            hold.add(size - taken)
+            taken = size
+        digest.update(piece)
+        claims.update(piece)
+        block += piece
+        if len(block) >= BLOCK:
+            blocks.append(bytes(block))
+            block.clear()
+    if block:
+        blocks.append(bytes(block))
+    if expected is not None and size != expected:
+        raise StoreError("incomplete")
+    _check_md5(request, digest.digest())
+    claims.check()
+    return Content(tuple(blocks), size, digest.hexdigest())
+
+
+def read_document(request: Request) -> bytes:
+    """The body of a request that is a document, at most `DOCUMENT_BYTES`.
+
+    Raises:
+        StoreError: `document` (too long), `empty_document`, `incomplete`, `digest`, `bad_digest`.
+    """
+    document = bytearray()
+    for piece in pieces(request):
+        document += piece
+        if len(document) > DOCUMENT_BYTES:
+            raise StoreError("document")
+    if not document:
+        raise StoreError("empty_document")
+    _check_md5(request, md5(document, usedforsecurity=False).digest())
+    return bytes(document)
+
+
+def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, bytes]]:
+    """The parts of a multipart body: the headers and the content of each.
+
+    aiohttp writes a boundary with `=` in it and no quotes, which parsers of such headers drop.
+
+    Raises:
+        StoreError: `multipart`, when it is none.
+    """
+    parameters = PARAMETER.findall(content_type or "")
+    boundary = next(
+        (quoted or bare.strip() for name, quoted, bare in parameters if name.lower() == "boundary"), ""
+    )
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    if not boundary or len(pieces) < 3 or not pieces[-1].startswith(b"--"):
+        raise StoreError("multipart")
+    cut_up = (piece.partition(b"\r\n\r\n") for piece in pieces[1:-1])
+    return [(head, content) for head, _, content in cut_up]
+
+
+def drain(request: Request) -> None:
+    """Read and drop what is left of a body, at most `DRAIN_BYTES`."""
+    left = DRAIN_BYTES
+    try:
+        while left > 0 and (piece := request.stream.read(PIECE)):
+            left -= len(piece)
+    except (ClientDisconnected, OSError):
+        return
+
+
+def pieces(request: Request) -> Iterator[bytes]:
+    """The body in pieces, decoded when it is aws-chunked.
+
+    Raises:
+        StoreError: `incomplete`, when it ends too early or its chunks cannot be read.
+    """
+    return AwsChunks(_raw(request)).decoded() if is_aws_chunked(request) else _raw(request)
+
+
+def is_aws_chunked(request: Request) -> bool:
+    """Whether the body is in AWS's own chunk format inside the HTTP body."""
+    return request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or (
+        "aws-chunked" in request.headers.get("content-encoding", "")
+    )
+
+
+def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
+    """The bytes from `start` up to `stop` of a content in blocks."""
+    found = []
+    begin = 0
+    for block in blocks:
+        end = begin + len(block)
+        if end > start and begin < stop:
+            found.append(block[max(start - begin, 0) : stop - begin])
+        begin = end
+    return tuple(found)
+
+
+def _declared(request: Request) -> int | None:
+    if not is_aws_chunked(request):
+        return request.content_length
+    return whole(request.headers.get("x-amz-decoded-content-length"))
+
+
+def _raw(request: Request) -> Iterator[bytes]:
+    size = 0
+    try:
+        while piece := request.stream.read(PIECE):
+            size += len(piece)
+            yield piece
+    except (ClientDisconnected, OSError) as error:
+        raise StoreError("incomplete") from error
+    if size < (request.content_length or 0):
+        raise StoreError("incomplete")
+
+
+def _check_md5(request: Request, digest: bytes) -> None:
+    given = request.headers.get("content-md5")
+    if given is not None and read_digest(given, len(digest)) != digest:
+        raise StoreError("bad_digest")
+
+
+class AwsChunks:
+    """Reads aws-chunked: `SIZE[;extension]`, data, and so on, then a chunk of size 0 and trailers.
+
+    Signatures and trailing checksums are read and not checked. The format:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+
+    Args:
+        source: the body in pieces.
+    """
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source = source
+        self._buffer = bytearray()
+
+    def decoded(self) -> Iterator[bytes]:
+        """The data of all chunks."""
+        while size := self._size():
+            yield from self._data(size)
+            if self._line():
+                raise StoreError("incomplete")
+        while self._more():
+            if len(self._buffer) > LINE_BYTES + PIECE:
+                raise StoreError("incomplete")
+
+    def _size(self) -> int:
+        text = self._line().partition(b";")[0]
+        if not text or text.strip(HEX):
+            raise StoreError("incomplete")
+        return int(text, 16)
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > LINE_BYTES or not self._more():
+                raise StoreError("incomplete")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
+
+    def _data(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            if not self._buffer and not self._more():
+                raise StoreError("incomplete")
+            piece = bytes(self._buffer[:size])
+            del self._buffer[:size]
+            size -= len(piece)
+            yield piece
+
+    def _more(self) -> bool:
+        piece = next(self._source, b"")
+        self._buffer += piece
+        return bool(piece)

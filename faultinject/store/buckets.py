@@ -1,0 +1,210 @@
+"""Buckets and objects in memory. Knows no HTTP; what a client did wrong is raised as a `StoreError`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import RLock
+
+from faultinject.store.budget import ENTRY, Budget, Hold
+from faultinject.store.mistakes import StoreError
+
+KEY_BYTES = 1024
+"""The longest key, in bytes of UTF-8 (S3's limit)."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object. Never changed, only replaced; so it may be sent while another request replaces it.
+
+    Attributes:
+        key: its name in the bucket.
+        blocks: the content, in order.
+        size: bytes of content.
+        etag: without quotes.
+        modified: unix seconds.
+        headers: what is sent back with it: Content-Type, user metadata and so on.
+        cost: bytes of the budget that it holds.
+        layout: number and size of the parts that it was made of, where the service remembers them.
+        crc: the content's CRC-64, where the service has it.
+    """
+
+    key: str
+    blocks: tuple[bytes, ...]
+    size: int
+    etag: str
+    modified: float
+    headers: Headers
+    cost: int
+    layout: tuple[tuple[int, int], ...] = ()
+    crc: int | None = None
+
+
+Judge = Callable[["Stored | None"], None]
+"""Raises when the object that is there (or None) forbids a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One uploaded part of a multipart upload."""
+
+    number: int
+    blocks: tuple[bytes, ...]
+    size: int
+    etag: str
+    modified: float
+    cost: int
+    crc: int | None = None
+
+
+@dataclass(slots=True)
+class Upload:
+    """A multipart upload under way."""
+
+    id: str
+    key: str
+    headers: Headers
+    started: float
+    cost: int
+    parts: dict[int, Part] = field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        """Bytes of the budget that it holds, parts included."""
+        return self.cost + sum(each.cost for each in self.parts.values())
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A bucket with what is in it; `headers` are what is sent back with it, `changed` when they were given to it."""
+
+    name: str
+    created: float
+    changed: float
+    headers: Headers = ()
+    objects: dict[str, Stored] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+
+class Buckets:
+    """All buckets of a store. Every method is atomic.
+
+    Args:
+        budget: where the bytes of everything stored are accounted.
+        names: what the name of a bucket may be.
+    """
+
+    def __init__(self, budget: Budget, names: re.Pattern[str]) -> None:
+        self.budget = budget
+        self._names = names
+        self.lock = RLock()
+        self._buckets: dict[str, Bucket] = {}
+
+    def all(self) -> list[Bucket]:
+        """The buckets by name."""
+        with self.lock:
+            return [self._buckets[name] for name in sorted(self._buckets)]
+
+    def create(self, name: str, now: float, headers: Headers = ()) -> None:
+        """Make an empty bucket."""
+        if not self._names.fullmatch(name):
+            raise StoreError("bucket_name")
+        with self.lock:
+            if name in self._buckets:
+                raise StoreError("bucket_exists")
+            self.budget.take(ENTRY + header_cost(headers))
+            self._buckets[name] = Bucket(name, now, now, headers)
+
+    def describe(self, name: str, now: float, headers: Headers) -> None:
+        """Give a bucket other headers."""
+        with self.lock:
+            bucket = self.find(name)
+            self.budget.take(header_cost(headers))
+            self.budget.give_back(header_cost(bucket.headers))
+            bucket.changed, bucket.headers = now, headers
+
+    def delete(self, name: str) -> None:
+        """Remove a bucket, which must be empty."""
+        with self.lock:
+            bucket = self.find(name)
+            if bucket.objects:
+                raise StoreError("bucket_not_empty")
+            if bucket.uploads:
+                raise StoreError("bucket_has_uploads")
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a bucket with everything that is in it."""
+        with self.lock:
+            bucket = self.find(name)
+            held = ENTRY + header_cost(bucket.headers) + sum(each.cost for each in bucket.objects.values())
+            held += sum(each.held for each in bucket.uploads.values())
+            del self._buckets[name]
+            self.budget.give_back(held)
+
+    def find(self, name: str) -> Bucket:
+        """The bucket of that name."""
+        with self.lock:
+            if name not in self._buckets:
+                raise StoreError("no_bucket")
+            return self._buckets[name]
+
+    def get(self, name: str, key: str) -> Stored:
+        """The object of that key."""
+        with self.lock:
+            found = self.find(name).objects.get(key)
+        if found is None:
+            raise StoreError("no_key")
+        return found
+
+    def put(self, name: str, stored: Stored, hold: Hold, judge: Judge) -> None:
+        """Store an object in place of the one with its key.
+
+        Args:
+            name: the bucket.
+            stored: the object.
+            hold: the bytes taken for it, as many as its `cost`.
+            judge: raises when the object that is there now forbids the write.
+        """
+        with self.lock:
+            objects = self.find(name).objects
+            before = objects.get(stored.key)
+            judge(before)
+            objects[stored.key] = stored
+            hold.keep()
+            if before is not None:
+                self.budget.give_back(before.cost)
+
+    def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
+        """Delete an object; one that is not there is deleted already, unless `judge` says otherwise."""
+        with self.lock:
+            objects = self.find(name).objects
+            judge(objects.get(key))
+            gone = objects.pop(key, None)
+            if gone is not None:
+                self.budget.give_back(gone.cost)
+
+    def objects(self, name: str) -> dict[str, Stored]:
+        """The objects of a bucket as they are now."""
+        with self.lock:
+            return dict(self.find(name).objects)
+
+
+def entry_cost(key: str, headers: Headers) -> int:
+    """Bytes of the budget that an object or upload takes besides its content.
+
+    Raises:
+        StoreError: the key is longer than `KEY_BYTES`.
+    """
+    length = len(key.encode())
+    if length > KEY_BYTES:
+        raise StoreError("key_length")
+    return ENTRY + length + header_cost(headers)
+
+
+def header_cost(headers: Headers) -> int:
+    """Bytes of the budget that stored headers take."""
+    return sum(len(name) + len(value) for name, value in headers)

@@ -1,0 +1,134 @@
+"""One request in a dialect of S3, read for the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from faultinject.store.buckets import Part, Stored
+from faultinject.store.crc64 import crc64
+from faultinject.store.dialects import Dialect
+from faultinject.store.exchange import Exchange, Service
+from faultinject.store.mistakes import StoreError
+from faultinject.store.preconditions import judge_delete, judge_own, judge_write
+from faultinject.vendors.addresses import read_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+KEPT_HEADERS = (  # spelled as COS sends them, since its SDK gives them to its users in a plain dict
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Cache-Control",
+    "Expires",
+)
+VERSIONS = ("versionId", "generation")
+"""Parameters that name a version of an object."""
+ONLY_VERSION = "null"
+"""The one that every object has in a bucket without versions."""
+METADATA_BYTES = 2048
+"""The most user metadata an object may have, names without their prefix (S3, QingStor and COS say 2 KB)."""
+
+
+def is_set(value: str | None) -> bool:
+    """Whether a header or parameter that switches something is there and does not switch it off."""
+    return (value or "").lower() not in ("", "false")
+
+
+class Call(Exchange):
+    """One request in a dialect of S3."""
+
+    def __init__(self, dialect: Dialect, service: Service, environ: WSGIEnvironment) -> None:
+        super().__init__(service, environ)
+        self.dialect = dialect
+        self.content_type = dialect.documents.content_type
+        bucket, key = read_address(self.host, self.below, service.endpoints)
+        self.bucket, self.key = bucket or "", key or ""
+
+    def header(self, name: str) -> str | None:
+        """A header of the vendor's own, by its name without the vendor's prefix."""
+        for prefix in self.dialect.prefixes:
+            if (value := self.request.headers.get(prefix + name)) is not None:
+                return value
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether the query has the parameter, given by S3's name."""
+        return self.dialect.parameters.get(name, name) in self.request.args
+
+    def parameter(self, name: str) -> str:
+        """A query parameter, given by S3's name; empty when it is not there."""
+        return self.request.args.get(self.dialect.parameters.get(name, name), "")
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a number from 0 on, given by S3's name."""
+        return super().number(self.dialect.parameters.get(name, name), default)
+
+    def condition(self, name: str) -> str | None:
+        """One of HTTP's conditions; TOS's SDK has them under the vendor's prefix."""
+        return self.request.headers.get(name) or self.header(name)
+
+    def judge_start(self, there: Stored | None) -> None:
+        """Refuse to begin what the request's conditions of the vendor's own forbid for the object that is there."""
+        if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
+            raise StoreError("object_exists")
+        judge_own(self.header, there)
+
+    def judge_write(self, there: Stored | None) -> None:
+        """Refuse a write that the request's conditions forbid for the object that is there."""
+        self.judge_start(there)
+        judge_write(self.condition, there)
+
+    def judge_delete(self, there: Stored | None) -> None:
+        """Refuse to delete an object that the request's conditions protect."""
+        judge_own(self.header, there)
+        judge_delete(self.condition, there)
+
+    def check_version(self) -> None:
+        """Refuse a request about another version of an object than the only one.
+
+        Raises:
+            StoreError: `version` for one that reads, else `argument`, as for an empty one; `no_bucket`.
+        """
+        versions = [self.request.args[name] for name in VERSIONS if name in self.request.args]
+        fine = (ONLY_VERSION, "") if self.dialect.empty_version else (ONLY_VERSION,)
+        if all(each in fine for each in versions):
+            return
+        self.service.buckets.find(self.bucket)
+        if self.request.method in ("GET", "HEAD") and all(versions):
+            raise StoreError("version")
+        raise StoreError("argument", "Invalid version id specified")
+
+    def checksum(self, blocks: Iterable[bytes]) -> int | None:
+        """The CRC-64 of a content, where the vendor has it."""
+        return crc64(blocks) if self.dialect.checksums else None
+
+    def tags(self, made: Stored | Part) -> list[tuple[str, str]]:
+        """The headers that tell one content from another."""
+        found = [("ETag", f'"{made.etag}"')]
+        crc = self.checksum(made.blocks) if made.crc is None else made.crc
+        if crc is not None:
+            found.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
+        return found
+
+    def stored_headers(self) -> tuple[tuple[str, str], ...]:
+        """The request's headers that are kept with an object and sent back with it."""
+        headers = self.request.headers
+        kept = {"Content-Type": headers.get("Content-Type") or "application/octet-stream"}
+        for name in KEPT_HEADERS:
+            if value := headers.get(name):
+                kept[name] = value
+        encodings = [each.strip() for each in kept.pop("Content-Encoding", "").split(",")]
+        if encoding := ", ".join(each for each in encodings if each not in ("", "aws-chunked")):
+            kept["Content-Encoding"] = encoding
+        starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
+        size = 0
+        for name, value in headers:
+            lower = name.lower()
+            if lower.startswith(starts):
+                kept[lower] = value
+                size += len(lower.partition("meta-")[2]) + len(value)
+        if size > METADATA_BYTES:
+            raise StoreError("metadata")
+        return tuple(kept.items())

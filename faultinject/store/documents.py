@@ -1,0 +1,159 @@
+"""What goes into result documents, and what is read out of request documents, whatever their format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from faultinject.store.buckets import Bucket, Part, Stored, Upload
+from faultinject.store.listing import Name
+from faultinject.store.mistakes import StoreError
+
+OWNER = "faultinject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketsPage:
+    """A page of the buckets; `marked` is whether markers lead on instead of S3's tokens; `limit` is None if not asked for."""
+
+    buckets: list[Bucket]
+    prefix: str
+    marked: bool
+    marker: str
+    limit: int | None
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectsPage:
+    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    marker: str
+    limit: int
+    objects: list[Stored]
+    prefixes: list[str]
+    next: str | None
+    encoded: bool
+    version: int
+    token: str
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadsPage:
+    """A page of a bucket's multipart uploads."""
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    marker: Name
+    limit: int
+    uploads: list[Upload]
+    prefixes: list[str]
+    next: Name | None
+    encoded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsPage:
+    """A page of an upload's parts."""
+
+    bucket: str
+    upload: Upload
+    marker: int | None
+    limit: int
+    parts: list[Part]
+    next: int | None
+    encoded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object that is to be deleted; version and ETag are None where they are not given."""
+
+    key: str
+    version: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is to be deleted; `encoded` is whether keys are percent-encoded in the answer, `quiet` without the deleted."""
+
+    objects: list[Named]
+    quiet: bool
+    encoded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An object that could not be deleted."""
+
+    key: str
+    version: str | None
+    code: str
+    message: str
+
+
+class Documents(Protocol):
+    """The documents of one dialect."""
+
+    content_type: str
+
+    def buckets(self, page: BucketsPage) -> bytes:
+        """The list of buckets."""
+
+    def location(self) -> bytes:
+        """Where a bucket is."""
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """A page of objects."""
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """A page of multipart uploads."""
+
+    def parts(self, page: PartsPage) -> bytes:
+        """A page of parts."""
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """The answer to a multipart upload's beginning."""
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
+        """The answer to a multipart upload's end; empty where it has no document."""
+
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
+        """The answer to a copy, to an object or to a part; empty where it has no document."""
+
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+        """The answer to deleting several objects."""
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """Numbers and ETags out of the request that ends a multipart upload.
+
+        Raises:
+            StoreError: `malformed`.
+        """
+
+    def read_keys(self, document: bytes) -> Deletion:
+        """What a request to delete several objects asks for.
+
+        Raises:
+            StoreError: `malformed`.
+        """
+
+
+def iso(moment: float) -> str:
+    """Unix seconds as `2026-07-20T12:00:00.000Z`."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def read_number(text: str) -> int:
+    """A part number as a document writes it."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise StoreError("malformed")
+    return int(text)

@@ -1,0 +1,152 @@
+"""One request to the store, whatever the service is, and the answers that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from os import urandom
+from urllib.parse import quote, unquote_to_bytes
+
+from werkzeug.wrappers import Request, Response
+
+from faultinject.engine.request import WSGIRequest
+from faultinject.store.buckets import Buckets
+from faultinject.store.labels import LABELS
+from faultinject.store.mistakes import StoreError
+from faultinject.store.uploads import Uploads
+from faultinject.vendors import rendering
+from faultinject.vendors.addresses import without_port
+from faultinject.vendors.addressing import Reading
+from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Answer(Response):
+    """A response that has no Content-Type unless it is given one."""
+
+    default_mimetype = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What all requests to one store share."""
+
+    vendor: Vendor
+    reading: Reading
+    buckets: Buckets
+    uploads: Uploads
+    clock: Callable[[], float]
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Host suffixes below which the first labels are a bucket, or Azure's account."""
+        return self.reading.endpoints
+
+
+class Exchange:
+    """One request.
+
+    Attributes:
+        bucket: the bucket that it names, or empty.
+        key: the key that it names, or empty.
+        now: unix seconds.
+        below: the path below the mount point, decoded.
+        valid: whether path and query are UTF-8; of a query that is not, no parameter can be read.
+    """
+
+    content_type = ""
+    """Of the answers' documents."""
+
+    def __init__(self, service: Service, environ: WSGIEnvironment) -> None:
+        self.service = service
+        self.request = Request(environ, populate_request=False)
+        self.now = service.clock()
+        self._entropy = urandom(64)
+        self.ids = service.vendor.make_ids(self._entropy, int(self.now))
+        path = environ.get("PATH_INFO", "").encode("latin-1")
+        self.below = path.decode(errors="replace")
+        targets = (environ.get(name, "") for name in ("RAW_URI", "REQUEST_URI", "QUERY_STRING"))
+        self.valid = self.below.encode() == path and all(map(_is_utf8, targets))
+        self.bucket = self.key = ""
+
+    @property
+    def host(self) -> str:
+        """The Host without port, in lower case."""
+        return without_port(self.request.environ.get("HTTP_HOST", ""))
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, where the server tells it."""
+        environ = self.request.environ
+        raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+        if raw.startswith("/"):
+            return raw.partition("?")[0]
+        path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        return quote(path.encode("latin-1")) or "/"
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a number from 0 on."""
+        text = self.request.args.get(name, "")
+        if not text:
+            return default
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise StoreError("argument")
+        return int(text)
+
+    def answer(
+        self,
+        status: int,
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        document: bool = False,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Answer:
+        """A good answer, with the request id; `document` gives it the service's Content-Type if it has a body."""
+        answer = Answer(body, status=status_line(status))
+        for name, identity in self.service.vendor.id_headers[:1]:
+            answer.headers[name] = self.ids[identity]
+        if document and body:
+            answer.headers["Content-Type"] = self.content_type
+        for name, value in headers:
+            answer.headers[name] = value
+        return answer
+
+    def refusal(self, error: StoreError) -> Answer:
+        """The vendor's documented error for a mistake."""
+        status, headers, body = rendering.answer(
+            self.service.vendor,
+            self.documented(error),
+            WSGIRequest(self.request.environ),
+            self.service.reading,
+            entropy=self._entropy,
+            now=self.now,
+            message=error.message,
+        )
+        answer = Answer(body, status=status)
+        answer.headers.clear()
+        answer.headers.extend([*headers, *error.headers])
+        return answer
+
+    def documented(self, error: StoreError) -> DocumentedError:
+        """The vendor's row for a mistake."""
+        vendor = self.service.vendor
+        return vendor.find(LABELS[vendor.id][error.mistake])
+
+
+def _is_utf8(encoded: str) -> bool:
+    """Whether a target is UTF-8 once it is decoded: some servers have put other characters in place of what is not."""
+    try:
+        unquote_to_bytes(encoded.encode("latin-1")).decode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def status_line(code: int) -> str:
+    """The status line, in the spelling of the standard: werkzeug writes it in capitals."""
+    return f"{code} {HTTPStatus(code).phrase}"

@@ -1,0 +1,174 @@
+"""One request to Google's JSON API: what it names, what it sends along, on which conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from faultinject.store.bodies import DOCUMENT_BYTES, read_document
+from faultinject.store.buckets import Stored
+from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.gcs import paths
+from faultinject.store.gcs.resources import generations, shown
+from faultinject.store.gcs.sessions import Finished
+from faultinject.store.mistakes import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MESSAGES = {
+    "argument": "Invalid argument.",
+    "bad_digest": "The content does not match the checksum that came with it.",
+    "bucket_name": "Invalid bucket name.",
+    "bucket_not_empty": "The bucket you tried to delete is not empty.",
+    "content_range": "Failed to parse Content-Range header.",
+    "digest": "Invalid Content-MD5.",
+    "key_length": "The specified object name is too long.",
+    "metadata": "The metadata is too large.",
+    "multipart": "This is no multipart upload.",
+    "no_bucket": "The specified bucket does not exist.",
+    "no_key": "No such object: {bucket}/{key}",
+    "no_upload": "There is no such upload.",
+    "uri": "The object name is not UTF-8.",
+}
+"""By mistake, where one documented reason stands for many: its message is that of one of them."""
+
+
+class GcsCall(Exchange):
+    """One request.
+
+    Attributes:
+        kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
+            `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
+        target: bucket and object that a copy makes.
+        finished: the sessions of uploads that are over.
+    """
+
+    content_type = "application/json; charset=UTF-8"
+
+    def __init__(self, finished: Finished, service: Service, environ: WSGIEnvironment) -> None:
+        super().__init__(service, environ)
+        self.finished = finished
+        self.kind, names = self._named()
+        bucket, key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
+        self.bucket, self.key = bucket, key
+        self.target = to_bucket, to_key
+        self._document: dict[str, Any] | None = None
+
+    def _named(self) -> tuple[str, list[str]]:
+        environ = self.request.environ
+        mount: str = environ.get("SCRIPT_NAME", "")
+        path = self.raw_path
+        targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
+        return paths.read(path.removeprefix(mount), encoded=path in targets)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The request's JSON object; empty where it sends nothing.
+
+        Raises:
+            StoreError: `malformed`, `document`, `incomplete`.
+        """
+        if self._document is None:
+            try:
+                self._document = read_json(read_document(self.request))
+            except StoreError as error:
+                if error.mistake != "empty_document":
+                    raise
+                self._document = {}
+        return self._document
+
+    def argument(self, name: str) -> str:
+        """A query parameter; empty when it is not there."""
+        return self.request.args.get(name, "")
+
+    def get(self, bucket: str, key: str, generation: str) -> Stored:
+        """An object, of that generation if one is given.
+
+        Raises:
+            StoreError: `no_bucket`, `no_key`.
+        """
+        found = self.service.buckets.find(bucket).objects.get(key)
+        if found is None or not _is_meant(found, generation):
+            raise StoreError("no_key", MESSAGES["no_key"].format(bucket=bucket, key=key))
+        return found
+
+    def judge(self, there: Stored | None, prefix: str = "if") -> bool:
+        """Whether the conditions of the request hold for what is there; False is "not modified".
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        generation, metageneration = generations(there)
+        for name, actual in (("Generation", generation), ("Metageneration", metageneration)):
+            wanted, unwanted = self._number(f"{prefix}{name}Match"), self._number(f"{prefix}{name}NotMatch")
+            if wanted and wanted != actual:
+                raise StoreError("precondition")
+            if unwanted and unwanted == actual:
+                return False
+        return True
+
+    def judge_write(self, there: Stored | None) -> None:
+        """Refuse a write that the request's conditions forbid for the object that is there.
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        if not self.judge(there):
+            raise StoreError("precondition")
+
+    def judge_change(self, there: Stored | None) -> None:
+        """Refuse a change of an object that is not there, or that the request's conditions forbid.
+
+        Raises:
+            StoreError: `no_key`, `precondition`.
+        """
+        if there is None or not _is_meant(there, self.argument("generation")):
+            raise StoreError("no_key")
+        self.judge_write(there)
+
+    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> Answer:
+        """A good answer with a JSON document."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        return self.answer(status, body, document=True, headers=headers.items())
+
+    def shown(self, bucket: str, stored: Stored) -> dict[str, Any]:
+        """An object's resource."""
+        return shown(bucket, stored, self.request.root_url)
+
+    def refusal(self, error: StoreError) -> Answer:
+        """The documented error; in other words where the row's are of something else."""
+        if error.message is None and error.mistake in MESSAGES:
+            error.message = MESSAGES[error.mistake].format(bucket=self.bucket, key=self.key)
+        return super().refusal(error)
+
+    def _number(self, name: str) -> str:
+        text = self.argument(name)
+        if text and not (text.isascii() and text.isdecimal()):
+            raise StoreError("argument")
+        return str(int(text[:20])) if text else ""
+
+
+def _is_meant(stored: Stored, generation: str) -> bool:
+    return not generation or generation == generations(stored)[0]
+
+
+def read_json(document: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        StoreError: `malformed`, `document`.
+    """
+    if len(document) > DOCUMENT_BYTES:
+        raise StoreError("document")
+    try:
+        loaded = json.loads(document)
+        json.dumps(loaded, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise StoreError("malformed") from None
+    if not isinstance(loaded, dict):
+        raise StoreError("malformed")
+    return loaded

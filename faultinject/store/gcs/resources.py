@@ -1,0 +1,238 @@
+"""Google's JSON resources: how an object is described, and what of a description is kept with it.
+
+An object's headers hold all of it: its generation and metageneration, its checksums and its metadata, each as the
+header by which Google's XML API names it, https://cloud.google.com/storage/docs/xml-api/reference-headers.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import md5
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+from faultinject.store.buckets import Bucket, Headers, Stored
+from faultinject.store.documents import iso
+from faultinject.store.gcs.crc32c import crc32c
+from faultinject.store.mistakes import StoreError
+
+DESCRIBED = {
+    "contentType": "Content-Type",
+    "contentEncoding": "Content-Encoding",
+    "contentDisposition": "Content-Disposition",
+    "contentLanguage": "Content-Language",
+    "cacheControl": "Cache-Control",
+}
+"""From a field that a client sets to the header that shows it."""
+META = "x-goog-meta-"
+METADATA_BYTES = 8192
+"""https://cloud.google.com/storage/quotas#objects"""
+
+STORAGE_CLASS, COMPONENTS = "x-goog-storage-class", "x-goog-component-count"
+CLASSES = (
+    "STANDARD",
+    "NEARLINE",
+    "COLDLINE",
+    "ARCHIVE",
+    "MULTI_REGIONAL",
+    "REGIONAL",
+    "DURABLE_REDUCED_AVAILABILITY",
+)
+"""https://cloud.google.com/storage/docs/storage-classes"""
+GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
+OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
+"""What no copy has from its source without being told: a copy is of the usual storage class."""
+NOTHING_THERE = ("0", "0")
+
+_changes = count()
+
+
+def generations(stored: Stored | None) -> tuple[str, str]:
+    """Generation and metageneration of what is there; an object that is not there has 0."""
+    if stored is None:
+        return NOTHING_THERE
+    headers = dict(stored.headers)
+    return headers[GENERATION], headers[METAGENERATION]
+
+
+def new_generation(now: float) -> int:
+    """A number that no other object has: microseconds, as Google's are."""
+    return int(now * 1_000_000) + next(_changes)
+
+
+def storage_class(stored: Stored) -> str:
+    """An object's storage class: the usual one, unless it was given another."""
+    return dict(stored.headers).get(STORAGE_CLASS, CLASSES[0])
+
+
+def components(stored: Stored) -> str:
+    """Of how many objects a composite was made; empty for an object that is none."""
+    return dict(stored.headers).get(COMPONENTS, "")
+
+
+def described(document: Mapping[str, Any]) -> Headers:
+    """The headers of what a client says of an object.
+
+    Raises:
+        StoreError: `argument`, `metadata`.
+    """
+    found: list[tuple[str, str]] = []
+    for field, header in DESCRIBED.items():
+        value = document.get(field)
+        if value is None:
+            continue
+        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+            raise StoreError("argument")
+        found.append((header, value))
+    if wanted := _class_in(document):
+        found.append((STORAGE_CLASS, wanted))
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict | None):
+        raise StoreError("argument")
+    size = 0
+    for name, value in (metadata or {}).items():
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise StoreError("argument")
+        found.append((f"{META}{name}", value))
+        size += len(name.encode()) + len(value.encode())
+    if size > METADATA_BYTES:
+        raise StoreError("metadata")
+    return tuple(found)
+
+
+def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
+    """An object's headers after an update: `whole` drops what the document does not name, else it stays.
+
+    Another storage class comes by a rewrite only: https://cloud.google.com/storage/docs/changing-storage-classes
+
+    Raises:
+        StoreError: `argument`, `metadata`.
+    """
+    if _class_in(document) not in (None, storage_class(stored)):
+        raise StoreError("argument")
+    generation, metageneration = generations(stored)
+    before = {name: value for name, value in stored.headers if not _is_set(name)}
+    before |= {GENERATION: generation, METAGENERATION: str(int(metageneration) + 1)}
+    if not whole:
+        left = dict(stored.headers)
+        gone = [header for field, header in DESCRIBED.items() if field in document]
+        metadata = document.get("metadata", {})
+        if metadata is None:
+            gone += [name for name in left if name.startswith(META)]
+        elif isinstance(metadata, dict):
+            gone += [f"{META}{name}" for name in metadata]
+        before |= {name: value for name, value in left.items() if _is_set(name) and name not in gone}
+    given = {name: value for name, value in described(document) if name != STORAGE_CLASS}
+    return tuple((before | given).items())
+
+
+def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
+    """An object's resource; `base` is the store's address."""
+    headers = dict(stored.headers)
+    generation, metageneration = generations(stored)
+    sums = dict(each.split("=", 1) for each in headers[HASH].split(","))
+    document: dict[str, Any] = {
+        "kind": "storage#object",
+        "id": f"{bucket}/{stored.key}/{generation}",
+        "selfLink": _link(base, bucket, stored.key),
+        "name": stored.key,
+        "bucket": bucket,
+        "generation": generation,
+        "metageneration": metageneration,
+        "storageClass": storage_class(stored),
+        "size": str(stored.size),
+        "etag": stored.etag,
+        "timeCreated": iso(int(generation) / 1_000_000),
+        "updated": iso(stored.modified),
+        "crc32c": sums["crc32c"],
+    }
+    if "md5" in sums:
+        document["md5Hash"] = sums["md5"]
+    if COMPONENTS in headers:
+        document["componentCount"] = int(headers[COMPONENTS])
+    document |= {field: headers[header] for field, header in DESCRIBED.items() if header in headers}
+    metadata = {name[len(META) :]: value for name, value in stored.headers if name.startswith(META)}
+    if metadata:
+        document["metadata"] = metadata
+    return document
+
+
+def shown_bucket(bucket: Bucket, base: str) -> dict[str, Any]:
+    """A bucket's resource."""
+    created = iso(bucket.created)
+    return {
+        "kind": "storage#bucket",
+        "id": bucket.name,
+        "selfLink": _link(base, bucket.name),
+        "name": bucket.name,
+        "projectNumber": "0",
+        "metageneration": "1",
+        "location": "US",
+        "storageClass": "STANDARD",
+        "etag": "CAE=",
+        "timeCreated": created,
+        "updated": created,
+    }
+
+
+def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
+    """All headers of a new object: its description, and what the store says of it; of composites it knows no MD5."""
+    known = [name for name in sums if name != "md5" or COMPONENTS not in dict(described)]
+    hashes = ",".join(f"{name}={sums[name]}" for name in known)
+    return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
+
+
+def made(content: bytes, now: float) -> tuple[str, Headers]:
+    """The entity tag and the headers of an object made of a content."""
+    headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
+    return etag(headers), headers
+
+
+def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
+    """The checksums of a content, in base64 by name."""
+    digest = md5(usedforsecurity=False)
+    for block in blocks:
+        digest.update(block)
+    return {"crc32c": crc32c(blocks), "md5": b64encode(digest.digest()).decode()}
+
+
+def sent(stored: Stored) -> list[tuple[str, str]]:
+    """The headers of an object's content: those that a header can carry."""
+    return [
+        (name, value)
+        for name, value in stored.headers
+        if name.isascii() and value.isascii() and value.isprintable() and name.replace("-", "").isidentifier()
+    ]
+
+
+def etag(headers: Headers) -> str:
+    """An entity tag: of an object and its description."""
+    known = dict(headers)
+    return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
+
+
+def _class_in(document: Mapping[str, Any]) -> str | None:
+    """The storage class that a client names; lower case will do: googleapis/google-cloud-node#2001.
+
+    Raises:
+        StoreError: `argument`.
+    """
+    wanted = document.get("storageClass")
+    if wanted is None:
+        return None
+    if not (isinstance(wanted, str) and wanted.upper() in CLASSES):
+        raise StoreError("argument")
+    return wanted.upper()
+
+
+def _is_set(name: str) -> bool:
+    return name.startswith(META) or name in DESCRIBED.values()
+
+
+def _link(base: str, bucket: str, key: str | None = None) -> str:
+    link = f"{base}storage/v1/b/{bucket}"
+    return link if key is None else f"{link}/o/{quote(key, safe='')}"

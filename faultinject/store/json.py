@@ -1,0 +1,250 @@
+"""JSS's and QingStor's JSON documents.
+
+JSS's follow what its clients read (`Buckets`, `Contents`, `HasNext`, `UploadId`); fields that no client reads are
+named as in S3. QingStor's follow its API pages and its SDK.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from faultinject.store.buckets import Stored, Upload
+from faultinject.store.documents import (
+    OWNER,
+    BucketsPage,
+    Deletion,
+    Failure,
+    ObjectsPage,
+    PartsPage,
+    UploadsPage,
+    iso,
+)
+from faultinject.store.json_requests import objects_in, parts_in, read_object
+
+
+class JssDocuments:
+    """Writes and reads JSS's documents."""
+
+    content_type = "application/json;charset=UTF-8"
+
+    def buckets(self, page: BucketsPage) -> bytes:
+        """The list of buckets."""
+        return _dump(
+            {"Buckets": [{"Name": each.name, "CreationDate": iso(each.created)} for each in page.buckets]}
+        )
+
+    def location(self) -> bytes:
+        """Where a bucket is: nowhere in particular."""
+        return _dump({"Location": ""})
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """A page of objects; the following one begins at `NextMarker`."""
+        return _dump(
+            {
+                "Name": page.bucket,
+                "Prefix": page.prefix,
+                "Delimiter": page.delimiter,
+                "Marker": page.marker,
+                "NextMarker": page.next or "",
+                "MaxKeys": page.limit,
+                "HasNext": page.next is not None,
+                "Contents": [
+                    {
+                        "Key": each.key,
+                        "LastModified": iso(each.modified),
+                        "ETag": each.etag,
+                        "Size": each.size,
+                    }
+                    for each in page.objects
+                ],
+                "CommonPrefixes": page.prefixes,
+            }
+        )
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """A page of multipart uploads."""
+        key, identity = page.next or ("", "")
+        return _dump(
+            {
+                "Bucket": page.bucket,
+                "Prefix": page.prefix,
+                "Delimiter": page.delimiter,
+                "KeyMarker": page.marker[0],
+                "UploadIdMarker": page.marker[1],
+                "NextKeyMarker": key,
+                "NextUploadIdMarker": identity,
+                "MaxUploads": page.limit,
+                "HasNext": page.next is not None,
+                "Upload": [
+                    {"Key": each.key, "UploadId": each.id, "Initiated": iso(each.started)}
+                    for each in page.uploads
+                ],
+                "CommonPrefixes": page.prefixes,
+            }
+        )
+
+    def parts(self, page: PartsPage) -> bytes:
+        """A page of parts."""
+        return _dump(
+            {
+                "Bucket": page.bucket,
+                "Key": page.upload.key,
+                "UploadId": page.upload.id,
+                "PartNumberMarker": page.marker or 0,
+                "NextPartNumberMarker": page.next or 0,
+                "MaxParts": page.limit,
+                "HasNext": page.next is not None,
+                "Part": [
+                    {
+                        "PartNumber": each.number,
+                        "LastModified": iso(each.modified),
+                        "ETag": each.etag,
+                        "Size": each.size,
+                    }
+                    for each in page.parts
+                ],
+            }
+        )
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """Bucket, key and the upload's id."""
+        return _dump({"Bucket": bucket, "Key": upload.key, "UploadId": upload.id})
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
+        """Bucket, key and ETag of the new object."""
+        return _dump({"Location": location, "Bucket": bucket, "Key": stored.key, "ETag": stored.etag})
+
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
+        """ETag and time of the copy."""
+        return _dump({"LastModified": iso(modified), "ETag": etag})
+
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+        """The deleted keys, and those that were not."""
+        return _dump(
+            {
+                "Deleted": [] if asked.quiet else [{"Key": key} for key in keys],
+                "Error": [{"Key": each.key, "Code": each.code, "Message": each.message} for each in failures],
+            }
+        )
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """The parts of `{"Part": [{"PartNumber", "ETag"}]}`."""
+        return parts_in(read_object(document), "Part", "PartNumber", "ETag")
+
+    def read_keys(self, document: bytes) -> Deletion:
+        """The keys of `{"Object": [{"Key"}], "Quiet"}`."""
+        return objects_in(read_object(document), "Object", "Key", "VersionId", "Quiet")
+
+
+class QingStorDocuments:
+    """Writes and reads QingStor's documents."""
+
+    content_type = "application/json"
+
+    def buckets(self, page: BucketsPage) -> bytes:
+        """The list of buckets."""
+        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in page.buckets]
+        return _dump({"count": len(rows), "buckets": rows})
+
+    def location(self) -> bytes:
+        """Where a bucket is: nowhere in particular."""
+        return _dump({"location": ""})
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """A page of objects; the following one begins at `next_marker`."""
+        return _dump(
+            {
+                "name": page.bucket,
+                "prefix": page.prefix,
+                "delimiter": page.delimiter,
+                "marker": page.marker,
+                "next_marker": page.next or "",
+                "limit": page.limit,
+                "has_more": page.next is not None,
+                "owner": {"id": OWNER, "name": OWNER},
+                "keys": [
+                    {
+                        "key": each.key,
+                        "size": each.size,
+                        "modified": int(each.modified),
+                        "created": iso(each.modified),
+                        "mime_type": dict(each.headers)["Content-Type"],
+                        "etag": f'"{each.etag}"',
+                        "encrypted": False,
+                        "storage_class": "STANDARD",
+                    }
+                    for each in page.objects
+                ],
+                "common_prefixes": page.prefixes,
+            }
+        )
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """A page of multipart uploads."""
+        key, identity = page.next or ("", "")
+        return _dump(
+            {
+                "name": page.bucket,
+                "prefix": page.prefix,
+                "delimiter": page.delimiter,
+                "marker": page.marker[0],
+                "next_key_marker": key,
+                "next_upload_id_marker": identity,
+                "limit": page.limit,
+                "has_more": page.next is not None,
+                "uploads": [
+                    {"key": each.key, "upload_id": each.id, "created": iso(each.started)}
+                    for each in page.uploads
+                ],
+                "common_prefixes": page.prefixes,
+            }
+        )
+
+    def parts(self, page: PartsPage) -> bytes:
+        """A page of parts."""
+        rows = [
+            {
+                "part_number": each.number,
+                "size": each.size,
+                "created": iso(each.modified),
+                "etag": f'"{each.etag}"',
+            }
+            for each in page.parts
+        ]
+        return _dump({"count": len(rows), "object_parts": rows})
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """Bucket, key and the upload's id."""
+        return _dump({"bucket": bucket, "key": upload.key, "upload_id": upload.id})
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:  # noqa: ARG002
+        """Nothing: the ETag is in the header."""
+        return b""
+
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
+        """Nothing: the ETag is in the header."""
+        return b""
+
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+        """The deleted keys, and those that were not."""
+        return _dump(
+            {
+                "deleted": [] if asked.quiet else [{"key": key} for key in keys],
+                "errors": [
+                    {"key": each.key, "code": each.code, "message": each.message} for each in failures
+                ],
+            }
+        )
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """The parts of `{"object_parts": [{"part_number", "etag"}]}`."""
+        return parts_in(read_object(document), "object_parts", "part_number", "etag")
+
+    def read_keys(self, document: bytes) -> Deletion:
+        """The keys of `{"objects": [{"key"}], "quiet"}`."""
+        return objects_in(read_object(document), "objects", "key", "version_id", "quiet")
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,258 @@
+"""The operations on the service, on buckets and on objects; multipart uploads have their own module."""
+
+from __future__ import annotations
+
+from base64 import b64decode, urlsafe_b64encode
+from dataclasses import replace
+from urllib.parse import parse_qsl, unquote
+
+from werkzeug.http import http_date
+
+from faultinject.store.bodies import cut, drain, read_document, receive
+from faultinject.store.buckets import Stored, entry_cost
+from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
+from faultinject.store.documents import BucketsPage, Failure, Named, ObjectsPage
+from faultinject.store.exchange import Answer
+from faultinject.store.listing import select
+from faultinject.store.mistakes import StoreError
+from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
+from faultinject.vendors.addresses import host_bucket
+
+MOST_KEYS = 1000
+"""The longest page of a listing, and the most keys that one request deletes."""
+OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
+"""From a parameter of GetObject to the header of the answer that it sets."""
+
+
+def list_buckets(call: Call) -> Answer:
+    """ListBuckets: all, unless the client asks for pages."""
+    buckets = {each.name: each for each in call.service.buckets.all()}
+    by_marker, by_limit = call.dialect.bucket_pages
+    marked = by_marker == "marker"
+    prefix, marker = call.parameter("prefix"), call.parameter(by_marker)
+    limit = call.number(by_limit, len(buckets)) if call.parameter(by_limit) else None
+    page = select(
+        ((name, "") for name in buckets),
+        prefix=prefix,
+        delimiter="",
+        after=(marker if marked else _read_token(marker), ""),
+        limit=len(buckets) if limit is None else limit,
+    )
+    following = None if page.next is None else page.next[0]
+    document = call.dialect.documents.buckets(
+        BucketsPage(
+            buckets=[buckets[name] for name, _ in page.names],
+            prefix=prefix,
+            marked=marked,
+            marker=marker,
+            limit=limit,
+            next=following if marked or following is None else _token(following),
+        )
+    )
+    return call.answer(200, document, document=True)
+
+
+def create_bucket(call: Call) -> Answer:
+    """CreateBucket; a configuration in the body is read and has no effect."""
+    drain(call.request)
+    call.service.buckets.create(call.bucket, call.now)
+    return call.answer(call.dialect.created)
+
+
+def head_bucket(call: Call) -> Answer:
+    """HeadBucket."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200)
+
+
+def delete_bucket(call: Call) -> Answer:
+    """DeleteBucket."""
+    call.service.buckets.delete(call.bucket)
+    return call.answer(204)
+
+
+def get_location(call: Call) -> Answer:
+    """GetBucketLocation."""
+    call.service.buckets.find(call.bucket)
+    return call.answer(200, call.dialect.documents.location(), document=True)
+
+
+def list_objects(call: Call) -> Answer:
+    """ListObjects and, with `list-type=2`, ListObjectsV2."""
+    objects = call.service.buckets.objects(call.bucket)
+    version = 2 if call.parameter("list-type") == "2" else 1
+    token = call.parameter("continuation-token") if version == 2 else ""
+    marker = call.parameter("start-after" if version == 2 else "marker")
+    limit = min(call.number("max-keys", call.dialect.page), MOST_KEYS)
+    prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
+    page = select(
+        ((key, "") for key in objects),
+        prefix=prefix,
+        delimiter=delimiter,
+        after=(_read_token(token) if token else marker, ""),
+        limit=limit,
+    )
+    following = None if page.next is None else page.next[0]
+    document = call.dialect.documents.objects(
+        ObjectsPage(
+            bucket=call.bucket,
+            prefix=prefix,
+            delimiter=delimiter,
+            marker=marker,
+            limit=limit,
+            objects=[objects[key] for key, _ in page.names],
+            prefixes=page.prefixes,
+            next=following,
+            encoded=call.parameter("encoding-type") == "url",
+            version=version,
+            token=token,
+            next_token=_token(following or ""),
+        )
+    )
+    return call.answer(200, document, document=True)
+
+
+def delete_objects(call: Call) -> Answer:
+    """DeleteObjects."""
+    call.service.buckets.find(call.bucket)
+    asked = call.dialect.documents.read_keys(read_document(call.request))
+    if call.parameter("encoding-type") == "url":
+        asked = replace(asked, encoded=True)
+    if not asked.objects:
+        raise StoreError("malformed")
+    if len(asked.objects) > MOST_KEYS:
+        raise StoreError("too_many_keys")
+    failures: list[Failure] = []
+    deleted = []
+    for each in asked.objects:
+        try:
+            _delete_named(call, each)
+            deleted.append(each.key)
+        except StoreError as error:
+            row = call.documented(error)
+            failures.append(Failure(each.key, each.version, row.code, row.message))
+    return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
+
+
+def _delete_named(call: Call, named: Named) -> None:
+    if named.version not in (None, ONLY_VERSION):
+        raise StoreError("version")
+    entry_cost(named.key, ())
+    conditions = {"if-match": named.etag}
+    call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
+
+
+def put_object(call: Call) -> Answer:
+    """PutObject and, with the vendor's `copy-source` header, CopyObject."""
+    for name in call.dialect.absent:
+        if is_set(call.header(name)):
+            raise StoreError("not_implemented", f"the embedded store has no {name}")
+    source = copy_source(call)
+    if source is not None:
+        return _copy_object(call, source)
+    headers = call.stored_headers()
+    cost = entry_cost(call.key, headers)
+    call.service.buckets.find(call.bucket)
+    with call.service.buckets.budget.hold() as hold:
+        hold.add(cost)
+        content = receive(call.request, hold)
+        stored = Stored(
+            call.key,
+            content.blocks,
+            content.size,
+            content.md5,
+            call.now,
+            headers,
+            hold.size,
+            crc=call.checksum(content.blocks),
+        )
+        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+    return call.answer(call.dialect.created, headers=call.tags(stored))
+
+
+def get_object(call: Call) -> Answer:
+    """GetObject and HeadObject."""
+    stored = call.service.buckets.get(call.bucket, call.key)
+    headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
+    get = call.request.headers.get
+    judge_own(call.header, stored)
+    if not judge_read(call.condition, stored):
+        return call.answer(304, headers=headers)
+    headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
+    wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
+    if wanted is None:
+        headers.append(("Content-Length", str(stored.size)))
+        return call.answer(200, stored.blocks, headers=headers)
+    start, stop = wanted
+    headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
+    headers.append(("Content-Length", str(stop - start)))
+    return call.answer(206, cut(stored.blocks, start, stop), headers=headers)
+
+
+def delete_object(call: Call) -> Answer:
+    """DeleteObject."""
+    call.service.buckets.remove(call.bucket, call.key, call.judge_delete)
+    return call.answer(204)
+
+
+def copy_source(call: Call) -> Stored | None:
+    """The object that a copy names as its source; None when the request is no copy.
+
+    The source is written `bucket/key`, `/bucket/key` or, by COS, `bucket.endpoint/key`; percent-encoded.
+
+    Raises:
+        StoreError: `no_bucket`, `no_key`, `argument`, `version`, `precondition`.
+    """
+    source = call.header("copy-source")
+    if source is None:
+        return None
+    path, _, query = source.partition("?")
+    try:
+        place, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError as error:
+        raise StoreError("argument") from error
+    bucket = host_bucket(place.partition(":")[0].lower(), call.service.endpoints) or place
+    if not key:
+        raise StoreError("argument")
+    stored = call.service.buckets.get(bucket, key)
+    versions = [value for name, value in parse_qsl(query, keep_blank_values=True) if name in VERSIONS]
+    if {*versions, call.header("copy-source-generation")} - {None, ONLY_VERSION}:
+        raise StoreError("version")
+    judge_own(lambda name: call.header(f"copy-source-{name}"), stored)
+    if not judge_read(lambda name: call.header(f"copy-source-{name}"), stored):
+        raise StoreError("precondition")
+    return stored
+
+
+def _copy_object(call: Call, source: Stored) -> Answer:
+    directive = (call.header("metadata-directive") or "").lower()
+    headers = call.stored_headers() if directive in ("replace", "replaced", "full") else source.headers
+    with call.service.buckets.budget.hold() as hold:
+        hold.add(entry_cost(call.key, headers) + source.size)
+        stored = replace(source, key=call.key, modified=call.now, headers=headers, cost=hold.size)
+        call.service.buckets.put(call.bucket, stored, hold, call.judge_write)
+    document = call.dialect.documents.copied(source.etag, call.now, part=False)
+    tags = call.tags(stored)
+    return call.answer(call.dialect.created, document, document=True, headers=tags)
+
+
+def _overrides(call: Call) -> list[tuple[str, str]]:
+    """Headers that the query asks for, such as `response-content-type=text/plain`."""
+    found = []
+    for name, header in OVERRIDES.items():
+        if value := call.request.args.get(name):
+            if not (value.isascii() and value.isprintable()):
+                raise StoreError("argument")
+            found.append((header, value))
+    return found
+
+
+def _token(name: str) -> str:
+    return urlsafe_b64encode(name.encode()).decode()
+
+
+def _read_token(token: str) -> str:
+    try:
+        return b64decode(token, b"-_", validate=True).decode()
+    except ValueError as error:
+        raise StoreError("argument") from error

@@ -1,0 +1,148 @@
+"""Multipart uploads in memory: started, filled part by part, then finished or given up."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from hashlib import md5
+from itertools import count, pairwise
+
+from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
+from faultinject.store.budget import Hold
+from faultinject.store.crc64 import joined
+from faultinject.store.mistakes import StoreError
+
+Wanted = Sequence[tuple[int, str | None]]
+"""The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""
+
+
+class Uploads:
+    """The multipart uploads of all buckets. Every method is atomic.
+
+    Args:
+        buckets: where they live.
+        min_part_bytes: the least size of every part but the last; 0 for no limit.
+    """
+
+    def __init__(self, buckets: Buckets, min_part_bytes: int) -> None:
+        self._buckets = buckets
+        self._min_part_bytes = min_part_bytes
+        self._numbers = count(1)
+
+    def start(self, bucket: str, key: str, headers: Headers, now: float, hold: Hold) -> Upload:
+        """Begin an upload. Its id sorts after those of earlier ones."""
+        identity = f"{next(self._numbers):08x}{secrets.token_hex(28)}"
+        with self._buckets.lock:
+            uploads = self._buckets.find(bucket).uploads
+            uploads[identity] = upload = Upload(identity, key, headers, now, hold.size)
+            hold.keep()
+        return upload
+
+    def find(self, bucket: str, key: str, identity: str) -> Upload:
+        """The upload of that id, if it is for that key."""
+        with self._buckets.lock:
+            upload = self._buckets.find(bucket).uploads.get(identity)
+        if upload is None or upload.key != key:
+            raise StoreError("no_upload")
+        return upload
+
+    def all(self, bucket: str) -> dict[tuple[str, str], Upload]:
+        """The uploads of a bucket as they are now, by key and id."""
+        with self._buckets.lock:
+            return {(each.key, each.id): each for each in self._buckets.find(bucket).uploads.values()}
+
+    def parts(self, bucket: str, key: str, identity: str) -> tuple[Upload, list[Part]]:
+        """The upload and its parts by number."""
+        with self._buckets.lock:
+            upload = self.find(bucket, key, identity)
+            return upload, [upload.parts[number] for number in sorted(upload.parts)]
+
+    def put_part(self, bucket: str, key: str, identity: str, part: Part, hold: Hold) -> None:
+        """Store a part in place of the one with its number; `hold` has the bytes of its `cost`."""
+        with self._buckets.lock:
+            parts = self.find(bucket, key, identity).parts
+            before = parts.get(part.number)
+            parts[part.number] = part
+            hold.keep()
+            if before is not None:
+                self._buckets.budget.give_back(before.cost)
+
+    def finish(
+        self, bucket: str, key: str, identity: str, *, wanted: Wanted, now: float, judge: Judge
+    ) -> Stored:
+        """Make the object out of the wanted parts; the other parts are dropped.
+
+        Raises:
+            StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `too_small`.
+        """
+        with self._buckets.lock:
+            upload = self.find(bucket, key, identity)
+            chosen = self._choose(upload, wanted)
+            digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
+            cost = upload.cost + sum(each.cost for each in chosen)
+            objects = self._buckets.find(bucket).objects
+            before = objects.get(key)
+            judge(before)
+            objects[key] = stored = Stored(
+                key=key,
+                blocks=tuple(block for each in chosen for block in each.blocks),
+                size=sum(each.size for each in chosen),
+                etag=f"{digest.hexdigest()}-{len(chosen)}",
+                modified=now,
+                headers=upload.headers,
+                cost=cost,
+                crc=_joined(chosen),
+            )
+            self._drop(bucket, upload, kept=cost)
+            if before is not None:
+                self._buckets.budget.give_back(before.cost)
+        return stored
+
+    def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
+        """Put an object in an upload's place; the object takes over what the upload held, which is its `cost`.
+
+        Raises:
+            StoreError: `no_upload`.
+        """
+        with self._buckets.lock:
+            self.find(bucket, stored.key, identity)
+            here = self._buckets.find(bucket)
+            before = here.objects.get(stored.key)
+            judge(before)
+            here.objects[stored.key] = stored
+            del here.uploads[identity]
+            if before is not None:
+                self._buckets.budget.give_back(before.cost)
+
+    def abort(self, bucket: str, key: str, identity: str) -> None:
+        """Give an upload up, with all its parts."""
+        with self._buckets.lock:
+            self._drop(bucket, self.find(bucket, key, identity), kept=0)
+
+    def _choose(self, upload: Upload, wanted: Wanted) -> list[Part]:
+        numbers = [number for number, _ in wanted]
+        if any(number >= after for number, after in pairwise(numbers)):
+            raise StoreError("part_order")
+        chosen = []
+        for number, etag in wanted:
+            part = upload.parts.get(number)
+            if part is None or etag not in (None, part.etag):
+                raise StoreError("part")
+            chosen.append(part)
+        if any(each.size < self._min_part_bytes for each in chosen[:-1]):
+            raise StoreError("too_small")
+        return chosen
+
+    def _drop(self, bucket: str, upload: Upload, *, kept: int) -> None:
+        del self._buckets.find(bucket).uploads[upload.id]
+        self._buckets.budget.give_back(upload.held - kept)
+
+
+def _joined(parts: Sequence[Part]) -> int | None:
+    """The checksum of all parts together, unless there is one without."""
+    found = 0
+    for each in parts:
+        if each.crc is None:
+            return None
+        found = joined(found, each.crc, each.size)
+    return found

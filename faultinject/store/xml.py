@@ -1,0 +1,263 @@
+"""S3's XML documents, as COS has them, and Qiniu MIX beside its JSON errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, unquote_plus
+from xml.etree import ElementTree as ET
+
+from faultinject.store.buckets import Stored, Upload
+from faultinject.store.documents import (
+    OWNER,
+    BucketsPage,
+    Deletion,
+    Failure,
+    Named,
+    ObjectsPage,
+    PartsPage,
+    UploadsPage,
+    iso,
+    read_number,
+)
+from faultinject.store.mistakes import StoreError
+from faultinject.vendors.envelope import escape_xml
+
+TAGS = 150_000
+"""The most tags that are read in a document, since each takes far more memory than its text."""
+DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
+
+Field = tuple[str, "str | int | bool | Sequence[Field] | None"]
+"""An element: its name and its text or children; None leaves it out."""
+
+_OWNER: Field = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
+
+
+class XmlDocuments:
+    """Writes and reads S3's documents.
+
+    Args:
+        namespace: the namespace of the answers' root elements, or empty for none.
+    """
+
+    content_type = "application/xml"
+    kind: str | None = None
+    """What a listing says that an object is."""
+    last: int | str | None = None
+    """What the last page of a listing of uploads or parts has in place of a following one."""
+
+    def __init__(self, namespace: str = "") -> None:
+        self._namespace = namespace
+
+    def buckets(self, page: BucketsPage) -> bytes:
+        """`ListAllMyBucketsResult`."""
+        rows: list[Field] = [
+            ("Bucket", [("Name", each.name), ("Location", ""), ("CreationDate", self._time(each.created))])
+            for each in page.buckets
+        ]
+        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
+
+    def location(self) -> bytes:
+        """`LocationConstraint`, empty: the store has no region."""
+        return self._document("LocationConstraint", [])
+
+    def objects(self, page: ObjectsPage) -> bytes:
+        """`ListBucketResult`, of either version."""
+        name = _encoder(page.encoded)
+        second = page.version == 2
+        count = len(page.objects) + len(page.prefixes)
+        fields: list[Field] = [
+            ("Name", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("Prefix", name(page.prefix)),
+            ("StartAfter" if second else "Marker", name(page.marker)),
+            ("ContinuationToken", page.token if second and page.token else None),
+            ("KeyCount", count if second else None),
+            ("MaxKeys", page.limit),
+            ("Delimiter", name(page.delimiter) if page.delimiter else None),
+            ("IsTruncated", page.next is not None),
+        ]
+        if page.next is not None:
+            fields.append(
+                ("NextContinuationToken", page.next_token) if second else ("NextMarker", name(page.next))
+            )
+        for each in page.objects:
+            row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
+            row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size), _OWNER]
+            row.append(("StorageClass", "STANDARD"))
+            fields.append(("Contents", row))
+        fields += _prefixes(page.prefixes, name)
+        return self._document("ListBucketResult", fields)
+
+    def uploads(self, page: UploadsPage) -> bytes:
+        """`ListMultipartUploadsResult`."""
+        name = _encoder(page.encoded)
+        fields: list[Field] = [
+            ("Bucket", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("KeyMarker", name(page.marker[0])),
+            ("UploadIdMarker", page.marker[1]),
+            ("Prefix", name(page.prefix)),
+            ("Delimiter", name(page.delimiter) if page.delimiter else None),
+            ("MaxUploads", page.limit),
+            ("IsTruncated", page.next is not None),
+        ]
+        key, identity = (self.last, self.last) if page.next is None else (name(page.next[0]), page.next[1])
+        fields += [("NextKeyMarker", key), ("NextUploadIdMarker", identity)]
+        for each in page.uploads:
+            row: list[Field] = [("Key", name(each.key)), ("UploadId", each.id), _OWNER]
+            row += [("StorageClass", "STANDARD"), ("Initiated", self._time(each.started))]
+            fields.append(("Upload", row))
+        fields += _prefixes(page.prefixes, name)
+        return self._document("ListMultipartUploadsResult", fields)
+
+    def parts(self, page: PartsPage) -> bytes:
+        """`ListPartsResult`."""
+        fields: list[Field] = [
+            ("Bucket", page.bucket),
+            ("EncodingType", "url" if page.encoded else None),
+            ("Key", _encoder(page.encoded)(page.upload.key)),
+            ("UploadId", page.upload.id),
+            _OWNER,
+            ("StorageClass", "STANDARD"),
+            ("PartNumberMarker", page.marker or 0),
+            ("NextPartNumberMarker", self.last if page.next is None else page.next),
+            ("MaxParts", page.limit),
+            ("IsTruncated", page.next is not None),
+        ]
+        for each in page.parts:
+            row: list[Field] = [("PartNumber", each.number), ("LastModified", self._time(each.modified))]
+            fields.append(("Part", [*row, ("ETag", f'"{each.etag}"'), ("Size", each.size)]))
+        return self._document("ListPartsResult", fields)
+
+    def started(self, bucket: str, upload: Upload) -> bytes:
+        """`InitiateMultipartUploadResult`."""
+        fields: list[Field] = [("Bucket", bucket), ("Key", upload.key), ("UploadId", upload.id)]
+        return self._document("InitiateMultipartUploadResult", fields)
+
+    def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
+        """`CompleteMultipartUploadResult`."""
+        fields: list[Field] = [("Location", location), ("Bucket", bucket), ("Key", stored.key)]
+        return self._document("CompleteMultipartUploadResult", [*fields, ("ETag", f'"{stored.etag}"')])
+
+    def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
+        """`CopyObjectResult` or `CopyPartResult`."""
+        root = "CopyPartResult" if part else "CopyObjectResult"
+        return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))])
+
+    def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
+        """`DeleteResult`."""
+        name = _encoder(asked.encoded)
+        fields: list[Field] = [("EncodingType", "url")] if asked.encoded else []
+        fields += [] if asked.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
+        for each in failures:
+            row: list[Field] = [("Key", name(each.key)), ("VersionId", each.version)]
+            fields.append(("Error", [*row, ("Code", each.code), ("Message", each.message)]))
+        return self._document("DeleteResult", fields)
+
+    def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
+        """The parts of a `CompleteMultipartUpload`."""
+        found: list[tuple[int, str | None]] = []
+        for part in parse(document).iterfind("{*}Part"):
+            number = read_number(part.findtext("{*}PartNumber", "").strip())
+            found.append((number, part.findtext("{*}ETag")))
+        return found
+
+    def read_keys(self, document: bytes) -> Deletion:
+        """The objects of a `Delete`, whose keys are percent-encoded if its `EncodingType` says so."""
+        root = parse(document)
+        encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
+        name = _decoded if encoded else str
+        objects = [
+            Named(
+                name(each.findtext("{*}Key", "")),
+                each.findtext("{*}VersionId") or None,
+                each.findtext("{*}ETag") or None,
+            )
+            for each in root.iterfind("{*}Object")
+        ]
+        return Deletion(objects, root.findtext("{*}Quiet", "").strip().lower() == "true", encoded)
+
+    def _time(self, moment: float) -> str:
+        return iso(moment)
+
+    def _document(self, root: str, fields: Sequence[Field]) -> bytes:
+        space = f' xmlns="{self._namespace}"' if self._namespace else ""
+        return f"{DECLARATION}<{root}{space}>{inner(fields)}</{root}>".encode()
+
+
+class OssDocuments(XmlDocuments):
+    """OSS's documents: S3's, with more about a bucket, and times without milliseconds (its SDK reads no others)."""
+
+    kind = "Normal"
+    last = ""
+
+    def buckets(self, page: BucketsPage) -> bytes:
+        """`ListAllMyBucketsResult`."""
+        rows: list[Field] = [
+            (
+                "Bucket",
+                [
+                    ("Name", each.name),
+                    ("Location", "oss"),
+                    ("CreationDate", self._time(each.created)),
+                    ("ExtranetEndpoint", ""),
+                    ("IntranetEndpoint", ""),
+                    ("StorageClass", "Standard"),
+                ],
+            )
+            for each in page.buckets
+        ]
+        return self._document("ListAllMyBucketsResult", [*_bucket_pages(page), _OWNER, ("Buckets", rows)])
+
+    def _time(self, moment: float) -> str:
+        return iso(int(moment))
+
+
+def inner(fields: Sequence[Field]) -> str:
+    """The elements one after another."""
+    return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields if value is not None)
+
+
+def _text(value: str | int | Sequence[Field]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return escape_xml(value)
+    return str(value) if isinstance(value, int) else inner(value)
+
+
+def _bucket_pages(page: BucketsPage) -> list[Field]:
+    """What leads to further pages of buckets: nothing where nothing was asked for but all."""
+    prefix: Field = ("Prefix", page.prefix or None)
+    if not page.marked:
+        return [prefix, ("ContinuationToken", page.next)]
+    if page.limit is None and not page.marker:
+        return [prefix]
+    fields: list[Field] = [prefix, ("Marker", page.marker), ("MaxKeys", page.limit)]
+    return [*fields, ("IsTruncated", page.next is not None), ("NextMarker", page.next)]
+
+
+def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
+    return [("CommonPrefixes", [("Prefix", name(each))]) for each in prefixes]
+
+
+def _encoder(encoded: bool) -> Callable[[str], str]:
+    return quote if encoded else str
+
+
+def _decoded(key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError as error:
+        raise StoreError("malformed") from error
+
+
+def parse(document: bytes) -> ET.Element:
+    """The root element. Document type declarations are refused: they are how XML attacks its reader."""
+    try:
+        text = document.decode()
+        if "<!DOCTYPE" in text or text.count("<") > TAGS:
+            raise StoreError("malformed")
+        return ET.fromstring(text)  # noqa: S314  # no document type, so no entities
+    except (UnicodeDecodeError, ET.ParseError) as error:
+        raise StoreError("malformed") from error

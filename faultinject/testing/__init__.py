@@ -1,0 +1,1 @@
+"""Faults in tests: `inject()` and what it gives, exploration, and the pytest plugin."""

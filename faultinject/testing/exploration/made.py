@@ -1,0 +1,171 @@
+"""One run that was made, and why it failed, worked out while its traceback is there."""
+
+from __future__ import annotations
+
+import sysconfig
+from itertools import pairwise
+
+from faultinject.audit.findings import FAIL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from faultinject.audit.findings import Finding
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.scenario import Scenario
+    from faultinject.testing.exploration.choices import Choice
+    from faultinject.testing.exploration.points import Point
+
+LONGEST = 200
+"""Characters of an error's message that are shown."""
+_OURS = ("faultinject", "_pytest", "pluggy")
+
+
+class ToldFailure(Exception):
+    """A failure that has no place in Python code.
+
+    Args:
+        said: what failed; failures that say the same are alike.
+        output: what is to be shown of it.
+    """
+
+    def __init__(self, said: str, output: str = "") -> None:
+        super().__init__(said)
+        self.output = output
+
+
+class Planned:
+    """A run to be made.
+
+    Attributes:
+        scenario: what is injected.
+        points: where its faults are to come.
+        chosen: what was chosen for each of them.
+    """
+
+    def __init__(self, scenario: Scenario, points: tuple[Point, ...], chosen: tuple[Choice, ...]) -> None:
+        self.scenario = scenario
+        self.points = points
+        self.chosen = chosen
+
+    @property
+    def text(self) -> str:
+        """The rules as text."""
+        return "; ".join(map(str, self.scenario.rules))
+
+
+class Made(Planned):
+    """One run that was made.
+
+    Attributes:
+        outcomes: the requests, in order; empty when they can tell nothing any more.
+        error: what the code under test raised, or None.
+        failed: whether the code under test did not cope.
+        gave_up: the error is one that the code may give up with, and nothing else is wrong.
+        seconds: how long it took.
+        backoff: seconds in which nothing happened between a fault and the request that followed it.
+        missed: the rules that injected nothing.
+        cause: failures of the same cause are alike.
+        said: the error in one line, or the finding that makes it a failure.
+        findings: what its requests show by themselves.
+    """
+
+    def __init__(
+        self,
+        planned: Planned,
+        names: Sequence[str],
+        outcomes: Sequence[Outcome],
+        error: BaseException | None,
+        seconds: float,
+        *,
+        gave_up: bool = False,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        super().__init__(planned.scenario, planned.points, planned.chosen)
+        self.outcomes = outcomes
+        self.error = error
+        self.findings = findings
+        wrong = next((each for each in findings if each.verdict == FAIL), None)
+        self.gave_up = gave_up and wrong is None
+        self.seconds = seconds
+        self.backoff = _backoff(outcomes)
+        hit = {each.rule for each in outcomes if each.injected}
+        self.missed = tuple(
+            rule for rule, name in zip(self.scenario.rules, names, strict=True) if name not in hit
+        )
+        self.failed = wrong is not None or (error is not None and not gave_up)
+        self.cause: tuple[object, ...] = ()
+        self.said = ""
+        operation = self.points[-1].operation if self.points else ""
+        if wrong is not None and (error is None or gave_up):
+            self.cause = wrong.check, operation
+            self.said = f"{wrong.check}: {wrong.message}"
+        elif error is not None:
+            told = isinstance(error, ToldFailure)
+            alike = str(error) if told else last_line(error.__traceback__)
+            self.cause = type(error), alike, operation
+            self.said = str(error) if told else _said(error)
+
+    @property
+    def reached(self) -> bool:
+        """Whether each of its rules injected something."""
+        return not self.missed
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """One rule for each point: a rule with `times=2` stands for two."""
+        rules = self.scenario.rules
+        return rules * len(self.points) if len(rules) == 1 else rules
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Sorts: the smaller, the easier to understand."""
+        return len(self.scenario.rules), len(self.text)
+
+    def forget(self) -> None:
+        """Let go of what tracebacks keep alive: the variables of the code under test, and all its data."""
+        for each in _chain(self.error, set()):
+            each.__traceback__ = None
+
+
+def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
+    """The last line of a traceback that is the user's: neither the standard library's nor an installed package's."""
+    found = last = None
+    installed = tuple(filter(None, (sysconfig.get_path(each) for each in ("stdlib", "purelib", "platlib"))))
+    while trace is not None:
+        last = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if not last[0].startswith((*installed, "<")) and package not in _OURS:
+            found = last
+        trace = trace.tb_next
+    return found or last
+
+
+def _backoff(outcomes: Sequence[Outcome]) -> float:
+    waited = 0.0
+    for this, following in pairwise(outcomes):
+        if this.injected and this.answered is not None:
+            waited += max(0.0, following.arrived - this.answered)
+    return waited
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    kind = type(error).__name__
+    return f"{kind}: {text}" if text else kind
+
+
+def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    """An error, and all that led to it or is in it."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    yield from _chain(error.__cause__, seen)
+    yield from _chain(error.__context__, seen)
+    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _chain(each, seen)

@@ -1,0 +1,278 @@
+"""Where a fault can come: the requests of a run without faults, each as the conditions of an ordinary rule."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+
+from faultinject.audit.nearest import Remembered
+from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.http.patterns import STARS, check_pattern
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.testing.exploration.left_out import LeftOut
+from faultinject.vendors.identity import volatile_parameters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.vendors.addressing import Reading
+
+    Conditions = dict[str, str]
+    Level = Callable[[Outcome], Conditions | None]
+
+# What tells two runs of the same code apart: UUIDs, long hexadecimal runs, long numbers.
+_CHANGING = re.compile(
+    r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}|[0-9]{6,}"
+)
+# Where a listing goes on: another value on each page.
+_MARKERS = frozenset(
+    "marker key-marker upload-id-marker version-id-marker part-number-marker start-after continuation-token"
+    " pagetoken page-token next token cursor".split()
+)
+LONGEST_NAME = 200
+"""Characters of a path that a request is named by where it can be no point."""
+_OFTEN = ("differs between two runs without faults", "tries those that both make")
+_ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
+_LONG = (f"its address has more than the {LONGEST_TEXT:,} characters that the journal keeps; shorten it",)
+
+
+class Point:
+    """One recorded request at which a fault can come.
+
+    Attributes:
+        number: its place in the run, from 1.
+        outcome: the request as the journal has it.
+        conditions: the conditions of a rule that mean this request and those like it.
+        skip: how many earlier requests of the run meet the same conditions.
+    """
+
+    def __init__(self, number: int, outcome: Outcome, conditions: Conditions, skip: int) -> None:
+        self.number = number
+        self.outcome = outcome
+        self.conditions = conditions
+        self.skip = skip
+
+    @property
+    def name(self) -> str:
+        """Operation and address, for people."""
+        return name_of(self.outcome)
+
+    @property
+    def operation(self) -> str:
+        """The storage operation; else method and nothing more."""
+        return self.outcome.operation or self.outcome.method
+
+    def __repr__(self) -> str:
+        return f"<Point {self.number} {self.name}>"
+
+
+class Points:
+    """The points of two runs without faults, and what of them can be no point.
+
+    Args:
+        first: the requests of the first run.
+        second: those of the second.
+        reading: how they are read.
+        exhaustive: whether of requests that are made more often in one of the runs those are points that both make.
+
+    Attributes:
+        points: in the order of the run.
+        left_out: what can be no point.
+    """
+
+    def __init__(
+        self,
+        first: Sequence[Outcome],
+        second: Sequence[Outcome],
+        reading: Reading,
+        *,
+        exhaustive: bool = False,
+    ) -> None:
+        self.points: list[Point] = []
+        self._loose: set[str | None] = set()
+        one, other = Trace(first, reading), Trace(second, reading)
+        left_out: Counter[tuple[str, ...]] = Counter()
+        for at, outcome in enumerate(first):
+            found = one.shared(at, other, in_part=exhaustive)
+            if found is not None:
+                self.points.append(found)
+                if "operation" in found.conditions:
+                    self._loose.add(outcome.operation)
+            else:
+                left_out[_name(outcome), *_why(one, at, other, exhaustive=exhaustive)] += 1
+        for at, outcome in enumerate(second):
+            if other.shared(at, one, in_part=exhaustive) is None:
+                why = _why(other, at, one, exhaustive=exhaustive)
+                if why == _ONCE:  # what the first run makes as well is named by now
+                    left_out[_name(outcome), *why] += 1
+        self.left_out = [
+            LeftOut(name if count == 1 else f"{name} x {count}", *why)
+            for (name, *why), count in left_out.items()
+        ]
+        self._usual = [self.identity(each) for each in first]
+        self._ordered = self._usual == [self.identity(each) for each in second]
+
+    def identity(self, outcome: Outcome) -> str:
+        """What a request asks for, the same in two runs of the same code."""
+        if outcome.operation in self._loose:
+            return str(outcome.operation)
+        return repr(sorted((masked(outcome) or exact(outcome)).items()))
+
+    def usual_end(self, after: int, rest: Sequence[Outcome]) -> bool:
+        """Whether a run ends from here on as the one without faults does after that request."""
+        asked = [self.identity(each) for each in rest]
+        ahead = self._usual[max(after, len(self._usual) - len(asked)) :]
+        return asked == ahead if self._ordered else sorted(asked) == sorted(ahead)
+
+    def point_in(self, trace: Trace, at: int) -> Point:
+        """The point of one request of a run with a fault, by conditions that will hold in the next such run too."""
+        outcome = trace.outcomes[at]
+        conditions = masked(outcome) or exact(outcome)
+        if outcome.operation in self._loose:
+            conditions = by_operation(outcome) or conditions
+        elif any(each.conditions == exact(outcome) for each in self.points):
+            conditions = exact(outcome)
+        return trace.point(at, conditions)
+
+
+class Trace:
+    """The requests of one run, to be asked which of them meet conditions."""
+
+    def __init__(self, outcomes: Sequence[Outcome], reading: Reading) -> None:
+        self.outcomes = outcomes
+        self._reading = reading
+        self._requests = [Remembered(each, reading) for each in outcomes]
+        self._places: dict[str, list[int]] = {}
+        self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for number, each in enumerate(outcomes):
+            self._places.setdefault(each.path, []).append(number)
+
+    def meeting(self, conditions: Conditions) -> list[int]:
+        """The places, from 0, of the requests that meet all of the conditions, in order."""
+        key = tuple(conditions.items())
+        if key not in self._met:
+            self._met[key] = self._meeting(conditions)
+        return self._met[key]
+
+    def _meeting(self, conditions: Conditions) -> list[int]:
+        holds = test(conditions, self._reading)
+        path = conditions.get("path", "*")
+        literally = path[1:] if path[:1] == "=" else None if "*" in path else path
+        places: Iterable[int] = (
+            range(len(self.outcomes)) if literally is None else self._places.get(literally, ())
+        )
+        return [each for each in places if holds(self._requests[each])]
+
+    def point(self, at: int, conditions: Conditions) -> Point:
+        """The point of one of the requests."""
+        skip = bisect_left(self.meeting(conditions), at)
+        return Point(at + 1, self.outcomes[at], conditions, skip)
+
+    def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
+        """The point of a request by the finest conditions that mean it in another run of the same code too.
+
+        Args:
+            at: its place, from 0.
+            other: the other run.
+            in_part: whether it is enough that the other run makes it as well, though not as often.
+        """
+        outcome = self.outcomes[at]
+        if _is_cut(outcome):
+            return None
+        for level in LEVELS:
+            conditions = level(outcome)
+            if conditions is None:
+                continue
+            point, there = self.point(at, conditions), len(other.meeting(conditions))
+            in_both = in_part and level is not by_operation and point.skip < there
+            if in_both or there == len(self.meeting(conditions)):
+                return point
+        return None
+
+
+def name_of(outcome: Outcome) -> str:
+    """`UploadPart /bucket/key`, or method and path where the request is no storage operation."""
+    return f"{outcome.operation or outcome.method} {outcome.path}"
+
+
+def exact(outcome: Outcome) -> Conditions:
+    """Method, path and each parameter; of a volatile one, and of one that the journal keeps back, that it is there."""
+    return _conditions(outcome, literal)
+
+
+def masked(outcome: Outcome) -> Conditions | None:
+    """The same with a star for what is new in each run; None where nothing is."""
+    found = _conditions(outcome, _starred)
+    return None if found == exact(outcome) else found
+
+
+def by_operation(outcome: Outcome) -> Conditions | None:
+    """The operation alone; None where there is none."""
+    return None if outcome.operation is None else {"operation": outcome.operation}
+
+
+LEVELS: tuple[Level, ...] = (exact, masked, by_operation)
+"""The finest that two runs agree on is taken."""
+
+
+def literal(value: str) -> str:
+    """A value as a pattern that means itself."""
+    special = "*" in value or "?" in value or value[:1] == "=" or value[-1:] == "/"
+    return f"={value}" if special or check_pattern(value) else value
+
+
+def test(conditions: Conditions, reading: Reading) -> Callable[[Any], bool]:
+    """A test of a remembered request for all of these conditions."""
+    checks = []
+    for full, text in conditions.items():
+        key, _, name = full.partition(".")
+        checks.append(CONDITIONS[key].compile((text,), name, reading))
+    return lambda request: all(holds(request) for holds in checks)
+
+
+def _conditions(outcome: Outcome, spelled: Callable[[str], str]) -> Conditions:
+    from urllib.parse import parse_qsl
+
+    found = {"method": outcome.method}
+    if outcome.path:
+        found["path"] = spelled(outcome.path)
+    for name, value in parse_qsl(outcome.query, keep_blank_values=True):
+        if name and "…" not in name:
+            found[f"query.{name}"] = "" if _changes(name, value) else spelled(value)
+    return found
+
+
+def _changes(name: str, value: str) -> bool:
+    folded = name.lower()
+    return not value or "…" in value or folded in volatile_parameters() or folded in _MARKERS
+
+
+def _is_cut(outcome: Outcome) -> bool:
+    """Whether the journal has only the beginning of what was asked for."""
+    return max(len(outcome.path), len(outcome.query)) >= LONGEST_TEXT
+
+
+def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
+    """Why a request can be no point, and what the argument `exhaustive` does about it."""
+    outcome = trace.outcomes[at]
+    if _is_cut(outcome):
+        return _LONG
+    finest = (exact(outcome), masked(outcome))
+    there = any(each is not None and other.meeting(each) for each in finest)
+    return _ONCE if exhaustive or not there else _OFTEN
+
+
+def _name(outcome: Outcome) -> str:
+    path = outcome.path if len(outcome.path) < LONGEST_NAME else f"{outcome.path[: LONGEST_NAME - 1]}…"
+    return f"{outcome.method} {path}"
+
+
+def _starred(value: str) -> str:
+    found = _CHANGING.sub("*", value)
+    if found == value or "*" in value or "?" in value or value[-1:] == "/" or found.count("*") > STARS:
+        return literal(value)
+    return literal(value) if check_pattern(found) else found

@@ -1,0 +1,237 @@
+"""What an exploration found, in words and as data: failures that are alike as one, each with the smallest scenario."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from faultinject.audit.findings import SIGNS, WARN
+from faultinject.engine.journal_entry import quoted
+from faultinject.rules import spelling
+from faultinject.testing.exploration.left_out import in_one_line
+from faultinject.testing.exploration.made import ToldFailure
+from faultinject.testing.exploration.points import name_of
+from faultinject.testing.exploration.trace import rows
+from faultinject.testing.exploration.wording import PYTHON, marker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.nearest import Comparison
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.rules.rule import Rule
+    from faultinject.testing.exploration.made import Made
+    from faultinject.testing.exploration.points import Point
+    from faultinject.testing.exploration.sweep import Sweep
+    from faultinject.testing.exploration.wording import Wording
+
+BREAKING = ("reset", "close", "hang")
+
+
+class Group:
+    """Failures of one cause: the same exception from the same line of the user's code, after a fault at the same operation.
+
+    Attributes:
+        smallest: the run that shows it with the fewest rules and the shortest text.
+        others: the rest, the smallest first.
+    """
+
+    def __init__(self, runs: Sequence[Made]) -> None:
+        self.smallest, *self.others = sorted(runs, key=lambda each: each.size)
+
+
+def groups(made: Sequence[Made]) -> list[Group]:
+    """The failures, those first that were met first."""
+    alike: dict[tuple[object, ...], list[Made]] = {}
+    for each in made:
+        if each.failed:
+            alike.setdefault(each.cause, []).append(each)
+    return [Group(runs) for runs in alike.values()]
+
+
+def summary(sweep: Sweep, seconds: float) -> str:
+    """One line: how much was run, how long it took, what came of it, and what was left out."""
+    line = _numbers(sweep, seconds)
+    if not sweep.left_out:
+        return line
+    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, PYTHON))}"
+
+
+def _numbers(sweep: Sweep, seconds: float) -> str:
+    made = sweep.made
+    without = (
+        f"{_count(len(sweep.requests), 'request')} without faults, {_count(len(sweep.choices), 'fault')}"
+    )
+    parts = [
+        f"{without}; {_count(len(made), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sum(each.failed for each in made)} failed",
+        f"{sum(each.gave_up for each in made)} gave up cleanly",
+        f"{len(sweep.unreached)} not reached",
+        f"{sweep.pruned} pruned",
+    ]
+    if sweep.not_run:
+        parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
+    if warned := sum(bool(warnings(each)) for each in made):
+        parts.append(f"{warned} with a warning")
+    return ", ".join(parts)
+
+
+def warned(sweep: Sweep) -> list[str]:
+    """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
+    alike: dict[tuple[str, str], list[tuple[Made, Finding]]] = {}
+    for each in sweep.made:
+        for finding in warnings(each):
+            alike.setdefault((finding.check, each.points[-1].operation), []).append((each, finding))
+    lines = []
+    for found in alike.values():
+        made, finding = min(found, key=lambda each: each[0].size)
+        more = f", and {_count(len(found) - 1, 'run')} more alike" if found[1:] else ""
+        lines.append(quoted(f"{finding.check}: {finding.message} ({made.text}{more})"))
+    return lines
+
+
+def warnings(made: Made) -> list[Finding]:
+    """What of a run is no failure, and not right either."""
+    return [each for each in made.findings if each.verdict == WARN]
+
+
+def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
+    """The whole of it; text from requests is escaped.
+
+    Args:
+        sweep: the exploration.
+        seconds: how long it took.
+        wording: how it spells what the reader is to write.
+    """
+    return "\n".join(_lines(sweep, seconds, wording))
+
+
+def incomplete(sweep: Sweep) -> list[str]:
+    """What makes a sweep no proof: what was cut off, and faults that the user wrote and that came nowhere."""
+    if sweep.stopped:
+        return [f"stopped after {len(sweep.made)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
+    found = []
+    if sweep.not_run:
+        depth = sweep.bounds.depth
+        found.append(
+            f"{_count(sweep.not_run, 'run')} of depth {depth} not made: max_runs is {sweep.bounds.max_runs}"
+        )
+    for source in dict.fromkeys(each.source for each in sweep.choices):
+        mine = [each for each in sweep.choices if each.source == source]
+        if not any(map(sweep.covers, mine)):
+            found.append(f"{source} was injected in no run{_nearest(mine[0].rule, sweep.requests, sweep)}")
+    return found
+
+
+def too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
+    """That more runs are needed than may be made, and what helps."""
+    [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
+    where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
+    return (
+        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {_count(len(points), 'request')}, {count} of"
+        f" them {heaviest}, and {_count(len(sweep.choices), 'fault')}. Let the code make fewer"
+        f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+    )
+
+
+def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str, Any]:
+    """The result as plain data for JSON."""
+    return {
+        "v": 1,
+        "requests": [quoted(name_of(each)) for each in sweep.requests],
+        "faults": [str(each.rule) for each in sweep.choices],
+        "depth": sweep.bounds.depth,
+        "runs": len(sweep.made),
+        "seconds": round(seconds, 3),
+        "backoff": round(_backoff(sweep), 3),
+        "failed": sum(each.failed for each in sweep.made),
+        "gave_up": sum(each.gave_up for each in sweep.made),
+        "pruned": sweep.pruned,
+        "not_run": sweep.not_run,
+        "left_out": [quoted(each.said(wording)) for each in sweep.left_out],
+        "not_reached": [each.text for each in sweep.unreached],
+        "incomplete": [quoted(each) for each in incomplete(sweep)],
+        "warnings": warned(sweep),
+        "findings": [
+            {
+                "error": quoted(group.smallest.said),
+                "audit": [quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
+                "scenario": [str(rule) for rule in group.smallest.scenario.rules],
+                "marker": marker(group.smallest.scenario.rules),
+                "alike": [each.text for each in group.others],
+                "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
+            }
+            for group in groups(sweep.made)
+        ],
+    }
+
+
+def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
+    left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
+    yield f"{_numbers(sweep, seconds)}{left_out}"
+    for group in groups(sweep.made):
+        yield ""
+        yield from _group(group, wording)
+    notes = [f"warning: {each}" for each in warned(sweep)]
+    notes += [f"left out: {quoted(each.said(wording))}" for each in sweep.left_out]
+    for each in sweep.unreached:
+        near = _nearest(each.missed[0], each.outcomes, sweep)
+        notes.append(f"not reached: {quoted(each.text)}{near}")
+    notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
+    if sum(each.seconds for each in sweep.made) > 1 and _backoff(sweep) > 0.5:
+        notes.append("more than half of the time was the client's own backoff: give it a short one in tests")
+    if notes:
+        yield ""
+        yield from notes
+
+
+def _group(group: Group, wording: Wording) -> Iterator[str]:
+    run = group.smallest
+    yield quoted(run.said)
+    for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
+        word = "when" if number == 0 else "and"
+        yield f"  {word} request {point.number} ({quoted(point.name)}) gets: {quoted(_what(rule))}"
+    yield from rows(run.outcomes)
+    for each in run.findings:
+        if (said := f"{each.check}: {each.message}") != run.said:
+            yield f"  {SIGNS[each.verdict]} {quoted(said)}"
+    if isinstance(run.error, ToldFailure):
+        yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
+    yield f"  replay: {wording.replay(run.scenario.rules)}"
+    if group.others:
+        more = " …" if group.others[1:] else ""
+        yield f"  and {len(group.others)} more alike: {quoted(group.others[0].text)}{more}"
+
+
+def _what(rule: Rule) -> str:
+    left = {key: text for key, text in rule.options.items() if key not in ("skip", "times", "when", "status")}
+    said = f"{rule.fault}{spelling.options(left)}"
+    if "status" in rule.options:
+        said = f"{said} with status {rule.options['status']}"
+    if rule.value("when") != "after":
+        return said
+    done = "after the store had done it"
+    return f"the answer is lost ({said}) {done}" if rule.fault in BREAKING else f"{said} {done}"
+
+
+def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
+    found = min((sweep.compare(rule, each) for each in outcomes), key=_distance, default=None)
+    if found is None:
+        return " (no request was seen)"
+    return quoted(f" (nearest: {found.outcome.method} {found.outcome.path})")
+
+
+def _distance(comparison: Comparison) -> tuple[int, int]:
+    return comparison.distance
+
+
+def _backoff(sweep: Sweep) -> float:
+    """The share of the time in which the client did nothing after a fault."""
+    spent = sum(each.seconds for each in sweep.made)
+    return min(1.0, sum(each.backoff for each in sweep.made) / spent) if spent else 0.0
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,385 @@
+"""The order of an exploration's runs, and what came of each. No I/O: whoever drives it runs the code under test."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+
+from faultinject.audit.nearest import Comparison
+from faultinject.exceptions import ExplorationFailed
+from faultinject.http.wire import has_no_body
+from faultinject.journal.writing import KEPT
+from faultinject.rules import descriptions as words
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import listed
+from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.judge import Judge
+from faultinject.testing.exploration.left_out import LeftOut
+from faultinject.testing.exploration.made import Made, Planned
+from faultinject.testing.exploration.points import Point, Points, Trace
+from faultinject.testing.exploration.report import too_many
+from faultinject.testing.exploration.rules import folded, rule_at
+from faultinject.vendors.addressing import Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.told import Told
+    from faultinject.rules.rule import Rule
+    from faultinject.vendors.vendor import Vendor
+
+TRIES = 3
+"""How often a run is tried whose fault reached no request."""
+PER_REQUEST, MORE = 10, 50
+"""A run may make this many requests for each of the run without faults, and as many more."""
+_WITHOUT = Planned(Scenario.of_rules((), "0"), (), ())
+
+
+class Sweep:
+    """All of one exploration.
+
+    Args:
+        choices: what is injected.
+        bounds: how far it goes.
+        endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
+        first: the texts of scenarios that come first, such as those that failed last time.
+        share: (which, of how many): only every n-th scenario is run, beginning with that one.
+
+    Attributes:
+        reading: how the code's requests are read: as the first vendor that is among the choices does.
+        points: where faults come; known after two runs without.
+        made: the runs with faults.
+        left_out: what is not tried: requests that can be no point, and faults that come to nothing at one.
+        pruned: how many runs were not made because of faults that are left out.
+        not_run: how many scenarios `max_runs` cut off at depth 2.
+        stopped: why it was stopped before its end; empty while it was not.
+    """
+
+    def __init__(
+        self,
+        choices: Sequence[Choice],
+        *,
+        bounds: Bounds | None = None,
+        endpoints: tuple[str, ...] = (),
+        first: Iterable[str] = (),
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.choices = choices
+        self.bounds = bounds or Bounds()
+        self.points: Points | None = None
+        self.made: list[Made] = []
+        self.left_out: list[LeftOut] = []
+        self.pruned = 0
+        self.not_run = 0
+        self.stopped = ""
+        self._endpoints = endpoints
+        vendors = (each.rule.vendor for each in choices)
+        self.reading = Reading(next((each for each in vendors if each is not None), None), endpoints)
+        self._judge = Judge(self.bounds.ignore)
+        self._first = list(first)
+        self._share = share
+        self._somewhere: set[Choice] = set()
+        self._stood_for: set[Choice] = set()
+        self._plain: list[Made] = []
+        self._queue: list[tuple[int, Planned]] = []
+        self._known: set[tuple[Rule, ...]] = set()
+        self._current: Planned | None = None
+        self._tries = 0
+        self._second: list[Planned] = []
+        self._readings: dict[Vendor | None, Reading] = {}
+        self._waits = self._takes_time = False
+
+    @property
+    def requests(self) -> Sequence[Outcome]:
+        """The requests of the first run without faults."""
+        return self._plain[0].outcomes if self._plain else ()
+
+    @property
+    def limit(self) -> int | None:
+        """How many requests the next run may make; None while that is not known."""
+        return PER_REQUEST * len(self.requests) + MORE if self._plain else None
+
+    @property
+    def planned(self) -> int:
+        """How many runs with faults are known of, made or not."""
+        return len(self.made) + len(self._queue) + (self._current is not None)
+
+    @property
+    def unreached(self) -> list[Made]:
+        """The runs whose faults reached no request, also when tried again."""
+        return [each for each in self.made if not each.reached]
+
+    def next(self) -> Scenario | None:
+        """The scenario of the next run; None when all is done.
+
+        Raises:
+            ExplorationFailed: there is nothing to explore, or too much.
+        """
+        if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
+            return _WITHOUT.scenario
+        if self.points is None:
+            self._plan(*(each.outcomes for each in self._plain))
+        if self._current is None:
+            if not self._queue:
+                self._deepen()
+            if not self._queue:
+                return None
+            self._current = heappop(self._queue)[1]
+            self._tries = 0
+        return self._current.scenario
+
+    def record(
+        self,
+        names: Sequence[str],
+        outcomes: Sequence[Outcome],
+        error: BaseException | None,
+        seconds: float,
+        told: Sequence[Told] = (),
+    ) -> Made:
+        """What came of the run that `next` asked for.
+
+        Args:
+            names: what the rules of its scenario are called in the outcomes.
+            outcomes: its requests, in order.
+            error: what the code under test raised, or None.
+            seconds: how long it took.
+            told: the calls that it named.
+
+        Raises:
+            ExplorationFailed: the second run without faults failed, so that runs are not independent.
+        """
+        planned = self._current
+        if planned is None:
+            made = Made(_WITHOUT, (), outcomes, error, seconds)
+            if self._plain and made.failed:
+                raise ExplorationFailed(
+                    f"the second run without faults fails ({made.said}), the first did not: the runs are not"
+                    " independent; reset what they share"
+                ) from error
+            if not made.failed:
+                self._plain.append(made)
+                self._judge.learn(outcomes)
+            return made
+        gave_up = error is not None and self.bounds.allows(error)
+        failed = error is not None and not gave_up
+        wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, told=told)
+        made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
+        self._tries += 1
+        if not made.reached and not made.failed:
+            if any(each.rule in names and each.did == "nothing_to_cut" for each in outcomes):
+                what = f"{planned.chosen[-1].rule.fault} at {planned.points[-1].name}"
+                self._leave_out(what, "its answer has nothing to cut")
+                self._current = None
+                return made
+            if self._tries < TRIES:
+                return made
+        self._takes_time = self._takes_time or any(
+            each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
+            for each in outcomes
+        )
+        waited = _waited(made)
+        if waited is not None:
+            self._stop_hanging(made, waited)
+        elif self.bounds.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
+            self._grow(made, names[0])
+        self._keep(made)
+        self._current = None
+        return made
+
+    def covers(self, choice: Choice) -> bool:
+        """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject."""
+        if choice in self._stood_for or any(choice in each.chosen for each in self.made if each.reached):
+            return True
+        return self._share[1] > 1 and choice in self._somewhere
+
+    def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
+        """A rule's conditions, held against a request as the rule reads it."""
+        vendor = rule.vendor
+        if vendor not in self._readings:
+            self._readings[vendor] = Reading(vendor, self._endpoints)
+        return Comparison(rule, outcome, self._readings[vendor])
+
+    def applies(self, choice: Choice, point: Point) -> bool:
+        """Whether a fault can come at a point, and says something there that a client can tell."""
+        outcome = point.outcome
+        found = self.compare(choice.rule, outcome)
+        if found.failed or not self._allowed(choice, outcome):
+            return False
+        if found.unknown:
+            kept_back = f"the journal keeps back what {listed(found.unknown, 'and')} asks about; ask about something else"
+            self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
+            return False
+        if choice.needs_body and (
+            outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
+        ):
+            if not choice.standard:  # the set has it for answers with a body alone
+                self._leave_out(f"{choice.rule.fault} at {point.name}", "its answer has no body")
+            return False
+        if choice.hangs and choice.standard:
+            return not self._waits and not self._hangs_anyway(point)
+        if choice.invisible_on(outcome.method) and not self.bounds.exhaustive:
+            self._leave_out(
+                f"{choice.rule.fault} on {outcome.method}",
+                "its answer has no body that says which error it is",
+                "brings it back",
+            )
+            self.pruned += 1
+            return False
+        return True
+
+    def rule_at(self, point: Point, choice: Choice) -> Rule:
+        """The rule that injects a fault at that point and nowhere else."""
+        return rule_at(point, choice, self.reading.vendor)
+
+    def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
+        """Whether the vendor's document has the error for such a request.
+
+        Of the headers that it asks about the journal knows that there was one.
+        """
+        found = [self.compare(each, outcome) for each in choice.where]
+        return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
+
+    def _hangs_anyway(self, point: Point) -> bool:
+        """Whether the user wrote a hang that comes there too."""
+        return any(
+            each.hangs and not each.standard and "when" not in each.rule.options and self.applies(each, point)
+            for each in self.choices
+        )
+
+    def _stop_hanging(self, made: Made, seconds: float) -> None:
+        """The client waits longer than a hang lasts: each more would cost as much, and show nothing else."""
+        self._waits = True
+        kept = [each for each in self._queue if not _hangs(each[1])]
+        dropped = len(self._queue) - len(kept)
+        self._queue = kept
+        heapify(self._queue)
+        self.pruned += dropped
+        requests = "1 request" if not dropped else f"{dropped + 1} requests"
+        waited = f"after {words.seconds(seconds)} the client still waited for {made.points[-1].name}"
+        back = "" if self.bounds.exhaustive else "waits as long as it does"
+        self._leave_out(f"hang at {requests}", waited, back)
+
+    def _keep(self, made: Made) -> None:
+        """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
+        alike = [each for each in self.made if each.failed and each.cause == made.cause]
+        smallest = made.failed and all(made.size < each.size for each in alike)
+        for each in alike if smallest else [made]:
+            each.forget()
+            if each.reached:
+                each.outcomes = ()
+        self.made.append(made)
+
+    def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
+        if not first:
+            raise ExplorationFailed(
+                "no middleware saw a request: nothing can be explored. Flask, Django, Starlette and FastAPI apps of this"
+                " process are seen by themselves; put WSGIFaultMiddleware or ASGIFaultMiddleware around any other app"
+            )
+        if len(first) >= KEPT:
+            raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
+        self.points = found = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
+        self.left_out += found.left_out
+        planned = list(self._depth_1(found.points))
+        if len(planned) > self.bounds.max_runs:
+            raise ExplorationFailed(too_many(len(planned), found.points, self))
+        for number, each in enumerate(planned):
+            self._somewhere.update(each.chosen)
+            if number % self._share[1] == self._share[0]:
+                order = (
+                    self._first.index(each.text) if each.text in self._first else len(self._first) + number
+                )
+                heappush(self._queue, (order, each))
+
+    def _depth_1(self, points: Sequence[Point]) -> Iterable[Planned]:
+        """Each operation's first request with every fault, then its last, then those between."""
+        by_operation: dict[str, list[Point]] = {}
+        for point in points:
+            by_operation.setdefault(point.operation, []).append(point)
+        groups = (
+            [each[0] for each in by_operation.values()],
+            [each[-1] for each in by_operation.values() if len(each) > 1],
+            [point for each in by_operation.values() for point in each[1:-1]],
+        )
+        for group in groups:
+            for choice in self.choices:
+                for point in group:
+                    if self.applies(choice, point):
+                        rule = self.rule_at(point, choice)
+                        if self._new(rule):
+                            yield Planned(Scenario.of_rules((rule,), "0"), (point,), (choice,))
+                        else:
+                            self._stood_for.add(choice)
+
+    def _leave_out(self, what: str, why: str, back: str = "") -> None:
+        if all((each.what, each.why) != (what, why) for each in self.left_out):
+            self.left_out.append(LeftOut(what, why, back))
+
+    def _new(self, *rules: Rule) -> bool:
+        """Whether no run has these very rules: one shows all there is to see."""
+        if rules in self._known:
+            return False
+        self._known.add(rules)
+        return True
+
+    def _deepen(self) -> None:
+        """The second faults, once every first one was tried."""
+        second, self._second = self._without_hangs(self._second), []
+        left = max(0, self.bounds.max_runs - len(self.made))
+        self.not_run += max(0, len(second) - left)
+        for number, each in enumerate(second[:left]):
+            heappush(self._queue, (number, each))
+
+    def _without_hangs(self, planned: list[Planned]) -> list[Planned]:
+        """The second faults, but for hangs where each takes as long as the client waits."""
+        if not self._takes_time or (self.bounds.exhaustive and not self._waits):
+            return planned
+        kept = [each for each in planned if not _hangs(each)]
+        self.pruned += len(planned) - len(kept)
+        if len(kept) < len(planned) and not self._waits:  # else all hangs are named as left out
+            self._leave_out("hang beside another fault", "each takes as long as the client waits", "tries it")
+        return kept
+
+    def _grow(self, made: Made, name: str) -> None:
+        """A second fault in what the code did because of the first, until it is back on the way without faults."""
+        assert self.points is not None
+        [first], [rule] = made.points, made.scenario.rules
+        trace = Trace(made.outcomes, self.reading)
+        at = next(number for number, each in enumerate(made.outcomes) if each.injected and each.rule == name)
+        for number in range(at + 1, len(made.outcomes)):
+            if self.points.usual_end(first.number, made.outcomes[number:]):
+                break
+            point = self.points.point_in(trace, number)
+            for choice in self.choices:
+                if self.applies(choice, point):
+                    rules = folded(rule, self.rule_at(point, choice))
+                    if self._new(*rules):
+                        chosen = (*made.chosen, choice)
+                        self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
+
+
+def _hangs(planned: Planned) -> bool:
+    """Whether one of the faults is a hang of a standard set."""
+    return any(each.hangs and each.standard for each in planned.chosen)
+
+
+def _waited(made: Made) -> float | None:
+    """How many seconds a hang of a standard set lasted without the client giving up; None where it gave up, or none was.
+
+    Where the server does not see that its client has left, the next attempt shows it.
+    """
+    if not _hangs(made):
+        return None
+    for number, each in enumerate(made.outcomes):
+        if not each.injected or each.fault != "hang" or each.answered is None:
+            continue
+        asked = each.method, each.path, each.query
+        later = made.outcomes[number + 1 :]
+        again = any(
+            (one.method, one.path, one.query) == asked and one.arrived < each.answered for one in later
+        )
+        lasted = max(rule.value("duration") for rule in made.scenario.rules if rule.fault == "hang")
+        if each.answered - each.arrived >= lasted and not again:
+            return float(lasted)
+    return None

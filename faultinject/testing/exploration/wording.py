@@ -1,0 +1,39 @@
+"""How a report spells what its reader is to write: an argument, or what shows a failure again."""
+
+from __future__ import annotations
+
+from faultinject.engine.journal_entry import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from faultinject.rules.rule import Rule
+
+
+def marker(rules: Sequence[Rule]) -> str:
+    """A scenario as a marker to paste."""
+    import json
+
+    # What JSON escapes, and what is escaped of the rest, is the same in Python.
+    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
+    return f"@pytest.mark.faultinject({', '.join(texts)})"
+
+
+class Wording:
+    """The spelling of one way to explore.
+
+    Args:
+        replay: from the rules of a scenario to what shows it again.
+        exhaustive: the argument by which nothing is left out that can be tried.
+    """
+
+    def __init__(
+        self, replay: Callable[[Sequence[Rule]], str] = marker, exhaustive: str = "exhaustive=True"
+    ) -> None:
+        self.replay = replay
+        self.exhaustive = exhaustive
+
+
+PYTHON = Wording()
+"""Of the marker, the loop and the fixture."""

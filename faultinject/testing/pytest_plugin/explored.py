@@ -1,0 +1,287 @@
+"""The marker `faultinject_explore`: one test, run again for every request that it makes and every fault."""
+
+from __future__ import annotations
+
+import copy
+import time
+from hashlib import blake2b
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.rules.values import listed
+from faultinject.testing.exploration.bounds import Bounds, whole
+from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.wording import marker
+from faultinject.testing.explored_runs import RunFaults, sweep_of
+from faultinject.testing.pytest_plugin import SHARD, SUMMARY
+from faultinject.testing.pytest_plugin.marks import EXPLORE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Any, Literal
+
+    from faultinject.injector.session_sync import Session
+    from faultinject.rules.scenario import Scenario
+    from faultinject.testing.exploration.made import Made
+    from faultinject.testing.exploration.sweep import Sweep
+
+QUIET, EVERY = 2.0, 0.5
+"""Seconds after which a terminal shows how far it is, and between two such lines."""
+WARNING = "faultinject_explore_warning"
+"""The property of a report that holds what the second judge finds suspicious."""
+_SECTION = "faultinject: what was injected"
+_KEYS = ("depth", "max_runs", "allow", "ignore", "exhaustive", "shards")
+
+
+class ExploredRun:
+    """One run of an explored test, between its set-up and its tear-down.
+
+    Attributes:
+        scenario: what is injected; no rules in the runs without faults.
+        error: what the test raised, or None.
+        seconds: how long the test itself took.
+    """
+
+    def __init__(self, sweep: Sweep, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self._sweep = sweep
+        self._faults: RunFaults | None = None
+
+    def begin(self, given: Scenario, seed: str, item: pytest.Item, session: Session | None) -> RunFaults:
+        """The faults of this run: its scenario's, then those of the test's own markers."""
+        self._faults = RunFaults(
+            self._sweep, self.scenario, given, seed=seed, test=lambda: item.nodeid, session=session
+        )
+        return self._faults
+
+    def end(self) -> Made:
+        """Tell what came of it."""
+        assert self._faults is not None
+        faults = self._faults
+        return self._sweep.record(faults.names, faults.outcomes, self.error, self.seconds, faults.told)
+
+
+EXPLORED = pytest.StashKey[ExploredRun]()
+
+
+def explored(item: pytest.Item) -> pytest.Mark | None:
+    """The innermost marker of an explored test."""
+    mark: pytest.Mark | None = item.get_closest_marker(EXPLORE)
+    return mark
+
+
+class ExploredTests:
+    """The hooks around explored tests."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._says = config.getini("faultinject_incomplete")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a marked test once without faults, then for every scenario; report it once."""
+        mark = explored(item)
+        if mark is None or next(item.iter_markers("skip"), None) is not None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for each in _Exploring(item, mark, self._says).reports(nextitem):
+            item.ihook.pytest_runtest_logreport(report=each)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep what the test raised, also one that keeps it to itself, as unittest does; and how long it took."""
+        report = yield
+        run = item.stash.get(EXPLORED, None)
+        if run is not None and call.when == "call":
+            run.error = None if call.excinfo is None else call.excinfo.value
+            run.seconds = call.duration
+        return report
+
+
+class _Exploring:
+    """The exploration of one test."""
+
+    def __init__(self, item: pytest.Item, mark: pytest.Mark, says: str) -> None:
+        self._item = item
+        self._mark = mark
+        self._says = says
+        self._failures: dict[tuple[object, ...], tuple[Made, pytest.TestReport]] = {}
+        self._began = self._shown = time.monotonic()
+        self._showing = False
+
+    def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        """Set-up, call and tear-down, each once, whatever the number of runs was."""
+        first: list[pytest.TestReport] = []
+        wrong = ""
+        try:
+            sweep = self._sweep()
+            while (scenario := sweep.next()) is not None:
+                run = ExploredRun(sweep, scenario)
+                found = self._run(run)
+                first = first or found
+                if self._ends(found, run, plain=found is first):
+                    return self._ended(found, run, sweep, nextitem)
+                made = run.end()
+                if made.failed:
+                    self._note(made, found[1])
+                self._progress(sweep)
+                sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
+                if sweep.stopped:
+                    break
+            call = self._verdict(sweep, first[1])
+        except FaultInjectError as error:
+            wrong = str(error)
+        finally:
+            self._progress(None)
+        # In their order: plugins that rerun tests begin their notes at the set-up.
+        setup = first[0] if first else self._report(lambda: None, "setup")
+        if wrong:
+            call = self._failed(wrong)
+        call.duration = time.monotonic() - self._began
+        return [setup, call, self._torn_down(nextitem)]
+
+    def _sweep(self) -> Sweep:
+        keys: dict[str, Any] = dict(self._mark.kwargs)
+        unknown = [each for each in keys if each not in _KEYS]
+        if unknown:
+            known = listed(_KEYS, "and")
+            raise ConfigurationError(f"faultinject_explore takes no {listed(unknown)}; it takes {known}")
+        shards = whole(keys.pop("shards", 1), "shards")
+        params = getattr(getattr(self._item, "callspec", None), "params", {})
+        # The tests of a unittest.TestCase cannot be collected more than once.
+        share = (params[SHARD], shards) if SHARD in params else (0, 1)
+        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
+
+    def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
+        item = self._item
+        item.stash[EXPLORED] = run
+        item._report_sections.clear()  # noqa: SLF001 - what earlier runs have printed
+        properties = list(item.user_properties)
+        try:
+            # A copy is another node of the same parents: function fixtures are torn down, wider ones stay.
+            return runtestprotocol(item, log=False, nextitem=copy.copy(item))
+        finally:
+            del item.stash[EXPLORED]
+            item.user_properties[:] = properties
+
+    def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
+        """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""
+        if len(found) < 3 or found[0].failed or found[2].failed:
+            return True
+        return plain and run.error is not None
+
+    def _ended(
+        self,
+        found: list[pytest.TestReport],
+        run: ExploredRun,
+        sweep: Sweep,
+        nextitem: pytest.Item | None,
+    ) -> list[pytest.TestReport]:
+        """As it would have ended without the marker."""
+        if run.scenario.rules:
+            lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
+            next(each for each in found if each.failed or each is found[-1]).sections.append(
+                (_SECTION, "\n".join(lines))
+            )
+        last = self._torn_down(nextitem)
+        return [*found, last] if last.failed else found
+
+    def _note(self, made: Made, call: pytest.TestReport) -> None:
+        """Keep the report of a failure, the smallest of those that are alike."""
+        if made.cause not in self._failures or made.size < self._failures[made.cause][0].size:
+            self._failures[made.cause] = made, call
+
+    def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
+        found = groups(sweep.made)
+        self._remember([each.smallest.text for each in found])
+        self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
+        self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
+        wrong = incomplete(sweep)
+        if found:
+            call = self._failures[found[0].smallest.cause][1]
+            if found[0].smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
+                # The second judge says so, or it skipped itself because of a fault, which proves nothing.
+                call = self._failed(self._said(sweep))
+            else:
+                call.sections.append((_SECTION, self._said(sweep)))
+        elif wrong and self._says == "error":
+            call = self._failed(self._said(sweep))
+        elif wrong or sweep.unreached:
+            warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
+            told = self._report(lambda: self._item.warn(warning), "call")
+            call = told if told.failed else call
+        call.user_properties = list(self._item.user_properties)
+        return call
+
+    def _said(self, sweep: Sweep) -> str:
+        return report(sweep, self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def _place(self) -> str:
+        """Where pytest's cache keeps the scenarios that failed last time."""
+        return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
+
+    def _remembered(self) -> list[str]:
+        cache = getattr(self._item.config, "cache", None)
+        return [] if cache is None else list(cache.get(self._place, []))
+
+    def _remember(self, texts: list[str]) -> None:
+        if texts != self._remembered():
+            cache = getattr(self._item.config, "cache", None)
+            if cache is not None:
+                cache.set(self._place, texts)
+
+    def _failed(self, text: str) -> pytest.TestReport:
+        return self._report(lambda: pytest.fail(text, pytrace=False), "call")
+
+    def _torn_down(self, nextitem: pytest.Item | None) -> pytest.TestReport:
+        state = self._item.session._setupstate  # noqa: SLF001 - what pytest itself calls at the end of a test
+        return self._report(lambda: state.teardown_exact(nextitem), "teardown")
+
+    def _report(
+        self, work: Callable[[], None], when: Literal["setup", "call", "teardown"]
+    ) -> pytest.TestReport:
+        info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
+        made: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
+        return made
+
+    def _progress(self, sweep: Sweep | None) -> None:
+        """On a terminal, say how far a long exploration is; None clears the line."""
+        reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        now = time.monotonic()
+        if reporter is None or not reporter.isatty:
+            return
+        if sweep is None:
+            if self._showing:
+                reporter.rewrite("", erase=True)
+                reporter.rewrite("")
+                if reporter.showfspath and not reporter.showlongtestinfo:
+                    reporter.write_fspath_result(self._item.nodeid, "")
+        elif sweep.points is not None and now - self._began >= QUIET and now - self._shown >= EVERY:
+            if not self._showing:
+                reporter.ensure_newline()
+            self._showing, self._shown = True, now
+            reporter.rewrite(f"{self._item.name}: run {len(sweep.made)} of {sweep.planned}", erase=True)
+
+
+def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
+    """A line for each explored test, and one for each thing that the second judge finds suspicious."""
+    return [
+        f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
+        for each in reports
+        for name, text in getattr(each, "user_properties", ())
+        if name in (SUMMARY, WARNING)
+    ]

@@ -1,0 +1,169 @@
+"""`--faultinject-report`: what the clients of all tests did about their faults, judged at the end of the session.
+
+Each process that runs tests writes the journal of every block that ends to a file of its own; the one that the user
+started reads them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from faultinject.audit.reports import FORMATS, format_of
+from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.exceptions import FaultInjectError
+from faultinject.journal.told import Told
+from faultinject.journal.writing import JournalFile
+from faultinject.testing import verdicts
+from faultinject.testing.verdicts import DROPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from faultinject.audit.judge import Judgement
+    from faultinject.testing.inject import Faults
+
+FOLDER = "faultinject_report"
+"""What xdist's workers are told: where they write."""
+JOURNAL, TOLD = ".jsonl", ".told"
+
+
+def collect(config: pytest.Config) -> None:
+    """Collect for the report, and write it if this is the process that the user started.
+
+    Raises:
+        pytest.UsageError: it could not be written.
+    """
+    folder = getattr(config, "workerinput", {}).get(FOLDER)
+    if folder is None:
+        report = SessionReport(config)
+        config.pluginmanager.register(report, "faultinject-report")
+        folder = report.folder
+    blocks = Blocks(Path(folder))
+    verdicts.ended.append(blocks.note)
+    config.add_cleanup(lambda: verdicts.ended.remove(blocks.note))
+
+
+class Blocks:
+    """The blocks with faults of one process, appended to its files.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def note(self, faults: Faults, told: Sequence[Told]) -> None:
+        """Write what happened in a block that is over."""
+        outcomes = faults.outcomes
+        if not outcomes:
+            return
+        # A block of `inject()` knows of no test; pytest does.
+        running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0][:LONGEST_TEXT] or None
+        journal = JournalFile(str(self._path(JOURNAL)))
+        for outcome in outcomes:
+            outcome.test = outcome.test or running
+            journal.append(outcome)
+        journal.close()
+        with self._path(TOLD).open("a", encoding="utf-8") as file:
+            for each in told:
+                fields = [each.name, each.began, each.ended, each.returned, each.error]
+                file.write(f"{json.dumps([*fields, each.test or running, each.within])}\n")
+            if dropped := faults.injector.journal.dropped:
+                file.write(f"{dropped}\n")
+
+    def _path(self, ending: str) -> Path:
+        return self._folder / f"{os.getpid()}{ending}"
+
+
+class SessionReport:
+    """The report on the whole session.
+
+    Attributes:
+        folder: where the processes that run tests write.
+
+    Raises:
+        pytest.UsageError: it could not be written.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        given: str = config.getoption("faultinject_report")
+        self._given = given
+        self._path = config.invocation_params.dir / given
+        self._format = format_of(given) if given.lower().endswith(tuple(FORMATS.values())) else "html"
+        if not self._path.parent.is_dir():
+            raise pytest.UsageError(f"--faultinject-report: there is no folder {str(self._path.parent)!r}")
+        if self._path.is_dir():
+            raise pytest.UsageError(
+                f"--faultinject-report: {given!r} is a folder; name a file, such as report.html"
+            )
+        if self._format == "html" and find_spec("jinja2") is None:
+            raise pytest.UsageError(
+                '--faultinject-report: HTML needs jinja2: pip install "faultinject[report]"; or name a file .txt or .json'
+            )
+        self._kept = tempfile.TemporaryDirectory(prefix="faultinject-report-")
+        self.folder = self._kept.name
+        self._said = ""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker where to write."""
+        node.workerinput[FOLDER] = self.folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Judge what was collected, and write the report."""
+        from faultinject.audit.reports import render, sentences
+        from faultinject.audit.reports.text import counts
+
+        try:
+            judgement = judged(Path(self.folder))
+            if judgement is None:
+                self._said = f"{self._given} is not written: no test with faults made a request"
+                return
+            self._path.write_text(render(judgement, self._format), encoding="utf-8")
+        except (FaultInjectError, OSError) as error:
+            self._said = f"{self._given} is not written: {error}"
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            return
+        self._said = f"{self._given}: {counts(sentences.merged(judgement.findings))}"
+        if judgement.conclusion.result == "undecided":
+            self._said = f"{self._given}: {sentences.result(judgement)}"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where it is, and what it comes to."""
+        terminalreporter.section("faultinject: report")
+        terminalreporter.write_line(self._said)
+
+    def pytest_unconfigure(self) -> None:
+        """Remove what was collected."""
+        self._kept.cleanup()
+
+
+def judged(folder: Path) -> Judgement | None:
+    """The judgement of what all processes wrote; None when that is nothing."""
+    from faultinject.audit.judge import judge
+    from faultinject.journal.reading import read
+
+    paths = sorted(map(str, folder.glob(f"*{JOURNAL}")))
+    if not paths:
+        return None
+    told = []
+    skipped: dict[str, int] = {}
+    for path in folder.glob(f"*{TOLD}"):
+        for found in map(json.loads, path.read_text("utf-8").splitlines()):
+            if isinstance(found, int):
+                skipped[DROPPED] = skipped.get(DROPPED, 0) + found
+                continue
+            name, began, ended, returned, error, test, within = found
+            told.append(Told(name, began, ended, returned=returned, error=error, test=test, within=within))
+    return judge(read(paths, skipped=skipped, one_machine=True), told=told, skipped=skipped)

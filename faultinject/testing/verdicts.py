@@ -1,0 +1,246 @@
+"""What the requests of a block say: of its rules, whether they did anything, and of the client, whether it did right."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+
+from faultinject.engine.snapshot import LONGEST_TEXT
+from faultinject.exceptions import RetriesWrong, RuleNotMatched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.judge import Judgement
+    from faultinject.audit.profiles import Profile
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.journal.call import Call
+    from faultinject.journal.told import Told
+    from faultinject.testing.inject import Faults
+
+LONGEST = 200
+"""Characters of an error's text that are kept."""
+EXAMPLES = 3
+"""Calls that are shown of a finding."""
+DROPPED = "no longer in memory"
+"""Why requests are not judged that the ring of the journal has dropped."""
+
+_within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
+"""When the named calls began that this thread or task is in, the outermost first."""
+
+ended: list[Callable[[Faults, Sequence[Told]], None]] = []
+"""Told of every block of this process when it is over, with its windows."""
+
+
+class Verdicts:
+    """The verdicts on one block, for the object `faults` of it."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._named: list[Told] = []
+        self._blocks: list[Told] = []
+        self._began: float | None = None
+
+    @property
+    def told(self) -> list[Told]:
+        """The windows in which calls were made: those that the test named, then those of the block itself."""
+        return [*self._named, *self._blocks]
+
+    def begin(self) -> None:
+        """The block begins."""
+        self._began = time.monotonic()
+
+    def end(self) -> None:
+        """It is over, and with it all that was asked for in it."""
+        self._blocks += self._under_way()
+        self._began = None
+        for tell in ended:
+            tell(self._faults, self.told)
+
+    def call(self, name: str) -> ToldCall:
+        """A context manager around one thing that the test asks for."""
+        return ToldCall(name, self._named, self._test)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls so far, by their first attempt."""
+        from faultinject.audit.grouping import group
+        from faultinject.journal.reading import of_outcomes
+
+        found = group(of_outcomes(self._faults.outcomes), told=self.told, until=time.monotonic())
+        return sorted(found, key=lambda each: each.first.arrived)
+
+    def judgement(
+        self, profile: Profile | str | None, ignore: Collection[str] = (), require: Collection[str] = ()
+    ) -> Judgement:
+        """What the audit says of them; who asks for it has got what was asked for."""
+        from faultinject.audit.judge import judge
+        from faultinject.journal.reading import of_outcomes
+
+        dropped = self._faults.injector.journal.dropped
+        return judge(
+            of_outcomes(self._faults.outcomes),
+            profile=profile,
+            ignore=ignore,
+            require=require,
+            told=[*self.told, *self._under_way()],
+            skipped={DROPPED: dropped} if dropped else None,
+        )
+
+    def assert_retries(
+        self,
+        profile: Profile | str | None,
+        ignore: Collection[str],
+        require: Collection[str],
+        *,
+        strict: bool,
+    ) -> None:
+        """Fail where a check says FAIL, or one that is required is not decided; `strict`: also where one says WARN."""
+        __tracebackhide__ = True
+        from faultinject.audit.conclusion import undecided
+        from faultinject.audit.findings import FAIL, WARN
+
+        judgement = self.judgement(profile, ignore, require)
+        if not judgement.attempts:
+            raise RetriesWrong("there is nothing to judge: no request was seen")
+        wrong = [each for each in judgement.findings if each.verdict in ((FAIL, WARN) if strict else (FAIL,))]
+        lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
+        if missing := undecided(judgement.findings, require, driven=False):
+            lines += _unanswered(missing)
+        if lines:
+            raise RetriesWrong("\n".join(lines))
+
+    def assert_all_fired(self) -> None:
+        """Fail when a rule injected nothing.
+
+        Raises:
+            RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
+        """
+        from faultinject.audit.nearest import nearest_request
+
+        faults, outcomes = self._faults, self._faults.outcomes
+        silent: list[str] = []
+        counts = faults.injector.counts()
+        for number, ((name, count), rule) in enumerate(zip(counts.items(), faults.rules, strict=True)):
+            if count["injected"] or any(each.injected and each.rule == name for each in outcomes):
+                continue
+            matched = faults.matched(number)
+            if matched:
+                met = f"{matched} requests met its conditions"
+            else:
+                met = nearest_request(rule, outcomes, faults.injector.own_plan)
+            silent.append(f"{name} ({rule}) injected nothing: {met}")
+        if silent:
+            raise RuleNotMatched("\n".join(silent))
+
+    def _under_way(self) -> list[Told]:
+        """The block up to now, as a window; none where it has not begun, or is over."""
+        from faultinject.journal.told import Told
+
+        if self._began is None:
+            return []
+        return [Told(None, self._began, time.monotonic(), test=self._test)]
+
+    @property
+    def _test(self) -> str | None:
+        """The running test, as the journal names it."""
+        test = self._faults.injector.journal.test
+        name = None if test is None else test()
+        return name and name[:LONGEST_TEXT]
+
+
+class ToldCall:
+    """A call that the test itself names: when it is left, it is known to be over, and what came of it.
+
+    Attributes:
+        name: what the test calls it.
+        returned: whether it came to its end (True) or raised (False); None before.
+        error: what it raised, in one line.
+    """
+
+    def __init__(self, name: str, tell: list[Told], test: str | None) -> None:
+        self.name = name
+        self.returned: bool | None = None
+        self.error: str | None = None
+        self._told = tell
+        self._test = test
+        self._began = 0.0
+        self._within: tuple[float, ...] = ()
+
+    def __enter__(self) -> ToldCall:
+        self._began = time.monotonic()
+        self._within = _within.get()
+        _within.set((*self._within, self._began))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from faultinject.journal.told import Told
+
+        ended = time.monotonic()
+        _within.set(self._within)
+        self.returned = error is None
+        if error is not None:
+            text = str(error).strip().partition("\n")[0]
+            self.error = f"{type(error).__name__}: {text}"[:LONGEST]
+        told = Told(
+            self.name,
+            self._began,
+            ended,
+            self.returned,
+            self.error,
+            test=self._test,
+            within=self._within,
+        )
+        self._told.append(told)
+
+    async def __aenter__(self) -> ToldCall:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Each finding, and the requests that show it by their numbers in the order of arrival."""
+    from faultinject.audit.findings import SIGNS
+    from faultinject.audit.reports import sentences
+    from faultinject.engine.journal_entry import quoted
+
+    numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
+    checks = len(judgement.findings)
+    dropped = judgement.skipped.get(DROPPED)
+    gone = f"; {dropped} requests are {DROPPED}" if dropped else ""
+    yield f"{len(wrong)} of {checks} checks found something wrong (profile {judgement.profile.name}{gone})"
+    for finding in sentences.merged(wrong):
+        head = f"{SIGNS[finding.verdict]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
+        yield f"{head} ({quoted(finding.reference)})"
+        for call in finding.calls[:EXAMPLES]:
+            shown = [numbers[each.pid, each.seq] for each in call.attempts]
+            yield f"    {_requests(shown)}: {sentences.story(call)}"
+
+
+def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
+    """The checks that were required and not decided, and what would decide them."""
+    from faultinject.audit.findings import INCONCLUSIVE, SIGNS
+    from faultinject.audit.reports import sentences
+    from faultinject.engine.journal_entry import quoted
+
+    yield f"not decided, though required: {quoted(', '.join(missing))}"
+    for finding in missing.values():
+        if finding is not None:
+            yield f"{SIGNS[INCONCLUSIVE]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
+
+
+def _requests(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"request {numbers[0]}"
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"requests {numbers[0]} to {numbers[-1]}"
+    return f"requests {', '.join(map(str, numbers))}"

@@ -1,0 +1,101 @@
+"""How a rule reads requests: as which vendor, below which hosts."""
+
+from __future__ import annotations
+
+from faultinject.vendors import endpoints as known_endpoints
+from faultinject.vendors.addresses import HOSTS_REMEMBERED, LONGEST_HOST, host_bucket
+from faultinject.vendors.identity import exact_identity, with_placeholders, without_new_ids
+from faultinject.vendors.operations import operations_of
+from faultinject.vendors.targets import reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from faultinject.vendors.operations import Operations
+    from faultinject.vendors.types import Address, Place, Readable, StorageRequest
+    from faultinject.vendors.vendor import Vendor
+
+
+def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
+    """The vendor that all of these are, or None: how requests are read that no rule matches."""
+    found = set(vendors)
+    return found.pop() if len(found) == 1 else None
+
+
+class Reading:
+    """One way to read bucket, key and operation out of a request.
+
+    Args:
+        vendor: whose endpoints, addresses and operations count; None for the S3 way.
+        endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`), which come first.
+
+    Attributes:
+        s3: whether bucket and key are where S3 has them: in the path, or the bucket in the Host.
+    """
+
+    __slots__ = ("_addressing", "_hosts", "_operations", "_read", "endpoints", "s3", "vendor")
+
+    def __init__(self, vendor: Vendor | None = None, endpoints: tuple[str, ...] = ()) -> None:
+        self.vendor = vendor if vendor is not None and vendor.addressing else None
+        self.endpoints = endpoints + (self.vendor.endpoints if self.vendor else known_endpoints.S3)
+        self._addressing = None if self.vendor is None else self.vendor.addressing
+        self.s3 = self.vendor is None or self.vendor.addressing == "s3"
+        self._hosts: dict[str, str | None] = {}
+        self._operations: Operations | None = None
+        self._read = reader(self)
+
+    @property
+    def operations(self) -> Operations:
+        """The operations that this vendor has."""
+        found = self._operations
+        if found is None:
+            found = self._operations = operations_of(self.vendor)
+        return found
+
+    def read_place(self, request: Readable) -> Place:
+        """Level, bucket, key and the rest of the address; kept for the next that asks the same."""
+        if request.read_by is self:
+            return request.place
+        named = self._hosts.get(request.host, "")
+        if named == "":
+            named = self._host(request.host)
+        found = request.place = self._read(request, named)
+        request.read_by = self
+        return found
+
+    def level(self, request: Readable) -> str:
+        """What the address names: `service`, `bucket` and `object` for S3 and its relatives."""
+        return self.read_place(request)[0]
+
+    def read_address(self, request: Readable) -> Address:
+        """Bucket and key, each None when the request does not name it."""
+        _, bucket, key, _ = request.place if request.read_by is self else self.read_place(request)
+        return bucket, key
+
+    def identify(self, request: StorageRequest) -> tuple[str, str]:
+        """The identity letter for letter, and with placeholders; kept for the next that asks the same."""
+        if request.identified_by is self:
+            return request.identities
+        _, bucket, key, rest = self.read_place(request)
+        exact = exact_identity(request, bucket, key, rest)
+        drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
+        found = request.identities = exact, with_placeholders(drawn)
+        request.identified_by = self
+        return found
+
+    def _host(self, host: str) -> str | None:
+        bucket = host_bucket(host, self.endpoints)
+        if len(host) <= LONGEST_HOST:
+            if len(self._hosts) >= HOSTS_REMEMBERED:
+                self._hosts.clear()
+            self._hosts[host] = bucket
+        return bucket
+
+    def operation(self, request: Readable) -> str | None:
+        """The operation by the vendor's name, or None when the request has the form of none; kept likewise."""
+        if request.named_by is self:
+            return request.operation
+        found = request.operation = self.operations.find(request, self.read_place(request)[0])
+        request.named_by = self
+        return found

@@ -1,0 +1,280 @@
+"""The storage operation of a request, as its vendor names it: one matcher, compiled from the vendor's tables.
+
+A table has a row for each form of an operation: method, level, and what of query, headers and host tells it from the
+others. The sources are S3's own service model, Azure's generated client, and Google's storage-testbench.
+"""
+
+from __future__ import annotations
+
+from faultinject.http import patterns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from faultinject.vendors.types import Readable
+    from faultinject.vendors.vendor import Vendor
+
+    Wanted = tuple[tuple[str, str | None], ...]
+    Headers = tuple[tuple[tuple[str, ...], str | None], ...]
+
+S3_TABLES = ("s3/operations.csv",)
+"""What a fault of no storage vendor goes by, and a relative of S3 that has no table of its own."""
+S3_PREFIXES = tuple(f"x-{each}-" for each in "amz cos qs jss qiniu oss obs tos bce goog".split())
+"""What the relatives of S3 begin their own headers with; a fault of no storage vendor goes by all of them."""
+COLUMNS = ("operation", "method", "level", "query", "header", "host")
+
+# Texts of conditions that are remembered.
+_KNOWN = 1024
+_tables: dict[tuple[tuple[str, ...], tuple[str, ...]], Operations] = {}
+
+
+class Row:
+    """One form of an operation.
+
+    Attributes:
+        operation: the vendor's name.
+        method: the method.
+        level: what the path names: `bucket`, `blob`, a route.
+        query: parameters that must be there, with a value or any; behind a `-` one that must not.
+        header: headers likewise; relatives of S3 have them without their vendor's prefix, or in full.
+        host: a pattern of the Host; empty for any.
+    """
+
+    __slots__ = COLUMNS
+
+    operation: str
+    method: str
+    level: str
+    query: tuple[str, ...]
+    header: tuple[str, ...]
+    host: str
+
+    def __init__(self, cells: dict[str, str]) -> None:
+        self.operation, self.method, self.level = cells["operation"], cells["method"], cells["level"]
+        self.query = tuple(cells.get("query", "").split())
+        self.header = tuple(cells.get("header", "").split())
+        self.host = cells.get("host", "")
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All but the name: rows of one shape cannot be told apart."""
+        return self.method, self.level, frozenset(self.query), frozenset(self.header), self.host
+
+    @property
+    def weight(self) -> tuple[int, int, int]:
+        """How much it asks for: of several forms that a request has, the one that asks for most is meant."""
+        valued = sum("=" in each for each in (*self.query, *self.header))
+        there = sum(each[:1] != "-" for each in self.query)
+        return there, len(self.header) + bool(self.host), valued
+
+    def to_dict(self) -> dict[str, str]:
+        """The row as plain data."""
+        return {
+            "operation": self.operation,
+            "method": self.method,
+            "level": self.level,
+            "query": " ".join(self.query),
+            "header": " ".join(self.header),
+            "host": self.host,
+        }
+
+
+class Operations:
+    """The operations of one vendor.
+
+    Args:
+        rows: the forms; of equally demanding ones the later is meant.
+        prefixes: what may stand before the name of each header.
+
+    Attributes:
+        rows: the forms.
+        names: all names.
+    """
+
+    def __init__(self, rows: Sequence[Row], prefixes: Sequence[str] = ("",)) -> None:
+        self.rows = tuple(rows)
+        self.names = frozenset(each.operation for each in rows)
+        order = sorted(range(len(rows)), key=lambda at: (rows[at].weight, at), reverse=True)
+        forms = [_Form(rows[at], prefixes) for at in order]
+        self._spots: dict[tuple[str, str], _Spot] = {}
+        for rank, form in enumerate(forms):
+            form.rank = rank
+            self._spots.setdefault((form.row.method, form.row.level), _Spot()).file(form)
+        by_shape = {each.shape: each.operation for each in rows}
+        self._meant = {each.operation: by_shape[each.shape] for each in rows}
+        # A name is its own where at least one of its forms is.
+        self._meant.update({name: name for name in by_shape.values()})
+        self._known: dict[str, frozenset[str]] = {}
+        self._methods: dict[frozenset[str], frozenset[str]] = {}
+
+    def find(self, request: Readable, level: str) -> str | None:
+        """The operation of a request that is about that level, or None when none has its form.
+
+        `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that no form has are ignored:
+        `PUT /b?x` is `CreateBucket`.
+        """
+        spot = self._spots.get((request.method, level)) or self._spots.get((request.method.upper(), level))
+        if spot is None:
+            return None
+        query = request.query
+        given = spot.known(query) if query and spot.tells else {}
+        if given:
+            best: _Form | None = None
+            for name in given:
+                for form in spot.asking.get(name, ()):
+                    if (best is None or form.rank < best.rank) and form.fits(request, given):
+                        best = form
+                        break
+            if best is not None:
+                return best.row.operation
+        for form in spot.plain:
+            if form.fits(request, given):
+                return form.row.operation
+        return None
+
+    def meant(self, texts: Iterable[str]) -> frozenset[str]:
+        """The operations that are recognised for these names and patterns.
+
+        A deprecated twin, which looks on the wire like its successor, means that one.
+        """
+        known = self._known
+        found = [known[text] if text in known else self._find_names(text) for text in texts]
+        return found[0] if len(found) == 1 else frozenset().union(*found)
+
+    def _find_names(self, text: str) -> frozenset[str]:
+        if text[:1] != "=" and "*" in text:
+            fits = patterns.compile_plain(text)
+            found = frozenset(self._meant[name] for name in self.names if fits(name))
+        else:
+            name = text.removeprefix("=")
+            found = frozenset((self._meant[name],) if name in self._meant else ())
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[text] = found
+        return found
+
+    def methods(self, operations: Iterable[str]) -> frozenset[str]:
+        """The methods, in upper case, of requests that can be one of these operations."""
+        wanted = frozenset(operations)
+        found = self._methods.get(wanted)
+        if found is None:
+            if len(self._methods) >= _KNOWN:
+                self._methods.clear()
+            methods = (each.method for each in self.rows if each.operation in wanted)
+            found = self._methods[wanted] = frozenset(methods)
+        return found
+
+    def twin(self, name: str) -> str | None:
+        """The operation that is recognised in place of that one, which has the very same form, or None."""
+        other = self._meant[name]
+        return None if other == name else other
+
+
+class _Form:
+    """One row, compiled."""
+
+    __slots__ = ("_headers", "_host", "_query", "rank", "row", "without")
+
+    def __init__(self, row: Row, prefixes: Sequence[str]) -> None:
+        self.row = row
+        self.rank = 0
+        self.without = tuple(each[1:] for each in row.query if each[:1] == "-")
+        self._query = _wanted(each for each in row.query if each[:1] != "-")
+        self._headers: Headers = tuple(
+            (
+                (name,) if name[:2] == "x-" else tuple(prefix + name for prefix in prefixes),
+                value and value.lower(),
+            )
+            for name, value in _wanted(row.header)
+        )
+        self._host: Callable[[str], bool] | None = patterns.compile_plain(row.host) if row.host else None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self._query)
+
+    def fits(self, request: Readable, given: dict[str, str]) -> bool:
+        for name, value in self._query:
+            if name not in given or (value is not None and given[name] != value):
+                return False
+        if given and self.without and not given.keys().isdisjoint(self.without):
+            return False
+        for names, value in self._headers:
+            for name in names:
+                found = request.telling(name)
+                if found is not None and (value is None or found.lower() == value):
+                    break
+            else:
+                return False
+        return self._host is None or self._host(request.host)
+
+
+class _Spot:
+    """The forms of one method and level: by the first parameter that they ask for, and those that ask for none."""
+
+    __slots__ = ("asking", "plain", "tells")
+
+    def __init__(self) -> None:
+        self.asking: dict[str, list[_Form]] = {}
+        self.plain: list[_Form] = []
+        self.tells: set[str] = set()  # parameters
+
+    def file(self, form: _Form) -> None:
+        if form.parameters:
+            self.asking.setdefault(form.parameters[0], []).append(form)
+            self.tells.update(form.parameters)
+        else:
+            self.plain.append(form)
+        self.tells.update(form.without)
+
+    def known(self, query: str) -> dict[str, str]:
+        """The parameters of a query that tell operations of this spot apart."""
+        found = {}
+        for pair in query.split("&"):
+            name, _, value = pair.partition("=")
+            if "%" in pair:
+                from faultinject.http.target import decode_form
+
+                name, value = decode_form(name), decode_form(value)
+            if name in self.tells:
+                found[name] = value
+        return found
+
+
+def operations_of(vendor: Vendor | None) -> Operations:
+    """The operations of a vendor; of one without an addressing of its own, and of none: S3's."""
+    if vendor is None or vendor.addressing is None:
+        return read_tables(S3_TABLES, S3_PREFIXES)
+    if vendor.addressing != "s3":
+        return read_tables(tuple(vendor.operations), ("",))
+    prefixes = (vendor.prefix, "x-amz-") if vendor.prefix not in ("", "x-amz-") else ("x-amz-",)
+    return read_tables(tuple(vendor.operations) or S3_TABLES, prefixes)
+
+
+def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations:
+    """The operations of tables below the vendors' folder; rows of a name replace an earlier table's of that name."""
+    found = _tables.get((files, prefixes))
+    if found is None:
+        rows: list[Row] = []
+        for file in files:
+            later = _read(file)
+            renewed = {each.operation for each in later}
+            rows = [each for each in rows if each.operation not in renewed] + later
+        found = _tables[files, prefixes] = Operations(rows, prefixes)
+    return found
+
+
+def _read(file: str) -> list[Row]:
+    from _csv import reader  # `csv` itself would load `re`
+
+    from faultinject.vendors.vendor import read
+
+    lines = reader(read("faultinject.vendors", file).decode().splitlines())
+    columns = next(lines)
+    return [Row(dict(zip(columns, cells, strict=True))) for cells in lines]
+
+
+def _wanted(words: Iterable[str]) -> Wanted:
+    split = (each.partition("=") for each in words)
+    return tuple((name, value or None) for name, _, value in split)

@@ -1,0 +1,188 @@
+"""What a client signed: the texts of AWS Signature Version 4, worked out from a request as the service does.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
+S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py).
+A request that is not signed so, or is malformed, gives None, never an exception.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.types import StorageRequest
+
+PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-"}
+"""What the names of a service's own parameters begin with, by how those of its algorithms do: `AWS4-HMAC-SHA256`,
+`AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256`."""
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""The SHA-256 of no body."""
+UNSIGNED = "UNSIGNED-PAYLOAD"
+LAST = 253_402_300_799
+"""The last second that has a date of four digits for the year."""
+_METADATA = "x-amz-meta-"
+_NEEDED = ("Credential", "SignedHeaders", "Signature")
+
+
+class Signed:
+    """What a request says of its signature.
+
+    Attributes:
+        algorithm: such as `AWS4-HMAC-SHA256`.
+        scope: date, region and service: `20261120/us-east-1/s3/aws4_request`.
+        names: the names of the signed headers as they were sent, in lower case, joined by semicolons.
+        prefix: what the names of the service's own parameters begin with: `X-Amz-`.
+        signature: as it was sent.
+        time: when it was signed, as it was sent.
+        presigned: whether it stands in the query.
+    """
+
+    __slots__ = ("algorithm", "names", "prefix", "presigned", "scope", "signature", "time")
+
+    def __init__(
+        self, algorithm: str, prefix: str, given: dict[str, str], time: str, *, presigned: bool
+    ) -> None:
+        self.algorithm = algorithm
+        self.prefix = prefix
+        self.scope = given["Credential"].partition("/")[2]
+        self.names = given["SignedHeaders"].lower()
+        self.signature = given["Signature"]
+        self.time = time
+        self.presigned = presigned
+
+
+def read_signed(request: StorageRequest) -> Signed | None:
+    """What stands in Authorization, or else in the query."""
+    authorization = _header(request, "authorization")
+    if authorization is not None:
+        algorithm, _, rest = authorization.strip().partition(" ")
+        pairs = (each.partition("=") for each in rest.split(","))
+        given = {name.strip(): value.strip() for name, _, value in pairs}
+        prefix = _prefix(algorithm)
+        time = _header(request, f"{prefix}date".lower()) or _header(request, "date") or ""
+        presigned = False
+    else:
+        asked = [_parameter(request, each, "Algorithm") for each in PREFIXES.values()]
+        algorithm = next(filter(None, asked), "")
+        prefix = _prefix(algorithm)
+        given = {name: _parameter(request, prefix, name) for name in _NEEDED}
+        time = _parameter(request, prefix, "Date")
+        presigned = True
+    if not prefix or not all(given.get(name) for name in _NEEDED):
+        return None
+    names = given["SignedHeaders"].lower().split(";")
+    if len(set(names)) < len(names):
+        return None  # or a kilobyte of names would repeat a long header into megabytes
+    return Signed(algorithm, prefix, given, time, presigned=presigned)
+
+
+def signature(request: StorageRequest) -> str | None:
+    """The signature that the client sent; also one of Signature Version 2."""
+    signed = read_signed(request)
+    if signed is not None:
+        return signed.signature
+    scheme, _, rest = (_header(request, "authorization") or "").partition(" ")
+    if scheme == "AWS":
+        return rest.partition(":")[2].strip() or None
+    return next(iter(request.query_values("Signature")), None)
+
+
+def canonical_request(request: StorageRequest) -> str | None:
+    """Method, path, query, signed headers and body's digest, one below the other."""
+    signed = read_signed(request)
+    return None if signed is None else _canonical(request, signed)
+
+
+def string_to_sign(request: StorageRequest) -> str | None:
+    """Algorithm, time, scope and the canonical request's digest, one below the other."""
+    signed = read_signed(request)
+    if signed is None:
+        return None
+    from hashlib import sha256
+
+    digest = sha256(_canonical(request, signed).encode("utf-8", "replace")).hexdigest()
+    return f"{signed.algorithm}\n{signed.time}\n{signed.scope}\n{digest}"
+
+
+def size_of_metadata(request: StorageRequest) -> str | None:
+    """How many bytes names and values of a user's metadata are: all of it is signed, so that its names are known."""
+    signed = read_signed(request)
+    names = [] if signed is None else [each for each in signed.names.split(";") if each.startswith(_METADATA)]
+    if not names:
+        return None
+    values = (value for each in names for value in request.header(each))
+    return str(sum(len(each) - len(_METADATA) for each in names) + sum(len(each) for each in values))
+
+
+def expires(request: StorageRequest) -> float | None:
+    """Unix seconds at which a presigned request expires; None for any other."""
+    from calendar import timegm
+
+    time, seconds = _parameter(request, "X-Amz-", "Date"), _parameter(request, "X-Amz-", "Expires")
+    digits = time[:8] + time[9:15]
+    plain = len(time) == 16 and time[8::7] == "TZ" and digits.isascii() and digits.isdecimal()
+    if not plain or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
+        return None
+    parts = [int(time[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2))]
+    if not (parts[0] and 1 <= parts[1] <= 12 and parts[2]):
+        return None
+    moment = timegm((*parts, 0, 0, 0)) + int(seconds)
+    return float(moment) if moment <= LAST else None
+
+
+def _prefix(algorithm: str) -> str:
+    return next((prefix for begin, prefix in PREFIXES.items() if algorithm.startswith(begin)), "")
+
+
+def _canonical(request: StorageRequest, signed: Signed) -> str:
+    lines = [f"{name}:{_signed_value(request, name)}" for name in signed.names.split(";")]
+    return "\n".join(
+        (
+            request.method,
+            _utf8(request.raw_path) or "/",
+            _query(request.query, f"{signed.prefix}Signature"),
+            *lines,
+            "",
+            signed.names,
+            _payload(request, signed),
+        )
+    )
+
+
+def _query(query: str, signature: str) -> str:
+    """The parameters but the signature, which is called so, encoded the one way and sorted; blanks may have come as `+`."""
+    from urllib.parse import quote, unquote_to_bytes
+
+    def again(text: str) -> str:
+        return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")), safe="-_.~")
+
+    parts = (each.partition("=") for each in query.split("&") if each)
+    pairs = sorted((again(name), again(value)) for name, _, value in parts)
+    return "&".join(f"{name}={value}" for name, value in pairs if name != signature)
+
+
+def _payload(request: StorageRequest, signed: Signed) -> str:
+    prefix = signed.prefix
+    given = _header(request, f"{prefix}content-sha256".lower())
+    if not signed.presigned:
+        return given or (EMPTY if prefix == "X-Amz-" and not request.has_body else UNSIGNED)
+    asked = _parameter(request, prefix, "Content-Sha256") or _parameter(request, prefix, "Content-SHA256")
+    return asked or given or UNSIGNED
+
+
+def _signed_value(request: StorageRequest, name: str) -> str:
+    return ",".join(" ".join(_utf8(each).split()) for each in request.header(name))
+
+
+def _parameter(request: StorageRequest, prefix: str, name: str) -> str:
+    return next(iter(request.query_values(f"{prefix}{name}")), "")
+
+
+def _header(request: StorageRequest, name: str) -> str | None:
+    return next(iter(request.header(name)), None)
+
+
+def _utf8(text: str) -> str:
+    """What servers hand out as Latin-1, as the client wrote it."""
+    if text.isascii():
+        return text
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,0 +1,171 @@
+"""What a request is about: level, bucket and key, as each sort of storage service has them in its addresses.
+
+`s3`: service, bucket, object. A Host below one of the vendor's endpoints, or of the user's own
+(`FAULTINJECT_ENDPOINT`), names the bucket, and the whole path is the key (virtual-host style); with any other Host the
+first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your own
+`photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that what stands
+before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
+(`Vendor.keeps_slashes`), and without a vendor. A path whose first segment is empty, or is one that the server keeps for
+itself (`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at
+its own mount point (https://peps.python.org/pep-3333/#environ-variables).
+
+`azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold none:
+an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
+`restype`, else a blob of the container `$root`.
+
+`b2`: the last word of `/b2api/vN/b2_...`, or `file`. Only downloads by name have the bucket's name in their address,
+and upload addresses have its id; the key of an upload is in a header. Other calls name neither.
+
+`swift`: account, container, object below `/v1`; `info`; `other`.
+
+`gcs` and `kodo`: the route, see `routes`.
+
+A place is (level, bucket, key, rest): what is not named is None, and `rest` is what the address says beside them, for
+the identity of the request.
+"""
+
+from __future__ import annotations
+
+from faultinject.vendors.routes import parameter, reader_of_routes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.types import Place, Readable
+
+    # From a request and the bucket (Azure: the account) that its Host names, or None.
+    PlaceReader = Callable[[Readable, str | None], Place]
+
+SERVICE: Place = ("service", None, None, "")
+OTHER: Place = ("other", None, None, "")
+ROOT_CONTAINER = "$root"
+"""The container of blobs that are addressed without one."""
+
+_ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
+# https://github.com/Azure/Azurite, extractStoragePartsFromPath: names with whom a path begins with the account.
+_NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
+
+
+def s3(request: Readable, named: str | None) -> Place:
+    """Bucket and key the S3 way; nothing is decoded, merged or removed."""
+    below = request.below
+    if below[:1] != "/" and below:
+        return OTHER  # such as `OPTIONS *`
+    path = below[1:]
+    if named is None:
+        named, slash, path = path.partition("/")
+        if not named:
+            return OTHER if slash else SERVICE
+    return ("object", named, path, "") if path else ("bucket", named, None, "")
+
+
+def s3_decoding(request: Readable, named: str | None) -> Place:
+    """The same for a vendor that reads `a%2Fb` as the key `a/b`."""
+    level, bucket, key, rest = s3(request, named)
+    return (
+        (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
+    )
+
+
+def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Place:
+    """Container and blob."""
+    if request.below[:1] != "/" and request.below:
+        return OTHER
+    path = request.below[1:].replace("%2F", "/")
+    if named is None and (not _has_account(request.host) or request.host in endpoints):
+        path = path.partition("/")[2]
+    container, slash, blob = path.partition("/")
+    if not container:
+        return ("blob", ROOT_CONTAINER, blob, "") if blob else ("account", None, None, "")
+    if blob:
+        return "blob", container, blob, ""
+    if slash or parameter(request.query, ("restype",)) is not None:
+        return "container", container, None, ""
+    return "blob", ROOT_CONTAINER, container, ""
+
+
+def _has_account(host: str) -> bool:
+    if host in _NO_ACCOUNT or host[:1] == "[" or "." not in host:
+        return False
+    return not host.replace(".", "").isdecimal()
+
+
+def b2(request: Readable, named: str | None) -> Place:
+    """The call, and what of bucket and key its address or its header names."""
+    first, _, path = request.below.removeprefix("/").partition("/")
+    if first == "file":
+        bucket, _, key = path.replace("%2F", "/").partition("/")
+        return ("file", bucket, key or None, "") if bucket else OTHER
+    version, _, path = path.partition("/")
+    call, _, rest = path.partition("/")
+    if first != "b2api" or version[:1] != "v" or call[:3] != "b2_":
+        return OTHER
+    thing = rest.partition("/")[0]
+    if call == "b2_upload_file":
+        return (
+            call,
+            thing or parameter(request.query, ("bucket",)),
+            _decoded(request.telling("x-bz-file-name")),
+            call,
+        )
+    if call == "b2_upload_part" and thing:
+        # The rest of the address is another one after each error.
+        return call, None, None, f"/{call}/{thing}/{request.telling('x-bz-part-number') or ''}"
+    return call, None, None, ""
+
+
+def swift(request: Readable, named: str | None) -> Place:
+    """Account, container and object; Swift reads the decoded path."""
+    version, _, path = request.below.removeprefix("/").replace("%2F", "/").partition("/")
+    account, _, path = path.partition("/")
+    if version == "info" and not account:
+        return "info", None, None, ""
+    if version not in ("v1", "v1.0") or not account:
+        return OTHER
+    container, _, key = path.partition("/")
+    if not container:
+        return OTHER if key else ("account", None, None, "")
+    return ("object", container, key, "") if key else ("container", container, None, "")
+
+
+def can_name(level: str) -> tuple[bool, bool]:
+    """Whether an address of that level may name a bucket, and a key."""
+    if level[:1] == "/":
+        # A query may name what the route does not.
+        return True, level[-2:] == "/o" or any(each in level for each in ("{object}", "{entry}", "{key}"))
+    if level in _ABOVE_BUCKETS or (level[:3] == "b2_" and level != "b2_upload_file"):
+        return False, False
+    return True, level not in ("bucket", "container")
+
+
+def reader(reading: Reading) -> PlaceReader:
+    """How that reading's vendor has places in its addresses."""
+    vendor = reading.vendor
+    addressing = vendor.addressing if vendor is not None else "s3"
+    if addressing == "s3" and vendor is not None and not vendor.keeps_slashes:
+        return _sparing(s3_decoding, vendor.reserved) if vendor.reserved else s3_decoding
+    if addressing == "azure":
+        return lambda request, named: azure(request, named, reading.endpoints)
+    if addressing in ("gcs", "kodo"):
+        return reader_of_routes(reading.operations)
+    return {"s3": s3, "b2": b2, "swift": swift}[addressing or "s3"]
+
+
+def _sparing(read: PlaceReader, reserved: frozenset[str]) -> PlaceReader:
+    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
+
+    def reading(request: Readable, named: str | None) -> Place:
+        place = read(request, named)
+        return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
+
+    return reading
+
+
+def _decoded(text: str | None) -> str | None:
+    if not text:
+        return None
+    from faultinject.http.target import decode
+
+    return decode(text)

@@ -1,0 +1,313 @@
+"""Where the values of a vendor's extras come from: the request, the answer's ids, the clock it is given, a constant.
+
+One function each; `compile_value` makes one of an `extras.csv` cell such as `query.uploadId | for.PutObject =1`, or
+`~No such object: {bucket}/{key}`.
+"""
+
+from __future__ import annotations
+
+from faultinject.http.dates import iso, iso_ms
+from faultinject.http.wire import http_date, whole
+from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.realm import realm
+from faultinject.vendors.sentence import sentence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.types import StorageRequest
+
+    Source = Callable[["Given"], str | None]
+
+
+class Given:
+    """What the values of one answer are taken from.
+
+    Attributes:
+        request: what is answered.
+        reading: how its bucket, key and level are read.
+        code: the error's.
+        message: the error's.
+        said: the message that the rule gives instead of the documented one, or None.
+        reason: the reason phrase: the vendor's own, else the standard one.
+        resource: the resource that the envelope names.
+        ids: the answer's ids by name.
+        now: unix seconds.
+        body: the whole body; empty until it is made.
+    """
+
+    __slots__ = (
+        "body", "code", "ids", "message", "now", "reading", "reason", "request", "resource", "said",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        request: StorageRequest,
+        reading: Reading,
+        *,
+        code: str,
+        message: str,
+        reason: str,
+        resource: str,
+        ids: Mapping[str, str],
+        now: float,
+        said: str | None = None,
+    ) -> None:
+        self.request = request
+        self.reading = reading
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.resource = resource
+        self.ids = ids
+        self.now = now
+        self.said = said
+        self.body = b""
+
+
+def compile_value(text: str) -> Source:
+    """The function to the value of a cell: the first alternative that the request has, or None.
+
+    Raises:
+        ValueError: an alternative is no source.
+    """
+    found = [_source(each.strip()) for each in text.split(" | ")]
+    if len(found) == 1:
+        return found[0]
+
+    def first(given: Given) -> str | None:
+        return next((value for each in found if (value := each(given)) is not None), None)
+
+    return first
+
+
+def constant(text: str) -> str | None:
+    """The constant that a cell is, or None when it depends on the request."""
+    return text[1:] if text[:1] == "=" and " | " not in text else None
+
+
+def _source(text: str) -> Source:
+    if text[:1] == "=":
+        fixed = text[1:]
+        return lambda _: fixed
+    if text[:1] == "~":
+        return sentence(text[1:], _source)
+    source = SOURCES.get(text)
+    if source is not None:
+        return source
+    kind, _, name = text.partition(".")
+    if kind in WHERE:
+        return _where(kind, *name.partition(" "))
+    if kind in BOUNDS and name.partition(" ")[0].isdecimal():
+        return _bounded(kind, *name.partition(" "))
+    if name and (named := NAMED.get(kind)) is not None:
+        return lambda given: named(given, name)
+    if name and (change := CHANGED.get(kind)) is not None:
+        of = _source(name)
+        return lambda given: None if (value := of(given)) is None else change(value)
+    known = ", ".join((*SOURCES, *NAMED, *CHANGED, *WHERE, *BOUNDS))
+    raise ValueError(f"{text!r} is no source; there are {known}")
+
+
+def _where(kind: str, name: str, _blank: str, text: str) -> Source:
+    of, test = _source(text), WHERE[kind]
+    return lambda given: of(given) if test(given, name) else None
+
+
+def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
+    of, test, limit = _source(text), BOUNDS[kind], int(bound)
+
+    def source(given: Given) -> str | None:
+        value = of(given)
+        number = whole(value)
+        return value if number is not None and test(number, limit) else None
+
+    return source
+
+
+def _address(given: Given) -> tuple[str | None, str | None]:
+    return given.reading.read_address(given.request)
+
+
+def _host(given: Given) -> str | None:
+    return (given.request.header("host") or ("",))[0].rpartition("@")[2] or None
+
+
+def _host_name(given: Given) -> str | None:
+    return given.request.host or None
+
+
+def _location(given: Given) -> str | None:
+    """The target where it is a reference to this very server: browsers read a backslash as a slash."""
+    path, query = given.request.raw_path, given.request.query
+    if path[:1] != "/" or path[1:2] in ("/", "\\"):
+        return None
+    return f"{path}?{query}" if query else path
+
+
+def _expires(given: Given) -> str | None:
+    """When a presigned request expires."""
+    from faultinject.vendors.signing import expires
+
+    moment = expires(given.request)
+    return None if moment is None else f"{iso(moment)}Z"
+
+
+def _s3_place(at: int) -> Source:
+    """A part of the address read path-style, for an S3 dialect of a vendor whose own addresses are others."""
+
+    def source(given: Given) -> str | None:
+        from faultinject.vendors.targets import s3
+
+        found: str | None = s3(given.request, None)[at]
+        return found
+
+    return source
+
+
+def _range(given: Given) -> str | None:
+    """The range of bytes that is asked for, without its unit."""
+    asked = _header(given, "range")
+    return asked[6:] if asked is not None and asked[:6].lower() == "bytes=" else None
+
+
+def _access_key(given: Given) -> str | None:
+    authorization = given.request.header("authorization")
+    return key_id(authorization[0]) if authorization else query_key_id(given.request.query)
+
+
+def _length(given: Given) -> str | None:
+    length = given.request.content_length
+    return None if length is None else str(length)
+
+
+def _body_base64(given: Given) -> str:
+    from binascii import b2a_base64
+
+    return b2a_base64(given.body, newline=False).decode()
+
+
+def _allowed(given: Given) -> str | None:
+    from faultinject.vendors.allowed_methods import allowed
+
+    return allowed(given.request, given.reading)
+
+
+def _tag(at: int) -> Source:
+    """Key or value of the first tag that the headers name."""
+
+    def source(given: Given) -> str | None:
+        from faultinject.http.target import decode_form
+
+        first, _, _ = (_header(given, "x-amz-tagging") or "").partition("&")
+        return decode_form(first.partition("=")[at]) if first else None
+
+    return source
+
+
+def _signed(name: str, *, in_hex: bool = False) -> Source:
+    """What the request was signed by, or with; None for one that is not signed."""
+
+    def source(given: Given) -> str | None:
+        from faultinject.vendors import signing
+
+        text: str | None = getattr(signing, name)(given.request)
+        return text.encode().hex(" ") if text is not None and in_hex else text
+
+    return source
+
+
+def _parameter(given: Given, name: str) -> str | None:
+    return next(iter(given.request.query_values(name)), None)
+
+
+def _header(given: Given, name: str) -> str | None:
+    return next(iter(given.request.header(name.lower())), None)
+
+
+def _present(given: Given, name: str) -> str | None:
+    """The header's name, where the request has it."""
+    return None if _header(given, name) is None else name
+
+
+def _troubleshoot(given: Given, number: str) -> str:
+    """The page of OSS about an error of that number: the endpoints outside China name the international one."""
+    named, below, _ = given.request.host.partition(".aliyuncs.com")
+    region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
+    abroad = below and "-" in region and not region.startswith(("cn-", "accelerate"))
+    return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
+
+
+def _asked(given: Given, name: str) -> str | None:
+    """The parameter's name, where the query has it."""
+    return None if _parameter(given, name) is None else name
+
+
+SOURCES: dict[str, Source] = {
+    "code": lambda given: given.code,
+    "message": lambda given: given.message,
+    "said": lambda given: given.said,
+    "reason": lambda given: given.reason,
+    "resource": lambda given: given.resource,
+    "bucket": lambda given: _address(given)[0],
+    "key": lambda given: _address(given)[1],
+    "level": lambda given: given.reading.level(given.request),
+    "s3.level": _s3_place(0),
+    "s3.bucket": _s3_place(1),
+    "s3.key": _s3_place(2),
+    "method": lambda given: given.request.method,
+    "host": _host_name,
+    "host-port": _host,
+    "path": lambda given: given.request.raw_path,
+    "location": _location,
+    "realm": realm,
+    "length": _length,
+    "time.iso": lambda given: f"{iso(given.now)}Z",
+    "time.iso-ms": lambda given: f"{iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
+    "time.http": lambda given: http_date(given.now),
+    "expires": _expires,
+    "range": _range,
+    "allow": _allowed,
+    "metadata.size": _signed("size_of_metadata"),
+    "tag.key": _tag(0),
+    "tag.value": _tag(2),
+    "access-key": _access_key,
+    "body.base64": _body_base64,
+    "signature": _signed("signature"),
+    "string-to-sign": _signed("string_to_sign"),
+    "string-to-sign.bytes": _signed("string_to_sign", in_hex=True),
+    "canonical-request": _signed("canonical_request"),
+    "canonical-request.bytes": _signed("canonical_request", in_hex=True),
+}
+"""What stands for itself."""
+NAMED: dict[str, Callable[[Given, str], str | None]] = {
+    "query": _parameter,
+    "header": _header,
+    "asked": _asked,
+    "present": _present,
+    "troubleshoot": _troubleshoot,
+    "id": lambda given, name: given.ids.get(name),
+}
+"""What stands before a dot and a name."""
+CHANGED: dict[str, Callable[[str], str | None]] = {
+    "upper": str.upper,
+    "capital": str.capitalize,
+    "iso-ms": iso_ms,
+    "size": lambda value: str(len(value.encode("utf-8", "replace"))),
+    "quoted": lambda value: f'"{value}"',
+}
+"""What stands before a dot and another source: its text in capitals, with a capital, as a time, how many bytes it is,
+in double quotes."""
+WHERE: dict[str, Callable[[Given, str], bool]] = {
+    "for": lambda given, name: given.reading.operation(given.request) == name,
+    "with": lambda given, name: _header(given, name) is not None,
+}
+"""What stands before a dot, a name, a blank and another source, which counts for that operation or with that header."""
+BOUNDS: dict[str, Callable[[int, int], bool]] = {
+    "above": lambda value, limit: value > limit,
+    "below": lambda value, limit: value < limit,
+}
+"""What stands before a dot, a number, a blank and another source, whose number counts on that side of it only: an error
+about a limit says nothing that is within it."""
