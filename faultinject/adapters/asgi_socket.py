@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.asgi import Receive, Scope, Send
     from faultinject.adapters.connection import Connection
     from faultinject.engine.actions import Disconnect, Respond
-    from faultinject.engine.journal_entry import Body
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
+    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 PATIENCE = 10.0

@@ -24,9 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.body_transforms import Shape
-    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
+    from faultinject.engine.types import Body
 
 # A body that the server reads from a file by itself could not be changed.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))

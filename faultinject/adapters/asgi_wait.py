@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
     from faultinject.engine.actions import Respond
-    from faultinject.engine.journal_entry import Body
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
+    from faultinject.engine.types import Body
     from faultinject.vendors.multi_delete import Listing
 
 MOST_MESSAGES = 1_000_000

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Disconnect, GiveBack, Match, Release, Respond, Take, unreachable
+from faultinject.engine.actions import Disconnect, Respond, unreachable
+from faultinject.engine.asks import GiveBack, Match, Release, Take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

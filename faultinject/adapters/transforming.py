@@ -10,9 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.connection import Connection
     from faultinject.engine.body_transforms import Shape
-    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
+    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
     from faultinject.http.wire import Framing
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.wsgi import Environ, Start
     from faultinject.engine.actions import Respond
-    from faultinject.engine.journal_entry import Body
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
+    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
     from faultinject.engine.body_transforms import Shape
-    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
+    from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.connection import Connection
     from faultinject.adapters.wsgi import Environ
-    from faultinject.engine.journal_entry import Body, Entry
+    from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
+    from faultinject.engine.types import Body
     from faultinject.vendors.multi_delete import Listing
 
 _SLICE = 0.05

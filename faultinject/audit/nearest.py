@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
-    from faultinject.engine.types import RuleLike
     from faultinject.vendors.addressing import Reading
     from faultinject.vendors.types import Place
 

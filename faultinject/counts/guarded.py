@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    from faultinject.engine.actions import MatchKey, Number, Take
+    from faultinject.engine.asks import MatchKey, Number, Take
 
     class SharedCounts(Protocol):
         """Counts of several processes."""
@@ -69,9 +69,6 @@ class Guarded:
         monotonic: the clock of the pauses.
     """
 
-    holds = True
-    """Whether a request may keep them from others for its takes."""
-
     def __init__(self, counts: SharedCounts, *, monotonic: Callable[[], float] = _monotonic) -> None:
         self.counts = counts
         self._match = counts.match
@@ -90,6 +87,11 @@ class Guarded:
         self._told = 0
         self._busy = announcement.Busy(monotonic)
         self._state = _State(0.0, 0.0)
+
+    @property
+    def shared(self) -> Guarded:
+        """Other processes may count here, too."""
+        return self
 
     @property
     def missed(self) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from faultinject.engine.actions import MatchKey, Number, Take
+    from faultinject.engine.asks import MatchKey, Number, Take
 
     T = TypeVar("T")
 
@@ -61,6 +61,9 @@ class Scope:
 
 class MemoryCounts:
     """The counts of one plan; they begin at zero."""
+
+    shared = None
+    """No other process counts here."""
 
     def __init__(self) -> None:
         self._lock = allocate_lock()

@@ -1,77 +1,34 @@
-"""What the engine asks of the outside, and what it tells an adapter to do. Both sets are small and closed.
-
-An adapter answers asks while it drives `Plan.run`, then carries out the one action that comes back.
-"""
+"""What the engine tells an adapter to do; the set is small and closed. An adapter carries one out a request."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Never, NoReturn
+    from typing import Never, NoReturn, Protocol
 
-    from faultinject.engine.answers import Answer
     from faultinject.engine.body_transforms import Shape
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
+    from faultinject.http.wire import Head
     from faultinject.vendors.multi_delete import Listing
 
-    # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
-    MatchKey = tuple[int, str, str, tuple[int, float] | None]
-    # The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
-    # counted and nothing is held; whether the rate is exceeded.
-    Number = tuple[int, int, bool]
+    class AnswerLike(Protocol):
+        """What all answers of one rule have in common, as far as an adapter needs it."""
 
-
-class Match:
-    """Ask: count these matches, each in one atomic step; the answer is a `Number` for each.
-
-    Attributes:
-        keys: what is counted.
-        now: the injector's clock in seconds, for rates.
-        hold: takes may follow, so shared counts are kept from others until one succeeds or `Release` is asked.
-        enough: for each rule after how many takes nothing depends on its numbers; None where that is not so of all.
-    """
-
-    __slots__ = ("enough", "hold", "keys", "now")
-
-    def __init__(
-        self, keys: list[MatchKey], now: float, hold: bool = False, enough: list[int] | None = None
-    ) -> None:
-        self.keys = keys
-        self.now = now
-        self.hold = hold
-        self.enough = enough
-
-
-class Take:
-    """Ask: may this rule inject once more? Never more than `times` in its scope; the answer is yes or no."""
-
-    __slots__ = ("rule", "scope", "times")
-
-    def __init__(self, rule: int, scope: str, times: int) -> None:
-        self.rule = rule
-        self.scope = scope
-        self.times = times
-
-
-class GiveBack:
-    """Ask: undo a take that could not be carried out; the answer is of no interest."""
-
-    __slots__ = ("take",)
-
-    def __init__(self, take: Take) -> None:
-        self.take = take
-
-
-class Release:
-    """Ask: let others have the counts that a match has kept from them; the answer is of no interest."""
-
-    __slots__ = ()
-
-
-RELEASE = Release()
+        fault: str
+        status: int
+        status_line: str
+        after: bool
+        drain: bool
+        cors: bool
+        late: bool
+        special: bool
+        beyond: bool
+        closes: bool
+        exact: Head | None
+        dated: float | None
 
 
 class Pass:
@@ -108,7 +65,7 @@ class Respond:
 
     __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "shape")
 
-    def __init__(self, entry: Entry, answer: Answer, headers: Headers, body: bytes, delay: float) -> None:
+    def __init__(self, entry: Entry, answer: AnswerLike, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
         self.answer = answer
         self.headers = headers
@@ -181,7 +138,6 @@ def unreachable(value: Never) -> NoReturn:
 
 
 if TYPE_CHECKING:
-    Ask = Match | Take | GiveBack | Release
     Action = Pass | Respond | Forward | Disconnect
     # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
     Act = Callable[[Request, Entry, bytes], Action]

@@ -6,7 +6,7 @@ from faultinject.engine.draw import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.journal_entry import Body
+    from faultinject.engine.types import Body
 
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""

@@ -7,14 +7,52 @@ from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
 
-    from faultinject.engine.plan import Plan
+    from faultinject.engine.actions import Act
+    from faultinject.engine.asks import SharedNotes
     from faultinject.engine.request import Request
-    from faultinject.engine.types import Check, RuleLike
+    from faultinject.engine.services import Surroundings
     from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.vendor import Vendor
 
     Scope = Callable[[Request, Reading, str], str]
+
+    Check = Callable[[Request], bool]
+
+    class FaultLike(Protocol):
+        """What the engine asks of a fault."""
+
+        @property
+        def takes(self) -> tuple[str, ...]: ...
+        def prepare(self, rule: ReadyRule) -> Act: ...
+        def draws(self, rule: RuleLike) -> bool: ...
+
+    class RuleLike(Protocol):
+        """What the engine asks of a rule: its values, and the tests that its conditions come to."""
+
+        @property
+        def fault(self) -> str: ...
+        @property
+        def name(self) -> str | None: ...
+        @property
+        def label(self) -> str: ...
+        @property
+        def vendor(self) -> Vendor | None: ...
+        @property
+        def resolved(self) -> FaultLike: ...
+        @property
+        def conditions(self) -> Mapping[str, tuple[str, ...]]: ...
+        @property
+        def unless(self) -> Mapping[str, tuple[str, ...]]: ...
+        @property
+        def options(self) -> Mapping[str, str]: ...
+        @property
+        def set_headers(self) -> tuple[tuple[str, str], ...]: ...
+        def value(self, key: str) -> Any: ...
+        def compile_conditions(self, context: Reading) -> list[Check]: ...
+        def compile_unless(self, context: Reading) -> list[Check]: ...
 
 
 _OPTIONS = frozenset(("OPTIONS",))
@@ -22,6 +60,16 @@ _OPTIONS = frozenset(("OPTIONS",))
 
 class ReadyRule:
     """One rule of a plan, ready to be asked about requests.
+
+    Args:
+        rule: the rule as written.
+        number: its place in the scenario, from 0.
+        name: what it is called in the journal and in `x-faultinject`.
+        label: what its draws depend on.
+        key: the seed's key.
+        reading: how it reads bucket, key and operation.
+        surroundings: clocks, journal and settings.
+        shared: what other processes are told, if there may be any.
 
     Attributes:
         number: its place in the scenario, from 0.
@@ -68,13 +116,23 @@ class ReadyRule:
         "window",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, number: int, label: str) -> None:
-        rule = plan.rules[number]
-        self.number = number
-        self.name = plan.names[number]
+    def __init__(
+        self,
+        rule: RuleLike,
+        number: int,
+        name: str,
+        *,
+        label: str,
+        key: bytes,
+        reading: Reading,
+        surroundings: Surroundings,
+        shared: SharedNotes | None,
+    ) -> None:
         self.rule = rule
-        self.surroundings = plan.surroundings
-        self.reading = plan.reading(rule.vendor)
+        self.number = number
+        self.name = name
+        self.surroundings = surroundings
+        self.reading = reading
         self.above: tuple[int, float] | None = rule.value("above")
         self.spares = _spares(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
@@ -84,10 +142,10 @@ class ReadyRule:
         self.fired = Counter()
         self.undone = Counter()
         self.failed = Counter()
-        self._untold = getattr(plan.counts, "note_undone", None)
+        self._untold = None if shared is None else shared.note_undone
         limit = threshold(rule.value("probability"))
         self.certain = limit >= ONE
-        self.drawn = drawer(plan.key, label, limit) if limit else _never
+        self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
         self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))

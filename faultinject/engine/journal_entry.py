@@ -7,19 +7,14 @@ from faultinject.http.wire import whole
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
-    from faultinject.engine.actions import Take
+    from faultinject.engine.asks import Take
     from faultinject.engine.body_digest import SeenBody
-    from faultinject.engine.compiled_rule import ReadyRule
     from faultinject.engine.services import Surroundings
     from faultinject.engine.snapshot import Facts
+    from faultinject.engine.types import Body, Fired
     from faultinject.vendors.addressing import Reading
 
-    # The values of an entry in the order of `Entry.write`.
-    Line = tuple[Any, ...]
-    # Bytes read, their digest, whether that was all.
-    Body = tuple[int, str, bool]
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
 
@@ -53,7 +48,7 @@ class Entry:
     request_id: str | None
     hint: float | None
     hint_form: str | None
-    fired: ReadyRule | None
+    fired: Fired | None
     seen: SeenBody | None
 
     def __init__(

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from faultinject.engine.types import RuleLike
+    from faultinject.engine.compiled_rule import RuleLike
 
 
 class Labels:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from _thread import allocate_lock
 from itertools import count
 
-from faultinject.engine.actions import PASSED, RELEASE, GiveBack, Match, Pass, Take
+from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.asks import RELEASE, GiveBack, Match, Take
 from faultinject.engine.compiled_rule import ReadyRule
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry
@@ -19,42 +20,18 @@ from faultinject.vendors.addressing import Reading, common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Generator, Sequence
+    from typing import Any
 
-    from faultinject.engine.actions import Action, Ask, MatchKey, Number
+    from faultinject.engine.actions import Action
+    from faultinject.engine.asks import Ask, Counts, MatchKey, Number
+    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.request import Request
     from faultinject.engine.services import Surroundings
-    from faultinject.engine.types import RuleLike
     from faultinject.vendors.vendor import Vendor
 
     # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
     Flow = Generator[Ask, Any, Action | None]
-
-    class Counts(Protocol):
-        """Where a scenario's counts live."""
-
-        def match(
-            self,
-            keys: Sequence[MatchKey],
-            now: float,
-            hold: bool = False,
-            enough: Sequence[int] | None = None,
-        ) -> list[Number]:
-            """Count a request against these rules."""
-
-        def take(self, ask: Take, held: bool = False) -> bool:
-            """Whether the rule may inject once more."""
-
-        def release(self) -> None:
-            """Let others have what `match` has kept from them."""
-
-        def give_back(self, ask: Take) -> None:
-            """Undo a take."""
-
-        def matched(self, rule: int) -> int:
-            """How many requests the rule's conditions met."""
-
 
 _seq = count()
 
@@ -106,8 +83,7 @@ class Plan:
         self._ready: list[ReadyRule | None] = [None] * len(self.rules)
         self._labels = Labels(self.rules)
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
-        self._told: Callable[[int], None] | None = getattr(counts, "note_injected", None)
-        self._holds: bool = getattr(counts, "holds", False)
+        self._shared = counts.shared
         self._lock = allocate_lock()
 
     def run(self, request: Request, candidates: Sequence[int]) -> Flow:
@@ -128,7 +104,7 @@ class Plan:
             return None
         held = False
         enough: list[int] | None = None
-        if self._holds:
+        if self._shared is not None:
             held = not all(rule.times is None for rule in matched)
             enough = [rule.enough for rule in matched if rule.enough is not None]
             if len(enough) < len(matched):
@@ -166,8 +142,8 @@ class Plan:
                     yield GiveBack(take)
                 return action
             rule.fired.next()
-            if self._told is not None:
-                self._told(rule.number)
+            if self._shared is not None:
+                self._shared.note_injected(rule.number)
             entry.fired = rule
             return action
         if held:
@@ -218,15 +194,14 @@ class Plan:
 
     def totals(self) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided."""
-        shared = getattr(self.counts, "totals", None)
-        if shared is None:
+        if self._shared is None:
             matched = self.counts.matched
             found = [
                 (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
                 for number, rule in enumerate(self._ready)
             ]
         else:
-            found = shared(range(len(self.rules)))
+            found = self._shared.totals(range(len(self.rules)))
         return [
             (met, injected, failed + (0 if rule is None else rule.failed.value))
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)
@@ -239,8 +214,21 @@ class Plan:
             with self._lock:
                 found = self._ready[number]
                 if found is None:
-                    found = self._ready[number] = ReadyRule(self, number, self._labels.make(number))
+                    found = self._ready[number] = self._compile(number)
         return found
+
+    def _compile(self, number: int) -> ReadyRule:
+        rule = self.rules[number]
+        return ReadyRule(
+            rule,
+            number,
+            self.names[number],
+            label=self._labels.make(number),
+            key=self.key,
+            reading=self.reading(rule.vendor),
+            surroundings=self.surroundings,
+            shared=self._shared,
+        )
 
     def reading(self, vendor: Vendor | None) -> Reading:
         """How requests are read as that vendor's; one object a vendor."""

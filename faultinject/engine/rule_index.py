@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.shelf import Finder
-    from faultinject.engine.types import RuleLike
     from faultinject.vendors.addressing import Reading
     from faultinject.vendors.vendor import Vendor
 

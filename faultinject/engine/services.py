@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.types import Line
 
 
 class Surroundings:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.request import Request
-    from faultinject.engine.types import RuleLike
     from faultinject.vendors.addressing import Reading
 
     Found = Sequence[int] | None

@@ -11,9 +11,7 @@ from faultinject.vendors.operations import S3_PREFIXES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
-
-    from faultinject.engine.request import Request
+    from typing import Any, Protocol
 
     # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
     # credential, checksum of the preconditions, user agent, Content-Length, and those of TELLING that the request has.
@@ -21,6 +19,16 @@ if TYPE_CHECKING:
         str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
         Mapping[str, str],
     ]  # fmt: skip
+
+    class Addressed(Protocol):
+        """What of a request is kept as it is."""
+
+        method: str
+        path: str
+        query: str
+        host: str
+        mount: str
+
 
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
@@ -84,8 +92,9 @@ SILENT = frozenset(TELLING) - VALUED
 
 NONE_TELLING: Mapping[str, str] = {}
 
+
 def facts(
-    request: Request,
+    request: Addressed,
     client: str | None,
     port: object,
     authorization: str | None,

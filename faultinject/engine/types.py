@@ -1,49 +1,18 @@
-"""What the engine knows of a rule: a protocol, so that it knows neither the grammar nor a fault by name."""
+"""Types that more than one part of the engine speaks of; nothing of this exists while the program runs."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
-    from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import ReadyRule
-    from faultinject.engine.request import Request
-    from faultinject.vendors.addressing import Reading
-    from faultinject.vendors.vendor import Vendor
+    # The values of a journal entry in the order of `Entry.write`.
+    Line = tuple[Any, ...]
+    # Bytes read of a request's body, their digest, whether that was all.
+    Body = tuple[int, str, bool]
 
-    Check = Callable[[Request], bool]
+    class Fired(Protocol):
+        """The rule that fired for a request."""
 
-    class FaultLike(Protocol):
-        """What the engine asks of a fault."""
-
-        @property
-        def takes(self) -> tuple[str, ...]: ...
-        def prepare(self, rule: ReadyRule) -> Act: ...
-        def draws(self, rule: RuleLike) -> bool: ...
-
-    class RuleLike(Protocol):
-        """What the engine asks of a rule: its values, and the tests that its conditions come to."""
-
-        @property
-        def fault(self) -> str: ...
-        @property
-        def name(self) -> str | None: ...
-        @property
-        def label(self) -> str: ...
-        @property
-        def vendor(self) -> Vendor | None: ...
-        @property
-        def resolved(self) -> FaultLike: ...
-        @property
-        def conditions(self) -> Mapping[str, tuple[str, ...]]: ...
-        @property
-        def unless(self) -> Mapping[str, tuple[str, ...]]: ...
-        @property
-        def options(self) -> Mapping[str, str]: ...
-        @property
-        def set_headers(self) -> tuple[tuple[str, str], ...]: ...
-        def value(self, key: str) -> Any: ...
-        def compile_conditions(self, context: Reading) -> list[Check]: ...
-        def compile_unless(self, context: Reading) -> list[Check]: ...
+        def take_back(self) -> None:
+            """Its fault is not carried out."""

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.actions import MatchKey, Number, Take
-    from faultinject.engine.plan import Counts
+    from faultinject.engine.asks import Counts, MatchKey, Number, Take
     from faultinject.rules.scenario import Scenario
 
 

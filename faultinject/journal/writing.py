@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.types import Line
     from faultinject.journal.endings import Parent, Written
     from faultinject.vendors.addressing import Reading
     from faultinject.vendors.types import Place

@@ -293,7 +293,9 @@ def test_what_is_not_the_vendors_own_comes_last(site):
 def test_a_header_that_comes_twice_comes_twice():
     """Two Vary headers of the app's own answer both reach the browser."""
     cos = vendors.get("cos")
-    told = Head("503 Slow Down", cos.head, cos.server).write([("Vary", "Origin"), ("Date", "then"), ("vary", "Accept")], NOW)
+    told = Head("503 Slow Down", cos.head, cos.server).write(
+        [("Vary", "Origin"), ("Date", "then"), ("vary", "Accept")], NOW
+    )
     assert told == (
         b"HTTP/1.1 503 Slow Down\r\nConnection: close\r\nDate: then\r\nServer: tencent-cos\r\n"
         b"Vary: Origin\r\nvary: Accept\r\n\r\n"

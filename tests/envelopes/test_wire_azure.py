@@ -74,7 +74,12 @@ def test_head(method, head, answer_to):
     answer = answer_to("BlobNotFound", method)
     spelled = {name.lower(): name for name in vendor.head}
     headers = [(spelled[name.lower()], value) for name, value in answer.headers]
-    assert Head(f"{answer.status} {vendor.reason(row, row.message)}", vendor.head, vendor.server).write(headers, ANSWERED) == head
+    assert (
+        Head(f"{answer.status} {vendor.reason(row, row.message)}", vendor.head, vendor.server).write(
+            headers, ANSWERED
+        )
+        == head
+    )
     assert answer.body == (BLOB_NOT_FOUND if method == "GET" else b"")
 
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import ReadyRule
-    from faultinject.engine.types import RuleLike
+    from faultinject.engine.compiled_rule import ReadyRule, RuleLike
     from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
     from faultinject.vendors.documented import DocumentedError

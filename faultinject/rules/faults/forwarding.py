@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.body_transforms import Shape
-    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.compiled_rule import ReadyRule, RuleLike
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.engine.types import RuleLike
     from faultinject.rules.rule import Rule
 
 
