@@ -88,6 +88,9 @@ class Guarded:
         self._busy = announcement.Busy(monotonic)
         self._state = _State(0.0, 0.0)
 
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+
     @property
     def shared(self) -> Guarded:
         """Other processes may count here, too."""

@@ -62,6 +62,8 @@ class Scope:
 class MemoryCounts:
     """The counts of one plan; they begin at zero."""
 
+    holds = False
+    """Nothing is kept from anybody: a count is one step."""
     shared = None
     """No other process counts here."""
 

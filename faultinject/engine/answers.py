@@ -244,7 +244,7 @@ def _lister(rule: ReadyRule, vendor: Vendor, row: DocumentedError) -> Lister:
     def begin(request: Request, digest: bytes) -> Listing | None:
         if reading.operation(request) != dialect.operation:
             return None
-        return Listing(vendor, dialect, said, lambda named: fails(digest, named, limit))
+        return Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
 
     return begin
 

@@ -74,6 +74,11 @@ if TYPE_CHECKING:
         """Where a scenario's counts live."""
 
         @property
+        def holds(self) -> bool:
+            """Whether others may be kept from these counts between a match and its takes."""
+            ...
+
+        @property
         def shared(self) -> SharedNotes | None:
             """What is noted besides where other processes count there, too; else None."""
             ...

@@ -84,6 +84,7 @@ class Plan:
         self._labels = Labels(self.rules)
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
+        self._holds = counts.holds
         self._lock = allocate_lock()
 
     def run(self, request: Request, candidates: Sequence[int]) -> Flow:
@@ -104,7 +105,7 @@ class Plan:
             return None
         held = False
         enough: list[int] | None = None
-        if self._shared is not None:
+        if self._holds:
             held = not all(rule.times is None for rule in matched)
             enough = [rule.enough for rule in matched if rule.enough is not None]
             if len(enough) < len(matched):

@@ -10,7 +10,7 @@ from faultinject.engine.shown import without_userinfo
 from faultinject.engine.snapshot import NONE_TELLING, TELLING, TELLING_AS, TELLING_KEYS, facts
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
-from faultinject.vendors.addresses import HOSTS, split_mount, without_port
+from faultinject.vendors.addressing import HOSTS, split_mount, without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

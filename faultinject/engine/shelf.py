@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.http.patterns import literal_prefix
-from faultinject.vendors.addresses import HOSTS_REMEMBERED, LONGEST_HOST, split_mount, without_port
+from faultinject.vendors.addressing import HOSTS_REMEMBERED, LONGEST_HOST, split_mount, without_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -265,6 +265,8 @@ class SessionCounts:
 
     holds = True
     """Whether a request may keep them from others for its takes."""
+    shared = None
+    """What other processes do is told by their journals."""
 
     def __init__(self) -> None:
         self._counts: Counts = MemoryCounts()

@@ -10,7 +10,7 @@ from faultinject.store.dialects import Dialect
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
-from faultinject.vendors.addresses import read_address
+from faultinject.vendors.addressing import read_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from faultinject.store.labels import LABELS
 from faultinject.store.mistakes import StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors import rendering
-from faultinject.vendors.addresses import without_port
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Reading, without_port
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Vendor
 

@@ -32,8 +32,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Place, Readable
+    from faultinject.vendors.vendor import Vendor
 
     # From a request and the bucket (Azure: the account) that its Host names, or None.
     PlaceReader = Callable[[Readable, str | None], Place]
@@ -140,16 +141,23 @@ def can_name(level: str) -> tuple[bool, bool]:
     return True, level not in ("bucket", "container")
 
 
-def reader(reading: Reading) -> PlaceReader:
-    """How that reading's vendor has places in its addresses."""
-    vendor = reading.vendor
+def reader(
+    vendor: Vendor | None, endpoints: tuple[str, ...], operations: Callable[[], Operations]
+) -> PlaceReader:
+    """How a vendor has places in its addresses.
+
+    Args:
+        vendor: whose; None for the S3 way.
+        endpoints: the host suffixes below which it is.
+        operations: makes the operations that it has.
+    """
     addressing = vendor.addressing if vendor is not None else "s3"
     if addressing == "s3" and vendor is not None and not vendor.keeps_slashes:
         return _sparing(s3_decoding, vendor.reserved) if vendor.reserved else s3_decoding
     if addressing == "azure":
-        return lambda request, named: azure(request, named, reading.endpoints)
+        return lambda request, named: azure(request, named, endpoints)
     if addressing in ("gcs", "kodo"):
-        return reader_of_routes(reading.operations)
+        return reader_of_routes(operations())
     return {"s3": s3, "b2": b2, "swift": swift}[addressing or "s3"]
 
 

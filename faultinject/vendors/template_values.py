@@ -9,8 +9,6 @@ from __future__ import annotations
 from faultinject.http.dates import iso, iso_ms
 from faultinject.http.wire import http_date, whole
 from faultinject.vendors.credentials import key_id, query_key_id
-from faultinject.vendors.realm import realm
-from faultinject.vendors.sentence import sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
     Source = Callable[["Given"], str | None]
+    from collections.abc import Callable
 
 
 class Given:
@@ -190,7 +189,7 @@ def _body_base64(given: Given) -> str:
 
 
 def _allowed(given: Given) -> str | None:
-    from faultinject.vendors.allowed_methods import allowed
+    from faultinject.vendors.operations import allowed
 
     return allowed(given.request, given.reading)
 
@@ -243,6 +242,19 @@ def _troubleshoot(given: Given, number: str) -> str:
 def _asked(given: Given, name: str) -> str | None:
     """The parameter's name, where the query has it."""
     return None if _parameter(given, name) is None else name
+
+
+def realm(given: Given) -> str | None:
+    """The account, percent-encoded: the second part of a decoded path that begins with two, whatever they are.
+
+    openstack/swift swift/common/swob.py, Response.www_authenticate.
+    """
+    from urllib.parse import quote, unquote_to_bytes
+
+    parts = unquote_to_bytes(given.request.raw_path.encode("latin-1", "replace")).split(b"/", 3)
+    if len(parts) < 3 or parts[0] or not (parts[1] and parts[2]) or parts[2] in _NO_ACCOUNT:
+        return None
+    return quote(parts[2])
 
 
 SOURCES: dict[str, Source] = {
@@ -311,3 +323,27 @@ BOUNDS: dict[str, Callable[[int, int], bool]] = {
 }
 """What stands before a dot, a number, a blank and another source, whose number counts on that side of it only: an error
 about a limit says nothing that is within it."""
+
+_NO_ACCOUNT = (b"v1.0", b"auth")
+
+
+def sentence(text: str, source_of: Callable[[str], Source]) -> Source:
+    """The source that fills the braces of a text; None where one of its values is.
+
+    Args:
+        text: the text.
+        source_of: from what stands in braces to its source.
+    """
+    start, *rest = text.split("{")
+    parts = [(source_of(name), after) for name, _, after in (each.partition("}") for each in rest)]
+
+    def source(given: Given) -> str | None:
+        told = start
+        for value, after in parts:
+            found = value(given)
+            if found is None:
+                return None
+            told += found + after
+        return told
+
+    return source

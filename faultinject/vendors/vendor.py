@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
-    from faultinject.vendors.deletes import Deletes
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.envelope import Escape, Named
+    from faultinject.vendors.multi_delete import Deletes
 
     Ids = Mapping[str, str]
 

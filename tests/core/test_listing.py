@@ -14,7 +14,7 @@ from werkzeug.test import Client
 from faultinject import WSGIFaultMiddleware
 from faultinject.engine.draw import drawer, entropy, fails, seed_key, stretched, threshold
 from faultinject.store import ObjectStore
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.envelope import ESCAPES
 from faultinject.vendors.multi_delete import MOST_BYTES, read
 
@@ -95,28 +95,31 @@ XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 def test_what_an_xml_request_says():
     """Keys byte for byte, in any order of elements and any namespace."""
     wanted = [(" a & b/\r猫", "v1"), ("<c>", None)], True, "url"
-    assert read(deletes.S3, XML) == wanted
-    assert read(deletes.COS, XML.replace(b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', b"")) == wanted
+    assert read(multi_delete.S3, XML) == wanted
+    assert (
+        read(multi_delete.COS, XML.replace(b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', b""))
+        == wanted
+    )
     prefixed = b'<d:Delete xmlns:d="urn:x"><d:Object><d:Key>k</d:Key></d:Object></d:Delete>'
-    assert read(deletes.S3, prefixed) == ([("k", None)], False, "")
-    assert read(deletes.S3, prefixed.decode().encode("utf-16")) == ([("k", None)], False, "")
+    assert read(multi_delete.S3, prefixed) == ([("k", None)], False, "")
+    assert read(multi_delete.S3, prefixed.decode().encode("utf-16")) == ([("k", None)], False, "")
 
 
 def test_what_a_json_request_says():
     """Each vendor's own names."""
     both = {"Objects": [{"Key": "a", "VersionId": None}, {"Key": "b", "VersionId": "v"}], "Quiet": True}
-    assert read(deletes.TOS, json.dumps(both).encode()) == ([("a", None), ("b", "v")], True, "")
+    assert read(multi_delete.TOS, json.dumps(both).encode()) == ([("a", None), ("b", "v")], True, "")
     small = b'{"quiet": false, "objects": [{"key": "a"}, {"key": "\xe7\x8c\xab"}]}'
-    assert read(deletes.QINGSTOR, small) == ([("a", None), ("猫", None)], False, "")
-    assert read(deletes.BOS, small) == ([("a", None), ("猫", None)], False, "")
+    assert read(multi_delete.QINGSTOR, small) == ([("a", None), ("猫", None)], False, "")
+    assert read(multi_delete.BOS, small) == ([("a", None), ("猫", None)], False, "")
 
 
 def test_what_no_format_can_hold_is_written_all_the_same():
     """A lone surrogate in a JSON key: its fate is drawn, and the answer is UTF-8."""
-    objects, _, _ = read(deletes.QINGSTOR, b'{"objects":[{"key":"a\\ud800"}]}')
+    objects, _, _ = read(multi_delete.QINGSTOR, b'{"objects":[{"key":"a\\ud800"}]}')
     assert objects == [("a\ud800", None)]
     assert fails(DIGEST, objects[0], threshold(1))
-    said = deletes.QINGSTOR.write(ESCAPES["json"], [(objects[0], True)], ("c", "m"))
+    said = multi_delete.QINGSTOR.write(ESCAPES["json"], [(objects[0], True)], ("c", "m"))
     assert json.loads(said) == {"deleted": [], "errors": [{"key": "a\ufffd", "code": "c", "message": "m"}]}
 
 
@@ -170,21 +173,21 @@ NOT_JSON = {
 @pytest.mark.parametrize("name", NOT_XML)
 def test_no_xml_request(name):
     """None, never an exception."""
-    assert read(deletes.S3, NOT_XML[name]) is None
+    assert read(multi_delete.S3, NOT_XML[name]) is None
 
 
 @pytest.mark.parametrize("name", NOT_JSON)
 def test_no_json_request(name):
     """None, never an exception."""
-    assert read(deletes.QINGSTOR, NOT_JSON[name]) is None
+    assert read(multi_delete.QINGSTOR, NOT_JSON[name]) is None
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes(document):
     """Whatever comes is read or left alone."""
-    assert read(deletes.S3, document) is None
-    assert read(deletes.S3, b"<Delete>" + document) is None
-    assert read(deletes.QINGSTOR, b'{"objects":' + document) is None
+    assert read(multi_delete.S3, document) is None
+    assert read(multi_delete.S3, b"<Delete>" + document) is None
+    assert read(multi_delete.QINGSTOR, b'{"objects":' + document) is None
 
 
 def test_a_hostile_document_takes_no_great_memory():
@@ -199,7 +202,7 @@ def test_a_hostile_document_takes_no_great_memory():
     ):
         tracemalloc.start()
         try:
-            assert read(deletes.S3, document) is None
+            assert read(multi_delete.S3, document) is None
             most = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

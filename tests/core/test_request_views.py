@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.vendors.addresses import without_port
+from faultinject.vendors.addressing import without_port
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 
@@ -153,7 +153,7 @@ def test_host(view, host, name):
 
 def test_hosts_remembered_are_bounded():
     """A flood of hosts is forgotten again."""
-    from faultinject.vendors import addresses as address
+    from faultinject.vendors import addressing as address
 
     for number in range(3000):
         without_port(f"host-{number}:80")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.envelope import ESCAPES
 
 DELETED = [("a", None), ("<b>", "v1")]
@@ -86,7 +86,7 @@ MIXED = [(FAILED[0], True), (DELETED[0], False), (FAILED[1], True), (DELETED[1],
 
 
 def write(name, objects, **how):
-    dialect = getattr(deletes, name)
+    dialect = getattr(multi_delete, name)
     return dialect.write(ESCAPES[dialect.format], objects, ("X", "m"), **how).decode()
 
 
@@ -111,5 +111,5 @@ def test_a_quiet_answer_of_ceph_keeps_the_order():
 
 def test_an_error_without_message_says_its_code():
     """As Ceph, whose rows have none."""
-    said = deletes.RGW.write(ESCAPES["xml"], [(("k", None), True)], ("InternalError", ""))
+    said = multi_delete.RGW.write(ESCAPES["xml"], [(("k", None), True)], ("InternalError", ""))
     assert b"<Code>InternalError</Code><Message>InternalError</Message>" in said

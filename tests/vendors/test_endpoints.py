@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from faultinject import vendors
-from faultinject.vendors.addresses import host_bucket
+from faultinject.vendors.addressing import host_bucket
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from faultinject.store.buckets import Bucket, Headers, Stored
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import judge_read
-from faultinject.vendors.addresses import host_bucket
+from faultinject.vendors.addressing import host_bucket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.vendor import Vendor
 
 
@@ -33,7 +33,7 @@ VENDOR = Vendor(
     endpoints=("s3.*.bcebos.com", "*.bcebos.com"),
     prefix="x-bce-",
     operations=("s3/operations.csv", "bos/operations.csv"),
-    deletes=deletes.BOS,
+    deletes=multi_delete.BOS,
     # bce-python-sdk 0.9.79, parse_copy_object_response
     errors_in_200=("CopyObject",),
     # https://cloud.baidu.com/doc/BOS/s/Vkkrz66n8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64, hexlify
 from struct import Struct
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.vendor import Vendor
 
 TRACE_PREFIX = b"8efc6b2d3b069ca89454d10b9ef00187"
@@ -58,7 +58,7 @@ VENDOR = Vendor(
     operations=("s3/operations.csv", "cos/operations.csv"),
     # https://cloud.tencent.com/document/product/436/10881 and /7742
     errors_in_200=("CopyObject", "CompleteMultipartUpload"),
-    deletes=deletes.COS,
+    deletes=multi_delete.COS,
     # https://cloud.tencent.com/document/product/436/7729
     head=(
         "Content-Type",

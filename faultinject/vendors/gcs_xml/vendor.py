@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.envelope import Form
 from faultinject.vendors.gcs.vendor import make_ids
 from faultinject.vendors.vendor import Vendor
@@ -44,7 +44,7 @@ VENDOR = Vendor(
     # https://docs.cloud.google.com/storage/docs/xml-api/put-bucket-metadata and /get-bucket-metadata
     operations=("s3/operations.csv", "gcs_xml/operations.csv"),
     # https://docs.cloud.google.com/storage/docs/xml-api/post-bucket
-    deletes=deletes.GCS_XML,
+    deletes=multi_delete.GCS_XML,
     # the example of https://cloud.google.com/storage/docs/xml-api/reference-status
     head=(
         "Content-Type",

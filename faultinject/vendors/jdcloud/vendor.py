@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes, resources
+from faultinject.vendors import multi_delete, resources
 from faultinject.vendors.vendor import Vendor
 
 
@@ -30,7 +30,7 @@ VENDOR = Vendor(
     ),
     # CompleteMultipartUpload and PUT Object - Copy, each on its page
     errors_in_200=("CompleteMultipartUpload", "CopyObject"),
-    deletes=deletes.S3,
+    deletes=multi_delete.S3,
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-req-id", "x-amz-request-id"),
     server="JDCloudOSS",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes, resources
+from faultinject.vendors import multi_delete, resources
 from faultinject.vendors.kodo.vendor import make_ids
 from faultinject.vendors.vendor import Vendor
 
@@ -18,7 +18,7 @@ VENDOR = Vendor(
     resource=resources.decoded_path,
     # https://developer.qiniu.com/kodo/4088/s3-access-domainname; the older names have a hyphen behind s3
     endpoints=("s3.*.qiniucs.com", "s3-*.qiniucs.com"),
-    deletes=deletes.S3,
+    deletes=multi_delete.S3,
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-amz-request-id", "X-Reqid"),
     server="openresty",
 )

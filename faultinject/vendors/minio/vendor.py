@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes, resources
+from faultinject.vendors import multi_delete, resources
 from faultinject.vendors.envelope import Form, escape_json, escape_xml
 from faultinject.vendors.vendor import Vendor
 
@@ -63,7 +63,7 @@ VENDOR = Vendor(
     resource=resources.decoded_path,
     # cmd/object-multipart-handlers.go, sendWhiteSpace: alone of the three it sends blanks before it knows
     errors_in_200=("CompleteMultipartUpload",),
-    deletes=deletes.MINIO,
+    deletes=multi_delete.MINIO,
     # Go sorts what a handler sets; the server's own Date comes behind it
     head=(
         "Accept-Ranges",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
@@ -79,7 +79,7 @@ VENDOR = Vendor(
     ),
     prefix="x-obs-",
     operations=("s3/operations.csv", "obs/operations.csv"),
-    deletes=deletes.OBS,
+    deletes=multi_delete.OBS,
     # https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0115.html and the samples of all operations
     head=(
         "Server",

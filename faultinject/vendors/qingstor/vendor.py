@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.vendor import Vendor
 
 
@@ -24,7 +24,7 @@ VENDOR = Vendor(
     endpoints=("s3.*.qingstor.com", "*.qingstor.com"),
     # the calls of qingstor-sdk 2.6.0; the S3 face has S3's parameters
     operations=("s3/operations.csv", "qingstor/operations.csv"),
-    deletes=deletes.QINGSTOR,
+    deletes=multi_delete.QINGSTOR,
     # https://docsv3em.qingcloud.com/storage/object-storage/api/error_code
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-qs-request-id"),
     server="QingStor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.vendor import Vendor
 
 
@@ -26,7 +26,7 @@ VENDOR = Vendor(
         "*.fedramp.r2.cloudflarestorage.com",
         "*.r2.cloudflarestorage.com",
     ),
-    deletes=deletes.S3,
+    deletes=multi_delete.S3,
     # https://github.com/apache/opendal/issues/2904
     head=("Date", "Content-Type", "Content-Length", "Connection", "Server", "cf-ray"),
     server="cloudflare",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes
+from faultinject.vendors import multi_delete
 from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
@@ -65,7 +65,7 @@ VENDOR = Vendor(
     operations=("s3/operations.csv", "rgw/operations.csv"),
     # src/rgw/rgw_appmain.cc, cond_init_apis; by default, https://docs.ceph.com/en/latest/radosgw/adminops/ and config-ref/
     reserved=frozenset(("admin", "auth", "swift")),
-    deletes=deletes.RGW,
+    deletes=multi_delete.RGW,
     # https://github.com/s3gw-tech/s3gw/issues/689
     head=(
         "Content-Length",

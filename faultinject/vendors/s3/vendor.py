@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from faultinject.vendors import deletes, endpoints
+from faultinject.vendors import endpoints, multi_delete
 from faultinject.vendors.envelope import Form, escape_xml
 from faultinject.vendors.vendor import Vendor
 
@@ -57,7 +57,7 @@ VENDOR = Vendor(
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, API_UploadPartCopy.html and
     # API_CompleteMultipartUpload.html
     errors_in_200=("CopyObject", "UploadPartCopy", "CompleteMultipartUpload"),
-    deletes=deletes.S3,
+    deletes=multi_delete.S3,
     # https://github.com/yanganto/s3rs/issues/18, https://github.com/versity/versitygw/issues/1810; where other answers
     # are chunked ours have a Content-Length
     head=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors import deletes, resources
+from faultinject.vendors import multi_delete, resources
 from faultinject.vendors.envelope import Form
 from faultinject.vendors.vendor import Vendor
 
@@ -55,7 +55,7 @@ VENDOR = Vendor(
     prefix="x-tos-",
     operations=("s3/operations.csv", "tos/operations.csv"),
     extras="extras.csv",
-    deletes=deletes.TOS,
+    deletes=multi_delete.TOS,
     # the vendor's own Python SDK (tos/http.py) refuses an answer to HEAD whose Content-Length is above 0
     bare_head=True,
     # https://www.volcengine.com/docs/6349/74851 and /75044
