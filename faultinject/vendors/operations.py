@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Wanted = tuple[tuple[str, str | None], ...]
     Headers = tuple[tuple[tuple[str, ...], str | None], ...]
 
-    from faultinject.vendors.addressing import Reading
     from faultinject.vendors.types import StorageRequest
 
 S3_TABLES = ("s3/operations.csv",)
@@ -287,15 +286,13 @@ def _wanted(words: Iterable[str]) -> Wanted:
 _ORDER = ("HEAD", "DELETE", "POST", "GET", "PUT")
 
 
-def allowed(request: StorageRequest, reading: Reading) -> str | None:
-    """The methods but the one that was refused, such as `GET, PUT`; None where there is no other.
+def allowed(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
+    """The methods but the one that was refused, such as `GET, PUT`; None where there is no other: what a 405 says in Allow.
 
     A subresource is the same one on a bucket and on an object.
     """
-    rows = reading.operations.rows
     named = _subresource(rows, request)
     if named is None:
-        level = reading.level(request)
         fitting = (row for row in rows if row.level == level and not row.query)
     else:
         fitting = (row for row in rows if set(row.query) == named)

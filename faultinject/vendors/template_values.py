@@ -191,7 +191,7 @@ def _body_base64(given: Given) -> str:
 def _allowed(given: Given) -> str | None:
     from faultinject.vendors.operations import allowed
 
-    return allowed(given.request, given.reading)
+    return allowed(given.request, given.reading.operations.rows, given.reading.level(given.request))
 
 
 def _tag(at: int) -> Source:

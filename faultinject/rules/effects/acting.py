@@ -7,13 +7,13 @@ from faultinject.rules.effects.effect import HOUR, Effect, YesNo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 
 class When(Effect):
     """`before`: the app never sees the request; `after`: it runs, and its answer is replaced.
 
-    >>> print(Rule("http:503", when="after"))
+    >>> print(WrittenRule("http:503", when="after"))
     http:503,when=after
     """
 
@@ -25,7 +25,7 @@ class When(Effect):
         """`before` or `after`."""
         return values.choice(text, ("before", "after"))
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """What `after` comes to."""
         return rule.resolved.after if text == "after" else ""
 
@@ -33,7 +33,7 @@ class When(Effect):
 class Delay(Effect):
     """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h.
 
-    >>> Rule("latency", delay="100ms..2s").value("delay")
+    >>> WrittenRule("latency", delay="100ms..2s").value("delay")
     (0.1, 2.0)
     """
 
@@ -46,7 +46,7 @@ class Delay(Effect):
         """Shortest and longest wait, seconds."""
         return values.duration_range(text, HOUR)
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """How late it is."""
         return rule.resolved.delay_in_words(rule) if rule.value("delay")[1] else ""
 
@@ -54,7 +54,7 @@ class Delay(Effect):
 class Duration(Effect):
     """How long `hang` says nothing before the connection closes; at most 1h.
 
-    >>> print(Rule("hang", duration="30s"))
+    >>> print(WrittenRule("hang", duration="30s"))
     hang,duration=30s
     """
 
@@ -71,7 +71,7 @@ class Duration(Effect):
 class Drain(YesNo):
     """Read the request's body before answering.
 
-    >>> print(Rule("http:503", drain=False))
+    >>> print(WrittenRule("http:503", drain=False))
     http:503,drain=no
     """
 
@@ -84,7 +84,7 @@ class Drain(YesNo):
 class Http2(YesNo):
     """Break a whole HTTP/2 connection, with all the requests on it; without it such requests are left alone.
 
-    >>> print(Rule("reset", http2=True))
+    >>> print(WrittenRule("reset", http2=True))
     reset,http2=yes
     """
 

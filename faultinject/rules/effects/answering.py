@@ -10,7 +10,7 @@ from faultinject.rules.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
@@ -35,7 +35,7 @@ FORBIDDEN = frozenset(
 class RetryAfter(Effect):
     """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up.
 
-    >>> Rule("http:503", retry_after=1.5).value("retry_after")
+    >>> WrittenRule("http:503", retry_after=1.5).value("retry_after")
     1.5
     """
 
@@ -47,7 +47,7 @@ class RetryAfter(Effect):
         """Seconds."""
         return values.duration(text)
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """How long."""
         vendor = rule.resolved.vendor
         form = rule.value("hint") or (vendor.hint if vendor is not None else "seconds")
@@ -59,7 +59,7 @@ class Hint(Effect):
 
     The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
 
-    >>> print(Rule("http:503", retry_after="2s", hint="date"))
+    >>> print(WrittenRule("http:503", retry_after="2s", hint="date"))
     http:503,retry_after=2s,hint=date
     """
 
@@ -75,7 +75,7 @@ class Hint(Effect):
 class Status(Effect):
     """The status instead of the documented one, 200 to 599.
 
-    >>> print(Rule("cos:SlowDown", status=429))
+    >>> print(WrittenRule("cos:SlowDown", status=429))
     cos:SlowDown,status=429
     """
 
@@ -91,7 +91,7 @@ class Status(Effect):
 class _Said(Effect):
     """An effect that is told as it is written."""
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """Its name and value."""
         return f"with the {self.key.replace('_', ' ')} {shown(text)}"
 
@@ -99,7 +99,7 @@ class _Said(Effect):
 class Message(_Said):
     """The message instead of the documented one; for `http:NNN` the whole body.
 
-    >>> print(Rule("http:503", message="come back later"))
+    >>> print(WrittenRule("http:503", message="come back later"))
     http:503,message="come back later"
     """
 
@@ -110,7 +110,7 @@ class Message(_Said):
 class Resource(_Said):
     """The resource that the envelope names, instead of the request's.
 
-    >>> print(Rule("cos:SlowDown", resource="/photos"))
+    >>> print(WrittenRule("cos:SlowDown", resource="/photos"))
     cos:SlowDown,resource=/photos
     """
 
@@ -124,7 +124,7 @@ class Share(Effect):
     Each key is drawn for on its own; the others are said to be deleted. With `when=before` none is, with `after` all
     are. A body that is not read, no such request or longer than 2 MiB gets the error as a whole.
 
-    >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
+    >>> print(WrittenRule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
     cos:InternalError,operation=DeleteObjects,status=200,share=0.5
     """
 
@@ -137,7 +137,7 @@ class Share(Effect):
         """A chance."""
         return values.probability(text)
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """How much of a request fails."""
         share = self.parse(text)
         part = {0.0: "none", 1.0: "all"}.get(share) or words.share(share)
@@ -147,7 +147,7 @@ class Share(Effect):
 class ContentType(_Said):
     """The Content-Type of `http:NNN`.
 
-    >>> print(Rule("http:503", content_type="text/html"))
+    >>> print(WrittenRule("http:503", content_type="text/html"))
     http:503,content_type=text/html
     """
 
@@ -165,7 +165,7 @@ class ContentType(_Said):
 class Set(Effect):
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
-    >>> print(Rule("http:503", set={"location": "/elsewhere"}))
+    >>> print(WrittenRule("http:503", set={"location": "/elsewhere"}))
     http:503,set.location=/elsewhere
     """
 
@@ -190,7 +190,7 @@ class Set(Effect):
         if name == "connection" and text.strip().lower() != "close":
             raise Mistake(f"{shown(text)} is for the server to say; a rule can ask for set.connection=close")
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """The header, or what it comes to."""
         if name == "connection":
             return "behind which the connection closes"
@@ -200,7 +200,7 @@ class Set(Effect):
 class Cors(YesNo):
     """Let a browser's script see the injected answer.
 
-    >>> print(Rule("http:503", cors=False))
+    >>> print(WrittenRule("http:503", cors=False))
     http:503,cors=no
     """
 
@@ -216,7 +216,7 @@ class Exact(YesNo):
     Only where the server shows its connection, without TLS and HTTP/2; elsewhere, and where the answer is sent late
     (a status below 300 with a delay), the server words it.
 
-    >>> print(Rule("cos:SlowDown", exact=True))
+    >>> print(WrittenRule("cos:SlowDown", exact=True))
     cos:SlowDown,exact=yes
     """
 

@@ -7,7 +7,7 @@ from faultinject.rules.key import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 HOUR = 3600.0
 """The longest wait, seconds."""
@@ -16,7 +16,7 @@ HOUR = 3600.0
 class Effect(Key):
     """A key that shapes what is done to the exchange."""
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """What a reader of the rule must know of it; nothing where the fault's own words say it.
 
         Args:
@@ -40,6 +40,6 @@ class YesNo(Effect):
         """Yes or no."""
         return values.yes_no(text)
 
-    def in_words(self, rule: Rule, text: str, name: str) -> str:
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """The unusual."""
         return "" if self.parse(text) is self.default else self.unusual

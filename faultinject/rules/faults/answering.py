@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act
     from faultinject.engine.compiled_rule import ReadyRule, RuleLike
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 
 class Documented(Fault):
     """The vendor's documented error, in the vendor's envelope; `@group` draws one of several.
 
-    >>> print(Rule("cos:SlowDown", times=2))
+    >>> print(WrittenRule("cos:SlowDown", times=2))
     cos:SlowDown,times=2
     """
 
@@ -82,19 +82,19 @@ class Documented(Fault):
         assert self.vendor is not None
         return answers.documented(rule, self.vendor, self.rows)
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """The error, or how many there are, and their statuses."""
         statuses = listed(map(str, self._statuses(rule)))
         if len(self.rows) == 1:
             return f"{self.text} ({statuses})"
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
-    def delay_in_words(self, rule: Rule) -> str:
+    def delay_in_words(self, rule: WrittenRule) -> str:
         """A status below 300 goes out at once; only the error behind it is late."""
         late = f"{words.wait(rule)} late"
         return f"the error {late} behind its head" if self._statuses(rule)[0] < 300 else late
 
-    def fails(self, rule: Rule) -> bool:
+    def fails(self, rule: WrittenRule) -> bool:
         """Only by its status: what a client makes of an error in a 200 is its own affair."""
         return self._statuses(rule)[0] >= 400
 
@@ -102,14 +102,14 @@ class Documented(Fault):
         """Which error of several it is, and which keys fail."""
         return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
 
-    def _statuses(self, rule: Rule) -> list[int]:
+    def _statuses(self, rule: WrittenRule) -> list[int]:
         return sorted({rule.value("status") or each.status or 0 for each in self.rows})
 
 
 class Http(Fault):
     """A plain answer of that status, 400 to 599.
 
-    >>> print(Rule("http:503", message="down for repair"))
+    >>> print(WrittenRule("http:503", message="down for repair"))
     http:503,message="down for repair"
     """
 
@@ -128,6 +128,6 @@ class Http(Fault):
         """Answer with the status and a text."""
         return answers.plain(rule, self.status)
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """The status with its reason phrase."""
         return f"a plain {self.status} {wire.reason(self.status)}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import ReadyRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 
 class Breaking(Fault):
@@ -54,7 +54,7 @@ class Breaking(Fault):
 class Hang(Breaking):
     """Nothing for `duration`, then the connection closes.
 
-    >>> print(Rule("hang", duration="30s", path="photos/"))
+    >>> print(WrittenRule("hang", duration="30s", path="photos/"))
     hang,path=photos/,duration=30s
     """
 
@@ -67,7 +67,7 @@ class Hang(Breaking):
         seconds: float = rule.rule.value("duration")
         return seconds
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """How long."""
         return f"nothing for {words.seconds(rule.value('duration'))} and then a closed connection"
 
@@ -75,7 +75,7 @@ class Hang(Breaking):
 class Reset(Breaking):
     """The connection is reset (a TCP RST) before any byte of an answer.
 
-    >>> print(Rule("reset", when="after", method="POST"))
+    >>> print(WrittenRule("reset", when="after", method="POST"))
     reset,method=POST,when=after
     """
 
@@ -83,7 +83,7 @@ class Reset(Breaking):
     title = "reset"
     how = "reset"
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """A reset."""
         return "a connection reset"
 
@@ -91,13 +91,13 @@ class Reset(Breaking):
 class Close(Breaking):
     """The connection is closed without a byte of an answer.
 
-    >>> print(Rule("close", times=1, per="call"))
+    >>> print(WrittenRule("close", times=1, per="call"))
     close,times=1,per=call
     """
 
     kind = "close"
     title = "close"
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """A close."""
         return "a connection closed without an answer"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act
     from faultinject.engine.compiled_rule import ReadyRule, RuleLike
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
     from faultinject.rules.values import Mistake
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import Vendor
@@ -59,14 +59,14 @@ class Fault:
         """What is done to a request that the rule fires for, with all that can be worked out beforehand."""
 
     @abstractmethod
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """What a request gets: `cos:SlowDown (503)`."""
 
-    def delay_in_words(self, rule: Rule) -> str:
+    def delay_in_words(self, rule: WrittenRule) -> str:
         """How the rule's `delay` shows; nothing where `in_words` has said it."""
         return f"{words.wait(rule)} late"
 
-    def fails(self, rule: Rule) -> bool:
+    def fails(self, rule: WrittenRule) -> bool:
         """Whether a client must take the attempt for failed."""
         return True
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import ReadyRule, RuleLike
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
-    from faultinject.rules.rule import Rule
+    from faultinject.rules.types import WrittenRule
 
 
 class Latency(Fault):
     """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
 
-    >>> print(Rule("latency", delay="2s", path="photos/"))
+    >>> print(WrittenRule("latency", delay="2s", path="photos/"))
     latency,path=photos/,delay=2s
     """
 
@@ -51,15 +51,15 @@ class Latency(Fault):
 
         return act
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """How late."""
         return f"the app's own answer {words.wait(rule)} late"
 
-    def delay_in_words(self, rule: Rule) -> str:
+    def delay_in_words(self, rule: WrittenRule) -> str:
         """Nothing more."""
         return ""
 
-    def fails(self, rule: Rule) -> bool:
+    def fails(self, rule: WrittenRule) -> bool:
         """No: a late answer is an answer."""
         return False
 
@@ -102,7 +102,7 @@ class Shaped(Fault):
         of = rule.value("of")
         return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
 
-    def shaped_in_words(self, rule: Rule) -> str:
+    def shaped_in_words(self, rule: WrittenRule) -> str:
         """Whose answer it is."""
         of = rule.value("of")
         return "the app's own answer" if of is None else Documented(of).in_words(rule)
@@ -111,7 +111,7 @@ class Shaped(Fault):
 class Truncate(Shaped):
     """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
 
-    >>> print(Rule("truncate", keep=0.9, path="photos/"))
+    >>> print(WrittenRule("truncate", keep=0.9, path="photos/"))
     truncate,path=photos/,keep=0.9
     """
 
@@ -135,7 +135,7 @@ class Truncate(Shaped):
             lambda request: request.http2 and not whole_connections,
         )
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """Where it is cut."""
         share, most = rule.value("keep"), rule.value("keep_bytes")
         part = words.share(share) if most is None else words.count(most, "byte")
@@ -146,7 +146,7 @@ class Truncate(Shaped):
 class Drip(Shaped):
     """The answer's body at `rate` bytes a second.
 
-    >>> print(Rule("drip", rate="1KiB", of="cos:SlowDown"))
+    >>> print(WrittenRule("drip", rate="1KiB", of="cos:SlowDown"))
     drip,of=cos:SlowDown,rate=1KiB
     """
 
@@ -164,11 +164,11 @@ class Drip(Shaped):
         rate = rule.rule.value("rate")
         return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """How slowly."""
         return f"{self.shaped_in_words(rule)} at {words.count(rule.value('rate'), 'byte')} a second"
 
-    def fails(self, rule: Rule) -> bool:
+    def fails(self, rule: WrittenRule) -> bool:
         """As what is slowed does."""
         of = rule.value("of")
         return of is not None and Documented(of).fails(rule)
@@ -177,7 +177,7 @@ class Drip(Shaped):
 class Corrupt(Shaped):
     """The answer with some bytes of its body changed, and the same length.
 
-    >>> print(Rule("corrupt", flips=3, path="photos/"))
+    >>> print(WrittenRule("corrupt", flips=3, path="photos/"))
     corrupt,path=photos/,flips=3
     """
 
@@ -190,7 +190,7 @@ class Corrupt(Shaped):
         flips = rule.rule.value("flips")
         return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)
 
-    def in_words(self, rule: Rule) -> str:
+    def in_words(self, rule: WrittenRule) -> str:
         """How many bytes are wrong."""
         return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
 
@@ -198,6 +198,6 @@ class Corrupt(Shaped):
         """Where it is changed."""
         return True
 
-    def fails(self, rule: Rule) -> bool:
+    def fails(self, rule: WrittenRule) -> bool:
         """No: only a client that compares a digest can tell."""
         return False
