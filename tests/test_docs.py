@@ -248,7 +248,7 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:
-    """Every file that the contributor's page names, with the names of things in it: `core/plan.py` (`Plan.run`)."""
+    """Every file that the contributor's page names, with the names of things in it: `engine/plan.py` (`Plan.run`)."""
     prose = re.sub(
         r"^```.*?^```$", "", CONTRIBUTING.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )

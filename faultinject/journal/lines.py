@@ -46,7 +46,7 @@ TEXTS = 20_000
 
 
 class End(NamedTuple):
-    """A process says that it has ended (`audit.endings`).
+    """A process says that it has ended (`journal.endings`).
 
     Attributes:
         pid: the process.

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import FileWrapper
 
-from faultinject import __version__
 from faultinject.server.answer import Answer
 from faultinject.server.bodies import Body, Chunked, ClientGone, Sized
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-NAME = f"faultinject/{__version__}"
+NAME = "faultinject"
 IDLE = 75.0
 """Seconds for which a connection is kept without a request: longer than clients wait before they try again, so that
 its end is never taken for a fault."""

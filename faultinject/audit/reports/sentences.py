@@ -1,4 +1,4 @@
-"""The words that all reports share. Whatever a request said comes escaped (`core.outcome.quoted`)."""
+"""The words that all reports share. Whatever a request said comes escaped (`engine.journal_entry.quoted`)."""
 
 from __future__ import annotations
 
