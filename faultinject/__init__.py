@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector as Injector
     from faultinject.injector.lookup import get_injector as get_injector
     from faultinject.journal.attempts import Attempt as Attempt
-    from faultinject.journal.call import Call as Call
+    from faultinject.journal.calls import Call as Call
     from faultinject.rules.rule import Rule as Rule
     from faultinject.rules.scenario import Scenario as Scenario
     from faultinject.testing.explored_runs import Exploration as Exploration

@@ -91,7 +91,7 @@ class RuleNotMatched(FaultInjectError, AssertionError):
     """A rule's conditions were met by no request."""
 
 
-class RetriesWrong(FaultInjectError, AssertionError):
+class RetryAssertionError(FaultInjectError, AssertionError):
     """The audit found that the client did something wrong about its errors."""
 
 
@@ -115,7 +115,7 @@ class StoreInUse(ConfigurationError):
     """Another server counts in the same directory by other rules; the message says which, and how to replace them."""
 
 
-class NotOffered(FaultInjectError, ImportError):
+class UnsupportedClient(FaultInjectError, ImportError):
     """Something that would test nothing; the message says why, and what to use instead."""
 
 

@@ -282,7 +282,7 @@ def test_a_pause_cuts_no_delay_short(get, monkeypatch):
 
     monkeypatch.setattr("time.sleep", sleep)
     with inject("http:503", delay="1s") as faults:
-        faults.injector._surroundings.monotonic = lambda: now[0]
+        faults.injector._services.monotonic = lambda: now[0]
         assert get() == 503
     assert now[0] >= 1
 

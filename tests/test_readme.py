@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import faultinject
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 
 pytestmark = pytest.mark.live
 
@@ -73,7 +73,7 @@ def test_every_kind_of_store_has_its_client() -> None:
         "bos",
         "gcs-xml",
     }
-    assert shown | relatives == set(LABELS)
+    assert shown | relatives == set(ERROR_CODES)
     assert all(f"`{each}`" in TEXT for each in relatives)
 
 

@@ -200,10 +200,10 @@ def test_an_error_of_ours_leaves_the_lock_free(make, elsewhere, rules):
 def test_a_refused_fault_is_given_back(make):
     """Too many under way: what it took is there for the next one."""
     injector = make("http:503,times=2", FAULTINJECT_MAX_ACTIVE="1")
-    surroundings = injector.own_plan.surroundings
-    assert surroundings.begin()
+    services = injector.own_plan.services
+    assert services.begin()
     assert [get(injector) for _ in range(3)] == [200] * 3
-    surroundings.finish()
+    services.finish()
     assert [get(injector) for _ in range(3)] == [503, 503, 200]
     assert injector.counts() == {"rule-1": {"matched": 6, "injected": 2}}
 

@@ -11,8 +11,8 @@ from werkzeug.test import Client, EnvironBuilder
 
 import faultinject
 from faultinject import WSGIFaultMiddleware, inject
-from faultinject.exceptions import ConfigurationError, FaultInjectError, RetriesWrong
-from faultinject.journal.told import Told
+from faultinject.exceptions import ConfigurationError, FaultInjectError, RetryAssertionError
+from faultinject.journal.call_window import CallWindow
 
 
 def app(environ, start_response):
@@ -161,7 +161,7 @@ def forbidden():
 
 def test_a_client_that_does_wrong(forbidden):
     """The assertion names each finding, the document that asks for it, and requests that show it, by their numbers."""
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         forbidden.assert_retries(ignore=["waits"])
     head, finding, *calls = said(error)
     assert re.fullmatch(r"1 of \d+ checks found something wrong \(profile rfc\)", head)
@@ -191,12 +191,12 @@ def test_what_is_required():
             with faults.call("upload"):
                 put(f"/b/{number}")
     faults.assert_retries(require=["retries", "retries: 503 SlowDown"])
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(require=["retries", "hint", "quota"])
     head, hint = said(error)
     assert head == "not decided, though required: hint, quota"
     assert hint.startswith("? hint: 0 hints seen, 3 decide: ")
-    with pytest.raises(RetriesWrong, match="not decided, though required: permanent, "):
+    with pytest.raises(RetryAssertionError, match="not decided, though required: permanent, "):
         faults.assert_retries(require=["all"])
     with pytest.raises(ConfigurationError, match="did you mean hint"):
         faults.assert_retries(require=["hints"])
@@ -204,7 +204,7 @@ def test_what_is_required():
 
 def test_what_is_required_beside_what_is_wrong(forbidden):
     """Both are said."""
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         forbidden.assert_retries(ignore=["waits"], require=["hint"])
     lines = said(error)
     assert lines[0].startswith("1 of ")
@@ -223,7 +223,7 @@ def test_warnings():
                 put(f"/c/{number}")
     assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
     faults.assert_retries(ignore=["waits"])
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(strict=True)
     _, finding, *calls = said(error)
     assert finding.startswith("! retries: 503 SlowDown: 0 of 5 calls")
@@ -238,7 +238,7 @@ def test_a_client_that_tries_nothing_again():
         for number in range(3):
             with pytest.raises(OSError, match="gave up"), faults.call("upload"):
                 put(f"/b/{number}", tries=1)
-    with pytest.raises(RetriesWrong, match="✕ retries: nothing is ever tried again: 0 of 3 calls"):
+    with pytest.raises(RetryAssertionError, match="✕ retries: nothing is ever tried again: 0 of 3 calls"):
         faults.assert_retries()
 
 
@@ -250,7 +250,7 @@ def test_requests_between():
                 client.put(f"/b/{number}")
                 client.get("/other")
                 client.put(f"/b/{number}")
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
     assert "    requests 1, 3: PUT /b/0" in re.sub("upload: ", "", str(error.value))
 
@@ -258,7 +258,7 @@ def test_requests_between():
 def test_nothing_to_judge():
     """An assertion on no request at all is a mistake of the test."""
     nothing = r"^there is nothing to judge: no request was seen$"
-    with inject("cos:SlowDown") as faults, pytest.raises(RetriesWrong, match=nothing):
+    with inject("cos:SlowDown") as faults, pytest.raises(RetryAssertionError, match=nothing):
         faults.assert_retries()
 
 
@@ -272,7 +272,7 @@ def test_who_asks_has_got_all():
                 put(f"/b/slow/{number}", tries=1)
         found = by_name(faults.findings())
         assert (found["permanent"], found["retries: 503 SlowDown"]) == ("FAIL", "WARN")
-        with pytest.raises(RetriesWrong, match="permanent"):
+        with pytest.raises(RetryAssertionError, match="permanent"):
             faults.assert_retries()
 
 
@@ -286,7 +286,7 @@ def test_more_requests_than_are_kept():
         for number in range(3):
             client.put(f"/b/forbidden/{number}")
             client.put(f"/b/forbidden/{number}")
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
     assert said(error)[0].endswith(" (profile rfc; 6 requests are no longer in memory)")
 
@@ -298,7 +298,7 @@ def test_what_a_request_says_is_escaped(forbidden):
             with faults.call("\x1b[31m"):
                 for _ in range(2):
                     client.put(f"/b/%1b[31m{number}")
-    with pytest.raises(RetriesWrong) as error:
+    with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries()
     assert "\x1b" not in str(error.value)
     assert "\\x1b[31m" in str(error.value)
@@ -366,8 +366,8 @@ def test_the_clock_is_the_journal_s():
 
 def test_values_show_themselves():
     """In a debugger a window says what it is."""
-    assert repr(Told("upload", 1, 2, returned=True)) == "<Told upload: returned>"
-    assert [repr(Told("get", 1, 2, returned=each))[-9:] for each in (False, None)] == [
+    assert repr(CallWindow("upload", 1, 2, returned=True)) == "<Told upload: returned>"
+    assert [repr(CallWindow("get", 1, 2, returned=each))[-9:] for each in (False, None)] == [
         ": failed>",
         "d get: ?>",
     ]

@@ -78,7 +78,7 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             candidates = None if find is None else find(scope)
         except Exception as error:
             if isinstance(plan, Plan):
-                plan.surroundings.failed(error, "")
+                plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             await app(scope, receive, send)
@@ -106,7 +106,7 @@ async def exchange(
             action = drive(plan, plan.run(request, candidates)) if candidates else None
             if action is not None:
                 scope[DECIDED] = True
-            elif plan.surroundings.everything and first_to_note(scope, plan):
+            elif plan.services.everything and first_to_note(scope, plan):
                 action = Pass(plan.note(request))
         except Exception as error:
             action = None
@@ -116,7 +116,7 @@ async def exchange(
         await app(scope, receive, send)
         return
     assert request is not None
-    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+    if plan.services.everything and action.entry is not None and request.has_body and runs_app(action):
         kind = next(iter(request.header("content-type")), "")
         action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
         receive = _overheard(receive, action.entry.seen)
@@ -133,7 +133,7 @@ async def exchange(
         else:
             unreachable(action)
     finally:
-        plan.surroundings.finish()
+        plan.services.finish()
 
 
 def _overheard(receive: Receive, seen: SeenBody) -> Receive:
@@ -155,11 +155,11 @@ def _overheard(receive: Receive, seen: SeenBody) -> Receive:
 async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:
     entry, did = action.entry, action.did
     assert entry is not None
-    if plan.surroundings.everything:
+    if plan.services.everything:
         entry.forget()
         await _watched(app, scope, receive, send, entry, did)
         return
-    entry.withdraw(did, applied=True)
+    entry.cancel(did, applied=True)
     await app(scope, receive, send)
 
 
@@ -200,7 +200,7 @@ async def _forward(
 ) -> None:
     entry, shape = action.entry, action.shape
     entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
-    if shape is None and plan.surroundings.marked:
+    if shape is None and plan.services.marked:
         app = _marked(app, entry)
     if action.after:
         app = _late(app, plan, action.delay)
@@ -208,7 +208,7 @@ async def _forward(
         from faultinject.adapters.asgi_transform import shaped
 
         app = shaped(app, plan, entry, shape, request)
-    elif plan.surroundings.everything:
+    elif plan.services.everything:
         app = _counted(app, entry)
     if action.after or not action.delay:
         await app(scope, receive, send)
@@ -310,7 +310,7 @@ async def _respond(
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)
-    headers = at_its_start(action, plan.surroundings.clock())
+    headers = at_its_start(action, plan.services.clock())
     unread = has_body and (body is None or not body[2])
     if unread or answer.closes:
         from faultinject.adapters.asgi_ending import respond_and_end

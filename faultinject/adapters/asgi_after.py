@@ -130,7 +130,7 @@ class AppAnswer:
             self.undo("failed")
             return
         self.settled = True
-        headers = at_its_start(action, self._plan.surroundings.clock())
+        headers = at_its_start(action, self._plan.services.clock())
         if action.answer.cors:
             headers = taken_over(headers, self._headers)
         did = "app_cut" if self.cut else "answered"

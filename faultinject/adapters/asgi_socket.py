@@ -98,7 +98,7 @@ class Special:
                 except BaseException:
                     undo(plan, entry, "failed")
                     raise
-            headers = at_its_start(action, plan.surroundings.clock())
+            headers = at_its_start(action, plan.services.clock())
             await self.give(listener, headers, did, body=body)
 
         await in_tasks(before)
@@ -237,7 +237,7 @@ class Special:
             if connection.encrypted or not await delivered(connection):
                 return False
             action.entry.write(did, body=body, applied=applied)
-            head = exact.write(headers, self._plan.surroundings.clock())
+            head = exact.write(headers, self._plan.services.clock())
             with suppress(OSError):
                 await send_all(connection, head + action.body)
             end_connection(connection, unread=self.unread)
@@ -249,7 +249,7 @@ class Special:
         action, plan = self._action, self._plan
         body = action.body
         start = late_start(body)
-        clock = plan.surroundings.monotonic
+        clock = plan.services.monotonic
         end, endings = clock() + action.delay, plan.endings
         await respond(send, action, headers, body[:start] or b" ", more=True)
         listens = not self._request.expects_continue

@@ -23,7 +23,7 @@ from faultinject.http.wire import FLUSH, Framing, reason
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
-    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
@@ -37,7 +37,7 @@ def shaped(
     app: ASGIApp,
     plan: Plan,
     entry: Entry,
-    shape: Shape,
+    shape: BodyTransform,
     request: ASGIRequest,
     *,
     applied: bool = True,
@@ -79,7 +79,7 @@ class ShapedAnswer(Shaping):
         send: Send,
         plan: Plan,
         entry: Entry,
-        shape: Shape,
+        shape: BodyTransform,
         request: ASGIRequest,
         *,
         applied: bool,
@@ -156,7 +156,7 @@ class ShapedAnswer(Shaping):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
                     self._headers,
-                    now=self._plan.surroundings.clock(),
+                    now=self._plan.services.clock(),
                     server="",
                     chunks=self._scope.get("http_version") != "1.0",
                 )

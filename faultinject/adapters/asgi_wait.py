@@ -86,7 +86,7 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
         ends: sees the exchange's end.
         connection: shows when the client leaves, where nobody listens for that.
     """
-    clock = plan.surroundings.monotonic
+    clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
     while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
         if connection is not None and connection.left(0):
@@ -293,7 +293,7 @@ async def drain_or_fail(
         return None
     except Exception as error:
         # The body is half read: neither the app nor the vendor's answer makes sense any more.
-        plan.surroundings.failed(error, entry.rule or "")
+        plan.services.failed(error, entry.rule or "")
         undo(plan, entry, "failed")
         from faultinject.adapters.asgi_ending import fail
 

@@ -75,7 +75,7 @@ def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False, status: i
     if entry.take is not None:
         plan.counts.give_back(entry.take)
         entry.take = None
-    entry.withdraw(did, applied=applied, status=status if plan.surroundings.everything else None)
+    entry.cancel(did, applied=applied, status=status if plan.services.everything else None)
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:
@@ -109,18 +109,18 @@ def skipped(plan: Plan, request: Request | None, candidates: Sequence[int], erro
             except Exception:
                 name = plan.names[number]
                 break
-    plan.surroundings.failed(error, name)
+    plan.services.failed(error, name)
     if request is not None:
         with suppress(Exception):  # one error a request is enough to tell
             entry = plan.note(request)
             entry.rule = name or None
-            entry.withdraw("failed", applied=True)
+            entry.cancel("failed", applied=True)
 
 
 def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
     """Whether no outer middleware of the same journal has noted this request; `place` is environ or scope."""
     noted: tuple[object, ...] = place.get(NOTED, ())
-    if plan.surroundings in noted:
+    if plan.services in noted:
         return False
-    place[NOTED] = (*noted, plan.surroundings)
+    place[NOTED] = (*noted, plan.services)
     return True

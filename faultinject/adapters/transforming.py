@@ -9,7 +9,7 @@ from faultinject.http.wire import can_be_written, has_no_body, length_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.connection import Connection
-    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
@@ -35,7 +35,7 @@ class Shaping:
         self,
         plan: Plan,
         entry: Entry,
-        shape: Shape,
+        shape: BodyTransform,
         request: Request,
         *,
         applied: bool,
@@ -72,7 +72,7 @@ class Shaping:
 
     def _is_marked(self) -> bool:
         """Whether the answer that something is done to still lacks the mark: a documented error has its own."""
-        return self._applied and self._plan.surroundings.marked
+        return self._applied and self._plan.services.marked
 
     def _goes_past(self, status_line: str) -> Connection | None:
         """The connection, if the answer may be written on it."""
@@ -82,7 +82,7 @@ class Shaping:
 
     def _due_in(self, part: bytes, rate: int) -> float:
         """Seconds until the next part may go out, which is counted as sent."""
-        now = self._plan.surroundings.monotonic()
+        now = self._plan.services.monotonic()
         if self._began is None:
             self._began = now
         self._sent += len(part)

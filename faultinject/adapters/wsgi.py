@@ -72,7 +72,7 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
             candidates = None if find is None else find(environ)
         except Exception as error:
             if isinstance(plan, Plan):
-                plan.surroundings.failed(error, "")
+                plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
@@ -103,7 +103,7 @@ def exchange(
         action = drive(plan, plan.run(request, candidates)) if candidates else None
         if action is not None:
             environ[DECIDED] = True
-        elif plan.surroundings.everything and first_to_note(environ, plan):
+        elif plan.services.everything and first_to_note(environ, plan):
             action = Pass(plan.note(request))
     except Exception as error:
         environ[DECIDED] = True
@@ -111,7 +111,7 @@ def exchange(
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
-    if plan.surroundings.everything and action.entry is not None and request.has_body and runs_app(action):
+    if plan.services.everything and action.entry is not None and request.has_body and runs_app(action):
         kind = environ.get("CONTENT_TYPE", "")
         length = request.content_length
         seen = action.entry.seen = SeenBody(plan.origin[2], kind, length)
@@ -129,16 +129,16 @@ def exchange(
         unreachable(action)
     finally:
         if not action.entry.held:
-            plan.surroundings.finish()
+            plan.services.finish()
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
     entry, did = action.entry, action.did
     assert entry is not None
-    if plan.surroundings.everything:
+    if plan.services.everything:
         entry.forget()
         return _watched(app, environ, start_response, entry, did)
-    entry.withdraw(did, applied=True)
+    entry.cancel(did, applied=True)
     return app(environ, start_response)
 
 
@@ -174,7 +174,7 @@ def _forward(
     entry, shape = action.entry, action.shape
     entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
     start = start_response
-    if shape is None and plan.surroundings.marked:
+    if shape is None and plan.services.marked:
         start = start_response = _marking(start_response, entry)
     if action.after:
         waited = False
@@ -193,7 +193,7 @@ def _forward(
         from faultinject.adapters.wsgi_transform import shaped
 
         return shaped(app, environ, start_response, plan, entry, shape, request)
-    if plan.surroundings.everything:
+    if plan.services.everything:
         return _watched(app, environ, start, entry, "delayed")
     return app(environ, start)
 
@@ -237,7 +237,7 @@ def _respond(
         except Exception as error:
             # The body is half read: neither the app nor the vendor's answer makes sense any more.
             if not isinstance(error, ClientGone):
-                plan.surroundings.failed(error, entry.rule or "")
+                plan.services.failed(error, entry.rule or "")
             undo(plan, entry, "failed")
             from faultinject.adapters.wsgi_ending import fail
 
@@ -248,15 +248,15 @@ def _respond(
     unread = has_body and (body is None or not body[2])
     if unread and body is not None and end is None:
         did = "drain_cut"
-    headers = at_its_start(action, plan.surroundings.clock())
+    headers = at_its_start(action, plan.services.clock())
     if left and end is not None:
         from faultinject.adapters.wsgi_socket import end_at_parting
 
         return end_at_parting(environ, start_response, plan, end)
     if end is not None or answer.special:
-        from faultinject.adapters.wsgi_socket import give_special
+        from faultinject.adapters.wsgi_socket import respond_past_server
 
-        return give_special(
+        return respond_past_server(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, body=body
         )
     if left:

@@ -27,7 +27,7 @@ class AppAnswer:
 
     def __init__(self, start_response: Start, plan: Plan) -> None:
         self._start_response = start_response
-        self._clock = plan.surroundings.monotonic
+        self._clock = plan.services.monotonic
         self._end: float | None = None
         self._dropped = 0
         self.status = 0
@@ -99,7 +99,7 @@ def respond_after(
     left = not hold(environ, plan, entry, delay_before(action, end), applied=True)
     if answer.cut and end is None:
         did = "app_cut"
-    headers = at_its_start(action, plan.surroundings.clock())
+    headers = at_its_start(action, plan.services.clock())
     if action.answer.cors:
         headers = taken_over(headers, answer.headers)
     unread = body is not None and not body.whole
@@ -108,9 +108,9 @@ def respond_after(
 
         return end_at_parting(environ, start_response, plan, end, applied=True)
     if end is not None or action.answer.special:
-        from faultinject.adapters.wsgi_socket import give_special
+        from faultinject.adapters.wsgi_socket import respond_past_server
 
-        return give_special(
+        return respond_past_server(
             environ, start_response, plan, action, headers, request, end, did, unread=unread, applied=True
         )
     if left:

@@ -97,7 +97,7 @@ class Parting:
             else:
                 entry.write(self._did, body=self._read, applied=self._applied)
         finally:
-            self._plan.surroundings.finish()
+            self._plan.services.finish()
 
     def __del__(self) -> None:
         # werkzeug closes no answer of a client that has reset the connection.

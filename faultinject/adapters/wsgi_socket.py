@@ -32,7 +32,7 @@ PATIENCE = 10.0
 _CLOSES_ON_ERROR = ("gunicorn/", "WSGIServer/")
 
 
-def give_special(
+def respond_past_server(
     environ: Environ,
     start_response: Start,
     plan: Plan,
@@ -107,9 +107,7 @@ def give_special(
                 if not connection.encrypted and delivered(connection):
                     entry.write(did, body=body, applied=applied)
                     with suppress(OSError):
-                        send_all(
-                            connection, answer.exact.write(headers, plan.surroundings.clock()) + action.body
-                        )
+                        send_all(connection, answer.exact.write(headers, plan.services.clock()) + action.body)
                     end_past(connection, unread=unread)
                     return dead(environ, start_response)
     entry.write(did, body=body, applied=applied)
@@ -181,9 +179,9 @@ def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception as error:
-            plan.surroundings.failed(error, entry.rule or "")
+            plan.services.failed(error, entry.rule or "")
         finally:
-            plan.surroundings.finish()
+            plan.services.finish()
 
     entry.held = True
     try:
@@ -222,13 +220,13 @@ class Late:
     def __init__(self, plan: Plan, entry: Entry, action: Respond) -> None:
         self._plan = plan
         self._action = action
-        self._over = plan.surroundings.finish
+        self._over = plan.services.finish
         entry.held = True
 
     def __iter__(self) -> Iterator[bytes]:
         body, plan = self._action.body, self._plan
         start = late_start(body)
-        clock = plan.surroundings.monotonic
+        clock = plan.services.monotonic
         end, endings = clock() + self._action.delay, plan.endings
         try:
             yield body[:start] or b" "

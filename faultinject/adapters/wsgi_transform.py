@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.wsgi import Environ, Start, WSGIApp
-    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest
@@ -40,7 +40,7 @@ def shaped(
     start_response: Start,
     plan: Plan,
     entry: Entry,
-    shape: Shape,
+    shape: BodyTransform,
     request: WSGIRequest,
     *,
     applied: bool = True,
@@ -76,7 +76,7 @@ class ShapedAnswer(Shaping):
         start_response: Start,
         plan: Plan,
         entry: Entry,
-        shape: Shape,
+        shape: BodyTransform,
         request: WSGIRequest,
         *,
         applied: bool,
@@ -108,7 +108,7 @@ class ShapedAnswer(Shaping):
             if self._framing is None:
                 if self._shape.rate is not None and not self._passes:
                     self._entry.held = True
-                    self._over = self._plan.surroundings.finish
+                    self._over = self._plan.services.finish
                 return self
             connection = self._connection
             if self._shape.rate is not None and connection is not None and connection.take_over():
@@ -204,7 +204,7 @@ class ShapedAnswer(Shaping):
                 self._framing = Framing(
                     self._status_line,
                     self._headers,
-                    now=self._plan.surroundings.clock(),
+                    now=self._plan.services.clock(),
                     server=self._environ.get("SERVER_SOFTWARE", ""),
                     chunks=self._environ.get("SERVER_PROTOCOL") != "HTTP/1.0",
                 )

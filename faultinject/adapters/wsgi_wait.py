@@ -39,7 +39,7 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    reading = Reading(environ, plan, length, listing)
+    reading = Addressing(environ, plan, length, listing)
     from faultinject.adapters.client_errors import in_process
     from faultinject.adapters.closing import is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
@@ -54,7 +54,7 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     return reading.body
 
 
-class Reading:
+class Addressing:
     """The reading of one request body.
 
     A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
@@ -79,7 +79,7 @@ class Reading:
         self._read = getattr(source, "read1", source.read)
         self._length = length
         self._listing = listing
-        self._clock = plan.surroundings.monotonic
+        self._clock = plan.services.monotonic
         self._digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
         self._whole = False
         self._lock = Lock()
@@ -164,7 +164,7 @@ class Cutoff:
         reading: stopped then.
     """
 
-    def __init__(self, environ: Environ, connection: Connection, reading: Reading) -> None:
+    def __init__(self, environ: Environ, connection: Connection, reading: Addressing) -> None:
         from threading import Event, Lock
 
         self._connection = connection
@@ -327,7 +327,7 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
     """
     from threading import main_thread
 
-    clock = plan.surroundings.monotonic
+    clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
     while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
         if connection is None:

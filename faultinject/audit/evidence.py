@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 UNKNOWN = 0.05
 """Seconds that a client may spend between two requests where nobody has seen it do so at once."""

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
 VERDICTS = (FAIL, WARN, INCONCLUSIVE, PASS)

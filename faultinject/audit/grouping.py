@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from faultinject.audit.call_groups import AT_ONCE, CROWD, WINDOW, CallGroup, OpenCall, is_named
 from faultinject.audit.clients import client_of
 from faultinject.audit.history import History
-from faultinject.audit.lanes import AT_ONCE, CROWD, WINDOW, Lane, Running, is_named
-from faultinject.audit.likeness import fingerprint, invocation, marked
+from faultinject.audit.matching import fingerprint, invocation, marked
 from faultinject.audit.windows import Windows
 from faultinject.journal.attempts import BROKEN
-from faultinject.journal.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
+from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
 
 REMEMBERED = 2_000
 """How many of the keys, connections and clients that are gone are remembered."""
@@ -49,7 +49,7 @@ class Grouper:
         self,
         *,
         driven: bool = False,
-        told: Collection[Told] = (),
+        told: Collection[CallWindow] = (),
         tell: Callable[[Call], object],
         marks: Collection[str] = (),
     ) -> None:
@@ -58,15 +58,15 @@ class Grouper:
         self._marking = OrderedDict.fromkeys(map(client_of, marks), True)
         self._history = History()
         self._windows = Windows(told) if told else None
-        self._running: dict[Told, dict[Running, None]] = {each: {} for each in told}
+        self._running: dict[CallWindow, dict[OpenCall, None]] = {each: {} for each in told}
         ending = [each for each in told if each.key is None and each.ended is not None]
         self._ending = sorted(ending, key=_end, reverse=True)
-        self._lanes: dict[Hashable, Lane] = {}
+        self._lanes: dict[Hashable, CallGroup] = {}
         # Those in which all is well, and those in which a call may be tried again; the longest untouched first.
-        self._well: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._waiting: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._gone: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._suspects: OrderedDict[tuple[str | None, int | None], tuple[Lane, Attempt]] = OrderedDict()
+        self._well: OrderedDict[Hashable, CallGroup] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, CallGroup] = OrderedDict()
+        self._gone: OrderedDict[Hashable, CallGroup] = OrderedDict()
+        self._suspects: OrderedDict[tuple[str | None, int | None], tuple[CallGroup, Attempt]] = OrderedDict()
         self._longest: OrderedDict[str, float] = OrderedDict()
         self._patience = WINDOW
         self._latest = float("-inf")
@@ -94,7 +94,7 @@ class Grouper:
             lane.running.remove(found)
             self._out(found, closed=True)
         if found is None or endless:
-            running = Running(attempt, lane, windows, cut=endless or retry is True, number=number)
+            running = OpenCall(attempt, lane, windows, cut=endless or retry is True, number=number)
             if lane.signal == SDK_ID:
                 follows = self._history.begin(running, looks)
             running.follows = follows
@@ -134,7 +134,7 @@ class Grouper:
                     found.append(each.over + self._quiet(each))
         return found
 
-    def _lane(self, attempt: Attempt, looks: Hashable) -> tuple[Lane, bool | None]:
+    def _lane(self, attempt: Attempt, looks: Hashable) -> tuple[CallGroup, bool | None]:
         """The lane of an attempt, and whether it says that it is a retry, or that it is none."""
         own, retry = invocation(attempt), marked(attempt)
         key, signal = looks, FINGERPRINT
@@ -148,13 +148,15 @@ class Grouper:
                 retry = False
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._gone.pop(key, None) or Lane(key, signal, own=self._driven or own is not None)
+            lane = self._gone.pop(key, None) or CallGroup(key, signal, own=self._driven or own is not None)
             self._lanes[key] = lane
         if retry is not None and own is None:
             lane.signal = RETRY_MARK
         return lane, retry
 
-    def _go_on(self, running: Running, attempt: Attempt, windows: tuple[Told, ...], number: int) -> None:
+    def _go_on(
+        self, running: OpenCall, attempt: Attempt, windows: tuple[CallWindow, ...], number: int
+    ) -> None:
         """Add an attempt to a call."""
         before, lane = running.attempts[-1], running.lane
         running.add(attempt, number)
@@ -181,7 +183,7 @@ class Grouper:
             if attempt.arrived - before.arrived <= WINDOW:
                 lane.cross(before)
 
-    def _keep(self, lane: Lane, now: float) -> None:
+    def _keep(self, lane: CallGroup, now: float) -> None:
         """Tell what is over in a lane that was just used, and put it where it is looked after in time."""
         if len(lane.running) > CROWD and not lane.own:
             lane.crowd()
@@ -216,7 +218,7 @@ class Grouper:
                     lanes.move_to_end(lane.key)
                 break
 
-    def _drop(self, lane: Lane, until: float | None = None) -> None:
+    def _drop(self, lane: CallGroup, until: float | None = None) -> None:
         """Tell the calls of a lane that is used no more, or whose journal has ended."""
         for each in lane.running:
             self._out(each, closed=self._closed(each, until))
@@ -226,7 +228,7 @@ class Grouper:
         if lane.crowded or lane.mixed or lane.crossing or lane.made:
             _remember(self._gone, lane.key, lane)
 
-    def _closed(self, running: Running, until: float | None) -> bool:
+    def _closed(self, running: OpenCall, until: float | None) -> bool:
         """Whether nothing more can come; `until` is None where nothing came for as long as anybody waits."""
         if running.flies(float("inf")):
             return False
@@ -234,13 +236,13 @@ class Grouper:
             return True
         return until - running.over >= self._quiet(running)
 
-    def _quiet(self, running: Running) -> float:
+    def _quiet(self, running: OpenCall) -> float:
         """Seconds without a request after which a failed call of that client is over."""
         longest = self._longest.get(client_of(running.attempts[0].user_agent))
         quiet = UNSEEN if longest is None else max(SHORTEST, 2 * longest)
         return quiet + (running.attempts[-1].hint or 0.0)
 
-    def _finish(self, told: Told) -> None:
+    def _finish(self, told: CallWindow) -> None:
         """Tell the calls of a told call that has ended, or whose journal has."""
         found = [each for each in self._running.pop(told) if told in each.windows]
         own = [each for each in found if len(each.windows) == 1]
@@ -262,14 +264,14 @@ class Grouper:
                 call.returned, call.error = told.returned, told.error
             self._tell(call)
 
-    def _out(self, running: Running, *, closed: bool) -> None:
+    def _out(self, running: OpenCall, *, closed: bool) -> None:
         """Tell a call; one that a test or a driver has a name for is told when that has ended."""
         if all(each.name is None for each in running.windows):
             for each in running.windows:
                 self._running.get(each, {}).pop(running, None)
             self._tell(self._made(running, closed=closed))
 
-    def _made(self, running: Running, *, closed: bool) -> Call:
+    def _made(self, running: OpenCall, *, closed: bool) -> Call:
         lane = running.lane
         doubtful = lane.doubts(running.attempts[0])
         call = Call(
@@ -297,7 +299,7 @@ def group(
     attempts: Iterable[Attempt],
     *,
     driven: bool = False,
-    told: Collection[Told] = (),
+    told: Collection[CallWindow] = (),
     until: float | None = None,
 ) -> list[Call]:
     """The calls that attempts belong to, by their beginning.
@@ -317,7 +319,7 @@ def group(
     return calls
 
 
-def _end(told: Told) -> float:
+def _end(told: CallWindow) -> float:
     return float("inf") if told.ended is None else told.ended
 
 

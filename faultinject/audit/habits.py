@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from math import log2
 
 from faultinject.audit.clients import client_of
-from faultinject.audit.likeness import fingerprint
+from faultinject.audit.matching import fingerprint
 from faultinject.audit.windows import Windows
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
 
 WINDOW = 60.0
 """Seconds after which a like request has nothing to do with the one before."""
@@ -36,7 +36,7 @@ class Habits:
         told: what a test or a driver says of its calls; what comes again in another one is no habit.
     """
 
-    def __init__(self, told: Collection[Told] = ()) -> None:
+    def __init__(self, told: Collection[CallWindow] = ()) -> None:
         self._windows = Windows(told) if told else None
         self._things: OrderedDict[Hashable, _Thing] = OrderedDict()
         self._intervals: dict[Hashable, set[int]] = {}
@@ -112,7 +112,7 @@ class _Thing:
 
     __slots__ = ("last", "shortest", "windows")
 
-    def __init__(self, windows: tuple[Told, ...]) -> None:
+    def __init__(self, windows: tuple[CallWindow, ...]) -> None:
         self.windows = windows
         self.last: Attempt | None = None
         self.shortest = NEVER

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
+from faultinject.audit.call_groups import OTHER_KEY, SOON
 from faultinject.audit.clients import client_of
-from faultinject.audit.lanes import OTHER_KEY, SOON
-from faultinject.audit.likeness import alike, changed, fingerprint, has_own_key
+from faultinject.audit.matching import alike, changed, fingerprint, has_own_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from faultinject.audit.lanes import Running
+    from faultinject.audit.call_groups import OpenCall
     from faultinject.journal.attempts import Attempt
 
 CLIENTS = 2_000
@@ -32,7 +32,7 @@ class History:
 
     def __init__(self) -> None:
         self._clients: OrderedDict[Hashable, _Client] = OrderedDict()
-        self._begun: OrderedDict[Hashable, Running] = OrderedDict()
+        self._begun: OrderedDict[Hashable, OpenCall] = OrderedDict()
 
     def see(self, attempt: Attempt) -> int:
         """Take the next attempt; its number among those of its client."""
@@ -63,7 +63,7 @@ class History:
                 return True
         return False
 
-    def begin(self, running: Running, looks: Hashable) -> str | None:
+    def begin(self, running: OpenCall, looks: Hashable) -> str | None:
         """Note where a call that has just failed may go on under another id: another key of the caller's own, or of an SDK.
 
         Args:

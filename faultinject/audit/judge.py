@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from faultinject.audit import profiles
+from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
-from faultinject.audit.docket import Docket
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
 from faultinject.audit.habits import Habits
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.calls import Call
 
 CALIBRATION, OUTAGE = "cal", "out"
 """What a driver names the calls that it makes first and alone, to see how fast the client is, and those to a service
@@ -133,7 +133,7 @@ def judge(
     until: float | None = None,
     ignore: Collection[str] = (),
     require: Collection[str] = (),
-    told: Collection[Told] = (),
+    told: Collection[CallWindow] = (),
     skipped: Mapping[str, int] | None = None,
 ) -> Judgement:
     """Judge the clients of a journal.
@@ -156,7 +156,7 @@ def judge(
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     know(ignore, require)
     habits = Habits(told)
-    docket = Docket(driven=driven, habits=habits)
+    docket = CallsByClient(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
     meter = Meter(docket.client, driven=driven)
     lost = _Lost()
@@ -219,7 +219,7 @@ class _Lost:
 class _Starts:
     """How long after a driver began its calls their first requests came."""
 
-    def __init__(self, told: Iterable[Told]) -> None:
+    def __init__(self, told: Iterable[CallWindow]) -> None:
         self._began = {
             each.key: each.began for each in told if each.key and each.name not in (CALIBRATION, OUTAGE)
         }
@@ -240,7 +240,7 @@ class _Starts:
 
 
 def _judgement(
-    docket: Docket, evidence: Mapping[str, Evidence], ignore: Collection[str], skipped: dict[str, int]
+    docket: CallsByClient, evidence: Mapping[str, Evidence], ignore: Collection[str], skipped: dict[str, int]
 ) -> Judgement:
     """The verdict on all clients."""
     names = docket.names(list(evidence))

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
-    from faultinject.vendors.addressing import Reading
-    from faultinject.vendors.types import Place
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.types import Target
 
-TELLING = ("host", "operation", "bucket", "key", "client", "size")
+RECORDED_HEADERS = ("host", "operation", "bucket", "key", "client", "size")
 """Conditions on what a method and a path do not show."""
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16
@@ -66,7 +66,7 @@ class Comparison:
         distance: sorts: the fewer, the nearer.
     """
 
-    def __init__(self, rule: RuleLike, outcome: Outcome, reading: Reading) -> None:
+    def __init__(self, rule: RuleLike, outcome: Outcome, reading: Addressing) -> None:
         self.outcome = outcome
         self.failed: list[str] = []
         self.unknown: list[str] = []
@@ -109,7 +109,7 @@ class Remembered:
         reading: how it will be asked for bucket, key and operation.
     """
 
-    def __init__(self, outcome: Outcome, reading: Reading) -> None:
+    def __init__(self, outcome: Outcome, reading: Addressing) -> None:
         self.method = outcome.method
         self.path = self.below = outcome.path
         self.query = outcome.query
@@ -117,7 +117,7 @@ class Remembered:
         self.client = outcome.client
         self.content_length = outcome.request_bytes
         self.read_by: object = None
-        self.place: Place
+        self.place: Target
         self.named_by: object = None
         self.operation: str | None
         self._user_agent = outcome.user_agent
@@ -140,7 +140,7 @@ class Remembered:
         """Of the headers that operations are told by none is kept; one can be had from the key."""
         return self._file_name if name == "x-bz-file-name" else None
 
-    def _finds(self, outcome: Outcome, reading: Reading) -> bool:
+    def _finds(self, outcome: Outcome, reading: Addressing) -> bool:
         """Whether bucket and key are where the journal read them; below a mount point the address begins later."""
         path = self.path
         at = 0
@@ -162,9 +162,9 @@ class Remembered:
         return tuple(unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name)
 
 
-def _instead(key: str, request: Any, reading: Reading) -> str:
+def _instead(key: str, request: Any, reading: Addressing) -> str:
     """What was there instead, where the request's first line does not show it."""
-    if key not in TELLING:
+    if key not in RECORDED_HEADERS:
         return ""
     if key in ("bucket", "key"):
         found = reading.read_address(request)[key == "key"]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 KINDS = ("throttle", "server", "transport")
 """The kinds of failure that a client may wait out."""

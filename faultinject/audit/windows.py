@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
 
 
 class Windows:
@@ -18,8 +18,8 @@ class Windows:
             the others hold what arrives between their beginning and their end.
     """
 
-    def __init__(self, told: Iterable[Told]) -> None:
-        self._by_key: dict[str, list[Told]] = {}
+    def __init__(self, told: Iterable[CallWindow]) -> None:
+        self._by_key: dict[str, list[CallWindow]] = {}
         coming = []
         for each in sorted(told, key=lambda each: each.began):
             if each.key is None:
@@ -28,9 +28,9 @@ class Windows:
                 self._by_key.setdefault(each.key, []).append(each)
         coming.reverse()
         self._coming = coming
-        self._begun: list[Told] = []
+        self._begun: list[CallWindow] = []
 
-    def of(self, attempt: Attempt) -> tuple[Told, ...]:
+    def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
         """The told calls that it may be of: of nested ones the inner; several where they overlap."""
         if self._by_key:
             for segment in attempt.path.split("/"):
@@ -47,7 +47,7 @@ class Windows:
         return tuple(each for each in found if not any(_inside(other, each) for other in found))
 
 
-def _inside(inner: Told, outer: Told) -> bool:
+def _inside(inner: CallWindow, outer: CallWindow) -> bool:
     """Whether a call was made inside another one; of a test whatever lies in its time is inside."""
     if outer.name is not None:
         return outer.began in inner.within

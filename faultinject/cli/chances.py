@@ -9,7 +9,7 @@ from faultinject.engine.compiled_rule import asks_for_options
 from faultinject.rules.condition import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.values import listed
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import can_name
 
@@ -164,4 +164,4 @@ def _folded(key: str, rule: Rule) -> set[str]:
 
 
 def _takes_preflights(rule: Rule) -> bool:
-    return asks_for_options(rule, Reading(rule.vendor))
+    return asks_for_options(rule, Addressing(rule.vendor))

@@ -79,5 +79,5 @@ def check(
             settings.show()
         found.show()
     if settings is None or settings.enabled:
-        reading.refuse_production(reading.surroundings() if settings is None else settings.environment)
+        reading.refuse_production(reading.services() if settings is None else settings.environment)
     return 0 if found.ok else 1

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.store import ObjectStore
-from faultinject.testing.exploration.made import ToldFailure
+from faultinject.testing.exploration.causes import ToldFailure
 
 LINES, BYTES = 20, 65_536
 """How much of a command's output is shown: its last lines, of its last bytes."""

@@ -102,7 +102,7 @@ def conformance(
     """
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
-    from faultinject.cli import conformed as show
+    from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
     from faultinject.conformance import results
 

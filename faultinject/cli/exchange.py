@@ -94,7 +94,7 @@ class Trial:
             raise InjectionFailed(what) from self.injector.errors[0]
         if action is None or isinstance(action, Pass):
             return None
-        plan.surroundings.finish()
+        plan.services.finish()
         return action
 
 

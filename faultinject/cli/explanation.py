@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from faultinject.cli import chances, exchange, table
-from faultinject.cli.words import percent, sentence
+from faultinject.cli.descriptions import percent, sentence
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.shown import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import visible
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 
 def parse_request(text: str, host: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Explanation:
                 for each in ready
                 if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
             ]
-            readings = [each.reading for each in ready] or [Reading()]
+            readings = [each.reading for each in ready] or [Addressing()]
             self.seen = list(
                 {str(each): each for each in (_seen(view, reading) for reading in readings)}.values()
             )
@@ -170,7 +170,7 @@ def problems(error: ConfigurationError) -> list[dict[str, str]]:
     ]
 
 
-def _seen(view: Any, reading: Reading) -> dict[str, str | None]:
+def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:
     bucket, key = reading.read_address(view)
     return {
         "identity": shown_target(reading.identify(view)[1]),

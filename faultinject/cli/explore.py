@@ -94,7 +94,7 @@ def explore(
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")
-    settings = reading.surroundings()
+    settings = reading.services()
     reading.refuse_switched_off(settings)
     reading.refuse_production(settings)
     if shutil.which(command[0]) is None:
@@ -149,10 +149,10 @@ def _explore(exploration: Exploration, running: Command) -> None:
 
 def _vendor_of(rules: Sequence[str]) -> str:
     """The first vendor named that the embedded store speaks."""
-    from faultinject.store.labels import LABELS
+    from faultinject.store.error_codes import ERROR_CODES
 
     named = (each.strip().partition(",")[0].partition(":")[0] for each in rules)
-    return next((each for each in named if each in LABELS), "cos")
+    return next((each for each in named if each in ERROR_CODES), "cos")
 
 
 def _replay(rules: Sequence[Rule], vendor: str, command: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     on standard error.
     """
     from faultinject.cli import exchange
-    from faultinject.cli.words import given
+    from faultinject.cli.descriptions import given
     from faultinject.engine.actions import Respond
     from faultinject.engine.shown import shown_target
     from faultinject.exceptions import ConfigurationError

@@ -37,7 +37,7 @@ def given(texts: Sequence[str], file: str | None) -> Scenario | None:
     return Scenario.of_rules(rules, seed)
 
 
-def surroundings() -> Environment:
+def services() -> Environment:
     """The settings of the environment for rules that were given another way.
 
     Raises:

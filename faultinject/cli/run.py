@@ -63,7 +63,7 @@ def run(
         raise ConfigurationError(
             "run needs a system where a process can become another, which Windows cannot"
         )
-    settings = reading.surroundings()
+    settings = reading.services()
     scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
     program = shutil.which(command[0])
     if program is None:

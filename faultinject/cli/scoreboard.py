@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
 
 COLUMNS = ("attempt", "operation", "key", "injected", "what the SDK did")
 
@@ -114,13 +114,13 @@ class Scoreboard:
                 verdict = f"gave up, {len(call.attempts)} attempts"
             self._judge(last, verdict, hit=call.hit)
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[CallWindow]:
         """The calls as the audit wants to be told of them."""
-        from faultinject.journal.told import Told
+        from faultinject.journal.call_window import CallWindow
 
         with self._lock:
             return [
-                Told(call.operation, call.began, call.ended, returned=call.succeeded, key=key)
+                CallWindow(call.operation, call.began, call.ended, returned=call.succeeded, key=key)
                 for key, call in self._calls.items()
             ]
 

@@ -62,7 +62,7 @@ def serve(
 
     if app is not None and vendor is not None:
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
-    settings = reading.surroundings()
+    settings = reading.services()
     reading.refuse_production(settings)
     scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
     if scenario.rules or journal is not None:
@@ -171,7 +171,7 @@ def _announced_below() -> Iterator[None]:
 
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
-    from faultinject.cli.words import sentence
+    from faultinject.cli.descriptions import sentence
     from faultinject.rules.values import visible
 
     click.echo(f"{title} on {url}")

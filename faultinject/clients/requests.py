@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import NotOffered
+from faultinject.exceptions import UnsupportedClient
 
-raise NotOffered(
+raise UnsupportedClient(
     "there is no adapter for requests: an adapter sits above urllib3's retries, so that an injected answer would never"
     " be retried and a test would prove nothing; put faultinject around the server (faultinject serve, install(app)), or"
     " use faultinject.clients.httpx or faultinject.clients.botocore"

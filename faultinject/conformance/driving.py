@@ -14,8 +14,8 @@ from faultinject.conformance.answering import InThreads
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import silence
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.reading import of_outcomes
-from faultinject.journal.told import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Run:
     name: str
     title: str | None
     outcomes: Sequence[Outcome]
-    told: Sequence[Told]
+    told: Sequence[CallWindow]
     until: float
     seconds: float
     late: float
@@ -92,13 +92,13 @@ class Calls:
     def __init__(self, watch: Callable[[int], None] | None) -> None:
         self._watch = watch
         self._changed = Condition()
-        self._told: dict[str, Told] = {}
+        self._told: dict[str, CallWindow] = {}
         self._open: set[str] = set()
 
     def begin(self, asked: Asked) -> None:
         """Note that a call begins now."""
         with self._changed:
-            self._told[asked.key] = Told(asked.phase, time.monotonic(), None, key=asked.key)
+            self._told[asked.key] = CallWindow(asked.phase, time.monotonic(), None, key=asked.key)
             self._open.add(asked.key)
 
     def end(self, key: str, returned: bool, error: str | None) -> None:
@@ -134,7 +134,7 @@ class Calls:
         return not self._open
 
     @property
-    def told(self) -> list[Told]:
+    def told(self) -> list[CallWindow]:
         """What came of each call, in the order of their beginnings."""
         with self._changed:
             return list(self._told.values())
@@ -203,7 +203,7 @@ def run(
     )
 
 
-def _open_calls(calls: Sequence[Told]) -> str:
+def _open_calls(calls: Sequence[CallWindow]) -> str:
     """Which calls had not ended: `; 2 calls had not ended: thr-001 (thr), nf-002 (nf)`; nothing where all had."""
     if not calls:
         return ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.judge import Judgement
     from faultinject.conformance.driving import Run
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 
 @dataclass(frozen=True, slots=True)

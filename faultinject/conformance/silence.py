@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
 
 FOR_EVER = float("inf")
 
@@ -25,12 +25,12 @@ class Silence(NamedTuple):
         seconds: for how long.
     """
 
-    calls: Sequence[Told]
+    calls: Sequence[CallWindow]
     seconds: float
 
 
 def silence(
-    told: Sequence[Told], attempts: Sequence[Attempt], *, until: float, deadline: float
+    told: Sequence[CallWindow], attempts: Sequence[Attempt], *, until: float, deadline: float
 ) -> Silence | None:
     """The silence at the end of a run; None where every call has ended, or those that have not may be waited out.
 
@@ -69,7 +69,7 @@ def silence(
     return Silence(left, quiet) if quiet >= needed else None
 
 
-def _by_key(told: Sequence[Told], attempts: Sequence[Attempt]) -> dict[str | None, list[Attempt]]:
+def _by_key(told: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str | None, list[Attempt]]:
     """The requests of each call."""
     found: dict[str | None, list[Attempt]] = {each.key: [] for each in told}
     for attempt in attempts:

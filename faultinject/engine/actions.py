@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Never, NoReturn, Protocol
 
-    from faultinject.engine.body_transforms import Shape
+    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
@@ -71,7 +71,7 @@ class Respond:
         self.headers = headers
         self.body = body
         self.delay = delay
-        self.shape: Shape | None = None
+        self.shape: BodyTransform | None = None
         self.listing: Listing | None = None
 
     def answer_keys(self) -> bool:
@@ -84,7 +84,7 @@ class Respond:
             try:
                 body = self.listing.answer()
             except Exception as error:
-                self.entry.surroundings.failed(error, self.entry.rule or "")
+                self.entry.services.failed(error, self.entry.rule or "")
         if body is None:
             return False
         length = str(len(body))
@@ -106,7 +106,9 @@ class Forward:
 
     __slots__ = ("after", "delay", "entry", "shape")
 
-    def __init__(self, entry: Entry, *, after: bool, delay: float, shape: Shape | None = None) -> None:
+    def __init__(
+        self, entry: Entry, *, after: bool, delay: float, shape: BodyTransform | None = None
+    ) -> None:
         self.entry = entry
         self.after = after
         self.delay = delay

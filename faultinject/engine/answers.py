@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.actions import ActByAnswering
-    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers
@@ -67,7 +67,7 @@ class Answer:
 
     def __init__(
         self,
-        rule: ReadyRule,
+        rule: CompiledRule,
         fault: str,
         status: int,
         content_type: str,
@@ -117,7 +117,7 @@ class Answer:
         else:
             self.hint, self.hint_form = read_hint(given if given.keys() & HEADERS else constants)
         self._hints_in_headers = not given.keys() & HEADERS and wait is None and self.hint_form is not None
-        if rule.surroundings.marked:
+        if rule.services.marked:
             self._last += mark(rule.name)
             # What a rule sets cannot lift the mark.
             self._set = tuple(each for each in self._set if each[0] not in MARKS)
@@ -175,7 +175,7 @@ class Answer:
         return Respond(entry, self, headers, body, self._delay(digest))
 
 
-def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
+def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
     """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
     value = rule.rule.value
     message = value("message")
@@ -230,7 +230,7 @@ def documented(rule: ReadyRule, vendor: Vendor, rows: Sequence[DocumentedError])
     return act
 
 
-def _lister(rule: ReadyRule, vendor: Vendor, row: DocumentedError) -> Lister:
+def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
     """A function from a request and its digest to its listing; None when it does not delete several objects."""
     from faultinject.vendors.multi_delete import Listing
 
@@ -249,7 +249,7 @@ def _lister(rule: ReadyRule, vendor: Vendor, row: DocumentedError) -> Lister:
     return begin
 
 
-def plain(rule: ReadyRule, status: int) -> ActByAnswering:
+def plain(rule: CompiledRule, status: int) -> ActByAnswering:
     """What an answer of no vendor does: a status and a text."""
     value = rule.rule.value
     message = value("message")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _PARTS = 10**12
 
 
-class Shape:
+class BodyTransform:
     """What is done to one body.
 
     Attributes:
@@ -41,7 +41,7 @@ class Shape:
         """What goes out of the next piece, which is not empty."""
 
 
-class Truncated(Shape):
+class Truncated(BodyTransform):
     """A body that ends early.
 
     Args:
@@ -80,7 +80,7 @@ class Truncated(Shape):
         return max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
 
 
-class Dripped(Shape):
+class Dripped(BodyTransform):
     """A body that goes out slowly.
 
     Args:
@@ -99,7 +99,7 @@ class Dripped(Shape):
         return piece
 
 
-class Corrupted(Shape):
+class Corrupted(BodyTransform):
     """A body with bytes changed, at places that are drawn.
 
     Args:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from faultinject.engine.actions import Act
     from faultinject.engine.asks import SharedNotes
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Surroundings
-    from faultinject.vendors.addressing import Reading
+    from faultinject.engine.services import Services
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.vendor import Vendor
 
-    Scope = Callable[[Request, Reading, str], str]
+    Scope = Callable[[Request, Addressing, str], str]
 
     Check = Callable[[Request], bool]
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
         @property
         def takes(self) -> tuple[str, ...]: ...
-        def prepare(self, rule: ReadyRule) -> Act: ...
+        def prepare(self, rule: CompiledRule) -> Act: ...
         def draws(self, rule: RuleLike) -> bool: ...
 
     class RuleLike(Protocol):
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
         @property
         def set_headers(self) -> tuple[tuple[str, str], ...]: ...
         def value(self, key: str) -> Any: ...
-        def compile_conditions(self, context: Reading) -> list[Check]: ...
-        def compile_unless(self, context: Reading) -> list[Check]: ...
+        def compile_conditions(self, context: Addressing) -> list[Check]: ...
+        def compile_unless(self, context: Addressing) -> list[Check]: ...
 
 
 _OPTIONS = frozenset(("OPTIONS",))
 
 
-class ReadyRule:
+class CompiledRule:
     """One rule of a plan, ready to be asked about requests.
 
     Args:
@@ -68,7 +68,7 @@ class ReadyRule:
         label: what its draws depend on.
         key: the seed's key.
         reading: how it reads bucket, key and operation.
-        surroundings: clocks, journal and settings.
+        services: clocks, journal and settings.
         shared: what other processes are told, if there may be any.
 
     Attributes:
@@ -97,7 +97,7 @@ class ReadyRule:
         "_untold",
         "above",
         "act",
-        "certain",
+        "always_fires",
         "drawn",
         "enough",
         "failed",
@@ -108,8 +108,8 @@ class ReadyRule:
         "reading",
         "rule",
         "scope",
-        "spares",
-        "surroundings",
+        "services",
+        "skips",
         "takes_preflights",
         "times",
         "undone",
@@ -124,17 +124,17 @@ class ReadyRule:
         *,
         label: str,
         key: bytes,
-        reading: Reading,
-        surroundings: Surroundings,
+        reading: Addressing,
+        services: Services,
         shared: SharedNotes | None,
     ) -> None:
         self.rule = rule
         self.number = number
         self.name = name
-        self.surroundings = surroundings
+        self.services = services
         self.reading = reading
         self.above: tuple[int, float] | None = rule.value("above")
-        self.spares = _spares(rule.value("skip"), rule.value("every"))
+        self.skips = _skips(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
         self.window = _window(rule.value("begin"), rule.value("end"))
@@ -144,7 +144,7 @@ class ReadyRule:
         self.failed = Counter()
         self._untold = None if shared is None else shared.note_undone
         limit = threshold(rule.value("probability"))
-        self.certain = limit >= ONE
+        self.always_fires = limit >= ONE
         self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
@@ -153,7 +153,7 @@ class ReadyRule:
     def _enough(self, limit: int) -> int | None:
         if not limit or self.times == 0:
             return 0
-        counted = self.spares is not None or self.above is not None or not self.certain
+        counted = self.skips is not None or self.above is not None or not self.always_fires
         if counted or self.rule.resolved.draws(self.rule):
             return None
         return self.times or 0
@@ -165,7 +165,7 @@ class ReadyRule:
             self._untold(self.number)
 
 
-def asks_for_options(rule: RuleLike, reading: Reading) -> bool:
+def asks_for_options(rule: RuleLike, reading: Addressing) -> bool:
     """Whether a rule names OPTIONS, or an operation that is nothing else, as `OptionsObject`; a pattern names none."""
     if any(each.removeprefix("=").upper() == "OPTIONS" for each in rule.conditions.get("method", ())):
         return True
@@ -193,7 +193,7 @@ def _never(identity: str, n: int) -> None:
     """The draw of a rule with probability 0."""
 
 
-def _spares(skip: int, every: int) -> Callable[[int], bool] | None:
+def _skips(skip: int, every: int) -> Callable[[int], bool] | None:
     if every == 1:
         return None if skip == 0 else lambda place: place < skip
     return lambda place: place < skip or (place - skip + 1) % every != 0
@@ -205,24 +205,24 @@ def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
     return lambda age: begin <= age < end
 
 
-def _call(request: Request, reading: Reading, exact: str) -> str:
+def _call(request: Request, reading: Addressing, exact: str) -> str:
     return exact
 
 
-def _key(request: Request, reading: Reading, exact: str) -> str:
+def _key(request: Request, reading: Addressing, exact: str) -> str:
     bucket, key = reading.read_address(request)
     return f"/{bucket or ''}/{key or ''}"
 
 
-def _bucket(request: Request, reading: Reading, exact: str) -> str:
+def _bucket(request: Request, reading: Addressing, exact: str) -> str:
     return f"/{reading.read_address(request)[0] or ''}"
 
 
-def _operation(request: Request, reading: Reading, exact: str) -> str:
+def _operation(request: Request, reading: Addressing, exact: str) -> str:
     return reading.operation(request) or "none"
 
 
-def _client(request: Request, reading: Reading, exact: str) -> str:
+def _client(request: Request, reading: Addressing, exact: str) -> str:
     return request.client or "none"
 
 

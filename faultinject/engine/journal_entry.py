@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from faultinject.engine.asks import Take
     from faultinject.engine.body_digest import SeenBody
-    from faultinject.engine.services import Surroundings
+    from faultinject.engine.services import Services
     from faultinject.engine.snapshot import Facts
     from faultinject.engine.types import Body, Fired
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
 
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
@@ -37,8 +37,27 @@ class Entry:
     """The journal's view of one request while it is under way; every `write` is one line."""
 
     __slots__ = (
-        "arrived", "facts", "fault", "fired", "held", "hint", "hint_form", "n", "origin", "reading", "request_id",
-        "response_bytes", "rule", "seen", "seq", "status", "surroundings", "take", "time", "when", "written",
+        "arrived",
+        "facts",
+        "fault",
+        "fired",
+        "held",
+        "hint",
+        "hint_form",
+        "n",
+        "origin",
+        "reading",
+        "request_id",
+        "response_bytes",
+        "rule",
+        "seen",
+        "seq",
+        "services",
+        "status",
+        "take",
+        "time",
+        "when",
+        "written",
     )  # fmt: skip
 
     fault: str | None
@@ -53,18 +72,18 @@ class Entry:
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        services: Services,
         seq: int,
         origin: Origin,
         time: float,
         arrived: float,
         facts: Facts,
-        reading: Reading,
+        reading: Addressing,
         rule: str | None,
         n: int | None,
         take: Take | None,
     ) -> None:
-        self.surroundings = surroundings
+        self.services = services
         self.seq = seq
         self.origin = origin
         self.time = time
@@ -99,16 +118,16 @@ class Entry:
                 to read.
             last: whether the end is known; otherwise a final line follows.
         """
-        surroundings = self.surroundings
+        services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body
-        surroundings.journal(
+        services.journal(
             (
                 self.seq,
                 self.origin,
                 self.time,
                 self.arrived,
-                surroundings.monotonic() if answered else None,
+                services.monotonic() if answered else None,
                 self.facts,
                 self.reading,
                 self.rule,
@@ -140,7 +159,7 @@ class Entry:
         """No fault is given after all: nothing of its answer is true of the app's."""
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
 
-    def withdraw(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
+    def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
         """Note that the fault was not carried out, and why.
 
         Args:

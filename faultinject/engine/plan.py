@@ -11,12 +11,12 @@ from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.asks import RELEASE, GiveBack, Match, Take
-from faultinject.engine.compiled_rule import ReadyRule
+from faultinject.engine.compiled_rule import CompiledRule
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry
 from faultinject.engine.labels import Labels
 from faultinject.engine.rule_index import Index
-from faultinject.vendors.addressing import Reading, common
+from faultinject.vendors.addressing import Addressing, common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from faultinject.engine.asks import Ask, Counts, MatchKey, Number
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Surroundings
+    from faultinject.engine.services import Services
     from faultinject.vendors.vendor import Vendor
 
     # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
@@ -44,7 +44,7 @@ class Plan:
         names: what each is called, as long as `rules`.
         seed: the seed's text.
         counts: who answers the asks; the plan itself never calls it.
-        surroundings: clocks, journal and settings.
+        services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
         salt: put before the seed where independent processes must not draw alike.
     """
@@ -56,7 +56,7 @@ class Plan:
         seed: str,
         *,
         counts: Counts,
-        surroundings: Surroundings,
+        services: Services,
         generation: int = 0,
         salt: bytes = b"",
     ) -> None:
@@ -64,23 +64,23 @@ class Plan:
         self.names = tuple(names)
         self.seed = seed
         self.counts = counts
-        self.surroundings = surroundings
+        self.services = services
         self.generation = generation
-        self.started = surroundings.clock()
+        self.started = services.clock()
         self.endings = 0
         """How often the scenario was replaced or switched off: a wait that began before one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
-        self._readings: dict[str, Reading] = {}
-        self._unmatched: Reading | None = None
-        index = Index(self.rules, self.reading, everything=surroundings.everything)
+        self._readings: dict[str, Addressing] = {}
+        self._unmatched: Addressing | None = None
+        index = Index(self.rules, self.reading, everything=services.everything)
         self.environ = index.environ
         self.environ_default = index.environ_default
         self.scope = index.scope
         self.scope_default = index.scope_default
-        self._ready: list[ReadyRule | None] = [None] * len(self.rules)
+        self._ready: list[CompiledRule | None] = [None] * len(self.rules)
         self._labels = Labels(self.rules)
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
@@ -93,12 +93,10 @@ class Plan:
         Returns:
             None when no rule's conditions hold, `Pass` when none fires, else what to do.
         """
-        surroundings = self.surroundings
-        arrived, now = surroundings.monotonic(), surroundings.clock()
-        if surroundings.expires is not None and (
-            now >= surroundings.expires or arrived >= surroundings.deadline
-        ):
-            surroundings.expired(surroundings.expires)
+        services = self.services
+        arrived, now = services.monotonic(), services.clock()
+        if services.expires is not None and (now >= services.expires or arrived >= services.deadline):
+            services.expired(services.expires)
             return None
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
@@ -112,10 +110,10 @@ class Plan:
                 enough = None
         numbers: list[Number] = yield Match(keys, now, held, enough)
         for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
-            if not exceeds or (rule.spares is not None and rule.spares(place)):
+            if not exceeds or (rule.skips is not None and rule.skips(place)):
                 continue
             # Where chance has no say, nothing is drawn before the rule may inject.
-            digest = b"" if rule.certain else rule.drawn(identity, n)
+            digest = b"" if rule.always_fires else rule.drawn(identity, n)
             if digest is None:
                 continue
             take = None
@@ -126,7 +124,7 @@ class Plan:
             elif held:
                 yield RELEASE
             entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
-            if not surroundings.begin():
+            if not services.begin():
                 entry.fault = rule.rule.fault
                 if take is not None:
                     yield GiveBack(take)
@@ -135,10 +133,10 @@ class Plan:
                 action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
             except Exception as error:
                 rule.failed.next()
-                surroundings.failed(error, rule.name)
+                services.failed(error, rule.name)
                 action = Pass(entry, "failed")
             if isinstance(action, Pass):
-                surroundings.finish()
+                services.finish()
                 if take is not None:
                     yield GiveBack(take)
                 return action
@@ -150,9 +148,9 @@ class Plan:
         if held:
             yield RELEASE
         rule, n = matched[0], numbers[0][1]
-        if surroundings.everything:
+        if services.everything:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
-        surroundings.journal(
+        services.journal(
             (
                 next(_seq), self.origin, now, arrived, None, request.facts(), rule.reading, rule.name, None, None,
                 n if n >= 0 else None, None, None, None, None, None, "passed", True, None, None,
@@ -172,9 +170,9 @@ class Plan:
     @property
     def expired(self) -> bool:
         """Whether the time is over in which anything is injected."""
-        surroundings = self.surroundings
-        return surroundings.expires is not None and (
-            surroundings.clock() >= surroundings.expires or surroundings.monotonic() >= surroundings.deadline
+        services = self.services
+        return services.expires is not None and (
+            services.clock() >= services.expires or services.monotonic() >= services.deadline
         )
 
     def go_on_from(self, old: Plan) -> None:
@@ -186,8 +184,8 @@ class Plan:
 
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
-        surroundings = self.surroundings
-        now, arrived = surroundings.clock(), surroundings.monotonic()
+        services = self.services
+        now, arrived = services.clock(), services.monotonic()
         reading = self._unmatched
         if reading is None:
             reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
@@ -208,7 +206,7 @@ class Plan:
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)
         ]
 
-    def ready(self, number: int) -> ReadyRule:
+    def ready(self, number: int) -> CompiledRule:
         """The compiled rule of that number; made when it is first a candidate."""
         found = self._ready[number]
         if found is None:
@@ -218,31 +216,31 @@ class Plan:
                     found = self._ready[number] = self._compile(number)
         return found
 
-    def _compile(self, number: int) -> ReadyRule:
+    def _compile(self, number: int) -> CompiledRule:
         rule = self.rules[number]
-        return ReadyRule(
+        return CompiledRule(
             rule,
             number,
             self.names[number],
             label=self._labels.make(number),
             key=self.key,
             reading=self.reading(rule.vendor),
-            surroundings=self.surroundings,
+            services=self.services,
             shared=self._shared,
         )
 
-    def reading(self, vendor: Vendor | None) -> Reading:
+    def reading(self, vendor: Vendor | None) -> Addressing:
         """How requests are read as that vendor's; one object a vendor."""
         name = vendor.id if vendor is not None and vendor.addressing else ""
         found = self._readings.get(name)
         if found is None:
-            found = self._readings[name] = Reading(vendor if name else None, self.surroundings.endpoints)
+            found = self._readings[name] = Addressing(vendor if name else None, self.services.endpoints)
         return found
 
     def _entry(
         self,
         request: Request,
-        reading: Reading,
+        reading: Addressing,
         name: str | None,
         n: int | None,
         now: float,
@@ -252,12 +250,12 @@ class Plan:
         facts = request.facts()
         if n is not None and n < 0:
             n = None
-        return Entry(self.surroundings, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
+        return Entry(self.services, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
 
     def _matching(
         self, request: Request, candidates: Sequence[int], age: float
-    ) -> tuple[list[ReadyRule], list[MatchKey]]:
-        matched: list[ReadyRule] = []
+    ) -> tuple[list[CompiledRule], list[MatchKey]]:
+        matched: list[CompiledRule] = []
         keys: list[MatchKey] = []
         preflight = False
         if not request.ordinary:

@@ -7,7 +7,7 @@ match, and works a field out when it is first asked for.
 from __future__ import annotations
 
 from faultinject.engine.shown import without_userinfo
-from faultinject.engine.snapshot import NONE_TELLING, TELLING, TELLING_AS, TELLING_KEYS, facts
+from faultinject.engine.snapshot import NONE_RECORDED, RECORDED_AS, RECORDED_HEADERS, RECORDED_KEYS, facts
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.snapshot import Facts
-    from faultinject.vendors.types import Place
+    from faultinject.vendors.types import Target
 
 
 class Request:
@@ -49,7 +49,7 @@ class Request:
     query: str
     host: str
     ordinary: bool
-    place: Place
+    place: Target
     operation: str | None
     identities: tuple[str, str]
 
@@ -159,7 +159,7 @@ class WSGIRequest(Request):
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
 
     def telling(self, name: str) -> str | None:
-        return self._environ.get(TELLING_AS.get(name, ""))
+        return self._environ.get(RECORDED_AS.get(name, ""))
 
     @property
     def upgrades(self) -> bool:
@@ -181,9 +181,9 @@ class WSGIRequest(Request):
         """What the journal keeps of the request."""
         environ = self._environ
         get = environ.get
-        telling = NONE_TELLING
+        telling = NONE_RECORDED
         if not _TELLING_SET.isdisjoint(environ):
-            telling = {TELLING_KEYS[key]: environ[key] for key in environ if key in TELLING_KEYS}
+            telling = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
         return facts(
             self,
             get("REMOTE_ADDR"),
@@ -284,7 +284,7 @@ class ASGIRequest(Request):
     def facts(self) -> Facts:
         """What the journal keeps of the request."""
         known = self._known
-        telling = NONE_TELLING
+        telling = NONE_RECORDED
         if not _TELLING_NAMES.isdisjoint(known):
             telling = {name: value for name, value in known.items() if name in _TELLING_NAMES}
         host, port = self._scope.get("client") or (None, None)
@@ -292,10 +292,10 @@ class ASGIRequest(Request):
         return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
 
 
-_TELLING_SET = frozenset(TELLING_KEYS)
-_TELLING_NAMES = frozenset(TELLING)
+_TELLING_SET = frozenset(RECORDED_KEYS)
+_TELLING_NAMES = frozenset(RECORDED_HEADERS)
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
-_KNOWN = {name.encode(): name for name in (*TELLING, *_DECIDING)}
+_KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.shelf import Finder
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.vendor import Vendor
 
     Asked = dict[tuple[str, ...], frozenset[str]]
-    Filed = tuple[Reading | None, frozenset[str], frozenset[str] | None]
+    Filed = tuple[Addressing | None, frozenset[str], frozenset[str] | None]
 
 # More methods than this tell nothing apart, and each costs a shelf of its own.
 _MOST_METHODS = 16
@@ -50,7 +50,7 @@ class Index:
     def __init__(
         self,
         rules: Sequence[RuleLike],
-        reading: Callable[[Vendor | None], Reading],
+        reading: Callable[[Vendor | None], Addressing],
         *,
         everything: bool = False,
     ) -> None:
@@ -88,7 +88,7 @@ class Index:
         self.scope_default = ready(other.in_scope()) if anything else None
 
 
-def _read(rule: RuleLike, reading: Callable[[Vendor | None], Reading], asked: Asked) -> Filed:
+def _read(rule: RuleLike, reading: Callable[[Vendor | None], Addressing], asked: Asked) -> Filed:
     """How a rule reads requests, where that matters, and the operations and methods that it is for; None: any.
 
     `asked` remembers the methods of texts: many rules have the same.

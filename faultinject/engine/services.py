@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from faultinject.engine.types import Line
 
 
-class Surroundings:
+class Services:
     """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
 
     Attributes:

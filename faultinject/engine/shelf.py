@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.request import Request
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
 
     Found = Sequence[int] | None
     Finder = Callable[[Mapping[str, Any]], Found]
@@ -36,11 +36,13 @@ class Shelf:
         self.buckets: dict[str, list[int]] = {}
         self.hosts: dict[str, list[int]] = {}
         self.always: list[int] = []
-        self.read: dict[Reading, tuple[Names, Names]] = {}
+        self.read: dict[Addressing, tuple[Names, Names]] = {}
         self._dotted: dict[str, list[int]] = {}
         self._by_host: dict[str | bytes | None, list[int] | None] = {}
 
-    def file(self, number: int, rule: RuleLike, reading: Reading | None, operations: Iterable[str]) -> None:
+    def file(
+        self, number: int, rule: RuleLike, reading: Addressing | None, operations: Iterable[str]
+    ) -> None:
         """Add a rule under the first literal that its conditions give.
 
         Args:
@@ -69,7 +71,7 @@ class Shelf:
     def _file_read(
         self,
         number: int,
-        reading: Reading,
+        reading: Addressing,
         conditions: Mapping[str, tuple[str, ...]],
         operations: Iterable[str],
     ) -> bool:

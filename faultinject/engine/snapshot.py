@@ -45,7 +45,7 @@ QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 PRECONDITIONS = GUARDS - {"idempotency-key"}
 """Those that say what the target has to be like."""
 
-TELLING = (
+RECORDED_HEADERS = (
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "x-cos-sdk-retry",
@@ -78,19 +78,19 @@ TELLING = (
     "x-storage-user",
 )
 """The headers that few requests have and that a fact is read from."""
-TELLING_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in TELLING}
+RECORDED_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in RECORDED_HEADERS}
 """What WSGI calls them."""
-TELLING_KEYS = {key: name for name, key in TELLING_AS.items()}
+RECORDED_KEYS = {key: name for name, key in RECORDED_AS.items()}
 VALUED = frozenset(
     "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
     " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action x-ms-page-write"
     " x-ms-requires-sync x-sdk-retry-count".split()
 )
 """Those whose value a fact is read from."""
-SILENT = frozenset(TELLING) - VALUED
+SILENT = frozenset(RECORDED_HEADERS) - VALUED
 """Those of which only is kept that they were there; the source of a copy may end in a signature."""
 
-NONE_TELLING: Mapping[str, str] = {}
+NONE_RECORDED: Mapping[str, str] = {}
 
 
 def facts(

@@ -9,7 +9,7 @@ from _thread import allocate_lock
 from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.off import OFF, Off
 from faultinject.engine.plan import Plan
-from faultinject.engine.services import Surroundings
+from faultinject.engine.services import Services
 from faultinject.exceptions import Problem
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import Sharing
@@ -82,7 +82,7 @@ class Injector:
         self._failures = announcement.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
-        self._surroundings = Surroundings(
+        self._services = Services(
             self.journal.add,
             clock,
             time.monotonic,
@@ -251,8 +251,8 @@ class Injector:
         if self._production is not None:
             announcement.production(self._production)
         elif self._own.expired:
-            assert self._surroundings.expires is not None
-            announcement.expired(self._surroundings.expires)
+            assert self._services.expires is not None
+            announcement.expired(self._services.expires)
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._sharing.tell(self.seed)
@@ -294,7 +294,7 @@ class Injector:
     def finish(self) -> int:
         """The process ends: waits end; how many faults are still under way."""
         self._own.end()
-        return self._surroundings.active
+        return self._services.active
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
@@ -321,7 +321,7 @@ class Injector:
             scenario.display_names,
             self._seed,
             counts=counts,
-            surroundings=self._surroundings,
+            services=self._services,
             generation=self._generation,
             salt=self._sharing.salt,
         )

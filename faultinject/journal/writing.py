@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.types import Line
     from faultinject.journal.endings import Parent, Written
-    from faultinject.vendors.addressing import Reading
-    from faultinject.vendors.types import Place
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.types import Target
 
 KEPT = 10_000
 """Lines that the ring keeps."""
@@ -67,7 +67,7 @@ class Journal:
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
-        self.reading: Reading | None = None
+        self.reading: Addressing | None = None
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
         """Called with the number of requests so far when one more is noted, on its thread; may raise."""
@@ -304,7 +304,7 @@ class _Recalled:
         self.query = query
         self.host = host
         self.read_by: object = None
-        self.place: Place
+        self.place: Target
         self.named_by: object = None
         self.operation: str | None
         self._headers = headers

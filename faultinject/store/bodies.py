@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
-from faultinject.store.claims import Claims, read_digest
+from faultinject.store.claims import BodyChecksums, read_digest
 from faultinject.store.mistakes import StoreError
 
 PIECE = 64 * 1024
@@ -50,7 +50,7 @@ def receive(request: Request, hold: Hold) -> Content:
     taken = expected or 0
     hold.add(taken)
     digest = md5(usedforsecurity=False)
-    claims = Claims(request.headers)
+    claims = BodyChecksums(request.headers)
     blocks = []
     block = bytearray()
     size = 0

@@ -45,7 +45,7 @@ DIGESTS: Mapping[str, Callable[[], _Digest]] = {
 """By the end of the header's name."""
 
 
-class Claims:
+class BodyChecksums:
     """The checksums that a request gives of its body.
 
     Args:

@@ -12,11 +12,11 @@ from werkzeug.wrappers import Request, Response
 
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.buckets import Buckets
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 from faultinject.store.mistakes import StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors import rendering
-from faultinject.vendors.addressing import Reading, without_port
+from faultinject.vendors.addressing import Addressing, without_port
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Vendor
 
@@ -36,7 +36,7 @@ class Service:
     """What all requests to one store share."""
 
     vendor: Vendor
-    reading: Reading
+    reading: Addressing
     buckets: Buckets
     uploads: Uploads
     clock: Callable[[], float]
@@ -134,7 +134,7 @@ class Exchange:
     def documented(self, error: StoreError) -> DocumentedError:
         """The vendor's row for a mistake."""
         vendor = self.service.vendor
-        return vendor.find(LABELS[vendor.id][error.mistake])
+        return vendor.find(ERROR_CODES[vendor.id][error.mistake])
 
 
 def _is_utf8(encoded: str) -> bool:

@@ -24,7 +24,7 @@ GCS_NAMES = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class ServiceAdapter:
     """One way of speaking.
 
     Attributes:
@@ -42,25 +42,25 @@ class Speaker:
     part: int = 1
 
 
-def speaker(vendor: str) -> Speaker:
+def speaker(vendor: str) -> ServiceAdapter:
     """How the service of that vendor is spoken; what others need is not loaded."""
     if vendor == "azure-blob":
         from faultinject.store.azure import routes as azure
         from faultinject.store.azure.blobs import made as made_blob
         from faultinject.store.azure.documents import block_number
 
-        return Speaker(azure.AzureCall, azure.perform, AZURE_NAMES, made_blob, block_number("AAAA"))
+        return ServiceAdapter(azure.AzureCall, azure.perform, AZURE_NAMES, made_blob, block_number("AAAA"))
     if vendor == "gcs":
         from faultinject.store.gcs import routes as gcs
         from faultinject.store.gcs.resources import made as made_object
         from faultinject.store.gcs.sessions import Finished
 
-        return Speaker(partial(gcs.GcsCall, Finished()), gcs.perform, GCS_NAMES, made_object)
+        return ServiceAdapter(partial(gcs.GcsCall, Finished()), gcs.perform, GCS_NAMES, made_object)
     from faultinject.store import s3
     from faultinject.store.call import Call
     from faultinject.store.dialects import DIALECTS
 
-    return Speaker(partial(Call, DIALECTS[vendor]), s3.perform, S3_NAMES, _made)
+    return ServiceAdapter(partial(Call, DIALECTS[vendor]), s3.perform, S3_NAMES, _made)
 
 
 def _made(content: bytes, _now: float) -> tuple[str, Headers]:

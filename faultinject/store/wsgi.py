@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.store import stock
+from faultinject.store import seed_data as stock
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Buckets
 from faultinject.store.budget import Budget
+from faultinject.store.error_codes import ERROR_CODES
 from faultinject.store.exchange import Service
-from faultinject.store.labels import LABELS
 from faultinject.store.mistakes import StoreError
 from faultinject.store.speakers import speaker
 from faultinject.store.uploads import Uploads
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ObjectStore:
     SDK expects; mistakes get the vendor's documented errors. Signatures are not checked.
 
     Args:
-        vendor: whose requests it understands: a key of `labels.LABELS`.
+        vendor: whose requests it understands: a key of `labels.ERROR_CODES`.
         max_bytes: how many bytes it holds at most: content, keys, stored headers, and 512 bytes for every
             bucket, object, upload and part. Beyond it, writes get the vendor's "entity too large".
         min_part_bytes: the least size of every part of a multipart upload but the last; 0 for no limit, so that
@@ -53,15 +53,15 @@ class ObjectStore:
         clock: Callable[[], float] = time.time,
     ) -> None:
         found = vendors.get(vendor)
-        if vendor not in LABELS:
-            known = ", ".join(sorted(LABELS))
+        if vendor not in ERROR_CODES:
+            known = ", ".join(sorted(ERROR_CODES))
             raise ConfigurationError(f"the embedded store does not speak {vendor}; it speaks {known}")
         self._speaker = speaker(vendor)
         self._budget = Budget(max_bytes)
         buckets = Buckets(self._budget, self._speaker.names)
         self._service = Service(
             vendor=found,
-            reading=Reading(found, tuple(endpoints)),
+            reading=Addressing(found, tuple(endpoints)),
             buckets=buckets,
             uploads=Uploads(buckets, min_part_bytes),
             clock=clock,

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.session_sync import Session
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
     from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.bounds import Allowed
-    from faultinject.testing.exploration.made import Made
+    from faultinject.testing.exploration.causes import Made
     from faultinject.testing.exploration.wording import Wording
 
 
@@ -139,7 +139,7 @@ class RunFaults(Faults):
             self.injector.journal.count = Watch(self, sweep.limit, end or _raise)
 
     @property
-    def told(self) -> Sequence[Told]:
+    def told(self) -> Sequence[CallWindow]:
         """The windows in which calls were made."""
         return self._verdicts.told
 

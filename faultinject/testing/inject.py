@@ -7,7 +7,7 @@ from faultinject.injector.injector import Injector
 from faultinject.journal import log as announcement
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
-from faultinject.testing.verdicts import ToldCall, Verdicts
+from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.injector.count_storage import SessionCounts
     from faultinject.injector.session_sync import Session
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
     from faultinject.testing.explored_runs import Exploration
 
 
@@ -193,7 +193,7 @@ class Faults:
         """What the client's callers asked for so far, each thing with its attempts, by the first of them."""
         return self._verdicts.calls
 
-    def call(self, name: str) -> ToldCall:
+    def call(self, name: str) -> NamedCall:
         """A context manager, also `async with`, around one thing that the test asks for.
 
         At its end the calls in it are known to be over, and what came of them: requests alone do not tell.

@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 
 from faultinject.engine.snapshot import LONGEST_TEXT
-from faultinject.exceptions import RetriesWrong, RuleNotMatched
+from faultinject.exceptions import RetryAssertionError, RuleNotMatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.journal.call import Call
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.calls import Call
     from faultinject.testing.inject import Faults
 
 LONGEST = 200
@@ -31,7 +31,7 @@ DROPPED = "no longer in memory"
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
 """When the named calls began that this thread or task is in, the outermost first."""
 
-ended: list[Callable[[Faults, Sequence[Told]], None]] = []
+ended: list[Callable[[Faults, Sequence[CallWindow]], None]] = []
 """Told of every block of this process when it is over, with its windows."""
 
 
@@ -40,12 +40,12 @@ class Verdicts:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._named: list[Told] = []
-        self._blocks: list[Told] = []
+        self._named: list[CallWindow] = []
+        self._blocks: list[CallWindow] = []
         self._began: float | None = None
 
     @property
-    def told(self) -> list[Told]:
+    def told(self) -> list[CallWindow]:
         """The windows in which calls were made: those that the test named, then those of the block itself."""
         return [*self._named, *self._blocks]
 
@@ -60,9 +60,9 @@ class Verdicts:
         for tell in ended:
             tell(self._faults, self.told)
 
-    def call(self, name: str) -> ToldCall:
+    def call(self, name: str) -> NamedCall:
         """A context manager around one thing that the test asks for."""
-        return ToldCall(name, self._named, self._test)
+        return NamedCall(name, self._named, self._test)
 
     @property
     def calls(self) -> list[Call]:
@@ -105,13 +105,13 @@ class Verdicts:
 
         judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
-            raise RetriesWrong("there is nothing to judge: no request was seen")
+            raise RetryAssertionError("there is nothing to judge: no request was seen")
         wrong = [each for each in judgement.findings if each.verdict in ((FAIL, WARN) if strict else (FAIL,))]
         lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
         if missing := undecided(judgement.findings, require, driven=False):
             lines += _unanswered(missing)
         if lines:
-            raise RetriesWrong("\n".join(lines))
+            raise RetryAssertionError("\n".join(lines))
 
     def assert_all_fired(self) -> None:
         """Fail when a rule injected nothing.
@@ -136,13 +136,13 @@ class Verdicts:
         if silent:
             raise RuleNotMatched("\n".join(silent))
 
-    def _under_way(self) -> list[Told]:
+    def _under_way(self) -> list[CallWindow]:
         """The block up to now, as a window; none where it has not begun, or is over."""
-        from faultinject.journal.told import Told
+        from faultinject.journal.call_window import CallWindow
 
         if self._began is None:
             return []
-        return [Told(None, self._began, time.monotonic(), test=self._test)]
+        return [CallWindow(None, self._began, time.monotonic(), test=self._test)]
 
     @property
     def _test(self) -> str | None:
@@ -152,7 +152,7 @@ class Verdicts:
         return name and name[:LONGEST_TEXT]
 
 
-class ToldCall:
+class NamedCall:
     """A call that the test itself names: when it is left, it is known to be over, and what came of it.
 
     Attributes:
@@ -161,7 +161,7 @@ class ToldCall:
         error: what it raised, in one line.
     """
 
-    def __init__(self, name: str, tell: list[Told], test: str | None) -> None:
+    def __init__(self, name: str, tell: list[CallWindow], test: str | None) -> None:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
@@ -170,7 +170,7 @@ class ToldCall:
         self._began = 0.0
         self._within: tuple[float, ...] = ()
 
-    def __enter__(self) -> ToldCall:
+    def __enter__(self) -> NamedCall:
         self._began = time.monotonic()
         self._within = _within.get()
         _within.set((*self._within, self._began))
@@ -179,7 +179,7 @@ class ToldCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from faultinject.journal.told import Told
+        from faultinject.journal.call_window import CallWindow
 
         ended = time.monotonic()
         _within.set(self._within)
@@ -187,7 +187,7 @@ class ToldCall:
         if error is not None:
             text = str(error).strip().partition("\n")[0]
             self.error = f"{type(error).__name__}: {text}"[:LONGEST]
-        told = Told(
+        told = CallWindow(
             self.name,
             self._began,
             ended,
@@ -198,7 +198,7 @@ class ToldCall:
         )
         self._told.append(told)
 
-    async def __aenter__(self) -> ToldCall:
+    async def __aenter__(self) -> NamedCall:
         return self.__enter__()
 
     async def __aexit__(

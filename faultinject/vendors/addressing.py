@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from faultinject.vendors.operations import Operations
-    from faultinject.vendors.types import Address, Place, Readable, StorageRequest
+    from faultinject.vendors.types import Address, Readable, StorageRequest, Target
     from faultinject.vendors.vendor import Vendor
 
 
@@ -22,7 +22,7 @@ def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
     return found.pop() if len(found) == 1 else None
 
 
-class Reading:
+class Addressing:
     """One way to read bucket, key and operation out of a request.
 
     Args:
@@ -52,7 +52,7 @@ class Reading:
             found = self._operations = operations_of(self.vendor)
         return found
 
-    def read_place(self, request: Readable) -> Place:
+    def read_place(self, request: Readable) -> Target:
         """Level, bucket, key and the rest of the address; kept for the next that asks the same."""
         if request.read_by is self:
             return request.place

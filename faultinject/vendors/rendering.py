@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from faultinject.http.types import Headers
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.template_values import Source
     from faultinject.vendors.types import StorageRequest
@@ -91,7 +91,7 @@ class Rendering:
                     self.constants[each.name.lower()] = fixed
 
     def render(
-        self, request: StorageRequest, reading: Reading, resource: str, ids: Mapping[str, str], now: float
+        self, request: StorageRequest, reading: Addressing, resource: str, ids: Mapping[str, str], now: float
     ) -> tuple[bytes, Headers]:
         """The body, also for HEAD, and the headers that the vendor adds to the usual ones.
 
@@ -105,10 +105,10 @@ class Rendering:
         envelope = self._envelope
         if not (self._open or self._children or self._headers or self._headers_of_head):
             return envelope.fill(resource, ids, _NO_CHILDREN), []
-        from faultinject.vendors.template_values import Given
+        from faultinject.vendors.template_values import RenderContext
 
         row = self._row
-        given = Given(
+        given = RenderContext(
             request,
             reading,
             code=row.code,
@@ -146,7 +146,7 @@ def answer(
     vendor: Vendor,
     row: DocumentedError,
     request: StorageRequest,
-    reading: Reading,
+    reading: Addressing,
     *,
     entropy: bytes,
     now: float,

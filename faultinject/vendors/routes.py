@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from faultinject.vendors.operations import Operations
-    from faultinject.vendors.types import Place, Readable
+    from faultinject.vendors.types import Readable, Target
 
     Role = Callable[[str], tuple[str | None, str | None]]
 
-OTHER: Place = ("other", None, None, "")
+OTHER: Target = ("other", None, None, "")
 # Routes of no operation, which must not be taken for a bucket and an object.
 _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
 # What tells nothing apart, or is another at each attempt.
@@ -90,7 +90,7 @@ class Route:
             return found
         return found if at == len(segments) else None
 
-    def place(self, found: Sequence[str], query: str) -> Place:
+    def place(self, found: Sequence[str], query: str) -> Target:
         """The place that these are."""
         bucket = key = None
         rest = []
@@ -109,7 +109,7 @@ class Route:
         return self.text, bucket, key, "/".join(rest)
 
 
-def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None], Place]:
+def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None], Target]:
     """The reader of places for a vendor's routes."""
     methods: dict[str, set[str]] = {each: set() for each in _ELSEWHERE}
     for row in operations.rows:
@@ -120,7 +120,7 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
 
     by_host = any(route.begins_with_bucket for route in by_first[None])
 
-    def read(request: Readable, named: str | None) -> Place:
+    def read(request: Readable, named: str | None) -> Target:
         below = request.below
         if below[:1] != "/" and below:
             return OTHER

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.vendors.operations import Operations
-    from faultinject.vendors.types import Place, Readable
+    from faultinject.vendors.types import Readable, Target
     from faultinject.vendors.vendor import Vendor
 
     # From a request and the bucket (Azure: the account) that its Host names, or None.
-    PlaceReader = Callable[[Readable, str | None], Place]
+    TargetReader = Callable[[Readable, str | None], Target]
 
-SERVICE: Place = ("service", None, None, "")
-OTHER: Place = ("other", None, None, "")
+SERVICE: Target = ("service", None, None, "")
+OTHER: Target = ("other", None, None, "")
 ROOT_CONTAINER = "$root"
 """The container of blobs that are addressed without one."""
 
@@ -49,7 +49,7 @@ _ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
 _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
 
-def s3(request: Readable, named: str | None) -> Place:
+def s3(request: Readable, named: str | None) -> Target:
     """Bucket and key the S3 way; nothing is decoded, merged or removed."""
     below = request.below
     if below[:1] != "/" and below:
@@ -62,7 +62,7 @@ def s3(request: Readable, named: str | None) -> Place:
     return ("object", named, path, "") if path else ("bucket", named, None, "")
 
 
-def s3_decoding(request: Readable, named: str | None) -> Place:
+def s3_decoding(request: Readable, named: str | None) -> Target:
     """The same for a vendor that reads `a%2Fb` as the key `a/b`."""
     level, bucket, key, rest = s3(request, named)
     return (
@@ -70,7 +70,7 @@ def s3_decoding(request: Readable, named: str | None) -> Place:
     )
 
 
-def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Place:
+def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Target:
     """Container and blob."""
     if request.below[:1] != "/" and request.below:
         return OTHER
@@ -93,7 +93,7 @@ def _has_account(host: str) -> bool:
     return not host.replace(".", "").isdecimal()
 
 
-def b2(request: Readable, named: str | None) -> Place:
+def b2(request: Readable, named: str | None) -> Target:
     """The call, and what of bucket and key its address or its header names."""
     first, _, path = request.below.removeprefix("/").partition("/")
     if first == "file":
@@ -117,7 +117,7 @@ def b2(request: Readable, named: str | None) -> Place:
     return call, None, None, ""
 
 
-def swift(request: Readable, named: str | None) -> Place:
+def swift(request: Readable, named: str | None) -> Target:
     """Account, container and object; Swift reads the decoded path."""
     version, _, path = request.below.removeprefix("/").replace("%2F", "/").partition("/")
     account, _, path = path.partition("/")
@@ -143,7 +143,7 @@ def can_name(level: str) -> tuple[bool, bool]:
 
 def reader(
     vendor: Vendor | None, endpoints: tuple[str, ...], operations: Callable[[], Operations]
-) -> PlaceReader:
+) -> TargetReader:
     """How a vendor has places in its addresses.
 
     Args:
@@ -161,10 +161,10 @@ def reader(
     return {"s3": s3, "b2": b2, "swift": swift}[addressing or "s3"]
 
 
-def _sparing(read: PlaceReader, reserved: frozenset[str]) -> PlaceReader:
+def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
     """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
 
-    def reading(request: Readable, named: str | None) -> Place:
+    def reading(request: Readable, named: str | None) -> Target:
         place = read(request, named)
         return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
 

@@ -14,14 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import StorageRequest
 
-    Source = Callable[["Given"], str | None]
+    Source = Callable[["RenderContext"], str | None]
     from collections.abc import Callable
 
 
-class Given:
+class RenderContext:
     """What the values of one answer are taken from.
 
     Attributes:
@@ -44,7 +44,7 @@ class Given:
     def __init__(
         self,
         request: StorageRequest,
-        reading: Reading,
+        reading: Addressing,
         *,
         code: str,
         message: str,
@@ -76,7 +76,7 @@ def compile_value(text: str) -> Source:
     if len(found) == 1:
         return found[0]
 
-    def first(given: Given) -> str | None:
+    def first(given: RenderContext) -> str | None:
         return next((value for each in found if (value := each(given)) is not None), None)
 
     return first
@@ -118,7 +118,7 @@ def _where(kind: str, name: str, _blank: str, text: str) -> Source:
 def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
     of, test, limit = _source(text), BOUNDS[kind], int(bound)
 
-    def source(given: Given) -> str | None:
+    def source(given: RenderContext) -> str | None:
         value = of(given)
         number = whole(value)
         return value if number is not None and test(number, limit) else None
@@ -126,19 +126,19 @@ def _bounded(kind: str, bound: str, _blank: str, text: str) -> Source:
     return source
 
 
-def _address(given: Given) -> tuple[str | None, str | None]:
+def _address(given: RenderContext) -> tuple[str | None, str | None]:
     return given.reading.read_address(given.request)
 
 
-def _host(given: Given) -> str | None:
+def _host(given: RenderContext) -> str | None:
     return (given.request.header("host") or ("",))[0].rpartition("@")[2] or None
 
 
-def _host_name(given: Given) -> str | None:
+def _host_name(given: RenderContext) -> str | None:
     return given.request.host or None
 
 
-def _location(given: Given) -> str | None:
+def _location(given: RenderContext) -> str | None:
     """The target where it is a reference to this very server: browsers read a backslash as a slash."""
     path, query = given.request.raw_path, given.request.query
     if path[:1] != "/" or path[1:2] in ("/", "\\"):
@@ -146,7 +146,7 @@ def _location(given: Given) -> str | None:
     return f"{path}?{query}" if query else path
 
 
-def _expires(given: Given) -> str | None:
+def _expires(given: RenderContext) -> str | None:
     """When a presigned request expires."""
     from faultinject.vendors.signing import expires
 
@@ -157,7 +157,7 @@ def _expires(given: Given) -> str | None:
 def _s3_place(at: int) -> Source:
     """A part of the address read path-style, for an S3 dialect of a vendor whose own addresses are others."""
 
-    def source(given: Given) -> str | None:
+    def source(given: RenderContext) -> str | None:
         from faultinject.vendors.targets import s3
 
         found: str | None = s3(given.request, None)[at]
@@ -166,29 +166,29 @@ def _s3_place(at: int) -> Source:
     return source
 
 
-def _range(given: Given) -> str | None:
+def _range(given: RenderContext) -> str | None:
     """The range of bytes that is asked for, without its unit."""
     asked = _header(given, "range")
     return asked[6:] if asked is not None and asked[:6].lower() == "bytes=" else None
 
 
-def _access_key(given: Given) -> str | None:
+def _access_key(given: RenderContext) -> str | None:
     authorization = given.request.header("authorization")
     return key_id(authorization[0]) if authorization else query_key_id(given.request.query)
 
 
-def _length(given: Given) -> str | None:
+def _length(given: RenderContext) -> str | None:
     length = given.request.content_length
     return None if length is None else str(length)
 
 
-def _body_base64(given: Given) -> str:
+def _body_base64(given: RenderContext) -> str:
     from binascii import b2a_base64
 
     return b2a_base64(given.body, newline=False).decode()
 
 
-def _allowed(given: Given) -> str | None:
+def _allowed(given: RenderContext) -> str | None:
     from faultinject.vendors.operations import allowed
 
     return allowed(given.request, given.reading.operations.rows, given.reading.level(given.request))
@@ -197,7 +197,7 @@ def _allowed(given: Given) -> str | None:
 def _tag(at: int) -> Source:
     """Key or value of the first tag that the headers name."""
 
-    def source(given: Given) -> str | None:
+    def source(given: RenderContext) -> str | None:
         from faultinject.http.target import decode_form
 
         first, _, _ = (_header(given, "x-amz-tagging") or "").partition("&")
@@ -209,7 +209,7 @@ def _tag(at: int) -> Source:
 def _signed(name: str, *, in_hex: bool = False) -> Source:
     """What the request was signed by, or with; None for one that is not signed."""
 
-    def source(given: Given) -> str | None:
+    def source(given: RenderContext) -> str | None:
         from faultinject.vendors import signing
 
         text: str | None = getattr(signing, name)(given.request)
@@ -218,20 +218,20 @@ def _signed(name: str, *, in_hex: bool = False) -> Source:
     return source
 
 
-def _parameter(given: Given, name: str) -> str | None:
+def _parameter(given: RenderContext, name: str) -> str | None:
     return next(iter(given.request.query_values(name)), None)
 
 
-def _header(given: Given, name: str) -> str | None:
+def _header(given: RenderContext, name: str) -> str | None:
     return next(iter(given.request.header(name.lower())), None)
 
 
-def _present(given: Given, name: str) -> str | None:
+def _present(given: RenderContext, name: str) -> str | None:
     """The header's name, where the request has it."""
     return None if _header(given, name) is None else name
 
 
-def _troubleshoot(given: Given, number: str) -> str:
+def _troubleshoot(given: RenderContext, number: str) -> str:
     """The page of OSS about an error of that number: the endpoints outside China name the international one."""
     named, below, _ = given.request.host.partition(".aliyuncs.com")
     region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
@@ -239,12 +239,12 @@ def _troubleshoot(given: Given, number: str) -> str:
     return f"https://api.{'alibabacloud' if abroad else 'aliyun'}.com/troubleshoot?q={number}"
 
 
-def _asked(given: Given, name: str) -> str | None:
+def _asked(given: RenderContext, name: str) -> str | None:
     """The parameter's name, where the query has it."""
     return None if _parameter(given, name) is None else name
 
 
-def realm(given: Given) -> str | None:
+def realm(given: RenderContext) -> str | None:
     """The account, percent-encoded: the second part of a decoded path that begins with two, whatever they are.
 
     openstack/swift swift/common/swob.py, Response.www_authenticate.
@@ -294,7 +294,7 @@ SOURCES: dict[str, Source] = {
     "canonical-request.bytes": _signed("canonical_request", in_hex=True),
 }
 """What stands for itself."""
-NAMED: dict[str, Callable[[Given, str], str | None]] = {
+NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "query": _parameter,
     "header": _header,
     "asked": _asked,
@@ -312,7 +312,7 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
 }
 """What stands before a dot and another source: its text in capitals, with a capital, as a time, how many bytes it is,
 in double quotes."""
-WHERE: dict[str, Callable[[Given, str], bool]] = {
+WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
     "for": lambda given, name: given.reading.operation(given.request) == name,
     "with": lambda given, name: _header(given, name) is not None,
 }
@@ -337,7 +337,7 @@ def sentence(text: str, source_of: Callable[[str], Source]) -> Source:
     start, *rest = text.split("{")
     parts = [(source_of(name), after) for name, _, after in (each.partition("}") for each in rest)]
 
-    def source(given: Given) -> str | None:
+    def source(given: RenderContext) -> str | None:
         told = start
         for value, after in parts:
             found = value(given)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     # Bucket and key, each None where a request does not name it.
     Address = tuple[str | None, str | None]
     # Level, bucket, key and the rest of the address.
-    Place = tuple[str, str | None, str | None, str]
+    Target = tuple[str, str | None, str | None, str]
 
     class Readable(Protocol):
         """What tells where a request points and which operation it is.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         method: str
         query: str
         read_by: object
-        place: Place
+        place: Target
         named_by: object
         operation: str | None
 

@@ -277,7 +277,7 @@ def make_injector(monkeypatch):
         clock = now if callable(now) else lambda: now
         made = Injector(rules, seed=seed, clock=clock, environ=environ, everything=everything)
         if waits is not None:
-            made._surroundings.monotonic = waits
+            made._services.monotonic = waits
         return made
 
     return make

@@ -12,7 +12,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, vendors
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.body_digest import BodyDigest
-from faultinject.engine.compiled_rule import ReadyRule
+from faultinject.engine.compiled_rule import CompiledRule
 from faultinject.engine.request import Request
 from faultinject.exceptions import InjectionFailed
 from faultinject.rules.conditions import Method
@@ -28,7 +28,7 @@ def broken(*_, **__):
 
 BREAK = {
     "a condition": lambda patch: patch.setattr(Method, "compile", lambda *_: broken),
-    "the making of a rule": lambda patch: patch.setattr(ReadyRule, "__init__", broken),
+    "the making of a rule": lambda patch: patch.setattr(CompiledRule, "__init__", broken),
     "the count": lambda patch: patch.setattr(MemoryCounts, "match", broken),
     "the draw": lambda patch: patch.setattr("faultinject.engine.compiled_rule.drawer", lambda *_: broken),
     "the take": lambda patch: patch.setattr(MemoryCounts, "take", broken),

@@ -22,7 +22,7 @@ def last(injector):
 
 
 def free(injector):
-    return injector._surroundings.active == 0
+    return injector._services.active == 0
 
 
 @WHEN

@@ -57,7 +57,7 @@ def test_a_date_counts_from_the_answer(servers, monkeypatch, when):
 
     rule = f"cos:SlowDown,delay=30s,retry_after=2s,hint=date,when={when}"
     injector = Injector(rule, environ={}, clock=lambda: now[0])
-    injector._surroundings.monotonic = lambda: now[0]
+    injector._services.monotonic = lambda: now[0]
     answer = servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k"))
     assert dict(answer.headers)["Retry-After"] == "Fri, 15 Jan 2027 08:00:33 GMT"
 

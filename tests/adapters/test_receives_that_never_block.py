@@ -88,7 +88,7 @@ def test_others_run_and_it_ends(servers, make_injector, rule, says, backend):
     settle()
     assert receive.asked < 5 * MOST_IDLE
     assert turns > 2
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 @BACKENDS

@@ -106,7 +106,7 @@ def test_a_late_error_ends_with_the_scenario(wire, make_injector):
             injector.disable()
         return 0.0
 
-    injector._surroundings.monotonic = monotonic
+    injector._services.monotonic = monotonic
     seen = wire(injector)
     assert seen.body.rstrip().endswith(b"</Error>")
 
@@ -122,7 +122,7 @@ def test_a_late_error_for_a_client_that_leaves(servers, make_injector):
             return await exchange.run(ASGIFaultMiddleware(None, injector=injector), servers.scope())
 
         assert asyncio.run(scenario()) is None
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
@@ -130,13 +130,13 @@ def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
     injector = make_injector(f"{LATE},delay=1h")
     for pieces in (0, 1, 2):
         result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
-        assert injector._surroundings.active == 1
+        assert injector._services.active == 1
         each = iter(result)
         for _ in range(pieces):
             next(each)
         result.close()
         del each, result
-        assert injector._surroundings.active == 0
+        assert injector._services.active == 0
 
 
 @pytest.mark.parametrize("rule", ["hang,duration=100ms", f"{LATE},delay=100ms", "latency,delay=100ms"])

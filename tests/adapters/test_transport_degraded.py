@@ -124,7 +124,7 @@ def test_what_cannot_be_taken_over_holds_its_thread(wire, make_injector, monkeyp
         injector = make_injector(rule)
         assert wire(injector).saw == saw
         assert injector.journal.outcomes[-1].injected
-        assert injector._surroundings.active == 0
+        assert injector._services.active == 0
 
 
 def test_no_thread_is_left(servers, make_injector, monkeypatch):
@@ -141,7 +141,7 @@ def test_no_thread_is_left(servers, make_injector, monkeypatch):
             WSGIFaultMiddleware(App().wsgi, injector=injector)(environ, lambda *_: None)
             assert read(client)[1] == "FIN"
         assert injector.journal.outcomes[-1].injected
-        assert injector._surroundings.active == 0
+        assert injector._services.active == 0
 
 
 def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatch, caplog):
@@ -152,7 +152,7 @@ def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatc
     wire(injector)
     if wire.kind == "wsgi":
         assert len(injector.errors) == 1
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 @pytest.mark.parametrize("software", ["gunicorn/27.0.1", "WSGIServer/0.2 CPython/3.11.7", None])
@@ -183,7 +183,7 @@ def test_gunicorn_s_asgi_worker_closes_when_an_app_is_cancelled(servers, make_in
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(wrapped(servers.scope(), servers.messages(), send))
     assert last(injector) == ("closed", None)
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 APP = """

@@ -36,7 +36,7 @@ def test_the_request_passes(wire, make_injector, http2, rule):
     wire(injector, app)
     assert last(injector).injected
     assert injector.counts()["rule-1"] == {"matched": 3, "injected": 1}
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 @pytest.mark.parametrize("rule", BREAKING)

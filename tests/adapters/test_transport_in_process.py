@@ -186,7 +186,7 @@ def test_a_late_error(ask):
     assert b"<Code>InternalError</Code>" in rest
     [outcome] = faults.outcomes
     assert (outcome.did, outcome.status) == ("answered", 200)
-    assert faults.injector._surroundings.active == 0
+    assert faults.injector._services.active == 0
 
 
 def test_an_exact_error_is_an_ordinary_one(ask):

@@ -172,7 +172,7 @@ def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
     did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
     assert last(injector) == did
     assert injector.counts()["rule-1"]["injected"] == (did != "failed")
-    assert injector._surroundings.active == 0
+    assert injector._services.active == 0
 
 
 def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):

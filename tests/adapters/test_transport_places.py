@@ -40,7 +40,7 @@ RULES = [
 
 
 def free(injector):
-    return injector._surroundings.most_active - injector._surroundings.active
+    return injector._services.most_active - injector._services.active
 
 
 @pytest.mark.parametrize("way", ["connection", "inside", "out of reach"])

@@ -372,6 +372,6 @@ def test_a_wait_ends_however_short_the_switch_off_was(swift):
                 injector.enable()
         return 0.0
 
-    plan.surroundings.monotonic = monotonic
+    plan.services.monotonic = monotonic
     wait(plan, 0.001)
     assert len(looks) <= 4

@@ -7,7 +7,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.judge import Judgement
 from faultinject.audit.profiles import get
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call import FINGERPRINT, Call
+from faultinject.journal.calls import FINGERPRINT, Call
 
 
 def attempt(seq, arrived, fault="cos:SlowDown", status=503, **more):

@@ -8,7 +8,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
 from faultinject.audit.profiles import get
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call import SDK_ID, Call
+from faultinject.journal.calls import SDK_ID, Call
 
 SLOW_DOWN = {"fault": "cos:SlowDown", "status": 503, "did": "answered"}
 INTERNAL = {"fault": "cos:InternalError", "status": 500, "did": "answered"}

@@ -15,9 +15,9 @@ import tenacity
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.audit.grouping import group
-from faultinject.journal.call import SDK_ID
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import SDK_ID
 from faultinject.journal.reading import of_outcomes
-from faultinject.journal.told import Told
 from faultinject.server.connections import Server
 
 with warnings.catch_warnings():
@@ -110,7 +110,7 @@ def run(name, share, *, keys, concurrent, calls):
             began = time.monotonic()
             with suppress(Exception):
                 put(key, body, uuid.uuid4().hex)
-            windows.append(Told(str(number), began, time.monotonic()))
+            windows.append(CallWindow(str(number), began, time.monotonic()))
 
         with ThreadPoolExecutor(concurrent) as pool:
             list(pool.map(call, range(calls)))

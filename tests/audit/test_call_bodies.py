@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call import FINGERPRINT, Call
+from faultinject.journal.calls import FINGERPRINT, Call
 
 # What the journal has of a body: its length, its digest, whether all of it was read.
 READ, OTHER = (4, "a", True), (4, "b", True)

@@ -4,7 +4,7 @@ import pytest
 
 from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.journal.call import FINGERPRINT, SDK_ID
+from faultinject.journal.calls import FINGERPRINT, SDK_ID
 
 from .made import (
     DENIED,

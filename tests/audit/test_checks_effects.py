@@ -5,7 +5,7 @@ import pytest
 from faultinject.audit.checks.questions import is_storage_call, lost_write
 from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.journal.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
+from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
 
 from .made import FINE, HIDDEN, LOST, RESET, attempt, call, calls, finding, verdict
 

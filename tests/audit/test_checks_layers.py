@@ -6,7 +6,7 @@ import pytest
 
 from faultinject.audit.evidence import Contrast
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.journal.call import FINGERPRINT, SDK_ID, TOLD
+from faultinject.journal.calls import FINGERPRINT, SDK_ID, TOLD
 
 from .made import DENIED, FINE, INTERNAL, call, calls, finding, verdict
 

@@ -7,7 +7,7 @@ import pytest
 
 from faultinject.audit.evidence import Turnaround
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-from faultinject.journal.call import FINGERPRINT
+from faultinject.journal.calls import FINGERPRINT
 
 from .made import FAST, FINE, INTERNAL, RESET, TOOK, UNKNOWN, call, calls, finding, verdict
 

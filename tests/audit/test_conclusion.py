@@ -131,7 +131,7 @@ def test_every_check_is_ignored():
 
 def test_every_reason_has_its_words():
     """Those for which the docket leaves calls out, and those for which a fault is not given."""
-    from faultinject.audit import docket
+    from faultinject.audit import calls_by_client as docket
     from faultinject.engine.journal_entry import INJECTED
 
     assert {*LEFT_OUT} == {

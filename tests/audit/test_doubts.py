@@ -9,8 +9,8 @@ import pytest
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.habits import Habits
 from faultinject.audit.judge import judge
-from faultinject.journal.call import FINGERPRINT, SDK_ID
-from faultinject.journal.told import Told
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import FINGERPRINT, SDK_ID
 
 from .traffic import grouped, request, shape
 
@@ -212,7 +212,7 @@ def test_a_layer_above_that_does_something_first_is_right():
 
 def window(began=0.0, ended=9.0, name="upload"):
     """A call that a test names."""
-    return Told(name, 1000.0 + began, 1000.0 + ended)
+    return CallWindow(name, 1000.0 + began, 1000.0 + ended)
 
 
 def test_other_bytes_in_a_call_that_a_test_names_are_of_that_call():
@@ -550,7 +550,7 @@ def hedged(stalled):
             request(at, "slow", took=0.5, path=f"/slow-{each}"),
             request(at + 0.15, took=0.001, path=f"/slow-{each}"),
         ]
-        calls.append(Told("slow", 1000.0 + at, 1001.0 + at, returned=True, key=f"slow-{each}"))
+        calls.append(CallWindow("slow", 1000.0 + at, 1001.0 + at, returned=True, key=f"slow-{each}"))
     for each in range(3):
         at = 100.0 + 10.0 * each
         about = {"path": f"/den-{each}", "took": 0.001, "client": "127.0.0.1"}
@@ -558,7 +558,7 @@ def hedged(stalled):
             got(at, DENIED, stalled=5.0, **about),
             got(at + 0.2, DENIED, stalled=5.0 + stalled, **about),
         ]
-        calls.append(Told("den", 1000.0 + at, 1001.0 + at, returned=False, key=f"den-{each}"))
+        calls.append(CallWindow("den", 1000.0 + at, 1001.0 + at, returned=False, key=f"den-{each}"))
     return {
         each.check: each.verdict for each in judge(attempts, driven=True, told=calls, until=9_999.0).findings
     }
@@ -587,7 +587,7 @@ def hinted(stalled):
         else:
             attempts.append(request(at + 2.2, stalled=5.0, **about))
     told = [
-        Told(f"{each}", 1000.0 + at, 1005.0 + at, returned=True, key=key)
+        CallWindow(f"{each}", 1000.0 + at, 1005.0 + at, returned=True, key=key)
         for at, key, each in [
             *((10.0 * each, f"slow-{each}", each) for each in range(2)),
             *((100.0 + 10.0 * each, f"k-{each}", each) for each in range(4)),

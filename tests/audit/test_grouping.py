@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from faultinject.audit import grouping
 from faultinject.audit.grouping import Grouper, group
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
-from faultinject.journal.told import Told
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD
 
 from .traffic import by_beginning, fields, grouped, line, request, shape
 
@@ -30,7 +30,7 @@ def one(calls):
 
 
 def told(name, began, ended, **more):
-    return Told(name, 1000.0 + began, None if ended is None else 1000.0 + ended, **more)
+    return CallWindow(name, 1000.0 + began, None if ended is None else 1000.0 + ended, **more)
 
 
 # By looks
@@ -252,7 +252,7 @@ def test_a_crowd_says_nothing():
 
 def test_a_crowd_of_bodies_each_of_which_is_shared_says_nothing(monkeypatch):
     """What is known of single bodies is bounded."""
-    monkeypatch.setattr("faultinject.audit.lanes.CROWD", 5)
+    monkeypatch.setattr("faultinject.audit.call_groups.CROWD", 5)
     attempts = [
         request(at, took=0.1, body="x" * number) for number in range(10) for at in (number, number + 0.05)
     ]

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from faultinject.audit import docket
+from faultinject.audit import calls_by_client as docket
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.clients import UNNAMED
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judge import judge
 from faultinject.audit.profiles import get
 from faultinject.exceptions import ConfigurationError
-from faultinject.journal.told import Told
+from faultinject.journal.call_window import CallWindow
 
 from .made import DENIED, FINE, HIDDEN, INTERNAL, SLOW_DOWN, attempt, call, calls
 
@@ -229,7 +229,7 @@ def test_very_many_clients_are_told_apart_up_to_an_end(monkeypatch):
 
 
 def told(name, key, began, ended=None, returned=None):
-    return Told(name, began, ended, returned, None, key=key)
+    return CallWindow(name, began, ended, returned, None, key=key)
 
 
 def test_a_driven_run_is_of_one_client_whatever_it_calls_itself():

@@ -145,7 +145,7 @@ def test_written(command, kind, tmp_path, monkeypatch):
 
 def test_results_into_a_pipe(tmp_path):
     """Those of `conformance`, which come minutes later."""
-    from faultinject.cli.conformed import writer
+    from faultinject.cli.conformance_output import writer
 
     path = tmp_path / "odd.json"
     os.mkfifo(path)

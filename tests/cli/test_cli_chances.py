@@ -8,7 +8,7 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.cli import chances, exchange
-from faultinject.cli.words import percent
+from faultinject.cli.descriptions import percent
 
 CERTAIN = [
     "",

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from faultinject import Rule
-from faultinject.cli.words import sentence
+from faultinject.cli.descriptions import sentence
 
 PHOTOS = "cos:SlowDown,probability=0.3,method=PUT,path=photos/,times=5"
 

@@ -17,7 +17,7 @@ import requests
 
 from faultinject import Scenario
 from faultinject.cli import listening, loading
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 
 pytestmark = pytest.mark.live
 
@@ -169,10 +169,10 @@ def test_the_advice_is_a_rule_of_the_vendor():
     from faultinject.cli.serve import _example
 
     found = []
-    for vendor in LABELS:
+    for vendor in ERROR_CODES:
         [rule] = Scenario.parse(f"{_example(vendor)},probability=0.3").rules
         found.append((rule.fault.partition(":")[0], rule.resolved.rows[0].category))
-    assert found == [(vendor, "throttle") for vendor in LABELS]
+    assert found == [(vendor, "throttle") for vendor in ERROR_CODES]
 
 
 def test_a_store_of_another_service(start):
@@ -421,7 +421,7 @@ def test_a_nested_attribute_is_found(here):
         (("--port", "70000"), "Error: Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
         (
             ("--vendor", "gateway"),
-            f"faultinject: the embedded store does not speak gateway; it speaks {', '.join(sorted(LABELS))}",
+            f"faultinject: the embedded store does not speak gateway; it speaks {', '.join(sorted(ERROR_CODES))}",
         ),
         (
             ("--vendor", "qiniu"),

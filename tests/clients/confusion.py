@@ -27,8 +27,8 @@ from statistics import median
 from faultinject.audit.judge import judge
 from faultinject.conformance import run
 from faultinject.engine.journal_entry import Outcome
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.reading import of_outcomes
-from faultinject.journal.told import Told
 
 from .comparison import compare
 from .programs import recording
@@ -140,7 +140,7 @@ def judged(path):
     with gzip.open(path, "rt", encoding="utf-8") as file:
         kept = json.load(file)
     outcomes = [Outcome(**each) for each in kept.pop("outcomes")]
-    calls = [Told(**each) for each in kept.pop("told")]
+    calls = [CallWindow(**each) for each in kept.pop("told")]
     until = kept.pop("until")
     judgement = judge(of_outcomes(outcomes), driven=True, told=calls, until=until)
     outage = [each for each in judgement.evidence.calls if each.name == OUTAGE]

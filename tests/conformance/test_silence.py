@@ -6,14 +6,14 @@ import pytest
 
 from faultinject.conformance.silence import silence
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.told import Told
+from faultinject.journal.call_window import CallWindow
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
 
 
 def told(key, began, ended=None):
-    return Told(key.partition("-")[0], began, ended, None if ended is None else True, key=key)
+    return CallWindow(key.partition("-")[0], began, ended, None if ended is None else True, key=key)
 
 
 def asked(key, at, kind=FINE, **more):

@@ -103,7 +103,7 @@ class Site:
         find = plan.environ.get(request.method, plan.environ_default)
         action = drive(plan, plan.run(request, find(environ)))
         if getattr(action, "entry", None) is not None and not isinstance(action, Pass):
-            plan.surroundings.finish()
+            plan.services.finish()
         return action
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.identity import volatile_parameters, with_placeholders
 
 UUID = "2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d"
@@ -107,7 +107,7 @@ def test_what_presigning_adds_is_volatile(name):
 
 def identity_of(target):
     path, _, query = target.partition("?")
-    exact, _ = Reading().identify(
+    exact, _ = Addressing().identify(
         WSGIRequest({"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query})
     )
     return exact

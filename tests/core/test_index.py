@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from faultinject import Injector, Rule, vendors
 from faultinject.adapters.driving import drive
 from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 ENDPOINTS = ("storage.example",)
 
@@ -231,7 +231,7 @@ def scope_of(method, target, mount, host, raw, inside, more, query=""):
 
 @cache
 def reading_of(vendor):
-    return Reading(vendor, ENDPOINTS)
+    return Addressing(vendor, ENDPOINTS)
 
 
 def matched_by_definition(rules, request):
@@ -386,5 +386,5 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
                 request = WSGIRequest(place) if wsgi else ASGIRequest(place)
                 before = plan.counts.matched(expected)
                 drive(plan, plan.run(request, found))
-                plan.surroundings.finish()
+                plan.services.finish()
                 assert plan.counts.matched(expected) == before + 1

@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 
 # Deprecated calls that have the very form of another.
@@ -99,7 +99,7 @@ def serialised(client, name, keys):
     return sent.value.request
 
 
-READING = Reading(None, ("storage.example",))
+READING = Addressing(None, ("storage.example",))
 
 
 def named_in(name):

@@ -12,10 +12,10 @@ from azure.storage.blob import __version__ as version
 from packaging.version import Version
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 KEY = "a2V5"
-READING = Reading(vendors.get("azure-blob"), ("storage.example",))
+READING = Addressing(vendors.get("azure-blob"), ("storage.example",))
 # The SDK says in the Accept header alone that it would like another format.
 SAME_FORM = {
     f"container.list_blob_{each}_segment_apache_arrow": f"container.list_blob_{each}_segment"

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 
 with warnings.catch_warnings():
@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from qcloud_cos import CosConfig, CosS3Client
 
 BUCKET = "photos-1250000000"
-READING = Reading(vendors.get("cos"))
+READING = Addressing(vendors.get("cos"))
 
 # Without a request, or with those of other calls here: signing, URLs, and the SDK's own machinery.
 NOT_CALLS = {

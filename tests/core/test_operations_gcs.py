@@ -11,9 +11,9 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
-READING = Reading(vendors.get("gcs"))
+READING = Addressing(vendors.get("gcs"))
 
 
 class SentError(Exception):
@@ -256,5 +256,5 @@ def test_what_no_sdk_sends_is_read_as_well_as_can_be(view, method, path, place):
 def test_a_resumable_upload_to_the_xml_api(view, method, operation):
     """To cancel it deletes no object."""
     seen = view(method, "https://storage.googleapis.com/photos/2026/cat.jpg?upload_id=ABg5-123")
-    reading = Reading(vendors.get("gcs-xml"))
+    reading = Addressing(vendors.get("gcs-xml"))
     assert (reading.operation(seen), *reading.read_address(seen)) == (operation, "photos", "2026/cat.jpg")

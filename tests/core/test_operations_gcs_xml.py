@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
-READING = Reading(vendors.get("gcs-xml"))
+READING = Addressing(vendors.get("gcs-xml"))
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
 DOCUMENTED = [
     ("GET", "/?billing", "GetBucketBilling"),

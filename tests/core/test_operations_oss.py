@@ -9,9 +9,9 @@ import alibabacloud_oss_v2 as oss
 import pytest
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
-READING = Reading(vendors.get("oss"))
+READING = Addressing(vendors.get("oss"))
 # By S3's name; the rest is called what the SDK calls it.
 CALLED = {
     "delete_bucket_inventory": "DeleteBucketInventoryConfiguration",

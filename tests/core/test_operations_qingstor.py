@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from faultinject import vendors
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from qingstor.sdk.service.bucket import Bucket
     from qingstor.sdk.service.qingstor import QingStor
 
-READING = Reading(vendors.get("qingstor"))
+READING = Addressing(vendors.get("qingstor"))
 # The SDK's names, where S3 has another.
 CALLED = {
     "DeleteBucketCNAME": "DeleteBucketCname",
@@ -139,7 +139,7 @@ def test_jss_has_no_form_that_s3_has_not(monkeypatch, view):
     """All that its SDK can ask for; so S3's table is enough."""
     jss = Jss("http://storage.jd.com", "id", "key")
     bucket, thing = jss.bucket("photos"), jss.bucket("photos").object("a/key.jpg")
-    reading = Reading(vendors.get("jss"))
+    reading = Addressing(vendors.get("jss"))
     sent = []
 
     def keep(method):

@@ -7,8 +7,8 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from faultinject import vendors
-from faultinject.engine.snapshot import SILENT, TELLING
-from faultinject.vendors.addressing import Reading
+from faultinject.engine.snapshot import RECORDED_HEADERS, SILENT
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import S3_PREFIXES, operations_of
 
 STORAGE = [each for each in vendors.names() if vendors.get(each).addressing is not None]
@@ -66,7 +66,7 @@ def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     rows = operations_of(found).rows
     meant = {row.shape: row.operation for row in rows}
     made = site(f"http:503,vendor={vendor},method=*")
-    live = Reading(found)
+    live = Addressing(found)
     wrong = {}
     for row in rows:
         target, headers, host = request_of(row, found)
@@ -111,11 +111,11 @@ def test_the_journal_keeps_every_header_that_tells_operations_apart():
         asked |= {full_name(vendor, name) for name, _, _ in words}
         valued |= {full_name(vendor, name) for name, equals, _ in words if equals}
     asked |= {f"{prefix}copy-source" for prefix in S3_PREFIXES}
-    assert asked - set(TELLING) == set()
-    assert set(TELLING) >= SILENT
+    assert asked - set(RECORDED_HEADERS) == set()
+    assert set(RECORDED_HEADERS) >= SILENT
     assert valued & SILENT == set()
-    assert {each for each in TELLING if "source" in each or "url" in each} <= SILENT
-    assert {each for each in TELLING if "token" in each or "auth" in each} - SILENT == {
+    assert {each for each in RECORDED_HEADERS if "source" in each or "url" in each} <= SILENT
+    assert {each for each in RECORDED_HEADERS if "token" in each or "auth" in each} - SILENT == {
         "x-goog-gcs-idempotency-token"
     }
 
@@ -147,7 +147,7 @@ PLAIN = {
 def test_a_parameter_that_no_table_has_is_ignored(site, vendor, method, level):
     """It may be a client's own, or a signature's: `PUT /b?x` creates a bucket."""
     made = site(f"http:503,vendor={vendor}")
-    reading = Reading(vendors.get(vendor))
+    reading = Addressing(vendors.get(vendor))
     for query in ("not-documented", "not-documented=", "not-documented=1"):
         request = made.request(f"{method} {PATHS['s3'][level]}?{query}")
         assert reading.operation(request) == PLAIN[method, level]

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from faultinject import vendors
 from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 ENDPOINTS = ("storage.example",)
 OF_EACH_ADDRESSING = (None, "azure-blob", "b2", "gcs", "kodo", "minio", "oss", "rgw", "s3", "swift")
 
 
 def reading_of(vendor):
-    return Reading(vendor and vendors.get(vendor), ENDPOINTS)
+    return Addressing(vendor and vendors.get(vendor), ENDPOINTS)
 
 
 READINGS = {vendor: reading_of(vendor) for vendor in OF_EACH_ADDRESSING}
@@ -388,4 +388,4 @@ def test_anything_at_all_is_read_or_left_alone(vendor, host, path, query, method
 
 def test_without_a_vendor_hosts_are_read_as_s3s_are():
     """The suffixes that a plain fault goes by are those of the vendor s3."""
-    assert Reading().endpoints == vendors.get("s3").endpoints
+    assert Addressing().endpoints == vendors.get("s3").endpoints

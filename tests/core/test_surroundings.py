@@ -6,11 +6,11 @@ import tracemalloc
 
 import pytest
 
-from faultinject.engine.services import Surroundings
+from faultinject.engine.services import Services
 
 
-def surroundings(most):
-    return Surroundings(
+def services(most):
+    return Services(
         journal=print, clock=float, monotonic=float, failed=print, expired=print, most_active=most
     )
 
@@ -18,7 +18,7 @@ def surroundings(most):
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_as_many_as_there_are_places(most):
     """And again when they are given back."""
-    made = surroundings(most)
+    made = services(most)
     for _ in range(3):
         assert [made.begin() for _ in range(most + 2)] == [True] * most + [False] * 2
         assert made.active == most
@@ -30,7 +30,7 @@ def test_as_many_as_there_are_places(most):
 def test_places_cost_nothing():
     """It is a counter: a million places that nobody takes are no memory."""
     tracemalloc.start()
-    kept = surroundings(1_000_000)
+    kept = services(1_000_000)
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert kept.active == 0
@@ -39,7 +39,7 @@ def test_places_cost_nothing():
 
 def test_threads_take_no_more_than_there_are():
     """And each place that is free is given."""
-    made = surroundings(5)
+    made = services(5)
     under_way = []
     most = []
     before = sys.getswitchinterval()

@@ -10,7 +10,7 @@ import pytest
 from faultinject import Rule, vendors
 from faultinject.engine.request import WSGIRequest
 from faultinject.testing.exploration.choices import standard_set
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.template_values import compile_value
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -433,7 +433,7 @@ def test_lengths_that_are_no_mistake(code, name, length, told):
     [extra] = [each for each in vendors.get("s3").extras if (each.codes, each.name) == ({code}, name)]
     target = {"PATH_INFO": "/photos/a", "REQUEST_METHOD": "PUT", "SCRIPT_NAME": "", "CONTENT_LENGTH": length}
     request = WSGIRequest(target)
-    given = SimpleNamespace(request=request, reading=Reading(vendors.get("s3")))
+    given = SimpleNamespace(request=request, reading=Addressing(vendors.get("s3")))
     assert compile_value(extra.value)(given) == told
 
 

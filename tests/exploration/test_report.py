@@ -234,7 +234,7 @@ def test_the_data():
 
 def test_backoff_is_told(monkeypatch):
     """The share of time in which the client waited after a fault is said, and what to do when it is most of it."""
-    from faultinject.testing.exploration import made
+    from faultinject.testing.exploration import causes as made
 
     monkeypatch.setattr(made, "_backoff", lambda outcomes: 1000.0)
     monkeypatch.setattr("faultinject.testing.explored_runs.time.monotonic", iter(range(1000)).__next__)

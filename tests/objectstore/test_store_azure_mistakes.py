@@ -14,7 +14,7 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.azure import blocks, documents
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -144,7 +144,7 @@ LEAVE_SOMETHING = {"part_length", "too_many_parts"}
 
 def test_every_mistake_has_a_case():
     """A new mistake is not forgotten here."""
-    assert {mistake for mistake, _ in CASES} == set(LABELS["azure-blob"])
+    assert {mistake for mistake, _ in CASES} == set(ERROR_CODES["azure-blob"])
 
 
 def test_a_mistake_gets_the_documented_error(monkeypatch):
@@ -156,7 +156,7 @@ def test_a_mistake_gets_the_documented_error(monkeypatch):
         visitor = Visitor(max_bytes=16_384)
         used = visitor.store.used_bytes
         answer = case(visitor)
-        row = vendors.get("azure-blob").find(LABELS["azure-blob"][mistake])
+        row = vendors.get("azure-blob").find(ERROR_CODES["azure-blob"][mistake])
         kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
         told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
         expected.append((mistake, row.status, row.code, row.code, 0))

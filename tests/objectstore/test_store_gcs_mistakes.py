@@ -17,8 +17,8 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.budget import ENTRY
+from faultinject.store.error_codes import ERROR_CODES
 from faultinject.store.gcs import crc32c, resources, sessions
-from faultinject.store.labels import LABELS
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
@@ -170,7 +170,7 @@ LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
 
 def test_every_mistake_has_a_case():
     """A new mistake is not forgotten here."""
-    assert {mistake for mistake, _ in CASES} == set(LABELS["gcs"])
+    assert {mistake for mistake, _ in CASES} == set(ERROR_CODES["gcs"])
 
 
 def test_a_mistake_gets_the_documented_error():
@@ -180,7 +180,7 @@ def test_a_mistake_gets_the_documented_error():
         visitor = Visitor(max_bytes=5_000_000)
         used = visitor.store.used_bytes
         answer = case(visitor)
-        row = vendors.get("gcs").find(LABELS["gcs"][mistake])
+        row = vendors.get("gcs").find(ERROR_CODES["gcs"][mistake])
         kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
         told = answer.json["error"]["errors"][0]["reason"] if answer.is_json else None
         without = row.form or mistake == "range"  # who asks for content is refused in plain text

@@ -12,7 +12,7 @@ from werkzeug.test import Client, EnvironBuilder
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.dialects import DIALECTS
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 
 VENDORS = sorted(DIALECTS)
 S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}
@@ -132,7 +132,7 @@ def told(answer):
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_mistake_has_a_case(vendor):
     """A new mistake is not forgotten here, nor by a vendor."""
-    assert set(CASES) == set(LABELS[vendor])
+    assert set(CASES) == set(ERROR_CODES[vendor])
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -145,7 +145,7 @@ def test_a_mistake_gets_the_documented_error(vendor):
         visitor = Visitor(vendor, max_bytes=8192)
         used = visitor.store.used_bytes
         answer = case(visitor)
-        row = known.find(LABELS[vendor][mistake])
+        row = known.find(ERROR_CODES[vendor][mistake])
         body = answer.get_data(as_text=True)
         ids = [answer.headers[header] in body for header in shown]
         kept = visitor.store.used_bytes - used if mistake != "bucket_has_uploads" else 0
@@ -182,7 +182,7 @@ def test_documents_that_cannot_be_read(vendor):
     visitor = Visitor(vendor)
     documents = [b"<X>", b"{", b"[]", b"\xff", b'{"objects": 1}', b'{"Object": [1]}']
     answers = [visitor.ask("POST", "/photos?delete", data=document) for document in documents]
-    malformed = vendors.get(vendor).find(LABELS[vendor]["malformed"]).code
+    malformed = vendors.get(vendor).find(ERROR_CODES[vendor]["malformed"]).code
     assert [told(answer) for answer in answers] == [malformed] * len(documents)
 
 
@@ -205,7 +205,7 @@ def test_documents_that_make_no_sense(vendor, path, document):
     end."""
     visitor = Visitor(vendor)
     answer = visitor.ask("POST", path.format(visitor.upload), data=document)
-    assert told(answer) == vendors.get(vendor).find(LABELS[vendor]["malformed"]).code
+    assert told(answer) == vendors.get(vendor).find(ERROR_CODES[vendor]["malformed"]).code
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,11 @@ def test_a_query_that_is_no_utf_8_is_refused():
     """Servers hand such bytes on as they came."""
     found = {}
     paths, queries = ("/storage/v1/b", "/account/photos"), ("prefix=\xff", "prefix=%ff")
-    for vendor, path, query in product(LABELS, paths, queries):
+    for vendor, path, query in product(ERROR_CODES, paths, queries):
         environ = EnvironBuilder(path, method="GET").get_environ()
         environ["QUERY_STRING"] = query
         _, status, _ = Client(ObjectStore(vendor)).run_wsgi_app(environ)
-        expected = vendors.get(vendor).find(LABELS[vendor]["uri"]).status
+        expected = vendors.get(vendor).find(ERROR_CODES[vendor]["uri"]).status
         if not status.startswith(f"{expected} "):
             found[vendor, query] = status, expected
     assert found == {}

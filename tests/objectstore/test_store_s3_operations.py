@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.dialects import DIALECTS
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 from faultinject.vendors.operations import operations_of
 
 VENDORS = sorted(DIALECTS)
@@ -64,7 +64,7 @@ def forms(vendor):
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_what_the_store_has_not_is_refused(vendor):
     """Every operation of the vendor's tables that the store has not: refused as such, and nothing is changed."""
-    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
     known = Known(vendor)
     wrong, names = {}, set()
     for name, form in forms(vendor):
@@ -146,7 +146,7 @@ def test_a_single_part_is_not_to_be_had(vendor):
     """`partNumber` without an upload asks for a part of a finished object: the store forgets the parts."""
     known = Known(vendor)
     name = DIALECTS[vendor].parameters.get("partNumber", "partNumber")
-    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
     answers = [known.ask(method, "object", (f"{name}=1",)) for method in ("GET", "HEAD", "PUT", "DELETE")]
     assert [each.status_code for each in answers] == [refused] * 4
     assert "the embedded store has no ?partNumber" in answers[0].get_data(as_text=True)
@@ -182,7 +182,7 @@ CHANGING = (
 def test_values_that_make_a_request_another_one(vendor):
     """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
     known = Known(vendor)
-    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
     wrong = []
     for query, method, place in product(CHANGING, ("GET", "DELETE"), ("bucket", "object")):
         answer = known.ask(method, place, (query,))
@@ -198,7 +198,7 @@ def test_headers_that_make_a_put_another_one(vendor):
     """An append at an offset; with MinIO, an archive that is to be unpacked."""
     known = Known(vendor)
     prefix = DIALECTS[vendor].prefixes[0]
-    refused = vendors.get(vendor).find(LABELS[vendor]["not_implemented"]).status
+    refused = vendors.get(vendor).find(ERROR_CODES[vendor]["not_implemented"]).status
     append = {f"{prefix}write-offset-bytes": "0"}
     answer = known.ask("PUT", "object", headers=append)
     assert answer.status_code == refused

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.dialects import DIALECTS
-from faultinject.store.labels import LABELS
+from faultinject.store.error_codes import ERROR_CODES
 
 VENDORS = sorted(DIALECTS)
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
@@ -41,7 +41,7 @@ def code(answer):
 
 
 def documented(vendor, mistake):
-    row = vendors.get(vendor).find(LABELS[vendor][mistake])
+    row = vendors.get(vendor).find(ERROR_CODES[vendor][mistake])
     return row.status, row.code
 
 
@@ -120,7 +120,7 @@ DELETES = {
 def test_another_version_in_a_list_of_deletions(vendor, client):
     """An error for that key; the others are deleted."""
     answer = client.post("/photos?delete", data=DELETES.get(vendor, DELETES["s3"]))
-    row = vendors.get(vendor).find(LABELS[vendor]["version"])
+    row = vendors.get(vendor).find(ERROR_CODES[vendor]["version"])
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
     if vendor not in DELETES or vendor == "s3":

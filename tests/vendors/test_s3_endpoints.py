@@ -12,7 +12,7 @@ import pytest
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
 from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 
 def app(_environ, start_response):
@@ -176,7 +176,7 @@ def view(request):
     )
 
 
-READINGS = Reading(vendors.get("s3")), Reading(None)
+READINGS = Addressing(vendors.get("s3")), Addressing(None)
 
 
 def sent_by(region, partition, settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from faultinject.audit.call_groups import COPIES, POLL
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     LOST,
@@ -17,11 +18,10 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
-from faultinject.audit.lanes import COPIES, POLL
-from faultinject.audit.likeness import changed, fingerprint
+from faultinject.audit.matching import changed, fingerprint
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted
-from faultinject.journal.call import SDK_ID
+from faultinject.journal.calls import SDK_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.profiles.profile import Profile
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 FEWEST = 3
 """Calls that it takes to say anything."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from faultinject.audit.checks.words import NAME_THEM
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
-from faultinject.audit.likeness import fingerprint
+from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import variation
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from faultinject.audit.evidence import Evidence
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
     Judges = Callable[[Evidence], Iterable["Said"]]
 

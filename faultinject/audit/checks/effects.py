@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.audit.call_groups import OTHER_KEY
 from faultinject.audit.checks.again import FEWEST
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
@@ -14,8 +15,7 @@ from faultinject.audit.checks.questions import (
     took_effect,
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, too_few
-from faultinject.audit.lanes import OTHER_KEY
-from faultinject.journal.call import FINGERPRINT
+from faultinject.journal.calls import FINGERPRINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 
 @check(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from faultinject.audit.call_groups import POLL
 from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
 from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
-from faultinject.audit.lanes import POLL
-from faultinject.audit.likeness import fingerprint
+from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import KINDS
-from faultinject.journal.call import SDK_ID, TOLD
+from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 EXHAUSTED = 5
 """Calls that failed to the end that it takes to tell one layer from several."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence, Turnaround
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 BOUNDED = 20
 """Waits that it takes to hold them against their bounds."""

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.audit.evidence import Evidence
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
 """Answers that stay the same however often one asks."""

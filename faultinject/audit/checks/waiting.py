@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.audit.checks.check import Said
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.waits import Wait
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 TOO_BUSY = "a busy machine alone may take as long; requests without a fault, or less to do, would tell"
 LATER = 10
@@ -30,7 +30,7 @@ ALIKE = 8
 """Waits before the same retry that it takes to say whether they are random."""
 HERD = 20
 """First waits that it takes to say whether they bunch."""
-TELLING = 0.1
+RECORDED_HEADERS = 0.1
 """Seconds; how far shorter waits are spread is the machine's doing."""
 RIGID, RANDOM = 0.05, 0.12
 """Spread by median: at most that of a client without jitter, at least that of one with it."""
@@ -120,7 +120,7 @@ def random(evidence: Evidence) -> Iterator[Said]:
         found = [wait.seconds for wait in group]
         middle = median(found)
         seen = max(seen, len(found))
-        if len(found) >= ALIKE and middle >= TELLING:
+        if len(found) >= ALIKE and middle >= RECORDED_HEADERS:
             ordered = sorted(found)
             groups.append((ordered[-1 - max(1, len(ordered) // 20)] - ordered[0], middle, group))
     spreads = [each for each in groups if each[1] >= 10 * evidence.turnaround.noise]
@@ -162,7 +162,7 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     worst: tuple[float, str, list[Wait]] | None = None
     for (_, retry), group in by_number(evidence.waits).items():
         found = [wait.seconds for wait in group]
-        if retry == 1 and len(found) >= HERD and (middle := median(found)) >= TELLING:
+        if retry == 1 and len(found) >= HERD and (middle := median(found)) >= RECORDED_HEADERS:
             share = most_within(found, middle / 10) / len(found)
             told = f"if all fail at once, {share:.0%} come back within the same {seconds(middle / 10)}"
             if worst is None or share > worst[0]:
@@ -250,7 +250,7 @@ def grows(evidence: Evidence) -> Iterator[Said]:
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in by_number(evidence.waits).items():
         middle = median([wait.seconds for wait in group])
-        if retry <= COUNTED and middle >= max(TELLING / 2, 5 * evidence.turnaround.noise):
+        if retry <= COUNTED and middle >= max(RECORDED_HEADERS / 2, 5 * evidence.turnaround.noise):
             usable.setdefault(kind, []).append(group)
     said = [
         _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)

@@ -6,7 +6,7 @@ from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import faults_not_given
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN, Finding
 from faultinject.engine.journal_entry import quoted
-from faultinject.journal.call import TOLD
+from faultinject.journal.calls import TOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.judge import Judgement
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class When(Effect):
     """`before`: the app never sees the request; `after`: it runs, and its answer is replaced.
 
-    >>> print(WrittenRule("http:503", when="after"))
+    >>> print(Rule("http:503", when="after"))
     http:503,when=after
     """
 
@@ -33,7 +33,7 @@ class When(Effect):
 class Delay(Effect):
     """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h.
 
-    >>> WrittenRule("latency", delay="100ms..2s").value("delay")
+    >>> Rule("latency", delay="100ms..2s").value("delay")
     (0.1, 2.0)
     """
 
@@ -54,7 +54,7 @@ class Delay(Effect):
 class Duration(Effect):
     """How long `hang` says nothing before the connection closes; at most 1h.
 
-    >>> print(WrittenRule("hang", duration="30s"))
+    >>> print(Rule("hang", duration="30s"))
     hang,duration=30s
     """
 
@@ -71,7 +71,7 @@ class Duration(Effect):
 class Drain(YesNo):
     """Read the request's body before answering.
 
-    >>> print(WrittenRule("http:503", drain=False))
+    >>> print(Rule("http:503", drain=False))
     http:503,drain=no
     """
 
@@ -84,7 +84,7 @@ class Drain(YesNo):
 class Http2(YesNo):
     """Break a whole HTTP/2 connection, with all the requests on it; without it such requests are left alone.
 
-    >>> print(WrittenRule("reset", http2=True))
+    >>> print(Rule("reset", http2=True))
     reset,http2=yes
     """
 

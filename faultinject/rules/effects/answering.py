@@ -35,7 +35,7 @@ FORBIDDEN = frozenset(
 class RetryAfter(Effect):
     """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up.
 
-    >>> WrittenRule("http:503", retry_after=1.5).value("retry_after")
+    >>> Rule("http:503", retry_after=1.5).value("retry_after")
     1.5
     """
 
@@ -59,7 +59,7 @@ class Hint(Effect):
 
     The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
 
-    >>> print(WrittenRule("http:503", retry_after="2s", hint="date"))
+    >>> print(Rule("http:503", retry_after="2s", hint="date"))
     http:503,retry_after=2s,hint=date
     """
 
@@ -75,7 +75,7 @@ class Hint(Effect):
 class Status(Effect):
     """The status instead of the documented one, 200 to 599.
 
-    >>> print(WrittenRule("cos:SlowDown", status=429))
+    >>> print(Rule("cos:SlowDown", status=429))
     cos:SlowDown,status=429
     """
 
@@ -99,7 +99,7 @@ class _Said(Effect):
 class Message(_Said):
     """The message instead of the documented one; for `http:NNN` the whole body.
 
-    >>> print(WrittenRule("http:503", message="come back later"))
+    >>> print(Rule("http:503", message="come back later"))
     http:503,message="come back later"
     """
 
@@ -110,7 +110,7 @@ class Message(_Said):
 class Resource(_Said):
     """The resource that the envelope names, instead of the request's.
 
-    >>> print(WrittenRule("cos:SlowDown", resource="/photos"))
+    >>> print(Rule("cos:SlowDown", resource="/photos"))
     cos:SlowDown,resource=/photos
     """
 
@@ -124,7 +124,7 @@ class Share(Effect):
     Each key is drawn for on its own; the others are said to be deleted. With `when=before` none is, with `after` all
     are. A body that is not read, no such request or longer than 2 MiB gets the error as a whole.
 
-    >>> print(WrittenRule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
+    >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
     cos:InternalError,operation=DeleteObjects,status=200,share=0.5
     """
 
@@ -147,7 +147,7 @@ class Share(Effect):
 class ContentType(_Said):
     """The Content-Type of `http:NNN`.
 
-    >>> print(WrittenRule("http:503", content_type="text/html"))
+    >>> print(Rule("http:503", content_type="text/html"))
     http:503,content_type=text/html
     """
 
@@ -165,7 +165,7 @@ class ContentType(_Said):
 class Set(Effect):
     """Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
 
-    >>> print(WrittenRule("http:503", set={"location": "/elsewhere"}))
+    >>> print(Rule("http:503", set={"location": "/elsewhere"}))
     http:503,set.location=/elsewhere
     """
 
@@ -200,7 +200,7 @@ class Set(Effect):
 class Cors(YesNo):
     """Let a browser's script see the injected answer.
 
-    >>> print(WrittenRule("http:503", cors=False))
+    >>> print(Rule("http:503", cors=False))
     http:503,cors=no
     """
 
@@ -216,7 +216,7 @@ class Exact(YesNo):
     Only where the server shows its connection, without TLS and HTTP/2; elsewhere, and where the answer is sent late
     (a status below 300 with a delay), the server words it.
 
-    >>> print(WrittenRule("cos:SlowDown", exact=True))
+    >>> print(Rule("cos:SlowDown", exact=True))
     cos:SlowDown,exact=yes
     """
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import ReadyRule, RuleLike
+    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
     from faultinject.rules.types import WrittenRule
 
 
 class Documented(Fault):
     """The vendor's documented error, in the vendor's envelope; `@group` draws one of several.
 
-    >>> print(WrittenRule("cos:SlowDown", times=2))
+    >>> print(Rule("cos:SlowDown", times=2))
     cos:SlowDown,times=2
     """
 
@@ -77,7 +77,7 @@ class Documented(Fault):
         if "drain" in options and not values.yes_no(options["drain"]):
             yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the row, or one of the group's."""
         assert self.vendor is not None
         return answers.documented(rule, self.vendor, self.rows)
@@ -109,7 +109,7 @@ class Documented(Fault):
 class Http(Fault):
     """A plain answer of that status, 400 to 599.
 
-    >>> print(WrittenRule("http:503", message="down for repair"))
+    >>> print(Rule("http:503", message="down for repair"))
     http:503,message="down for repair"
     """
 
@@ -124,7 +124,7 @@ class Http(Fault):
             raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
         self.status = int(number)
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the status and a text."""
         return answers.plain(rule, self.status)
 

@@ -10,7 +10,7 @@ from faultinject.rules.faults.fault import Fault
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.compiled_rule import ReadyRule
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.rules.types import WrittenRule
@@ -27,11 +27,11 @@ class Breaking(Fault):
     after = "after the app has run"
     takes: tuple[str, ...] = ("when", "delay", "drain", "http2")
 
-    def held(self, rule: ReadyRule) -> float | None:
+    def held(self, rule: CompiledRule) -> float | None:
         """For how many seconds nothing happens first; None: it ends at once."""
         return None
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """End the connection; where a server does not let us, answer as a gateway does that lost its server."""
         from faultinject import vendors
 
@@ -54,7 +54,7 @@ class Breaking(Fault):
 class Hang(Breaking):
     """Nothing for `duration`, then the connection closes.
 
-    >>> print(WrittenRule("hang", duration="30s", path="photos/"))
+    >>> print(Rule("hang", duration="30s", path="photos/"))
     hang,path=photos/,duration=30s
     """
 
@@ -62,7 +62,7 @@ class Hang(Breaking):
     title = "hang"
     takes = ("when", "delay", "duration", "drain", "http2")
 
-    def held(self, rule: ReadyRule) -> float | None:
+    def held(self, rule: CompiledRule) -> float | None:
         """The rule's duration."""
         seconds: float = rule.rule.value("duration")
         return seconds
@@ -75,7 +75,7 @@ class Hang(Breaking):
 class Reset(Breaking):
     """The connection is reset (a TCP RST) before any byte of an answer.
 
-    >>> print(WrittenRule("reset", when="after", method="POST"))
+    >>> print(Rule("reset", when="after", method="POST"))
     reset,method=POST,when=after
     """
 
@@ -91,7 +91,7 @@ class Reset(Breaking):
 class Close(Breaking):
     """The connection is closed without a byte of an answer.
 
-    >>> print(WrittenRule("close", times=1, per="call"))
+    >>> print(Rule("close", times=1, per="call"))
     close,times=1,per=call
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.compiled_rule import ReadyRule, RuleLike
+    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
     from faultinject.rules.types import WrittenRule
     from faultinject.rules.values import Mistake
     from faultinject.vendors.documented import DocumentedError
@@ -55,7 +55,7 @@ class Fault:
         return iter(())
 
     @abstractmethod
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """What is done to a request that the rule fires for, with all that can be worked out beforehand."""
 
     @abstractmethod

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.body_transforms import Shape
-    from faultinject.engine.compiled_rule import ReadyRule, RuleLike
+    from faultinject.engine.body_transforms import BodyTransform
+    from faultinject.engine.compiled_rule import CompiledRule, RuleLike
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.rules.types import WrittenRule
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Latency(Fault):
     """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
 
-    >>> print(WrittenRule("latency", delay="2s", path="photos/"))
+    >>> print(Rule("latency", delay="2s", path="photos/"))
     latency,path=photos/,delay=2s
     """
 
@@ -40,7 +40,7 @@ class Latency(Fault):
         if "delay" not in options:
             yield Mistake("latency needs a delay, such as delay=2s", missing="delay")
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Let the app answer, later."""
         delay = delays(*rule.rule.value("delay"))
         when = rule.rule.value("when")
@@ -68,7 +68,7 @@ class Shaped(Fault):
     """An answer whose body is changed on its way: the app's own, or with `of` a documented error."""
 
     def act_on(
-        self, rule: ReadyRule, make: Callable[[bytes], Shape], refuses: Callable[[Request], bool]
+        self, rule: CompiledRule, make: Callable[[bytes], BodyTransform], refuses: Callable[[Request], bool]
     ) -> Act:
         """What is done to a request.
 
@@ -111,7 +111,7 @@ class Shaped(Fault):
 class Truncate(Shaped):
     """The answer cut: its full Content-Length, fewer bytes, and the connection closes.
 
-    >>> print(WrittenRule("truncate", keep=0.9, path="photos/"))
+    >>> print(Rule("truncate", keep=0.9, path="photos/"))
     truncate,path=photos/,keep=0.9
     """
 
@@ -124,7 +124,7 @@ class Truncate(Shaped):
         if "keep" in options and "keep_bytes" in options:
             yield Mistake("keep and keep_bytes say the same thing; give one of them")
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Let a part of the body through."""
         value = rule.rule.value
         share, most = value("keep"), value("keep_bytes")
@@ -146,7 +146,7 @@ class Truncate(Shaped):
 class Drip(Shaped):
     """The answer's body at `rate` bytes a second.
 
-    >>> print(WrittenRule("drip", rate="1KiB", of="cos:SlowDown"))
+    >>> print(Rule("drip", rate="1KiB", of="cos:SlowDown"))
     drip,of=cos:SlowDown,rate=1KiB
     """
 
@@ -159,7 +159,7 @@ class Drip(Shaped):
         if "rate" not in options:
             yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing="rate")
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Let the body through slowly."""
         rate = rule.rule.value("rate")
         return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
@@ -177,7 +177,7 @@ class Drip(Shaped):
 class Corrupt(Shaped):
     """The answer with some bytes of its body changed, and the same length.
 
-    >>> print(WrittenRule("corrupt", flips=3, path="photos/"))
+    >>> print(Rule("corrupt", flips=3, path="photos/"))
     corrupt,path=photos/,flips=3
     """
 
@@ -185,7 +185,7 @@ class Corrupt(Shaped):
     title = "corrupt"
     takes = ("delay", "flips")
 
-    def prepare(self, rule: ReadyRule) -> Act:
+    def prepare(self, rule: CompiledRule) -> Act:
         """Change bytes where the digest says."""
         flips = rule.rule.value("flips")
         return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)

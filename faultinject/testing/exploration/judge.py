@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.calls import Call
 
     # A method, a path, the bytes of a body.
     Body = tuple[str, str, int | None]
@@ -72,7 +72,7 @@ class Judge:
         *,
         passed: bool,
         failed: bool,
-        told: Sequence[Told] = (),
+        told: Sequence[CallWindow] = (),
     ) -> list[Finding]:
         """What is wrong with a run.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.vendors.addressing import Reading
+    from faultinject.vendors.addressing import Addressing
 
     Conditions = dict[str, str]
     Level = Callable[[Outcome], Conditions | None]
@@ -88,7 +88,7 @@ class Points:
         self,
         first: Sequence[Outcome],
         second: Sequence[Outcome],
-        reading: Reading,
+        reading: Addressing,
         *,
         exhaustive: bool = False,
     ) -> None:
@@ -142,7 +142,7 @@ class Points:
 class Trace:
     """The requests of one run, to be asked which of them meet conditions."""
 
-    def __init__(self, outcomes: Sequence[Outcome], reading: Reading) -> None:
+    def __init__(self, outcomes: Sequence[Outcome], reading: Addressing) -> None:
         self.outcomes = outcomes
         self._reading = reading
         self._requests = [Remembered(each, reading) for each in outcomes]
@@ -225,7 +225,7 @@ def literal(value: str) -> str:
     return f"={value}" if special or check_pattern(value) else value
 
 
-def test(conditions: Conditions, reading: Reading) -> Callable[[Any], bool]:
+def test(conditions: Conditions, reading: Addressing) -> Callable[[Any], bool]:
     """A test of a remembered request for all of these conditions."""
     checks = []
     for full, text in conditions.items():

@@ -7,8 +7,8 @@ from collections import Counter
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.rules import spelling
+from faultinject.testing.exploration.causes import ToldFailure
 from faultinject.testing.exploration.left_out import in_one_line
-from faultinject.testing.exploration.made import ToldFailure
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.trace import rows
 from faultinject.testing.exploration.wording import PYTHON, marker
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.audit.nearest import Comparison
     from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.made import Made
+    from faultinject.testing.exploration.causes import Made
     from faultinject.testing.exploration.points import Point
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording

@@ -12,21 +12,21 @@ from faultinject.rules import descriptions as words
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.causes import Made, Planned
 from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.left_out import LeftOut
-from faultinject.testing.exploration.made import Made, Planned
 from faultinject.testing.exploration.points import Point, Points, Trace
 from faultinject.testing.exploration.report import too_many
 from faultinject.testing.exploration.rules import folded, rule_at
-from faultinject.vendors.addressing import Reading
+from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
     from faultinject.rules.rule import Rule
     from faultinject.vendors.vendor import Vendor
 
@@ -76,7 +76,7 @@ class Sweep:
         self.stopped = ""
         self._endpoints = endpoints
         vendors = (each.rule.vendor for each in choices)
-        self.reading = Reading(next((each for each in vendors if each is not None), None), endpoints)
+        self.reading = Addressing(next((each for each in vendors if each is not None), None), endpoints)
         self._judge = Judge(self.bounds.ignore)
         self._first = list(first)
         self._share = share
@@ -88,7 +88,7 @@ class Sweep:
         self._current: Planned | None = None
         self._tries = 0
         self._second: list[Planned] = []
-        self._readings: dict[Vendor | None, Reading] = {}
+        self._readings: dict[Vendor | None, Addressing] = {}
         self._waits = self._takes_time = False
 
     @property
@@ -136,7 +136,7 @@ class Sweep:
         outcomes: Sequence[Outcome],
         error: BaseException | None,
         seconds: float,
-        told: Sequence[Told] = (),
+        told: Sequence[CallWindow] = (),
     ) -> Made:
         """What came of the run that `next` asked for.
 
@@ -198,7 +198,7 @@ class Sweep:
         """A rule's conditions, held against a request as the rule reads it."""
         vendor = rule.vendor
         if vendor not in self._readings:
-            self._readings[vendor] = Reading(vendor, self._endpoints)
+            self._readings[vendor] = Addressing(vendor, self._endpoints)
         return Comparison(rule, outcome, self._readings[vendor])
 
     def applies(self, choice: Choice, point: Point) -> bool:

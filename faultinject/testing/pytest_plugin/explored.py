@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from faultinject.injector.session_sync import Session
     from faultinject.rules.scenario import Scenario
-    from faultinject.testing.exploration.made import Made
+    from faultinject.testing.exploration.causes import Made
     from faultinject.testing.exploration.sweep import Sweep
 
 QUIET, EVERY = 2.0, 0.5

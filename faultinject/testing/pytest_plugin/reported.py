@@ -17,7 +17,7 @@ import pytest
 from faultinject.audit.reports import FORMATS, format_of
 from faultinject.engine.snapshot import LONGEST_TEXT
 from faultinject.exceptions import FaultInjectError
-from faultinject.journal.told import Told
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile
 from faultinject.testing import verdicts
 from faultinject.testing.verdicts import DROPPED
@@ -61,7 +61,7 @@ class Blocks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, faults: Faults, told: Sequence[Told]) -> None:
+    def note(self, faults: Faults, told: Sequence[CallWindow]) -> None:
         """Write what happened in a block that is over."""
         outcomes = faults.outcomes
         if not outcomes:
@@ -165,5 +165,7 @@ def judged(folder: Path) -> Judgement | None:
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
                 continue
             name, began, ended, returned, error, test, within = found
-            told.append(Told(name, began, ended, returned=returned, error=error, test=test, within=within))
+            told.append(
+                CallWindow(name, began, ended, returned=returned, error=error, test=test, within=within)
+            )
     return judge(read(paths, skipped=skipped, one_machine=True), told=told, skipped=skipped)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faultinject.audit.judge import judge
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.reading import read
-from faultinject.journal.told import Told
 
 ROOT = Path(__file__).parents[3]
 LATER = 60.0
@@ -46,8 +46,8 @@ def serving(app, rules, journal):
     """`faultinject serve` with these rules; the address."""
     command = [sys.executable, "-m", "faultinject", "serve", f"{__package__}.service:{app}", "--port", "0"]
     command += [word for rule in rules for word in ("-r", rule)]
-    surroundings = environment(FAULTINJECT_JOURNAL=str(journal))
-    server = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, text=True)
+    services = environment(FAULTINJECT_JOURNAL=str(journal))
+    server = subprocess.Popen(command, env=services, stdout=subprocess.PIPE, text=True)
     try:
         first = server.stdout.readline()
         reader = threading.Thread(target=server.stdout.read)
@@ -69,7 +69,7 @@ def environment(**more):
 def judged(path):
     """What is known of a recorded run, with the findings of the audit on it."""
     kept = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    calls = [Told(**each) for each in kept.pop("told")]
+    calls = [CallWindow(**each) for each in kept.pop("told")]
     attempts = list(read([str(path)]))
     judgement = judge(attempts, told=calls, until=attempts[-1].arrived + LATER)
     return kept | {"findings": [each.to_dict() for each in judgement.findings]}

@@ -15,7 +15,7 @@ BROKEN = Answer(0, {}, b"")
 PASSING = frozenset((0, 429, 500, 502, 503, 504))
 
 NAMED: list[dict[str, object]] = []
-"""The calls that were named, as `told.Told` has them."""
+"""The calls that were named, as `told.CallWindow` has them."""
 
 
 class Sender:

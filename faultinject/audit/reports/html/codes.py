@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 UNSAFE = frozenset({"POST", "PATCH"})
 """Methods whose repetition may do a thing twice: clients try them again less often."""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 SORTS = 8
 """Sorts of calls that have rows of their own."""

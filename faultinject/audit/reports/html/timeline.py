@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from faultinject.audit.reports.html.rows import Sort
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 ROW = 15.0
 GAP = 9.0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from faultinject.audit.reports.html.svg import Scale
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 YEAR = 365 * 86400.0
 

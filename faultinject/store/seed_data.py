@@ -8,12 +8,12 @@ from hashlib import md5
 from faultinject.store.buckets import Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY
 from faultinject.store.exchange import Service
-from faultinject.store.speakers import Speaker
+from faultinject.store.speakers import ServiceAdapter
 
 
 def fill(
     service: Service,
-    speaker: Speaker,
+    speaker: ServiceAdapter,
     bucket: str,
     *,
     objects: Iterable[str],

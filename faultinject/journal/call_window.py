@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Told:
+class CallWindow:
     """A window in which a call was made.
 
     Args:

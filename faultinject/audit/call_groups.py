@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from faultinject.audit.likeness import alike, changed, shorter
+from faultinject.audit.matching import alike, changed, shorter
 from faultinject.journal.attempts import BROKEN
-from faultinject.journal.call import SDK_ID
+from faultinject.journal.calls import SDK_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
-    from faultinject.journal.told import Told
+    from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.calls import Call
 
 WINDOW = 60.0
 """Seconds after which a like request is no retry any more."""
@@ -32,7 +32,7 @@ OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, LATER = "other body", "other key", "oth
 """Why a like request that comes right after a failure may be a retry, and may be none."""
 
 
-class Running:
+class OpenCall:
     """A call that may go on.
 
     Attributes:
@@ -60,7 +60,13 @@ class Running:
     )
 
     def __init__(
-        self, attempt: Attempt, lane: Lane, windows: tuple[Told, ...], *, cut: bool, number: int = 0
+        self,
+        attempt: Attempt,
+        lane: CallGroup,
+        windows: tuple[CallWindow, ...],
+        *,
+        cut: bool,
+        number: int = 0,
     ) -> None:
         self.attempts = [attempt]
         self.lane = lane
@@ -122,7 +128,7 @@ class Running:
             return last.did not in BROKEN and last.injected
         return last.answered > now or self._copied > now
 
-    def may_be(self, windows: tuple[Told, ...]) -> bool:
+    def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
         """Whether an attempt in these told calls may be of this one."""
         return windows == self.windows or any(each in self.windows for each in windows)
 
@@ -132,7 +138,7 @@ class Running:
         return alike(attempts[0], attempt) or (len(attempts) > 1 and alike(attempts[-1], attempt))
 
 
-class Lane:
+class CallGroup:
     """The calls for one thing: of one fingerprint, or of one id.
 
     Attributes:
@@ -160,7 +166,7 @@ class Lane:
         self.crossing: list[Attempt] = []
         self.crowded = False
         self.guesses: list[tuple[Attempt, Attempt]] = []
-        self.running: list[Running] = []
+        self.running: list[OpenCall] = []
         self.made: list[Call] = []
         self.touched = 0.0
 
@@ -201,14 +207,14 @@ class Lane:
             each.shared, each.crossed = self.doubts(each.first), self.crosses(each.first)
         self.made = [each for each in self.made if each.crossed or not each.shared]
 
-    def by_id(self, now: float, *, retry: bool | None) -> Running | None:
+    def by_id(self, now: float, *, retry: bool | None) -> OpenCall | None:
         """The call that an attempt with this lane's id goes on with; None: it begins one."""
         for each in reversed(self.running):
             if each.touched or retry or each.flies(now):
                 return each
         return None
 
-    def by_driver(self, windows: tuple[Told, ...], now: float) -> Running | None:
+    def by_driver(self, windows: tuple[CallWindow, ...], now: float) -> OpenCall | None:
         """The same where every call has its own key."""
         for each in reversed(self.running):
             if (each.touched or each.flies(now)) and each.may_be(windows):
@@ -218,10 +224,10 @@ class Lane:
     def by_looks(
         self,
         attempt: Attempt,
-        windows: tuple[Told, ...],
+        windows: tuple[CallWindow, ...],
         retry: bool | None,
         written: Callable[[Attempt, Attempt], bool],
-    ) -> tuple[Running | None, str | None]:
+    ) -> tuple[OpenCall | None, str | None]:
         """The same by principal, body and time; finds out whether the lane is shared.
 
         Args:
@@ -264,7 +270,7 @@ class Lane:
             return None, OTHER_CREDENTIAL
         return found, None
 
-    def _follow(self, attempt: Attempt, here: list[Running]) -> str | None:
+    def _follow(self, attempt: Attempt, here: list[OpenCall]) -> str | None:
         """Note where calls that have just failed may go on with a request that carries another body."""
         follows = None
         for each in here:
@@ -280,11 +286,11 @@ class Lane:
     def _found(
         self,
         attempt: Attempt,
-        here: list[Running],
-        same: list[Running],
-        waiting: list[Running],
-        named: tuple[Told, ...],
-    ) -> Running | None:
+        here: list[OpenCall],
+        same: list[OpenCall],
+        waiting: list[OpenCall],
+        named: tuple[CallWindow, ...],
+    ) -> OpenCall | None:
         """The call that goes on with an attempt; finds out whether the lane is shared.
 
         Args:
@@ -319,12 +325,12 @@ class Lane:
         return waiting[0] if waiting else None
 
 
-def is_named(windows: tuple[Told, ...]) -> bool:
+def is_named(windows: tuple[CallWindow, ...]) -> bool:
     """Whether a test says that there is one call."""
     return len(windows) == 1 and windows[0].name is not None
 
 
-def _waits(running: Running, now: float) -> bool:
+def _waits(running: OpenCall, now: float) -> bool:
     """Whether a call may be tried again now."""
     return (
         running.failed
@@ -334,7 +340,7 @@ def _waits(running: Running, now: float) -> bool:
     )
 
 
-def _soon(running: Running, now: float) -> bool:
+def _soon(running: OpenCall, now: float) -> bool:
     """Whether what comes now may be a retry of a call that has failed."""
     return now - running.over <= SOON + (running.attempts[-1].hint or 0.0)
 
@@ -343,7 +349,7 @@ def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:
     return before.principal == attempt.principal or before.seed != attempt.seed
 
 
-def _sends_other_bytes(running: Running, attempt: Attempt) -> bool:
+def _sends_other_bytes(running: OpenCall, attempt: Attempt) -> bool:
     """Whether what comes after a failure that may pass is a retry with another body; after a refusal it is corrected."""
     last = running.attempts[-1]
     return last.kind != "client" and _may_be_one_caller(last, attempt)

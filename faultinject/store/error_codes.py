@@ -36,7 +36,7 @@ _S3 = {
 }
 _VERSIONS = {"version": "NoSuchVersion"}
 
-LABELS = {
+ERROR_CODES = {
     "cos": {**_S3, **_VERSIONS, "bucket_exists": "BucketAlreadyExists"},
     "qiniu-mix": {**_S3, **_VERSIONS},
     "jss": {

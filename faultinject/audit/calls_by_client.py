@@ -6,10 +6,10 @@ from collections import Counter
 from itertools import pairwise
 
 from faultinject.audit import profiles
+from faultinject.audit.call_groups import OTHER_BODY, SOON
 from faultinject.audit.clients import UNNAMED, client_of, title_of
 from faultinject.audit.evidence import Contrast, Evidence
-from faultinject.audit.lanes import OTHER_BODY, SOON
-from faultinject.audit.likeness import fingerprint
+from faultinject.audit.matching import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.audit.habits import Habits
     from faultinject.audit.profiles import Profile
     from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call import Call
+    from faultinject.journal.calls import Call
 
 MOST = 100_000
 """Attempts of calls that count which are kept; later calls are left out."""
@@ -31,7 +31,7 @@ FURTHER = "further clients"
 """What the others are called."""
 
 
-class Docket:
+class CallsByClient:
     """The calls that were told, by client.
 
     Args:
