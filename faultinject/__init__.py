@@ -62,7 +62,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
     "Attempt": "journal.attempts",
-    "Call": "journal.call",
+    "Call": "journal.calls",
     "Exploration": "testing.explored_runs",
     "FaultInjectError": "exceptions",
     "Faults": "testing.inject",
