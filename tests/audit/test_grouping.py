@@ -118,6 +118,21 @@ def test_a_shorter_body_beside_two_waiting_calls_is_a_call_of_its_own():
     assert shape(calls) == ["503", "503", "503"]
 
 
+@pytest.mark.parametrize("answer", ["200", "503"])
+def test_a_shorter_body_is_doubted_when_the_whole_one_comes_again(answer):
+    """Who sends the whole body again rewinds it: the shorter one was another thread's."""
+    attempts = [request(0, "503", body="12345"), request(0.1, answer, body="1234")]
+    assert [call.shared for call in grouped(*attempts)] == [False]
+    assert {call.shared for call in grouped(*attempts, request(1, body="12345"))} == {True}
+
+
+def test_a_shorter_body_is_doubted_when_it_has_been_another_call_s():
+    """What comes twice, each time behind another failure, is a call of its own."""
+    first = [request(0, "503", body="123456"), request(0.1, "503", body="1234"), request(1, body="123456")]
+    second = [request(2, "503", body="12345"), request(2.1, body="1234")]
+    assert {call.shared for call in grouped(*first, *second)} == {True}
+
+
 def test_a_shorter_body_is_doubted_when_a_third_one_comes():
     """Who sends many bodies for one key may have sent the shorter one for another call."""
     attempts = [request(0, "503", body="12345"), request(0.1, "503", body="123")]

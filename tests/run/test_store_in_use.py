@@ -49,7 +49,8 @@ def replace_a_worker(server):
     before = server.log.count("Booting worker")
     os.kill(victim, signal.SIGKILL)
     server.until(lambda: server.log.count("Booting worker") > before)
-    server.until(lambda: server.get("/ready") is not None)
+    number = int(re.findall(r"Booting worker with pid: (\d+)", server.log)[-1])
+    server.until(lambda: server.process_number() == number)
 
 
 def removed(place):
