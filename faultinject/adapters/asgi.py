@@ -15,19 +15,13 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from anyio.abc import TaskGroup
 
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.journal_entry import Entry
     from faultinject.injector.injector import Injector, Rules
-
-    Scope = MutableMapping[str, Any]
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works

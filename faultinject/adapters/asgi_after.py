@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
     from faultinject.adapters.asgi_socket import Special
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest

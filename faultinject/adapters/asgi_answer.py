@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import Send
+    from faultinject.adapters.types import Send
     from faultinject.engine.actions import Respond
     from faultinject.http.types import Headers
 

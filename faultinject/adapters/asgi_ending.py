@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi import Message, Receive, Scope, Send
     from faultinject.adapters.connection import Connection
+    from faultinject.adapters.types import Message, Receive, Scope, Send
     from faultinject.engine.actions import Respond
     from faultinject.engine.request import ASGIRequest
     from faultinject.http.types import Headers

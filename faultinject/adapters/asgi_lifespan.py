@@ -6,7 +6,7 @@ from faultinject.journal import endings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import Message, Send
+    from faultinject.adapters.types import Message, Send
 
 
 def heeding(send: Send) -> Send:

@@ -6,7 +6,7 @@ from faultinject.journal import log as announcement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import ASGIApp, Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.exceptions import FaultInjectError
 
 

@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi import Receive, Scope, Send
     from faultinject.adapters.connection import Connection
+    from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest

@@ -22,7 +22,7 @@ from faultinject.http.wire import FLUSH, Framing, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.adapters.asgi import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan

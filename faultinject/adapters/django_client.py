@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Start
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
-    from faultinject.adapters.asgi import ASGIApp
+    from faultinject.adapters.types import ASGIApp
     from faultinject.injector.injector import Injector, Rules
 
     App = TypeVar("App")

@@ -26,13 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector, Rules
-
-    Environ = dict[str, Any]
-    Start = Callable[..., Callable[[bytes], object]]
-    WSGIApp = Callable[[Environ, Start], Iterable[bytes]]
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from faultinject.adapters.wsgi import Environ, Start, WSGIApp
+    from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest

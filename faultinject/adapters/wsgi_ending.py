@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Start
     from faultinject.engine.actions import Respond
     from faultinject.engine.request import Request
     from faultinject.http.types import Headers

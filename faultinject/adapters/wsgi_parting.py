@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Start
     from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Start
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan

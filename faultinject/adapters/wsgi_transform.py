@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from faultinject.adapters.wsgi import Environ, Start, WSGIApp
+    from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan

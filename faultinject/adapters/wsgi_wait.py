@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.wsgi import Environ
+    from faultinject.adapters.types import Environ
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import WSGIRequest

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Start
     from faultinject.injector.injector import Injector, Rules
 
 EVENT = "before-send.*"

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Any
 
-    from faultinject.adapters.asgi import Receive, Scope, Send
-    from faultinject.adapters.wsgi import Environ, Start
+    from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
     from faultinject.injector.injector import Injector, Rules
 
 

@@ -24,12 +24,13 @@ from faultinject.counts.holders import Holders
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.opening import open_directory, read_file, refuse, remove_file, write_file
 from faultinject.counts.owner import described, gone
+from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -378,3 +379,20 @@ def _gone(owner: str) -> bool:
         return gone(owner)
     except ValueError:
         return True
+
+
+def private_directory(
+    scenario: str, *, owner: int | None = None, command: Sequence[str] | None = None
+) -> StoreDirectory:
+    """The store of all processes that have the same owner, command line and scenario.
+
+    Args:
+        scenario: its text, seed and whatever else must be the same.
+        owner: the process that the directory lives as long as; by default the parent, which workers have in common.
+        command: the command line, by default `sys.argv`.
+
+    Raises:
+        ConfigurationError: somebody else's things are where it belongs.
+        StoreUnavailable: its lock is held by others.
+    """
+    return StoreDirectory(private_path(scenario, owner=owner, command=command))

@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultinject.counts.directory import StoreDirectory
-
 
 def private_parent() -> str:
     """Where this user's private directories are."""
@@ -27,10 +25,8 @@ def private_parent() -> str:
     return f"{gettempdir()}/faultinject-{os.geteuid()}"
 
 
-def private_directory(
-    scenario: str, *, owner: int | None = None, command: Sequence[str] | None = None
-) -> StoreDirectory:
-    """The store of all processes that have the same owner, command line and scenario.
+def private_path(scenario: str, *, owner: int | None = None, command: Sequence[str] | None = None) -> str:
+    """Where the store is of all processes that have the same owner, command line and scenario.
 
     Args:
         scenario: its text, seed and whatever else must be the same.
@@ -39,15 +35,12 @@ def private_directory(
 
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
-        StoreUnavailable: its lock is held by others.
     """
-    from faultinject.counts.directory import StoreDirectory
-
     words = [*(sys.argv if command is None else command), scenario, boot()]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     parent = private_parent()
     os.close(open_directory(parent))
-    return StoreDirectory(f"{parent}/{described(os.getppid() if owner is None else owner)}-{digest}")
+    return f"{parent}/{described(os.getppid() if owner is None else owner)}-{digest}"
 
 
 def session_path() -> str:

@@ -224,8 +224,9 @@ class Sharing:
         return Guarded(Away(str(error)))
 
     def _share(self, common: str, owner: int | None) -> None:
+        from faultinject.counts.directory import private_directory
         from faultinject.counts.filelock import AVAILABLE
-        from faultinject.counts.private import clean_up_dead_owners, private_directory
+        from faultinject.counts.private import clean_up_dead_owners
         from faultinject.counts.processes import common_process
 
         if not AVAILABLE:  # pragma: no cover - Windows

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from faultinject.counts import owner as owner_module
+from faultinject.counts.directory import private_directory
 from faultinject.counts.owner import boot, described, gone
-from faultinject.counts.private import clean_up_dead_owners, private_directory, private_parent, session_path
+from faultinject.counts.private import clean_up_dead_owners, private_parent, session_path
 from faultinject.exceptions import ConfigurationError
 
 

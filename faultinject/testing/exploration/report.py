@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.rules import spelling
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.testing.exploration.causes import Made
-    from faultinject.testing.exploration.points import Point
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
 
@@ -123,17 +120,6 @@ def incomplete(sweep: Sweep) -> list[str]:
         if not any(map(sweep.covers, mine)):
             found.append(f"{source} was injected in no run{_nearest(mine[0].rule, sweep.requests, sweep)}")
     return found
-
-
-def too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
-    """That more runs are needed than may be made, and what helps."""
-    [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
-    where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
-    return (
-        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {_count(len(points), 'request')}, {count} of"
-        f" them {heaviest}, and {_count(len(sweep.choices), 'fault')}. Let the code make fewer"
-        f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
-    )
 
 
 def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from heapq import heapify, heappop, heappush
 
 from faultinject.audit.nearest import Comparison
@@ -17,7 +18,6 @@ from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.left_out import LeftOut
 from faultinject.testing.exploration.points import Point, Points, Trace
-from faultinject.testing.exploration.report import too_many
 from faultinject.testing.exploration.rules import folded, rule_at
 from faultinject.vendors.addressing import Addressing
 
@@ -283,7 +283,7 @@ class Sweep:
         self.left_out += found.left_out
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
-            raise ExplorationFailed(too_many(len(planned), found.points, self))
+            raise ExplorationFailed(_too_many(len(planned), found.points, self))
         for number, each in enumerate(planned):
             self._somewhere.update(each.chosen)
             if number % self._share[1] == self._share[0]:
@@ -383,3 +383,14 @@ def _waited(made: Made) -> float | None:
         if each.answered - each.arrived >= lasted and not again:
             return float(lasted)
     return None
+
+
+def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
+    """That more runs are needed than may be made, and what helps."""
+    [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
+    where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
+    return (
+        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {words.count(len(points), 'request')}, {count} of"
+        f" them {heaviest}, and {words.count(len(sweep.choices), 'fault')}. Let the code make fewer"
+        f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+    )
