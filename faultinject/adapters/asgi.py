@@ -5,9 +5,8 @@ from __future__ import annotations
 from faultinject.adapters.asgi_answer import respond
 from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app, skipped, undo
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
-from faultinject.engine.answers import at_its_start
+from faultinject.engine.answers import at_its_start, marked_bytes
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.marking import marked_bytes
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError

@@ -16,8 +16,8 @@ from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone
 from faultinject.adapters.lingering import end
 from faultinject.adapters.transforming import Shaping
+from faultinject.engine.answers import marked, marked_bytes
 from faultinject.engine.body_transforms import slices
-from faultinject.engine.marking import marked, marked_bytes
 from faultinject.http.wire import FLUSH, Framing, reason
 
 TYPE_CHECKING = False

@@ -14,9 +14,8 @@ from faultinject.adapters.driving import (
 )
 from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_client
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
-from faultinject.engine.answers import at_its_start
+from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import SeenBody
-from faultinject.engine.marking import marked
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
 from faultinject.injector.lookup import injector_for, refuse_eventlet

@@ -16,8 +16,8 @@ from faultinject.adapters.transforming import Shaping
 from faultinject.adapters.wsgi_ending import Ending
 from faultinject.adapters.wsgi_socket import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import delivered, wait
+from faultinject.engine.answers import marked
 from faultinject.engine.body_transforms import slices
-from faultinject.engine.marking import marked
 from faultinject.http.wire import FLUSH, Framing
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import lcm
 
 from faultinject.engine.compiled_rule import asks_for_options
-from faultinject.rules.condition import any_of, folded
+from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.values import listed
 from faultinject.vendors.addressing import Addressing

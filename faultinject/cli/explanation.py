@@ -9,7 +9,7 @@ import click
 from faultinject.cli import chances, exchange, table
 from faultinject.cli.descriptions import percent, sentence
 from faultinject.engine.journal_entry import quoted
-from faultinject.engine.shown import shown_path, shown_target, without_userinfo
+from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario

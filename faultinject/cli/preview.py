@@ -40,7 +40,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     from faultinject.cli import exchange
     from faultinject.cli.descriptions import given
     from faultinject.engine.actions import Respond
-    from faultinject.engine.shown import shown_target
+    from faultinject.engine.snapshot import shown_target
     from faultinject.exceptions import ConfigurationError
     from faultinject.rules.values import visible
     from faultinject.rules.variables import value_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 from faultinject.engine.actions import Respond
 from faultinject.engine.draw import choose, delays, entropy, fails, threshold
 from faultinject.engine.hints import HEADERS, read_hint, write_hint
-from faultinject.engine.marking import MARKS, mark
 from faultinject.http.wire import CLOSE, Head, http_date, reason
 from faultinject.vendors.rendering import Rendering
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
     Lister = Callable[[Request, bytes], "Listing | None"]
+    from collections.abc import Iterable
+
 
 _WITHOUT_BODY = frozenset((204, 205, 304))
 NO_HEADERS: Mapping[str, str] = {}
@@ -298,3 +299,35 @@ def at_its_start(action: Respond, now: float) -> Headers:
         (name, http_date(-(-(now + wait) // 1))) if name == "Retry-After" else (name, value)
         for name, value in action.headers
     ]
+
+
+MARKS = ("x-faultinject", "cache-control")
+"""The headers of the mark, in lower case."""
+
+_TO_CACHES = frozenset((*MARKS, "expires", "surrogate-control", "x-accel-expires"))
+
+
+def mark(name: str) -> Headers:
+    """The headers of an answer that the rule of that name gives."""
+    return [("x-faultinject", name), ("Cache-Control", "no-store")]
+
+
+def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
+    """The app's headers with the mark, and without what else tells a cache to keep the answer.
+
+    `CDN-Cache-Control` and its kind stand above `Cache-Control` (RFC 9213).
+
+    >>> marked([("ETag", "1"), ("CDN-Cache-Control", "max-age=9")], "late")
+    [('ETag', '1'), ('x-faultinject', 'late'), ('Cache-Control', 'no-store')]
+    """
+    return [*((each, text) for each, text in headers if not _tells_caches(each.lower())), *mark(name)]
+
+
+def marked_bytes(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
+    """The same for the headers of ASGI, whose names are in lower case."""
+    kept = [(each, text) for each, text in headers if not _tells_caches(each.decode("latin-1").lower())]
+    return kept + [(each.lower().encode(), text.encode("latin-1", "replace")) for each, text in mark(name)]
+
+
+def _tells_caches(name: str) -> bool:
+    return name in _TO_CACHES or name.endswith("-cache-control")

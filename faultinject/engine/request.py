@@ -6,8 +6,14 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.engine.shown import without_userinfo
-from faultinject.engine.snapshot import NONE_RECORDED, RECORDED_AS, RECORDED_HEADERS, RECORDED_KEYS, facts
+from faultinject.engine.snapshot import (
+    NONE_RECORDED,
+    RECORDED_AS,
+    RECORDED_HEADERS,
+    RECORDED_KEYS,
+    facts,
+    without_userinfo,
+)
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port

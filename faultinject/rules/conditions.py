@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from faultinject.http import patterns
-from faultinject.http.methods import COMMON, METHODS
-from faultinject.rules.condition import Condition, any_of, folded, plain
+from faultinject.http.wire import COMMON, METHODS
+from faultinject.rules.key import Condition, any_of, folded, plain
 from faultinject.rules.values import Mistake, is_token, most_like, shown, size_range
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from faultinject.engine.request import Request
-    from faultinject.rules.condition import Check, Context
+    from faultinject.rules.key import Check, Context
     from faultinject.vendors.vendor import Vendor
 
     Network = IPv4Network | IPv6Network

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, NoReturn
 
-    from faultinject.rules.condition import Check, Context
+    from faultinject.rules.key import Check, Context
     from faultinject.rules.vocabulary import Given, Parts
     from faultinject.vendors.vendor import Vendor
 

@@ -6,8 +6,7 @@ One function each; `compile_value` makes one of an `extras.csv` cell such as `qu
 
 from __future__ import annotations
 
-from faultinject.http.dates import iso, iso_ms
-from faultinject.http.wire import http_date, whole
+from faultinject.http.wire import http_date, iso, iso_ms, whole
 from faultinject.vendors.credentials import key_id, query_key_id
 
 TYPE_CHECKING = False

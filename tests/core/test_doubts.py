@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import vendors
-from faultinject.http.methods import COMMON, METHODS
+from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.rule import Rule
 from faultinject.vendors.operations import operations_of
 

@@ -9,8 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.vendors.addressing import Addressing
-from faultinject.vendors.identity import volatile_parameters, with_placeholders
+from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 
 UUID = "2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d"
 

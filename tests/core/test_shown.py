@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.engine.shown import shown_path, shown_query, without_userinfo
+from faultinject.engine.snapshot import shown_path, shown_query, without_userinfo
 
 SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]

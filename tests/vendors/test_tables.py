@@ -13,8 +13,7 @@ import pytest
 from faultinject import vendors
 from faultinject.engine.hints import FORMS
 from faultinject.engine.request import WSGIRequest
-from faultinject.engine.shown import shown_query
-from faultinject.engine.snapshot import GUARDS
+from faultinject.engine.snapshot import GUARDS, shown_query
 from faultinject.testing.exploration.standard import allowed
 from faultinject.vendors import operations
 from faultinject.vendors.extras import PLACES

@@ -7,7 +7,7 @@ from collections import Counter
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.values import listed, nearest
-from faultinject.vendors.identity import with_placeholders
+from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

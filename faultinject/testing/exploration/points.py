@@ -11,7 +11,7 @@ from faultinject.engine.snapshot import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.testing.exploration.left_out import LeftOut
-from faultinject.vendors.identity import volatile_parameters
+from faultinject.vendors.addressing import volatile_parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
