@@ -201,7 +201,7 @@ def test_too_many_bytes_are_cut(monkeypatch, run, make_injector):
 def test_an_endless_stream_is_cut(monkeypatch, run, make_injector, spec):
     """An app that streams for ever and one that waits to hear that the client left both end."""
     monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.02)
-    closed = []
+    closed, streams = [], []
 
     async def events():
         try:
@@ -212,7 +212,9 @@ def test_an_endless_stream_is_cut(monkeypatch, run, make_injector, spec):
             closed.append(True)
 
     async def home(request):
-        return StreamingResponse(events())
+        # Kept until the event loop ends, which closes it: Starlette leaves one open that is cut in the midst of a send.
+        streams.append(events())
+        return StreamingResponse(streams[-1])
 
     injector = make_injector(RULE)
     app = Starlette(routes=[Route("/b/k", home, methods=["PUT"])])
