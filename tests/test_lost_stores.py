@@ -109,7 +109,7 @@ def test_late_workers_that_come_at_once(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("now")
 def test_what_cannot_be_given_back(tmp_path):
     """A store that is away answers nothing at all."""
-    from faultinject.engine.asks import Take
+    from faultinject.engine.counting import Take
 
     place = tmp_path / "store"
     make(place)

@@ -17,7 +17,7 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts.mapping import WHOLE
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from faultinject.injector import instances as registry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.driving import DECIDED, drive, first_to_note, runs_app, skipped, undo
+from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped, undo
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
 from faultinject.engine.body_digest import SeenBody
@@ -96,7 +96,7 @@ async def exchange(
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)
-            action = drive(plan, plan.run(request, candidates)) if candidates else None
+            action = plan.decide(request, candidates) if candidates else None
             if action is not None:
                 scope[DECIDED] = True
             elif plan.services.everything and first_to_note(scope, plan):

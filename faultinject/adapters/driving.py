@@ -1,9 +1,8 @@
-"""What both adapters do with a plan: answer its asks, and undo what could not be carried out."""
+"""What both adapters do with what a plan has decided, and how what could not be carried out is undone."""
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Disconnect, Respond, unreachable
-from faultinject.engine.asks import GiveBack, Match, Release, Take
+from faultinject.engine.actions import Disconnect, Respond
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,55 +11,13 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Action
     from faultinject.engine.journal_entry import Entry
-    from faultinject.engine.plan import Flow, Plan
+    from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
-
-
-def drive(plan: Plan, flow: Flow) -> Action | None:
-    """Run a plan's flow to its action; counts that a match keeps from others are kept no longer than for its takes."""
-    counts = plan.counts
-    answer: object = None
-    taken: Take | None = None
-    held = False
-    try:
-        while True:
-            ask = flow.send(answer)
-            if isinstance(ask, Match):
-                answer = numbers = counts.match(ask.keys, ask.now, ask.hold, ask.enough)
-                held = ask.hold and numbers[0][1] >= 0
-            elif isinstance(ask, Take):
-                answer = counts.take(ask, held)
-                if answer:
-                    taken = ask
-                    if held:
-                        held = False
-                        counts.release()
-            elif isinstance(ask, Release):
-                answer = None
-                if held:
-                    held = False
-                    counts.release()
-            elif isinstance(ask, GiveBack):
-                counts.give_back(ask.take)
-                answer = taken = None
-            else:
-                unreachable(ask)
-    except StopIteration as end:
-        action: Action | None = end.value
-        return action
-    except Exception:
-        if taken is not None:
-            counts.give_back(taken)
-        raise
-    finally:
-        if held:
-            counts.release()
-        flow.close()
 
 
 class ClientGone(Exception):

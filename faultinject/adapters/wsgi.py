@@ -6,7 +6,6 @@ from faultinject.adapters.driving import (
     DECIDED,
     ClientGone,
     delay_before,
-    drive,
     first_to_note,
     runs_app,
     skipped,
@@ -96,7 +95,7 @@ def exchange(
     try:
         request = WSGIRequest(environ)
         refuse_eventlet(environ)
-        action = drive(plan, plan.run(request, candidates)) if candidates else None
+        action = plan.decide(request, candidates) if candidates else None
         if action is not None:
             environ[DECIDED] = True
         elif plan.services.everything and first_to_note(environ, plan):

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from faultinject.adapters.driving import drive
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
 from faultinject.engine.request import WSGIRequest
@@ -87,7 +86,7 @@ class Trial:
         try:
             find = plan.environ.get(request["REQUEST_METHOD"], plan.environ_default)
             candidates = () if find is None else find(request)
-            action = drive(plan, plan.run(request_of(request), candidates)) if candidates else None
+            action = plan.decide(request_of(request), candidates) if candidates else None
         except Exception as error:
             raise InjectionFailed(what) from error
         if self.injector.errors:

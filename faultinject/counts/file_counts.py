@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from faultinject.counts.filelock import FileLock
-    from faultinject.engine.asks import MatchKey, Number, Take
+    from faultinject.engine.counting import MatchKey, Number, Take
 
 _NOTHING = (0, 0, 0, 0)
 _REMEMBERED = 4_096

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    from faultinject.engine.asks import MatchKey, Number, Take
+    from faultinject.engine.counting import MatchKey, Number, Take
 
     class SharedCounts(Protocol):
         """Counts of several processes."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from faultinject.engine.asks import MatchKey, Number, Take
+    from faultinject.engine.counting import MatchKey, Number, Take
 
     T = TypeVar("T")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.asks import SharedNotes
+    from faultinject.engine.counting import SharedNotes
     from faultinject.engine.request import Request
     from faultinject.engine.services import Services
     from faultinject.vendors.addressing import Addressing

@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faultinject.engine.asks import Take
     from faultinject.engine.body_digest import SeenBody
+    from faultinject.engine.counting import Take
     from faultinject.engine.services import Services
     from faultinject.engine.snapshot import Facts
     from faultinject.engine.types import Body, Fired

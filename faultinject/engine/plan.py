@@ -1,7 +1,7 @@
 """A compiled scenario: which rule fires for a request, and what is then done.
 
-`Plan.run` is a generator: it yields the few things that it needs from outside (`Match`, `Take`) and returns one
-action. The same flow serves WSGI, where asks are answered at once, and ASGI, where they may be awaited.
+`Plan.decide` is one plain method: what it needs from outside (clocks, the counts, the journal) is handed to the plan, and
+it returns one action for an adapter to carry out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from _thread import allocate_lock
 from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.asks import RELEASE, GiveBack, Match, Take
 from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry
 from faultinject.engine.labels import Labels
@@ -20,18 +20,15 @@ from faultinject.vendors.addressing import Addressing, common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from faultinject.engine.actions import Action
-    from faultinject.engine.asks import Ask, Counts, MatchKey, Number
     from faultinject.engine.compiled_rule import RuleLike
+    from faultinject.engine.counting import Counts, MatchKey
     from faultinject.engine.request import Request
     from faultinject.engine.services import Services
     from faultinject.vendors.vendor import Vendor
 
-    # What is sent back: a list of Number for Match, yes or no for Take, nothing for GiveBack.
-    Flow = Generator[Ask, Any, Action | None]
 
 _seq = count()
 
@@ -43,7 +40,7 @@ class Plan:
         rules: the rules in the order written.
         names: what each is called, as long as `rules`.
         seed: the seed's text.
-        counts: who answers the asks; the plan itself never calls it.
+        counts: where matches and takes are counted.
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
         salt: put before the seed where independent processes must not draw alike.
@@ -87,11 +84,16 @@ class Plan:
         self._holds = counts.holds
         self._lock = allocate_lock()
 
-    def run(self, request: Request, candidates: Sequence[int]) -> Flow:
+    def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: which of the candidate rules match, and which of them fires.
+
+        Counts that a match keeps from others are kept no longer than for its takes.
 
         Returns:
             None when no rule's conditions hold, `Pass` when none fires, else what to do.
+
+        Raises:
+            StoreUnavailable: the counts cannot be had; nothing was counted, or it was taken back.
         """
         services = self.services
         arrived, now = services.monotonic(), services.clock()
@@ -101,52 +103,45 @@ class Plan:
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
             return None
-        held = False
+        counts = self.counts
+        hold = False
         enough: list[int] | None = None
         if self._holds:
-            held = not all(rule.times is None for rule in matched)
+            hold = not all(rule.times is None for rule in matched)
             enough = [rule.enough for rule in matched if rule.enough is not None]
             if len(enough) < len(matched):
                 enough = None
-        numbers: list[Number] = yield Match(keys, now, held, enough)
-        for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
-            if not exceeds or (rule.skips is not None and rule.skips(place)):
-                continue
-            # Where chance has no say, nothing is drawn before the rule may inject.
-            digest = b"" if rule.always_fires else rule.drawn(identity, n)
-            if digest is None:
-                continue
-            take = None
-            if rule.times is not None:
-                take = Take(rule.number, scope, rule.times)
-                if not (yield take):
+        numbers = counts.match(keys, now, hold, enough)
+        held = hold and numbers[0][1] >= 0
+        taken: Take | None = None
+        try:
+            for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
+                if not exceeds or (rule.skips is not None and rule.skips(place)):
                     continue
-            elif held:
-                yield RELEASE
-            entry = self._entry(request, rule.reading, rule.name, n, now, arrived, take)
-            if not services.begin():
-                entry.fault = rule.rule.fault
-                if take is not None:
-                    yield GiveBack(take)
-                return Pass(entry, "refused")
-            try:
-                action: Action = rule.act(request, entry, digest or rule.drawn(identity, n) or b"")
-            except Exception as error:
-                rule.failed.next()
-                services.failed(error, rule.name)
-                action = Pass(entry, "failed")
-            if isinstance(action, Pass):
-                services.finish()
-                if take is not None:
-                    yield GiveBack(take)
+                # Where chance has no say, nothing is drawn before the rule may inject.
+                digest = b"" if rule.always_fires else rule.drawn(identity, n)
+                if digest is None:
+                    continue
+                if rule.times is not None:
+                    take = Take(rule.number, scope, rule.times)
+                    if not counts.take(take, held):
+                        continue
+                    taken = take
+                if held:
+                    held = False
+                    counts.release()
+                entry = self._entry(request, rule.reading, rule.name, n, now, arrived, taken)
+                action = self._begin(rule, request, entry, digest or rule.drawn(identity, n) or b"")
+                if taken is not None and isinstance(action, Pass):
+                    counts.give_back(taken)
                 return action
-            rule.fired.next()
-            if self._shared is not None:
-                self._shared.note_injected(rule.number)
-            entry.fired = rule
-            return action
-        if held:
-            yield RELEASE
+        except Exception:
+            if taken is not None:
+                counts.give_back(taken)
+            raise
+        finally:
+            if held:
+                counts.release()
         rule, n = matched[0], numbers[0][1]
         if services.everything:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
@@ -157,6 +152,27 @@ class Plan:
             )
         )  # fmt: skip
         return PASSED
+
+    def _begin(self, rule: CompiledRule, request: Request, entry: Entry, digest: bytes) -> Action:
+        """What a rule does that fires, if there is room for one fault more."""
+        services = self.services
+        if not services.begin():
+            entry.fault = rule.rule.fault
+            return Pass(entry, "refused")
+        try:
+            action: Action = rule.act(request, entry, digest)
+        except Exception as error:
+            rule.failed.next()
+            services.failed(error, rule.name)
+            action = Pass(entry, "failed")
+        if isinstance(action, Pass):
+            services.finish()
+            return action
+        rule.fired.next()
+        if self._shared is not None:
+            self._shared.note_injected(rule.number)
+        entry.fired = rule
+        return action
 
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.counts.directory import StoreDirectory
-    from faultinject.engine.asks import Counts, MatchKey, Number, Take
+    from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.rules.scenario import Scenario
 
 

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from faultinject.engine.asks import Counts
+    from faultinject.engine.counting import Counts
     from faultinject.rules.rule import Rule
 
     Rules = str | Rule | Sequence[str | Rule] | Scenario

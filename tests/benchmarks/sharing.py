@@ -11,10 +11,10 @@ from measure import Block, Goal, Row, side_by_side
 from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.memory import MemoryCounts
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 
 if TYPE_CHECKING:
-    from faultinject.engine.asks import Counts
+    from faultinject.engine.counting import Counts
 
 _SCOPES = {"": "a rule's", "PUT /bucket/key": "a scope's"}
 

@@ -10,7 +10,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.adapters.driving import drive
 from faultinject.engine.actions import Pass
 from faultinject.engine.request import WSGIRequest
 
@@ -101,7 +100,7 @@ class Site:
         environ = environ_of(target, **more)
         request = WSGIRequest(environ)
         find = plan.environ.get(request.method, plan.environ_default)
-        action = drive(plan, plan.run(request, find(environ)))
+        action = plan.decide(request, find(environ))
         if getattr(action, "entry", None) is not None and not isinstance(action, Pass):
             plan.services.finish()
         return action

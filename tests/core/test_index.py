@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Injector, Rule, vendors
-from faultinject.adapters.driving import drive
 from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.vendors.addressing import Addressing
 
@@ -284,7 +283,7 @@ def decide(rules, asked, *, wsgi, everything=False):
         find, request = plan.scope.get(asked["method"], plan.scope_default), ASGIRequest(place)
     candidates = None if find is None else find(place)
     if candidates:
-        drive(plan, plan.run(request, candidates))
+        plan.decide(request, candidates)
     counted = [number for number in range(len(rules)) if plan.counts.matched(number)]
     return counted, candidates, matched_by_definition(rules, request)
 
@@ -385,6 +384,6 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
             if expected is not None and number % 100 == 0:
                 request = WSGIRequest(place) if wsgi else ASGIRequest(place)
                 before = plan.counts.matched(expected)
-                drive(plan, plan.run(request, found))
+                plan.decide(request, found)
                 plan.services.finish()
                 assert plan.counts.matched(expected) == before + 1

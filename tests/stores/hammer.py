@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from faultinject.counts.directory import StoreDirectory
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 
 PROCESSES, THREADS, EACH = 4, 4, 625
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultinject.counts.memory import MemoryCounts
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 
 TAIL = "name-" * 13_107
 

@@ -18,7 +18,7 @@ from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.generation import Generation
 from faultinject.counts.lines import whole_lines
 from faultinject.counts.owner import described
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 
 SCENARIO = {"rules": ["http:503"], "seed": "1"}

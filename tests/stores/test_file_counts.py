@@ -21,7 +21,7 @@ from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import FileLock
 from faultinject.counts.memory import KEPT
 from faultinject.counts.table import FIRST_RULE, SIZE, WAYS, make_table
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 
 KIB = 1024
@@ -468,7 +468,7 @@ def test_killed_between_any_two_writes(make_file_counts, full):
 
 KILLED = """
 import os, sys
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.counts.directory import StoreDirectory
 
 counts = StoreDirectory(sys.argv[1]).join()[2]

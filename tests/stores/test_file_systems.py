@@ -14,7 +14,7 @@ from faultinject.adapters.wsgi import WSGIFaultMiddleware
 from faultinject.counts import directory as directory_module
 from faultinject.counts import guarded
 from faultinject.counts.directory import StoreDirectory
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 

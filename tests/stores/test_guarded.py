@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.counts.guarded import Guarded
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 
 AWAY = "faultinject: nothing is injected while the store is away: "

@@ -15,7 +15,7 @@ from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.filelock import FileLock
 from faultinject.counts.generation import CUT
 from faultinject.counts.table import SIZE
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import StoreUnavailable
 
 KEY = [(0, "", "/", None)]
@@ -151,7 +151,7 @@ def test_the_faults_of_others_are_theirs(store, what, begins):
 CUT_ALL_THE_TIME = """
 import os, sys
 from threading import Thread
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 from faultinject.exceptions import StoreUnavailable
 from faultinject.counts.directory import StoreDirectory
 

@@ -9,7 +9,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.counts.memory import KEPT, MemoryCounts
-from faultinject.engine.asks import Take
+from faultinject.engine.counting import Take
 
 MIB = 1024 * 1024
 

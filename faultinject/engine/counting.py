@@ -1,7 +1,4 @@
-"""What the engine asks of the outside while it decides; the set is small and closed.
-
-An adapter answers asks while it drives `Plan.run`, at once or awaited.
-"""
+"""What a plan asks of its counts while it decides: matches, and takes."""
 
 from __future__ import annotations
 
@@ -10,36 +7,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    # One (rule, scope, identity, above) a rule that matched; answered with one Number each.
+    # One (rule, scope, identity, above) a rule that matched; counted as one Number each.
     MatchKey = tuple[int, str, str, tuple[int, float] | None]
     # The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
     # counted and nothing is held; whether the rate is exceeded.
     Number = tuple[int, int, bool]
 
 
-class Match:
-    """Ask: count these matches, each in one atomic step; the answer is a `Number` for each.
-
-    Attributes:
-        keys: what is counted.
-        now: the injector's clock in seconds, for rates.
-        hold: takes may follow, so shared counts are kept from others until one succeeds or `Release` is asked.
-        enough: for each rule after how many takes nothing depends on its numbers; None where that is not so of all.
-    """
-
-    __slots__ = ("enough", "hold", "keys", "now")
-
-    def __init__(
-        self, keys: list[MatchKey], now: float, hold: bool = False, enough: list[int] | None = None
-    ) -> None:
-        self.keys = keys
-        self.now = now
-        self.hold = hold
-        self.enough = enough
-
-
 class Take:
-    """Ask: may this rule inject once more? Never more than `times` in its scope; the answer is yes or no."""
+    """What a rule asks before it injects once more; it does so never more than `times` in its scope."""
 
     __slots__ = ("rule", "scope", "times")
 
@@ -49,26 +25,7 @@ class Take:
         self.times = times
 
 
-class GiveBack:
-    """Ask: undo a take that could not be carried out; the answer is of no interest."""
-
-    __slots__ = ("take",)
-
-    def __init__(self, take: Take) -> None:
-        self.take = take
-
-
-class Release:
-    """Ask: let others have the counts that a match has kept from them; the answer is of no interest."""
-
-    __slots__ = ()
-
-
-RELEASE = Release()
-
-
 if TYPE_CHECKING:
-    Ask = Match | Take | GiveBack | Release
 
     class Counts(Protocol):
         """Where a scenario's counts live."""
