@@ -26,8 +26,9 @@ _made: dict[tuple[type, ...], type[Injected]] = {}
 
 def in_process(environ: Mapping[str, Any]) -> bool:
     """Whether a WSGI test client calls, so that there is no connection to break."""
-    if any(key in environ for key in _LIVE):
-        return False
+    for key in _LIVE:
+        if key in environ:
+            return False
     # Servers that run WSGI apps through ASGI or on tornado show no other sign. Django's factory sets it as well.
     bridged = environ.get("wsgi.multiprocess")
     return not bridged or type(environ.get("wsgi.input")).__module__ == "django.test.client"

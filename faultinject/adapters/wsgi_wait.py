@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock
 from contextlib import suppress
 
 from faultinject.adapters.backlog import until_delivered
@@ -39,7 +40,7 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    reading = Addressing(environ, plan, length, listing)
+    reading = BodyReading(environ, plan, length, listing)
     from faultinject.adapters.client_errors import in_process
     from faultinject.adapters.closing import is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
@@ -54,7 +55,7 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     return reading.body
 
 
-class Addressing:
+class BodyReading:
     """The reading of one request body.
 
     A server's `read` waits for the whole piece that it was asked for, however slowly that comes: who reads is stopped
@@ -71,8 +72,6 @@ class Addressing:
     """
 
     def __init__(self, environ: Environ, plan: Plan, length: int | None, listing: Listing | None) -> None:
-        from threading import Lock
-
         self.cut = False
         self._source = source = environ["wsgi.input"]
         # What has come so far, where the server can say.
@@ -82,7 +81,7 @@ class Addressing:
         self._clock = plan.services.monotonic
         self._digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
         self._whole = False
-        self._lock = Lock()
+        self._lock = allocate_lock()
 
     @property
     def body(self) -> Body:
@@ -164,13 +163,13 @@ class Cutoff:
         reading: stopped then.
     """
 
-    def __init__(self, environ: Environ, connection: Connection, reading: Addressing) -> None:
-        from threading import Event, Lock
+    def __init__(self, environ: Environ, connection: Connection, reading: BodyReading) -> None:
+        from threading import Event
 
         self._connection = connection
         self._reading = reading
         self._over = Event()
-        self._lock = Lock()
+        self._lock = allocate_lock()
         shown = environ.get("werkzeug.socket") or environ.get("gunicorn.socket") or _below(environ)
         self._handle: socket | None = shown if connection.encrypted else None
         self._patience: float | None = None

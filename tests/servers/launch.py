@@ -90,7 +90,7 @@ class Kind:
 
     Args:
         interface: `wsgi` or `asgi`.
-        command: from a `Target` to the command line.
+        command: from a `Place` to the command line.
         module: what must be installed; of uWSGI the program.
         tls: over TLS, with a certificate for 127.0.0.1.
         unix: on a unix socket.
@@ -169,7 +169,7 @@ UNPROVEN = "granian WSGI"
 """It tells an app neither its connection nor its client's port: nothing is done to a connection there."""
 
 
-class Target:
+class Place:
     """Where a server is to listen: a port or a path, and its certificate."""
 
     def __init__(self, port, path, certificate):
@@ -225,7 +225,7 @@ class Server:
             }
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                kind.command(Target(port, path, certificate)),
+                kind.command(Place(port, path, certificate)),
                 cwd=HERE,
                 env=environment | variables,
                 stdin=subprocess.DEVNULL,
