@@ -185,7 +185,7 @@ def test_an_error_of_ours_leaves_the_lock_free(make, elsewhere, rules):
     def fail(*_):
         raise ZeroDivisionError
 
-    name = "act" if rule.certain else "drawn"
+    name = "act" if rule.always_fires else "drawn"
     kept = getattr(rule, name)
     setattr(rule, name, fail)
     assert get(injector) == 200

@@ -65,6 +65,8 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 send = heeding(send)
             await app(scope, receive, send)
             return
+        if injector.follows:
+            injector.catch_up()
         plan = injector.plan
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)

@@ -61,6 +61,8 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
     """`app` with the injector around it."""
 
     def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        if injector.follows:
+            injector.catch_up()
         plan = injector.plan
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)

@@ -10,7 +10,7 @@ from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.off import OFF, Off
 from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
-from faultinject.exceptions import Problem
+from faultinject.exceptions import FaultInjectError, Problem
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import Sharing
 from faultinject.journal import log as announcement
@@ -75,6 +75,8 @@ class Injector:
         )
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         self.plan: Plan | Off = OFF
+        self.follows = False
+        """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
         journal = journal or settings.journal
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=everything, parent=parent)
@@ -276,9 +278,33 @@ class Injector:
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._sharing.directory is not None:
-            from faultinject.injector.session_sync import FollowingInjector
+            self.follows = True
 
-            registry.convert(FollowingInjector, self)
+    def catch_up(self) -> None:
+        """Put in force what other processes have put in force, in their session or in the store that this one shares."""
+        follower = registry.follower()
+        if follower is not None and follower.number.read() != follower.seen:
+            follower.catch_up()
+        if self._sharing.stale:
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        with self._change:
+            if not self._sharing.stale:  # pragma: no cover - another thread was faster
+                return
+            try:
+                seen, scenario, counts, self._seed = self._sharing.join()
+            except FaultInjectError as error:
+                if self._sharing.postpone():
+                    announcement.unread(error)
+                return
+            self._generation += 1
+            self._injected = self.injected
+            self._swap(self._compile(scenario, counts=counts), scenario)
+            self._sharing.seen = seen
+        if self._sharing.replaced_by:
+            announcement.replaced(self._sharing.replaced_by)
+        self.announce()
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""

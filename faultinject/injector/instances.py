@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         """What the registry asks of an injector."""
 
         plan: Any
+        follows: bool
 
         @property
         def counted_in(self) -> object:
@@ -117,16 +118,10 @@ def take_away(injector: Member) -> None:
         _overrides.remove(injector)
 
 
-def convert(kind: type[Any], injector: Member | None = None) -> None:
-    """Let an injector, by default every one of this process, be of a kind whose `plan` is worked out when asked for."""
-    with changes:
-        for each in list(_all) if injector is None else [injector]:
-            if not isinstance(each, kind):
-                in_force = each.plan
-                # Requests look at it meanwhile: a property goes before what the instance holds.
-                vars(each)["_in_force"] = in_force
-                each.__class__ = kind
-                vars(each).pop("plan", None)
+def let_all_follow() -> None:
+    """Let every injector of this process look, before each request, whether other processes have put something in force."""
+    for each in list(_all):
+        each.follows = True
 
 
 def follower() -> Follower | None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.file_counts import FileCounts
     from faultinject.engine.journal_entry import Outcome
-    from faultinject.engine.off import Off
-    from faultinject.engine.plan import Plan
 
 SESSION = "FAULTINJECT_SESSION"
 
@@ -102,42 +100,6 @@ class Follower:
         )
 
 
-class FollowingInjector(Injector):
-    """An injector that heeds what other processes put in force: in their session, or in the store that it shares."""
-
-    @property
-    def plan(self) -> Plan | Off:
-        """The plan in force, the session's if it has one."""
-        follower = registry.follower()
-        if follower is not None and follower.number.read() != follower.seen:
-            follower.catch_up()
-        if self._sharing.stale:
-            self._rejoin()
-        return self._in_force
-
-    @plan.setter
-    def plan(self, plan: Plan | Off) -> None:
-        self._in_force = plan
-
-    def _rejoin(self) -> None:
-        with self._change:
-            if not self._sharing.stale:  # pragma: no cover - another thread was faster
-                return
-            try:
-                seen, scenario, counts, self._seed = self._sharing.join()
-            except FaultInjectError as error:
-                if self._sharing.postpone():
-                    announcement.unread(error)
-                return
-            self._generation += 1
-            self._injected = self.injected
-            self._swap(self._compile(scenario, counts=counts), scenario)
-            self._sharing.seen = seen
-        if self._sharing.replaced_by:
-            announcement.replaced(self._sharing.replaced_by)
-        self.announce()
-
-
 def follow(environ: Mapping[str, str]) -> bool:
     """Take part in the session that the environment names, unless it is this process's own; yes when it does.
 
@@ -151,7 +113,7 @@ def follow(environ: Mapping[str, str]) -> bool:
         return False
     if registry.follower() is None:
         registry.follow(_follower(path))
-    registry.convert(FollowingInjector)
+    registry.let_all_follow()
     return True
 
 
@@ -269,7 +231,7 @@ def _after_fork() -> None:
             registry.follow(_follower(path), alone=True)
         except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
             announcement.refused(error)
-        registry.convert(FollowingInjector)
+        registry.let_all_follow()
 
 
 def _before_fork() -> None:
