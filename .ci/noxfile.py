@@ -1,0 +1,46 @@
+"""The same checks as `.ci/run`, in environments that stay: `nox -f .ci/noxfile.py`, `-s tests-3.12 -- -m "not live"`."""
+
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / "pyproject.toml"))
+"""What the classifiers promise; an interpreter that is not there is left out, but for CI."""
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.envdir = str(ROOT / ".nox")
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types"]
+
+
+def from_lock(session: nox.Session) -> None:
+    """Install the locked packages, and this package without what it would fetch."""
+    session.chdir(ROOT)
+    session.install("--require-hashes", "-r", ".ci/requirements.txt")
+    session.install("--no-deps", "-e", ".")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the default suite, or the part of it that the arguments name."""
+    from_lock(session)
+    session.run("pytest", "-q", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": None})
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Check style, layers and workflows."""
+    from_lock(session)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+
+
+@nox.session(python=PYTHONS[0])
+def types(session: nox.Session) -> None:
+    """Check types."""
+    from_lock(session)
+    session.run("mypy")
