@@ -1,4 +1,4 @@
-"""The same checks as `.ci/run`, in environments that stay: `nox -f .ci/noxfile.py`, `-s tests-3.12 -- -m "not live"`."""
+"""Checks of `.ci/run` in environments that stay: `nox -f .ci/noxfile.py`, `-s tests-3.12 -- -m "not live"`, `-s lock`."""
 
 from pathlib import Path
 
@@ -44,3 +44,28 @@ def types(session: nox.Session) -> None:
     """Check types."""
     from_lock(session)
     session.run("mypy")
+
+
+@nox.session(python=PYTHONS[0])
+def lock(session: nox.Session) -> None:
+    """Write the lock files anew, for every platform and Python, with the newest that pyproject.toml allows."""
+    session.chdir(ROOT)
+    session.install("uv")
+    for wanted, path in (
+        (("--extra", "dev", "pyproject.toml"), "requirements"),
+        (("--group", "release"), "release"),
+    ):
+        session.run(
+            *(
+                "uv",
+                "pip",
+                "compile",
+                "--quiet",
+                "--no-config",
+                "--universal",
+                "--python-version",
+                PYTHONS[0],
+            ),
+            *("--generate-hashes", "--no-annotate", "--upgrade", *wanted, "--output-file", f".ci/{path}.txt"),
+            *("--custom-compile-command", "nox -f .ci/noxfile.py -s lock"),
+        )
