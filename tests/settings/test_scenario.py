@@ -298,7 +298,14 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
     messages = {}
-    for name in ("absent.toml", "folder.toml", "binary.toml", "nul\0.toml", "half\ud800.toml", "binary.toml/x"):
+    for name in (
+        "absent.toml",
+        "folder.toml",
+        "binary.toml",
+        "nul\0.toml",
+        "half\ud800.toml",
+        "binary.toml/x",
+    ):
         with pytest.raises(ConfigurationError) as caught:
             Scenario.load(name)
         messages[name] = str(caught.value)
