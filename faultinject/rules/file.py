@@ -39,7 +39,7 @@ def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | 
         diagnosis.add("there is no such file", where)
     except IsADirectoryError:
         diagnosis.add("this is a directory, not a file", where)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         diagnosis.add(f"cannot be read: {reason[:1].lower()}{reason[1:]}", where)
     return None

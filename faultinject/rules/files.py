@@ -26,9 +26,13 @@ def open_to_read(path: Path) -> BufferedReader:
     """The bytes of a file.
 
     Raises:
-        OSError: it cannot be opened; nobody writes to a named pipe.
+        OSError: it cannot be opened, or no file can have its name; nobody writes to a named pipe.
     """
-    if not S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - pathlib costs start-up time
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib costs start-up time
+    except ValueError:  # a NUL, half a surrogate pair: Python's own words differ by its version
+        raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
+    if not S_ISFIFO(mode):
         return open(path, "rb")  # noqa: PTH123
     from threading import Lock, Thread
 

@@ -298,7 +298,14 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
     messages = {}
-    for name in ("absent.toml", "folder.toml", "binary.toml", "nul\0.toml", "binary.toml/x"):
+    for name in (
+        "absent.toml",
+        "folder.toml",
+        "binary.toml",
+        "nul\0.toml",
+        "half\ud800.toml",
+        "binary.toml/x",
+    ):
         with pytest.raises(ConfigurationError) as caught:
             Scenario.load(name)
         messages[name] = str(caught.value)
@@ -306,7 +313,8 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
         "absent.toml": "absent.toml: there is no such file",
         "folder.toml": "folder.toml: this is a directory, not a file",
         "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
-        "nul\0.toml": "nul\\x00.toml: cannot be read: embedded null byte",
+        "nul\0.toml": "nul\\x00.toml: cannot be read: no file can have such a name",
+        "half\ud800.toml": "half\\ud800.toml: cannot be read: no file can have such a name",
         "binary.toml/x": "binary.toml/x: cannot be read: not a directory",
     }
 

@@ -1,0 +1,152 @@
+"""What the full check, the jobs that share it, the sessions of nox and the lock files say must not drift apart."""
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = [
+    version
+    for each in PROJECT["project"]["classifiers"]
+    if re.fullmatch(r"3\.\d+", version := each.rpartition(" :: ")[2])
+]
+SCRIPT = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+WHOLE, PIECES = (
+    re.search(rf"^{name}=\((.+)\)$", SCRIPT, re.MULTILINE)[1].split() for name in ("whole", "pieces")
+)
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+}
+JOBS = [
+    pytest.param(job, id=f"{workflow}-{name}")
+    for workflow, content in WORKFLOWS.items()
+    for name, job in content["jobs"].items()
+]
+
+
+def matrix(job, name):
+    """The values that a job's matrix gives to a name."""
+    return job.get("strategy", {}).get("matrix", {}).get(name, [])
+
+
+def parts(job):
+    """The parts of the full check that a job runs, in whatever instance of its matrix."""
+    named = " ".join(matrix(job, "parts"))
+    for step in job.get("steps", ()):
+        if (command := step.get("run", "")).startswith(".ci/run"):
+            named += command.removeprefix(".ci/run").replace("$PARTS", "")
+    return set(named.split())
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_jobs_name_parts_that_exist(job):
+    """A job runs parts that `.ci/run` has, and with them the one that its matrix names."""
+    assert parts(job) <= {*WHOLE, *PIECES}
+    for step in job.get("steps", ()):
+        if "$PARTS" in step.get("run", ""):
+            assert matrix(job, "parts")
+            assert step["env"]["PARTS"] == "${{ matrix.parts }}"
+
+
+def test_every_part_is_a_function():
+    """`.ci/run` has a function for each part that it names, and names no part twice."""
+    functions = re.findall(r"^([a-z]+)\(\) \{$", SCRIPT, re.MULTILINE)
+    assert {*WHOLE, *PIECES} <= set(functions)
+    assert len({*WHOLE, *PIECES}) == len(WHOLE) + len(PIECES)
+
+
+def test_jobs_leave_nothing_out():
+    """Between them the jobs run all that the full check runs: of the tests both halves, `dist` within `wheel`."""
+    run = set().union(*(parts(job) for job in WORKFLOWS["ci"]["jobs"].values()))
+    assert run == {*WHOLE, *PIECES} - {"tests", "dist"}
+
+
+def test_one_job_waits_for_all():
+    """A branch rule that asks for `passed` asks for every job, each of which must have succeeded."""
+    jobs = WORKFLOWS["ci"]["jobs"]
+    (step,) = jobs["passed"]["steps"]
+    assert jobs["passed"]["if"] == "always()"
+    assert [*jobs["passed"]["needs"], "passed"] == list(jobs)
+    assert step["run"] == f'[ "$RESULTS" = "{" ".join(["success"] * (len(jobs) - 1))}" ]'
+
+
+def test_pythons_are_those_of_the_classifiers():
+    """Jobs by version run every Python that the classifiers promise; the others, and the tools, take the lowest."""
+    lowest = PYTHONS[0]
+    versions = [matrix(job, "python") for job in WORKFLOWS["ci"]["jobs"].values()]
+    assert [each for each in versions if each] == [PYTHONS]
+    assert {
+        step["with"]["python-version"]
+        for content in WORKFLOWS.values()
+        for job in content["jobs"].values()
+        for step in job.get("steps", ())
+        if "setup-python" in step.get("uses", "")
+    } == {lowest, "${{ matrix.python }}"}
+    assert PROJECT["project"]["requires-python"] == f">={lowest}"
+    assert PROJECT["tool"]["mypy"]["python_version"] == lowest
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py{lowest.replace('.', '')}"
+
+
+def test_nox_takes_them_from_there():
+    """nox has a session of tests for the same Pythons."""
+    pytest.importorskip("nox", reason="of the extra dev")
+    assert runpy.run_path(str(ROOT / ".ci" / "noxfile.py"))["PYTHONS"] == PYTHONS
+
+
+def wanted(extra):
+    """The requirements of an extra, those of the extras that it names too."""
+    for text in PROJECT["project"]["optional-dependencies"][extra]:
+        requirement = Requirement(text)
+        if requirement.name == PROJECT["project"]["name"]:
+            for each in requirement.extras:
+                yield from wanted(each)
+        else:
+            yield requirement
+
+
+REQUIREMENTS = {
+    "requirements.txt": [*map(Requirement, PROJECT["project"]["dependencies"]), *wanted("dev")],
+    "release.txt": [*map(Requirement, PROJECT["dependency-groups"]["release"])],
+}
+
+
+def locked(name):
+    """From each package of a lock file to its versions, of which markers pick one, and whether they have hashes."""
+    text = (ROOT / ".ci" / name).read_text(encoding="utf-8").replace("\\\n", "")
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            package, version, rest = re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)(.*)", line).groups()
+            found.setdefault(canonicalize_name(package), []).append((version, "--hash=sha256:" in rest))
+    return found
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_lock_has_what_pyproject_wants(name):
+    """Every requirement is locked, at a version that it allows. `nox -f .ci/noxfile.py -s lock` writes the files anew."""
+    packages = locked(name)
+    missing = [
+        str(each)
+        for each in REQUIREMENTS[name]
+        if not (versions := packages.get(canonicalize_name(each.name)))
+        or not all(each.specifier.contains(version, prereleases=True) for version, _ in versions)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_lock_holds_hashes_and_no_place(name):
+    """Whoever installs from a lock file checks every file, and takes it from an index of their own."""
+    assert all(hashed for versions in locked(name).values() for _, hashed in versions)
+    text = (ROOT / ".ci" / name).read_text(encoding="utf-8")
+    assert [
+        each for each in ("://", "file:", "--index", "--extra-index", "--find-links", " /") if each in text
+    ] == []
