@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.again import FEWEST, JUDGED
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
+from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import counted, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.statistics import uniform
@@ -85,8 +85,8 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
         )
 
 
-@check("bound", reference=PROFILE, minimum="20 waits")
-def bound(evidence: Evidence) -> Iterator[Said]:
+@check("backoff bound", reference=PROFILE, minimum="20 waits")
+def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     """No wait is longer than the client promises.
 
     The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turn-around's p95. PASS: 2 % at most. FAIL:
@@ -134,8 +134,8 @@ def _often(late: list[tuple[Wait, float]], overhead: float, n: int, turnaround: 
     return sum(wait.seconds > most + certain for wait, most in late) > OFTEN * n
 
 
-@check("uniform", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
-def uniform_waits(evidence: Evidence) -> Iterator[Said]:
+@check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
+def full_jitter(evidence: Evidence) -> Iterator[Said]:
     """Waits are drawn evenly between nothing and their bound, where the client promises it.
 
     Kolmogorov and Smirnov's test of (wait − turn-around) / bound. PASS: p above 0.01. FAIL: below 0.0001, and further
@@ -173,8 +173,8 @@ def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
     return 0.0 if known else evidence.doubt / min(bound for _, bound in held)
 
 
-@check("quota", reference=PROFILE, minimum="an outage of 100 calls")
-def quota(evidence: Evidence) -> Iterator[Said]:
+@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")
+def retry_quota(evidence: Evidence) -> Iterator[Said]:
     """In an outage the calls of one client make together exactly as many retries as it promises."""
     profile = evidence.profile
     if profile is None or not profile.quota:

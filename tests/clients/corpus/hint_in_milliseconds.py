@@ -8,7 +8,7 @@ from .client import Client
 class HintInMilliseconds(Client):
     """Follows the hint to the letter, and takes it for something else."""
 
-    expected = {"hint: seconds": "FAIL"}
+    expected = {"retry-after: seconds": "FAIL"}
 
     def wait(self, number, failed):
         """The hint alone, where there is one."""

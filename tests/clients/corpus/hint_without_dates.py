@@ -8,7 +8,7 @@ from .client import Client
 class HintWithoutDates(Client):
     """A date says nothing to it."""
 
-    expected = {"hint: date": "FAIL"}
+    expected = {"retry-after: date": "FAIL"}
 
     def date(self, text):
         """Not read."""

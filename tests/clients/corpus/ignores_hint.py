@@ -8,7 +8,7 @@ from .client import Client
 class IgnoresHint(Client):
     """The server's wait is never read."""
 
-    expected = {"hint*": "FAIL"}
+    expected = {"retry-after*": "FAIL"}
 
     def asked(self, answer):
         """Nothing."""

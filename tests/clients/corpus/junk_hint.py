@@ -11,7 +11,7 @@ from .client import Client
 class JunkHint(Client):
     """The parser's error is nobody's."""
 
-    expected = {"junk hint": "FAIL"}
+    expected = {"malformed retry-after": "FAIL"}
 
     def date(self, text):
         """No error is expected here."""

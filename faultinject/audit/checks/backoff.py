@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import exp, log
 
+from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.layers import one_layer
 from faultinject.audit.checks.words import counted, plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
@@ -49,11 +49,11 @@ SURE = 2.6
 
 
 @check(
-    "waits",
+    "backoff",
     reference="Azure: transient fault handling (at most one immediate retry)",
     minimum="10 waits before a second or later retry",
 )
-def waits(evidence: Evidence) -> Iterator[Said]:
+def backoff(evidence: Evidence) -> Iterator[Said]:
     """A client waits before its second retry and all later ones.
 
     The median of all waits from the second on. FAIL: shorter than what cannot be told from none: a machine that has too
@@ -102,11 +102,11 @@ def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
 
 
 @check(
-    "random",
+    "jitter",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="8 waits before the same retry, of 100 ms or more",
 )
-def random(evidence: Evidence) -> Iterator[Said]:
+def jitter(evidence: Evidence) -> Iterator[Said]:
     """Waits differ from call to call.
 
     For each kind of failure and each retry the spread of the waits, from the shortest to the second longest (of many
@@ -193,11 +193,11 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
 
 
 @check(
-    "spread",
+    "thundering herd",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="20 waits before the first retry, of 100 ms or more",
 )
-def spread(evidence: Evidence) -> Iterator[Said]:
+def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     """Clients that fail together do not come back together.
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
@@ -220,7 +220,7 @@ def spread(evidence: Evidence) -> Iterator[Said]:
         return
     share, told, group = herd
     n, calls = len(group), _calls(group)
-    rule = {said.verdict for said in random(evidence)}
+    rule = {said.verdict for said in jitter(evidence)}
     if share >= MOST_TOGETHER:
         said = failed(n, told, calls)
     elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
@@ -229,22 +229,22 @@ def spread(evidence: Evidence) -> Iterator[Said]:
         said = unknown(n, f"{told}: a machine with less to do would tell whether there are more", calls)
     else:
         said = (warned if share > MANY_TOGETHER else passed)(n, told, calls)
-    yield said._replace(said_by="random") if said.verdict in (FAIL, WARN) and FAIL in rule else said
+    yield said._replace(said_by="jitter") if said.verdict in (FAIL, WARN) and FAIL in rule else said
 
 
 @check(
-    "grows",
+    "backoff grows",
     reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
     minimum="6 waits before two retries, of 50 ms or more",
 )
-def grows(evidence: Evidence) -> Iterator[Said]:
+def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     """Waits become longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors to both
     sides. WARN: certainly less than 1.25 times a retry. PASS: certainly more than 1.15 times. Not judged where more
     than one layer tries again.
     """
-    if any(said.verdict in (FAIL, WARN) for said in one_layer(evidence)):
+    if any(said.verdict in (FAIL, WARN) for said in nested_retries(evidence)):
         yield unknown(0, "the waits of several layers are mixed: one layer alone could be judged")
         return
     usable: dict[str, list[list[Wait]]] = {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from faultinject.audit.call_groups import POLL
-from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
+from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
@@ -39,11 +39,11 @@ that shows that there is none."""
 
 
 @check(
-    "budget",
+    "retry budget",
     reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
     minimum="an outage of 100 calls",
 )
-def budget(evidence: Evidence) -> Iterator[Said]:
+def retry_budget(evidence: Evidence) -> Iterator[Said]:
     """When everything fails for long, a client stops trying again.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
@@ -75,11 +75,11 @@ def budget(evidence: Evidence) -> Iterator[Said]:
 
 
 @check(
-    "one layer",
+    "nested retries",
     reference="Google SRE book: Handling Overload; Azure: transient fault handling",
     minimum="5 calls that failed to the end",
 )
-def one_layer(evidence: Evidence) -> Iterator[Said]:
+def nested_retries(evidence: Evidence) -> Iterator[Said]:
     """Only one layer tries again.
 
     With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,

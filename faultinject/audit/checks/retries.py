@@ -257,11 +257,11 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
 
 
 @check(
-    "stops",
+    "gives up",
     reference="RFC 9110 9.2.2; Azure: transient fault handling",
     minimum="3 calls that failed to the end",
 )
-def stops(evidence: Evidence) -> Iterator[Said]:
+def gives_up(evidence: Evidence) -> Iterator[Said]:
     """A call that never succeeds ends soon.
 
     The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call that made

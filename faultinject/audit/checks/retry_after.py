@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.audit.checks.again import FEWEST, retries
 from faultinject.audit.checks.check import check, failed, passed, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
+from faultinject.audit.checks.retries import FEWEST, retries
 from faultinject.audit.checks.words import plain, seconds, too_few
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
@@ -28,11 +28,11 @@ MISREAD = 0.2
 
 
 @check(
-    "hint",
+    "retry-after",
     reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
     minimum="3 hints that were followed by another attempt",
 )
-def hint(evidence: Evidence) -> Iterator[Said]:
+def retry_after(evidence: Evidence) -> Iterator[Said]:
     """A client that is asked to wait waits that long.
 
     One finding for each way of asking (seconds, a date, a vendor's header): from the answer to the next arrival, 50 ms
@@ -116,11 +116,11 @@ def _usual(evidence: Evidence, waits: Sequence[Hinted]) -> list[float]:
 
 
 @check(
-    "junk hint",
+    "malformed retry-after",
     reference="RFC 9110 10.2.3",
     minimum="3 unreadable hints with failures that are tried again without",
 )
-def junk_hint(evidence: Evidence) -> Iterator[Said]:
+def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     """A hint that cannot be read does not keep a client from trying again.
 
     Of the calls that got `Retry-After: soon` with a failure that the client tries again otherwise, how many were tried
