@@ -178,6 +178,12 @@ def test_a_client_that_does_wrong(forbidden):
 def test_what_is_ignored(forbidden):
     """A check that does not count fails nothing; a name that is none is refused."""
     forbidden.assert_retries(ignore=["permanent", "backoff"])
+    with pytest.raises(ConfigurationError, match="'random' is not a check; did you mean 'jitter'"):
+        forbidden.assert_retries(ignore="random")
+    with pytest.raises(RetryAssertionError, match="✕ permanent"):
+        forbidden.assert_retries(ignore="backoff")
+    with pytest.raises(RetryAssertionError, match="not decided, though required: retry budget"):
+        forbidden.assert_retries(ignore=["permanent", "backoff"], require="retry budget")
     with pytest.raises(ConfigurationError, match="permament"):
         forbidden.assert_retries(ignore=["permament"])
     with pytest.raises(ConfigurationError, match="nobody"):
@@ -195,7 +201,7 @@ def test_what_is_required():
         faults.assert_retries(require=["retries", "retry-after", "retry quota"])
     head, hint = said(error)
     assert head == "not decided, though required: retry-after, retry quota"
-    assert hint.startswith("? retry-after: 0 hints seen, 3 decide: ")
+    assert hint.startswith("? retry-after: 0 answers with Retry-After seen, 3 decide: ")
     with pytest.raises(RetryAssertionError, match="not decided, though required: permanent, "):
         faults.assert_retries(require=["all"])
     with pytest.raises(ConfigurationError, match="did you mean 'retry-after'"):

@@ -1,4 +1,4 @@
-"""What retries add up to: `budget`, `one layer`, `overlap`."""
+"""How retries amplify load: `retry budget`, `nested retries`, `overlap`."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""How a client waits: `waits`, `random`, `spread`, `grows`."""
+"""How a client backs off: `backoff`, `jitter`, `thundering herd`, `backoff grows`."""
 
 import random
 from math import exp

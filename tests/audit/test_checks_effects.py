@@ -1,4 +1,4 @@
-"""What retries do to the data: `same bytes`, `unsafe repeat`, `hidden error`."""
+"""What retries do to the data: `same bytes`, `non-idempotent retry`, `error in 200`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What only a profile promises: `attempts`, `bound`, `uniform`, `quota`."""
+"""What only a profile promises: `attempts`, `backoff bound`, `full jitter`, `retry quota`."""
 
 import random
 

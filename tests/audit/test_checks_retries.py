@@ -1,4 +1,4 @@
-"""Whether a client tries again: `retries`, `permanent`, `stops`."""
+"""Whether a client retries: `retries`, `permanent`, `gives up`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a client makes of an answer that asks it to wait: `hint`, `junk hint`."""
+"""What a client makes of an answer that asks it to wait: `retry-after`, `malformed retry-after`."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_client_that_waits_long_anyhow_shows_nothing(usual, expected):
 def test_nothing_is_known_of_a_client_that_is_never_seen_without_a_hint():
     """Three seconds may be its usual wait."""
     assert finding("retry-after", asked(3, 3.01)).message == (
-        "seconds: none was early, but is that the hint? waits without one would tell"
+        "seconds: none was early, but is that due to Retry-After? waits without it would tell"
     )
     assert verdict("retry-after", asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)) == INCONCLUSIVE
 
@@ -87,9 +87,9 @@ def test_the_clock_of_another_host_may_be_a_second_off_for_a_date(client, expect
 
 
 def test_seconds_read_as_milliseconds_are_guessed():
-    """A client that is faster with the hint than without it has read it wrong."""
+    """A client that is faster with Retry-After than without it has read it wrong."""
     assert finding("retry-after", asked(3, 0.003), calls(5, 1.0)).message == (
-        "seconds: 3 of 3 came after 3.0 ms instead of 3 s, shorter than without the hint: read as milliseconds?"
+        "seconds: 3 of 3 came after 3.0 ms instead of 3 s, shorter than without Retry-After: read as milliseconds?"
     )
     assert "milliseconds" not in finding("retry-after", asked(3, 0.003), calls(5, 0.012)).message
     assert "milliseconds" not in finding("retry-after", asked(3, 0.5), calls(5, 5.0)).message
@@ -133,10 +133,10 @@ def test_an_unreadable_hint_does_not_stop_a_client(again, stopped, expected):
 
 
 def test_a_client_that_never_tries_this_again_is_not_stopped_by_the_hint():
-    """What it does without the hint has to be known first."""
+    """What it does without Retry-After has to be known first."""
     assert verdict("malformed retry-after", junk(3)) == INCONCLUSIVE
     assert finding("malformed retry-after", junk(3), calls(3)).message == (
-        "0 unreadable hints seen, 3 decide: is the same failure tried again without the hint?"
+        "0 answers with a malformed Retry-After seen, 3 decide: is the same failure tried again without Retry-After?"
     )
     assert verdict("malformed retry-after", junk(3, kind=INTERNAL), USUAL) == INCONCLUSIVE
 

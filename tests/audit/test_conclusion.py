@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from faultinject.audit.check_names import FORMER, names
+from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import DRIVEN, LEFT_OUT, NOT_GIVEN, conclude, know, undecided
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.judge import judge
 from faultinject.exceptions import ConfigurationError
 
 from .judged import attempt, call, finding
@@ -213,6 +216,25 @@ def test_checks_that_are_none(ignore, require, says):
     with pytest.raises(ConfigurationError) as error:
         know(ignore, require)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER.items())
+def test_checks_that_had_another_name(former, name):
+    """An old name does nothing but say the new one, whatever else it may look like."""
+    for given in ((f"{former}: date", ()), ((), f"{former}: date")):
+        with pytest.raises(ConfigurationError) as error:
+            know(*map(names, given))
+        assert str(error.value) == f"'{former}: date' is not a check; did you mean '{name}: date'?"
+    assert name in CHECKS
+    assert former not in CHECKS
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_one_check_that_is_named_alone(name):
+    """A single name is no row of letters; most hold a blank."""
+    know(names(name), ())
+    assert name not in {each.check for each in judge([], ignore=name).findings}
+    assert judge([], require=name).conclusion.result == "undecided"
 
 
 def test_checks_that_are_some():

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.audit.reports.sentences import place, provenance, story, title
 from faultinject.exceptions import ConfigurationError
@@ -281,6 +282,17 @@ def suite(found, **options):
     [only] = root
     assert (root.tag, only.tag) == ("testsuites", "testsuite")
     return only
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_check_has_its_own_name_in_every_format(verdict):
+    """Names hold blanks and hyphens; none is cut, escaped or taken for another one."""
+    found = judgement(*[finding(name, verdict, f"told {name}") for name in CHECKS])
+    assert [each.get("name") for each in suite(found).iter("testcase")][-len(CHECKS) :] == [*CHECKS]
+    assert [each["check"] for each in json.loads(render(found, "json"))["findings"]] == [*CHECKS]
+    for format_ in ("text", "markdown", "html"):
+        said = render(found, format_)
+        assert [name for name in CHECKS if name not in said] == []
 
 
 def test_junit():

@@ -262,6 +262,8 @@ def test_what_is_required_must_be_decided(run, journal):
     assert (code, out.splitlines()[0]) == (0, "PASS: 1 check passed, 14 not decided")
     code, out, _ = run("report", path, "--require", "permanent", "--require", "retry-after")
     assert (code, out.splitlines()[0]) == (3, "Not decided, though required: retry-after")
+    code, out, _ = run("report", path, "--require", "backoff grows")
+    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: backoff grows")
     code, out, _ = run("report", path, "--require", "all", "--ignore", "retry-after", "--format", "json")
     assert (code, json.loads(out)["result"]) == (3, "undecided")
     assert "overlap" not in json.loads(out)["reason"]
@@ -275,6 +277,7 @@ def test_what_is_required_must_be_decided(run, journal):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        (["--ignore", "grows"], "'grows' is not a check; did you mean 'backoff grows'?"),
         (["--require", "retry-aftr"], "'retry-aftr' is not a check; did you mean 'retry-after'?"),
         (
             ["--require", "retry-after", "--ignore", "retry-after"],

@@ -405,6 +405,12 @@ def test_ignoring_what_is_not_there():
         ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and uploads"
     ):
         faultinject.explore("reset", ignore="x")
+    with pytest.raises(
+        ConfigurationError, match="'hidden error' is not a check; did you mean 'error in 200'"
+    ):
+        faultinject.explore("reset", ignore="hidden error")
+    with pytest.raises(ConfigurationError, match="'spread' is not a check; there are same bytes"):
+        faultinject.explore("reset", ignore="spread")
 
 
 def test_other_rules_are_not_judged():

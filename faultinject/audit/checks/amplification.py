@@ -1,4 +1,4 @@
-"""What retries add up to: layers that multiply them, a budget that ends them, copies that double them."""
+"""How retries amplify load: a retry budget that ends them, nested retries that multiply them, copies that double requests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ that shows that there is none."""
     minimum="an outage of 100 calls",
 )
 def retry_budget(evidence: Evidence) -> Iterator[Said]:
-    """When everything fails for long, a client stops trying again.
+    """When everything fails for long, a retry budget ends the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
@@ -80,7 +80,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
     minimum="5 calls that failed to the end",
 )
 def nested_retries(evidence: Evidence) -> Iterator[Said]:
-    """Only one layer tries again.
+    """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,
     at two things or more. FAIL where a driver made them, or where what succeeds is not asked for again; else WARN; at
@@ -217,7 +217,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     minimum="3 slow requests of calls with own keys",
 )
 def overlap(evidence: Evidence) -> Iterator[Said]:
-    """A request that is slow is not sent a second time meanwhile.
+    """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
     FAIL: any, but for a single copy of a GET or HEAD that comes after a wait, in the middle of all such copies: such a

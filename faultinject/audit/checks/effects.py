@@ -79,7 +79,7 @@ def _few_bodies(seen: int, lengths: int) -> str:
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
 )
 def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
-    """A POST whose answer was lost is not sent again just so.
+    """A POST whose answer was lost is not retried without an Idempotency-Key or a precondition.
 
     POST and PATCH requests that the app has carried out and whose answer never came (`reset,when=after`): sent again
     without an Idempotency-Key or a precondition? FAIL: yes. WARN: it is a request of a storage service, which allows it.
@@ -132,7 +132,7 @@ def _hidden_by(evidence: Evidence) -> str:
     minimum="3 answers of 200 with an error in them",
 )
 def error_in_200(evidence: Evidence) -> Iterator[Said]:
-    """An error inside of a 200 is taken for what it is.
+    """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller was told of success, where a test or a driver says
     what it was told. WARN: not tried again, and nobody says what the caller was told. PASS: tried again, or raised.

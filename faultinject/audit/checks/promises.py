@@ -1,4 +1,4 @@
-"""What only a profile promises: how many attempts, how long the waits, how many retries in an outage."""
+"""What only a profile promises: how many attempts, how long and how random the backoff, how many retries in an outage."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
 
 @check("backoff bound", reference=PROFILE, minimum="20 waits")
 def backoff_bound(evidence: Evidence) -> Iterator[Said]:
-    """No wait is longer than the client promises.
+    """No backoff is longer than the client promises.
 
     The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turn-around's p95. PASS: 2 % at most. FAIL:
     more, by what the machine may have added to each: in a driven run as much as its first requests are late, elsewhere
@@ -136,7 +136,7 @@ def _often(late: list[tuple[Wait, float]], overhead: float, n: int, turnaround: 
 
 @check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
 def full_jitter(evidence: Evidence) -> Iterator[Said]:
-    """Waits are drawn evenly between nothing and their bound, where the client promises it.
+    """Where the client promises full jitter, waits are drawn uniformly between nothing and their bound.
 
     Kolmogorov and Smirnov's test of (wait − turn-around) / bound. PASS: p above 0.01. FAIL: below 0.0001, and further
     from an even draw than a busy machine makes many waits look (0.15, and what it may have added to each).
@@ -175,7 +175,7 @@ def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
 
 @check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")
 def retry_quota(evidence: Evidence) -> Iterator[Said]:
-    """In an outage the calls of one client make together exactly as many retries as it promises."""
+    """In an outage the calls of one client together make exactly as many retries as its quota promises."""
     profile = evidence.profile
     if profile is None or not profile.quota:
         return
