@@ -5,7 +5,7 @@ from __future__ import annotations
 from .client import Client
 
 
-class IgnoresHint(Client):
+class IgnoresRetryAfter(Client):
     """The server's wait is never read."""
 
     expected = {"retry-after*": "FAIL"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .client import Client
 
 
-class HintWithoutDates(Client):
+class RetryAfterWithoutDates(Client):
     """A date says nothing to it."""
 
     expected = {"retry-after: date": "FAIL"}

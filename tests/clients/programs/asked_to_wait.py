@@ -59,7 +59,7 @@ def a_budget(endpoint):
 
 
 @program("no budget, asked to wait", *ASKED_LATER, named=True, true={"retry budget"})
-def no_budget_but_a_hint(endpoint):
+def no_budget_but_asked_to_wait(endpoint):
     """Four attempts each; later ones end at once, as the server asks for a wait of a minute."""
     outage(endpoint, 10_000)
 
@@ -82,13 +82,13 @@ def obedient(endpoint, waits):
 ASKED = "http:503,path=/documents/?,times=1,per=call,retry_after=1s"
 
 
-@program("a hint", ASKED)
+@program("Retry-After", ASKED)
 def heeds(endpoint):
     """Waits as long as it is asked to."""
     obedient(endpoint, lambda answer: float(answer.headers["retry-after"]))
 
 
-@program("a hint ignored", ASKED, caught={"retry-after: seconds"})
+@program("Retry-After ignored", ASKED, caught={"retry-after: seconds"})
 def ignores(endpoint):
     """Waits a tenth of a second, whatever it is asked."""
     obedient(endpoint, lambda answer: 0.1)
