@@ -121,12 +121,12 @@ def test_calls_at_once_are_no_row():
 
 def test_the_row_may_be_the_callers_own_loop_where_nobody_drives():
     """The message says so, or why it is not."""
-    told = "3 things were asked for by up to 3 calls of the SDK in a row: a layer above tries again"
+    told = "3 things were asked for by up to 3 calls of the SDK in a row: a layer above retries"
     assert finding("nested retries", rows(3, 3)).message == f"{told}, or a caller calls again"
     assert finding("nested retries", rows(3, 3), contrast=Contrast({"PUT": (0, 41)})).message == (
         f"{told}, as of 41 things that it got it asked for none again"
     )
-    assert finding("nested retries", rows(3, 3), driven=True).message.endswith("a layer above tries again")
+    assert finding("nested retries", rows(3, 3), driven=True).message.endswith("a layer above retries")
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_jitter_is_never_called_rigid(low, seed):
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
     """Both say the same: people are told once, machines find both."""
     herd = calls(20, 1.0, 2.0)
-    assert finding("jitter", herd).message == ("waits repeat to 0.1 %: 1.00, 2.00 s")
+    assert finding("jitter", herd).message == ("no jitter: waits repeat to within 0.1 %: 1.00, 2.00 s")
     found = finding("thundering herd", herd)
     assert (found.verdict, found.said_by) == (FAIL, "jitter")
     assert found.message == "if all fail at once, 100 % come back within the same 0.10 s"
@@ -339,7 +339,7 @@ def test_the_saw_tooth_of_two_layers_is_not_judged_for_growth():
     """It would be called waits that do not grow."""
     sawtooth = calls(6, 1.0, 2.0, 0.01, 1.0, 2.0, 0.01, 1.0, 2.0, signal=FINGERPRINT)
     found = finding("backoff grows", sawtooth)
-    assert (found.verdict, found.message[:26]) == (INCONCLUSIVE, "the waits of several layer")
+    assert (found.verdict, found.message[:27]) == (INCONCLUSIVE, "the waits of nested retries")
 
 
 def test_the_calls_of_an_outage_are_too_busy_for_measuring():

@@ -170,7 +170,7 @@ def test_three_calls_are_told_of_each_finding():
         ),
         (
             call(attempt(1, 0, query="uploads", hint_form="unreadable"), returned=False, error="Boom\n" * 50),
-            "GET /photos/cat.jpg?uploads: 503 SlowDown (asked unreadably for a wait)"
+            "GET /photos/cat.jpg?uploads: 503 SlowDown (malformed Retry-After)"
             "; its caller saw an error: Boom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoo…m\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\n",
         ),
         (

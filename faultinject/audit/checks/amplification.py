@@ -69,7 +69,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
         elif after <= SAVED:
             yield passed(n, told, late)
         elif after > WASTED * before:
-            yield (failed if promised else warned)(n, f"{told}: nothing holds them back", late)
+            yield (failed if promised else warned)(n, f"{told}: no retry budget holds them back", late)
         else:
             yield unknown(n, f"{told}: a longer outage would tell", late)
 
@@ -103,12 +103,12 @@ def nested_retries(evidence: Evidence) -> Iterator[Said]:
         told = f"{len(chains)} things were asked for by up to {len(longest)} calls of the SDK in a row"
         methods = {call.first.method for chain in chains for call in chain}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above tries again", longest)
+            yield failed(len(ended), f"{told}: a layer above retries", longest)
         elif all(map(evidence.contrast.shows_retries, methods)):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", longest)
+            yield failed(len(ended), f"{told}: a layer above retries, as {why}", longest)
         else:
-            yield warned(len(ended), f"{told}: a layer above tries again, or a caller calls again", longest)
+            yield warned(len(ended), f"{told}: a layer above retries, or a caller calls again", longest)
         return
     zero = evidence.turnaround.zero
     pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
@@ -125,12 +125,12 @@ def nested_retries(evidence: Evidence) -> Iterator[Said]:
         told = f"{counted(len(again), 'call')} of the SDK failed, and what they were for was asked for again soon"
         methods = {call.first.method for call in again}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above tries again", again)
+            yield failed(len(ended), f"{told}: a layer above retries", again)
         elif all(map(evidence.contrast.shows_retries, methods)) and all(
             (call.again or 0) < POLL for call in again
         ):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", again)
+            yield failed(len(ended), f"{told}: a layer above retries, as {why}", again)
         else:
             yield unknown(len(ended), f"{told}: by a layer above, or by the caller? {NAME_THEM}", again)
     else:

@@ -147,7 +147,9 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     if len(rigid) > len(spreads) / 2:
         share = max(spread / middle for spread, middle, _ in rigid)
         middles = ", ".join(f"{middle:.2f}" for _, middle, _ in rigid[:6])
-        yield failed(n, f"waits repeat to {plain(max(share * 100, 0.1))} %: {middles} s", calls)
+        yield failed(
+            n, f"no jitter: waits repeat to within {plain(max(share * 100, 0.1))} %: {middles} s", calls
+        )
         return
     shares = ", ".join(f"{spread / middle:.0%}" for spread, middle, _ in spreads[:6])
     # Of all: it may be the machine that made those that are long enough as long.
@@ -245,7 +247,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     are nested.
     """
     if any(said.verdict in (FAIL, WARN) for said in nested_retries(evidence)):
-        yield unknown(0, "the waits of several layers are mixed: one layer alone could be judged")
+        yield unknown(0, "the waits of nested retries are mixed: one layer alone could be judged")
         return
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in by_number(evidence.waits).items():

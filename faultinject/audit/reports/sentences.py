@@ -190,7 +190,7 @@ def _answer(attempt: Attempt, *, sizes: bool) -> str:
     if attempt.hint is not None:
         notes.append(f"asked for {seconds(attempt.hint)}")
     elif attempt.hint_form == "unreadable":
-        notes.append("asked unreadably for a wait")
+        notes.append("malformed Retry-After")
     if sizes:
         notes.append(f"{counted(attempt.request_bytes or 0, 'byte')} sent")
     return quoted(attempt.answer) + (f" ({', '.join(notes)})" if notes else "")
