@@ -228,8 +228,8 @@ class Faults:
             strict: whether WARN counts as well.
 
         Raises:
-            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or what was not
-                decided; or no request was seen.
+            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or what was
+                not decided; or no request was seen.
             ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True
