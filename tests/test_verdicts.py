@@ -127,9 +127,9 @@ def test_findings():
                 with pytest.raises(OSError, match="gave up"), faults.call("upload"):
                     put(f"/b/{folder}/{number}")
     found = by_name(faults.findings())
-    assert found["permanent"] == found["waits"] == "FAIL"
-    assert found["retries: 503 SlowDown"] == found["stops"] == found["same bytes"] == "PASS"
-    assert found["hint"] == "INCONCLUSIVE"
+    assert found["permanent"] == found["backoff"] == "FAIL"
+    assert found["retries: 503 SlowDown"] == found["gives up"] == found["same bytes"] == "PASS"
+    assert found["retry-after"] == "INCONCLUSIVE"
     assert "attempts" not in found
     assert by_name(faults.findings(profile="cos"))["attempts"] == "PASS"
     [permanent] = [each for each in faults.findings() if each.check == "permanent"]
@@ -162,7 +162,7 @@ def forbidden():
 def test_a_client_that_does_wrong(forbidden):
     """The assertion names each finding, the document that asks for it, and requests that show it, by their numbers."""
     with pytest.raises(RetryAssertionError) as error:
-        forbidden.assert_retries(ignore=["waits"])
+        forbidden.assert_retries(ignore=["backoff"])
     head, finding, *calls = said(error)
     assert re.fullmatch(r"1 of \d+ checks found something wrong \(profile rfc\)", head)
     assert re.fullmatch(r"✕ permanent: 403 AccessDenied .*6 of 6 calls.* \(RFC 9110 15\.5.*\)", finding)
@@ -177,7 +177,13 @@ def test_a_client_that_does_wrong(forbidden):
 
 def test_what_is_ignored(forbidden):
     """A check that does not count fails nothing; a name that is none is refused."""
-    forbidden.assert_retries(ignore=["permanent", "waits"])
+    forbidden.assert_retries(ignore=["permanent", "backoff"])
+    with pytest.raises(ConfigurationError, match="'random' is not a check; did you mean 'jitter'"):
+        forbidden.assert_retries(ignore="random")
+    with pytest.raises(RetryAssertionError, match="✕ permanent"):
+        forbidden.assert_retries(ignore="backoff")
+    with pytest.raises(RetryAssertionError, match="not decided, though required: retry budget"):
+        forbidden.assert_retries(ignore=["permanent", "backoff"], require="retry budget")
     with pytest.raises(ConfigurationError, match="permament"):
         forbidden.assert_retries(ignore=["permament"])
     with pytest.raises(ConfigurationError, match="nobody"):
@@ -192,23 +198,23 @@ def test_what_is_required():
                 put(f"/b/{number}")
     faults.assert_retries(require=["retries", "retries: 503 SlowDown"])
     with pytest.raises(RetryAssertionError) as error:
-        faults.assert_retries(require=["retries", "hint", "quota"])
+        faults.assert_retries(require=["retries", "retry-after", "retry quota"])
     head, hint = said(error)
-    assert head == "not decided, though required: hint, quota"
-    assert hint.startswith("? hint: 0 hints seen, 3 decide: ")
+    assert head == "not decided, though required: retry-after, retry quota"
+    assert hint.startswith("? retry-after: 0 answers with Retry-After seen, 3 decide: ")
     with pytest.raises(RetryAssertionError, match="not decided, though required: permanent, "):
         faults.assert_retries(require=["all"])
-    with pytest.raises(ConfigurationError, match="did you mean hint"):
-        faults.assert_retries(require=["hints"])
+    with pytest.raises(ConfigurationError, match="did you mean 'retry-after'"):
+        faults.assert_retries(require=["retry-aftr"])
 
 
 def test_what_is_required_beside_what_is_wrong(forbidden):
     """Both are said."""
     with pytest.raises(RetryAssertionError) as error:
-        forbidden.assert_retries(ignore=["waits"], require=["hint"])
+        forbidden.assert_retries(ignore=["backoff"], require=["retry-after"])
     lines = said(error)
     assert lines[0].startswith("1 of ")
-    assert "not decided, though required: hint" in lines
+    assert "not decided, though required: retry-after" in lines
 
 
 def test_warnings():
@@ -222,7 +228,7 @@ def test_warnings():
             with faults.call("upload"):
                 put(f"/c/{number}")
     assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
-    faults.assert_retries(ignore=["waits"])
+    faults.assert_retries(ignore=["backoff"])
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(strict=True)
     _, finding, *calls = said(error)

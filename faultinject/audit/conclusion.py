@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EVERY = "all"
 """Stands for every check where checks are required."""
-DRIVEN = frozenset(("budget", "overlap", "quota"))
+DRIVEN = frozenset(("overlap", "retry budget", "retry quota"))
 """Checks that only a driver's plan can decide: where nobody drives, `all` does not ask for them."""
 NAMED = 6
 """Checks that a sentence names; of more it says how many."""
@@ -98,7 +98,7 @@ def conclude(
         evidence: of each client, what counts for the checks.
         left_out: calls that count for none, by reason.
         not_given: faults that could not be given, by what `did` says.
-        require: checks that must be decided, also with what they are about: `hint: date`; or `all`.
+        require: checks that must be decided, also with what they are about: `retry-after: date`; or `all`.
         strict: whether a warning is a failure.
     """
     driven = any(each.driven for each in evidence)
@@ -144,24 +144,22 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
     """Make sure that these checks exist.
 
     Args:
-        ignore: names of checks, also with what they are about: `hint: date`.
+        ignore: names of checks, also with what they are about: `retry-after: date`.
         require: likewise; or `all`.
 
     Raises:
         ConfigurationError: there is none of a name, and the message says which is near; or one is in both.
     """
+    from faultinject.audit.check_names import in_quotes, instead_of
     from faultinject.exceptions import ConfigurationError
-    from faultinject.rules.values import listed, nearest, shown
 
-    for names, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
-        for each in names:
-            name = each.partition(": ")[0]
-            if name not in known:
-                hint = nearest(name, known) or f"; there are {listed(known, 'and')}"
-                raise ConfigurationError(f"{shown(each)} is not a check{hint}")
+    for given, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
+        for each in given:
+            if each.partition(": ")[0] not in known:
+                raise ConfigurationError(f"{in_quotes(each)} is not a check{instead_of(each, known)}")
     for each in require:
         if {each, each.partition(": ")[0]} & {*ignore}:
-            raise ConfigurationError(f"{shown(each)} is both ignored and required")
+            raise ConfigurationError(f"{in_quotes(each)} is both ignored and required")
 
 
 def _told_once(findings: Sequence[Finding]) -> list[Finding]:

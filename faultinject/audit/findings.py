@@ -19,7 +19,7 @@ class Finding:
     """One verdict.
 
     Args:
-        check: the check's name, such as `stops`.
+        check: the check's name, such as `gives up`.
         verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
         n: how many calls, waits or requests it rests on.
         message: what was measured, in one line; INCONCLUSIVE says what would decide it.
@@ -57,7 +57,7 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """The check's name and what it is about: `hint: seconds`."""
+        """The check's name and what it is about: `retry-after: seconds`."""
         return self.check if self.subject is None else f"{self.check}: {self.subject}"
 
     def to_dict(self) -> dict[str, object]:

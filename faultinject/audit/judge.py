@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
+from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
@@ -131,8 +132,8 @@ def judge(
     profile: Profile | str | None = None,
     driven: bool = False,
     until: float | None = None,
-    ignore: Collection[str] = (),
-    require: Collection[str] = (),
+    ignore: str | Collection[str] = (),
+    require: str | Collection[str] = (),
     told: Collection[CallWindow] = (),
     skipped: Mapping[str, int] | None = None,
 ) -> Judgement:
@@ -145,7 +146,8 @@ def judge(
         driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
         until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None: at
             its last request, as of one that is cut: whose last line is torn.
-        ignore: what to leave out: names of checks, such as `random`, also with what they are about: `hint: date`.
+        ignore: what to leave out: names of checks, such as `jitter`, also with what they are about: `retry-after: date`;
+            or a single one.
         require: what must be decided, likewise; or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
@@ -154,6 +156,7 @@ def judge(
         ConfigurationError: there is no such profile, or no such check to ignore or to require.
     """
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
+    ignore, require = names(ignore), names(require)
     know(ignore, require)
     habits = Habits(told)
     docket = CallsByClient(driven=driven, habits=habits)
@@ -243,21 +246,21 @@ def _judgement(
     docket: CallsByClient, evidence: Mapping[str, Evidence], ignore: Collection[str], skipped: dict[str, int]
 ) -> Judgement:
     """The verdict on all clients."""
-    names = docket.names(list(evidence))
+    called = docket.names(list(evidence))
     main, *others = evidence
     findings = judge_calls(evidence[main], ignore)
     if others:
         for finding in findings:
-            finding.client = names[main]
+            finding.client = called[main]
         for other in others:
             # What was not even seen of a client that stands beside another one is not worth a line.
             for finding in judge_calls(evidence[other], ignore):
                 if finding.n or finding.verdict != INCONCLUSIVE:
-                    finding.client = names[other]
+                    finding.client = called[other]
                     findings.append(finding)
         findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
     return Judgement(
-        client=names[main],
+        client=called[main],
         calls=docket.signal.total(),
         attempts=docket.attempts,
         seconds=docket.seconds,
@@ -267,6 +270,6 @@ def _judgement(
         profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
         findings=findings,
         evidence=evidence[main],
-        others={names[each]: evidence[each] for each in others},
+        others={called[each]: evidence[each] for each in others},
         skipped=skipped,
     )

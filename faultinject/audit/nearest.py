@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
-RECORDED_HEADERS = ("host", "operation", "bucket", "key", "client", "size")
+NOT_IN_REQUEST_LINE = ("host", "operation", "bucket", "key", "client", "size")
 """Conditions on what a method and a path do not show."""
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16
@@ -164,7 +164,7 @@ class Remembered:
 
 def _instead(key: str, request: Any, reading: Addressing) -> str:
     """What was there instead, where the request's first line does not show it."""
-    if key not in RECORDED_HEADERS:
+    if key not in NOT_IN_REQUEST_LINE:
         return ""
     if key in ("bucket", "key"):
         found = reading.read_address(request)[key == "key"]

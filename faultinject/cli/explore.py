@@ -59,7 +59,7 @@ EVERY = 0.2
     "--ignore",
     multiple=True,
     metavar="CHECK",
-    help='What the second judge is not to look at, such as "unsafe repeat". May be given again.',
+    help='What the second judge is not to look at, such as "non-idempotent retry". May be given again.',
 )
 @click.option(
     "--exhaustive", is_flag=True, help="Also try what is left out by default, and named in the report."

@@ -41,7 +41,7 @@ PIECE = 1 << 20
     "--ignore",
     multiple=True,
     metavar="CHECK",
-    help="Leave this check out (random, 'hint: date'). May be given again.",
+    help="Leave this check out (jitter, 'retry-after: date'). May be given again.",
 )
 @click.option(
     "--require",

@@ -35,7 +35,7 @@ none can succeed: every retry in it is more load for a service that has too much
 LEGEND = f"""\
 {SIGNS[PASS]} right · {SIGNS[FAIL]} wrong · {SIGNS[WARN]} worth knowing · {SIGNS[INCONCLUSIVE]} not decided · empty: no
 promise is known. What each check demands stands in [the README](../../README.md#reading-the-verdict). Services document
-an error in a 200 for the end of a multipart upload; `hidden error` was tried with uploads too."""
+an error in a 200 for the end of a multipart upload; `error in 200` was tried with uploads too."""
 
 CALLS = """\
 Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then all the others at

@@ -88,7 +88,7 @@ def _waits(calls: Sequence[Call]) -> list[float]:
 
 
 def name_of(finding: dict[str, Any]) -> str:
-    """The check, and what it was about: `hint: seconds`."""
+    """The check, and what it was about: `retry-after: seconds`."""
     subject = finding["subject"]
     return f"{finding['check']}: {subject}" if subject else str(finding["check"])
 

@@ -41,7 +41,7 @@ def explore(
     depth: int = 1,
     max_runs: int = 500,
     allow: Allowed = (),
-    ignore: Collection[str] = (),
+    ignore: str | Collection[str] = (),
     exhaustive: bool = False,
 ) -> Exploration:
     """Run code twice without faults, and then once for every request that it makes and every fault.
@@ -51,7 +51,7 @@ def explore(
         depth: 2: also a second fault in what the code does because of the first.
         max_runs: runs with faults at most; more needed is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
-        ignore: what the second judge is not to look at: `same bytes`, `hidden error`, `unsafe repeat` or
+        ignore: what the second judge is not to look at: `same bytes`, `error in 200`, `non-idempotent retry` or
             `uploads left open`.
         exhaustive: whether what is left out by default, and named in the report, is tried as well.
 

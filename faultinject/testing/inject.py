@@ -215,21 +215,21 @@ class Faults:
         self,
         *,
         profile: Profile | str | None = "rfc",
-        ignore: Collection[str] = (),
-        require: Collection[str] = (),
+        ignore: str | Collection[str] = (),
+        require: str | Collection[str] = (),
         strict: bool = False,
     ) -> None:
         """Fail when a check says FAIL. What cannot be decided is no failure, unless it is required; `findings()` has it.
 
         Args:
             profile: as for `findings()`; None: the client's user agent says.
-            ignore: checks that do not count, such as `random` or `hint: date`.
+            ignore: checks that do not count, such as `jitter` or `retry-after: date`; one, or several.
             require: checks that must be decided, likewise; or `all`.
             strict: whether WARN counts as well.
 
         Raises:
-            RetriesWrong: an AssertionError that names each finding, and the requests that show it; or what was not
-                decided; or no request was seen.
+            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or what was
+                not decided; or no request was seen.
             ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True

@@ -74,7 +74,10 @@ class Verdicts:
         return sorted(found, key=lambda each: each.first.arrived)
 
     def judgement(
-        self, profile: Profile | str | None, ignore: Collection[str] = (), require: Collection[str] = ()
+        self,
+        profile: Profile | str | None,
+        ignore: str | Collection[str] = (),
+        require: str | Collection[str] = (),
     ) -> Judgement:
         """What the audit says of them; who asks for it has got what was asked for."""
         from faultinject.audit.judge import judge
@@ -93,8 +96,8 @@ class Verdicts:
     def assert_retries(
         self,
         profile: Profile | str | None,
-        ignore: Collection[str],
-        require: Collection[str],
+        ignore: str | Collection[str],
+        require: str | Collection[str],
         *,
         strict: bool,
     ) -> None:
@@ -108,7 +111,7 @@ class Verdicts:
             raise RetryAssertionError("there is nothing to judge: no request was seen")
         wrong = [each for each in judgement.findings if each.verdict in ((FAIL, WARN) if strict else (FAIL,))]
         lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
-        if missing := undecided(judgement.findings, require, driven=False):
+        if missing := undecided(judgement.findings, judgement.require, driven=False):
             lines += _unanswered(missing)
         if lines:
             raise RetryAssertionError("\n".join(lines))

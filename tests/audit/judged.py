@@ -45,17 +45,17 @@ def judgement(*findings, **more):
     """A judgement of these findings."""
     found = [
         finding(
-            "hint", FAIL, "seconds: 5 of 5 came after 0.50 s instead of 3 s", calls=[
+            "retry-after", FAIL, "seconds: 5 of 5 came after 0.50 s instead of 3 s", calls=[
                 call(attempt(1, 0.0, hint=3.0, hint_form="seconds"), attempt(2, 0.501, None, 200))
             ], subject="seconds",
         ),
-        finding("budget", WARN, "requests per operation 3.0 → 3.0", 120, "SRE book"),
-        finding("spread", INCONCLUSIVE, "first retry after 71 ms: too short to tell", 20),
+        finding("retry budget", WARN, "requests per operation 3.0 → 3.0", 120, "SRE book"),
+        finding("thundering herd", INCONCLUSIVE, "first retry after 71 ms: too short to tell", 20),
         finding("overlap", INCONCLUSIVE, "no slow requests", 0),
-        finding("unsafe repeat", INCONCLUSIVE, "no slow requests", 0),
+        finding("non-idempotent retry", INCONCLUSIVE, "no slow requests", 0),
         finding("retries", PASS, "12 of 12 tried again", 12, subject="503 SlowDown"),
         finding("retries", PASS, "10 of 10 tried again", 10, subject="500"),
-        finding("stops", PASS, "never more than 3 attempts", 12),
+        finding("gives up", PASS, "never more than 3 attempts", 12),
     ]  # fmt: skip
     values = {
         "client": "Boto3/1.44.5",

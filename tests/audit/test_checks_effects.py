@@ -1,4 +1,4 @@
-"""What retries do to the data: `same bytes`, `unsafe repeat`, `hidden error`."""
+"""What retries do to the data: `same bytes`, `non-idempotent retry`, `error in 200`."""
 
 import pytest
 
@@ -109,7 +109,7 @@ def lost(number, *gaps, last=FINE, **more):
 )
 def test_a_lost_post_is_not_sent_again(repeated, left, expected):
     """One in three is one too many."""
-    assert verdict("unsafe repeat", lost(repeated, 0.5), lost(left)) == expected
+    assert verdict("non-idempotent retry", lost(repeated, 0.5), lost(left)) == expected
 
 
 @pytest.mark.parametrize(
@@ -117,30 +117,32 @@ def test_a_lost_post_is_not_sent_again(repeated, left, expected):
 )
 def test_what_is_idempotent_may_be_sent_again(method, expected):
     """A PUT that came twice changes nothing."""
-    assert verdict("unsafe repeat", calls(3, 0.5, kind=LOST, last=FINE, method=method)) == expected
+    assert verdict("non-idempotent retry", calls(3, 0.5, kind=LOST, last=FINE, method=method)) == expected
 
 
 def test_a_key_or_a_precondition_makes_a_repetition_safe():
     """The server can tell that it has done it."""
-    found = finding("unsafe repeat", lost(3, 0.5, guarded=True))
+    found = finding("non-idempotent retry", lost(3, 0.5, guarded=True))
     assert (found.verdict, found.message) == (
         PASS,
         "none of 3 lost POSTs was sent again without a key or a precondition",
     )
-    assert finding("unsafe repeat", lost(3)).message == "none of 3 lost POSTs was sent again"
+    assert finding("non-idempotent retry", lost(3)).message == "none of 3 lost POSTs was sent again"
 
 
 def test_an_answer_that_was_lost_before_the_app_ran_did_no_harm():
     """Only what took effect can take effect twice."""
-    assert finding("unsafe repeat", calls(3, 0.5, kind=RESET, last=FINE, method="POST")).n == 0
+    assert finding("non-idempotent retry", calls(3, 0.5, kind=RESET, last=FINE, method="POST")).n == 0
 
 
 def test_effects_are_counted():
     """The second time it may fail."""
     refused = FINE | {"status": 409}
-    found = finding("unsafe repeat", lost(3, 0.5), lost(1, 0.5, last=refused), lost(1, 0.5, last=RESET))
+    found = finding(
+        "non-idempotent retry", lost(3, 0.5), lost(1, 0.5, last=refused), lost(1, 0.5, last=RESET)
+    )
     assert found.message == "5 of 5 lost POSTs were sent again, 3 took effect twice"
-    assert finding("unsafe repeat", lost(3, 0.5, last=LOST)).message == (
+    assert finding("non-idempotent retry", lost(3, 0.5, last=LOST)).message == (
         "3 of 3 lost POSTs were sent again, 3 took effect twice"
     )
 
@@ -163,39 +165,39 @@ def test_effects_are_counted():
 )
 def test_requests_that_storage_sdks_repeat_are_a_warning(fields):
     """The service allows it; what is left is an upload that nobody knows of."""
-    assert verdict("unsafe repeat", lost(3, 0.5, **fields)) == WARN
+    assert verdict("non-idempotent retry", lost(3, 0.5, **fields)) == WARN
     assert is_storage_call(attempt(**fields))
 
 
 def test_a_post_to_a_path_that_looks_like_a_bucket_is_no_request_of_storage():
     """`POST /orders` reads as the upload of a form; only a storage SDK means that."""
-    assert verdict("unsafe repeat", lost(3, 0.5, operation="PostObject")) == FAIL
-    assert verdict("unsafe repeat", lost(3, 0.5, **TO_STORAGE), lost(1, 0.5)) == FAIL
+    assert verdict("non-idempotent retry", lost(3, 0.5, operation="PostObject")) == FAIL
+    assert verdict("non-idempotent retry", lost(3, 0.5, **TO_STORAGE), lost(1, 0.5)) == FAIL
 
 
 def test_a_second_request_whose_answer_is_not_on_record_took_effect():
     """Nothing was done to it; the app ran."""
-    found = finding("unsafe repeat", lost(3, 0.5, last=FINE | {"status": None}))
+    found = finding("non-idempotent retry", lost(3, 0.5, last=FINE | {"status": None}))
     assert found.message == "3 of 3 lost POSTs were sent again, 3 took effect twice"
 
 
 def test_one_told_post_that_took_effect_twice_is_proof_enough():
     """A test makes one call."""
     told = {"name": "order", "returned": True}
-    assert verdict("unsafe repeat", lost(1, 0.5, about=told)) == FAIL
-    assert verdict("unsafe repeat", lost(1, 0.5, about=told, last=RESET)) == INCONCLUSIVE
+    assert verdict("non-idempotent retry", lost(1, 0.5, about=told)) == FAIL
+    assert verdict("non-idempotent retry", lost(1, 0.5, about=told, last=RESET)) == INCONCLUSIVE
 
 
 def test_another_key_does_not_make_a_repetition_safe():
     """The server cannot know that both are of one call; that the client meant one, looks alone say."""
     keyed = lost(3, guarded=True, about={"followed": "other key"})
-    found = finding("unsafe repeat", keyed)
+    found = finding("non-idempotent retry", keyed)
     assert (found.verdict, found.message) == (
         WARN,
         "3 of 3 lost POSTs were sent again under another Idempotency-Key",
     )
     unclear = lost(3, about={"followed": "other body"})
-    assert verdict("unsafe repeat", [], open=unclear) == INCONCLUSIVE
+    assert verdict("non-idempotent retry", [], open=unclear) == INCONCLUSIVE
 
 
 def test_the_lost_request_of_a_single_call_is_found():
@@ -231,7 +233,7 @@ def test_an_error_in_a_200_is_taken_for_what_it_is(swallowed, raised, unsaid, re
         *hidden(unsaid),
         *hidden(repeated, 0.1),
     ]
-    assert verdict("hidden error", found) == expected
+    assert verdict("error in 200", found) == expected
 
 
 @pytest.mark.parametrize(
@@ -245,24 +247,24 @@ def test_an_error_in_a_200_is_taken_for_what_it_is(swallowed, raised, unsaid, re
 def test_what_would_show_more_is_an_error_of_the_vendor_seen(fault, example):
     """Where that vendor documents errors in a 200; else one of S3."""
     found = calls(1, fault=fault) if fault else []
-    assert f"give more: {example},status=200,times=1,per=call" in finding("hidden error", found).message
+    assert f"give more: {example},status=200,times=1,per=call" in finding("error in 200", found).message
 
 
 def test_what_the_caller_saw_is_told():
     """An error for an answer and a success for the caller."""
-    assert finding("hidden error", hidden(3, returned=True)).message == (
+    assert finding("error in 200", hidden(3, returned=True)).message == (
         "3 of 3: the answer was an error, the caller saw success"
     )
 
 
-def test_a_retry_that_ends_in_another_hidden_error_counts_by_its_last_answer():
+def test_a_retry_that_ends_in_another_error_in_200_counts_by_its_last_answer():
     """Tried again, and then believed."""
-    assert verdict("hidden error", hidden(3, 0.1, returned=True, last=HIDDEN)) == FAIL
-    assert verdict("hidden error", hidden(3, 0.1, returned=True)) == PASS
+    assert verdict("error in 200", hidden(3, 0.1, returned=True, last=HIDDEN)) == FAIL
+    assert verdict("error in 200", hidden(3, 0.1, returned=True)) == PASS
 
 
 def test_one_told_call_that_swallows_an_error_is_proof_enough():
     """A driver makes three, and is held to that."""
-    assert verdict("hidden error", hidden(1, returned=True)) == FAIL
-    assert verdict("hidden error", hidden(1, returned=True), driven=True) == INCONCLUSIVE
-    assert verdict("hidden error", [call()]) == INCONCLUSIVE
+    assert verdict("error in 200", hidden(1, returned=True)) == FAIL
+    assert verdict("error in 200", hidden(1, returned=True), driven=True) == INCONCLUSIVE
+    assert verdict("error in 200", [call()]) == INCONCLUSIVE

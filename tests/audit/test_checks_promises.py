@@ -1,4 +1,4 @@
-"""What only a profile promises: `attempts`, `bound`, `uniform`, `quota`."""
+"""What only a profile promises: `attempts`, `backoff bound`, `full jitter`, `retry quota`."""
 
 import random
 
@@ -24,7 +24,7 @@ from .made import (
 )
 
 
-@pytest.mark.parametrize("name", ["attempts", "bound", "uniform", "quota"])
+@pytest.mark.parametrize("name", ["attempts", "backoff bound", "full jitter", "retry quota"])
 def test_what_is_not_promised_is_not_judged(name):
     """The RFCs promise none of it: no line at all."""
     assert findings(name, calls(30, 1.0), profile="rfc") == []
@@ -91,8 +91,8 @@ def test_a_call_that_another_answer_ended_does_not_count():
 
 def test_a_wait_without_jitter_is_always_at_its_bound():
     """So it may be a quarter late; half is too much."""
-    assert verdict("bound", calls(20, 1.25, 2.5, 3.75), profile="cos") == PASS
-    assert verdict("bound", calls(20, 1.4, 2.0, 3.0), profile="cos") == FAIL
+    assert verdict("backoff bound", calls(20, 1.25, 2.5, 3.75), profile="cos") == PASS
+    assert verdict("backoff bound", calls(20, 1.4, 2.0, 3.0), profile="cos") == FAIL
 
 
 def late(number, by, bound=1.0, **more):
@@ -119,14 +119,14 @@ def late(number, by, bound=1.0, **more):
 )
 def test_waits_stay_below_their_bound(within, beyond, by, expected):
     """Two in a hundred may be late; AWS promises 1 s at most before the first retry of a throttled call."""
-    assert verdict("bound", calls(within, 1.0), late(beyond, by), profile="aws-2026") == expected
+    assert verdict("backoff bound", calls(within, 1.0), late(beyond, by), profile="aws-2026") == expected
 
 
 def test_each_kind_of_failure_and_each_retry_has_its_bound():
     """AWS: 50 ms, 100 ms after a server error or a reset, 1 s, 2 s after a throttle."""
     kept = [*calls(10, 1.0, 2.0), *calls(10, 0.05, 0.1, kind=INTERNAL), *calls(10, 0.05, 0.1, kind=RESET)]
-    assert verdict("bound", kept, profile="aws-2026") == PASS
-    found = finding("bound", kept, calls(4, 0.7, kind=INTERNAL), profile="aws-2026")
+    assert verdict("backoff bound", kept, profile="aws-2026") == PASS
+    found = finding("backoff bound", kept, calls(4, 0.7, kind=INTERNAL), profile="aws-2026")
     assert found.verdict == FAIL
     assert (
         found.message
@@ -137,16 +137,16 @@ def test_each_kind_of_failure_and_each_retry_has_its_bound():
 def test_a_slow_client_has_more_time():
     """25 ms and twice the turn-around's p95; and what it may take at most, to be late for sure."""
     slow = Turnaround(0.01, 0.05, 20)
-    assert verdict("bound", late(20, 0.12), profile="aws-2026", turnaround=slow) == PASS
-    assert verdict("bound", late(20, 0.26), profile="aws-2026", turnaround=slow) == INCONCLUSIVE
-    assert verdict("bound", late(20, 0.28), profile="aws-2026", turnaround=slow) == FAIL
+    assert verdict("backoff bound", late(20, 0.12), profile="aws-2026", turnaround=slow) == PASS
+    assert verdict("backoff bound", late(20, 0.26), profile="aws-2026", turnaround=slow) == INCONCLUSIVE
+    assert verdict("backoff bound", late(20, 0.28), profile="aws-2026", turnaround=slow) == FAIL
 
 
 def test_where_nothing_is_known_of_a_client_it_may_be_slow():
     """Beyond 25 ms and 100 ms nothing is said, before half a second more no machine alone explains it."""
-    assert verdict("bound", late(20, 0.12), profile="aws-2026", turnaround=UNKNOWN) == PASS
-    assert verdict("bound", late(20, 0.62), profile="aws-2026", turnaround=UNKNOWN) == INCONCLUSIVE
-    assert verdict("bound", late(20, 0.63), profile="aws-2026", turnaround=UNKNOWN) == FAIL
+    assert verdict("backoff bound", late(20, 0.12), profile="aws-2026", turnaround=UNKNOWN) == PASS
+    assert verdict("backoff bound", late(20, 0.62), profile="aws-2026", turnaround=UNKNOWN) == INCONCLUSIVE
+    assert verdict("backoff bound", late(20, 0.63), profile="aws-2026", turnaround=UNKNOWN) == FAIL
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_machine_that_tells_how_long_work_waited_explains_no_more(by, stalled,
     """Twice what it kept waiting, at most."""
     every = [{"stalled": 5.0}, {"stalled": 5.0 + stalled}]
     found = late(20, by, every=every)
-    assert verdict("bound", found, profile="aws-2026", turnaround=UNKNOWN) == expected
+    assert verdict("backoff bound", found, profile="aws-2026", turnaround=UNKNOWN) == expected
 
 
 @pytest.mark.parametrize(("by", "expected"), [(0.07, INCONCLUSIVE), (0.08, FAIL)])
@@ -164,7 +164,7 @@ def test_on_a_quiet_machine_fifty_milliseconds_more_are_late(by, expected):
     """27 ms and 50 ms."""
     quiet = Turnaround(0.0003, 0.001, 25, busy=0.01)
     found = [*calls(97, 1.0), *late(3, by)]
-    assert verdict("bound", found, profile="aws-2026", turnaround=quiet) == expected
+    assert verdict("backoff bound", found, profile="aws-2026", turnaround=quiet) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ def test_a_wait_is_late_by_more_than_requests_are(number, by, expected):
     """In a driven run that is known: 27 ms, and 300 ms for the machine."""
     busy = Turnaround(0.0003, 0.001, 25, busy=0.3)
     found = [*calls(97, 1.0), *late(number, by)]
-    assert verdict("bound", found, profile="aws-2026", turnaround=busy) == expected
+    assert verdict("backoff bound", found, profile="aws-2026", turnaround=busy) == expected
 
 
 def test_a_promise_not_to_wait_is_not_judged():
     """QingStor's first retry comes at once, as soon as the machine can."""
-    assert finding("bound", calls(20, 0.3), profile="qingstor").n == 0
-    assert finding("bound", calls(20, 0.3, 2.0), profile="qingstor").n == 20
+    assert finding("backoff bound", calls(20, 0.3), profile="qingstor").n == 0
+    assert finding("backoff bound", calls(20, 0.3, 2.0), profile="qingstor").n == 20
 
 
 def drawn(number, low, high, seed=1):
@@ -210,43 +210,43 @@ def drawn(number, low, high, seed=1):
 )
 def test_waits_are_drawn_evenly(number, low, high, expected):
     """Half of the range is not the range; 30 waits decide."""
-    assert verdict("uniform", drawn(number, low, high, seed=4), profile="aws-2026") == expected
+    assert verdict("full jitter", drawn(number, low, high, seed=4), profile="aws-2026") == expected
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_an_even_draw_does_not_fail(seed):
     """Twenty seeds of full jitter."""
-    assert verdict("uniform", drawn(60, 0.0, 1.0, seed), profile="aws-2026") != FAIL
+    assert verdict("full jitter", drawn(60, 0.0, 1.0, seed), profile="aws-2026") != FAIL
 
 
 def test_many_waits_that_a_machine_makes_a_little_longer_are_still_an_even_draw():
     """A thousand show any small shift: it has to be a large one."""
     draw = random.Random(5)
     found = [call(0.1 + draw.uniform(0, 1), at=each) for each in range(1000)]
-    assert verdict("uniform", found, profile="aws-2026") == INCONCLUSIVE
+    assert verdict("full jitter", found, profile="aws-2026") == INCONCLUSIVE
     found = [call(0.2 + draw.uniform(0, 1), at=each) for each in range(1000)]
-    assert verdict("uniform", found, profile="aws-2026") == FAIL
+    assert verdict("full jitter", found, profile="aws-2026") == FAIL
 
 
 def test_short_bounds_tell_nothing_of_the_draw():
     """The client's own time would be part of it: below half a second nothing is taken."""
-    assert finding("uniform", calls(40, 0.03, kind=INTERNAL), profile="aws-2026").n == 0
-    assert finding("uniform", calls(40, 0.03, kind=INTERNAL), profile="aws-legacy").n == 40
+    assert finding("full jitter", calls(40, 0.03, kind=INTERNAL), profile="aws-2026").n == 0
+    assert finding("full jitter", calls(40, 0.03, kind=INTERNAL), profile="aws-legacy").n == 40
 
 
 @pytest.mark.parametrize(("base", "n"), [(0.5, 40), (0.49, 0)])
 def test_half_a_second_is_the_shortest_bound_that_tells_of_the_draw(base, n):
     """It is not too short itself."""
     own = Profile("own", "own", "", waits={"any": Waits(base=base)}, distribution="uniform")
-    assert finding("uniform", calls(40, 0.3), profile=own).n == n
+    assert finding("full jitter", calls(40, 0.3), profile=own).n == n
 
 
 def test_a_range_that_does_not_begin_at_nothing_is_known():
     """Azure waits 15 to 21 s before the first retry."""
     draw = random.Random(2)
     found = [call(draw.uniform(15, 21), at=each) for each in range(30)]
-    assert verdict("uniform", found, profile="azure") == PASS
-    assert verdict("uniform", drawn(30, 0.0, 21.0), profile="azure") == FAIL
+    assert verdict("full jitter", found, profile="azure") == PASS
+    assert verdict("full jitter", drawn(30, 0.0, 21.0), profile="azure") == FAIL
 
 
 def outage(retries, number=120, kind=INTERNAL, closed=True):
@@ -271,18 +271,18 @@ def outage(retries, number=120, kind=INTERNAL, closed=True):
 )
 def test_an_outage_costs_exactly_the_promised_retries(retries, kind, profile, expected):
     """35 after server errors, 100 after throttles, 100 for all before November 2026."""
-    assert verdict("quota", outage(retries, kind=kind), profile=profile) == expected
+    assert verdict("retry quota", outage(retries, kind=kind), profile=profile) == expected
 
 
 def test_an_outage_that_has_not_ended_may_yet_come_to_the_promised_retries():
     """But not from above."""
     running = outage(0, 1, closed=False)
-    assert verdict("quota", outage(34), open=running, profile="aws-2026") == INCONCLUSIVE
-    assert verdict("quota", outage(36), open=running, profile="aws-2026") == FAIL
+    assert verdict("retry quota", outage(34), open=running, profile="aws-2026") == INCONCLUSIVE
+    assert verdict("retry quota", outage(36), open=running, profile="aws-2026") == FAIL
 
 
 def test_an_outage_of_two_kinds_has_no_promise():
     """Each kind has its own price."""
     mixed = [*outage(34, 100), *outage(1, 20, SLOW_DOWN)]
-    assert verdict("quota", mixed, profile="aws-2026") == INCONCLUSIVE
-    assert verdict("quota", outage(35, 99), profile="aws-2026") == INCONCLUSIVE
+    assert verdict("retry quota", mixed, profile="aws-2026") == INCONCLUSIVE
+    assert verdict("retry quota", outage(35, 99), profile="aws-2026") == INCONCLUSIVE

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from faultinject.audit.check_names import FORMER, names
+from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import DRIVEN, LEFT_OUT, NOT_GIVEN, conclude, know, undecided
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.judge import judge
 from faultinject.exceptions import ConfigurationError
 
 from .judged import attempt, call, finding
@@ -53,10 +56,10 @@ def test_what_was_decided(verdicts, strict, result, code, sentence):
 
 def test_what_two_checks_say_is_told_once():
     """Unless the other is another client's."""
-    told = [finding("random", FAIL), finding("spread", FAIL, said_by="random")]
-    assert conclusion(*told).reason == "1 check says no: random"
+    told = [finding("jitter", FAIL), finding("thundering herd", FAIL, said_by="jitter")]
+    assert conclusion(*told).reason == "1 check says no: jitter"
     told[1].client = "curl/8"
-    assert conclusion(*told).reason == "2 checks say no: random, spread of curl/8"
+    assert conclusion(*told).reason == "2 checks say no: jitter, thundering herd of curl/8"
 
 
 MET = Evidence([call(), call(), CLEAN])
@@ -118,7 +121,7 @@ MET = Evidence([call(), call(), CLEAN])
 )
 def test_why_nothing_could_be_judged(more, reason):
     """The reason, and what to do about it; it is neither a success nor a failure."""
-    found = conclusion(finding("stops", INCONCLUSIVE), **more)
+    found = conclusion(finding("gives up", INCONCLUSIVE), **more)
     assert (found.result, found.exit_code) == ("undecided", 3)
     assert found.sentence == f"Nothing could be judged: {reason}"
 
@@ -147,11 +150,11 @@ def test_every_reason_has_its_words():
 
 
 TOLD = [
-    finding("hint", PASS, subject="seconds"),
-    finding("hint", INCONCLUSIVE, subject="date"),
-    finding("stops", PASS),
-    finding("budget", INCONCLUSIVE),
-    finding("waits", INCONCLUSIVE, client="curl/8"),
+    finding("retry-after", PASS, subject="seconds"),
+    finding("retry-after", INCONCLUSIVE, subject="date"),
+    finding("gives up", PASS),
+    finding("retry budget", INCONCLUSIVE),
+    finding("backoff", INCONCLUSIVE, client="curl/8"),
 ]
 
 
@@ -159,16 +162,16 @@ TOLD = [
     ("require", "missing"),
     [
         ([], []),
-        (["stops"], []),
-        (["hint: seconds"], []),
-        (["hint"], ["hint: date"]),
-        (["hint: date", "stops"], ["hint: date"]),
-        (["hint: x-amz-retry-after"], ["hint: x-amz-retry-after"]),
-        (["quota"], ["quota"]),
-        (["budget"], ["budget"]),
-        (["waits"], ["waits of curl/8"]),
-        (["all"], ["hint: date", "waits of curl/8"]),
-        (["all", "budget"], ["hint: date", "waits of curl/8", "budget"]),
+        (["gives up"], []),
+        (["retry-after: seconds"], []),
+        (["retry-after"], ["retry-after: date"]),
+        (["retry-after: date", "gives up"], ["retry-after: date"]),
+        (["retry-after: x-amz-retry-after"], ["retry-after: x-amz-retry-after"]),
+        (["retry quota"], ["retry quota"]),
+        (["retry budget"], ["retry budget"]),
+        (["backoff"], ["backoff of curl/8"]),
+        (["all"], ["retry-after: date", "backoff of curl/8"]),
+        (["all", "retry budget"], ["retry-after: date", "backoff of curl/8", "retry budget"]),
     ],
 )
 def test_what_is_required(require, missing):
@@ -182,10 +185,10 @@ def test_what_is_required(require, missing):
 
 def test_all_asks_for_everything_where_a_driver_made_the_calls():
     """It can decide every check."""
-    assert {"budget", "overlap", "quota"} == DRIVEN
-    assert "budget" in undecided(TOLD, ["all"], driven=True)
+    assert {"retry budget", "overlap", "retry quota"} == DRIVEN
+    assert "retry budget" in undecided(TOLD, ["all"], driven=True)
     found = conclusion(*TOLD, evidence=[Evidence([], driven=True)], require=["all"])
-    assert found.reason == "hint: date, budget, waits of curl/8"
+    assert found.reason == "retry-after: date, retry budget, backoff of curl/8"
 
 
 def test_a_failure_stands_above_what_was_not_decided():
@@ -200,21 +203,40 @@ def test_a_failure_stands_above_what_was_not_decided():
 @pytest.mark.parametrize(
     ("ignore", "require", "says"),
     [
-        (["hints"], [], "'hints' is not a check; did you mean hint?"),
-        ([], ["permanant"], "'permanant' is not a check; did you mean permanent?"),
+        (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
+        ([], ["permanant"], "'permanant' is not a check; did you mean 'permanent'?"),
         ([], ["zzz: date"], "'zzz: date' is not a check; there are retries, "),
         (["all"], [], "'all' is not a check"),
-        (["hint"], ["hint"], "hint is both ignored and required"),
-        (["hint"], ["hint: date"], "'hint: date' is both ignored and required"),
+        (["retry-after"], ["retry-after"], "'retry-after' is both ignored and required"),
+        (["retry-after"], ["retry-after: date"], "'retry-after: date' is both ignored and required"),
     ],
 )
 def test_checks_that_are_none(ignore, require, says):
     """A slip would ask for nothing and look as if."""
     with pytest.raises(ConfigurationError) as error:
         know(ignore, require)
-    assert says.replace("'", "") in str(error.value).replace("'", "")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER.items())
+def test_checks_that_had_another_name(former, name):
+    """An old name does nothing but say the new one, whatever else it may look like."""
+    for given in ((f"{former}: date", ()), ((), f"{former}: date")):
+        with pytest.raises(ConfigurationError) as error:
+            know(*map(names, given))
+        assert str(error.value) == f"'{former}: date' is not a check; did you mean '{name}: date'?"
+    assert name in CHECKS
+    assert former not in CHECKS
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_one_check_that_is_named_alone(name):
+    """A single name is no row of letters; most hold a blank."""
+    know(names(name), ())
+    assert name not in {each.check for each in judge([], ignore=name).findings}
+    assert judge([], require=name).conclusion.result == "undecided"
 
 
 def test_checks_that_are_some():
     """With what they are about, or without; one thing may be ignored of what is required."""
-    know(["hint: date", "random"], ["hint", "all", "retries: 503 SlowDown"])
+    know(["retry-after: date", "jitter"], ["retry-after", "all", "retries: 503 SlowDown"])

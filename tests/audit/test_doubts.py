@@ -308,7 +308,7 @@ def tight_loop(number, digest):
 def test_a_tight_loop_with_a_time_stamp_in_its_body_does_not_pass():
     """1,200 requests, each a call of its own by its body: that none was tried again is not said."""
     found = verdicts(tight_loop(1200, lambda each: f"now is {each:05}"))
-    assert found["stops"] == INCONCLUSIVE
+    assert found["gives up"] == INCONCLUSIVE
     assert {verdict for name, verdict in found.items() if name.startswith("retries")} == {INCONCLUSIVE}
     assert FAIL not in found.values()
 
@@ -320,7 +320,7 @@ def test_a_client_that_is_seen_to_keep_its_bytes_sends_other_calls():
     ]
     found = judge(kept, until=10_000.0)
     assert found.left_out == {}
-    assert {each.name: each.verdict for each in found.findings}["stops"] == PASS
+    assert {each.name: each.verdict for each in found.findings}["gives up"] == PASS
     once = judge([each for number, each in enumerate(kept) if number % 3 == 0], until=10_000.0)
     assert once.left_out == {"followed": 1, "begun earlier": 3}
 
@@ -382,7 +382,7 @@ def endless(things=3, attempts=25):
 def test_what_succeeds_and_is_not_asked_for_again_shows_what_a_retry_is(before, expected):
     """A client that sends each thing once does not send three of them 25 times by chance."""
     found = {each.name: each for each in judge([*before, *endless()], until=10_000.0).findings}
-    assert found["stops"].verdict == expected
+    assert found["gives up"].verdict == expected
 
 
 def test_nothing_else_in_between_shows_it_too():
@@ -395,9 +395,9 @@ def test_nothing_else_in_between_shows_it_too():
         ),
         key=lambda each: each.arrived,
     )
-    assert verdicts(one_by_one)["stops"] == FAIL
+    assert verdicts(one_by_one)["gives up"] == FAIL
     other = [got(100 * thing + 0.95, DENIED, path="/other") for thing in range(3)]
-    assert verdicts(sorted([*one_by_one, *other], key=lambda each: each.arrived))["stops"] == WARN
+    assert verdicts(sorted([*one_by_one, *other], key=lambda each: each.arrived))["gives up"] == WARN
 
 
 def threads(number, keys, *, seed=1, share=1.0, requests=400):
@@ -423,7 +423,7 @@ def threads(number, keys, *, seed=1, share=1.0, requests=400):
 def test_many_threads_over_few_keys_are_no_endless_call(seed, share):
     """Connections that take turns are of several callers."""
     found = verdicts(threads(16, 5, seed=seed, share=share))
-    assert not {FAIL, WARN} & {found[name] for name in ("stops", "permanent", "waits")}
+    assert not {FAIL, WARN} & {found[name] for name in ("gives up", "permanent", "backoff")}
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected, 
         for _ in range(60):
             found.append(request(at, "503", path=f"/photos/{thing}.jpg", method="GET", took=0.0002))
             at += 0.0002 + gaps(draw)
-    assert verdicts(sorted(found, key=lambda each: each.arrived))["stops"] == expected
+    assert verdicts(sorted(found, key=lambda each: each.arrived))["gives up"] == expected
 
 
 def test_connections_that_take_turns_say_nothing_where_what_succeeds_is_sent_once():
@@ -532,7 +532,7 @@ def pooled(number, *, reached):
 def test_a_pool_of_connections_is_no_crowd_of_callers():
     """A retry takes any connection that is free: of what succeeds nothing is asked for again, so it is a retry."""
     assert left_out(pooled(6, reached=6)) == {}
-    assert verdicts(pooled(6, reached=6))["stops"] == PASS
+    assert verdicts(pooled(6, reached=6))["gives up"] == PASS
 
 
 def test_connections_that_are_used_on_may_be_several_callers():
@@ -594,7 +594,7 @@ def hinted(stalled):
         ]
     ]
     found = judge(attempts, driven=True, told=told, until=9_999.0).findings
-    return {each.check: (each.verdict, each.n) for each in found}["hint"]
+    return {each.check: (each.verdict, each.n) for each in found}["retry-after"]
 
 
 def test_a_hedge_that_left_before_a_hint_was_read_ignores_none():

@@ -97,7 +97,10 @@ def judged(count=40, **fields):
         calls.append(call(*attempts))
     turnaround = Turnaround(0.0003, 0.0015, 20)
     evidence = Evidence(calls, turnaround=turnaround, profile=get("aws-2026"))
-    findings = [finding("hint", FAIL, calls=calls[4:6]), finding("budget", WARN, calls=calls[:2])]
+    findings = [
+        finding("retry-after", FAIL, calls=calls[4:6]),
+        finding("retry budget", WARN, calls=calls[:2]),
+    ]
     return judgement(*judgement().findings[2:], *findings, evidence=evidence)
 
 

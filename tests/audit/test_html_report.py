@@ -72,7 +72,7 @@ def shown(*calls, driven=False, profile="rfc", findings=None, **more):
     promised = get(profile)
     turnaround = Turnaround(0.0003, 0.0015, 20)
     evidence = Evidence(calls, turnaround=turnaround, driven=driven, profile=promised)
-    findings = findings or [finding("stops", PASS)]
+    findings = findings or [finding("gives up", PASS)]
     return Page(html(judgement(*findings, evidence=evidence, profile=promised, **more)))
 
 
@@ -105,7 +105,7 @@ def test_findings_first():
     found = Page(html(judged))
     assert "<title>Retries: Boto3/1.44.5</title>" in found.source
     result = re.search(r'<p class="result fail">(.*?)</p>', found.source)[1]
-    assert result == "FAIL: 1 check says no: hint: seconds"
+    assert result == "FAIL: 1 check says no: retry-after: seconds"
     assert found.source.index(result) < found.source.index('<p class="tally">')
     tally = re.search(r'<p class="tally">(.*?)</p>', found.source, re.DOTALL)[1]
     assert words(tally) == "✕ 1 fail ! 1 warning ? 3 not decided ✓ 3 pass"
@@ -114,8 +114,8 @@ def test_findings_first():
         for row in rows(judged.findings)
     ]
     assert found.rows("Findings") == [list(COLUMNS), *wrong]
-    assert [row[:2] for row in wrong] == [["✕ fail", "hint: seconds"], ["! warning", "budget"]]
-    assert "hint: seconds: 1 call that shows it" in found.text
+    assert [row[:2] for row in wrong] == [["✕ fail", "retry-after: seconds"], ["! warning", "retry budget"]]
+    assert "retry-after: seconds: 1 call that shows it" in found.text
     [shows] = judged.findings[0].calls
     assert f"{sentences.story(shows)} {sentences.place(shows)}" in found.text
     assert f"passed: {sentences.passed(judged.findings)}." in found.text
@@ -135,7 +135,7 @@ def test_what_the_verdicts_rest_on():
 
 def test_nothing_to_judge():
     """A journal without faults says so, and has no empty pictures."""
-    found = shown(findings=(finding("stops", INCONCLUSIVE, "no call failed", 0),))
+    found = shown(findings=(finding("gives up", INCONCLUSIVE, "no call failed", 0),))
     assert "Nothing could be judged: no fault met a call, and none was tried again." in found.text
     assert "svg" not in found.tags
 
@@ -155,8 +155,8 @@ def test_hostile_texts():
     calls[0].returned, calls[0].error = False, evil
     findings = [
         finding("retries", FAIL, evil, reference=evil, calls=calls, subject=evil, client=evil),
-        finding("stops", INCONCLUSIVE, evil, reference=evil),
-        finding("waits", PASS, evil, reference=evil),
+        finding("gives up", INCONCLUSIVE, evil, reference=evil),
+        finding("backoff", PASS, evil, reference=evil),
     ]
     evidence = Evidence(calls, profile=get("rfc"))
     more = {
@@ -412,9 +412,12 @@ def test_several_judgements():
     """Several judgements are one page: a table of all verdicts, and a section each."""
     two = [
         judgement(
-            finding("stops", PASS), finding("stops", FAIL, client="x"), finding("hint", WARN), client="one"
+            finding("gives up", PASS),
+            finding("gives up", FAIL, client="x"),
+            finding("retry-after", WARN),
+            client="one",
         ),
-        judgement(finding("stops", INCONCLUSIVE), client="two"),
+        judgement(finding("gives up", INCONCLUSIVE), client="two"),
     ]
     found = Page(page(two, title="What SDKs do"))
     assert "<h1>What SDKs do</h1>" in found.source
@@ -425,9 +428,9 @@ def test_several_judgements():
     ]
     assert [row for row in cells if row] == [
         ["check", "one", "two"],
-        ["stops", "✓ pass", "? not decided"],
-        ["stops of x", "✕ fail", "–"],
-        ["hint", "! warning", "–"],
+        ["gives up", "✓ pass", "? not decided"],
+        ["gives up of x", "✕ fail", "–"],
+        ["retry-after", "! warning", "–"],
     ]
     assert re.findall(r'<section id="(.*?)">\s*<h2>(.*?)</h2>', found.source) == [
         ("client-1", "one"),

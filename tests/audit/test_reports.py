@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from faultinject.audit.checks import CHECKS
 from faultinject.audit.evidence import Evidence, Turnaround
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.audit.reports.sentences import place, provenance, story, title
 from faultinject.exceptions import ConfigurationError
@@ -26,35 +27,35 @@ def test_text():
     rfc = judgement().profile
     assert render(judgement()) == dedent(
         f"""\
-        FAIL: 1 check says no: hint: seconds
+        FAIL: 1 check says no: retry-after: seconds
         Boto3/1.44.5
         ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass
         1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). Without a wait its next
         request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.
 
-        verdict  check          measured                                 n    reference
-        ✕ FAIL   hint: seconds  5 of 5 came after 0.50 s instead of 3 s  5    RFC 9110 10.2.3
-        ! WARN   budget         requests per operation 3.0 → 3.0         120  SRE book
+        verdict  check                 measured                                 n    reference
+        ✕ FAIL   retry-after: seconds  5 of 5 came after 0.50 s instead of 3 s  5    RFC 9110 10.2.3
+        ! WARN   retry budget          requests per operation 3.0 → 3.0         120  SRE book
 
-        ✕ hint: seconds
+        ✕ retry-after: seconds
             GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
 
-        ✓ passed: retries (503 SlowDown, 500), stops
+        ✓ passed: retries (503 SlowDown, 500), gives up
         ? not decided:
-            spread                  first retry after 71 ms: too short to tell
-            overlap, unsafe repeat  no slow requests
+            thundering herd                first retry after 71 ms: too short to tell
+            overlap, non-idempotent retry  no slow requests
         """
     )
 
 
 def test_text_of_a_client_without_a_fault_to_find():
     """Nothing wrong: no table, no calls."""
-    text = render(judgement(finding("stops", PASS)))
+    text = render(judgement(finding("gives up", PASS)))
     assert text.splitlines()[::2][:2] == [
         "PASS: 1 check passed",
         "✕ 0 fail  ! 0 warnings  ? 0 not decided  ✓ 1 pass",
     ]
-    assert text.partition("\n\n")[2] == "✓ passed: stops\n"
+    assert text.partition("\n\n")[2] == "✓ passed: gives up\n"
 
 
 def test_text_of_an_empty_ring():
@@ -66,7 +67,7 @@ def test_text_of_an_empty_ring():
 
 def test_a_journal_without_faults_says_so():
     """Where nothing was put to the test, no report looks like a success."""
-    idle = judgement(finding("stops", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
+    idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
     said = "Nothing could be judged: no fault met a call, and none was tried again."
     assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
     assert (found := json.loads(render(idle, "json")))["result"] == "undecided"
@@ -96,48 +97,48 @@ def test_failures_stand_before_warnings():
 def test_what_two_checks_say_is_told_once(format_):
     """Waits that repeat also come together: one finding with a second sentence; programs get each."""
     found = judgement(
-        finding("random", FAIL, "waits repeat"),
-        finding("stops", PASS),
-        finding("spread", FAIL, "all come back within 100 ms", said_by="random"),
+        finding("jitter", FAIL, "waits repeat"),
+        finding("gives up", PASS),
+        finding("thundering herd", FAIL, "all come back within 100 ms", said_by="jitter"),
     )
     text = render(found, format_)
     assert "✕ 1 fail" in text
     assert "waits repeat; all come back within 100 ms" in text
-    assert "spread" not in text
+    assert "thundering herd" not in text
     assert [each["check"] for each in json.loads(render(found, "json"))["findings"]] == [
-        "random",
-        "stops",
-        "spread",
+        "jitter",
+        "gives up",
+        "thundering herd",
     ]
 
 
 def test_what_nobody_else_says_is_told():
     """Where the other finding was ignored, or is another client's, nothing is lost."""
-    alone = judgement(finding("spread", FAIL, said_by="random"))
-    assert "✕ FAIL   spread" in render(alone)
+    alone = judgement(finding("thundering herd", FAIL, said_by="jitter"))
+    assert "✕ FAIL   thundering herd" in render(alone)
     other = judgement(
-        finding("random", FAIL, client="a"), finding("spread", FAIL, client="b", said_by="random")
+        finding("jitter", FAIL, client="a"), finding("thundering herd", FAIL, client="b", said_by="jitter")
     )
-    assert "✕ FAIL   spread of b" in render(other)
+    assert "✕ FAIL   thundering herd of b" in render(other)
 
 
 def test_several_clients():
     """Each finding names its client, and what passed stands by client."""
     text = render(
         judgement(
-            finding("waits", FAIL, client="Boto3/1.44.5"),
-            finding("stops", PASS, client="Boto3/1.44.5"),
-            finding("stops", PASS, client="curl/8.1"),
+            finding("backoff", FAIL, client="Boto3/1.44.5"),
+            finding("gives up", PASS, client="Boto3/1.44.5"),
+            finding("gives up", PASS, client="curl/8.1"),
             finding("retries", PASS, subject="500", client="curl/8.1"),
             others={"curl/8.1": Evidence([call()])},
         )
     )
     assert text.splitlines()[:2] == [
-        "FAIL: 1 check says no: waits of Boto3/1.44.5",
+        "FAIL: 1 check says no: backoff of Boto3/1.44.5",
         "Boto3/1.44.5 and 1 other client",
     ]
-    assert "✕ FAIL   waits of Boto3/1.44.5  " in text
-    assert "✓ passed: Boto3/1.44.5: stops; curl/8.1: stops, retries (500)" in text
+    assert "✕ FAIL   backoff of Boto3/1.44.5  " in text
+    assert "✓ passed: Boto3/1.44.5: gives up; curl/8.1: gives up, retries (500)" in text
 
 
 def test_no_user_agent():
@@ -148,7 +149,7 @@ def test_no_user_agent():
 def test_three_calls_are_told_of_each_finding():
     """More would bury the rest."""
     calls = [call(attempt(2 * n, n), attempt(2 * n + 1, n + 0.5, None, 200)) for n in range(9)]
-    lines = render(judgement(finding("waits", WARN, calls=calls))).splitlines()
+    lines = render(judgement(finding("backoff", WARN, calls=calls))).splitlines()
     assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
 
 
@@ -169,7 +170,7 @@ def test_three_calls_are_told_of_each_finding():
         ),
         (
             call(attempt(1, 0, query="uploads", hint_form="unreadable"), returned=False, error="Boom\n" * 50),
-            "GET /photos/cat.jpg?uploads: 503 SlowDown (asked unreadably for a wait)"
+            "GET /photos/cat.jpg?uploads: 503 SlowDown (malformed Retry-After)"
             "; its caller saw an error: Boom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoo…m\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\nBoom\\n",
         ),
         (
@@ -283,6 +284,17 @@ def suite(found, **options):
     return only
 
 
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_check_has_its_own_name_in_every_format(verdict):
+    """Names hold blanks and hyphens; none is cut, escaped or taken for another one."""
+    found = judgement(*[finding(name, verdict, f"told {name}") for name in CHECKS])
+    assert [each.get("name") for each in suite(found).iter("testcase")][-len(CHECKS) :] == [*CHECKS]
+    assert [each["check"] for each in json.loads(render(found, "json"))["findings"]] == [*CHECKS]
+    for format_ in ("text", "markdown", "html"):
+        said = render(found, format_)
+        assert [name for name in CHECKS if name not in said] == []
+
+
 def test_junit():
     """A test case for each finding: FAIL failed, INCONCLUSIVE was skipped, WARN and PASS passed and say why."""
     found = suite(judgement())
@@ -295,7 +307,7 @@ def test_junit():
     cases = {each.get("name"): each for each in found.iter("testcase")}
     assert [*cases] == [each.name for each in judgement().findings]
     assert {each.get("classname") for each in cases.values()} == {"faultinject.rfc"}
-    [failure] = cases["hint: seconds"]
+    [failure] = cases["retry-after: seconds"]
     assert (failure.tag, failure.attrib) == (
         "failure",
         {"message": "5 of 5 came after 0.50 s instead of 3 s", "type": "FAIL"},
@@ -305,7 +317,7 @@ def test_junit():
         "GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200",
     ]
     assert [(each.tag, each.get("message")) for each in cases["overlap"]] == [("skipped", "no slow requests")]
-    assert [(each.tag, each.text) for each in cases["budget"]] == [
+    assert [(each.tag, each.text) for each in cases["retry budget"]] == [
         ("system-out", "WARN: requests per operation 3.0 → 3.0 (n = 120; SRE book)")
     ]
     assert {each.get("name"): each.get("value") for each in found.iter("property")} == {
@@ -319,7 +331,7 @@ def test_junit():
     ("found", "message"),
     [
         (
-            judgement(finding("stops", INCONCLUSIVE), evidence=Evidence([])),
+            judgement(finding("gives up", INCONCLUSIVE), evidence=Evidence([])),
             "Nothing could be judged: no fault met a call",
         ),
         (
@@ -350,7 +362,7 @@ def test_markdown():
     rfc = judgement().profile
     assert render(judgement(), "markdown") == dedent(
         f"""\
-        ### FAIL: 1 check says no: hint: seconds
+        ### FAIL: 1 check says no: retry-after: seconds
 
         **Boto3/1.44.5: ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
 
@@ -359,30 +371,30 @@ Without a wait its next request comes after 0.3 ms (95 % within 1.5 ms, of 20). 
 
         | verdict | check | measured | n | reference |
         | --- | --- | --- | ---: | --- |
-        | ✕ FAIL | hint: seconds | 5 of 5 came after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
-        | ! WARN | budget | requests per operation 3.0 → 3.0 | 120 | SRE book |
+        | ✕ FAIL | retry-after: seconds | 5 of 5 came after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
+        | ! WARN | retry budget | requests per operation 3.0 → 3.0 | 120 | SRE book |
 
         <details><summary>What shows it</summary>
 
-        **hint: seconds**
+        **retry-after: seconds**
 
         - `GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`
 
         </details>
 
-        ✓ **passed:** retries (503 SlowDown, 500), stops
+        ✓ **passed:** retries (503 SlowDown, 500), gives up
 
         ? **not decided:**
 
-        - spread: first retry after 71 ms: too short to tell
-        - overlap, unsafe repeat: no slow requests
+        - thundering herd: first retry after 71 ms: too short to tell
+        - overlap, non-idempotent retry: no slow requests
         """
     )
 
 
 def test_markdown_of_a_client_without_a_fault_to_find():
     """Nothing wrong: neither table nor details."""
-    assert render(judgement(finding("stops", PASS)), "markdown").count("\n\n") == 3
+    assert render(judgement(finding("gives up", PASS)), "markdown").count("\n\n") == 3
 
 
 def hostile():
@@ -394,10 +406,10 @@ def hostile():
         returned=False,
         error=HOSTILE,
     )
-    found = finding("waits", FAIL, HOSTILE, calls=[made], subject=HOSTILE, client=HOSTILE)
-    other = finding("stops", INCONCLUSIVE, HOSTILE, client=HOSTILE)
+    found = finding("backoff", FAIL, HOSTILE, calls=[made], subject=HOSTILE, client=HOSTILE)
+    other = finding("gives up", INCONCLUSIVE, HOSTILE, client=HOSTILE)
     return judgement(
-        found, other, finding("random", PASS, subject=HOSTILE), client=HOSTILE, skipped={HOSTILE: 1}
+        found, other, finding("jitter", PASS, subject=HOSTILE), client=HOSTILE, skipped={HOSTILE: 1}
     )
 
 
@@ -432,7 +444,7 @@ def test_markdown_makes_no_link_mention_or_tag_of_a_request():
 def test_markdown_code_with_backticks():
     """A fence is longer than what it encloses."""
     made = call(attempt(1, 0, path="/a``b`"), attempt(2, 1, None, 200))
-    text = render(judgement(finding("waits", FAIL, calls=[made])), "markdown")
+    text = render(judgement(finding("backoff", FAIL, calls=[made])), "markdown")
     assert "- ``` GET /a``b`: 503 SlowDown, 1.00 s later 200 ```\n" in text
 
 

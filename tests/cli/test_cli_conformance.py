@@ -327,12 +327,12 @@ def test_what_is_required(run):
     """`--require` makes exit code 3 of what is not decided."""
     one = ("conformance", "--client", "good_client:Client", *SHORT)
     assert run(*one, "--require", "permanent")[0] == 0
-    code, out, _ = run(*one, "--require", "hint")
-    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: hint")
+    code, out, _ = run(*one, "--require", "retry-after")
+    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: retry-after")
     code, out, _ = run(*one, "--require", "all", "--json")
     assert (code, json.loads(out)["reason"].endswith(" more")) == (3, True)
-    code, _, err = run(*one, "--require", "hints")
-    assert (code, "did you mean hint?" in err) == (2, True)
+    code, _, err = run(*one, "--require", "retry-aftr")
+    assert (code, "did you mean 'retry-after'?" in err) == (2, True)
 
 
 def test_the_result_of_several_clients():

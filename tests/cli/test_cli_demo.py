@@ -184,7 +184,7 @@ def test_the_verdict_on_a_whole_run():
     """As it is called in the README, it finds what COS's SDK is known for: fixed waits, and codes it gives up on."""
     _, lines, _, _ = whole("demo", "--seed", "7")
     wrong = [each for each in verdict(lines) if re.match(r"[✕!] (FAIL|WARN)", each)]
-    assert [re.split(r"  +", each)[1] for each in wrong] == ["random", "retries: 409 OperationAborted"]
+    assert [re.split(r"  +", each)[1] for each in wrong] == ["jitter", "retries: 409 OperationAborted"]
 
 
 def test_the_sdk_did_what_is_told(demo):

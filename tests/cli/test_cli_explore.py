@@ -85,7 +85,10 @@ def test_the_second_judge(run, program):
     assert "\nsame bytes: request 2 sent 4 bytes, request 3, which tries it again, 0 bytes\n" in output
     assert run(*arguments, "--ignore", "same bytes", "--", *command)[0] == 0
     code, _, errors = run(*arguments, "--ignore", "same byte", "--", *command)
-    assert (code, errors) == (2, "faultinject: ignore: 'same byte' is no check; did you mean same bytes?\n")
+    assert (code, errors) == (
+        2,
+        "faultinject: ignore: 'same byte' is not a check; did you mean 'same bytes'?\n",
+    )
 
 
 def test_a_wrong_command(run, program, start):

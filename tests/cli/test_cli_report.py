@@ -77,7 +77,7 @@ def test_json(run, journal):
     found = json.loads(out)
     assert (code, err, found["v"], found["calls"], found["attempts"]) == (1, "", 1, 20, 80)
     assert found["signal"] == {"SDK id": 20}
-    assert verdicts(out)["random"] == "FAIL"
+    assert verdicts(out)["jitter"] == "FAIL"
 
 
 def test_the_profile_is_chosen(run, journal):
@@ -260,29 +260,35 @@ def test_what_is_required_must_be_decided(run, journal):
     path = journal(forbidden(repeated=False))
     code, out, _ = run("report", path, "--require", "permanent")
     assert (code, out.splitlines()[0]) == (0, "PASS: 1 check passed, 14 not decided")
-    code, out, _ = run("report", path, "--require", "permanent", "--require", "hint")
-    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: hint")
-    code, out, _ = run("report", path, "--require", "all", "--ignore", "hint", "--format", "json")
+    code, out, _ = run("report", path, "--require", "permanent", "--require", "retry-after")
+    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: retry-after")
+    code, out, _ = run("report", path, "--require", "backoff grows")
+    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: backoff grows")
+    code, out, _ = run("report", path, "--require", "all", "--ignore", "retry-after", "--format", "json")
     assert (code, json.loads(out)["result"]) == (3, "undecided")
     assert "overlap" not in json.loads(out)["reason"]
-    code, out, _ = run("report", journal(forbidden()), "--require", "hint")
+    code, out, _ = run("report", journal(forbidden()), "--require", "retry-after")
     assert (code, out.splitlines()[0]) == (
         1,
-        "FAIL: 1 check says no: permanent; not decided, though required: hint",
+        "FAIL: 1 check says no: permanent; not decided, though required: retry-after",
     )
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (["--require", "hints"], "hints is not a check; did you mean hint?"),
-        (["--require", "hint", "--ignore", "hint"], "hint is both ignored and required"),
+        (["--ignore", "grows"], "'grows' is not a check; did you mean 'backoff grows'?"),
+        (["--require", "retry-aftr"], "'retry-aftr' is not a check; did you mean 'retry-after'?"),
+        (
+            ["--require", "retry-after", "--ignore", "retry-after"],
+            "'retry-after' is both ignored and required",
+        ),
     ],
 )
 def test_what_cannot_be_required(run, journal, given, says):
     """It is said before anything is read or waited for."""
     code, out, err = run("report", "no/such/journal", *given)
-    assert (code, out, err.replace("'", "")) == (2, "", f"faultinject: {says}\n")
+    assert (code, out, err) == (2, "", f"faultinject: {says}\n")
 
 
 def test_everything_is_ignored(run, journal):
@@ -340,7 +346,7 @@ def test_a_journal_that_was_cut(run, tmp_path, share):
     found = verdicts(out)
     wrong = {check for check, verdict in found.items() if verdict in ("FAIL", "WARN")}
     assert err == ""
-    assert wrong <= {"random", "spread", "hint"}
+    assert wrong <= {"jitter", "thundering herd", "retry-after"}
     assert code == (1 if wrong else 3 if {*found.values()} == {"INCONCLUSIVE"} else 0)
 
 
@@ -377,11 +383,11 @@ def test_a_terminal_with_a_finding_that_no_call_shows(monkeypatch, capsys, journ
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
-    warning = Finding("budget", WARN, 120, "requests per call 3.0 → 3.0", "SRE book")
+    warning = Finding("retry budget", WARN, 120, "requests per call 3.0 → 3.0", "SRE book")
     verdict.show(dataclasses.replace(report.judged([journal(forbidden())], None, ()), findings=[warning]))
     out = capsys.readouterr().out
-    assert out.count("budget") == 2
-    assert "WARN: no check says no, 1 check warns: budget" in out
+    assert out.count("retry budget") == 2
+    assert "WARN: no check says no, 1 check warns: retry budget" in out
     assert "decided:" not in out
     assert "passed" not in out
 
@@ -437,7 +443,7 @@ for number in range(6):
     assert (done.returncode, done.stderr) == (1, "")
     found = json.loads(done.stdout)
     assert (found["client"], found["attempts"]) == ("eager/1.0", 36)
-    assert verdicts(done.stdout)["waits"] == "FAIL"
+    assert verdicts(done.stdout)["backoff"] == "FAIL"
 
 
 def test_standard_output_is_utf_8_in_every_format_but_text():

@@ -55,7 +55,7 @@ class Row:
 
 
 def label(finding):
-    """`hint: seconds` of a finding as the report has it in JSON."""
+    """`retry-after: seconds` of a finding as the report has it in JSON."""
     subject = finding.get("subject")
     return finding["check"] if subject is None else f"{finding['check']}: {subject}"
 

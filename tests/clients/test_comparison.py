@@ -33,30 +33,30 @@ def finding(check, verdict, subject=None):
 )
 def test_outcome(wanted, got, outcome):
     """Each verdict counts as what it is, in both directions; being undecided is never wrong."""
-    rows = compare([finding("stops", got)], {"stops": wanted})
+    rows = compare([finding("gives up", got)], {"gives up": wanted})
     assert totals(rows) == {outcome: 1}
 
 
 def test_nothing_is_expected_of_what_is_not_named():
     """A client without a known bug has to pass everything."""
-    rows = compare([finding("stops", "WARN"), finding("waits", "PASS")], {})
+    rows = compare([finding("gives up", "WARN"), finding("backoff", "PASS")], {})
     assert totals(rows) == {ALARM: 1, RIGHT: 1}
 
 
 def test_one_name_for_many_subjects():
     """A star stands for every subject of a check, and the first name that fits counts."""
-    expected = {"hint: date": "PASS", "hint*": "FAIL"}
-    findings = [finding("hint", "FAIL", "seconds"), finding("hint", "PASS", "date")]
+    expected = {"retry-after: date": "PASS", "retry-after*": "FAIL"}
+    findings = [finding("retry-after", "FAIL", "seconds"), finding("retry-after", "PASS", "date")]
     assert totals(compare(findings, expected)) == {CAUGHT: 1, RIGHT: 1}
 
 
 def test_silence_is_a_miss():
     """A check that says nothing of a client that it should have caught has missed it."""
-    assert totals(compare([], {"stops": "FAIL", "spread": ("WARN", "PASS")})) == {MISSED: 1}
+    assert totals(compare([], {"gives up": "FAIL", "thundering herd": ("WARN", "PASS")})) == {MISSED: 1}
 
 
 def test_foreign_journals_say_less():
     """Without the plan a check may be silent, or only warn; saying the opposite is as wrong as ever."""
-    expected = {"hidden error": "FAIL", "budget": "WARN", "waits": "FAIL"}
-    findings = [finding("hidden error", "WARN"), finding("waits", "PASS"), finding("stops", "WARN")]
+    expected = {"error in 200": "FAIL", "retry budget": "WARN", "backoff": "FAIL"}
+    findings = [finding("error in 200", "WARN"), finding("backoff", "PASS"), finding("gives up", "WARN")]
     assert totals(compare(findings, expected, foreign=True)) == {CAUGHT: 1, MISSED: 1, ALARM: 1}

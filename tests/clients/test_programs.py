@@ -17,7 +17,7 @@ QUICK = (
     "a crowd, sometimes refused", "hedged three times", "hedged PUT",
     "google-auth", "requests, old token", "the same bytes",
     "one key, other bytes", "other bytes, named", "time stamp, tight loop, named", "time stamp of the call",
-    "tenacity alone", "a hint", "a hint ignored", "a budget", "the app's own 404, late", "a 404 by a fault",
+    "tenacity alone", "Retry-After", "Retry-After ignored", "a budget", "the app's own 404, late", "a 404 by a fault",
     "never tries again", "tries again",
 )  # fmt: skip
 SLOW = [name for name in PROGRAMS if name not in QUICK]

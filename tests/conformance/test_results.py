@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -68,8 +68,8 @@ def test_facts_of_a_client_that_was_not_asked():
 )
 def test_the_verdict_of_a_check_is_its_worst(said, verdict):
     """One subject that fails is enough; what is not decided counts only where nothing is."""
-    findings = [{"check": "hint", "verdict": each} for each in said]
-    assert results.worst([*findings, {"check": "stops", "verdict": "FAIL"}], "hint") == verdict
+    findings = [{"check": "retry-after", "verdict": each} for each in said]
+    assert results.worst([*findings, {"check": "gives up", "verdict": "FAIL"}], "retry-after") == verdict
 
 
 def finding(check, verdict, subject=None, message="measured", n=3):
@@ -105,11 +105,11 @@ OLD = {
                 "attempts": 395,
                 "profile": "rfc",
                 "findings": [
-                    finding("hint", "PASS", "seconds"),
-                    finding("stops", "FAIL"),
-                    finding("grows", "INCONCLUSIVE"),
-                    finding("random", "WARN"),
-                    finding("budget", "PASS"),
+                    finding("retry-after", "PASS", "seconds"),
+                    finding("gives up", "FAIL"),
+                    finding("backoff grows", "INCONCLUSIVE"),
+                    finding("jitter", "WARN"),
+                    finding("retry budget", "PASS"),
                 ],
             },
         }
@@ -117,7 +117,8 @@ OLD = {
 }
 
 
-def changed(**findings):
+def changed(verdicts=MappingProxyType({})):
+    findings = dict(verdicts)
     new = deepcopy(OLD)
     client = new["clients"][0]
     for each in client["report"]["findings"]:
@@ -133,28 +134,28 @@ def test_nothing_changed():
 
 def test_verdicts_that_changed():
     """A new fault is worse, also one that was not decided before; a fault that is gone is no fault."""
-    new, _ = changed(hint="FAIL", stops="PASS", grows="WARN")
+    new, _ = changed({"retry-after": "FAIL", "gives up": "PASS", "backoff grows": "WARN"})
     assert list(changes(OLD, new)) == [
-        Change("acme", "hint: seconds", "PASS", "FAIL", "measured", worse=True),
-        Change("acme", "stops", "FAIL", "PASS", "measured"),
-        Change("acme", "grows", "INCONCLUSIVE", "WARN", "measured", worse=True),
+        Change("acme", "retry-after: seconds", "PASS", "FAIL", "measured", worse=True),
+        Change("acme", "gives up", "FAIL", "PASS", "measured"),
+        Change("acme", "backoff grows", "INCONCLUSIVE", "WARN", "measured", worse=True),
     ]
 
 
 def test_what_is_not_decided_is_no_change():
     """Chance decides whether ten waits are enough: that is no difference between two versions."""
-    new, _ = changed(hint="INCONCLUSIVE", grows="PASS", stops="INCONCLUSIVE")
+    new, _ = changed({"retry-after": "INCONCLUSIVE", "backoff grows": "PASS", "gives up": "INCONCLUSIVE"})
     assert list(changes(OLD, new)) == []
 
 
 def test_a_finding_that_is_no_longer_made():
     """A fault that nobody looked for any more is said; a pass is not."""
     new, client = changed()
-    client["report"]["findings"] = [finding("hint", "WARN", "date")]
+    client["report"]["findings"] = [finding("retry-after", "WARN", "date")]
     assert list(changes(OLD, new)) == [
-        Change("acme", "hint: date", "", "WARN", "measured", worse=True),
-        Change("acme", "stops", "FAIL", ""),
-        Change("acme", "random", "WARN", ""),
+        Change("acme", "retry-after: date", "", "WARN", "measured", worse=True),
+        Change("acme", "gives up", "FAIL", ""),
+        Change("acme", "jitter", "WARN", ""),
     ]
 
 
@@ -190,7 +191,7 @@ def test_facts_that_are_not_there():
 
 def test_a_client_that_is_new_has_nothing_to_be_compared_with():
     """Only clients of both runs are compared."""
-    new, client = changed(hint="FAIL")
+    new, client = changed({"retry-after": "FAIL"})
     client["client"] = "other"
     assert list(changes(OLD, new)) == []
 
@@ -200,9 +201,9 @@ def test_the_page_says_what_was_found():
     text = page(OLD)
     assert "| ACME's SDK | 1.0 | 3 | 1.00, 2.00 | 0, 0.05 | 240 |" in text
     assert "| check | acme |" in text
-    assert "| hint | ✓ |\n| " in text
-    assert "- ✕ **stops**: measured <sub>RFC 9110</sub>\n- ! **random**: measured" in text
-    assert "- ? not decided: grows" in text
+    assert "| retry-after | ✓ |\n| " in text
+    assert "- ✕ **gives up**: measured <sub>RFC 9110</sub>\n- ! **jitter**: measured" in text
+    assert "- ? not decided: backoff grows" in text
     assert "242 calls, 395 requests in 3.50 s; judged as `rfc`." in text
     assert '{"key": "thr-003", "ok": true}' in text
 
@@ -218,7 +219,7 @@ def test_the_page_says_what_is_not_a_default():
 
 def test_the_page_of_a_client_without_a_fault():
     """It says so; many waits are cut short; without an outage there is no number for it."""
-    new, client = changed(stops="PASS", random="PASS", grows="PASS")
+    new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
     client["version"] = None
     client["facts"] = facts(call("thr", *range(1, 9)))
     text = page(new)

@@ -128,12 +128,12 @@ def test_an_error_behind_a_200_that_nobody_did_anything_about():
     failed, warned = judged(code, HIDDEN)
     assert failed == []
     assert warned == [
-        "warning: hidden error: request 1 was answered 200 InternalError, an error in spite of its status, and nothing"
+        "warning: error in 200: request 1 was answered 200 InternalError, an error in spite of its status, and nothing"
         " was done about it (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
     ]
 
 
-def test_hidden_errors_that_are_seen():
+def test_errors_in_200_that_are_seen():
     """Raised, tried again, or mended by another request: nothing is said."""
 
     def raising():
@@ -154,7 +154,7 @@ def test_hidden_errors_that_are_seen():
 
 
 @pytest.mark.parametrize("swallowed", [True, False])
-def test_a_hidden_error_in_a_call_that_the_test_names(swallowed):
+def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
     """There it is known what the caller saw: success is a failure, an error is right."""
     exploration = faultinject.explore(HIDDEN)
 
@@ -170,7 +170,7 @@ def test_a_hidden_error_in_a_call_that_the_test_names(swallowed):
         error = ""
     except ExplorationFailed as failed:
         error = str(failed)
-    assert ("hidden error: request 1 was answered 200 InternalError" in error) == swallowed
+    assert ("error in 200: request 1 was answered 200 InternalError" in error) == swallowed
     assert ("its caller saw success" in error) == swallowed
     assert warnings(exploration) == []
 
@@ -188,12 +188,12 @@ def test_a_hidden_error_in_a_call_that_the_test_names(swallowed):
     ],
     ids=["POST", "PATCH", "with a key", "with a place", "form upload", "delete", "PUT"],
 )  # fmt: skip
-def test_unsafe_repeat(method, path, headers, verdict):
+def test_non_idempotent_retry(method, path, headers, verdict):
     """A write that may have taken effect must not be sent again blindly; the form upload of an SDK is only suspicious."""
     code = putting(b"meow", b"meow", method=method, path=path, headers=headers)
     failed, warned = judged(code, LOST)
     said = (
-        f"unsafe repeat: request 1 ({method}) was done and its answer lost; request 2 sent it again without a"
+        f"non-idempotent retry: request 1 ({method}) was done and its answer lost; request 2 sent it again without a"
         " precondition or an Idempotency-Key, and took effect twice"
     )
     assert failed == [said] * (verdict == "fails")
@@ -210,7 +210,7 @@ def test_equal_posts_that_the_code_sends_anyway(tried, fails):
             call("POST", "/beats", attempts=tried, data=b"beat")
 
     failed, warned = judged(code, LOST)
-    assert (["unsafe repeat" in each for each in failed], warned) == ([True] * fails, [])
+    assert (["non-idempotent retry" in each for each in failed], warned) == ([True] * fails, [])
 
 
 def ordering(make):
@@ -241,7 +241,7 @@ def test_a_body_that_is_new_in_each_attempt_of_one_call():
                 return
 
     _, error = exploring(code, LOST)
-    assert "unsafe repeat: request 1 (POST) was done and its answer lost" in str(error)
+    assert "non-idempotent retry: request 1 (POST) was done and its answer lost" in str(error)
 
 
 def test_a_body_that_is_new_in_each_attempt():
@@ -252,7 +252,7 @@ def test_a_body_that_is_new_in_each_attempt():
 def test_a_body_that_is_the_same_in_each_run():
     """It holds nothing that would tell it from the same order once more."""
     failed, _ = judged(ordering(lambda _: b"one cat"), LOST)
-    assert ["unsafe repeat" in each for each in failed] == [True]
+    assert ["non-idempotent retry" in each for each in failed] == [True]
 
 
 def clearing(error):
@@ -289,7 +289,7 @@ def test_clearing_up_in_a_call_that_the_test_names(error):
     assert ("same bytes: request 1" in said) == (not error)
 
 
-def test_a_write_that_comes_anyway_mends_no_hidden_error():
+def test_a_write_that_comes_anyway_mends_no_error_in_200():
     """Without faults the code deletes it as well."""
 
     def code():
@@ -318,7 +318,7 @@ def test_a_repeat_that_is_refused_itself():
     code = putting(b"meow", b"meow", method="POST", path="/orders/new")
     failed, _ = judged(code, f"{LOST},method=POST", SLOW_DOWN, depth=2)
     assert failed == [
-        "unsafe repeat: request 1 (POST) was done and its answer lost; request 2 sent it again without a"
+        "non-idempotent retry: request 1 (POST) was done and its answer lost; request 2 sent it again without a"
         " precondition or an Idempotency-Key, and took effect twice"
     ]
 
@@ -389,7 +389,7 @@ def test_several_alike_are_one_line():
     assert line.endswith("times=1, and 1 run more alike)")
 
 
-@pytest.mark.parametrize("ignore", ["same bytes", ["unsafe repeat", "same bytes"]])
+@pytest.mark.parametrize("ignore", ["same bytes", ["non-idempotent retry", "same bytes"]])
 def test_ignored(ignore):
     """What is not to be looked at is no failure."""
     assert judged(putting(b"meow", b""), SLOW_DOWN, ignore=ignore) == ([], [])
@@ -398,13 +398,19 @@ def test_ignored(ignore):
 def test_ignoring_what_is_not_there():
     """A name that is none is refused, with the nearest."""
     with pytest.raises(
-        ConfigurationError, match=r"^ignore: 'same byte' is no check; did you mean same bytes\?$"
+        ConfigurationError, match=r"^ignore: 'same byte' is not a check; did you mean 'same bytes'\?$"
     ):
         faultinject.explore("reset", ignore=["same byte"])
     with pytest.raises(
-        ConfigurationError, match=r"^ignore: 'x' is no check; it can be same bytes, .* or uploads"
+        ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and uploads"
     ):
         faultinject.explore("reset", ignore="x")
+    with pytest.raises(
+        ConfigurationError, match="'hidden error' is not a check; did you mean 'error in 200'"
+    ):
+        faultinject.explore("reset", ignore="hidden error")
+    with pytest.raises(ConfigurationError, match="'spread' is not a check; there are same bytes"):
+        faultinject.explore("reset", ignore="spread")
 
 
 def test_other_rules_are_not_judged():

@@ -26,7 +26,7 @@ def test_calls(passes):
         assert [each.status for each in call.attempts] == [503, 503, 200]
         assert (call.name, call.returned, call.same_bytes, call.succeeded) == ("upload", True, True, True)
         assert {each.verdict for each in faults.findings()} <= {"PASS", "INCONCLUSIVE"}
-        faults.assert_retries(profile="rfc", ignore=["waits"])
+        faults.assert_retries(profile="rfc", ignore=["backoff"])
     """
     )
 
@@ -58,14 +58,14 @@ def test_an_assertion_that_fails(run):
         for number in range(3):
             with pytest.raises(OSError), faults.call("upload"):
                 upload(client, f"/b/{number}")
-        faults.assert_retries(ignore=["waits"])
+        faults.assert_retries(ignore=["backoff"])
     """
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            '>       faults.assert_retries(ignore=[[]"waits"[]])',
-            "E       faultinject.exceptions.RetriesWrong: 1 of * checks found something wrong (profile rfc)",
+            '>       faults.assert_retries(ignore=[[]"backoff"[]])',
+            "E       faultinject.exceptions.RetryAssertionError: 1 of * checks found something wrong (profile rfc)",
             "E       ✕ permanent: 403 AccessDenied *",
             "E           requests 1 to 3: upload: PUT /b/0: 403 AccessDenied, * its caller saw an error: OSError: gave up",
             "9 of 9 requests got a fault",

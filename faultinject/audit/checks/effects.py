@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from faultinject.audit.call_groups import OTHER_KEY
-from faultinject.audit.checks.again import FEWEST
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     has_body,
@@ -14,6 +13,7 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
+from faultinject.audit.checks.retries import FEWEST
 from faultinject.audit.checks.words import NAME_THEM, counted, too_few
 from faultinject.journal.calls import FINGERPRINT
 
@@ -74,12 +74,12 @@ def _few_bodies(seen: int, lengths: int) -> str:
 
 
 @check(
-    "unsafe repeat",
+    "non-idempotent retry",
     reference="RFC 9110 9.2.2; Cloud Storage: retry strategy",
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
 )
-def unsafe_repeat(evidence: Evidence) -> Iterator[Said]:
-    """A POST whose answer was lost is not sent again just so.
+def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
+    """A POST whose answer was lost is not retried without an Idempotency-Key or a precondition.
 
     POST and PATCH requests that the app has carried out and whose answer never came (`reset,when=after`): sent again
     without an Idempotency-Key or a precondition? FAIL: yes. WARN: it is a request of a storage service, which allows it.
@@ -127,12 +127,12 @@ def _hidden_by(evidence: Evidence) -> str:
 
 
 @check(
-    "hidden error",
+    "error in 200",
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
     minimum="3 answers of 200 with an error in them",
 )
-def hidden_error(evidence: Evidence) -> Iterator[Said]:
-    """An error inside of a 200 is taken for what it is.
+def error_in_200(evidence: Evidence) -> Iterator[Said]:
+    """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller was told of success, where a test or a driver says
     what it was told. WARN: not tried again, and nobody says what the caller was told. PASS: tried again, or raised.

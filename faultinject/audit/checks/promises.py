@@ -1,10 +1,10 @@
-"""What only a profile promises: how many attempts, how long the waits, how many retries in an outage."""
+"""What only a profile promises: how many attempts, how long and how random the backoff, how many retries in an outage."""
 
 from __future__ import annotations
 
-from faultinject.audit.checks.again import FEWEST, JUDGED
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
+from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import counted, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.statistics import uniform
@@ -85,9 +85,9 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
         )
 
 
-@check("bound", reference=PROFILE, minimum="20 waits")
-def bound(evidence: Evidence) -> Iterator[Said]:
-    """No wait is longer than the client promises.
+@check("backoff bound", reference=PROFILE, minimum="20 waits")
+def backoff_bound(evidence: Evidence) -> Iterator[Said]:
+    """No backoff is longer than the client promises.
 
     The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turn-around's p95. PASS: 2 % at most. FAIL:
     more, by what the machine may have added to each: in a driven run as much as its first requests are late, elsewhere
@@ -134,9 +134,9 @@ def _often(late: list[tuple[Wait, float]], overhead: float, n: int, turnaround: 
     return sum(wait.seconds > most + certain for wait, most in late) > OFTEN * n
 
 
-@check("uniform", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
-def uniform_waits(evidence: Evidence) -> Iterator[Said]:
-    """Waits are drawn evenly between nothing and their bound, where the client promises it.
+@check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
+def full_jitter(evidence: Evidence) -> Iterator[Said]:
+    """Where the client promises full jitter, waits are drawn uniformly between nothing and their bound.
 
     Kolmogorov and Smirnov's test of (wait − turn-around) / bound. PASS: p above 0.01. FAIL: below 0.0001, and further
     from an even draw than a busy machine makes many waits look (0.15, and what it may have added to each).
@@ -173,9 +173,9 @@ def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
     return 0.0 if known else evidence.doubt / min(bound for _, bound in held)
 
 
-@check("quota", reference=PROFILE, minimum="an outage of 100 calls")
-def quota(evidence: Evidence) -> Iterator[Said]:
-    """In an outage the calls of one client make together exactly as many retries as it promises."""
+@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")
+def retry_quota(evidence: Evidence) -> Iterator[Said]:
+    """In an outage the calls of one client together make exactly as many retries as its quota promises."""
     profile = evidence.profile
     if profile is None or not profile.quota:
         return

@@ -67,7 +67,7 @@ def tally(findings: Iterable[Finding]) -> list[tuple[str, int, str]]:
 
 
 def result(judgement: Judgement) -> str:
-    """What it comes to: `FAIL: 1 check says no: random`, `Nothing could be judged: no fault met a call`."""
+    """What it comes to: `FAIL: 1 check says no: jitter`, `Nothing could be judged: no fault met a call`."""
     return quoted(judgement.conclusion.sentence)
 
 
@@ -78,7 +78,7 @@ def title(judgement: Judgement) -> str:
 
 
 def subject_of(finding: Finding) -> str:
-    """The check, and what it was about: `retries: 503 SlowDown`, `stops of curl/8.1`."""
+    """The check, and what it was about: `retries: 503 SlowDown`, `gives up of curl/8.1`."""
     return quoted(finding.name if finding.client is None else f"{finding.name} of {finding.client}")
 
 
@@ -115,7 +115,7 @@ def provenance(judgement: Judgement) -> list[str]:
 
 
 def passed(findings: Iterable[Finding]) -> str:
-    """The checks that passed: `retries (500, 503 SlowDown), stops`; nothing where none did."""
+    """The checks that passed: `retries (500, 503 SlowDown), gives up`; nothing where none did."""
     return names(findings, PASS)
 
 
@@ -190,7 +190,7 @@ def _answer(attempt: Attempt, *, sizes: bool) -> str:
     if attempt.hint is not None:
         notes.append(f"asked for {seconds(attempt.hint)}")
     elif attempt.hint_form == "unreadable":
-        notes.append("asked unreadably for a wait")
+        notes.append("malformed Retry-After")
     if sizes:
         notes.append(f"{counted(attempt.request_bytes or 0, 'byte')} sent")
     return quoted(attempt.answer) + (f" ({', '.join(notes)})" if notes else "")

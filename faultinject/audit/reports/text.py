@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = ("verdict", "check", "measured", "n", "reference")
 WIDTH = 120
 """Characters in a line of sentences."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 EXAMPLES = 3
 """Calls that are told of each finding."""
 
@@ -26,7 +27,7 @@ def text(judgement: Judgement) -> str:
     """The whole report in plain text; cells and calls are not wrapped."""
     findings = sentences.merged(judgement.findings)
     told = wrap(" ".join(sentences.provenance(judgement)), WIDTH, break_on_hyphens=False)
-    result = wrap(sentences.result(judgement), WIDTH, break_on_hyphens=False)
+    result = _wrapped(sentences.result(judgement), findings)
     lines = [*result, sentences.title(judgement), counts(findings), *told, ""]
     if wrong := rows(findings):
         lines += [*aligned([COLUMNS, *wrong]), ""]
@@ -74,9 +75,7 @@ def foot(findings: Sequence[Finding]) -> list[str]:
     """What passed and what could not be told."""
     lines = []
     if found := sentences.passed(findings):
-        lines += wrap(
-            f"{SIGNS[PASS]} passed: {found}", WIDTH, subsequent_indent="    ", break_on_hyphens=False
-        )
+        lines += _wrapped(f"{SIGNS[PASS]} passed: {found}", findings, "    ")
     if unknown := sentences.undecided(findings):
         lines.append(f"{SIGNS[INCONCLUSIVE]} not decided:")
         lines += aligned([(f"    {what}", why) for what, why in unknown])
@@ -90,3 +89,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
+
+
+def _wrapped(text: str, findings: Sequence[Finding], indent: str = "") -> list[str]:
+    """A sentence as lines, none of which ends within the name of a check."""
+    for name in {each.check for each in findings}:
+        text = text.replace(name, name.replace(" ", NO_BREAK))
+    lines = wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in lines]

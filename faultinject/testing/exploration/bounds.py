@@ -18,7 +18,7 @@ class Bounds:
         depth: 2: also a second fault in what the code does because of the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
-        ignore: what the second judge is not to look at, such as `unsafe repeat`.
+        ignore: what the second judge is not to look at, such as `non-idempotent retry`.
         exhaustive: whether what is left out by default is tried as well, as far as it can be.
 
     Raises:
@@ -30,7 +30,7 @@ class Bounds:
         depth: int = 1,
         max_runs: int = 500,
         allow: Allowed = (),
-        ignore: Collection[str] = (),
+        ignore: str | Collection[str] = (),
         exhaustive: bool = False,
     ) -> None:
         if depth not in (1, 2) or isinstance(depth, bool):

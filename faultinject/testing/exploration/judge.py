@@ -6,7 +6,6 @@ from collections import Counter
 
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.values import listed, nearest
 from faultinject.vendors.addressing import with_placeholders
 
 TYPE_CHECKING = False
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
     # A method, a path, the bytes of a body.
     Body = tuple[str, str, int | None]
 
-SAME_BYTES, HIDDEN_ERROR, UNSAFE_REPEAT, OPEN_UPLOADS = CHECKS = (
+SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, OPEN_UPLOADS = CHECKS = (
     "same bytes",
-    "hidden error",
-    "unsafe repeat",
+    "error in 200",
+    "non-idempotent retry",
     "uploads left open",
 )
 REPEATABLE = frozenset(
@@ -44,13 +43,15 @@ class Judge:
         ConfigurationError: there is no such check.
     """
 
-    def __init__(self, ignore: Collection[str] = ()) -> None:
-        ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-        for each in ignore:
+    def __init__(self, ignore: str | Collection[str] = ()) -> None:
+        from faultinject.audit.check_names import in_quotes, instead_of, names
+
+        self._ignore = tuple(names(ignore))
+        for each in self._ignore:
             if each not in CHECKS:
-                known = f"; it can be {listed(CHECKS)}"
-                raise ConfigurationError(f"ignore: {each!r} is no check{nearest(each, CHECKS) or known}")
-        self._ignore = ignore
+                raise ConfigurationError(
+                    f"ignore: {in_quotes(each)} is not a check{instead_of(each, CHECKS)}"
+                )
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
@@ -102,12 +103,12 @@ class Judge:
     ) -> Iterator[Finding]:
         more = Counter(map(_body, outcomes)) - self._usual
         for each in calls:
-            yield from self._other_bytes(each, more, passed=passed)
-            yield from self._unsafe_repeat(each, more)
+            yield from self._same_bytes(each, more, passed=passed)
+            yield from self._non_idempotent_retry(each, more)
             if passed:
-                yield from self._hidden_error(each, outcomes)
+                yield from self._error_in_200(each, outcomes)
 
-    def _other_bytes(self, hit: _Hit, more: Counter[Body], *, passed: bool) -> Iterator[Finding]:
+    def _same_bytes(self, hit: _Hit, more: Counter[Body], *, passed: bool) -> Iterator[Finding]:
         call = hit.call
         if call.other_bytes is None:
             return
@@ -130,7 +131,7 @@ class Judge:
             f" {_bytes(again) if again != sent else 'other bytes'}",
         )
 
-    def _unsafe_repeat(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
+    def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
         from faultinject.audit.checks.questions import is_storage_call, lost_write, took_effect
 
         lost = lost_write(hit.call)
@@ -147,7 +148,7 @@ class Judge:
             else ""
         )
         yield _finding(
-            UNSAFE_REPEAT,
+            NON_IDEMPOTENT_RETRY,
             WARN if own or is_storage_call(lost) else FAIL,
             f"request {hit.number(lost)} ({lost.method}) was done and its answer lost; request {hit.number(again)} sent"
             f" it again without a precondition or an Idempotency-Key{twice}{known}",
@@ -166,7 +167,7 @@ class Judge:
             and lost.request_digest not in seen
         )
 
-    def _hidden_error(self, hit: _Hit, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    def _error_in_200(self, hit: _Hit, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         call, last = hit.call, hit.call.last
         if last.kind != "hidden" or last.rule not in hit.names or call.returned is False:
             return
@@ -178,7 +179,7 @@ class Judge:
         if call.returned or writes <= usual:
             what = "its caller saw success" if call.returned else "nothing was done about it"
             message = f"request {hit.number(last)} was answered {last.answer}, an error in spite of its status, and {what}"
-            yield _finding(HIDDEN_ERROR, FAIL if call.returned else WARN, message)
+            yield _finding(ERROR_IN_200, FAIL if call.returned else WARN, message)
 
     def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():

@@ -8,7 +8,7 @@ from .client import Client
 class DoublesPost(Client):
     """What is added, is added twice."""
 
-    expected = {"unsafe repeat": "FAIL"}
+    expected = {"non-idempotent retry": "FAIL"}
 
     def post(self, key):
         """Leave a line."""

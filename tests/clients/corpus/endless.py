@@ -8,7 +8,7 @@ from .client import THROTTLE, Client
 class Endless(Client):
     """Without a limit and a budget where the server has too much to do; it ends at last, so that tests end."""
 
-    expected = {"stops": "FAIL"}
+    expected = {"gives up": "FAIL"}
     first, longest = 0.1, 0.8
 
     def most(self, failed):

@@ -8,7 +8,7 @@ from .client import Client
 class FixedWait(Client):
     """Always 0.4 s."""
 
-    expected = {"random": "FAIL", "spread": ("FAIL", "WARN"), "grows": "WARN"}
+    expected = {"jitter": "FAIL", "thundering herd": ("FAIL", "WARN"), "backoff grows": "WARN"}
 
     def backoff(self, number):
         """The same."""

@@ -8,7 +8,7 @@ from .client import Client
 class Herd(Client):
     """0.4 s, 0.8 s, 1.2 s."""
 
-    expected = {"random": "FAIL", "spread": ("FAIL", "WARN")}
+    expected = {"jitter": "FAIL", "thundering herd": ("FAIL", "WARN")}
 
     def backoff(self, number):
         """The bound itself."""

@@ -10,7 +10,7 @@ from .client import DRAW, SERVER, THROTTLE, Client, Failed
 class NestedLayers(Client):
     """Three attempts of three attempts: nine, and no budget that could hold both."""
 
-    expected = {"one layer": "WARN", "budget": "WARN"}
+    expected = {"nested retries": "WARN", "retry budget": "WARN"}
     attempts = 3
     repetitions = 10**6
 

@@ -10,7 +10,7 @@ from .nested_layers import NestedLayers
 class NestedSdk(NestedLayers):
     """Each round of the inner layer has an id of its own."""
 
-    expected = {"one layer": "FAIL", "budget": "WARN"}
+    expected = {"nested retries": "FAIL", "retry budget": "WARN"}
 
     def inner(self, *request, **more):
         """Names itself as the AWS SDKs do."""

@@ -8,5 +8,5 @@ from .client import Client
 class NoBudget(Client):
     """As many repetitions as there are failures."""
 
-    expected = {"budget": "WARN"}
+    expected = {"retry budget": "WARN"}
     repetitions = 10**6

@@ -8,7 +8,7 @@ from .client import Client
 class OnlyAtOnce(Client):
     """Two attempts without a wait between them."""
 
-    expected = {"waits": "WARN"}
+    expected = {"backoff": "WARN"}
     attempts = 2
 
     def backoff(self, number):

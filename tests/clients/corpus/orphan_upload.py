@@ -8,7 +8,7 @@ from .client import Client
 class OrphanUpload(Client):
     """CreateMultipartUpload is repeated as if it were a GET."""
 
-    expected = {"unsafe repeat": "WARN"}
+    expected = {"non-idempotent retry": "WARN"}
 
     def post(self, key):
         """Begin an upload in parts."""

@@ -8,7 +8,7 @@ from .client import Client
 class ShrinkingWaits(Client):
     """At most 1.2 s, 0.6 s, 0.4 s, with equal jitter."""
 
-    expected = {"grows": "WARN"}
+    expected = {"backoff grows": "WARN"}
 
     def backoff(self, number):
         """Half the bound and a little less each time."""

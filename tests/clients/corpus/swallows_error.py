@@ -8,7 +8,7 @@ from .client import Client
 class SwallowsError(Client):
     """The document is not read."""
 
-    expected = {"hidden error": "FAIL"}
+    expected = {"error in 200": "FAIL"}
 
     def is_error(self, body):
         """Never."""

@@ -8,7 +8,7 @@ from .client import Client
 class TightLoop(Client):
     """No wait at all, unless the server asks for one."""
 
-    expected = {"waits": "FAIL"}
+    expected = {"backoff": "FAIL"}
 
     def backoff(self, number):
         """None."""

@@ -50,7 +50,7 @@ class DecorrelatedJitter(Client):
 class TenPercentJitter(Client):
     """The bound, give or take a tenth: enough not to be rigid, too little to spread a herd."""
 
-    expected = {"spread": ("WARN", "PASS")}
+    expected = {"thundering herd": ("WARN", "PASS")}
 
     def backoff(self, number):
         """See above."""

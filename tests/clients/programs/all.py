@@ -8,7 +8,7 @@ from .program import FOUND
 
 GROUPS = (
     "credentials preconditions absent waiters forbidden beats keys crowds hedged reauthorised bounds bodies time_stamps"
-    " layers herds loops hints late_answers never"
+    " layers herds loops asked_to_wait late_answers never"
 ).split()
 """The classes, in the order of the table."""
 

@@ -31,7 +31,7 @@ def heartbeat(endpoint):
     beat(endpoint, again=False)
 
 
-@program("heartbeat twice", LOST, caught={"unsafe repeat"})
+@program("heartbeat twice", LOST, caught={"non-idempotent retry"})
 def heartbeat_twice(endpoint):
     """httpx: the same, and a POST whose answer was lost is sent again at once."""
     beat(endpoint, again=True)
@@ -56,7 +56,7 @@ def polls(endpoint):
     poll(endpoint, tries=1)
 
 
-@program("poll, endless", "http:503,path=/documents/status,skip=5", true={"stops", "waits"})
+@program("poll, endless", "http:503,path=/documents/status,skip=5", true={"gives up", "backoff"})
 def polls_endlessly(endpoint):
     """httpx: the same, and thirty times at once where it fails."""
     poll(endpoint, tries=30)

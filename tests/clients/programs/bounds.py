@@ -40,7 +40,7 @@ def pause(response, seconds):
         time.sleep(seconds)
 
 
-@program("boto3", DOWN, app=STORE, either={"attempts"}, passes={"one layer"}, timed=True)
+@program("boto3", DOWN, app=STORE, either={"attempts"}, passes={"nested retries"}, timed=True)
 def boto3(endpoint):
     """boto3 in standard mode."""
     read(endpoint, "standard")
@@ -53,7 +53,12 @@ def busy_boto3(endpoint):
 
 
 @program(
-    "boto3, later", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, caught={"bound"}, timed=True
+    "boto3, later",
+    DOWN,
+    app=STORE,
+    either={"attempts", "full jitter", "backoff grows"},
+    caught={"backoff bound"},
+    timed=True,
 )
 def late_boto3(endpoint):
     """The same, where a hook adds a second to each wait."""
@@ -61,7 +66,12 @@ def late_boto3(endpoint):
 
 
 @program(
-    "boto3, later, busy", DOWN, app=STORE, either={"attempts", "uniform", "grows"}, true={"bound"}, timed=True
+    "boto3, later, busy",
+    DOWN,
+    app=STORE,
+    either={"attempts", "full jitter", "backoff grows"},
+    true={"backoff bound"},
+    timed=True,
 )
 def busy_late_boto3(endpoint):
     """The same on a machine that has too much to do."""

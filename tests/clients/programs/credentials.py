@@ -123,7 +123,7 @@ def token_per_request(endpoint):
     signing(endpoint, lambda: full_jitter(3))
 
 
-@program("token per request, endless", "http:503,path=/documents/*", true={"stops", "waits"})
+@program("token per request, endless", "http:503,path=/documents/*", true={"gives up", "backoff"})
 def token_per_request_endless(endpoint):
     """The same, and 503 is tried again at once, thirty times."""
     signing(endpoint, lambda: at_once(30))

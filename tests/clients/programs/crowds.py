@@ -48,7 +48,7 @@ def refused_crowd(endpoint):
     crowd(endpoint, 1, jitter)
 
 
-@program("an endless crowd", DOWN, true={"stops", "waits", "spread"})
+@program("an endless crowd", DOWN, true={"gives up", "backoff", "thundering herd"})
 def endless_crowd(endpoint):
     """aiohttp: the same, forty times each and at once."""
     crowd(endpoint, 40, lambda attempt: 0)

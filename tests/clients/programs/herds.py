@@ -28,19 +28,19 @@ def until_the_next(period):
     time.sleep(period - time.time() % period)
 
 
-@program("the next half second", DOWN, caught={"spread"}, timed=True)
+@program("the next half second", DOWN, caught={"thundering herd"}, timed=True)
 def next_half_second(endpoint):
     """All come back at the next full half second."""
     come_back(endpoint, lambda: until_the_next(0.5))
 
 
-@program("half a second", DOWN, caught={"spread"}, either={"random"}, timed=True)
+@program("half a second", DOWN, caught={"thundering herd"}, either={"jitter"}, timed=True)
 def half_a_second(endpoint):
     """All come back after half a second."""
     come_back(endpoint, lambda: time.sleep(0.5))
 
 
-@program("anywhere in a second", DOWN, passes={"spread"})
+@program("anywhere in a second", DOWN, passes={"thundering herd"})
 def anywhere_in_a_second(endpoint):
     """Full jitter up to 1.2 s."""
     come_back(endpoint, lambda: time.sleep(full_jitter(1, first=1.2)[0]))

@@ -32,7 +32,10 @@ def sixteen_threads_in_an_outage(endpoint):
 
 
 @program(
-    "16 threads, 5 keys, endless", "s3:SlowDown,method=GET", app=STORE, true={"stops", "waits", "spread"}
+    "16 threads, 5 keys, endless",
+    "s3:SlowDown,method=GET",
+    app=STORE,
+    true={"gives up", "backoff", "thundering herd"},
 )
 def sixteen_endless_threads(endpoint):
     """Thirty attempts at once while everything fails."""
@@ -51,7 +54,7 @@ def keys_of_their_own(endpoint):
     "16 threads, keys of their own, endless",
     "s3:SlowDown,method=GET,key=cat-1*.jpg",
     app=STORE,
-    caught={"stops", "waits"},
+    caught={"gives up", "backoff"},
     timed=True,
 )
 def endless_keys_of_their_own(endpoint):

@@ -45,19 +45,30 @@ def read(endpoint, wait):
         in_threads(get, PATHS)
 
 
-@program("Retry in tenacity", DOWN, caught={"one layer"}, true={"random", "spread", "grows", "stops"})
+@program(
+    "Retry in tenacity",
+    DOWN,
+    caught={"nested retries"},
+    true={"jitter", "thundering herd", "backoff grows", "gives up"},
+)
 def retry_in_tenacity(endpoint):
     """urllib3's Retry, and tenacity around it, which begins anew at once."""
     read(endpoint, tenacity.wait_none())
 
 
-@program("Retry in tenacity that waits", DOWN, true={"one layer", "random", "spread", "grows", "stops"})
+@program(
+    "Retry in tenacity that waits",
+    DOWN,
+    true={"nested retries", "jitter", "thundering herd", "backoff grows", "gives up"},
+)
 def retry_in_waiting_tenacity(endpoint):
     """urllib3's Retry, and tenacity around it, which waits half a second first."""
     read(endpoint, tenacity.wait_fixed(0.5))
 
 
-@program("Retry alone", DOWN, passes={"one layer", "stops"}, true={"random"}, either={"spread"})
+@program(
+    "Retry alone", DOWN, passes={"nested retries", "gives up"}, true={"jitter"}, either={"thundering herd"}
+)
 def retry_alone(endpoint):
     """urllib3's Retry, five times, its waits without jitter."""
     with pool(5) as http:
@@ -70,7 +81,7 @@ def retry_alone(endpoint):
         in_threads(get, PATHS)
 
 
-@program("tenacity alone", DOWN, passes={"one layer", "stops"})
+@program("tenacity alone", DOWN, passes={"nested retries", "gives up"})
 def tenacity_alone(endpoint):
     """tenacity around urllib3 without its own retries, five attempts with full jitter."""
     with urllib3.PoolManager(maxsize=20, retries=False, headers={"User-Agent": "reader/1.0"}) as http:
@@ -101,20 +112,23 @@ def sdk(endpoint, function):
         in_threads(get, range(6))
 
 
-@program("boto3 in tenacity", SLOW, app=STORE, caught={"one layer"}, either={"attempts", "quota"})
+@program("boto3 in tenacity", SLOW, app=STORE, caught={"nested retries"}, either={"attempts", "retry quota"})
 def boto3_in_tenacity(endpoint):
     """boto3 in standard mode, and tenacity around it, three times at once."""
     sdk(endpoint, lambda get: outer(get, tenacity.wait_none())())
 
 
-@program("boto3 alone", SLOW, app=STORE, passes={"one layer", "stops"}, either={"attempts"})
+@program("boto3 alone", SLOW, app=STORE, passes={"nested retries", "gives up"}, either={"attempts"})
 def boto3_alone(endpoint):
     """boto3 in standard mode."""
     sdk(endpoint, lambda get: get())
 
 
 @program(
-    "boto3 in tenacity, in time", "s3:SlowDown,method=GET,times=3,per=key", app=STORE, caught={"one layer"}
+    "boto3 in tenacity, in time",
+    "s3:SlowDown,method=GET,times=3,per=key",
+    app=STORE,
+    caught={"nested retries"},
 )
 def boto3_in_tenacity_in_time(endpoint):
     """The same, where the second call of boto3 succeeds."""

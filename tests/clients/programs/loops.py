@@ -42,25 +42,25 @@ def read(endpoint, waits, *, busy, threads=10):
         in_threads(get, PATHS, threads)
 
 
-@program("tight loop", DOWN, true={"waits"})
+@program("tight loop", DOWN, true={"backoff"})
 def tight_loop(endpoint):
     """Six attempts without a wait."""
     read(endpoint, lambda: at_once(5), busy=False)
 
 
-@program("tight loop, one by one", DOWN, caught={"waits"}, timed=True)
+@program("tight loop, one by one", DOWN, caught={"backoff"}, timed=True)
 def tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=False, threads=1)
 
 
-@program("tight loop, busy", DOWN, true={"waits"})
+@program("tight loop, busy", DOWN, true={"backoff"})
 def busy_tight_loop(endpoint):
     """Six attempts without a wait, on a machine that has too much to do."""
     read(endpoint, lambda: at_once(5), busy=True)
 
 
-@program("tight loop, busy, one by one", DOWN, true={"waits"})
+@program("tight loop, busy, one by one", DOWN, true={"backoff"})
 def busy_tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=True, threads=1)
@@ -71,13 +71,13 @@ def short():
     return [random.uniform(0.052, 0.11) for _ in range(4)]
 
 
-@program("short waits", DOWN, either={"grows", "random", "spread"})
+@program("short waits", DOWN, either={"backoff grows", "jitter", "thundering herd"})
 def short_waits(endpoint):
     """Five attempts after 52 to 110 ms each."""
     read(endpoint, short, busy=False)
 
 
-@program("short waits, busy", DOWN, either={"grows", "random", "spread"})
+@program("short waits, busy", DOWN, either={"backoff grows", "jitter", "thundering herd"})
 def busy_short_waits(endpoint):
     """The same on a machine that has too much to do."""
     read(endpoint, short, busy=True)

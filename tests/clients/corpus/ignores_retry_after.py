@@ -5,10 +5,10 @@ from __future__ import annotations
 from .client import Client
 
 
-class IgnoresHint(Client):
+class IgnoresRetryAfter(Client):
     """The server's wait is never read."""
 
-    expected = {"hint*": "FAIL"}
+    expected = {"retry-after*": "FAIL"}
 
     def asked(self, answer):
         """Nothing."""

@@ -1,10 +1,10 @@
-"""What a client makes of an answer that asks it to wait."""
+"""What a client makes of Retry-After, and of the vendors' headers that ask it to wait."""
 
 from __future__ import annotations
 
-from faultinject.audit.checks.again import FEWEST, retries
 from faultinject.audit.checks.check import check, failed, passed, unknown
 from faultinject.audit.checks.questions import UNSAFE, may_be_copy
+from faultinject.audit.checks.retries import FEWEST, retries
 from faultinject.audit.checks.words import plain, seconds, too_few
 from faultinject.audit.findings import PASS
 from faultinject.audit.statistics import median, p95
@@ -24,20 +24,20 @@ SLACK = 0.05
 OTHER_CLOCK = 1.0
 """Seconds more, where a date is read by the clock of another host."""
 MISREAD = 0.2
-"""Share of the usual wait below which a hint has made the client faster."""
+"""Share of the usual wait below which Retry-After has made the client faster."""
 
 
 @check(
-    "hint",
+    "retry-after",
     reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
-    minimum="3 hints that were followed by another attempt",
+    minimum="3 answers with Retry-After that were followed by another attempt",
 )
-def hint(evidence: Evidence) -> Iterator[Said]:
-    """A client that is asked to wait waits that long.
+def retry_after(evidence: Evidence) -> Iterator[Said]:
+    """A client that is asked to wait by Retry-After waits that long.
 
     One finding for each way of asking (seconds, a date, a vendor's header): from the answer to the next arrival, 50 ms
-    less than asked at most. FAIL: two are earlier, or all. PASS: none, and without a hint the client waits less than
-    half as long.
+    less than asked at most. FAIL: two are earlier, or all. PASS: none, and without Retry-After the client waits
+    less than half as long.
     """
     by_form: dict[str, list[Hinted]] = {}
     for wait in hinted(evidence.everyone):
@@ -50,7 +50,7 @@ def hint(evidence: Evidence) -> Iterator[Said]:
             too_few(
                 0,
                 FEWEST,
-                "hint",
+                "answer with Retry-After",
                 "ask calls that are tried again to wait: http:503,retry_after=3s,times=1,per=call",
             ),
         )
@@ -64,7 +64,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
     if n < FEWEST:
         return unknown(
             n,
-            f"{form}: {too_few(n, FEWEST, 'hint', 'ask more: retry_after=3s,times=1,per=call')}",
+            f"{form}: {too_few(n, FEWEST, 'answer with Retry-After', 'ask more: retry_after=3s,times=1,per=call')}",
             calls,
             form,
         )
@@ -78,13 +78,21 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
         told = f"{form}: {len(early)} of {n} came after {seconds(middle)}"
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
         if usual and middle < evidence.turnaround.zero and middle < MISREAD * median(usual):
-            told += ", shorter than without the hint: read as milliseconds?"
+            told += ", shorter than without Retry-After: read as milliseconds?"
         return failed(n, told, [wait.call for wait, _ in early], form)
     if early:
-        return unknown(n, f"{form}: 1 of {n} was early: more hints would decide", [early[0][0].call], form)
+        return unknown(
+            n,
+            f"{form}: 1 of {n} was early: more answers with Retry-After would decide",
+            [early[0][0].call],
+            form,
+        )
     if len(usual) < FEWEST:
         return unknown(
-            n, f"{form}: none was early, but is that the hint? waits without one would tell", calls, form
+            n,
+            f"{form}: none was early, but is that due to Retry-After? waits without it would tell",
+            calls,
+            form,
         )
     longest = p95(usual)
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if longest < wanted / 2]
@@ -116,12 +124,12 @@ def _usual(evidence: Evidence, waits: Sequence[Hinted]) -> list[float]:
 
 
 @check(
-    "junk hint",
+    "malformed retry-after",
     reference="RFC 9110 10.2.3",
-    minimum="3 unreadable hints with failures that are tried again without",
+    minimum="3 malformed values with failures that are retried without",
 )
-def junk_hint(evidence: Evidence) -> Iterator[Said]:
-    """A hint that cannot be read does not keep a client from trying again.
+def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
+    """A malformed Retry-After does not keep a client from retrying.
 
     Of the calls that got `Retry-After: soon` with a failure that the client tries again otherwise, how many were tried
     again. FAIL: none. PASS: all.
@@ -141,15 +149,15 @@ def junk_hint(evidence: Evidence) -> Iterator[Said]:
     if n < FEWEST:
         what = "give more: http:503,set.retry-after=soon,times=1,per=call"
         if len(found) >= FEWEST:
-            what = "is the same failure tried again without the hint?"
-        yield unknown(n, too_few(n, FEWEST, "unreadable hint", what), calls)
+            what = "is the same failure tried again without Retry-After?"
+        yield unknown(n, too_few(n, FEWEST, "answer with a malformed Retry-After", what), calls)
         return
     tried = sum(again for _, _, again in usable)
     if not tried:
-        yield failed(n, f"an unreadable hint stops the client: 0 of {n} calls tried again", calls)
+        yield failed(n, f"a malformed Retry-After stops the client: 0 of {n} calls tried again", calls)
     elif tried == n:
-        yield passed(n, f"{tried} of {n} calls tried again after an unreadable hint", calls)
+        yield passed(n, f"{tried} of {n} calls tried again after a malformed Retry-After", calls)
     else:
         yield unknown(
-            n, f"{tried} of {n} calls tried again after an unreadable hint: more would decide", calls
+            n, f"{tried} of {n} calls tried again after a malformed Retry-After: more would decide", calls
         )

@@ -1,4 +1,4 @@
-"""Whether a client tries again: `retries`, `permanent`, `stops`."""
+"""Whether a client retries: `retries`, `permanent`, `gives up`."""
 
 import pytest
 
@@ -344,33 +344,33 @@ def test_a_layer_above_is_seen_by_the_ids_of_the_sdk_only():
 )
 def test_a_call_ends_soon(attempts, expected):
     """Up to 10 attempts are fine, up to 20 many, more are without end."""
-    assert verdict("stops", calls(3, *[0.1] * (attempts - 1))) == expected
+    assert verdict("gives up", calls(3, *[0.1] * (attempts - 1))) == expected
 
 
 def test_how_often_and_how_long_is_told():
     """Also where all is well: the number is what people look for."""
-    assert finding("stops", calls(3, 1, 1.9)).message == "never more than 3 attempts, 2.90 s"
-    assert finding("stops", calls(3, *[0.1] * 29), driven=True).message == "up to 30 attempts in a call"
+    assert finding("gives up", calls(3, 1, 1.9)).message == "never more than 3 attempts, 2.90 s"
+    assert finding("gives up", calls(3, *[0.1] * 29), driven=True).message == "up to 30 attempts in a call"
 
 
 @pytest.mark.parametrize(("number", "expected"), [(2, INCONCLUSIVE), (3, PASS)])
 def test_calls_that_fail_to_the_end_tell_whether_they_stop(number, expected):
     """Those that succeed, and those that are forbidden and not repeated, show no end."""
     others = [*calls(5, 0.5, last=FINE), *calls(5, kind=DENIED)]
-    assert verdict("stops", calls(number, 0.5), others) == expected
+    assert verdict("gives up", calls(number, 0.5), others) == expected
 
 
 def test_a_call_that_another_answer_ended_rightly_is_no_failed_call():
     """A throttle and then a conflict: nobody asks again. A forbidden request that was repeated is one."""
-    assert finding("stops", calls(5, 0.5, last=DENIED)).n == 0
-    assert finding("stops", calls(5, 0.5, kind=DENIED)).n == 5
+    assert finding("gives up", calls(5, 0.5, last=DENIED)).n == 0
+    assert finding("gives up", calls(5, 0.5, kind=DENIED)).n == 5
 
 
 def test_a_call_without_end_needs_no_end():
     """A driver's time is over before an endless client's."""
     endless = calls(3, *[0.1] * 20, about={"closed": False})
-    assert verdict("stops", open=endless) == FAIL
-    assert verdict("stops", open=calls(3, *[0.1] * 19, about={"closed": False})) == INCONCLUSIVE
+    assert verdict("gives up", open=endless) == FAIL
+    assert verdict("gives up", open=calls(3, *[0.1] * 19, about={"closed": False})) == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -379,17 +379,17 @@ def test_a_call_without_end_needs_no_end():
 )
 def test_a_profile_sets_the_limit(profile, attempts, expected):
     """What is promised, or asked for, holds before the general limit."""
-    assert verdict("stops", calls(3, *[1] * (attempts - 1)), profile=profile) == expected
+    assert verdict("gives up", calls(3, *[1] * (attempts - 1)), profile=profile) == expected
 
 
 def test_a_client_that_says_its_limit_is_held_to_that():
     """A user may set more attempts than the SDK makes by itself, but the general limit stays."""
     told = {"attempt_hint": {"max": 5}}
-    assert verdict("stops", calls(3, *[1] * 4, **told), profile="aws-2026") == PASS
-    assert verdict("stops", calls(3, *[1] * 5, **told), profile="aws-2026") == FAIL
-    assert verdict("stops", calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026") == FAIL
-    assert verdict("stops", calls(3, *[1] * 4, **told), profile="sre") == FAIL
-    assert finding("stops", calls(3, *[1] * 3), profile="sre").message.endswith("; sre allows 3")
+    assert verdict("gives up", calls(3, *[1] * 4, **told), profile="aws-2026") == PASS
+    assert verdict("gives up", calls(3, *[1] * 5, **told), profile="aws-2026") == FAIL
+    assert verdict("gives up", calls(3, *[1] * 20, attempt_hint={"max": 50}), profile="aws-2026") == FAIL
+    assert verdict("gives up", calls(3, *[1] * 4, **told), profile="sre") == FAIL
+    assert finding("gives up", calls(3, *[1] * 3), profile="sre").message.endswith("; sre allows 3")
 
 
 ALONE = {"about": {"alone": True}}
@@ -410,7 +410,7 @@ ALONE = {"about": {"alone": True}}
 def test_looks_alone_prove_what_cannot_be_explained_otherwise(more, contrast, expected, why):
     """The message says which explanation is ruled out, or is not."""
     endless = calls(3, *[0.1] * 25, signal=FINGERPRINT, **more)
-    said = finding("stops", endless, contrast=Contrast(contrast))
+    said = finding("gives up", endless, contrast=Contrast(contrast))
     assert (said.verdict, said.message.partition("; looks alone joined the attempts")[2].lstrip(",: ")) == (
         expected,
         why,
@@ -419,13 +419,13 @@ def test_looks_alone_prove_what_cannot_be_explained_otherwise(more, contrast, ex
 
 def test_two_things_may_be_alone_by_chance():
     """Three are needed; one that the SDK's ids join needs no more."""
-    assert verdict("stops", calls(2, *[0.1] * 25, signal=FINGERPRINT, **ALONE), calls(1)) == WARN
-    assert verdict("stops", calls(3, *[0.1] * 25)) == FAIL
+    assert verdict("gives up", calls(2, *[0.1] * 25, signal=FINGERPRINT, **ALONE), calls(1)) == WARN
+    assert verdict("gives up", calls(3, *[0.1] * 25)) == FAIL
 
 
 def test_lost_answers_and_server_errors_count_like_throttles():
     """Whatever may pass and did not is a failed call."""
     assert (
-        finding("stops", calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1, kind=SLOW_DOWN)).n
+        finding("gives up", calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1, kind=SLOW_DOWN)).n
         == 3
     )

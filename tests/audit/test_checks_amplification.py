@@ -1,4 +1,4 @@
-"""What retries add up to: `budget`, `one layer`, `overlap`."""
+"""How retries amplify load: `retry budget`, `nested retries`, `overlap`."""
 
 import random
 
@@ -34,35 +34,38 @@ def outage(*attempts, name="out", closed=True):
 )
 def test_a_client_saves_retries_when_nothing_works(early, late, profile, expected):
     """The last third of an outage makes 1.1 requests per call at most; above 70 % of the first third is no budget."""
-    assert verdict("budget", outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile) == expected
+    assert (
+        verdict("retry budget", outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile) == expected
+    )
 
 
 @pytest.mark.parametrize(("more", "expected"), [(4, PASS), (5, INCONCLUSIVE)])
 def test_a_tenth_of_a_retry_is_saved_enough(more, expected):
     """44 requests for 40 calls are 1.1 a call."""
-    assert verdict("budget", outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) == expected
+    assert verdict("retry budget", outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) == expected
 
 
 def test_the_numbers_of_an_outage_are_told():
     """What everybody compares: requests per call, and retries in all."""
     attempts = [3] * 17 + [2] + [1] * 102
     assert (
-        finding("budget", outage(*attempts)).message == "requests per call 1.9 → 1.0, 35 retries in 120 calls"
+        finding("retry budget", outage(*attempts)).message
+        == "requests per call 1.9 → 1.0, 35 retries in 120 calls"
     )
 
 
 def test_an_outage_has_a_hundred_calls_of_one_client_that_all_fail():
     """Anything else is ordinary traffic."""
-    assert finding("budget", outage(*[3] * 99)).n == 0
-    assert finding("budget", outage(*[3] * 100)).n == 100
-    assert finding("budget", outage(*[3] * 99), calls(1, 0.1, last=FINE, about={"name": "out"})).n == 0
-    assert finding("budget", outage(*[3] * 60, name="a"), outage(*[3] * 60, name="b")).n == 0
-    assert finding("budget", calls(200, 0.1)).n == 0
+    assert finding("retry budget", outage(*[3] * 99)).n == 0
+    assert finding("retry budget", outage(*[3] * 100)).n == 100
+    assert finding("retry budget", outage(*[3] * 99), calls(1, 0.1, last=FINE, about={"name": "out"})).n == 0
+    assert finding("retry budget", outage(*[3] * 60, name="a"), outage(*[3] * 60, name="b")).n == 0
+    assert finding("retry budget", calls(200, 0.1)).n == 0
 
 
 def test_an_outage_that_has_not_ended_is_not_judged():
     """What is still waiting may try again."""
-    assert verdict("budget", outage(*[3] * 100), open=outage(1, closed=False)) == INCONCLUSIVE
+    assert verdict("retry budget", outage(*[3] * 100), open=outage(1, closed=False)) == INCONCLUSIVE
 
 
 def rows(things, length, pause=1.0, *, kind=INTERNAL, last=None, signal=SDK_ID):
@@ -94,10 +97,10 @@ def test_a_layer_above_an_sdk_is_seen_by_its_ids(things, length, pause, expected
     Where nobody drives and nothing is known of what the client asks for again anyway, it may be the caller.
     """
     found = rows(things, length, pause)
-    assert verdict("one layer", found, driven=True) == expected
-    assert verdict("one layer", found, contrast=Contrast({"PUT": (0, 3)})) == expected
-    assert verdict("one layer", found) == {FAIL: WARN}.get(expected, expected)
-    assert verdict("one layer", found, contrast=Contrast({"PUT": (1, 3)})) == {FAIL: WARN}.get(
+    assert verdict("nested retries", found, driven=True) == expected
+    assert verdict("nested retries", found, contrast=Contrast({"PUT": (0, 3)})) == expected
+    assert verdict("nested retries", found) == {FAIL: WARN}.get(expected, expected)
+    assert verdict("nested retries", found, contrast=Contrast({"PUT": (1, 3)})) == {FAIL: WARN}.get(
         expected, expected
     )
 
@@ -107,23 +110,23 @@ def test_a_row_ends_with_a_success_or_a_forbidden_call():
     good = call(0.1, last=FINE, at=1.0, path="/b/0", signal=SDK_ID)
     denied = call(kind=DENIED, at=1.0, path="/b/1", signal=SDK_ID)
     late = [call(0.1, kind=INTERNAL, at=2.0, path=f"/b/{each}", signal=SDK_ID) for each in (0, 1)]
-    assert verdict("one layer", rows(5, 1), [good, denied], late) == PASS
-    assert verdict("one layer", rows(5, 1), late) == WARN
+    assert verdict("nested retries", rows(5, 1), [good, denied], late) == PASS
+    assert verdict("nested retries", rows(5, 1), late) == WARN
 
 
 def test_calls_at_once_are_no_row():
     """Two callers want the same thing."""
-    assert verdict("one layer", rows(5, 1), rows(5, 1)) == PASS
+    assert verdict("nested retries", rows(5, 1), rows(5, 1)) == PASS
 
 
 def test_the_row_may_be_the_callers_own_loop_where_nobody_drives():
     """The message says so, or why it is not."""
-    told = "3 things were asked for by up to 3 calls of the SDK in a row: a layer above tries again"
-    assert finding("one layer", rows(3, 3)).message == f"{told}, or a caller calls again"
-    assert finding("one layer", rows(3, 3), contrast=Contrast({"PUT": (0, 41)})).message == (
+    told = "3 things were asked for by up to 3 calls of the SDK in a row: a layer above retries"
+    assert finding("nested retries", rows(3, 3)).message == f"{told}, or a caller calls again"
+    assert finding("nested retries", rows(3, 3), contrast=Contrast({"PUT": (0, 41)})).message == (
         f"{told}, as of 41 things that it got it asked for none again"
     )
-    assert finding("one layer", rows(3, 3), driven=True).message.endswith("a layer above tries again")
+    assert finding("nested retries", rows(3, 3), driven=True).message.endswith("a layer above retries")
 
 
 @pytest.mark.parametrize(
@@ -149,30 +152,30 @@ def test_the_row_may_be_the_callers_own_loop_where_nobody_drives():
 )
 def test_layers_are_seen_by_the_saw_tooth_of_their_waits(number, gaps, expected):
     """p × q attempts, and the wait falls after every p-th, or behind the one that follows it."""
-    assert verdict("one layer", calls(number, *gaps, signal=FINGERPRINT)) == expected
+    assert verdict("nested retries", calls(number, *gaps, signal=FINGERPRINT)) == expected
 
 
 def test_calls_that_another_answer_ended_were_not_given_up():
     """Five that failed to the end decide; a conflict after a throttle is no end of that sort."""
-    assert verdict("one layer", calls(4, 0.1), calls(3, 0.1, last=DENIED)) == INCONCLUSIVE
-    assert verdict("one layer", calls(5, 0.1)) == PASS
+    assert verdict("nested retries", calls(4, 0.1), calls(3, 0.1, last=DENIED)) == INCONCLUSIVE
+    assert verdict("nested retries", calls(5, 0.1)) == PASS
 
 
 def test_the_product_is_told():
     """How many layers, and how much the wait falls."""
     looks = {"signal": FINGERPRINT}
-    assert finding("one layer", calls(5, 1, 1.2, 0.1, 1, 1.2, 0.1, 1, 1.2, **looks)).message == (
+    assert finding("nested retries", calls(5, 1, 1.2, 0.1, 1, 1.2, 0.1, 1, 1.2, **looks)).message == (
         "9 attempts = 3 × 3: the wait falls by 12 after every third"
     )
-    assert "6 attempts = 3 × 2" in finding("one layer", calls(6, 1, 0.1, 1, 0.1, 1, **looks)).message
+    assert "6 attempts = 3 × 2" in finding("nested retries", calls(6, 1, 0.1, 1, 0.1, 1, **looks)).message
 
 
 def test_waits_that_only_become_shorter_are_no_saw_tooth():
     """What falls and does not rise again is one layer that waits the wrong way round."""
     looks = {"signal": FINGERPRINT}
-    assert verdict("one layer", calls(8, 1.2, 0.4, 0.3, **looks)) == PASS
-    assert verdict("one layer", calls(8, 1.2, 0.4, 0.61, **looks)) == WARN
-    assert verdict("grows", calls(8, 1.2, 0.4, 0.3, **looks)) == WARN
+    assert verdict("nested retries", calls(8, 1.2, 0.4, 0.3, **looks)) == PASS
+    assert verdict("nested retries", calls(8, 1.2, 0.4, 0.61, **looks)) == WARN
+    assert verdict("backoff grows", calls(8, 1.2, 0.4, 0.3, **looks)) == WARN
 
 
 def test_full_jitter_is_no_saw_tooth():
@@ -181,7 +184,7 @@ def test_full_jitter_is_no_saw_tooth():
     found = [
         call(*(draw.uniform(0, 2**each) for each in range(5)), at=i, signal=FINGERPRINT) for i in range(40)
     ]
-    assert verdict("one layer", found) == PASS
+    assert verdict("nested retries", found) == PASS
 
 
 @pytest.mark.parametrize("attempts", [4, 6, 8, 9, 12])
@@ -196,27 +199,27 @@ def test_waits_at_random_are_no_saw_tooth(attempts):
         for number in (5, 8, 12)
         for _ in range(100)
     ]
-    assert sum(verdict("one layer", found) != PASS for found in sets) <= 3
+    assert sum(verdict("nested retries", found) != PASS for found in sets) <= 3
 
 
 def test_nine_of_ten_falls_are_enough():
     """One call in ten whose wait rises does not hide the layer; two do."""
     falling = [call(1, 0.1, 1, at=each, signal=FINGERPRINT) for each in range(9)]
     rising = [call(0.1, 1, 1, at=each, signal=FINGERPRINT) for each in range(2)]
-    assert verdict("one layer", falling, rising[:1]) == WARN
-    assert verdict("one layer", falling, rising) == PASS
+    assert verdict("nested retries", falling, rising[:1]) == WARN
+    assert verdict("nested retries", falling, rising) == PASS
 
 
 def test_waits_that_an_answer_asked_for_are_no_saw_tooth():
     """The client does as it is told."""
     asked = {"hint": 3.0, "hint_form": "seconds", "signal": FINGERPRINT}
-    assert verdict("one layer", calls(8, 3, 0.1, 3, 0.1, 3, **asked)) == PASS
+    assert verdict("nested retries", calls(8, 3, 0.1, 3, 0.1, 3, **asked)) == PASS
 
 
 def test_waits_that_are_not_known_are_left_out():
     """A connection that hung has no answer to count from."""
     hung = [{}, {"answered": None}]
-    assert verdict("one layer", calls(8, 1, 0.1, 1, every=hung, signal=FINGERPRINT)) == PASS
+    assert verdict("nested retries", calls(8, 1, 0.1, 1, every=hung, signal=FINGERPRINT)) == PASS
 
 
 def slow(number, copy=None, delay=0.4, **more):
@@ -297,21 +300,21 @@ def failed_and_asked_again(after, number=6):
 def test_a_layer_above_shows_also_where_its_last_call_succeeds(after, got, driven, expected):
     """Such a call is not kept where nobody drives."""
     found = failed_and_asked_again(after)
-    assert verdict("one layer", found, contrast=Contrast({"PUT": got}), driven=driven) == expected
+    assert verdict("nested retries", found, contrast=Contrast({"PUT": got}), driven=driven) == expected
 
 
 def test_one_thing_that_is_asked_for_again_shows_no_layer():
     """Two do."""
     others = failed_and_asked_again(None)
     [one] = failed_and_asked_again(0.5, 1)
-    assert verdict("one layer", others, [one]) == PASS
+    assert verdict("nested retries", others, [one]) == PASS
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, PASS), (10, WARN)])
 def test_a_tight_loop_on_a_busy_machine_has_no_layers(times, expected):
     """What falls has to be a wait, not how long the client takes without one."""
     gaps = [times * each for each in (0.012, 0.025, 0.005, 0.012, 0.025)]
-    assert verdict("one layer", calls(12, *gaps, signal=FINGERPRINT)) == expected
+    assert verdict("nested retries", calls(12, *gaps, signal=FINGERPRINT)) == expected
 
 
 def test_answers_that_ask_to_wait_hide_what_a_budget_does():
@@ -320,7 +323,7 @@ def test_answers_that_ask_to_wait_hide_what_a_budget_does():
         call(kind=INTERNAL, at=i * 0.02, about={"name": "out"}, hint=30.0, hint_form="seconds")
         for i in range(120)
     ]
-    assert verdict("budget", hinted) == INCONCLUSIVE
+    assert verdict("retry budget", hinted) == INCONCLUSIVE
 
 
 def test_how_soon_the_copy_comes_is_told():

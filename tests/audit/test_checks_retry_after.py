@@ -1,4 +1,4 @@
-"""What a client makes of an answer that asks it to wait: `hint`, `junk hint`."""
+"""What a client makes of an answer that asks it to wait: `retry-after`, `malformed retry-after`."""
 
 import pytest
 
@@ -28,38 +28,42 @@ def asked(number, gap, hint=3.0, form="seconds", **more):
 )
 def test_a_client_that_is_asked_to_wait_does(early, kept, expected):
     """Two early ones of three fail, one may be chance; three decide."""
-    assert verdict("hint", asked(early, 0.5), asked(kept, 3.01), USUAL) == expected
+    assert verdict("retry-after", asked(early, 0.5), asked(kept, 3.01), USUAL) == expected
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(2.951, PASS), (2.949, FAIL)])
 def test_clocks_and_timers_get_50_ms(gap, expected):
     """Not more."""
-    assert verdict("hint", asked(3, gap), USUAL) == expected
+    assert verdict("retry-after", asked(3, gap), USUAL) == expected
 
 
 @pytest.mark.parametrize(("usual", "expected"), [(1.49, PASS), (1.51, INCONCLUSIVE), (5.0, INCONCLUSIVE)])
 def test_a_client_that_waits_long_anyhow_shows_nothing(usual, expected):
     """Its usual wait has to be less than half of what is asked for."""
-    assert verdict("hint", asked(3, 3.01), calls(5, usual)) == expected
+    assert verdict("retry-after", asked(3, 3.01), calls(5, usual)) == expected
 
 
 def test_nothing_is_known_of_a_client_that_is_never_seen_without_a_hint():
     """Three seconds may be its usual wait."""
-    assert finding("hint", asked(3, 3.01)).message == (
-        "seconds: none was early, but is that the hint? waits without one would tell"
+    assert finding("retry-after", asked(3, 3.01)).message == (
+        "seconds: none was early, but is that due to Retry-After? waits without it would tell"
     )
-    assert verdict("hint", asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)) == INCONCLUSIVE
+    assert verdict("retry-after", asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)) == INCONCLUSIVE
 
 
 def test_early_ones_fail_whatever_the_usual_wait_is():
     """Without a usual wait as well."""
-    assert verdict("hint", asked(3, 2.0)) == FAIL
+    assert verdict("retry-after", asked(3, 2.0)) == FAIL
 
 
 def test_each_way_of_asking_has_a_finding():
     """Seconds obeyed, a date not, milliseconds in a header of AWS obeyed."""
     found = findings(
-        "hint", asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL
+        "retry-after",
+        asked(5, 3.01),
+        asked(3, 0.5, form="date"),
+        asked(5, 3.02, form="x-amz-retry-after"),
+        USUAL,
     )
     assert [(each.subject, each.verdict, each.n) for each in found] == [
         ("date", FAIL, 3),
@@ -76,37 +80,40 @@ def test_each_way_of_asking_has_a_finding():
 def test_the_clock_of_another_host_may_be_a_second_off_for_a_date(client, expected):
     """A number of seconds is the same on every host."""
     usual = calls(5, 0.3, client=client)
-    assert verdict("hint", asked(3, 2.5, form="date", client=client), usual) == expected
-    assert verdict("hint", asked(3, 2.5, client=client), usual) == FAIL
-    assert verdict("hint", asked(3, 1.96, form="date", client=client), usual) == expected
-    assert verdict("hint", asked(3, 1.94, form="date", client=client), usual) == FAIL
+    assert verdict("retry-after", asked(3, 2.5, form="date", client=client), usual) == expected
+    assert verdict("retry-after", asked(3, 2.5, client=client), usual) == FAIL
+    assert verdict("retry-after", asked(3, 1.96, form="date", client=client), usual) == expected
+    assert verdict("retry-after", asked(3, 1.94, form="date", client=client), usual) == FAIL
 
 
 def test_seconds_read_as_milliseconds_are_guessed():
-    """A client that is faster with the hint than without it has read it wrong."""
-    assert finding("hint", asked(3, 0.003), calls(5, 1.0)).message == (
-        "seconds: 3 of 3 came after 3.0 ms instead of 3 s, shorter than without the hint: read as milliseconds?"
+    """A client that is faster with Retry-After than without it has read it wrong."""
+    assert finding("retry-after", asked(3, 0.003), calls(5, 1.0)).message == (
+        "seconds: 3 of 3 came after 3.0 ms instead of 3 s, shorter than without Retry-After: read as milliseconds?"
     )
-    assert "milliseconds" not in finding("hint", asked(3, 0.003), calls(5, 0.012)).message
-    assert "milliseconds" not in finding("hint", asked(3, 0.5), calls(5, 5.0)).message
+    assert "milliseconds" not in finding("retry-after", asked(3, 0.003), calls(5, 0.012)).message
+    assert "milliseconds" not in finding("retry-after", asked(3, 0.5), calls(5, 5.0)).message
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(5.2, PASS), (4.9, FAIL)])
 def test_a_client_may_promise_to_heed_no_more_than_some(gap, expected):
     """AWS SDKs wait no more than 5 s longer than they would anyhow."""
     found = asked(3, gap, hint=60.0, form="x-amz-retry-after")
-    assert verdict("hint", found, USUAL, profile="aws-2026") == expected
-    assert verdict("hint", found, USUAL) == FAIL
+    assert verdict("retry-after", found, USUAL, profile="aws-2026") == expected
+    assert verdict("retry-after", found, USUAL) == FAIL
 
 
 def test_where_nothing_is_promised_the_whole_wait_is_asked_for():
     """Without any profile too."""
-    assert verdict("hint", asked(3, 5.2, hint=60.0, form="x-amz-retry-after"), USUAL, profile=None) == FAIL
+    assert (
+        verdict("retry-after", asked(3, 5.2, hint=60.0, form="x-amz-retry-after"), USUAL, profile=None)
+        == FAIL
+    )
 
 
 def test_a_hint_without_a_second_attempt_shows_nothing():
     """Not to try again is no early arrival."""
-    assert finding("hint", calls(5, hint=3.0, hint_form="seconds")).n == 0
+    assert finding("retry-after", calls(5, hint=3.0, hint_form="seconds")).n == 0
 
 
 def junk(number, *gaps, **more):
@@ -122,21 +129,21 @@ def junk(number, *gaps, **more):
 def test_an_unreadable_hint_does_not_stop_a_client(again, stopped, expected):
     """All are tried again as without it; three decide."""
     found = [*junk(again, 0.3), *junk(stopped)]
-    assert verdict("junk hint", found, USUAL) == expected
+    assert verdict("malformed retry-after", found, USUAL) == expected
 
 
 def test_a_client_that_never_tries_this_again_is_not_stopped_by_the_hint():
-    """What it does without the hint has to be known first."""
-    assert verdict("junk hint", junk(3)) == INCONCLUSIVE
-    assert finding("junk hint", junk(3), calls(3)).message == (
-        "0 unreadable hints seen, 3 decide: is the same failure tried again without the hint?"
+    """What it does without Retry-After has to be known first."""
+    assert verdict("malformed retry-after", junk(3)) == INCONCLUSIVE
+    assert finding("malformed retry-after", junk(3), calls(3)).message == (
+        "0 answers with a malformed Retry-After seen, 3 decide: is the same failure tried again without Retry-After?"
     )
-    assert verdict("junk hint", junk(3, kind=INTERNAL), USUAL) == INCONCLUSIVE
+    assert verdict("malformed retry-after", junk(3, kind=INTERNAL), USUAL) == INCONCLUSIVE
 
 
 def test_a_post_that_stops_at_an_unreadable_hint_counts_for_nothing():
     """It need not be tried again at all."""
-    assert finding("junk hint", junk(3, method="POST"), USUAL).n == 0
+    assert finding("malformed retry-after", junk(3, method="POST"), USUAL).n == 0
     assert verdict("retries", junk(3), calls(3)) == FAIL
 
 
@@ -144,4 +151,7 @@ def test_a_hint_in_the_middle_of_a_call_is_found():
     """What counts is the answer that has it, and the attempt that follows."""
     later = [call(0.3, 0.3, at=each, every=[{}, {"hint_form": "unreadable"}]) for each in range(3)]
     stopped = [call(0.3, at=each, every=[{}, {"hint_form": "unreadable"}]) for each in range(3)]
-    assert (verdict("junk hint", later), verdict("junk hint", stopped)) == (PASS, FAIL)
+    assert (verdict("malformed retry-after", later), verdict("malformed retry-after", stopped)) == (
+        PASS,
+        FAIL,
+    )

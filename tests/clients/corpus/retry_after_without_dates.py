@@ -5,10 +5,10 @@ from __future__ import annotations
 from .client import Client
 
 
-class HintWithoutDates(Client):
+class RetryAfterWithoutDates(Client):
     """A date says nothing to it."""
 
-    expected = {"hint: date": "FAIL"}
+    expected = {"retry-after: date": "FAIL"}
 
     def date(self, text):
         """Not read."""

@@ -1,4 +1,4 @@
-"""A hint that it cannot read ends the call: https://github.com/SpaceTradersAPI/api-docs/issues/24."""
+"""A Retry-After that it cannot read ends the call: https://github.com/SpaceTradersAPI/api-docs/issues/24."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from email.utils import parsedate_to_datetime
 from .client import Client
 
 
-class JunkHint(Client):
+class MalformedRetryAfter(Client):
     """The parser's error is nobody's."""
 
-    expected = {"junk hint": "FAIL"}
+    expected = {"malformed retry-after": "FAIL"}
 
     def date(self, text):
         """No error is expected here."""

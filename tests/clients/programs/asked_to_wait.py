@@ -46,20 +46,20 @@ def quietly(function, argument):
         function(argument)
 
 
-@program("no budget", PLAIN, named=True, caught={"budget"})
+@program("no budget", PLAIN, named=True, caught={"retry budget"})
 def no_budget(endpoint):
     """Four attempts each to the end of the outage."""
     outage(endpoint, 10_000)
 
 
-@program("a budget", PLAIN, named=True, passes={"budget"})
+@program("a budget", PLAIN, named=True, passes={"retry budget"})
 def a_budget(endpoint):
     """Four attempts each, and no more than forty repetitions in all."""
     outage(endpoint, 40)
 
 
-@program("no budget, asked to wait", *ASKED_LATER, named=True, true={"budget"})
-def no_budget_but_a_hint(endpoint):
+@program("no budget, asked to wait", *ASKED_LATER, named=True, true={"retry budget"})
+def no_budget_but_asked_to_wait(endpoint):
     """Four attempts each; later ones end at once, as the server asks for a wait of a minute."""
     outage(endpoint, 10_000)
 
@@ -82,13 +82,13 @@ def obedient(endpoint, waits):
 ASKED = "http:503,path=/documents/?,times=1,per=call,retry_after=1s"
 
 
-@program("a hint", ASKED)
+@program("Retry-After", ASKED)
 def heeds(endpoint):
     """Waits as long as it is asked to."""
     obedient(endpoint, lambda answer: float(answer.headers["retry-after"]))
 
 
-@program("a hint ignored", ASKED, caught={"hint: seconds"})
+@program("Retry-After ignored", ASKED, caught={"retry-after: seconds"})
 def ignores(endpoint):
     """Waits a tenth of a second, whatever it is asked."""
     obedient(endpoint, lambda answer: 0.1)

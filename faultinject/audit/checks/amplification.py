@@ -1,11 +1,11 @@
-"""What retries add up to: layers that multiply them, a budget that ends them, copies that double them."""
+"""How retries amplify load: a retry budget that ends them, nested retries that multiply them, copies that double requests."""
 
 from __future__ import annotations
 
 from faultinject.audit.call_groups import POLL
-from faultinject.audit.checks.again import FEWEST, LAYER
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
+from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
@@ -39,12 +39,12 @@ that shows that there is none."""
 
 
 @check(
-    "budget",
+    "retry budget",
     reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
     minimum="an outage of 100 calls",
 )
-def budget(evidence: Evidence) -> Iterator[Said]:
-    """When everything fails for long, a client stops trying again.
+def retry_budget(evidence: Evidence) -> Iterator[Said]:
+    """When everything fails for long, a retry budget ends the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
@@ -69,18 +69,18 @@ def budget(evidence: Evidence) -> Iterator[Said]:
         elif after <= SAVED:
             yield passed(n, told, late)
         elif after > WASTED * before:
-            yield (failed if promised else warned)(n, f"{told}: nothing holds them back", late)
+            yield (failed if promised else warned)(n, f"{told}: no retry budget holds them back", late)
         else:
             yield unknown(n, f"{told}: a longer outage would tell", late)
 
 
 @check(
-    "one layer",
+    "nested retries",
     reference="Google SRE book: Handling Overload; Azure: transient fault handling",
     minimum="5 calls that failed to the end",
 )
-def one_layer(evidence: Evidence) -> Iterator[Said]:
-    """Only one layer tries again.
+def nested_retries(evidence: Evidence) -> Iterator[Said]:
+    """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,
     at two things or more. FAIL where a driver made them, or where what succeeds is not asked for again; else WARN; at
@@ -103,12 +103,12 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         told = f"{len(chains)} things were asked for by up to {len(longest)} calls of the SDK in a row"
         methods = {call.first.method for chain in chains for call in chain}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above tries again", longest)
+            yield failed(len(ended), f"{told}: a layer above retries", longest)
         elif all(map(evidence.contrast.shows_retries, methods)):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", longest)
+            yield failed(len(ended), f"{told}: a layer above retries, as {why}", longest)
         else:
-            yield warned(len(ended), f"{told}: a layer above tries again, or a caller calls again", longest)
+            yield warned(len(ended), f"{told}: a layer above retries, or a caller calls again", longest)
         return
     zero = evidence.turnaround.zero
     pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
@@ -125,12 +125,12 @@ def one_layer(evidence: Evidence) -> Iterator[Said]:
         told = f"{counted(len(again), 'call')} of the SDK failed, and what they were for was asked for again soon"
         methods = {call.first.method for call in again}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above tries again", again)
+            yield failed(len(ended), f"{told}: a layer above retries", again)
         elif all(map(evidence.contrast.shows_retries, methods)) and all(
             (call.again or 0) < POLL for call in again
         ):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above tries again, as {why}", again)
+            yield failed(len(ended), f"{told}: a layer above retries, as {why}", again)
         else:
             yield unknown(len(ended), f"{told}: by a layer above, or by the caller? {NAME_THEM}", again)
     else:
@@ -217,7 +217,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
     minimum="3 slow requests of calls with own keys",
 )
 def overlap(evidence: Evidence) -> Iterator[Said]:
-    """A request that is slow is not sent a second time meanwhile.
+    """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
     FAIL: any, but for a single copy of a GET or HEAD that comes after a wait, in the middle of all such copies: such a

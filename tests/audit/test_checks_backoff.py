@@ -1,4 +1,4 @@
-"""How a client waits: `waits`, `random`, `spread`, `grows`."""
+"""How a client backs off: `backoff`, `jitter`, `thundering herd`, `backoff grows`."""
 
 import random
 from math import exp
@@ -35,7 +35,7 @@ def spaced(number, *middles, spread, **more):
 )
 def test_second_and_later_retries_wait(number, later, expected):
     """Less than 20 ms is no wait, and 10 waits tell; the first retry may come at once."""
-    assert verdict("waits", calls(number, 0.0003, later)) == expected
+    assert verdict("backoff", calls(number, 0.0003, later)) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_second_and_later_retries_wait(number, later, expected):
 )
 def test_a_slow_machine_raises_what_counts_as_no_wait(later, expected):
     """Twice the turn-around's p95 is none for sure; a tight loop was seen to take 0.11 s when too much went on."""
-    assert verdict("waits", calls(10, 0.001, later), turnaround=NOISY) == expected
+    assert verdict("backoff", calls(10, 0.001, later), turnaround=NOISY) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_slow_machine_raises_what_counts_as_no_wait(later, expected):
 def test_a_wait_no_longer_than_requests_are_late_may_be_none(gap, expected):
     """A tight loop on a machine that is busy looks like a wait."""
     busy = Turnaround(0.002, 0.005, 25, busy=0.3)
-    assert verdict("waits", calls(10, 0.001, gap), turnaround=busy) == expected
+    assert verdict("backoff", calls(10, 0.001, gap), turnaround=busy) == expected
     only = {FAIL: WARN}.get(expected, expected)
-    assert verdict("waits", calls(5, gap), turnaround=busy) == only
+    assert verdict("backoff", calls(5, gap), turnaround=busy) == only
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_wait_no_longer_than_requests_are_late_may_be_none(gap, expected):
 )
 def test_where_nothing_is_known_of_the_machine_a_short_wait_may_be_none(gap, expected):
     """A tight loop takes 52 to 110 ms on a busy machine; no machine that still answers takes half a second."""
-    assert verdict("waits", calls(10, 0.001, gap), turnaround=UNKNOWN) == expected
+    assert verdict("backoff", calls(10, 0.001, gap), turnaround=UNKNOWN) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,32 +78,32 @@ def test_where_nothing_is_known_of_the_machine_a_short_wait_may_be_none(gap, exp
 def test_a_machine_tells_how_much_of_a_wait_may_be_its_own_doing(gap, stalled, expected):
     """Twice the time for which it kept work waiting meanwhile, and never more than half a second."""
     every = [{"stalled": 7.0}, {"stalled": 7.0}, {"stalled": 7.0 + stalled}]
-    assert verdict("waits", calls(10, 0.001, gap, every=every), turnaround=UNKNOWN) == expected
+    assert verdict("backoff", calls(10, 0.001, gap, every=every), turnaround=UNKNOWN) == expected
 
 
 def test_a_client_on_another_machine_has_a_busyness_of_its_own():
     """What this machine kept waiting says nothing of that one."""
     every = [{"stalled": 7.0, "client": "10.0.0.9"}] * 3
-    assert verdict("waits", calls(10, 0.001, 0.06, every=every), turnaround=UNKNOWN) == INCONCLUSIVE
+    assert verdict("backoff", calls(10, 0.001, 0.06, every=every), turnaround=UNKNOWN) == INCONCLUSIVE
 
 
 def test_waits_of_calls_that_go_on_are_over():
     """What has already happened needs no ending."""
-    assert verdict("waits", [], open=calls(10, 0.001, 0.0003)) == FAIL
-    assert verdict("random", [], open=calls(8, 1.0)) == FAIL
+    assert verdict("backoff", [], open=calls(10, 0.001, 0.0003)) == FAIL
+    assert verdict("jitter", [], open=calls(8, 1.0)) == FAIL
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(0.019, WARN), (0.49, INCONCLUSIVE), (0.51, PASS)])
 def test_an_only_retry_that_nothing_can_be_compared_with_has_to_wait_long(gap, expected):
     """Half a second is longer than any machine takes to do nothing."""
-    assert verdict("waits", calls(5, gap), turnaround=UNKNOWN) == expected
+    assert verdict("backoff", calls(5, gap), turnaround=UNKNOWN) == expected
 
 
 @pytest.mark.parametrize(("spread", "expected"), [(0.29, INCONCLUSIVE), (0.31, PASS), (0.01, FAIL)])
 def test_waits_that_differ_by_no_more_than_requests_are_late_may_be_rigid(spread, expected):
     """In a driven run that is known."""
     busy = Turnaround(0.002, 0.005, 25, busy=0.3)
-    assert verdict("random", spaced(8, 1.0, spread=spread), turnaround=busy) == expected
+    assert verdict("jitter", spaced(8, 1.0, spread=spread), turnaround=busy) == expected
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_waits_that_differ_by_no_more_than_requests_are_late_may_be_rigid(spread
 )
 def test_an_only_retry_at_once_is_a_warning(number, gap, last, expected):
     """One immediate retry is allowed; a client that has no other has nothing left for an outage."""
-    assert verdict("waits", calls(number, gap, last=last)) == expected
+    assert verdict("backoff", calls(number, gap, last=last)) == expected
 
 
 def test_one_retry_is_the_only_one_when_no_failed_call_has_more():
     """Five calls of two attempts beside one of three: there is a second retry, which is not yet known."""
-    assert verdict("waits", calls(5, 0.001), calls(1, 0.001, 0.5)) == INCONCLUSIVE
+    assert verdict("backoff", calls(5, 0.001), calls(1, 0.001, 0.5)) == INCONCLUSIVE
 
 
 def test_waits_that_an_answer_asked_for_are_not_the_clients_own():
@@ -130,7 +130,7 @@ def test_waits_that_an_answer_asked_for_are_not_the_clients_own():
     hinted = calls(10, 0.001, 0.001, hint=0.0, hint_form="seconds")
     mixed = [call(0.001, 0.001, at=each, every=({}, RESET)) for each in range(10)]
     early = calls(10, -0.0005, -0.0005)
-    assert finding("waits", hinted, mixed, early, calls(3, 1, 1)).n == 3
+    assert finding("backoff", hinted, mixed, early, calls(3, 1, 1)).n == 3
 
 
 def test_waits_after_a_failure_that_is_none_of_the_three_kinds_are_not_measured():
@@ -138,7 +138,7 @@ def test_waits_after_a_failure_that_is_none_of_the_three_kinds_are_not_measured(
     hung = {"fault": "hang", "status": None, "did": "closed"}
     denied = {"fault": "http:403", "status": 403, "did": "answered"}
     unanswered = calls(10, 0.001, 0.001, kind=RESET, every=[{}, {"answered": None}])
-    assert finding("waits", calls(9, 1, 1, kind=hung), calls(9, 1, 1, kind=denied), unanswered).n == 0
+    assert finding("backoff", calls(9, 1, 1, kind=hung), calls(9, 1, 1, kind=denied), unanswered).n == 0
 
 
 @pytest.mark.parametrize(
@@ -155,19 +155,19 @@ def test_waits_after_a_failure_that_is_none_of_the_three_kinds_are_not_measured(
 )
 def test_waits_that_repeat_are_rigid(number, middle, spread, expected):
     """One outlier in eight does not make them random."""
-    assert verdict("random", spaced(number, middle, spread=spread)) == expected
+    assert verdict("jitter", spaced(number, middle, spread=spread)) == expected
 
 
 @pytest.mark.parametrize(("spread", "expected"), [(0.029, FAIL), (0.05, INCONCLUSIVE), (0.095, PASS)])
 def test_a_busy_machine_may_spread_waits(spread, expected):
     """Rigid below the noise, random above three times as much."""
-    assert verdict("random", spaced(8, 0.4, spread=spread), turnaround=NOISY) == expected
+    assert verdict("jitter", spaced(8, 0.4, spread=spread), turnaround=NOISY) == expected
 
 
 def test_a_busy_machine_makes_short_waits_unreadable():
     """The median has to be ten times the noise."""
-    assert verdict("random", spaced(8, 0.29, spread=0), turnaround=NOISY) == INCONCLUSIVE
-    assert verdict("random", spaced(8, 0.31, spread=0), turnaround=NOISY) == FAIL
+    assert verdict("jitter", spaced(8, 0.29, spread=0), turnaround=NOISY) == INCONCLUSIVE
+    assert verdict("jitter", spaced(8, 0.31, spread=0), turnaround=NOISY) == FAIL
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_busy_machine_makes_short_waits_unreadable():
 )
 def test_where_nothing_is_known_of_the_machine_it_may_be_a_busy_one(spread, expected):
     """It makes no wait rigid, but spreads it by half a second perhaps, to both ends."""
-    assert verdict("random", spaced(8, 1.0, spread=spread), turnaround=UNKNOWN) == expected
+    assert verdict("jitter", spaced(8, 1.0, spread=spread), turnaround=UNKNOWN) == expected
 
 
 @pytest.mark.parametrize(
@@ -184,59 +184,59 @@ def test_where_nothing_is_known_of_the_machine_it_may_be_a_busy_one(spread, expe
 )
 def test_short_waits_that_do_not_grow_may_be_the_machines(gap, turnaround, expected):
     """As long as nothing is known of it."""
-    assert verdict("grows", calls(3, gap, gap), turnaround=turnaround) == expected
+    assert verdict("backoff grows", calls(3, gap, gap), turnaround=turnaround) == expected
 
 
 def test_of_many_waits_the_longest_twentieth_is_left_out():
     """A machine that stumbles five times in a hundred waits makes no jitter."""
     stumbled = [call(1.0 + (0.5 if each % 20 == 0 else 0.001), at=each) for each in range(100)]
-    assert verdict("random", stumbled) == FAIL
+    assert verdict("jitter", stumbled) == FAIL
 
 
 def test_most_of_the_retries_decide():
     """Two rigid of three fail, one rigid keeps the rest from passing, kinds are not mixed."""
     rigid, loose = spaced(8, 1.0, 2.0, spread=0.0), drawn(8, 1.0, 2.0, 4.0, kind=INTERNAL)
-    assert verdict("random", rigid) == FAIL
-    assert verdict("random", loose) == PASS
-    assert verdict("random", rigid, loose) == INCONCLUSIVE
-    assert verdict("random", spaced(8, 1.0, spread=0.0), loose) == INCONCLUSIVE
+    assert verdict("jitter", rigid) == FAIL
+    assert verdict("jitter", loose) == PASS
+    assert verdict("jitter", rigid, loose) == INCONCLUSIVE
+    assert verdict("jitter", spaced(8, 1.0, spread=0.0), loose) == INCONCLUSIVE
 
 
 def test_a_machine_only_adds_to_a_wait():
     """A fixed wait on a busy machine has a long upper half and no lower one; jitter has both."""
     stumbled = [0.401, 0.401, 0.401, 0.401, 0.404, 0.404, 0.407, 0.42, 0.428, 0.485, 0.515, 0.53]
-    assert verdict("random", [call(each) for each in stumbled]) == INCONCLUSIVE
-    assert verdict("random", [call(0.9 - each) for each in stumbled]) == PASS
+    assert verdict("jitter", [call(each) for each in stumbled]) == INCONCLUSIVE
+    assert verdict("jitter", [call(0.9 - each) for each in stumbled]) == PASS
 
 
 def test_waits_that_only_a_busy_machine_made_long_enough_do_not_decide():
     """One group that it lifted over ten times its noise, beside two rigid ones that are too short; jitter in all passes."""
     noisy = Turnaround(0.002, 0.01, 25)
     lifted = spaced(8, 0.21, spread=0.12, kind=RESET)
-    assert verdict("random", lifted, turnaround=noisy) == PASS
-    assert verdict("random", lifted, spaced(8, 0.15, 0.16, spread=0.0), turnaround=noisy) == INCONCLUSIVE
-    assert verdict("random", lifted, spaced(8, 0.15, 0.16, spread=0.9), turnaround=noisy) == PASS
+    assert verdict("jitter", lifted, turnaround=noisy) == PASS
+    assert verdict("jitter", lifted, spaced(8, 0.15, 0.16, spread=0.0), turnaround=noisy) == INCONCLUSIVE
+    assert verdict("jitter", lifted, spaced(8, 0.15, 0.16, spread=0.9), turnaround=noisy) == PASS
 
 
 def test_half_of_the_retries_do_not_decide():
     """One rigid, one random: more calls have to tell."""
     found = [call(1.0, 2.0 + each, at=each) for each in range(8)]
-    assert verdict("random", found) == INCONCLUSIVE
+    assert verdict("jitter", found) == INCONCLUSIVE
 
 
 @pytest.mark.parametrize("low", [0.0, 0.5, 0.6], ids=["full", "equal", "25 % to both sides"])
 @pytest.mark.parametrize("seed", range(20))
 def test_jitter_is_never_called_rigid(low, seed):
     """Full, equal and ±25 % jitter, eight waits each."""
-    assert verdict("random", drawn(8, 0.5, 1.0, 2.0, low=low, seed=seed)) != FAIL
+    assert verdict("jitter", drawn(8, 0.5, 1.0, 2.0, low=low, seed=seed)) != FAIL
 
 
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
     """Both say the same: people are told once, machines find both."""
     herd = calls(20, 1.0, 2.0)
-    assert finding("random", herd).message == ("waits repeat to 0.1 %: 1.00, 2.00 s")
-    found = finding("spread", herd)
-    assert (found.verdict, found.said_by) == (FAIL, "random")
+    assert finding("jitter", herd).message == ("no jitter: waits repeat to within 0.1 %: 1.00, 2.00 s")
+    found = finding("thundering herd", herd)
+    assert (found.verdict, found.said_by) == (FAIL, "jitter")
     assert found.message == "if all fail at once, 100 % come back within the same 0.10 s"
 
 
@@ -247,13 +247,13 @@ def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
 def test_clients_come_back_apart(together, apart, expected):
     """The share of the first retries in one tenth of their wait: 90 % fail, more than half warn; 20 decide."""
     found = [*calls(together, 1.0), *(call(2.0 + each, at=each) for each in range(apart))]
-    assert verdict("spread", found) == expected
+    assert verdict("thundering herd", found) == expected
 
 
 def test_a_crowd_that_is_random_for_all_that_stands_alone():
     """Jitter of a few per cent is no rigid wait, and a herd nevertheless."""
     found = spaced(20, 1.0, spread=0.13)
-    assert (verdict("random", found), finding("spread", found).said_by) == (PASS, None)
+    assert (verdict("jitter", found), finding("thundering herd", found).said_by) == (PASS, None)
 
 
 @pytest.mark.parametrize(
@@ -268,25 +268,25 @@ def test_a_crowd_that_is_random_for_all_that_stands_alone():
 def test_a_machine_that_spreads_waits_itself_hides_a_herd(together, apart, noise, expected):
     """Below 90 % the tenth of the wait has to be twice the noise, unless the waits are random for certain."""
     found = [*calls(together, 0.5), *(call(1.0 + each, at=each) for each in range(apart))]
-    assert verdict("spread", found, turnaround=Turnaround(0.002, noise / 2, 20)) == expected
+    assert verdict("thundering herd", found, turnaround=Turnaround(0.002, noise / 2, 20)) == expected
 
 
 def test_short_first_waits_tell_nothing_of_a_herd():
     """Below 100 ms the tenth of a wait is the machine's."""
-    assert finding("spread", calls(20, 0.09)).message.startswith("the first wait is too short")
-    assert verdict("spread", calls(20, 0.11)) == FAIL
+    assert finding("thundering herd", calls(20, 0.09)).message.startswith("the first wait is too short")
+    assert verdict("thundering herd", calls(20, 0.11)) == FAIL
 
 
 def test_kinds_of_failure_are_not_mixed_in_a_herd():
     """15 after a throttle and 15 after a server error are not 30."""
-    assert verdict("spread", calls(15, 1.0), calls(15, 1.0, kind=INTERNAL)) == INCONCLUSIVE
-    assert verdict("spread", calls(20, 1.0), drawn(20, 4.0, kind=INTERNAL)) == FAIL
+    assert verdict("thundering herd", calls(15, 1.0), calls(15, 1.0, kind=INTERNAL)) == INCONCLUSIVE
+    assert verdict("thundering herd", calls(20, 1.0), drawn(20, 4.0, kind=INTERNAL)) == FAIL
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.0, WARN), (1.2, WARN), (1.3, PASS), (2.0, PASS)])
 def test_waits_grow(factor, expected):
     """Less than 1.25 times a retry is no growth."""
-    assert verdict("grows", calls(3, 1.0, factor)) == expected
+    assert verdict("backoff grows", calls(3, 1.0, factor)) == expected
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_waits_grow(factor, expected):
 )
 def test_growth_needs_six_waits_before_two_retries(number, gaps, expected):
     """Of 50 ms or more."""
-    assert verdict("grows", calls(number, *gaps)) == expected
+    assert verdict("backoff grows", calls(number, *gaps)) == expected
 
 
 @pytest.mark.parametrize(("scatter", "expected"), [(0.21, PASS), (0.225, INCONCLUSIVE)])
@@ -313,40 +313,40 @@ def test_growth_is_sure_within_two_point_six_standard_errors(scatter, expected):
     found = [
         call(exp(sign * scatter), 1.5 * exp(sign * scatter), at=at) for at, sign in enumerate([1, -1] * 5)
     ]
-    assert verdict("grows", found) == expected
+    assert verdict("backoff grows", found) == expected
 
 
 def test_later_retries_have_reached_the_longest_wait():
     """Only the first four are looked at."""
-    assert verdict("grows", calls(3, 0.5, 1, 2, 4, 4, 4, 4, 4, 4, 4)) == PASS
-    assert verdict("grows", calls(3, 0.5, 0.5, 0.5, 0.5, 60.0)) == WARN
+    assert verdict("backoff grows", calls(3, 0.5, 1, 2, 4, 4, 4, 4, 4, 4, 4)) == PASS
+    assert verdict("backoff grows", calls(3, 0.5, 0.5, 0.5, 0.5, 60.0)) == WARN
 
 
 def test_wide_jitter_and_few_calls_do_not_tell_whether_waits_grow():
     """Full jitter with three attempts in six calls; more calls decide."""
-    assert verdict("grows", drawn(6, 1.0, 2.0)) == INCONCLUSIVE
-    assert verdict("grows", drawn(100, 1.0, 2.0, 4.0)) == PASS
-    assert verdict("grows", drawn(300, 1.0, 1.0, 1.0)) == WARN
+    assert verdict("backoff grows", drawn(6, 1.0, 2.0)) == INCONCLUSIVE
+    assert verdict("backoff grows", drawn(100, 1.0, 2.0, 4.0)) == PASS
+    assert verdict("backoff grows", drawn(300, 1.0, 1.0, 1.0)) == WARN
 
 
 def test_one_kind_of_failure_without_growth_is_enough_for_a_warning():
     """Kinds are judged one by one, and the worst is told."""
-    assert verdict("grows", calls(3, 1.0, 2.0), calls(3, 1.0, 1.0, kind=INTERNAL)) == WARN
-    assert verdict("grows", calls(3, 1.0, 2.0), drawn(6, 1.0, 2.0, kind=INTERNAL)) == PASS
+    assert verdict("backoff grows", calls(3, 1.0, 2.0), calls(3, 1.0, 1.0, kind=INTERNAL)) == WARN
+    assert verdict("backoff grows", calls(3, 1.0, 2.0), drawn(6, 1.0, 2.0, kind=INTERNAL)) == PASS
 
 
 def test_the_saw_tooth_of_two_layers_is_not_judged_for_growth():
     """It would be called waits that do not grow."""
     sawtooth = calls(6, 1.0, 2.0, 0.01, 1.0, 2.0, 0.01, 1.0, 2.0, signal=FINGERPRINT)
-    found = finding("grows", sawtooth)
-    assert (found.verdict, found.message[:26]) == (INCONCLUSIVE, "the waits of several layer")
+    found = finding("backoff grows", sawtooth)
+    assert (found.verdict, found.message[:27]) == (INCONCLUSIVE, "the waits of nested retries")
 
 
 def test_the_calls_of_an_outage_are_too_busy_for_measuring():
     """120 calls at once delay each other; they count for budget and quota."""
     outage = calls(120, 0.001, 0.001, about={"name": "out"})
-    assert finding("waits", outage, calls(10, 1.0, 1.0, about={"name": "thr"})).verdict == PASS
-    assert finding("waits", outage[:99]).verdict == FAIL
+    assert finding("backoff", outage, calls(10, 1.0, 1.0, about={"name": "thr"})).verdict == PASS
+    assert finding("backoff", outage[:99]).verdict == FAIL
 
 
 def at_a_beat(number, period, *, late=0.0, seed=1, phase=0.2, strays=0):
@@ -363,12 +363,12 @@ def at_a_beat(number, period, *, late=0.0, seed=1, phase=0.2, strays=0):
 @pytest.mark.parametrize("period", [0.5, 1.0, 5.0])
 def test_clients_that_come_back_at_the_same_beat_are_a_herd(period):
     """At the next full half second, second, five: their waits differ, and they come at once."""
-    found = finding("spread", at_a_beat(40, period))
+    found = finding("thundering herd", at_a_beat(40, period))
     assert found.verdict == FAIL
     assert "come back in the same tenth of every" in found.message
-    assert verdict("spread", at_a_beat(40, period, late=period / 20)) == FAIL
-    assert verdict("spread", at_a_beat(40, period, strays=10)) == WARN
-    assert verdict("spread", at_a_beat(19, period)) == INCONCLUSIVE
+    assert verdict("thundering herd", at_a_beat(40, period, late=period / 20)) == FAIL
+    assert verdict("thundering herd", at_a_beat(40, period, strays=10)) == WARN
+    assert verdict("thundering herd", at_a_beat(19, period)) == INCONCLUSIVE
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -376,11 +376,11 @@ def test_full_jitter_has_no_beat(seed):
     """Whatever a beat may be."""
     draw = random.Random(seed)
     found = [call(draw.uniform(0, 2), at=draw.uniform(0, 60)) for _ in range(20)]
-    assert verdict("spread", found) in (PASS, INCONCLUSIVE)
+    assert verdict("thundering herd", found) in (PASS, INCONCLUSIVE)
 
 
 def test_who_fails_at_a_beat_comes_back_at_one():
     """What is asked for every second and waits 2 s comes back in the same beat; its waits tell that anyway."""
     draw = random.Random(1)
     found = [call(draw.randrange(1, 5), at=float(each)) for each in range(40)]
-    assert "tenth of every" not in finding("spread", found).message
+    assert "tenth of every" not in finding("thundering herd", found).message

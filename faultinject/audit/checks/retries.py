@@ -1,4 +1,4 @@
-"""Whether a client tries again: what it should, not what it must not, and not for ever."""
+"""Whether a client retries: what is transient, not what is permanent, and not for ever."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ MANY, TOO_MANY = 10, 20
     minimum="3 calls that first got this answer",
 )
 def retries(evidence: Evidence) -> Iterator[Said]:
-    """A failure that may pass is tried again.
+    """A transient failure is retried.
 
-    FAIL: the client tries nothing again, though 3 calls or more got an answer that may pass. Else one finding for each
+    FAIL: the client retries nothing, though 3 calls or more got an answer that may pass. Else one finding for each
     such answer: of the calls that first got it, how many have two attempts or more. PASS: all of the first 10, or 90 %.
     WARN: none. A POST that was not tried again counts for nothing, unless a storage SDK that tries others again sent it;
     nor does an answer that asks for a wait of more than 5 s. Not to try again after an answer of which nobody says that it may pass is
@@ -157,7 +157,7 @@ def _is_upload(attempt: Attempt) -> bool:
 
 @check("permanent", reference="RFC 9110 15.5", minimum="3 calls that first got such an answer")
 def permanent(evidence: Evidence) -> Iterator[Said]:
-    """An answer that stays the same is not asked for again.
+    """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no document calls worth
     another try, be it with a new token or with care: FAIL when any has two attempts, or is followed within a second by
@@ -257,12 +257,12 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
 
 
 @check(
-    "stops",
+    "gives up",
     reference="RFC 9110 9.2.2; Azure: transient fault handling",
     minimum="3 calls that failed to the end",
 )
-def stops(evidence: Evidence) -> Iterator[Said]:
-    """A call that never succeeds ends soon.
+def gives_up(evidence: Evidence) -> Iterator[Said]:
+    """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call that made
     more than 20 needs no end to be judged.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from .client import Client
 
 
-class HintInMilliseconds(Client):
-    """Follows the hint to the letter, and takes it for something else."""
+class RetryAfterInMilliseconds(Client):
+    """Waits exactly as long as Retry-After says, in the wrong unit."""
 
-    expected = {"hint: seconds": "FAIL"}
+    expected = {"retry-after: seconds": "FAIL"}
 
     def wait(self, number, failed):
-        """The hint alone, where there is one."""
+        """Retry-After alone, where there is one."""
         asked = self.asked(failed.answer)
         return self.backoff(number) if asked is None else asked
 

@@ -1,11 +1,11 @@
-"""How a client waits before it tries again: at all, at random, longer each time."""
+"""How a client backs off: whether it waits, with jitter, longer each time, and not all clients together."""
 
 from __future__ import annotations
 
 from math import exp, log
 
+from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.layers import one_layer
 from faultinject.audit.checks.words import counted, plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
@@ -27,11 +27,11 @@ LATER = 10
 ONCE = 5
 """Failed calls with two attempts that show that there is only one retry."""
 ALIKE = 8
-"""Waits before the same retry that it takes to say whether they are random."""
+"""Waits before the same retry that it takes to say whether they have jitter."""
 HERD = 20
 """First waits that it takes to say whether they bunch."""
-RECORDED_HEADERS = 0.1
-"""Seconds; how far shorter waits are spread is the machine's doing."""
+LONG_ENOUGH = 0.1
+"""Seconds; the spread of shorter waits is the machine's doing."""
 RIGID, RANDOM = 0.05, 0.12
 """Spread by median: at most that of a client without jitter, at least that of one with it."""
 MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
@@ -49,12 +49,12 @@ SURE = 2.6
 
 
 @check(
-    "waits",
+    "backoff",
     reference="Azure: transient fault handling (at most one immediate retry)",
     minimum="10 waits before a second or later retry",
 )
-def waits(evidence: Evidence) -> Iterator[Said]:
-    """A client waits before its second retry and all later ones.
+def backoff(evidence: Evidence) -> Iterator[Said]:
+    """A client backs off before its second retry and all later ones.
 
     The median of all waits from the second on. FAIL: shorter than what cannot be told from none: a machine that has too
     much to do only makes waits longer. WARN: there is only one retry, in 5 failed calls or more, and it comes at once.
@@ -102,17 +102,17 @@ def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
 
 
 @check(
-    "random",
+    "jitter",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="8 waits before the same retry, of 100 ms or more",
 )
-def random(evidence: Evidence) -> Iterator[Said]:
-    """Waits differ from call to call.
+def jitter(evidence: Evidence) -> Iterator[Said]:
+    """The backoff has jitter: waits differ from call to call.
 
     For each kind of failure and each retry the spread of the waits, from the shortest to the second longest (of many
     the longest twentieth goes), against their median. Rigid: below 5 % of it and below what the machine does by itself;
-    random: above 12 % and three times the machine's, and below the median too, as a machine only adds. FAIL: more than
-    half are rigid. PASS: more than half are random and none is rigid.
+    with jitter: above 12 % and three times the machine's, and below the median too, as a machine only adds. FAIL: more than
+    half are rigid. PASS: more than half have jitter and none is rigid.
     """
     groups = []
     seen = 0
@@ -120,7 +120,7 @@ def random(evidence: Evidence) -> Iterator[Said]:
         found = [wait.seconds for wait in group]
         middle = median(found)
         seen = max(seen, len(found))
-        if len(found) >= ALIKE and middle >= RECORDED_HEADERS:
+        if len(found) >= ALIKE and middle >= LONG_ENOUGH:
             ordered = sorted(found)
             groups.append((ordered[-1 - max(1, len(ordered) // 20)] - ordered[0], middle, group))
     spreads = [each for each in groups if each[1] >= 10 * evidence.turnaround.noise]
@@ -147,7 +147,9 @@ def random(evidence: Evidence) -> Iterator[Said]:
     if len(rigid) > len(spreads) / 2:
         share = max(spread / middle for spread, middle, _ in rigid)
         middles = ", ".join(f"{middle:.2f}" for _, middle, _ in rigid[:6])
-        yield failed(n, f"waits repeat to {plain(max(share * 100, 0.1))} %: {middles} s", calls)
+        yield failed(
+            n, f"no jitter: waits repeat to within {plain(max(share * 100, 0.1))} %: {middles} s", calls
+        )
         return
     shares = ", ".join(f"{spread / middle:.0%}" for spread, middle, _ in spreads[:6])
     # Of all: it may be the machine that made those that are long enough as long.
@@ -162,7 +164,7 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     worst: tuple[float, str, list[Wait]] | None = None
     for (_, retry), group in by_number(evidence.waits).items():
         found = [wait.seconds for wait in group]
-        if retry == 1 and len(found) >= HERD and (middle := median(found)) >= RECORDED_HEADERS:
+        if retry == 1 and len(found) >= HERD and (middle := median(found)) >= LONG_ENOUGH:
             share = most_within(found, middle / 10) / len(found)
             told = f"if all fail at once, {share:.0%} come back within the same {seconds(middle / 10)}"
             if worst is None or share > worst[0]:
@@ -193,12 +195,12 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
 
 
 @check(
-    "spread",
+    "thundering herd",
     reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
     minimum="20 waits before the first retry, of 100 ms or more",
 )
-def spread(evidence: Evidence) -> Iterator[Said]:
-    """Clients that fail together do not come back together.
+def thundering_herd(evidence: Evidence) -> Iterator[Said]:
+    """Clients that fail together do not retry together.
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
     in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
@@ -220,7 +222,7 @@ def spread(evidence: Evidence) -> Iterator[Said]:
         return
     share, told, group = herd
     n, calls = len(group), _calls(group)
-    rule = {said.verdict for said in random(evidence)}
+    rule = {said.verdict for said in jitter(evidence)}
     if share >= MOST_TOGETHER:
         said = failed(n, told, calls)
     elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
@@ -229,28 +231,28 @@ def spread(evidence: Evidence) -> Iterator[Said]:
         said = unknown(n, f"{told}: a machine with less to do would tell whether there are more", calls)
     else:
         said = (warned if share > MANY_TOGETHER else passed)(n, told, calls)
-    yield said._replace(said_by="random") if said.verdict in (FAIL, WARN) and FAIL in rule else said
+    yield said._replace(said_by="jitter") if said.verdict in (FAIL, WARN) and FAIL in rule else said
 
 
 @check(
-    "grows",
+    "backoff grows",
     reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
     minimum="6 waits before two retries, of 50 ms or more",
 )
-def grows(evidence: Evidence) -> Iterator[Said]:
-    """Waits become longer from retry to retry.
+def backoff_grows(evidence: Evidence) -> Iterator[Said]:
+    """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors to both
-    sides. WARN: certainly less than 1.25 times a retry. PASS: certainly more than 1.15 times. Not judged where more
-    than one layer tries again.
+    sides. WARN: certainly less than 1.25 times a retry. PASS: certainly more than 1.15 times. Not judged where retries
+    are nested.
     """
-    if any(said.verdict in (FAIL, WARN) for said in one_layer(evidence)):
-        yield unknown(0, "the waits of several layers are mixed: one layer alone could be judged")
+    if any(said.verdict in (FAIL, WARN) for said in nested_retries(evidence)):
+        yield unknown(0, "the waits of nested retries are mixed: one layer alone could be judged")
         return
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in by_number(evidence.waits).items():
         middle = median([wait.seconds for wait in group])
-        if retry <= COUNTED and middle >= max(RECORDED_HEADERS / 2, 5 * evidence.turnaround.noise):
+        if retry <= COUNTED and middle >= max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise):
             usable.setdefault(kind, []).append(group)
     said = [
         _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)
