@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.engine.journal_entry import Entry
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
     Environ = dict[str, Any]
     Start = Callable[..., Callable[[bytes], object]]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.asgi import Receive, Scope, Send
     from faultinject.adapters.wsgi import Environ, Start
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
 
 class FaultTransport(httpx.BaseTransport):

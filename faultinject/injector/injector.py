@@ -23,12 +23,10 @@ from faultinject.rules.values import Mistake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from faultinject.engine.asks import Counts
-    from faultinject.rules.rule import Rule
-
-    Rules = str | Rule | Sequence[str | Rule] | Scenario
+    from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
 
