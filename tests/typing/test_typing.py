@@ -15,7 +15,6 @@ import faultinject
 
 pytest.importorskip("mypy")
 pytest.importorskip("pyright")
-pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parent.parent.parent
 API = Path(__file__).parent / "api.py"
