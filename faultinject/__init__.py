@@ -16,37 +16,60 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject import exceptions as exceptions
+    from faultinject import strategies as strategies
     from faultinject import vendors as vendors
     from faultinject.adapters.asgi import ASGIFaultMiddleware as ASGIFaultMiddleware
     from faultinject.adapters.install import install as install
     from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
     from faultinject.audit.findings import Finding as Finding
+    from faultinject.audit.profiles.profile import Profile as Profile
     from faultinject.engine.journal_entry import Outcome as Outcome
+    from faultinject.exceptions import ConfigurationError as ConfigurationError
     from faultinject.exceptions import FaultInjectError as FaultInjectError
+    from faultinject.exceptions import Problem as Problem
     from faultinject.injector.injector import Injector as Injector
     from faultinject.injector.lookup import get_injector as get_injector
     from faultinject.journal.attempts import Attempt as Attempt
     from faultinject.journal.calls import Call as Call
+    from faultinject.rules.faults.fault import Fault as Fault
     from faultinject.rules.rule import Rule as Rule
+    from faultinject.rules.rule_keys import RuleKeys as RuleKeys
+    from faultinject.rules.scenario import Rules as Rules
     from faultinject.rules.scenario import Scenario as Scenario
     from faultinject.testing.explored_runs import Exploration as Exploration
+    from faultinject.testing.explored_runs import Run as Run
     from faultinject.testing.explored_runs import explore as explore
     from faultinject.testing.explored_runs import record as record
     from faultinject.testing.inject import Faults as Faults
+    from faultinject.testing.inject import Pause as Pause
     from faultinject.testing.inject import inject as inject
+    from faultinject.testing.verdicts import NamedCall as NamedCall
+    from faultinject.vendors.documented import DocumentedError as DocumentedError
+    from faultinject.vendors.vendor import Vendor as Vendor
 
 __all__ = [
     "ASGIFaultMiddleware",
     "Attempt",
     "Call",
+    "ConfigurationError",
+    "DocumentedError",
     "Exploration",
+    "Fault",
     "FaultInjectError",
     "Faults",
     "Finding",
     "Injector",
+    "NamedCall",
     "Outcome",
+    "Pause",
+    "Problem",
+    "Profile",
     "Rule",
+    "RuleKeys",
+    "Rules",
+    "Run",
     "Scenario",
+    "Vendor",
     "WSGIFaultMiddleware",
     "exceptions",
     "explore",
@@ -63,14 +86,25 @@ _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
     "Attempt": "journal.attempts",
     "Call": "journal.calls",
+    "ConfigurationError": "exceptions",
+    "DocumentedError": "vendors.documented",
     "Exploration": "testing.explored_runs",
+    "Fault": "rules.faults.fault",
     "FaultInjectError": "exceptions",
     "Faults": "testing.inject",
     "Finding": "audit.findings",
     "Injector": "injector.injector",
+    "NamedCall": "testing.verdicts",
     "Outcome": "engine.journal_entry",
+    "Pause": "testing.inject",
+    "Problem": "exceptions",
+    "Profile": "audit.profiles.profile",
     "Rule": "rules.rule",
+    "RuleKeys": "rules.rule_keys",
+    "Rules": "rules.scenario",
+    "Run": "testing.explored_runs",
     "Scenario": "rules.scenario",
+    "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
     "explore": "testing.explored_runs",
     "get_injector": "injector.lookup",
@@ -80,14 +114,16 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in ("exceptions", "strategies", "vendors"):
-        return _module(name)
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name in ("exceptions", "strategies", "vendors"):
+            return _module(name)
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(_module(_PLACES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def _module(name: str) -> object:

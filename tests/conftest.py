@@ -25,7 +25,19 @@ settings.load_profile("suite")
 # Google's client would ask for buckets from threads of its own, which outlive a test.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
-LIVE = {"clients", "conformance", "examples", "pytest_plugin", "run", "sdks", "server", "servers", "stores"}
+LIVE = {
+    "clients",
+    "conformance",
+    "examples",
+    "plugins",
+    "pytest_plugin",
+    "run",
+    "sdks",
+    "server",
+    "servers",
+    "stores",
+    "typing",
+}
 """Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.journal_entry import Entry
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works

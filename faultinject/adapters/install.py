@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
     from faultinject.adapters.types import ASGIApp
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
     App = TypeVar("App")
     Interface = Literal["wsgi", "asgi"]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Environ, Start, WSGIApp
     from faultinject.engine.journal_entry import Entry
     from faultinject.http.types import Headers
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works

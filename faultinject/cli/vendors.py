@@ -35,6 +35,8 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]
+    for sentence in () if address else catalogue.plugins.problems():
+        click.echo(f"faultinject: {sentence}", err=True)
     if operations:
         if colon:
             raise click.UsageError(f"--operations is for a vendor, such as {vendor_id}, not for one error")

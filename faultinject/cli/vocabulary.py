@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from doctest import DocTestParser
 
+from faultinject import vendors
+from faultinject.rules import faults, store
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS
-from faultinject.rules.faults import FAULTS
 from faultinject.rules.key import Key
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
@@ -16,12 +17,14 @@ from faultinject.rules.vocabulary import KEYS
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """Titles, each with pairs of a word and its meaning."""
+    wrong = [each for place in (vendors, faults, store) for each in place.plugins.problems()]
     return [
-        ("Faults", [(each.title, _meaning(each.__doc__ or "")) for each in FAULTS]),
+        ("Faults", [(each.title, _meaning(each.__doc__ or "")) for each in faults.every()]),
         ("Conditions (unless.KEY=VALUE negates one)", [_row(each) for each in CONDITIONS.values()]),
         ("Triggers", [_row(each) for each in TRIGGERS.values()]),
         ("Effects", [_row(each) for each in EFFECTS.values()]),
         ("And two more", [_row(each) for word, each in KEYS.items() if word in ("name", "vendor")]),
+        *([("Other packages", [("left out", each) for each in wrong])] if wrong else []),
     ]
 
 
@@ -32,10 +35,9 @@ def _row(key: Key) -> tuple[str, str]:
 
 def _meaning(docstring: str) -> str:
     """The docstring, and the rule of its example as text; nothing where `-OO` took docstrings away."""
-    if not docstring:
-        return ""
-    prose = " ".join(docstring.partition(">>> ")[0].replace("`", "").split())
-    return f"{prose} Such as {example(docstring)}"
+    prose, mark, _ = docstring.partition(">>> ")
+    prose = " ".join(prose.replace("`", "").split())
+    return f"{prose} Such as {example(docstring)}" if mark else prose
 
 
 def example(docstring: str) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
 EVENT = "before-send.*"
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
-    from faultinject.injector.injector import Injector, Rules
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
 
 
 class FaultTransport(httpx.BaseTransport):

@@ -7,17 +7,30 @@ from time import monotonic
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.draw import blake2b
-from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
-from faultinject.rules.store import FILE, REPLACE, read_directory
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
+from faultinject.rules.store import FILE, MEMORY, REPLACE, opener, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from faultinject.counts.directory import StoreDirectory
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.rules.scenario import Scenario
+
+    class Store(Protocol):
+        """A place of another package's where scenarios are counted, as the function of its entry point opens it."""
+
+        def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Counts, str]:
+            """Counts for a scenario, and the seed that all its processes draw with.
+
+            Args:
+                scenario: the rules and the given seed as JSON: processes of the same text count together.
+                seed: this process's.
+                chosen: nobody gave it: where another process was first, its seed holds.
+                anew: another scenario takes the place of the one in force, and counts begin at zero.
+            """
 
 
 PAUSE = 1.0
@@ -34,7 +47,8 @@ class Sharing:
     """The store of one injector.
 
     Args:
-        store: `memory:`, `file:DIRECTORY` with or without `?replace`, or None: memory until there are several processes.
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, one of another package's scheme, or None: memory
+            until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
 
@@ -71,11 +85,20 @@ class Sharing:
         if store is not None and store.startswith(FILE):
             path, self._replaces = read_directory(store)
             self.directory = _opened(path)
+        # Another package's.
+        self._store: Store | None = None
+        if store is not None and self.directory is None and store != MEMORY:
+            self._store = _opened_elsewhere(store)
 
     @property
     def settled(self) -> bool:
         """Whether nothing changes when there are several processes."""
-        return self._alone or self.directory is not None or self._salted == os.getpid()
+        return (
+            self._alone
+            or self.directory is not None
+            or self._store is not None
+            or self._salted == os.getpid()
+        )
 
     @property
     def undecided(self) -> bool:
@@ -121,6 +144,8 @@ class Sharing:
             ConfigurationError: the named store cannot hold it.
             StoreUnavailable: the named store cannot be had.
         """
+        if self._store is not None:
+            return self._store.counts(scenario.to_json(), seed, chosen=chosen, anew=anew)
         if self.directory is None:
             return self._make(), seed
         data = self._data(scenario, seed)
@@ -259,6 +284,20 @@ def _opened(path: str) -> StoreDirectory:
         except FaultInjectError:
             if not tries:
                 raise
+
+
+def _opened_elsewhere(text: str) -> Store:
+    """A store of another package's scheme."""
+    opens = opener(text)
+    assert opens is not None
+    try:
+        store: Store = opens(text)
+    except FaultInjectError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"the store {text.partition(':')[0]}: cannot be opened: {why}") from error
+    return store
 
 
 class SessionCounts:

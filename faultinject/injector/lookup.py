@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.injector.injector import Rules
+    from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
 # Middleware around middleware, of which the innermost may be ours.

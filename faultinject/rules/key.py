@@ -45,6 +45,7 @@ class Key:
         flag: its value is yes or no.
         seconds: its value is a duration.
         number: its value is a number.
+        choices: its values, where it has a few and no others.
         default: the parsed value of a rule that does not give it.
         default_text: the default in words, for tables.
     """
@@ -55,6 +56,7 @@ class Key:
     flag = False
     seconds = False
     number = False
+    choices: tuple[str, ...] = ()
     default: Any = None
     default_text = ""
 

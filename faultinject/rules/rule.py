@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS
@@ -10,10 +12,11 @@ from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, NoReturn
+    from collections.abc import Iterator, Sequence
+    from typing import Any, NoReturn, Unpack
 
     from faultinject.rules.key import Check, Context
+    from faultinject.rules.rule_keys import RuleKeys
     from faultinject.rules.vocabulary import Given, Parts
     from faultinject.vendors.vendor import Vendor
 
@@ -28,9 +31,9 @@ class Rule:
     Args:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `hang`, `reset`, `close`, `truncate`, `drip` or
             `corrupt`.
-        name: what the rule is called; without one it is called by its position.
-        keys: conditions, triggers and effects. A condition takes a list for "any of these"; `header`, `query`,
-            `set` and `unless` take a dict. Durations are text with a unit, `timedelta`, or seconds.
+        keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
+            `header`, `query`, `set` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
+            `timedelta`, or seconds.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -54,9 +57,9 @@ class Rule:
     unless: Mapping[str, tuple[str, ...]]
     options: Mapping[str, str]
 
-    def __init__(self, fault: str, /, *, name: str | None = None, **keys: object) -> None:
-        if name is not None:
-            keys["name"] = name
+    def __init__(self, fault: str, /, **keys: Unpack[RuleKeys]) -> None:
+        if keys.get("name", "") is None:
+            del keys["name"]
         entries, wrong = entries_of(keys)
         where = shown(fault) if isinstance(fault, str) and fault else "rule"
         parts = None
@@ -273,10 +276,10 @@ def entries_of(
 def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split, object]]:
     """The single values of one key: dicts of names and lists of values are taken apart."""
     unless, word, name = key
-    if isinstance(given, dict) and key == (False, "unless", None):
+    if isinstance(given, Mapping) and key == (False, "unless", None):
         for raw, value in given.items():
             yield from _spread(f"{place}.{raw}", split_key(f"unless.{raw}"), value)
-    elif isinstance(given, dict) and word in KEYS and KEYS[word].named:
+    elif isinstance(given, Mapping) and word in KEYS and KEYS[word].named:
         for raw, value in given.items():
             inner = str(raw) if name is None else f"{name}.{raw}"
             yield from _spread(f"{place}.{raw}", (unless, word, inner), value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
@@ -10,11 +12,11 @@ from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from os import PathLike
-    from typing import Any
+    from typing import Any, Unpack
 
-    Rules = str | Rule | Sequence[str | Rule]
+    from faultinject.rules.rule_keys import RuleKeys
 
 
 class Scenario:
@@ -51,7 +53,7 @@ class Scenario:
     seed: str | None
     display_names: tuple[str, ...]
 
-    def __init__(self, rules: Rules = (), seed: str | int | None = None) -> None:
+    def __init__(self, rules: str | Rule | Sequence[str | Rule] = (), seed: str | int | None = None) -> None:
         from faultinject.rules.data import read_seed
 
         diagnosis = Diagnosis()
@@ -61,7 +63,7 @@ class Scenario:
         _fill(self, found, text)
 
     @classmethod
-    def of(cls, rules: Rules | Scenario) -> Scenario:
+    def of(cls, rules: Rules) -> Scenario:
         """The scenario of rules however they are spelled."""
         return rules if isinstance(rules, Scenario) else cls(rules)
 
@@ -168,7 +170,11 @@ class Scenario:
         raise AttributeError(f"a Scenario cannot be changed: {name}")
 
 
-def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> Scenario:
+Rules = str | Rule | Sequence[str | Rule] | Scenario
+"""Whatever stands for rules in Python: text with any number of them, a `Rule`, a list of either, a `Scenario`."""
+
+
+def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[RuleKeys]) -> Scenario:
     """A scenario of rules in any spelling; `keys` belong to the one rule."""
     if isinstance(rule, Scenario):
         if rules or keys:

@@ -1,9 +1,18 @@
-"""What says where counts live: one reading for `FAULTINJECT_STORE` and for `Injector(store=…)`."""
+"""What says where counts live: one reading for `FAULTINJECT_STORE` and for `Injector(store=…)`.
+
+A scheme of another package has an entry point in the group `faultinject.stores`.
+"""
 
 from __future__ import annotations
 
-from faultinject.exceptions import NotBuiltYet
+from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.registry import Registry
 from faultinject.rules.values import Mistake, most_like, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 MEMORY, FILE = "memory:", "file:"
 _RESERVED = ("redis:", "rediss:")
@@ -34,7 +43,42 @@ def read_store(text: str) -> str:
         raise Mistake(f"{shown(_without_password(text))} is not built yet; use {_ALLOWED}", error=NotBuiltYet)
     if text in (FILE, FILE[:-1]):
         raise Mistake(f"{shown(text)} needs a directory, such as file:/tmp/faults")
-    raise Mistake(f"{shown(text)} is not a store; use {_ALLOWED}{_nearest(text)}")
+    try:
+        if opener(text) is not None:
+            return text
+    except ConfigurationError as error:
+        raise Mistake.of(error) from None
+    added = "".join(f" or {each}:" for each in plugins.names())
+    raise Mistake(f"{shown(_without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
+
+
+def opener(store: str) -> Callable[[str], Any] | None:
+    """What opens a store of another package's scheme, from all of its text; None where no package has the scheme.
+
+    Raises:
+        ConfigurationError: its package is broken.
+    """
+    scheme, colon, _ = store.partition(":")
+    found: Callable[[str], Any] | None = plugins.find(scheme) if colon else None
+    return found
+
+
+def _taken() -> list[str]:
+    return [each[:-1] for each in (MEMORY, FILE, *_RESERVED)]
+
+
+def _accept(scheme: str, given: Any) -> Callable[[str], Any]:
+    """What opens stores of a scheme."""
+    if not (scheme.isascii() and scheme == scheme.lower() and scheme.replace("-", "").isalnum()):
+        raise ConfigurationError("a scheme is of lower-case letters, digits and hyphens")
+    if not callable(given):
+        raise ConfigurationError(f"its entry point names {type(given).__name__}, and not what opens one")
+    opens: Callable[[str], Any] = given
+    return opens
+
+
+plugins = Registry("faultinject.stores", "store", _taken, _accept)
+"""The schemes of other packages."""
 
 
 def read_directory(store: str) -> tuple[str, bool]:

@@ -94,12 +94,13 @@ class Per(Trigger):
     """
 
     key = "per"
+    choices = SCOPES
     default = "rule"
     default_text = "rule"
 
     def parse(self, text: str) -> str:
         """One of the scopes."""
-        return values.choice(text, SCOPES)
+        return values.choice(text, self.choices)
 
 
 class Above(Trigger):

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from types import TracebackType
-    from typing import Any
+    from typing import Unpack
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from faultinject.injector.count_storage import SessionCounts
     from faultinject.injector.session_sync import Session
     from faultinject.journal.calls import Call
+    from faultinject.rules.rule_keys import RuleKeys
     from faultinject.testing.explored_runs import Exploration
 
 
 def inject(
-    rule: str | Rule | Scenario, /, *rules: str | Rule, seed: str | int | None = None, **keys: Any
+    rule: str | Rule | Scenario,
+    /,
+    *rules: str | Rule,
+    seed: str | int | None = None,
+    **keys: Unpack[RuleKeys],
 ) -> Faults:
     """A context manager, also `async with`: faults for its block, everywhere in the process.
 
@@ -34,7 +39,7 @@ def inject(
         rule: a rule as text or `Rule`; text may hold several. Or a whole `Scenario`.
         rules: more of them.
         seed: the seed; by default the scenario's or the environment's.
-        keys: keys of the rule, as in `Rule`; they need exactly one rule.
+        keys: keys of the rule, as in `Rule` and `RuleKeys`; they need exactly one rule.
 
     Returns:
         What the fixture `faults` gives: numbers, outcomes, and ways to change the rules meanwhile.
@@ -112,7 +117,7 @@ class Faults:
         """The seed's text."""
         return self._injector.seed
 
-    def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Any) -> None:
+    def add(self, rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[RuleKeys]) -> None:
         """Add rules behind those in force, whose counts and draws go on.
 
         Raises:

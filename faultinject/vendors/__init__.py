@@ -1,16 +1,19 @@
 """The catalogue: what each storage vendor documents about its errors. Data only, no I/O but its own files.
 
-A vendor is a folder here: `errors.csv`, an envelope template and a `vendor.py` that binds them. Adding a folder
-adds a vendor; nothing else has to know.
+A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py` that binds them. One that is added here is a
+vendor, and so is one in another package whose entry point in the group `faultinject.vendors` names it; nothing else has to
+know.
 """
 
 from __future__ import annotations
 
-from faultinject.exceptions import UnknownVendor
+from faultinject.exceptions import ConfigurationError, UnknownVendor
+from faultinject.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from faultinject.vendors.documented import DocumentedError
     from faultinject.vendors.vendor import Vendor
@@ -29,11 +32,25 @@ _loaded: dict[str, Vendor] = {}
 
 
 def names() -> tuple[str, ...]:
-    """The ids of all vendors, sorted."""
+    """The ids of all vendors, those of other packages among them, sorted."""
+    return tuple(sorted((*own_names(), *plugins.names())))
+
+
+def own_names() -> tuple[str, ...]:
+    """The ids of the vendors that come with faultinject, sorted."""
     import pkgutil
 
     folders = (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg)
     return tuple(sorted(each.replace("_", "-") for each in folders))
+
+
+def known(id: str) -> bool:  # noqa: A002
+    """Whether there is a vendor of that id.
+
+    Raises:
+        ConfigurationError: the package that has it is broken.
+    """
+    return id in own_names() or (_is_id(id) and plugins.find(id) is not None)
 
 
 def get(id: str) -> Vendor:  # noqa: A002
@@ -41,6 +58,7 @@ def get(id: str) -> Vendor:  # noqa: A002
 
     Raises:
         UnknownVendor: there is none; the message names the nearest.
+        ConfigurationError: the package that has it is broken.
     """
     found = _loaded.get(id)
     if found is None:
@@ -62,7 +80,7 @@ def find(address: str) -> DocumentedError:
 
 
 def _load(id: str) -> Vendor:  # noqa: A002
-    if id and id.isascii() and id == id.lower() and id.replace("-", "").isalnum():
+    if _is_id(id):
         folder = f"{__name__}.{id.replace('-', '_')}"
         try:
             vendor: Vendor = __import__(f"{folder}.vendor", fromlist=["VENDOR"]).VENDOR
@@ -71,10 +89,45 @@ def _load(id: str) -> Vendor:  # noqa: A002
                 raise
         else:
             return vendor
-    known = names()
-    meant = named(id) or _near(id.lower(), known)
-    hint = f"did you mean {several(meant, 'or')}?" if meant else f"there are {', '.join(known)}"
+        vendor = plugins.find(id)
+        if vendor is not None:
+            return vendor
+    there = names()
+    meant = named(id) or _near(id.lower(), there)
+    hint = f"did you mean {several(meant, 'or')}?" if meant else f"there are {', '.join(there)}"
     raise UnknownVendor(f"{id!r} is not a vendor; {hint}")
+
+
+def _is_id(text: str) -> bool:
+    return bool(text) and text.isascii() and text == text.lower() and text.replace("-", "").isalnum()
+
+
+def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
+    """The vendor of another package, when all of its data can be read: it stands in lists with all others."""
+    from faultinject.vendors.operations import operations_of
+    from faultinject.vendors.targets import reader
+    from faultinject.vendors.vendor import Vendor
+
+    if not isinstance(given, Vendor):
+        raise ConfigurationError(f"its entry point names {type(given).__name__}, not a faultinject.Vendor")
+    if not _is_id(id):
+        raise ConfigurationError("an id is of lower-case letters, digits and hyphens")
+    if given.id != id:
+        raise ConfigurationError(f"its entry point has another name than its id, {given.id}")
+    if not given.title.strip():
+        raise ConfigurationError("it has no title")
+    if not given.errors:
+        raise ConfigurationError("its errors.csv has no rows")
+    row, _ = given.errors[0], given.extras
+    for form in (given.form, *given.forms.values()):
+        given.envelope(code=row.code, message=row.message, status=row.status or 500, form=form)
+    reader(given, (), lambda: operations_of(given))
+    operations_of(given)
+    return given
+
+
+plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
+"""The vendors of other packages."""
 
 
 def named(word: str) -> list[str]:

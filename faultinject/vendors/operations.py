@@ -255,7 +255,7 @@ def operations_of(vendor: Vendor | None) -> Operations:
 
 
 def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations:
-    """The operations of tables below the vendors' folder; rows of a name replace an earlier table's of that name."""
+    """The operations of tables below the vendors' folder, or of a package's, `acme:operations.csv`; rows of a name replace an earlier table's of that name."""
     found = _tables.get((files, prefixes))
     if found is None:
         rows: list[Row] = []
@@ -272,7 +272,8 @@ def _read(file: str) -> list[Row]:
 
     from faultinject.vendors.vendor import read
 
-    lines = reader(read("faultinject.vendors", file).decode().splitlines())
+    package, _, name = file.rpartition(":")
+    lines = reader(read(package or "faultinject.vendors", name).decode().splitlines())
     columns = next(lines)
     return [Row(dict(zip(columns, cells, strict=True))) for cells in lines]
 

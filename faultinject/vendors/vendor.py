@@ -58,7 +58,8 @@ class Vendor:
         keeps_slashes: whether `%2F` in a path is no slash of the key.
         reserved: names that the server keeps for itself as the first segment of paths: no bucket has one. For vendors
             of addressing `s3` that do not keep slashes.
-        operations: the tables of its operations, below this package; a later one stands above an earlier.
+        operations: the tables of its operations, below this package, or `acme:operations.csv` of another; a later one
+            stands above an earlier.
         errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in the order in which they are seen on the wire.
         bare_head: whether an answer to HEAD says nothing of the body: no Content-Type, and a Content-Length of 0.

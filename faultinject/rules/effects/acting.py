@@ -18,12 +18,13 @@ class When(Effect):
     """
 
     key = "when"
+    choices = ("before", "after")
     default = "before"
     default_text = "before"
 
     def parse(self, text: str) -> str:
         """`before` or `after`."""
-        return values.choice(text, ("before", "after"))
+        return values.choice(text, self.choices)
 
     def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """What `after` comes to."""

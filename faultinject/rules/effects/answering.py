@@ -64,12 +64,13 @@ class Hint(Effect):
     """
 
     key = "hint"
+    choices = FORMS
     default_text = "the vendor's own, else seconds"
 
     def parse(self, text: str) -> str:
         """One of the forms; a header's name in any case."""
         name = text.lower()
-        return name if name in MILLISECONDS else values.choice(text, FORMS)
+        return name if name in MILLISECONDS else values.choice(text, self.choices)
 
 
 class Status(Effect):

@@ -1,13 +1,23 @@
-"""The faults: what is done to one exchange. One class each; `get` finds the one that a rule names."""
+"""The faults: what is done to one exchange. One class each; `get` finds the one that a rule names.
+
+Those of other packages have entry points in the group `faultinject.faults`.
+"""
 
 from __future__ import annotations
 
+from faultinject.exceptions import ConfigurationError
+from faultinject.registry import Registry
+from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults.answering import Documented as Documented
 from faultinject.rules.faults.answering import Http
 from faultinject.rules.faults.breaking import Close, Hang, Reset
 from faultinject.rules.faults.fault import Fault as Fault
 from faultinject.rules.faults.forwarding import Corrupt, Drip, Latency, Truncate
-from faultinject.rules.values import Mistake, listed, nearest, shown
+from faultinject.rules.values import Mistake, is_name, listed, nearest, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FAULTS: tuple[type[Fault], ...] = (
     Documented,
@@ -20,7 +30,8 @@ FAULTS: tuple[type[Fault], ...] = (
     Drip,
     Corrupt,
 )
-_BY_NAME = {each.title: each for each in FAULTS if ":" not in each.title}
+OWN = {each.title: each for each in FAULTS if ":" not in each.title}
+"""Those that come with faultinject and have a name of their own."""
 
 _found: dict[str, Fault] = {}
 
@@ -43,8 +54,14 @@ def _read(text: str) -> Fault:
         raise Mistake(f"{shown(text)} is not a fault; did you mean {text.lower()}?")
     if colon:
         return Documented(text)
-    if text in _BY_NAME:
-        return _BY_NAME[text](text)
+    if text in OWN:
+        return OWN[text](text)
+    try:
+        added: type[Fault] | None = plugins.find(text)
+    except ConfigurationError as error:
+        raise Mistake.of(error) from None
+    if added is not None:
+        return added(text)
     raise Mistake(
         f"{shown(text)} is not a fault; {_guess(text)}"
         if text
@@ -52,8 +69,41 @@ def _read(text: str) -> Fault:
     )
 
 
+def every() -> tuple[type[Fault], ...]:
+    """The faults that can be used, those of other packages last."""
+    return (*FAULTS, *map(plugins.find, plugins.names()))
+
+
+def _taken() -> list[str]:
+    from faultinject import vendors
+
+    return [*OWN, "http", *vendors.own_names()]
+
+
+def _accept(name: str, given: Any) -> type[Fault]:
+    """The fault of another package, when the vocabulary can show it."""
+    if not (isinstance(given, type) and issubclass(given, Fault)):
+        raise ConfigurationError(
+            f"its entry point names {shown(repr(given))}, not a class of faultinject.Fault"
+        )
+    if not is_name(name):
+        raise ConfigurationError("a name is of letters, digits, hyphens and underscores")
+    if given.title != name:
+        raise ConfigurationError(f"its entry point has another name than its title, {shown(given.title)}")
+    if unknown := sorted({*given.takes} - {*EFFECTS}):
+        raise ConfigurationError(f"it takes {listed(unknown, 'and')}, and there is no such effect")
+    if missing := [each for each in ("in_words", "prepare") if getattr(given, each) is getattr(Fault, each)]:
+        raise ConfigurationError(f"it has no {listed(missing, 'and')}")
+    given(name)
+    return given
+
+
+plugins = Registry("faultinject.faults", "fault", _taken, _accept)
+"""The faults of other packages."""
+
+
 def _known() -> str:
-    return listed((each.title for each in FAULTS), "and")
+    return listed((each.title for each in every()), "and")
 
 
 def _guess(text: str) -> str:
@@ -68,4 +118,4 @@ def _guess(text: str) -> str:
     if meant := vendors.named(text):
         one = vendors.get(meant[0]).errors[0].address
         return f"did you mean an error of {vendors.several(meant, 'or')}, such as {one}?"
-    return nearest(text, _BY_NAME).removeprefix("; ") or f"there are {_known()}"
+    return nearest(text, (*OWN, *plugins.names())).removeprefix("; ") or f"there are {_known()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
@@ -89,7 +90,7 @@ def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[C
     found: dict[str, Choice] = {}
     problems: list[Problem] = []
     for given in faults:
-        if isinstance(given, str) and given.strip() in vendors.names():
+        if isinstance(given, str) and given.strip() not in OWN and vendors.known(given.strip()):
             vendor = given.strip()
             for rule, where in standard_set(vendor, exhaustive=exhaustive):
                 found.setdefault(str(rule), Choice(rule, vendor, where, standard=True))

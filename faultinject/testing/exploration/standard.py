@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from faultinject.rules.rule_keys import RuleKeys
     from faultinject.vendors.documented import DocumentedError
 
     # A fault, and the rules whose conditions say where its document has it; none: everywhere.
@@ -48,7 +49,10 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
     if found.errors_in_200 and found.has("InternalError"):
         yield Rule(f"{vendor}:InternalError", status=200, operation=list(found.errors_in_200)), ()
     yield Rule("truncate", method="GET"), ()
-    yield Rule("hang", method=list(READS), **({} if exhaustive else {"duration": PATIENCE})), ()
+    reads: RuleKeys = {"method": list(READS)}
+    if not exhaustive:
+        reads["duration"] = PATIENCE
+    yield Rule("hang", **reads), ()
 
 
 def allowed(row: DocumentedError) -> tuple[Rule, ...]:

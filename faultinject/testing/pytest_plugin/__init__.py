@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MARKER = (
     "faultinject(rule, /, *rules, seed=None, **keys): inject these faults while the test itself runs, not its"
-    " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys belong to the one rule, such as"
+    " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys, those of faultinject.RuleKeys,"
+    " belong to the one rule, such as"
     ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no request'
     " met a rule's conditions (ini faultinject_unmatched)."
 )

@@ -1,0 +1,92 @@
+"""Packages of others, installed as pip installs them, in folders of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+HIDDEN = ("FAULTINJECT_", "PYTEST_", "PYTHONPATH")
+
+
+def environ_with(folder: Path) -> dict[str, str]:
+    """The environment of a process that has those packages, and this tree."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+
+
+def install(name: str, work: Path, target: Path) -> None:
+    """Build the wheel of a package in this folder, and unpack it, which is all that installing a pure one is."""
+    source = work / "source" / name
+    shutil.copytree(HERE / name, source, ignore=shutil.ignore_patterns("__pycache__"))
+    wheels = work / "wheels" / name
+    wheels.mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "-c", BUILD, str(wheels)], cwd=source, check=True, capture_output=True, text=True
+    )
+    [wheel] = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that has the vendor `acme` and the fault `empty`."""
+    work = tmp_path_factory.mktemp("plugins")
+    target = work / "site"
+    for name in ("acme", "empty"):
+        install(name, work, target)
+    return target
+
+
+class Python:
+    """Processes that have the packages of one folder."""
+
+    def __init__(self, folder: Path, directory: Path) -> None:
+        self.folder = folder
+        self.directory = directory
+
+    def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
+        """What a Python prints, and what it says on the standard error."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**environ_with(self.folder), **variables},
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def add(self, package: str, group: str, *entries: str, **modules: str) -> None:
+        """Put a package there: what pip leaves of one, with its entry points and modules."""
+        name, _, version = package.rpartition(" ")
+        metadata = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (metadata / "entry_points.txt").write_text(f"[faultinject.{group}]\n" + "\n".join(entries) + "\n")
+        for module, text in modules.items():
+            (self.folder / f"{module}.py").write_text(text)
+
+
+@pytest.fixture
+def python(installed: Path, tmp_path: Path) -> Python:
+    """Processes with `acme` and `empty`, and what a test adds."""
+    shutil.copytree(installed, tmp_path / "site")
+    return Python(tmp_path / "site", tmp_path)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Python:
+    """Processes with nothing but what a test adds."""
+    (tmp_path / "site").mkdir()
+    return Python(tmp_path / "site", tmp_path)

@@ -1,0 +1,37 @@
+"""A fault of a package of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faultinject import Fault
+from faultinject.engine.answers import Answer
+
+if TYPE_CHECKING:
+    from faultinject.engine.actions import Act
+    from faultinject.engine.compiled_rule import CompiledRule
+    from faultinject.rules.types import WrittenRule
+
+
+class Empty(Fault):
+    """A 200 without a body, where the client waits for one.
+
+    >>> print(Rule("empty", method="GET", times=1))
+    empty,method=GET,times=1
+    """
+
+    title = "empty"
+    takes = ("when", "set", "drain", "cors")
+
+    def prepare(self, rule: CompiledRule) -> Act:
+        """Answer with a head alone."""
+        answer = Answer(rule, self.text, 200, "text/plain")
+        return lambda request, entry, digest: answer.give(request, entry, digest, b"", {})
+
+    def in_words(self, rule: WrittenRule) -> str:
+        """What `check` and `preview` say."""
+        return "a 200 without a body"
+
+    def fails(self, rule: WrittenRule) -> bool:
+        """No: only a client that looks at the length can tell."""
+        return False

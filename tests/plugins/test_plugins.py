@@ -1,0 +1,447 @@
+"""A vendor, a fault and a store of another installed package are used like those of the house, and harm nobody."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import HERE, Python
+
+ROOT = HERE.parents[1]
+PAGE = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+ASK = """
+import io, sys, faultinject
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"the app's answer"]
+
+def ask(faulty, method="GET", path="/", **more):
+    heads = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x",
+               "SERVER_PORT": "80", "wsgi.input": io.BytesIO(), **more}
+    body = b"".join(faulty(environ, lambda status, headers: heads.append((status, dict(headers)))))
+    return heads[0][0], heads[0][1], body.decode()
+"""
+BOTH = "acme:SlowDown,bucket=photos,times=1; empty,path=photos/"
+TOML = """
+[[rules]]
+fault = "acme:SlowDown"
+bucket = "photos"
+times = 1
+
+[[rules]]
+fault = "empty"
+path = "photos/"
+"""
+HOST = 'HTTP_HOST="photos.storage.acme.example"'
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [f"faultinject.Scenario({BOTH!r})", f"faultinject.Scenario.from_toml({TOML!r})"],
+    ids=["text", "toml"],
+)
+def test_rules_name_them(python: Python, rules: str) -> None:
+    """Text and TOML know both; envelope, ids, headers and addresses are the package's."""
+    told, _ = python(
+        "-c",
+        f"""{ASK}
+faulty = faultinject.WSGIFaultMiddleware(app, {rules}, seed=1)
+status, headers, body = ask(faulty, "PUT", "/cat.jpg", {HOST})
+id_ = headers["X-Acme-Request-Id"]
+print(status, headers["Content-Type"], headers["Retry-After"], len(id_), body.replace(id_, "~").strip())
+print(ask(faulty, "GET", "/photos/cat.jpg", {HOST})[::2])
+""",
+    )
+    assert told.splitlines() == [
+        "503 Service Unavailable application/json 60 8 "
+        '{"error":"SlowDown","text":"Please reduce your request rate.","on":"/photos/cat.jpg","id":"~"}',
+        "('200 OK', '')",
+    ]
+
+
+MARKED = """
+import pytest
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/photos/<name>")
+def load(name):
+    return "a photo"
+
+@pytest.mark.faultinject("acme:SlowDown", times=1, path="photos/")
+@pytest.mark.faultinject("empty", times=1, path="photos/")
+def test_both(faults):
+    answers = [app.test_client().get("/photos/cat.jpg") for _ in range(2)]
+    assert [each.status_code for each in answers] == [503, 200]
+    assert (answers[0].json["error"], answers[1].data) == ("SlowDown", b"")
+"""
+
+
+def test_markers_name_them(python: Python) -> None:
+    """So do markers: the app answers with what the packages say."""
+    (python.directory / "test_marked.py").write_text(MARKED, encoding="utf-8")
+    said, _ = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_marked.py")
+    assert "1 passed" in said
+
+
+def test_commands_know_them(python: Python) -> None:
+    """`vendors`, `check`, `check -h` and `preview` show both."""
+    listed, wrong = python("-m", "faultinject", "vendors")
+    assert [line.split()[:3] for line in listed.splitlines() if line.startswith("acme ")] == [
+        ["acme", "ACME", "Storage"]
+    ]
+    assert wrong == ""
+    assert "Please reduce your request rate." in python("-m", "faultinject", "vendors", "acme:SlowDown")[0]
+    assert "60" in python("-m", "faultinject", "preview", "acme:SlowDown", "--path", "/photos/cat.jpg")[0]
+    told, _ = python("-m", "faultinject", "check", "empty,times=1")
+    assert "a 200 without a body" in told
+    vocabulary = " ".join(python("-m", "faultinject", "check", "-h")[0].split())
+    assert (
+        "A 200 without a body, where the client waits for one. Such as empty,method=GET,times=1" in vocabulary
+    )
+    assert "Other packages" not in vocabulary
+
+
+WRONG = {
+    "acne:SlowDown": "'acne' is not a vendor; did you mean acme?",
+    "emty": "emty is not a fault; did you mean empty?",
+    "acme:SlowDwn": "acme:SlowDwn is not a documented error of acme; did you mean acme:SlowDown?",
+    "acme": "acme is not a fault; name one of its errors, such as acme:SlowDown",
+    "empty,status=500": "empty takes no status; it takes when, set, drain and cors",
+    "ACME:SlowDown": "'ACME' is not a vendor; did you mean acme?",
+}
+
+
+def test_a_wrong_name_is_told_with_theirs(python: Python) -> None:
+    """The nearest spelling is looked for among all."""
+    said = "".join(python("-m", "faultinject", "check", *WRONG, code=2))
+    for each in WRONG.values():
+        assert each in said
+
+
+def test_exploration_takes_their_standard_set(python: Python) -> None:
+    """The id of another package's vendor stands for its errors, as that of the house's own does."""
+    program = "from faultinject.testing.exploration.choices import choices; print(*(each.rule for each in choices(['acme', 'empty'])))"
+    told, _ = python("-c", program)
+    assert told.split()[0] == "acme:SlowDown"
+    assert told.split()[-1] == "empty"
+
+
+OFFERS = {
+    "no module": ("vendors", "broken = nowhere:VENDOR", "", "ModuleNotFoundError: No module named 'nowhere'"),
+    "no attribute": (
+        "vendors",
+        "broken = there:VENDOR",
+        "",
+        "AttributeError: module 'there' has no attribute 'VENDOR'",
+    ),
+    "an exit": ("vendors", "broken = there:VENDOR", "raise SystemExit('done')", "SystemExit: done"),
+    "no vendor": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = 3",
+        "its entry point names int, not a faultinject.Vendor",
+    ),
+    "no file": ("vendors", "broken = there:VENDOR", "VENDOR = vendor()", "FileNotFoundError: "),
+    "another id": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(id='other')",
+        "its entry point has another name than its id, other",
+    ),
+    "no title": ("vendors", "broken = there:VENDOR", "VENDOR = vendor(title=' ')", "it has no title"),
+    "no rows": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(); VENDOR._errors = ()",
+        "its errors.csv has no rows",
+    ),
+    "no addressing": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(addressing='ftp', package='faultinject_acme')",
+        "KeyError: 'ftp'",
+    ),
+    "no operations": (
+        "vendors",
+        "broken = there:VENDOR",
+        "VENDOR = vendor(operations=('there:operations.csv',), package='faultinject_acme')",
+        "AttributeError: module 'there' has no attribute '__path__'",
+    ),
+    "no id": (
+        "vendors",
+        "Broken = there:VENDOR",
+        "VENDOR = vendor(id='Broken')",
+        "an id is of lower-case letters, digits and hyphens",
+    ),
+    "no class": (
+        "faults",
+        "broken = there:Broken",
+        "Broken = 3",
+        "its entry point names 3, not a class of faultinject.Fault",
+    ),
+    "another title": (
+        "faults",
+        "broken = there:Broken",
+        "class Broken(Fault): title = 'other'",
+        "its entry point has another name than its title, other",
+    ),
+    "no name": (
+        "faults",
+        "b:roken = there:Broken",
+        "class Broken(Fault): title = 'b:roken'",
+        "a name is of letters, digits, hyphens and underscores",
+    ),
+    "no effect": (
+        "faults",
+        "broken = there:Broken",
+        "class Broken(Fault):\n    title = 'broken'\n    takes = ('when', 'colour')",
+        "it takes colour, and there is no such effect",
+    ),
+    "no methods": (
+        "faults",
+        "broken = there:Broken",
+        "class Broken(Fault): title = 'broken'",
+        "it has no in_words and prepare",
+    ),
+    "its own error": (
+        "faults",
+        "broken = there:Broken",
+        "class Broken(Fault):\n    title = 'broken'\n    prepare = in_words = print\n    def __init__(self, text): raise OSError('of its\\nown')",
+        "OSError: of its own",
+    ),
+    "no function": (
+        "stores",
+        "broken = there:NAME",
+        "NAME = 3",
+        "its entry point names int, and not what opens one",
+    ),
+    "no scheme": (
+        "stores",
+        "Bro+ken = there:NAME",
+        "NAME = print",
+        "a scheme is of lower-case letters, digits and hyphens",
+    ),
+}
+MODULE = """
+from faultinject import Fault, Vendor
+
+def vendor(**given):
+    given = {{"id": "broken", "title": "Broken", "content_type": "text/plain", "template": "envelope.json",
+             "escape": "json", "package": "there", **given}}
+    return Vendor(**given)
+
+{}
+"""
+LIST = """
+from faultinject import ConfigurationError, Injector, Rule, vendors
+from faultinject.rules import faults, store
+print([each for each in ("acme", "cos", "broken", "Broken") if each in vendors.names()])
+print([each.title for each in faults.every() if each.title in ("empty", "reset", "broken", "b:roken")])
+for use in (lambda: Rule("broken:SlowDown"), lambda: Rule("broken"), lambda: Injector("reset", store="broken:x")):
+    try:
+        use()
+    except ConfigurationError as error:
+        print(error, end="; ")
+print()
+print([*vendors.plugins.problems(), *faults.plugins.problems(), *store.plugins.problems()])
+"""
+
+
+@pytest.mark.parametrize("case", OFFERS)
+def test_a_broken_package_is_told_in_one_sentence_and_harms_nobody(python: Python, case: str) -> None:
+    """What is wrong is said with the package's name, in lists and where the name is used; all others go on."""
+    group, entry, code, why = OFFERS[case]
+    python.add("acme-thing 2.1", group, entry, there=MODULE.format(code))
+    if case == "no file":
+        (python.folder / "there.py").unlink()
+        (python.folder / "there").mkdir()
+        (python.folder / "there" / "__init__.py").write_text(MODULE.format(code))
+    told, _ = python("-c", LIST)
+    name = entry.partition(" ")[0]
+    known, usable, used, problems = told.splitlines()
+    assert (known, usable) == ("['acme', 'cos']", "['reset', 'empty']")
+    start = f"the {group[:-1]} {name} of the package acme-thing 2.1 cannot be used: {why}"
+    [sentence] = ast.literal_eval(problems)
+    assert sentence.startswith(start)
+    assert "\n" not in sentence
+    if name == "broken":
+        assert sentence in used
+
+
+def test_commands_tell_what_is_left_out(python: Python) -> None:
+    """A list shows what can be used, and says what cannot."""
+    python.add("acme-thing 2.1", "vendors", "broken = nowhere:VENDOR", "cos = nowhere:VENDOR")
+    python.add("other-thing 1", "faults", "reset = nowhere:Reset", "cos = nowhere:Cos")
+    listed, wrong = python("-m", "faultinject", "vendors")
+    assert "broken" not in listed
+    assert wrong.splitlines() == [
+        "faultinject: the vendor broken of the package acme-thing 2.1 cannot be used: ModuleNotFoundError: No module named 'nowhere'",
+        "faultinject: the vendor cos of the package acme-thing 2.1 is left out: faultinject has one of that name",
+    ]
+    vocabulary = " ".join(python("-m", "faultinject", "check", "-h")[0].split())
+    assert (
+        "the fault cos of the package other-thing 1 is left out: faultinject has one of that name"
+        in vocabulary
+    )
+    assert "the fault reset of the package other-thing 1 is left out" in vocabulary
+    assert "<Code>SlowDown</Code>" in python("-m", "faultinject", "preview", "cos:SlowDown")[0]
+
+
+def test_a_name_of_two_packages_is_nobodys(python: Python) -> None:
+    """Which of them is meant nobody can say, so it is asked to take one away."""
+    python.add("acme-thing 2.1", "vendors", "acme = faultinject_acme.vendor:VENDOR")
+    said = "there are 2 vendors acme, of the packages acme-thing 2.1 and faultinject-acme 1.0: uninstall all but one"
+    assert said in "".join(python("-m", "faultinject", "check", "acme:SlowDown", code=2))
+    assert said in python("-m", "faultinject", "vendors")[1]
+
+
+def test_a_package_may_ask_for_lists_while_it_is_imported(bare: Python) -> None:
+    """It is not on the list yet, and nothing goes round in circles."""
+    bare.add(
+        "asks 1",
+        "vendors",
+        "asks = asks:VENDOR",
+        asks="from faultinject import vendors\nassert 'asks' not in vendors.names()\nassert 'cos' in vendors.names()\nVENDOR = 3",
+    )
+    told, _ = bare("-c", "from faultinject import vendors; print(vendors.plugins.problems())")
+    assert "names int, not a faultinject.Vendor" in told
+
+
+STORE = '''
+from faultinject.counts.memory import MemoryCounts
+
+class Ledger:
+    """Counts by scenario, for all injectors of a process; a new scenario begins at zero."""
+
+    kept = {}
+
+    def __init__(self, url):
+        if url.endswith("/none"):
+            raise OSError("nobody answers")
+        if url.endswith("/own"):
+            raise __import__("faultinject").ConfigurationError("own words")
+
+    def counts(self, scenario, seed, *, chosen, anew):
+        if anew:
+            self.kept.pop(scenario, None)
+        return self.kept.setdefault(scenario, (MemoryCounts(), seed))
+'''
+
+
+def test_a_store_of_another_package_counts(bare: Python) -> None:
+    """Its scheme is one of `FAULTINJECT_STORE` and of `store=`: who names it counts together, with one seed."""
+    bare.add("ledger 1.0", "stores", "ledger = ledger:Ledger", ledger=STORE)
+    told, _ = bare(
+        "-c",
+        f"""{ASK}
+one, two = (faultinject.Injector("http:503,times=1", store="ledger://here") for _ in range(2))
+faulty = [faultinject.WSGIFaultMiddleware(app, injector=each) for each in (one, two)]
+print([ask(each)[0][:3] for each in (*faulty, *faulty)], one.seed == two.seed)
+two.add("http:500,times=1")
+print([ask(each)[0][:3] for each in (faulty[1], *faulty)])
+two.use("http:503,times=1")
+print([ask(each, **{{"wsgi.multiprocess": True}})[0][:3] for each in (faulty[1], *faulty)])
+""",
+    )
+    assert told.splitlines() == [
+        "['503', '200', '200', '200'] True",
+        "['500', '200', '200']",
+        "['503', '200', '200']",
+    ]
+    told, _ = bare(
+        "-c",
+        "import faultinject; print(faultinject.Injector('reset').counts())",
+        FAULTINJECT_STORE="ledger:x",
+    )
+    assert told == "{'rule-1': {'matched': 0, 'injected': 0}}\n"
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("ledgr://a:secret@b", "store: ledgr://…@b is not a store; use memory: or file:DIRECTORY or ledger:"),
+        ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or ledger:"),
+        ("ledger://a:secret@b/none", "the store ledger: cannot be opened: OSError: nobody answers"),
+        ("ledger://a:secret@b/own", "own words"),
+        (
+            "broken:",
+            "store: the store broken of the package ledger 1.0 cannot be used: ModuleNotFoundError: No module named 'nowhere'",
+        ),
+        ("redis://a:secret@b", "store: redis://…@b is not built yet; use memory: or file:DIRECTORY"),
+    ],
+)
+def test_a_store_that_cannot_be_is_told(bare: Python, store: str, said: str) -> None:
+    """No message holds a password."""
+    bare.add(
+        "ledger 1.0",
+        "stores",
+        "ledger = ledger:Ledger",
+        "broken = nowhere:It",
+        "redis = ledger:Ledger",
+        ledger=STORE,
+    )
+    told, _ = bare(
+        "-c",
+        f"""
+import faultinject
+try:
+    faultinject.Injector("reset", store={store!r})
+except faultinject.ConfigurationError as error:
+    print(error)
+""",
+    )
+    assert told == f"{said}\n"
+
+
+LAZY = f"""{ASK}
+def read():
+    return sorted({{"importlib.metadata", "faultinject_acme", "faultinject_empty", "typing"}} & set(sys.modules))
+
+faulty = faultinject.WSGIFaultMiddleware(app, "cos:SlowDown,path=a/; s3:@throttle,bucket=b; reset,path=c/", seed=1)
+print([ask(faulty, path=path)[0] for path in ("/a/x", "/b/y", "/d")], read())
+faultinject.vendors.get("acme")
+print(read())
+"""
+
+
+def test_nothing_is_looked_for_before_it_is_asked_for(python: Python) -> None:
+    """Neither the start nor a request reads the metadata of packages, nor `typing`, though plugins are there."""
+    told, _ = python("-S", "-c", f"import sys; sys.path[:0] = {[str(python.folder), *needed()]!r}\n{LAZY}")
+    first, then = told.splitlines()
+    assert first.endswith(" []")
+    assert then == "['faultinject_acme', 'importlib.metadata', 'typing']"
+
+
+def needed() -> list[str]:
+    """Where this suite's packages are, for a Python without `site`, whose `.pth` files import who knows what."""
+    import wrapt
+
+    return [str(ROOT), str(Path(wrapt.__file__).parents[1])]
+
+
+def shown(plugin: str) -> dict[str, str]:
+    """The blocks of the contributor's page that make a package, by file."""
+    found = re.findall(rf"^```\w+ plugin={plugin}/(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    if plugin == "acme":
+        folder = re.findall(r"^```\w+ file=vendors/acme/(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+        found += [(f"faultinject_acme/{path}", text) for path, text in folder]
+    return dict(found)
+
+
+@pytest.mark.parametrize("plugin", ["acme", "empty"])
+def test_the_page_shows_what_is_installed_here(plugin: str) -> None:
+    """Whoever copies the page's blocks has the packages of these tests, file by file."""
+    files = {
+        str(path.relative_to(HERE / plugin)): path.read_text(encoding="utf-8")
+        for path in (HERE / plugin).rglob("*.*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert shown(plugin) == files

@@ -1,0 +1,77 @@
+"""Type checkers of users see what is there, and nothing else: mypy and pyright agree with `api.py`, line by line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import faultinject
+
+pytest.importorskip("mypy")
+pytest.importorskip("pyright")
+
+ROOT = Path(__file__).parent.parent.parent
+API = Path(__file__).parent / "api.py"
+REFUSED = re.compile(r"  # type: ignore\[([\w-]+)\]")
+
+
+def checked(checker: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a type checker says."""
+    environ = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", checker, *arguments],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def unmarked(tmp_path: Path) -> tuple[Path, list[tuple[int, str]]]:
+    """The file without its ignores, and the lines that had one."""
+    lines = API.read_text(encoding="utf-8").splitlines()
+    wrong = [(number, found[1]) for number, line in enumerate(lines, 1) if (found := REFUSED.search(line))]
+    bare = tmp_path / "api.py"
+    bare.write_text("\n".join(REFUSED.sub("", line) for line in lines), encoding="utf-8")
+    return bare, wrong
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_what_is_right_passes_and_each_mark_is_needed(checker: str) -> None:
+    """A line without a mark has no error; a mark without an error is one itself."""
+    done = checked(checker, *([str(API)] if checker == "mypy" else []))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]], tmp_path: Path) -> None:
+    """Exactly the marked lines are wrong, each for its own reason."""
+    bare, wrong = unmarked
+    said = checked("mypy", "--cache-dir", str(tmp_path / "cache"), str(bare)).stdout
+    found = re.findall(r"api\.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE)
+    assert [(int(line), code) for line, code in found] == wrong
+
+
+def test_pyright_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]], tmp_path: Path) -> None:
+    """Exactly the marked lines are wrong; pyright has other names for why."""
+    bare, wrong = unmarked
+    (tmp_path / "faultinject").symlink_to(ROOT / "faultinject")
+    said = checked("pyright", "--pythonpath", sys.executable, str(bare)).stdout
+    found = Counter(int(line) for line in re.findall(r"api\.py:(\d+):\d+ - error:", said))
+    assert sorted(found) == [line for line, _ in wrong]
+
+
+def test_every_public_name_has_a_type(tmp_path: Path) -> None:
+    """What is offered at run time is offered to type checkers: a name that is in one list only is found."""
+    program = tmp_path / "names.py"
+    names = "\n".join(f"from faultinject import {each} as {each}" for each in faultinject.__all__)
+    program.write_text(names, encoding="utf-8")
+    done = checked("mypy", "--cache-dir", str(tmp_path / "cache"), str(program))
+    assert done.returncode == 0, done.stdout
