@@ -61,4 +61,4 @@ def in_quotes(name: str) -> str:
     """A name as it can stand in a message and in a shell; most names hold a blank."""
     from faultinject.rules.values import shown
 
-    return f"'{shown(name)}'"
+    return shown(f"'{name}'")

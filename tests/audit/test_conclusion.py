@@ -207,6 +207,7 @@ def test_a_failure_stands_above_what_was_not_decided():
         ([], ["permanant"], "'permanant' is not a check; did you mean 'permanent'?"),
         ([], ["zzz: date"], "'zzz: date' is not a check; there are retries, "),
         (["all"], [], "'all' is not a check"),
+        ([""], [], "'' is not a check; there are retries, "),
         (["retry-after"], ["retry-after"], "'retry-after' is both ignored and required"),
         (["retry-after"], ["retry-after: date"], "'retry-after: date' is both ignored and required"),
     ],
