@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from faultinject.rules.keys import CONDITIONS
-
 from faultinject.rules import rule_keys
+from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Condition, Key
 from faultinject.rules.vocabulary import KEYS
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
-    # credential, checksum of the preconditions, user agent, Content-Length, and those of TELLING that the request has.
+    # credential, checksum of the preconditions, user agent, Content-Length, and those of RECORDED_HEADERS that the request has.
     Facts = tuple[
         str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
         Mapping[str, str],

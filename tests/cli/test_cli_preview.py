@@ -311,7 +311,7 @@ def test_an_error_inside_is_no_preview(run, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Plan, "run", broken)
+    monkeypatch.setattr(Plan, "decide", broken)
     code, out, err = run("preview", "http:503")
     assert (code, out) == (2, "")
     assert err.splitlines()[-1] == "faultinject: an error inside faultinject lets the request pass"

@@ -169,17 +169,17 @@ def test_error_inside_faultinject_fails_the_test(run):
     """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
     result = run("""
         import pytest
-        from faultinject.engine.compiled_rule import ReadyRule
+        from faultinject.engine.compiled_rule import CompiledRule
 
         @pytest.mark.faultinject("http:503")
         def test_marked(client, monkeypatch):
-            monkeypatch.delattr(ReadyRule, "act")
+            monkeypatch.delattr(CompiledRule, "act")
             assert client.get("/a").status_code == 200
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*AttributeError: 'ReadyRule' object has no attribute 'act'*",
+            "*AttributeError: 'CompiledRule' object has no attribute 'act'*",
             "*InjectionFailed: an error inside faultinject let requests pass",
             "error inside faultinject: AttributeError(*",
         ]

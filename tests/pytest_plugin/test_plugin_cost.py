@@ -21,7 +21,11 @@ def loaded(project, source):
 
 def test_session_without_faults_loads_nothing_of_the_engine(project):
     """The plugin alone: the package's front door and the plugin itself."""
-    assert loaded(project, "def test_one(): pass") == ["faultinject", "faultinject.testing.pytest_plugin"]
+    assert loaded(project, "def test_one(): pass") == [
+        "faultinject",
+        "faultinject.testing",
+        "faultinject.testing.pytest_plugin",
+    ]
 
 
 def test_session_with_faults_loads_it(project):
