@@ -7,7 +7,14 @@ match, and works a field out when it is first asked for.
 from __future__ import annotations
 
 from faultinject.engine.shown import without_userinfo
-from faultinject.engine.snapshot import NONE_RECORDED, RECORDED_AS, RECORDED_HEADERS, RECORDED_KEYS, facts
+from faultinject.engine.snapshot import (
+    NONE_RECORDED,
+    RECORDED_AS,
+    RECORDED_HEADERS,
+    RECORDED_KEYS,
+    SILENT,
+    facts,
+)
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
@@ -292,10 +299,27 @@ class ASGIRequest(Request):
         return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
 
 
-_TELLING_SET = frozenset(RECORDED_KEYS)
-_TELLING_NAMES = frozenset(RECORDED_HEADERS)
+_TELLING_SET = {*RECORDED_KEYS}
+_TELLING_NAMES = {*RECORDED_HEADERS}
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
+
+
+def record(headers: Mapping[str, bool]) -> None:
+    """Keep more headers of requests: those that another package's vendor tells its operations by.
+
+    Args:
+        headers: the names in lower case, and of each whether its value is kept too.
+    """
+    for name, valued in headers.items():
+        if name in _TELLING_NAMES:
+            continue
+        if not valued:
+            SILENT.add(name)
+        key = f"HTTP_{name.upper().replace('-', '_')}"
+        RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
+        _TELLING_SET.add(key)
+        _TELLING_NAMES.add(name)
