@@ -15,8 +15,10 @@ from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry
 from faultinject.engine.labels import Labels
+from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
 from faultinject.vendors.addressing import Addressing, common
+from faultinject.vendors.operations import headers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ class Plan:
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
+        for vendor in {rule.vendor for rule in self.rules}:
+            if vendor is not None:
+                record(headers_of(vendor))
         self._unmatched: Addressing | None = None
         index = Index(self.rules, self.reading, everything=services.everything)
         self.environ = index.environ

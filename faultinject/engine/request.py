@@ -11,6 +11,7 @@ from faultinject.engine.snapshot import (
     RECORDED_AS,
     RECORDED_HEADERS,
     RECORDED_KEYS,
+    SILENT,
     facts,
     without_userinfo,
 )
@@ -298,10 +299,27 @@ class ASGIRequest(Request):
         return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
 
 
-_TELLING_SET = frozenset(RECORDED_KEYS)
-_TELLING_NAMES = frozenset(RECORDED_HEADERS)
+_TELLING_SET = {*RECORDED_KEYS}
+_TELLING_NAMES = {*RECORDED_HEADERS}
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
+
+
+def record(headers: Mapping[str, bool]) -> None:
+    """Keep more headers of requests: those that another package's vendor tells its operations by.
+
+    Args:
+        headers: the names in lower case, and of each whether its value is kept too.
+    """
+    for name, valued in headers.items():
+        if name in _TELLING_NAMES:
+            continue
+        if not valued:
+            SILENT.add(name)
+        key = f"HTTP_{name.upper().replace('-', '_')}"
+        RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
+        _TELLING_SET.add(key)
+        _TELLING_NAMES.add(name)

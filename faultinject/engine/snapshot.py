@@ -87,7 +87,7 @@ VALUED = frozenset(
     " x-ms-requires-sync x-sdk-retry-count".split()
 )
 """Those whose value a fact is read from."""
-SILENT = frozenset(RECORDED_HEADERS) - VALUED
+SILENT = {*RECORDED_HEADERS} - VALUED
 """Those of which only is kept that they were there; the source of a copy may end in a signature."""
 
 NONE_RECORDED: Mapping[str, str] = {}

@@ -254,6 +254,23 @@ def operations_of(vendor: Vendor | None) -> Operations:
     return read_tables(tuple(vendor.operations) or S3_TABLES, prefixes)
 
 
+def headers_of(vendor: Vendor) -> dict[str, bool]:
+    """The headers that tell a vendor's operations apart, and of each whether its value does.
+
+    Nothing for the vendors here whose headers the engine records anyway.
+    """
+    related = vendor.addressing == "s3"
+    if vendor.package.startswith(f"{__package__}.") and (not related or vendor.prefix in S3_PREFIXES):
+        return {}
+    found: dict[str, bool] = {}
+    for row in operations_of(vendor).rows if vendor.addressing else ():
+        for word in row.header:
+            name, equals, _ = word.partition("=")
+            name = name if name[:2] == "x-" or not related else f"{vendor.prefix}{name}"
+            found[name] = found.get(name, False) or bool(equals)
+    return found
+
+
 def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations:
     """The operations of tables below the vendors' folder, or of a package's, `acme:operations.csv`; rows of a name replace an earlier table's of that name."""
     found = _tables.get((files, prefixes))

@@ -129,7 +129,7 @@ class Vendor:
         self.hint = hint
         self.deletes = deletes
         self._reason = reason
-        self._package = package
+        self.package = package
         self._extras_file = extras
         self._extras: tuple[Extra, ...] | None = None if extras else ()
         self._templates: dict[str, bytes] = {}
@@ -145,7 +145,7 @@ class Vendor:
         """An envelope as it stands in the vendor's folder."""
         found = self._templates.get(form.template)
         if found is None:
-            found = self._templates[form.template] = read(self._package, form.template)
+            found = self._templates[form.template] = read(self.package, form.template)
         return found
 
     def asked_form(self, row: DocumentedError, request: Asked, status: int) -> str:
@@ -161,7 +161,7 @@ class Vendor:
     def extras(self) -> tuple[Extra, ...]:
         """What single codes carry beyond the envelope, in order."""
         if self._extras is None:
-            self._extras = load_extras(read(self._package, self._extras_file).decode())
+            self._extras = load_extras(read(self.package, self._extras_file).decode())
         return self._extras
 
     def reason(self, row: DocumentedError, message: str) -> str | None:
@@ -173,10 +173,10 @@ class Vendor:
         """Every documented error, in the order of the document."""
         if self._errors is None:
             try:
-                where = read(self._package, "where.csv").decode()
+                where = read(self.package, "where.csv").decode()
             except OSError:  # none of its errors is for some requests only
                 where = ""
-            rows = tuple(load(self.id, read(self._package, "errors.csv").decode(), where))
+            rows = tuple(load(self.id, read(self.package, "errors.csv").decode(), where))
             self._by_label = {each.label: each for each in rows}
             self._errors = rows
         return self._errors

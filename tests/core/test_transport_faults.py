@@ -135,11 +135,11 @@ NEEDS = {"share": {"status": 200}}
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
 @pytest.mark.parametrize("effect", EFFECTS)
-def test_a_fault_takes_the_effects_that_the_contract_gives_it(fault, effect):
+def test_a_fault_takes_its_effects(fault, effect):
     """And refuses the others in words that say which it takes."""
     text, keys = EXAMPLES.get(fault.title, (fault.title, {}))
     keys = {**keys, effect: VALUES.get(effect, "yes")}
-    if effect in TAKES[fault.title].split():
+    if effect in fault.takes:
         keys = {**NEEDS.get(effect, {}), **keys}
         assert effect in {key.partition(".")[0] for key in Rule(text, **keys).options}
         return
@@ -147,7 +147,13 @@ def test_a_fault_takes_the_effects_that_the_contract_gives_it(fault, effect):
         Rule(text, **keys)
     told, _, listed = str(caught.value).partition("; it takes ")
     assert told == f"{text} takes no {effect}"
-    assert set(listed.replace(" and ", ", ").split(", ")) == set(TAKES[fault.title].split())
+    assert set(listed.replace(" and ", ", ").split(", ")) == {*fault.takes}
+
+
+def test_the_effects_of_faults_are_those_of_the_contract():
+    """What one of these takes is promised."""
+    takes = {each.title: {*each.takes} for each in FAULTS}
+    assert {title: takes[title] for title in TAKES} == {title: {*row.split()} for title, row in TAKES.items()}
 
 
 SHARE = "is not a share from 0 to below 1"

@@ -91,6 +91,30 @@ def test_markers_name_them(python: Python) -> None:
     assert "1 passed" in said
 
 
+def test_the_journal_knows_their_operations(python: Python) -> None:
+    """Headers that the package's operations are told by are kept as those of the house's vendors are: never a value in vain."""
+    told, _ = python(
+        "-c",
+        f"""{ASK}
+import asyncio
+
+async def never(scope, receive, send):
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": b""}})
+
+async def send(message):
+    pass
+
+injector = faultinject.Injector("acme:SlowDown,times=0", everything=True)
+ask(faultinject.WSGIFaultMiddleware(app, injector=injector), "PUT", "/photos/cat.jpg", HTTP_X_ACME_COPY_SOURCE="secret")
+scope = {{"type": "http", "method": "PUT", "path": "/photos/cat.jpg", "headers": [(b"x-acme-copy-source", b"secret")]}}
+asyncio.run(faultinject.ASGIFaultMiddleware(never, injector=injector)(scope, None, send))
+print([each.operation for each in injector.journal.outcomes], "secret" in str([each.to_dict() for each in injector.journal.outcomes]))
+""",
+    )
+    assert told == "['CopyObject', 'CopyObject'] False\n"
+
+
 def test_commands_know_them(python: Python) -> None:
     """`vendors`, `check`, `check -h` and `preview` show both."""
     listed, wrong = python("-m", "faultinject", "vendors")

@@ -7,8 +7,10 @@ import pytest
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
 from faultinject.rules import text as reader
 from faultinject.rules.diagnosis import excerpt
+from faultinject.rules.faults import FAULTS
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import listed
 
 
 def parse_rules(text, where=""):
@@ -98,8 +100,7 @@ WRONG = [
     ("http:503,name=a,name=b", "name is given twice\n  http:503,name=a,name=b\n                  ^^^^"),
     (
         ",times=1",
-        "there is no fault; there are vendor:Code, http:NNN, latency, hang, reset, close, truncate, drip and "
-        "corrupt\n  ,times=1\n  ^",
+        f"there is no fault; there are {listed((each.title for each in FAULTS), 'and')}\n  ,times=1\n  ^",
     ),
     ('http:"503"', 'a quote can only stand round a whole value or name\n  http:"503"\n       ^'),
     ('http:503,path="a b', 'the quote is not closed\n  http:503,path="a b\n                ^'),
