@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHANGING = frozenset(
-    "time arrived answered seq connection path query key request_bytes request_digest body_complete attempt_hint hint status"
+    "time arrived answered seq connection path query key request_bytes request_digest attempt_hint hint status"
     " response_bytes request_id elapsed stalled n".split()
 )
 """The fields that a template has no values for: those that differ, or whose values may be equal and yet not be written
@@ -49,13 +49,13 @@ def line_text(values: Sequence[object]) -> bytes:
             _templates.clear()
         _templates[steady] = template
     pieces = template.copy()
-    # Of a float that is not finite the difference is not 0.
+    # A float that is not finite is not 0 less than itself.
     pieces[1::2] = [
         "null" if value is None
         else encode_basestring(value) if (kind := type(value)) is str
         else _float(value) if kind is float and value - value == 0.0
         else _int(value) if kind is int
-        else _dumps(value)
+        else _other(value)
         for value in _changing(values)
     ]  # fmt: skip
     text = "".join(pieces)
@@ -63,6 +63,18 @@ def line_text(values: Sequence[object]) -> bytes:
     if text.isascii() and "\x7f" not in text:
         return text.encode()
     return (printable(text[:-1]) + "\n").encode("utf-8", "replace")
+
+
+def _other(value: object) -> str:
+    """The text of what a client says of its attempt, and of what no journal of ours has."""
+    if type(value) is not dict:
+        return _dumps(value)
+    pairs = []
+    for name, each in value.items():
+        kind = type(each)
+        text = encode_basestring(each) if kind is str else _int(each) if kind is int else _dumps(each)
+        pairs.append(f"{encode_basestring(name)}:{text}")
+    return f"{{{','.join(pairs)}}}"
 
 
 def _template(values: Sequence[object]) -> list[str]:
