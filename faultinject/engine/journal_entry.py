@@ -1,7 +1,8 @@
-"""What happened to one request: noted as a tuple on the request's path, worked out when somebody reads it."""
+"""What happened to one request: noted as a `Line` on the request's path, worked out when somebody reads it."""
 
 from __future__ import annotations
 
+from faultinject.engine.journal_line import FullLine
 from faultinject.http.wire import whole
 
 TYPE_CHECKING = False
@@ -10,13 +11,11 @@ if TYPE_CHECKING:
 
     from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.counting import Take
+    from faultinject.engine.journal_line import Origin
     from faultinject.engine.services import Services
     from faultinject.engine.snapshot import Facts
     from faultinject.engine.types import Body, Fired
     from faultinject.vendors.addressing import Addressing
-
-    # The scenario's generation, its seed and the seed's key.
-    Origin = tuple[int, str, bytes]
 
 FIELDS = (
     "v", "time", "arrived", "answered", "pid", "seq", "generation", "connection", "principal", "credential", "test",
@@ -33,40 +32,11 @@ INJECTED = frozenset(
 """What `did` says of a request that got a fault; anything else left the app's own answer."""
 
 
-class Entry:
+class Entry(FullLine):
     """The journal's view of one request while it is under way; every `write` is one line."""
 
-    __slots__ = (
-        "arrived",
-        "facts",
-        "fault",
-        "fired",
-        "held",
-        "hint",
-        "hint_form",
-        "n",
-        "origin",
-        "reading",
-        "request_id",
-        "response_bytes",
-        "rule",
-        "seen",
-        "seq",
-        "services",
-        "status",
-        "take",
-        "time",
-        "when",
-        "written",
-    )  # fmt: skip
+    __slots__ = ("fired", "held", "seen", "services", "take", "written")
 
-    fault: str | None
-    when: str | None
-    status: int | None
-    response_bytes: int | None
-    request_id: str | None
-    hint: float | None
-    hint_form: str | None
     fired: Fired | None
     seen: SeenBody | None
 
@@ -121,30 +91,8 @@ class Entry:
         services = self.services
         if body is None and self.seen is not None:
             body = self.seen.body
-        services.journal(
-            (
-                self.seq,
-                self.origin,
-                self.time,
-                self.arrived,
-                services.monotonic() if answered else None,
-                self.facts,
-                self.reading,
-                self.rule,
-                self.fault,
-                self.when,
-                self.n,
-                self.status,
-                self.response_bytes,
-                self.request_id,
-                self.hint,
-                self.hint_form,
-                did,
-                applied,
-                body,
-                last if self.written else None,
-            )
-        )
+        now = services.monotonic() if answered else None
+        services.journal(FullLine(self, did, now, applied, body, last if self.written else None))
         self.written = True
 
     def saw(self, status: str | int, lengths: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from faultinject.engine.compiled_rule import CompiledRule
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry
+from faultinject.engine.journal_line import Line
 from faultinject.engine.labels import Labels
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
@@ -150,12 +151,10 @@ class Plan:
         rule, n = matched[0], numbers[0][1]
         if services.everything:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
+        number = n if n >= 0 else None
         services.journal(
-            (
-                next(_seq), self.origin, now, arrived, None, request.facts(), rule.reading, rule.name, None, None,
-                n if n >= 0 else None, None, None, None, None, None, "passed", True, None, None,
-            )
-        )  # fmt: skip
+            Line(next(_seq), self.origin, now, arrived, request.facts(), rule.reading, rule.name, number)
+        )
         return PASSED
 
     def _begin(self, rule: CompiledRule, request: Request, entry: Entry, digest: bytes) -> Action:

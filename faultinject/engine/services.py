@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.types import Line
+    from faultinject.engine.journal_line import Line
 
 
 class Services:

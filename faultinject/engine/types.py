@@ -4,10 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
-    # The values of a journal entry in the order of `Entry.write`.
-    Line = tuple[Any, ...]
     # Bytes read of a request's body, their digest, whether that was all.
     Body = tuple[int, str, bool]
 

@@ -7,9 +7,17 @@ can be told from a machine that had too much to do (https://docs.kernel.org/acco
 from __future__ import annotations
 
 import os
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATH = "/proc/pressure/cpu"
 _LENGTH = 256
+FRESH = 0.001
+"""Seconds for which what was read is good enough; the kernel takes microseconds to say it, and waits that are told from
+it are of 10 ms or more."""
 
 
 class Pressure:
@@ -17,9 +25,13 @@ class Pressure:
 
     Args:
         path: the file of the kernel.
+        clock: seconds that never go back.
     """
 
-    def __init__(self, path: str = PATH) -> None:
+    def __init__(self, path: str = PATH, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._read = float("-inf")
+        self._stalled: float | None = None
         try:
             self._file: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             self._identity = _identity(self._file)
@@ -27,7 +39,18 @@ class Pressure:
             self._file = None
 
     def stalled(self) -> float | None:
-        """Seconds since the machine's start for which something could have run and had no processor; None: unknown."""
+        """Seconds since the machine's start for which something could have run and had no processor; None: unknown.
+
+        As it was at most a millisecond ago.
+        """
+        if self._file is None:
+            return None
+        now = self._clock()
+        if now - self._read >= FRESH:
+            self._read, self._stalled = now, self._sum()
+        return self._stalled
+
+    def _sum(self) -> float | None:
         if self._file is None:
             return None
         try:

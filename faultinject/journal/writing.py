@@ -1,4 +1,4 @@
-"""The journal: one line a request, kept as a tuple in a bounded ring and, if asked, appended to a file."""
+"""The journal: one line a request, kept in a bounded ring and, if asked, appended to a file."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from collections import deque
 from stat import S_ISREG
 
 from faultinject.engine.counter import Counter
-from faultinject.engine.draw import blake2b
-from faultinject.engine.journal_entry import INJECTED, Outcome
-from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, QUERY_GUARDS
+from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.http.wire import whole
 from faultinject.journal import log as announcement
-from faultinject.journal.marks import attempt_hint
+from faultinject.journal.line_fields import values
 from faultinject.journal.pressure import Pressure
-from faultinject.rules.printed_json import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from faultinject.engine.types import Line
+    from faultinject.engine.journal_line import Line
     from faultinject.journal.endings import Parent, Written
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.types import Target
 
 KEPT = 10_000
 """Lines that the ring keeps."""
@@ -60,7 +55,7 @@ class Journal:
         self.path = path
         self.test = test
         self._size = size
-        self._lines: deque[tuple[str | None, Line]] = deque(maxlen=size)
+        self._lines: deque[Line] = deque(maxlen=size)
         self._pressure = Pressure() if measures or path is not None else None
         self._stalled: dict[int, float | None] = {}
         self._taken = Counter()
@@ -74,11 +69,12 @@ class Journal:
 
     def add(self, line: Line) -> None:
         """Keep one line; what goes wrong with it is no concern of the request."""
-        test = None if self.test is None else self.test()
-        begins = line[-1] is None
+        if self.test is not None:
+            line.test = self.test()
+        begins = line.final is None
         if begins and self._pressure is not None:
-            self._measure(line[0], self._pressure)
-        self._lines.append((test, line))
+            self._measure(line.seq, self._pressure)
+        self._lines.append(line)
         self._taken.next()
         if begins:
             self._begun.next()
@@ -86,22 +82,25 @@ class Journal:
                 self.count(self._begun.value)
         # The first line of a fault, or a later one of a fault that was not carried out.
         told = (
-            line[8] is not None
+            line.fault is not None
             and announcement.tells_injections()
-            and (line[19] is None) is (line[16] in INJECTED)
+            and (line.final is None) is (line.did in INJECTED)
         )
-        if self._file is None and not self._followers and not told:
+        file = self._file
+        if file is None and not self._followers and not told:
             return
         try:
-            outcome = self._outcome(test, line)
-            if told:
-                announcement.injection(outcome)
-            if self._file is not None:
-                self._file.append(outcome)
+            found = values(line, self._stalled.get(line.seq), self.reading)
+            if told or self._followers:
+                outcome = Outcome(**dict(zip(FIELDS, found, strict=True)))
+                if told:
+                    announcement.injection(outcome)
+            if file is not None:
+                file.write(found)
             for tell in self._followers:
                 tell(outcome)
         except Exception as error:
-            announcement.failed(error, line[7] or "")
+            announcement.failed(error, line.rule or "")
 
     def follow(self, tell: Callable[[Outcome], None]) -> None:
         """Call `tell` with each outcome when its line is written, on the thread of the request.
@@ -124,8 +123,9 @@ class Journal:
     def outcomes(self) -> list[Outcome]:
         """One outcome a request, in the order they were decided; a final line stands for its first."""
         merged: dict[int, Outcome] = {}
-        for test, line in self._lines.copy():
-            merged[line[0]] = self._outcome(test, line)
+        for line in self._lines.copy():
+            found = values(line, self._stalled.get(line.seq), self.reading)
+            merged[line.seq] = Outcome(**dict(zip(FIELDS, found, strict=True)))
         return list(merged.values())
 
     def end(self) -> None:
@@ -150,64 +150,6 @@ class Journal:
         if len(known) > 2 * self._size:
             self._stalled = dict(list(known.items())[self._size :])
 
-    def _outcome(self, test: str | None, line: Line) -> Outcome:
-        (
-            seq, origin, time, arrived, answered, facts, reading, rule, fault, when, n, status, response_bytes, request_id,
-            hint, hint_form, did, applied, body, final,
-        ) = line  # fmt: skip
-        generation, seed, key_of_seed = origin
-        (
-            method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
-            headers,
-        ) = facts  # fmt: skip
-        reading = reading and (self.reading or reading)
-        recalled = _Recalled(method, path[mount:], query, host, headers)
-        bucket, key = (None, None) if reading is None else reading.read_address(recalled)
-        size, digest, complete = body or (whole(content_length), None, None)
-        return Outcome(
-            v=1,
-            time=time,
-            arrived=arrived,
-            answered=answered,
-            pid=os.getpid(),
-            seq=seq,
-            generation=generation,
-            connection=whole(port),
-            principal=_principal(key_id, key_of_seed),
-            credential=_digest_of(credential, key_of_seed),
-            test=test and test[:LONGEST_TEXT],
-            method=method,
-            path=path,
-            query=query,
-            host=host,
-            client=client or None,
-            operation=None if reading is None else reading.operation(recalled),
-            bucket=bucket,
-            key=key,
-            request_bytes=size,
-            request_digest=digest,
-            body_complete=complete,
-            user_agent=user_agent,
-            attempt_hint=attempt_hint(headers, key_of_seed),
-            rule=rule,
-            fault=fault,
-            when=when,
-            applied=applied,
-            guarded=not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS),
-            precondition=_digest_of(precondition, key_of_seed),
-            hint=hint,
-            hint_form=hint_form,
-            did=did,
-            status=status,
-            response_bytes=response_bytes,
-            request_id=request_id,
-            elapsed=None if answered is None else answered - arrived,
-            stalled=self._stalled.get(seq),
-            seed=seed,
-            n=n,
-            final=final,
-        )
-
 
 class JournalFile:
     """A file that outcomes are appended to, one write a line, by any number of processes.
@@ -227,12 +169,16 @@ class JournalFile:
         self.path = path
         self._file: int | None = None
         self._place: Written | None = None
+        # Loaded when a file is wanted, before the first request comes.
+        from faultinject.journal.line_text import line_text
+
+        self._text = line_text
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
         try:
             self._file = os.open(path, flags, 0o600)
-            _close_to_others(self._file)
+            self._regular = _close_to_others(self._file)
             if parent is not None:
                 from faultinject.journal.endings import place_of
 
@@ -243,17 +189,25 @@ class JournalFile:
             raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
 
     def append(self, outcome: Outcome) -> None:
-        """Write one line; at the first that cannot be written the file ends, and the log says so."""
+        """Write the line of an outcome, as `write` does."""
+        self.write([getattr(outcome, name) for name in FIELDS])
+
+    def write(self, values: Sequence[object]) -> None:
+        """Write one line; at the first that cannot be written the file ends, and the log says so.
+
+        Args:
+            values: of `FIELDS`, in their order.
+        """
         file = self._file
         if file is None:
             return
-        text = json_text(outcome.to_dict())
-        data = text.encode("utf-8", "replace") + b"\n"
+        data = self._text(values)
         try:
-            size = os.fstat(file).st_size + len(data)
+            # Quicker than asking for all that is known of a file; it is appended to wherever this is.
+            size = (os.lseek(file, 0, os.SEEK_END) if self._regular else 0) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
-                self._place.write(outcome.pid, size)
+                self._place.write(os.getpid(), size)
             if not full and os.write(file, data) == len(data):
                 return
             why = "it has reached 1 GiB" if full else "no space left"
@@ -284,42 +238,14 @@ class JournalFile:
         self.close()
 
 
-def _close_to_others(file: int) -> None:
-    """Give a regular file of ours mode 0600; some file systems have no modes."""
+def _close_to_others(file: int) -> bool:
+    """Give a regular file of ours mode 0600, and tell whether it is a regular one; some file systems have no modes."""
     found = os.fstat(file)
+    regular = S_ISREG(found.st_mode)
     ours = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
-    if ours and S_ISREG(found.st_mode) and found.st_mode & 0o077:
+    if ours and regular and found.st_mode & 0o077:
         from contextlib import suppress
 
         with suppress(OSError):
             os.fchmod(file, 0o600)
-
-
-class _Recalled:
-    """A request as the journal kept it, for reading bucket, key and operation afterwards."""
-
-    def __init__(self, method: str, below: str, query: str, host: str, headers: dict[str, str]) -> None:
-        self.method = method
-        self.below = below
-        self.query = query
-        self.host = host
-        self.read_by: object = None
-        self.place: Target
-        self.named_by: object = None
-        self.operation: str | None
-        self._headers = headers
-
-    def telling(self, name: str) -> str | None:
-        """The value of a header that was kept."""
-        return self._headers.get(name)
-
-
-def _digest_of(checksum: int | None, key: bytes) -> str | None:
-    """Two bytes: enough to see that something has changed, too few to try guesses against."""
-    return None if checksum is None else blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
-
-
-def _principal(key_id: str | None, key: bytes) -> str | None:
-    if key_id is None:
-        return None
-    return blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+    return regular

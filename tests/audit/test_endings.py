@@ -251,13 +251,13 @@ def test_a_file_that_was_moved_is_ended_where_it_is(lines, tmp_path):
     "code",
     [
         "[place] = endings._places.values(); place.limit = os.path.getsize('journal') + 100",
-        "journal.LARGEST_FILE = os.path.getsize('journal') + 100; ask(app)",
+        "writing.LARGEST_FILE = os.path.getsize('journal') + 100; ask(app)",
     ],
     ids=["no room for it", "no room for a line"],
 )
 def test_a_full_file_has_no_end(lines, code):
     """It takes no more, and what is not there must not look as if it were."""
-    found = lines(f"from faultinject.audit import endings, journal\napp = faulty(); ask(app)\n{code}")
+    found = lines(f"from faultinject.journal import endings, writing\napp = faulty(); ask(app)\n{code}")
     assert (len(found), ended(found)) == (1, [])
 
 
@@ -309,7 +309,7 @@ def test_an_end_that_cannot_be_written_is_no_error(lines):
 def test_what_is_written_later_is_ended_anew(lines):
     """A process that goes on ends again, and only its last line counts."""
     found = lines(
-        "from faultinject.audit import endings\napp = faulty(); ask(app); endings.end(); endings.end(); ask(app)"
+        "from faultinject.journal import endings\napp = faulty(); ask(app); endings.end(); endings.end(); ask(app)"
     )
     assert [bool(each.get("ended")) for each in found] == [False, True, False, True]
 

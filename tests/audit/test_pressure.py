@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.journal.pressure import PATH, Pressure
+from faultinject.journal.pressure import FRESH, PATH, Pressure
 
 TEXT = b"some avg10=0.00 avg60=0.12 avg300=0.30 total=%d\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
 
@@ -36,12 +36,24 @@ def number(path, monkeypatch):
     return pressure, opened[0]
 
 
-def test_the_sum_is_read_anew_each_time(path):
+def test_the_sum_is_read_anew(path):
     """In seconds."""
-    pressure = Pressure(str(path))
+    now = [5.0]
+    pressure = Pressure(str(path), lambda: now[0])
     assert pressure.stalled() == 1.5
     path.write_bytes(TEXT % 2_750_000)
+    now[0] += FRESH
     assert pressure.stalled() == 2.75
+
+
+def test_the_sum_is_read_once_a_millisecond(path):
+    """However many requests come in it."""
+    now = [5.0]
+    pressure = Pressure(str(path), lambda: now[0])
+    assert pressure.stalled() == 1.5
+    path.write_bytes(TEXT % 2_750_000)
+    now[0] += FRESH / 2
+    assert pressure.stalled() == 1.5
 
 
 @pytest.mark.skipif(not Path(PATH).exists(), reason="this kernel keeps no such sum")

@@ -1,0 +1,147 @@
+"""What a line of the journal says, field by field: worked out when it is written to a file or read."""
+
+from __future__ import annotations
+
+import os
+
+from faultinject.engine.draw import blake2b
+from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, QUERY_GUARDS
+from faultinject.http.wire import whole
+from faultinject.journal.marks import attempt_hint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.engine.journal_line import Line
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.operations import Operations
+    from faultinject.vendors.types import Target
+
+REMEMBERED = 1_000
+"""How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
+_digests: dict[tuple[str | int, bytes], str] = {}
+_operations: dict[tuple[Operations, str, str, str], str | None] = {}
+
+
+def values(line: Line, stalled: float | None, reading: Addressing | None) -> tuple[object, ...]:
+    """The values of a line's fields, in the order of `FIELDS`.
+
+    Args:
+        line: as the journal keeps it.
+        stalled: for how long the machine had kept work waiting when the request came, seconds; None: unknown.
+        reading: how its address is read, where the line does not say that nobody knows; None: as the line says.
+    """
+    generation, seed, seed_key = line.origin
+    (
+        method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
+        headers,
+    ) = line.facts  # fmt: skip
+    operation = bucket = key = None
+    own = line.reading
+    if own is not None:
+        own = reading or own
+        recalled = _Recalled(method, path[mount:], query, host, headers)
+        level, bucket, key, _ = own.read_place(recalled)
+        if query or headers:
+            operation = own.operation(recalled)
+        else:
+            # Nothing else of a request tells its operation then.
+            form = own.operations, method, level, host
+            if form in _operations:
+                operation = _operations[form]
+            else:
+                operation = own.operation(recalled)
+                _remember(_operations, form, operation)
+    size, digest, complete = line.body or (whole(content_length), None, None)
+    arrived, answered, test = line.arrived, line.answered, line.test
+    return (
+        1,
+        line.time,
+        arrived,
+        answered,
+        os.getpid(),
+        line.seq,
+        generation,
+        whole(port),
+        None if key_id is None else _principal(key_id, seed_key),
+        None if credential is None else _digest_of(credential, seed_key),
+        test and test[:LONGEST_TEXT],
+        method,
+        path,
+        query,
+        host,
+        client or None,
+        operation,
+        bucket,
+        key,
+        size,
+        digest,
+        complete,
+        user_agent,
+        attempt_hint(headers, seed_key) if headers else None,
+        line.rule,
+        line.fault,
+        line.when,
+        line.applied,
+        bool(headers and not GUARDS.isdisjoint(headers))
+        or bool(query and any(each in query for each in QUERY_GUARDS)),
+        None if precondition is None else _digest_of(precondition, seed_key),
+        line.hint,
+        line.hint_form,
+        line.did,
+        line.status,
+        line.response_bytes,
+        line.request_id,
+        None if answered is None else answered - arrived,
+        stalled,
+        seed,
+        line.n,
+        line.final,
+    )
+
+
+class _Recalled:
+    """A request as the journal kept it, for reading bucket, key and operation afterwards."""
+
+    __slots__ = ("_headers", "below", "host", "method", "named_by", "operation", "place", "query", "read_by")
+
+    place: Target
+    operation: str | None
+
+    def __init__(self, method: str, below: str, query: str, host: str, headers: Mapping[str, str]) -> None:
+        self.method = method
+        self.below = below
+        self.query = query
+        self.host = host
+        self.read_by: object = None
+        self.named_by: object = None
+        self._headers = headers
+
+    def telling(self, name: str) -> str | None:
+        """The value of a header that was kept."""
+        return self._headers.get(name)
+
+
+def _digest_of(checksum: int, key: bytes) -> str:
+    """Two bytes: enough to see that something has changed, too few to try guesses against."""
+    found = _digests.get((checksum, key))
+    if found is None:
+        found = blake2b(b"%d" % checksum, key=key, digest_size=2).hexdigest()
+        _remember(_digests, (checksum, key), found)
+    return found
+
+
+def _principal(key_id: str, key: bytes) -> str:
+    found = _digests.get((key_id, key))
+    if found is None:
+        found = blake2b(key_id.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+        _remember(_digests, (key_id, key), found)
+    return found
+
+
+def _remember(memory: dict[Any, Any], what: object, found: object) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[what] = found

@@ -1,0 +1,50 @@
+"""A journal file: what it adds to a request that gets a fault, and to one that no rule is for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apps import PATH, around, calls_asgi, calls_wsgi, environ, rules, scope, trivial_asgi, trivial_wsgi
+from measure import Goal, Row, side_by_side
+
+VARIABLE = "FAULTINJECT_JOURNAL"
+
+
+def run() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [row for interface in ("WSGI", "ASGI") for row in _compared(interface, Path(folder))]
+
+
+def _compared(interface: str, folder: Path) -> list[Row]:
+    call: Any
+    app, request, call = (
+        (trivial_wsgi, environ, calls_wsgi) if interface == "WSGI" else (trivial_asgi, scope, calls_asgi)
+    )
+
+    def noting(given: Any, name: str) -> Any:
+        os.environ[VARIABLE] = str(folder / f"{interface}-{name}.jsonl")
+        try:
+            return around(app, given)
+        finally:
+            del os.environ[VARIABLE]
+
+    sample = side_by_side(
+        {
+            "injected": call(around(app, "cos:SlowDown"), request()),
+            "injected, noted": call(noting("cos:SlowDown", "injected"), request()),
+            "unmatched": call(around(app, rules(10)), request(path=PATH)),
+            "unmatched, noted": call(noting(rules(10), "unmatched"), request(path=PATH)),
+        }
+    )
+    return [
+        sample.row(
+            f"{interface}, {what}, journal file",
+            "the same without",
+            Goal("≤", 8, "µs"),
+            [added / 1000 for added in sample.added(f"{what}, noted", what)],
+        )
+        for what in ("injected", "unmatched")
+    ]
