@@ -9,6 +9,7 @@ from faultinject.rules import rule_keys
 from faultinject.rules.condition import Condition
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Key
+from faultinject.rules.rule import Rule
 from faultinject.rules.vocabulary import KEYS
 
 HEAD = '''"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/test_rule_keys.py`."""
@@ -80,6 +81,11 @@ def test_each_key_is_a_member() -> None:
     """What the module says is what Python reads out of it."""
     assert {*rule_keys.RuleKeys.__annotations__} == {*KEYS, "unless"}
     assert {*rule_keys.Conditions.__annotations__} == {*CONDITIONS}
+
+
+def test_no_name_is_none() -> None:
+    """A rule that may have a name is written in one way: `Rule(fault, name=name)`."""
+    assert Rule("http:503", name=None, times=1) == Rule("http:503", times=1)
 
 
 if __name__ == "__main__":
