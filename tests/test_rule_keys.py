@@ -81,5 +81,10 @@ def test_each_key_is_a_member() -> None:
     assert {*rule_keys.Conditions.__annotations__} == {*CONDITIONS}
 
 
+def test_no_name_is_none() -> None:
+    """A rule that may have a name is written in one way: `Rule(fault, name=name)`."""
+    assert Rule("http:503", name=None, times=1) == Rule("http:503", times=1)
+
+
 if __name__ == "__main__":
     Path(rule_keys.__file__).write_text(text(), encoding="utf-8")
