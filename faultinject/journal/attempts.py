@@ -8,7 +8,7 @@ from faultinject.engine.journal_entry import INJECTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from faultinject.vendors.documented import DocumentedError
@@ -70,9 +70,25 @@ class Attempt:
     clock: int
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.set(list(map(fields.get, KEPT)))
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Attempt:
+        """One with these values of `KEPT`, in their order."""
+        made = cls.__new__(cls)
+        made.set(values)
+        return made
+
+    def set(self, values: Sequence[Any]) -> None:
+        """Take the values of `KEPT`, in their order; told apart by hand, for a journal may have a million lines."""
         self.clock = 0
-        for name in KEPT:
-            setattr(self, name, fields.get(name))
+        (
+            self.time, self.arrived, self.answered, self.pid, self.seq, self.connection, self.principal, self.credential,
+            self.test, self.method, self.path, self.query, self.host, self.client, self.operation, self.bucket, self.key,
+            self.request_bytes, self.request_digest, self.body_complete, self.user_agent, self.attempt_hint, self.rule,
+            self.fault, self.applied, self.guarded, self.precondition, self.hint, self.hint_form, self.did, self.status,
+            self.stalled, self.seed,
+        ) = values  # fmt: skip
 
     @property
     def injected(self) -> bool:
@@ -99,23 +115,12 @@ class Attempt:
         `throttle`, `server`, `client`, `hidden` (an error in a 200), `transport` (no whole answer), `timeout` (none for
         long).
         """
-        if self.did in BROKEN:
-            return "timeout" if (self.fault or "").startswith("hang") else "transport"
-        documented, status = self.documented, self.status
-        if status is None:
-            return "server" if self._raised else None
-        if documented is not None and status < 300:
-            return "hidden"
-        if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
-            return "throttle"
-        if 500 <= status < 600:
-            return "server"
-        return "client" if status >= 400 else None
+        return _kind(self.did, self.fault, self.status, self.applied)
 
     @property
     def failed(self) -> bool:
         """Whether the client got an error, or no whole answer."""
-        return self.kind is not None
+        return _kind(self.did, self.fault, self.status, self.applied) is not None
 
     @property
     def answer(self) -> str:
@@ -132,10 +137,31 @@ class Attempt:
     @property
     def _raised(self) -> bool:
         """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
-        return self.did == "app_failed" or (self.did == "failed" and not self.applied)
+        return _raised(self.did, applied=self.applied)
 
     def __repr__(self) -> str:
         return f"<Attempt {self.method} {self.path!r} {self.answer}>"
+
+
+@lru_cache(1024)
+def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
+    """What the answer was; few of these come again and again."""
+    if did in BROKEN:
+        return "timeout" if (fault or "").startswith("hang") else "transport"
+    if status is None:
+        return "server" if _raised(did, applied=applied) else None
+    documented = None if fault is None or did not in INJECTED else _find(fault)
+    if documented is not None and status < 300:
+        return "hidden"
+    if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
+        return "throttle"
+    if 500 <= status < 600:
+        return "server"
+    return "client" if status >= 400 else None
+
+
+def _raised(did: str, *, applied: bool) -> bool:
+    return did == "app_failed" or (did == "failed" and not applied)
 
 
 @lru_cache(1024)
