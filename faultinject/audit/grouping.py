@@ -221,7 +221,11 @@ class Grouper:
                 # No call is over before its last request came: most lanes need no closer look.
                 if (running[-1].attempts[-1].arrived if running else lane.touched) + patience >= now:
                     break
-                if max((each.over for each in running), default=lane.touched) + patience < now:
+                if not running:
+                    last = lane.touched
+                else:
+                    last = running[0].over if len(running) == 1 else max(each.over for each in running)
+                if last + patience < now:
                     self._drop(lane)
                     continue
                 if now - lane.touched > patience + 1:

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from faultinject.vendors.documented import DocumentedError
 
+STEADY = (
+    "pid", "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
+    "rule", "fault", "precondition", "hint_form", "did", "seed",
+)  # fmt: skip
+"""Those of which the same ones come again and again, together."""
 KEPT = (
-    "time", "arrived", "answered", "pid", "seq", "connection", "principal", "credential", "test", "method",
-    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
-    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "applied", "guarded", "precondition", "hint",
-    "hint_form", "did", "status", "stalled", "seed",
+    *STEADY, "time", "arrived", "answered", "seq", "connection", "path", "key", "request_bytes", "request_digest",
+    "body_complete", "attempt_hint", "applied", "guarded", "hint", "status", "stalled",
 )  # fmt: skip
 """The fields of a journal line that a judgement needs."""
 
@@ -83,11 +86,11 @@ class Attempt:
         """Take the values of `KEPT`, in their order; told apart by hand, for a journal may have a million lines."""
         self.clock = 0
         (
-            self.time, self.arrived, self.answered, self.pid, self.seq, self.connection, self.principal, self.credential,
-            self.test, self.method, self.path, self.query, self.host, self.client, self.operation, self.bucket, self.key,
-            self.request_bytes, self.request_digest, self.body_complete, self.user_agent, self.attempt_hint, self.rule,
-            self.fault, self.applied, self.guarded, self.precondition, self.hint, self.hint_form, self.did, self.status,
-            self.stalled, self.seed,
+            self.pid, self.principal, self.credential, self.test, self.method, self.query, self.host, self.client,
+            self.operation, self.bucket, self.user_agent, self.rule, self.fault, self.precondition, self.hint_form,
+            self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
+            self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
+            self.hint, self.status, self.stalled,
         ) = values  # fmt: skip
 
     @property

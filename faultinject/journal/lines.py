@@ -5,7 +5,7 @@ from __future__ import annotations
 from json import JSONDecoder
 from typing import NamedTuple
 
-from faultinject.journal.attempts import KEPT
+from faultinject.journal.attempts import KEPT, STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _CHECKED = tuple((name, frozenset(_TYPES.get(name, (*_TEXT, type(None))))) for name in KEPT)
 _HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool}
-_SHARED_NAMES = (
-    "pid", "connection", "principal", "credential", "precondition", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
-    "request_bytes", "rule", "fault", "hint_form", "did", "status", "seed",
-)  # fmt: skip
-_SHARED = tuple(map(KEPT.index, _SHARED_NAMES))
+_STEADY = len(STEADY)
+_COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "status")))
 _NUMBERS = tuple(map(KEPT.index, ("time", "arrived", "answered", "hint", "stalled")))
 _HINT = KEPT.index("attempt_hint")
 _FARTHEST = 1e12
@@ -134,7 +131,13 @@ class Lines:
         known = self._known
         if len(known) > TEXTS:
             known.clear()
-        for place in _SHARED:
+        steady = tuple(values[:_STEADY])
+        same = known.get(steady)
+        if same is None:
+            same = tuple(known.setdefault(each, each) for each in steady)
+            known[same] = same
+        values[:_STEADY] = same
+        for place in _COUNTS:
             value = values[place]
             if value is not None:
                 values[place] = known.setdefault(value, value)
