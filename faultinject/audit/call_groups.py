@@ -107,18 +107,22 @@ class OpenCall:
     def over(self) -> float:
         """When the last answer was given, or the last request came."""
         last = self.attempts[-1]
+        if len(self.attempts) == 1:
+            return max(last.arrived if last.answered is None else last.answered, 0.0)
         return max(last.arrived if last.answered is None else last.answered, self._copied)
 
     @property
     def _copied(self) -> float:
         """When the last attempt was answered that had copies sent after it; 0: there is none."""
-        return max((each.answered or 0.0 for each in self.attempts[-COPIES:-1]), default=0.0)
+        if len(self.attempts) == 1:
+            return 0.0
+        return max(each.answered or 0.0 for each in self.attempts[-COPIES:-1])
 
     @property
     def touched(self) -> bool:
         """Whether a client may try again though it got an answer: something was done to it, or it is not on record."""
         last = self.attempts[-1]
-        return last.injected or last.failed or (last.status is None and self.lane.signal == SDK_ID)
+        return last.failed or last.injected or (last.status is None and self.lane.signal == SDK_ID)
 
     def flies(self, now: float) -> bool:
         """Whether the last attempt has no answer yet, or one that it is a copy of."""
@@ -193,6 +197,8 @@ class CallGroup:
 
     def doubts(self, attempt: Attempt) -> bool:
         """Whether nothing is sure of calls with this request's body."""
+        if not (self.crowded or self.mixed or self.crossing):
+            return False
         return self._mixes(attempt) or any(alike(each, attempt) for each in self.crossing)
 
     def crosses(self, attempt: Attempt) -> bool:
@@ -239,6 +245,8 @@ class CallGroup:
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
+        if not self.running and not self.guesses:
+            return None, None
         now = attempt.arrived
         here = [each for each in self.running if each.may_be(windows)]
         same = [each for each in here if each.carries(attempt)]

@@ -71,15 +71,20 @@ class Grouper:
         self._patience = WINDOW
         self._latest = float("-inf")
 
-    def add(self, attempt: Attempt) -> None:
-        """Take the next attempt."""
+    def add(self, attempt: Attempt, looks: Hashable = None) -> None:
+        """Take the next attempt.
+
+        Args:
+            attempt: the request.
+            looks: its fingerprint, where somebody knows it.
+        """
         now = attempt.arrived
         self._latest = max(self._latest, now)
         self._pass(now)
         if self._suspects:
             self._lives_on(attempt)
         windows = () if self._windows is None else self._windows.of(attempt)
-        looks = fingerprint(attempt)
+        looks = looks or fingerprint(attempt)
         lane, retry = self._lane(attempt, looks)
         number = self._history.see(attempt)
         follows = None
@@ -191,17 +196,19 @@ class Grouper:
                 self._out(each, closed=False)
             del lane.running[: CROWD // 2]
         running, lane.running = lane.running, []
+        waits = False
         for each in running:
-            if each.flies(now) or (each.touched and now - each.over <= self._patience):
+            touched = each.touched
+            if (touched and now - each.over <= self._patience) or each.flies(now):
                 lane.running.append(each)
+                waits = waits or touched
             else:
                 self._out(each, closed=True)
         lane.touched = now
-        waits = any(each.touched for each in lane.running)
         into, other = (self._waiting, self._well) if waits else (self._well, self._waiting)
         other.pop(lane.key, None)
+        into.pop(lane.key, None)
         into[lane.key] = lane
-        into.move_to_end(lane.key)
 
     def _pass(self, now: float) -> None:
         """Tell what is over by now."""
@@ -210,7 +217,15 @@ class Grouper:
         for lanes, patience in ((self._well, 0.0), (self._waiting, self._patience)):
             while lanes:
                 lane = next(iter(lanes.values()))
-                if max((each.over for each in lane.running), default=lane.touched) + patience < now:
+                running = lane.running
+                # No call is over before its last request came: most lanes need no closer look.
+                if (running[-1].attempts[-1].arrived if running else lane.touched) + patience >= now:
+                    break
+                if not running:
+                    last = lane.touched
+                else:
+                    last = running[0].over if len(running) == 1 else max(each.over for each in running)
+                if last + patience < now:
                     self._drop(lane)
                     continue
                 if now - lane.touched > patience + 1:
@@ -279,7 +294,7 @@ class Grouper:
             lane.signal,
             closed=closed,
             shared=doubtful,
-            crossed=lane.crosses(running.attempts[0]),
+            crossed=doubtful and lane.crosses(running.attempts[0]),
             cut=running.cut,
             alone=running.alone,
             followed=running.followed,

@@ -43,9 +43,14 @@ class Habits:
         self._shortest: dict[tuple[str, str], Counter[int]] = {}
         self._forgot = False
 
-    def see(self, attempt: Attempt) -> None:
-        """Take the next request."""
-        key = _key(attempt)
+    def see(self, attempt: Attempt, looks: Hashable = None) -> None:
+        """Take the next request.
+
+        Args:
+            attempt: the request.
+            looks: its fingerprint, where somebody knows it.
+        """
+        key = (looks or fingerprint(attempt)), attempt.principal, attempt.request_bytes
         windows = () if self._windows is None else self._windows.of(attempt)
         thing = self._things.pop(key, None)
         if thing is not None and thing.last is not None:
@@ -61,9 +66,9 @@ class Habits:
         thing.last = attempt
         self._things[key] = thing
         while len(self._things) > 1:
-            oldest = next(iter(self._things.values()))
-            assert oldest.last is not None
-            old = attempt.arrived - oldest.last.arrived > WINDOW
+            last = next(iter(self._things.values())).last
+            assert last is not None
+            old = attempt.arrived - last.arrived > WINDOW
             if not old and len(self._things) <= MOST:
                 break
             self._forgot = self._forgot or not old

@@ -12,6 +12,7 @@ from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
 from faultinject.audit.habits import Habits
+from faultinject.audit.matching import fingerprint
 from faultinject.audit.turnaround import Meter
 from faultinject.journal.lines import TORN
 
@@ -171,10 +172,11 @@ def judge(
     grouper = Grouper(driven=driven, told=told, tell=tell)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     for attempt in attempts:
+        looks = fingerprint(attempt)
         docket.see(attempt)
-        habits.see(attempt)
+        habits.see(attempt, looks)
         starts.see(attempt)
-        grouper.add(attempt)
+        grouper.add(attempt, looks)
         if not (driven and calibrated) or attempt.arrived <= calibrated:
             meter.add(attempt)
     habits.end()

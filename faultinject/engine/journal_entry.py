@@ -63,7 +63,7 @@ class Entry(FullLine):
         self.rule = rule
         self.n = n
         self.take = take
-        self.fault = self.when = self.fired = self.seen = None
+        self.fault = self.when = self.fired = self.seen = self.stalled = None
         self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
         self.held = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
@@ -92,7 +92,9 @@ class Entry(FullLine):
         if body is None and self.seen is not None:
             body = self.seen.body
         now = services.monotonic() if answered else None
-        services.journal(FullLine(self, did, now, applied, body, last if self.written else None))
+        line = FullLine(self, did, now, applied, body, last if self.written else None)
+        services.journal(line)
+        self.stalled = line.stalled
         self.written = True
 
     def saw(self, status: str | int, lengths: Iterable[str]) -> None:

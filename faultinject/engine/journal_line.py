@@ -27,7 +27,8 @@ class Line:
         reading: how its address is read; None: nobody knows.
         rule: what the rule is called that it met, or None.
         n: its number by that rule, or None.
-        test: the test that ran; the journal knows.
+        stalled: for how long the machine had kept work waiting by then, seconds, or None; the journal knows.
+        test: the test that ran, or None; likewise.
         did: what was done.
         applied: whether the app ran.
         answered: when the answer began, on the monotonic clock; None where that is not known.
@@ -35,8 +36,9 @@ class Line:
         final: whether a line was there before, of which this is the end; None: it is the first.
     """
 
-    __slots__ = ("arrived", "facts", "n", "origin", "reading", "rule", "seq", "test", "time")
+    __slots__ = ("arrived", "facts", "n", "origin", "reading", "rule", "seq", "stalled", "test", "time")
 
+    stalled: float | None
     test: str | None
     did: str = "passed"
     applied: bool = True
@@ -70,6 +72,7 @@ class Line:
         self.reading = reading
         self.rule = rule
         self.n = n
+        self.stalled = None
         self.test = None
 
 
@@ -107,6 +110,7 @@ class FullLine(Line):
         self.reading = entry.reading
         self.rule = entry.rule
         self.n = entry.n
+        self.stalled = entry.stalled
         self.test = None
         self.did = did
         self.applied = applied

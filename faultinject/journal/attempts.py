@@ -8,16 +8,19 @@ from faultinject.engine.journal_entry import INJECTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from faultinject.vendors.documented import DocumentedError
 
+STEADY = (
+    "pid", "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
+    "rule", "fault", "precondition", "hint_form", "did", "seed",
+)  # fmt: skip
+"""Those of which the same ones come again and again, together."""
 KEPT = (
-    "time", "arrived", "answered", "pid", "seq", "connection", "principal", "credential", "test", "method",
-    "path", "query", "host", "client", "operation", "bucket", "key", "request_bytes", "request_digest",
-    "body_complete", "user_agent", "attempt_hint", "rule", "fault", "applied", "guarded", "precondition", "hint",
-    "hint_form", "did", "status", "stalled", "seed",
+    *STEADY, "time", "arrived", "answered", "seq", "connection", "path", "key", "request_bytes", "request_digest",
+    "body_complete", "attempt_hint", "applied", "guarded", "hint", "status", "stalled",
 )  # fmt: skip
 """The fields of a journal line that a judgement needs."""
 
@@ -70,9 +73,25 @@ class Attempt:
     clock: int
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.set(list(map(fields.get, KEPT)))
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Attempt:
+        """One with these values of `KEPT`, in their order."""
+        made = cls.__new__(cls)
+        made.set(values)
+        return made
+
+    def set(self, values: Sequence[Any]) -> None:
+        """Take the values of `KEPT`, in their order; told apart by hand, for a journal may have a million lines."""
         self.clock = 0
-        for name in KEPT:
-            setattr(self, name, fields.get(name))
+        (
+            self.pid, self.principal, self.credential, self.test, self.method, self.query, self.host, self.client,
+            self.operation, self.bucket, self.user_agent, self.rule, self.fault, self.precondition, self.hint_form,
+            self.did, self.seed, self.time, self.arrived, self.answered, self.seq, self.connection, self.path, self.key,
+            self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
+            self.hint, self.status, self.stalled,
+        ) = values  # fmt: skip
 
     @property
     def injected(self) -> bool:
@@ -99,23 +118,12 @@ class Attempt:
         `throttle`, `server`, `client`, `hidden` (an error in a 200), `transport` (no whole answer), `timeout` (none for
         long).
         """
-        if self.did in BROKEN:
-            return "timeout" if (self.fault or "").startswith("hang") else "transport"
-        documented, status = self.documented, self.status
-        if status is None:
-            return "server" if self._raised else None
-        if documented is not None and status < 300:
-            return "hidden"
-        if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
-            return "throttle"
-        if 500 <= status < 600:
-            return "server"
-        return "client" if status >= 400 else None
+        return _kind(self.did, self.fault, self.status, self.applied)
 
     @property
     def failed(self) -> bool:
         """Whether the client got an error, or no whole answer."""
-        return self.kind is not None
+        return _kind(self.did, self.fault, self.status, self.applied) is not None
 
     @property
     def answer(self) -> str:
@@ -132,10 +140,31 @@ class Attempt:
     @property
     def _raised(self) -> bool:
         """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
-        return self.did == "app_failed" or (self.did == "failed" and not self.applied)
+        return _raised(self.did, applied=self.applied)
 
     def __repr__(self) -> str:
         return f"<Attempt {self.method} {self.path!r} {self.answer}>"
+
+
+@lru_cache(1024)
+def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
+    """What the answer was; few of these come again and again."""
+    if did in BROKEN:
+        return "timeout" if (fault or "").startswith("hang") else "transport"
+    if status is None:
+        return "server" if _raised(did, applied=applied) else None
+    documented = None if fault is None or did not in INJECTED else _find(fault)
+    if documented is not None and status < 300:
+        return "hidden"
+    if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):
+        return "throttle"
+    if 500 <= status < 600:
+        return "server"
+    return "client" if status >= 400 else None
+
+
+def _raised(did: str, *, applied: bool) -> bool:
+    return did == "app_failed" or (did == "failed" and not applied)
 
 
 @lru_cache(1024)

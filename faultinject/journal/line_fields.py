@@ -25,12 +25,11 @@ _digests: dict[tuple[str | int, bytes], str] = {}
 _operations: dict[tuple[Operations, str, str, str], str | None] = {}
 
 
-def values(line: Line, stalled: float | None, reading: Addressing | None) -> tuple[object, ...]:
+def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
     """The values of a line's fields, in the order of `FIELDS`.
 
     Args:
         line: as the journal keeps it.
-        stalled: for how long the machine had kept work waiting when the request came, seconds; None: unknown.
         reading: how its address is read, where the line does not say that nobody knows; None: as the line says.
     """
     generation, seed, seed_key = line.origin
@@ -95,7 +94,7 @@ def values(line: Line, stalled: float | None, reading: Addressing | None) -> tup
         line.response_bytes,
         line.request_id,
         None if answered is None else answered - arrived,
-        stalled,
+        line.stalled,
         seed,
         line.n,
         line.final,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from json import JSONDecoder
 from typing import NamedTuple
 
-from faultinject.journal.attempts import KEPT
+from faultinject.journal.attempts import KEPT, STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +36,30 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _CHECKED = tuple((name, frozenset(_TYPES.get(name, (*_TEXT, type(None))))) for name in KEPT)
 _HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool}
-_SHARED = (
-    "pid", "connection", "principal", "credential", "precondition", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
-    "request_bytes", "rule", "fault", "hint_form", "did", "status", "seed",
-)  # fmt: skip
+_STEADY = len(STEADY)
+_COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "status")))
+_NUMBERS = tuple(map(KEPT.index, ("time", "arrived", "answered", "hint", "stalled")))
+_HINT = KEPT.index("attempt_hint")
 _FARTHEST = 1e12
 TEXTS = 20_000
 """How many texts and numbers are known at a time."""
+KINDS = 1_000
+"""How many combinations of types are known."""
+
+
+class Fields:
+    """What a line of a request says.
+
+    Attributes:
+        values: of `KEPT`, in their order.
+        final: whether it is the end of a request that was there before.
+    """
+
+    __slots__ = ("final", "values")
+
+    def __init__(self, values: list[Any], final: bool) -> None:
+        self.values = values
+        self.final = final
 
 
 class End(NamedTuple):
@@ -65,49 +82,73 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self._decode = JSONDecoder(parse_constant=_no_number).decode
-        self._known: dict[str | int, str | int] = {}
+        decoder = JSONDecoder(parse_constant=_no_number)
+        self._decode = decoder.decode
+        self._scan = decoder.raw_decode
+        self._known: dict[object, Any] = {}
+        # Types that the fields of whole lines had, so that most lines are checked in one step.
+        self._kinds: set[tuple[type, ...]] = set()
 
-    def read(self, line: bytes) -> dict[str, Any] | End | str:
+    def read(self, line: bytes) -> Fields | End | str:
         """The fields of a line, or why it has none; or that a process has ended."""
         try:
-            found = self._decode(line.decode())
+            text = line.decode()
+            found, end = self._scan(text)
+            if text[end:] not in ("\n", ""):
+                found = self._decode(text)
         except (ValueError, RecursionError):
-            # Where a disk was full, a whole line stands behind a part of one.
-            second = line.rfind(b'{"v":')
-            return self.read(line[second:]) if second > 0 else NOT_JSON
+            found = self._stripped(line)
+            if found is None:
+                # Where a disk was full, a whole line stands behind a part of one.
+                second = line.rfind(b'{"v":')
+                return self.read(line[second:]) if second > 0 else NOT_JSON
         if not isinstance(found, dict) or type(found.get("v")) is not int or "arrived" not in found:
             return ANOTHER_TOOL
+        get = found.get
         if found["v"] > VERSION:
             return FUTURE
-        get = found.get
         if get("ended") is True:
             parent = get("parent")
             is_end = type(get("pid")) is int and isinstance(parent, str | None)
             return End(found["pid"], parent) if is_end else DAMAGED
-        for name, types in _CHECKED:
-            if type(get(name)) not in types:
+        values = list(map(get, KEPT))
+        kinds = tuple(map(type, values))
+        if kinds not in self._kinds:
+            if not all(kind in types for kind, (_, types) in zip(kinds, _CHECKED, strict=True)):
                 return DAMAGED
-        if not _plausible(found):
+            if len(self._kinds) >= KINDS:
+                self._kinds.clear()
+            self._kinds.add(kinds)
+        for place in _NUMBERS:
+            value = values[place]
+            if value is not None and not -_FARTHEST < value < _FARTHEST:
+                return DAMAGED
+        hint = values[_HINT]
+        if hint is not None and not all(
+            type(hint[name]) is kind for name, kind in _HINTS.items() if name in hint
+        ):
             return DAMAGED
         known = self._known
         if len(known) > TEXTS:
             known.clear()
-        for name in _SHARED:
-            value = get(name)
+        steady = tuple(values[:_STEADY])
+        same = known.get(steady)
+        if same is None:
+            same = tuple(known.setdefault(each, each) for each in steady)
+            known[same] = same
+        values[:_STEADY] = same
+        for place in _COUNTS:
+            value = values[place]
             if value is not None:
-                found[name] = known.setdefault(value, value)
-        return found
+                values[place] = known.setdefault(value, value)
+        return Fields(values, get("final") is True)
 
-
-def _plausible(found: dict[str, Any]) -> bool:
-    """Whether the numbers can be reckoned with, and the client's own words are what we write."""
-    for name in ("time", "arrived", "answered", "hint", "stalled"):
-        value = found.get(name)
-        if value is not None and not -_FARTHEST < value < _FARTHEST:
-            return False
-    hint = found.get("attempt_hint")
-    return hint is None or all(type(hint[name]) is kind for name, kind in _HINTS.items() if name in hint)
+    def _stripped(self, line: bytes) -> object:
+        """What stands in a line with blanks around it; None where nothing does."""
+        try:
+            return self._decode(line.decode())
+        except (ValueError, RecursionError):
+            return None
 
 
 def _no_number(text: str) -> float:

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from faultinject.journal.attempts import KEPT, Attempt
 from faultinject.journal.clocks import Clocks
-from faultinject.journal.lines import TWICE, End, Lines
+from faultinject.journal.lines import TWICE, End, Fields, Lines
 from faultinject.journal.sources import Source
 from faultinject.journal.writers import Writers
 
@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
-    from typing import Any
 
     from faultinject.engine.journal_entry import Outcome
 
@@ -64,7 +63,7 @@ def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
     """The requests of a journal in memory, in order of arrival; all of one machine."""
     found: dict[tuple[int, int, float], Attempt] = {}
     for outcome in outcomes:
-        attempt = Attempt({name: getattr(outcome, name) for name in KEPT})
+        attempt = Attempt.of([getattr(outcome, name) for name in KEPT])
         found[attempt.pid, attempt.seq, attempt.arrived] = attempt
     return sorted(found.values(), key=_arrival)
 
@@ -92,7 +91,6 @@ class _Reading:
             if isinstance(fields, End):
                 self._writers.ended(number, fields)
                 continue
-            self._writers.wrote(number, fields)
             attempt = self._request(fields, number, source, last)
             if attempt is None:
                 continue
@@ -103,20 +101,21 @@ class _Reading:
         while heap:
             yield heappop(heap)[2]
 
-    def _request(self, fields: dict[str, Any], number: int, source: Source, last: float) -> Attempt | None:
+    def _request(self, fields: Fields, number: int, source: Source, last: float) -> Attempt | None:
         """The request that a line begins; None for one that was begun before."""
-        pid, seq, known = fields["pid"], fields["seq"], self._known
-        key = pid, seq, fields["arrived"]
-        attempt = known.get(key)
-        if attempt is not None:
-            if fields.get("final") is True:
-                attempt.__init__(fields)  # type: ignore[misc]  # those who hold it learn its end
+        attempt, known = Attempt.of(fields.values), self._known
+        pid, seq = attempt.pid, attempt.seq
+        self._writers.wrote(number, attempt)
+        key = pid, seq, attempt.arrived
+        before = known.get(key)
+        if before is not None:
+            if fields.final:
+                before.set(fields.values)  # those who hold it learn its end
                 if self._clocks is not None:
-                    self._clocks.set(attempt, number)
+                    self._clocks.set(before, number)
             else:
                 source.skip(TWICE)
             return None
-        attempt = Attempt(fields)
         if self._clocks is not None:
             self._clocks.set(attempt, number)
         if self._was_there(number, pid, seq) and attempt.arrived < last:

