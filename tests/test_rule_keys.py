@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from faultinject import Rule
 from faultinject.rules import rule_keys
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Condition, Key
