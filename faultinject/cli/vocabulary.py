@@ -37,7 +37,10 @@ def _meaning(docstring: str) -> str:
     """The docstring, and the rule of its example as text; nothing where `-OO` took docstrings away."""
     prose, mark, _ = docstring.partition(">>> ")
     prose = " ".join(prose.replace("`", "").split())
-    return f"{prose} Such as {example(docstring)}" if mark else prose
+    try:
+        return f"{prose} Such as {example(docstring)}" if mark else prose
+    except Exception:  # another package's example makes no rule
+        return prose
 
 
 def example(docstring: str) -> str:

@@ -319,6 +319,28 @@ def test_commands_tell_what_is_left_out(python: Python) -> None:
     assert "<Code>SlowDown</Code>" in python("-m", "faultinject", "preview", "cos:SlowDown")[0]
 
 
+ODD = """
+from faultinject import Fault
+
+class Odd(Fault):
+    '''Something odd.
+
+    >>> print(1)
+    1
+    '''
+
+    title = "odd"
+    prepare = in_words = print
+"""
+
+
+def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
+    """The help of `check` is there whatever the docstrings of others hold."""
+    bare.add("odd 1", "faults", "odd = odd_fault:Odd", odd_fault=ODD)
+    lines = bare("-m", "faultinject", "check", "-h")[0].splitlines()
+    assert [line.split() for line in lines if line.split()[:1] == ["odd"]] == [["odd", "Something", "odd."]]
+
+
 def test_a_name_of_two_packages_is_nobodys(python: Python) -> None:
     """Which of them is meant nobody can say, so it is asked to take one away."""
     python.add("acme-thing 2.1", "vendors", "acme = faultinject_acme.vendor:VENDOR")
