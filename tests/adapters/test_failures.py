@@ -134,7 +134,7 @@ def test_errors_kept_are_bounded(send, make_injector, monkeypatch):
 def test_a_broken_journal_does_not_break_the_answer(send, make_injector, monkeypatch, tmp_path, caplog):
     """What cannot be written is told; the fault is given as decided."""
     injector = make_injector("cos:SlowDown", FAULTINJECT_JOURNAL=str(tmp_path / "journal"))
-    monkeypatch.setattr("faultinject.journal.writing.Journal._outcome", broken)
+    monkeypatch.setattr("faultinject.journal.writing.values", broken)
     assert send(injector).status == 503
     assert errors(caplog)
 
