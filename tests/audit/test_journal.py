@@ -638,6 +638,44 @@ def test_two_lines_are_one_outcome():
     assert [(each.path, each.final) for each in injector.journal.outcomes] == [("/b/1", True), ("/b/2", None)]
 
 
+def test_a_final_line_says_how_late_the_machine_was_when_the_request_came(tmp_path, monkeypatch):
+    """Not when it ended: what the kernel says is asked once a request."""
+    sums = iter((1.5, 9.0))
+    monkeypatch.setattr("faultinject.journal.pressure.Pressure.stalled", lambda _: next(sums))
+    path = tmp_path / "journal"
+    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
+    ask(injector, "PUT", "/b/1", body=b"x")
+    ask(injector, "GET", "/b/2")
+    lines = [json.loads(each) for each in path.read_text().splitlines()]
+    assert [(each["stalled"], each.get("final")) for each in lines] == [(1.5, None), (1.5, True), (9.0, None)]
+    assert [each.stalled for each in injector.journal.outcomes] == [1.5, 9.0]
+
+
+def test_digests_and_operations_that_are_remembered_are_bounded(monkeypatch):
+    """A server with a million clients remembers some; what is forgotten comes out the same."""
+    from faultinject.journal import line_fields
+
+    monkeypatch.setattr(line_fields, "REMEMBERED", 2)
+    line_fields._digests.clear()
+    line_fields._operations.clear()
+    injector = injector_for("cos:SlowDown")
+    for _ in range(2):
+        for number in range(5):
+            ask(
+                injector,
+                headers={
+                    "authorization": AWS.replace("EXAMPLE", str(number)),
+                    "host": f"{number}.example",
+                },
+            )
+    outcomes = injector.journal.outcomes
+    assert [each.principal for each in outcomes[:5]] == [each.principal for each in outcomes[5:]]
+    assert len({each.principal for each in outcomes}) == 5
+    assert {each.operation for each in outcomes} == {"GetObject"}
+    assert len(line_fields._digests) <= 2
+    assert len(line_fields._operations) <= 2
+
+
 def test_a_generation_is_counted():
     """Outcomes tell which scenario decided them."""
     injector = injector_for("cos:SlowDown")

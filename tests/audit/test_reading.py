@@ -47,6 +47,18 @@ def times(attempts):
     return [round(each.arrived - 1000, 6) for each in attempts]
 
 
+def test_lines_of_many_shapes_and_with_blanks_around_are_read(journal, monkeypatch):
+    """What is remembered of the types that lines have is bounded, and says nothing of other lines."""
+    monkeypatch.setattr("faultinject.journal.lines.KINDS", 1)
+    monkeypatch.setattr("faultinject.journal.lines.TEXTS", 5)
+    whole = [line(at, "503" if at % 2 else "200", path=f"/{at}") for at in range(6)]
+    bad = json.dumps({**json.loads(whole[0]), "path": None}) + "\n"
+    blanks = whole[5].rstrip("\n") + " \n"
+    attempts, skipped = found(journal(*whole[:5], bad, " " + blanks, whole[4] + " x\n"))
+    assert [each.path for each in attempts] == [f"/{at}" for at in range(6)]
+    assert skipped["damaged"] == 1
+
+
 def test_a_line_becomes_an_attempt(journal):
     """Every field that a judgement needs, as it was written."""
     [attempt], skipped = found(
