@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from errno import EBADF
 from stat import S_ISREG
 
 from faultinject import announcement
@@ -16,6 +17,7 @@ from faultinject.core.outcome import INJECTED, Outcome
 from faultinject.core.printed import json_text
 from faultinject.core.values import whole
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,6 +234,7 @@ class JournalFile:
             flags |= getattr(os, name, 0)
         try:
             self._file = os.open(path, flags, 0o600)
+            self._identity = identity(self._file)
             _close_to_others(self._file)
             if parent is not None:
                 from faultinject.audit.endings import place_of
@@ -250,7 +253,10 @@ class JournalFile:
         text = json_text(outcome.to_dict())
         data = text.encode("utf-8", "replace") + b"\n"
         try:
-            size = os.fstat(file).st_size + len(data)
+            found = os.fstat(file)
+            if (found.st_dev, found.st_ino) != self._identity:
+                raise OSError(EBADF, "somebody has closed it")
+            size = found.st_size + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
                 self._place.write(outcome.pid, size)
@@ -275,10 +281,7 @@ class JournalFile:
         if file is not None:
             if self._place is not None:
                 self._place.files.discard(file)
-            try:
-                os.close(file)
-            except OSError:  # a program that becomes a daemon closes all that it finds
-                return
+            close_own(file, self._identity)
 
     def __del__(self) -> None:
         self.close()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from faultinject.files import close_own, identity
+
 PATH = "/proc/pressure/cpu"
 _LENGTH = 256
 
@@ -22,7 +24,7 @@ class Pressure:
     def __init__(self, path: str = PATH) -> None:
         try:
             self._file: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            self._identity = _identity(self._file)
+            self._identity = identity(self._file)
         except OSError:
             self._file = None
 
@@ -32,7 +34,7 @@ class Pressure:
             return None
         try:
             # A program that becomes a daemon closes all files; the number may be another file's by now.
-            if _identity(self._file) != self._identity:
+            if identity(self._file) != self._identity:
                 self._file = None
                 return None
             text = os.pread(self._file, _LENGTH, 0)
@@ -46,17 +48,7 @@ class Pressure:
         file, self._file = self._file, None
         if file is None:
             return
-        try:
-            if _identity(file) == self._identity:
-                os.close(file)
-        except OSError:
-            # It is closed.
-            pass
+        close_own(file, self._identity)
 
     def __del__(self) -> None:
         self.close()
-
-
-def _identity(file: int) -> tuple[int, int]:
-    found = os.fstat(file)
-    return found.st_dev, found.st_ino

@@ -17,6 +17,7 @@ import os
 from time import time_ns
 
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+from faultinject.files import close_own, identity
 from faultinject.stores.contents import COUNTS, SCENARIO, is_ours, remove_directory
 from faultinject.stores.file_counts import FileCounts
 from faultinject.stores.filelock import AVAILABLE, FileLock
@@ -71,6 +72,7 @@ class StoreDirectory:
         self.journal = f"{path}/journal"
         try:
             self._directory = open_directory(path, make=make)
+            self._known = identity(self._directory)
             found = os.fstat(self._directory)
             self._identity = found.st_dev, found.st_ino
             # When the directory was last changed before its files were looked at.
@@ -358,7 +360,7 @@ class StoreDirectory:
 
     def __del__(self) -> None:
         if self._directory >= 0:
-            os.close(self._directory)
+            close_own(self._directory, self._known)
 
 
 def _is_counts(name: str) -> bool:

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from faultinject.core.draw import blake2b
 from faultinject.exceptions import FaultInjectError
+from faultinject.files import close_own, identity
 from faultinject.stores.contents import HOLDER
 from faultinject.stores.opening import FLAGS, open_directory, read_file, remove_file, write_file
 from faultinject.stores.owner import described, lives
@@ -109,6 +110,7 @@ class Holders:
             write_file(name, self._directory, f"{workers}\n{agreed}\n{began}".encode())
         if self._file < 0:
             self._file = os.open(name, os.O_RDWR | FLAGS, dir_fd=self._directory)
+            self._known = identity(self._file)
             flock(self._file, LOCK_SH | LOCK_NB)
         if note and self._is_worker:
             self._note()
@@ -149,4 +151,4 @@ class Holders:
 
     def __del__(self) -> None:
         if self._file >= 0:
-            os.close(self._file)
+            close_own(self._file, self._known)
