@@ -319,32 +319,34 @@ class CallGroup:
             ):
                 return failed[0]
             if len(failed) == 1 and shorter(attempt, failed[0].attempts[0]):
-                self.guesses.append((failed[0].attempts[0], attempt))
                 if self._mixes(attempt):  # that body has been another call's
-                    self._doubt_guesses(lambda _first, second: second is attempt)
+                    self.share(failed[0].attempts[0])
+                else:
+                    self.guesses.append((failed[0].attempts[0], attempt))
                 return failed[0]
-            # One more body: those that were held to be the same, not rewound, may have been of other calls too.
-            self._doubt_guesses(lambda _first, _second: True)
-        else:
-            # The whole body again: who sends it rewinds, and a shorter one may have been another call's. Only what was
-            # read to its end by the first attempt leaves nothing for the next one.
-            self._doubt_guesses(
-                lambda first, second: (
-                    bool(second.request_bytes) and alike(first, attempt) and not alike(second, attempt)
-                )
-            )
+        self._doubt_guesses(attempt, whole=bool(same))
         for each in waiting:
             last = each.attempts[-1]
             if last.connection == attempt.connection and last.client == attempt.client:
                 return each
         return waiting[0] if waiting else None
 
-    def _doubt_guesses(self, wrong: Callable[[Attempt, Attempt], bool]) -> None:
-        """Take back what was held to be a body that was not rewound, where it may be wrong."""
-        for pair in [each for each in self.guesses if wrong(*each)]:
-            self.guesses.remove(pair)
-            for each in pair:
-                self.share(each)
+    def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
+        """Take back what was held to be a body that was not rewound, where it may be another call's.
+
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
+        the shorter one was empty: what was read to its end leaves nothing.
+
+        Args:
+            attempt: the request that has come.
+            whole: whether it has the body of a call that is under way.
+        """
+        for pair in self.guesses[:]:
+            first, second = pair
+            if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
+                self.guesses.remove(pair)
+                self.share(first)
+                self.share(second)
 
 
 def is_named(windows: tuple[CallWindow, ...]) -> bool:

@@ -27,6 +27,7 @@ from faultinject.counts.owner import described, gone
 from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class StoreDirectory:
         self.journal = f"{path}/journal"
         try:
             self._directory = open_directory(path, make=make)
+            self._known = identity(self._directory)
             found = os.fstat(self._directory)
             self._identity = found.st_dev, found.st_ino
             # When the directory was last changed before its files were looked at.
@@ -359,7 +361,7 @@ class StoreDirectory:
 
     def __del__(self) -> None:
         if self._directory >= 0:
-            os.close(self._directory)
+            close_own(self._directory, self._known)
 
 
 def _is_counts(name: str) -> bool:

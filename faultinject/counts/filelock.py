@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from faultinject.counts.owner import holder_works
 from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class FileLock:
     def __init__(self, path: str, file: int) -> None:
         self.path = path
         self._file = file
-        found = os.fstat(file)
-        self._identity = (found.st_dev, found.st_ino)
+        self._identity = identity(file)
         self._use_threads()
         self._waited = 0.0  # for a hold that has not ended yet
         self._process = os.getpid()
@@ -201,10 +201,9 @@ class FileLock:
     def is_held_beside(self, file: int) -> bool:
         """Whether it still holds its file, by another descriptor than that one."""
         try:
-            found = os.fstat(self._file)
+            return self._file != file and identity(self._file) == self._identity
         except OSError:
             return False
-        return self._file != file and (found.st_dev, found.st_ino) == self._identity
 
     def let_go(self) -> None:
         """Forget its descriptor: somebody has closed it, and the number of its file, which was removed, is another's."""
@@ -229,9 +228,7 @@ class FileLock:
         return _NONE
 
     def __del__(self) -> None:
-        # A program that becomes a daemon closes all descriptors; the number may be that of another file by then.
-        if self.is_held_beside(_NONE):
-            os.close(self._file)
+        close_own(self._file, self._identity)
 
 
 def _reach() -> Flock:

@@ -7,6 +7,7 @@ from sys import byteorder
 
 from faultinject.counts.mapping import WHOLE, Mapping
 from faultinject.counts.opening import FLAGS
+from faultinject.rules.files import close_own, identity
 
 NAME = "generation"
 CUT = -1
@@ -26,11 +27,12 @@ class Generation:
         OSError: its file cannot be opened.
     """
 
-    __slots__ = ("_file", "_mapping", "_words")
+    __slots__ = ("_file", "_known", "_mapping", "_words")
 
     def __init__(self, directory: int) -> None:
         self._file = -1
         self._file = os.open(NAME, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=directory)
+        self._known = identity(self._file)
         if not self._is_whole():
             self.write(0)
         self._map()
@@ -76,4 +78,4 @@ class Generation:
 
     def __del__(self) -> None:
         if self._file >= 0:
-            os.close(self._file)
+            close_own(self._file, self._known)

@@ -19,6 +19,7 @@ from faultinject.counts.private import clean_up_dead_owners, private_parent
 from faultinject.counts.processes import server_process
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import FaultInjectError
+from faultinject.rules.files import close_own, identity
 
 with suppress(ImportError):  # Windows
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
@@ -109,6 +110,7 @@ class Holders:
             write_file(name, self._directory, f"{workers}\n{agreed}\n{began}".encode())
         if self._file < 0:
             self._file = os.open(name, os.O_RDWR | FLAGS, dir_fd=self._directory)
+            self._known = identity(self._file)
             flock(self._file, LOCK_SH | LOCK_NB)
         if note and self._is_worker:
             self._note()
@@ -149,4 +151,4 @@ class Holders:
 
     def __del__(self) -> None:
         if self._file >= 0:
-            os.close(self._file)
+            close_own(self._file, self._known)

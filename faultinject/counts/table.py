@@ -20,6 +20,7 @@ from mmap import PAGESIZE
 
 from faultinject.counts.mapping import WHOLE, Mapping
 from faultinject.exceptions import StoreUnavailable
+from faultinject.rules.files import close_own, identity
 
 VERSION = 3
 MOST_RULES = 65_536
@@ -83,6 +84,7 @@ class Pages:
         self._path = path
         name = path if directory is None else path.rpartition("/")[2]
         self._file = os.open(name, _FLAGS, dir_fd=directory)
+        self._known = identity(self._file)
         if os.fstat(self._file).st_size != SIZE:
             raise StoreUnavailable(f"{path} is damaged")
         self._mapping = mapping = Mapping(self._file, SIZE)
@@ -128,7 +130,7 @@ class Pages:
 
     def __del__(self) -> None:
         if self._file >= 0:
-            os.close(self._file)
+            close_own(self._file, self._known)
 
 
 class Buckets:

@@ -69,7 +69,8 @@ class Watch:
                 self._calling = True
                 self._call()
                 self._called = True
-        # It stays in the list, which an import of another thread may be going through. The import goes through a list that has changed meanwhile: those that are in it now may not be asked otherwise.
+        # An import of another thread may be going through the list, so this finder stays in it. The list may have changed
+        # while it called, and who has come in front of it would not be asked: so it asks all.
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)  # very old ones have none, and Python leaves them out
             found: ModuleSpec | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from time import monotonic
 
+from faultinject.rules.files import close_own, identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,7 @@ class Pressure:
         self._stalled: float | None = None
         try:
             self._file: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            self._identity = _identity(self._file)
+            self._identity = identity(self._file)
         except OSError:
             self._file = None
 
@@ -55,7 +57,7 @@ class Pressure:
             return None
         try:
             # A program that becomes a daemon closes all files; the number may be another file's by now.
-            if _identity(self._file) != self._identity:
+            if identity(self._file) != self._identity:
                 self._file = None
                 return None
             text = os.pread(self._file, _LENGTH, 0)
@@ -69,17 +71,7 @@ class Pressure:
         file, self._file = self._file, None
         if file is None:
             return
-        try:
-            if _identity(file) == self._identity:
-                os.close(file)
-        except OSError:
-            # It is closed.
-            pass
+        close_own(file, self._identity)
 
     def __del__(self) -> None:
         self.close()
-
-
-def _identity(file: int) -> tuple[int, int]:
-    found = os.fstat(file)
-    return found.st_dev, found.st_ino

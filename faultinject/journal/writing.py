@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from errno import EBADF
 from stat import S_ISREG
 
 from faultinject.engine.counter import Counter
@@ -12,6 +13,7 @@ from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log as announcement
 from faultinject.journal.line_fields import values
 from faultinject.journal.pressure import Pressure
+from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,7 +171,8 @@ class JournalFile:
             flags |= getattr(os, name, 0)
         try:
             self._file = os.open(path, flags, 0o600)
-            self._regular = _close_to_others(self._file)
+            self._identity = identity(self._file)
+            _close_to_others(self._file)
             if parent is not None:
                 from faultinject.journal.endings import place_of
 
@@ -194,8 +197,10 @@ class JournalFile:
             return
         data = self._text(values)
         try:
-            # Quicker than asking for all that is known of a file; it is appended to wherever this is.
-            size = (os.lseek(file, 0, os.SEEK_END) if self._regular else 0) + len(data)
+            found = os.fstat(file)
+            if (found.st_dev, found.st_ino) != self._identity:
+                raise OSError(EBADF, "somebody has closed it")
+            size = found.st_size + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
                 self._place.write(os.getpid(), size)
@@ -220,23 +225,18 @@ class JournalFile:
         if file is not None:
             if self._place is not None:
                 self._place.files.discard(file)
-            try:
-                os.close(file)
-            except OSError:  # a program that becomes a daemon closes all that it finds
-                return
+            close_own(file, self._identity)
 
     def __del__(self) -> None:
         self.close()
 
 
-def _close_to_others(file: int) -> bool:
-    """Give a regular file of ours mode 0600, and tell whether it is a regular one; some file systems have no modes."""
+def _close_to_others(file: int) -> None:
+    """Give a regular file of ours mode 0600; some file systems have no modes."""
     found = os.fstat(file)
-    regular = S_ISREG(found.st_mode)
     ours = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
-    if ours and regular and found.st_mode & 0o077:
+    if ours and S_ISREG(found.st_mode) and found.st_mode & 0o077:
         from contextlib import suppress
 
         with suppress(OSError):
             os.fchmod(file, 0o600)
-    return regular

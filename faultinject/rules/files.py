@@ -127,3 +127,28 @@ def parse_toml(text: str) -> dict[str, Any]:
     if sum(each.count(".") ** 2 for line in text.split("\n") for each in line.split("=")) > STEPS:
         raise ValueError("keys of too many parts")
     return tomllib.loads(text)
+
+
+def identity(file: int) -> tuple[int, int]:
+    """What tells an open file from any other, whatever its number is: device and inode.
+
+    Raises:
+        OSError: nothing is open by that number.
+    """
+    found = os.fstat(file)
+    return found.st_dev, found.st_ino
+
+
+def close_own(file: int, known: tuple[int, int]) -> None:
+    """Close a file, unless somebody has: a program that becomes a daemon closes all, and the number may be another file's by now.
+
+    Args:
+        file: its descriptor.
+        known: its identity when it was opened.
+    """
+    try:
+        if identity(file) == known:
+            os.close(file)
+    except OSError:
+        # It is closed.
+        pass

@@ -446,12 +446,13 @@ for number in range(6):
     assert verdicts(done.stdout)["backoff"] == "FAIL"
 
 
-def test_standard_output_is_utf_8_in_every_format_but_text():
+@pytest.mark.parametrize("format_", ["html", "json", "junit", "markdown"])
+def test_standard_output_is_utf_8_in_every_format_but_text(format_):
     """As a file is, whatever the terminal's or the system's encoding."""
     given = str(Path(__file__).parents[1] / "audit/cos.jsonl.gz")
     found = [
         subprocess.run(
-            [sys.executable, "-m", "faultinject", "report", given, "--finished", "--format", "html"],
+            [sys.executable, "-m", "faultinject", "report", given, "--finished", "--format", format_],
             env={**os.environ, "PYTHONIOENCODING": encoding},
             capture_output=True,
             check=False,
@@ -459,4 +460,4 @@ def test_standard_output_is_utf_8_in_every_format_but_text():
         for encoding in ("utf-8", "cp1252")
     ]
     assert found[0] == found[1]
-    found[1].decode("utf-8")
+    assert found[1].decode("utf-8")

@@ -245,6 +245,17 @@ def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path, reused):
         pass
 
 
+def test_a_lock_whose_descriptor_is_nobodys(lock):
+    """Closed by somebody, and its number not given again: the next one opens the file anew."""
+    number, lock._file = lock._file, fcntl.fcntl(lock._file, fcntl.F_DUPFD_CLOEXEC, 200)
+    os.close(number)
+    os.close(lock._file)
+    again = FileLock.open(lock.path)
+    assert again is not lock
+    with again:
+        pass
+
+
 def test_a_file_that_cannot_be_locked(lock):
     """The system's own words, not a lock that is held."""
     os.close(lock._file)

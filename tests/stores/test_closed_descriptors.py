@@ -1,0 +1,73 @@
+"""Descriptors that somebody else has closed: a program that becomes a daemon closes all, and opens files of its own."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from wsgiref.util import setup_testing_defaults
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts.directory import StoreDirectory
+
+
+def opened(place):
+    """The descriptors of this process that are files of a place, with what each is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+        except OSError:  # the listing's own
+            continue
+        if target == str(place) or target.startswith(f"{place}/"):
+            found[int(name)] = target
+    return found
+
+
+def test_nothing_of_others_is_closed(tmp_path):
+    """What a store and a journal held, they do not close once the numbers are other files'."""
+    place = tmp_path / "ours"
+    place.mkdir()
+    store = StoreDirectory(str(place / "store"))
+    store.agree({}, rules=1)
+    counts = store.join()[2]
+    injector = Injector("http:503", journal=str(place / "journal.jsonl"), environ={})
+    # Python's own mmap has a second one of each mapped file, and closes it by its number.
+    numbers = {target: number for number, target in sorted(opened(place).items(), reverse=True)}.values()
+    assert len(numbers) >= 6, "directory, lock, generation, counts, holder, journal"
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    for number in numbers:
+        os.dup2(other, number)
+    del store, counts, injector
+    gc.collect()
+    theirs = opened(tmp_path / "other")
+    try:
+        assert set(numbers) <= set(theirs)
+    finally:
+        for number in theirs:
+            os.close(number)
+    assert Path(tmp_path / "other").read_bytes() == b""
+
+
+def test_nothing_is_written_into_files_of_others(tmp_path, caplog):
+    """The journal ends, and the log says why."""
+    journal = tmp_path / "journal.jsonl"
+    injector = Injector("http:503", journal=str(journal), environ={})
+    app = WSGIFaultMiddleware(lambda _, __: [b""], injector=injector)
+    [number] = opened(journal)
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    os.dup2(other, number)
+    statuses = []
+    for _ in range(2):
+        environ = {}
+        setup_testing_defaults(environ)
+        list(app(environ, lambda status, *_: statuses.append(status)))
+    assert statuses == ["503 Service Unavailable"] * 2, "the faults are given"
+    assert [(tmp_path / "other").read_bytes(), journal.read_bytes()] == [b"", b""]
+    assert [each for each in caplog.messages if "somebody has closed it" in each]
+    del app, injector
+    gc.collect()
+    theirs = opened(tmp_path / "other")
+    assert number in theirs
+    for each in theirs:
+        os.close(each)
