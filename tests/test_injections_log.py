@@ -43,10 +43,10 @@ def records(caplog):
     return lambda: [each for each in caplog.records if each.name == NAME]
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_one_record_a_fault(make, records, everything):
+@pytest.mark.parametrize("record_all", [False, True])
+def test_one_record_a_fault(make, records, record_all):
     """The journal's fields, one by one; nothing of requests that pass."""
-    injector = make("cos:SlowDown,path=photos/,times=2", everything=everything)
+    injector = make("cos:SlowDown,path=photos/,times=2", record_all=record_all)
     for path in ("/photos/cat.jpg", "/dogs", "/photos/dog.jpg", "/photos/cat.jpg"):
         ask(injector, path, HTTP_AUTHORIZATION="AWS AKID:c2lnbmF0dXJl")
     first, second = records()

@@ -232,7 +232,7 @@ def test_a_store_is_text():
 def test_a_store_that_is_no_use_is_checked_too():
     """A block of `inject()` counts by itself, whatever is named."""
     with pytest.raises(ConfigurationError, match=r"^store: nonsense"):
-        Injector("http:503", store="nonsense", environ={}, everything=True)
+        Injector("http:503", store="nonsense", environ={}, record_all=True)
 
 
 def test_variables_apply_to_rules_in_code():

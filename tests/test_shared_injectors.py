@@ -199,7 +199,7 @@ def test_what_is_off_makes_no_directory(place):
     off.disable()
     injectors = [
         off, make(FAULTINJECT_ENABLED="0"), make(APP_ENV="production"), make([]),
-        make(store="memory:"), Injector(RULE, environ={}, everything=True),
+        make(store="memory:"), Injector(RULE, environ={}, record_all=True),
     ]  # fmt: skip
     assert in_children(1, lambda: len(injectors)) == [len(injectors)]
     assert not place.exists()
@@ -387,12 +387,12 @@ def test_a_store_that_is_removed(tmp_path, caplog):
     assert sum(each.endswith("/lock was removed") for each in caplog.messages) == 1
 
 
-@pytest.mark.parametrize("everything", [True, False])
-def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, everything):
+@pytest.mark.parametrize("record_all", [True, False])
+def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
     """What stands in everybody's place for a while counts by itself."""
     store = tmp_path / "store"
-    made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, everything=everything)
-    assert store.exists() is not everything
+    made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, record_all=record_all)
+    assert store.exists() is not record_all
     assert get(made) == 503
 
 

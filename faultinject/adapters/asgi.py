@@ -102,7 +102,7 @@ async def exchange(
             action = plan.decide(request, candidates) if candidates else None
             if action is not None:
                 scope[DECIDED] = True
-            elif plan.services.everything and first_to_note(scope, plan):
+            elif plan.services.record_all and first_to_note(scope, plan):
                 action = Pass(plan.note(request))
         except Exception as error:
             action = None
@@ -112,7 +112,7 @@ async def exchange(
         await app(scope, receive, send)
         return
     assert request is not None
-    if plan.services.everything and action.entry is not None and request.has_body and runs_app(action):
+    if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
         kind = next(iter(request.header("content-type")), "")
         action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
         receive = _overheard(receive, action.entry.seen)
@@ -151,7 +151,7 @@ def _overheard(receive: Receive, seen: SeenBody) -> Receive:
 async def _pass(app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, action: Pass) -> None:
     entry, did = action.entry, action.did
     assert entry is not None
-    if plan.services.everything:
+    if plan.services.record_all:
         entry.forget()
         await _watched(app, scope, receive, send, entry, did)
         return
@@ -194,17 +194,17 @@ async def _forward(
     action: Forward,
     request: ASGIRequest,
 ) -> None:
-    entry, shape = action.entry, action.shape
-    entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
-    if shape is None and plan.services.marked:
+    entry, transform = action.entry, action.transform
+    entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
+    if transform is None and plan.services.marked:
         app = _marked(app, entry)
     if action.after:
         app = _late(app, plan, action.delay)
-    if shape is not None:
-        from faultinject.adapters.asgi_transform import shaped
+    if transform is not None:
+        from faultinject.adapters.asgi_transform import transform_body
 
-        app = shaped(app, plan, entry, shape, request)
-    elif plan.services.everything:
+        app = transform_body(app, plan, entry, transform, request)
+    elif plan.services.record_all:
         app = _counted(app, entry)
     if action.after or not action.delay:
         await app(scope, receive, send)
@@ -292,10 +292,10 @@ async def _respond(
         return
     has_body = request.has_body
     drains = has_body and answer.drain and not request.expects_continue
-    if end is not None or answer.special or answer.beyond or action.delay:
-        from faultinject.adapters.asgi_socket import Special
+    if end is not None or answer.needs_socket or answer.beyond or action.delay:
+        from faultinject.adapters.asgi_socket import SocketResponder
 
-        await Special(scope, receive, send, plan, action, request, end).run(drains=drains)
+        await SocketResponder(scope, receive, send, plan, action, request, end).run(drains=drains)
         return
     body = None
     if drains:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.asgi_socket import Special
+    from faultinject.adapters.asgi_socket import SocketResponder
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
@@ -48,7 +48,7 @@ class AppAnswer:
         self._started = anyio.Event()
         self._listening: set[anyio.CancelScope] = set()
         self._given = False
-        self.special: Special | None = None
+        self.responder: SocketResponder | None = None
         """What gives an answer that the server alone cannot give, or ends the connection."""
         self.timer = anyio.CancelScope()
         """Cancelled when the app's answer is no longer waited for."""
@@ -124,8 +124,8 @@ class AppAnswer:
         self._given = True
         self.timer.cancel()
         self._action.answer_keys()
-        action, special, listener = self._action, self.special, self._listener
-        delay = delay_before(action, None if special is None else special.end)
+        action, responder, listener = self._action, self.responder, self._listener
+        delay = delay_before(action, None if responder is None else responder.end)
         if (delay and not await listener.wait(self._plan, delay)) or listener.gone:
             self.undo("failed")
             return
@@ -134,8 +134,8 @@ class AppAnswer:
         if action.answer.cors:
             headers = taken_over(headers, self._headers)
         did = "app_cut" if self.cut else "answered"
-        if special is not None:
-            await special.give(listener, headers, did, applied=True)
+        if responder is not None:
+            await responder.give(listener, headers, did, applied=True)
             return
         action.entry.write(did, applied=True)
         unread = self._request.has_body and not listener.whole
@@ -162,15 +162,15 @@ async def respond_after(
 ) -> None:
     """Run the app, drop its answer, give the fault; an app that fails keeps its own answer."""
     action.entry.write("answered" if end is None else end.how, answered=False, last=False)
-    special: Special | None = None
-    if end is not None or action.answer.special or action.answer.beyond:
-        from faultinject.adapters.asgi_socket import Special
+    responder: SocketResponder | None = None
+    if end is not None or action.answer.needs_socket or action.answer.beyond:
+        from faultinject.adapters.asgi_socket import SocketResponder
 
-        special = Special(scope, receive, send, plan, action, request, end)
+        responder = SocketResponder(scope, receive, send, plan, action, request, end)
 
     async def run(listening: TaskGroup) -> None:
         answer = AppAnswer(scope, receive, send, Listener(receive, listening), plan, action, request)
-        answer.special = special
+        answer.responder = responder
         raised: BaseException | None = None
         try:
             async with anyio.create_task_group() as tasks:
@@ -189,5 +189,5 @@ async def respond_after(
             raise raised
 
     await in_tasks(run)
-    if special is not None:
-        await special.finish()
+    if responder is not None:
+        await responder.finish()

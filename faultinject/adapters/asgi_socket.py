@@ -32,7 +32,7 @@ PATIENCE = 10.0
 """Seconds after which a client that reads nothing is given up."""
 
 
-class Special:
+class SocketResponder:
     """An answer that the server alone cannot give, or the end of the connection.
 
     Args:
@@ -137,17 +137,17 @@ class Special:
                 return
             entry.status, entry.response_bytes = action.answer.status, len(action.body)
             did = "answered"
-        elif action.shape is not None:
-            from faultinject.adapters.asgi_transform import shaped
+        elif action.transform is not None:
+            from faultinject.adapters.asgi_transform import transform_body
 
             async def error(_scope: Scope, _receive: Receive, send: Send) -> None:
                 await respond(send, action, headers)
 
-            changed = shaped(
+            changed = transform_body(
                 error,
                 self._plan,
                 entry,
-                action.shape,
+                action.transform,
                 self._request,
                 applied=applied,
                 body=body,

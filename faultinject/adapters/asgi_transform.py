@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
-def shaped(
+def transform_body(
     app: ASGIApp,
     plan: Plan,
     entry: Entry,
-    shape: BodyTransform,
+    transform: BodyTransform,
     request: ASGIRequest,
     *,
     applied: bool = True,
@@ -50,7 +50,7 @@ def shaped(
         app: the app, or what gives an answer instead of it.
         plan: the plan that decided.
         entry: what goes into the journal.
-        shape: what is done to the body.
+        transform: what is done to the body.
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
@@ -62,7 +62,7 @@ def shaped(
             kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
             scope = {**scope, "extensions": kept}
         answer = ShapedAnswer(
-            scope, receive, send, plan, entry, shape, request, applied=applied, body=body, unread=unread
+            scope, receive, send, plan, entry, transform, request, applied=applied, body=body, unread=unread
         )
         await answer.run(app)
 
@@ -79,14 +79,14 @@ class ShapedAnswer(Shaping):
         send: Send,
         plan: Plan,
         entry: Entry,
-        shape: BodyTransform,
+        transform: BodyTransform,
         request: ASGIRequest,
         *,
         applied: bool,
         body: Body | None,
         unread: bool,
     ) -> None:
-        super().__init__(plan, entry, shape, request, applied=applied, body=body, unread=unread)
+        super().__init__(plan, entry, transform, request, applied=applied, body=body, unread=unread)
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -144,14 +144,14 @@ class ShapedAnswer(Shaping):
         self._started = True
         headers = message["headers"] = list(message.get("headers", ()))
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        shape, status = self._shape, message["status"]
+        transform, status = self._transform, message["status"]
         takes = self._takes(status)
         if takes and self._is_marked():
             self._headers = marked(self._headers, self._entry.rule or "")
             message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
-        if takes and (shape.cuts or shape.rate is not None) and not in_process_scope(self._scope):
+        if takes and (transform.cuts or transform.rate is not None) and not in_process_scope(self._scope):
             self._connection = of_scope(self._scope, self._send)
-            past = self._goes_past("") if shape.cuts else None
+            past = self._goes_past("") if transform.cuts else None
             if past is not None and await delivered(past):
                 self._framing = Framing(
                     f"{status} {reason(status)}",
@@ -165,22 +165,24 @@ class ShapedAnswer(Shaping):
         await self._send(message)
 
     async def _change(self, piece: bytes, *, more: bool) -> None:
-        shape, framing = self._shape, self._framing
-        kept = shape.feed(piece) if piece else b""
-        if shape.rate is not None:
-            await self._slowly(kept, shape.rate, more=more)
+        transform, framing = self._transform, self._framing
+        kept = transform.feed(piece) if piece else b""
+        if transform.rate is not None:
+            await self._slowly(kept, transform.rate, more=more)
         elif framing is not None:
             if kept:
                 await self._past(framing.frame(kept))
-            if not more and not shape.done:
+            if not more and not transform.done:
                 await self._past(framing.end)
-        elif kept or not (more or shape.done):
-            await self._send({"type": "http.response.body", "body": kept, "more_body": more or shape.done})
-        self._sent += len(kept) if shape.rate is None else 0
-        if shape.done or not more:
+        elif kept or not (more or transform.done):
+            await self._send(
+                {"type": "http.response.body", "body": kept, "more_body": more or transform.done}
+            )
+        self._sent += len(kept) if transform.rate is None else 0
+        if transform.done or not more:
             self._over = True
             self._settle()
-            if shape.done:
+            if transform.done:
                 await self._cut()
             elif framing is not None:
                 self._close()

@@ -32,7 +32,7 @@ def undo(plan: Plan, entry: Entry, did: str, *, applied: bool = False, status: i
     if entry.take is not None:
         plan.counts.give_back(entry.take)
         entry.take = None
-    entry.cancel(did, applied=applied, status=status if plan.services.everything else None)
+    entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:

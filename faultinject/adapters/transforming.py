@@ -24,7 +24,7 @@ class Shaping:
     Args:
         plan: the plan that decided.
         entry: what goes into the journal.
-        shape: what is done to the body.
+        transform: what is done to the body.
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
@@ -35,7 +35,7 @@ class Shaping:
         self,
         plan: Plan,
         entry: Entry,
-        shape: BodyTransform,
+        transform: BodyTransform,
         request: Request,
         *,
         applied: bool,
@@ -44,7 +44,7 @@ class Shaping:
     ) -> None:
         self._plan = plan
         self._entry = entry
-        self._shape = shape
+        self._transform = transform
         self._request = request
         self._applied = applied
         self._body = body
@@ -59,15 +59,15 @@ class Shaping:
 
     def _takes(self, status: int) -> bool:
         """Whether anything can be done to an answer with this status and the headers noted; the journal is told."""
-        entry, shape = self._entry, self._shape
+        entry, transform = self._entry, self._transform
         entry.status = status
         length = length_of(self._headers)
-        if has_no_body(self._request.method, status, self._headers) or not shape.fits(length):
+        if has_no_body(self._request.method, status, self._headers) or not transform.fits(length):
             self._passes = True
             self._settle()
             return False
         if not entry.written:
-            entry.write(shape.did, applied=self._applied, body=self._body, last=False)
+            entry.write(transform.did, applied=self._applied, body=self._body, last=False)
         return True
 
     def _is_marked(self) -> bool:
@@ -94,9 +94,9 @@ class Shaping:
             return
         self._settled = True
         entry = self._entry
-        if self._shape.touched:
+        if self._transform.touched:
             entry.response_bytes = self._sent
-            entry.write(self._shape.did, applied=self._applied, body=self._body)
+            entry.write(self._transform.did, applied=self._applied, body=self._body)
         else:
             undo(self._plan, entry, otherwise, applied=self._applied, status=entry.status)
 

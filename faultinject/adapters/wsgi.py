@@ -75,7 +75,7 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
-            plan = injector.separate()
+            plan = injector.detach()
         return exchange(app, environ, start_response, plan, candidates)
 
     def use_injector(other: Injector) -> None:
@@ -101,7 +101,7 @@ def exchange(
         action = plan.decide(request, candidates) if candidates else None
         if action is not None:
             environ[DECIDED] = True
-        elif plan.services.everything and first_to_note(environ, plan):
+        elif plan.services.record_all and first_to_note(environ, plan):
             action = Pass(plan.note(request))
     except Exception as error:
         environ[DECIDED] = True
@@ -109,7 +109,7 @@ def exchange(
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
-    if plan.services.everything and action.entry is not None and request.has_body and runs_app(action):
+    if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
         kind = environ.get("CONTENT_TYPE", "")
         length = request.content_length
         seen = action.entry.seen = SeenBody(plan.origin[2], kind, length)
@@ -133,7 +133,7 @@ def exchange(
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:
     entry, did = action.entry, action.did
     assert entry is not None
-    if plan.services.everything:
+    if plan.services.record_all:
         entry.forget()
         return _watched(app, environ, start_response, entry, did)
     entry.cancel(did, applied=True)
@@ -169,10 +169,10 @@ def _watched(
 def _forward(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward, request: WSGIRequest
 ) -> Iterable[bytes]:
-    entry, shape = action.entry, action.shape
-    entry.write("delayed" if shape is None else shape.did, answered=False, applied=True, last=False)
+    entry, transform = action.entry, action.transform
+    entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
     start = start_response
-    if shape is None and plan.services.marked:
+    if transform is None and plan.services.marked:
         start = start_response = _marking(start_response, entry)
     if action.after:
         waited = False
@@ -187,11 +187,11 @@ def _forward(
     else:
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
         hold(environ, plan, entry, action.delay)
-    if shape is not None:
-        from faultinject.adapters.wsgi_transform import shaped
+    if transform is not None:
+        from faultinject.adapters.wsgi_transform import transform_body
 
-        return shaped(app, environ, start_response, plan, entry, shape, request)
-    if plan.services.everything:
+        return transform_body(app, environ, start_response, plan, entry, transform, request)
+    if plan.services.record_all:
         return _watched(app, environ, start, entry, "delayed")
     return app(environ, start)
 
@@ -251,7 +251,7 @@ def _respond(
         from faultinject.adapters.wsgi_socket import end_at_parting
 
         return end_at_parting(environ, start_response, plan, end)
-    if end is not None or answer.special:
+    if end is not None or answer.needs_socket:
         from faultinject.adapters.wsgi_socket import respond_past_server
 
         return respond_past_server(

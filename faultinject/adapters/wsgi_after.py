@@ -107,7 +107,7 @@ def respond_after(
         from faultinject.adapters.wsgi_socket import end_at_parting
 
         return end_at_parting(environ, start_response, plan, end, applied=True)
-    if end is not None or action.answer.special:
+    if end is not None or action.answer.needs_socket:
         from faultinject.adapters.wsgi_socket import respond_past_server
 
         return respond_past_server(

@@ -84,15 +84,15 @@ def respond_past_server(
             raise ConnectionResetError("connection closed by faultinject")
         entry.status, entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.shape is not None:
-        from faultinject.adapters.wsgi_transform import shaped
+    elif action.transform is not None:
+        from faultinject.adapters.wsgi_transform import transform_body
 
         def error(_: Environ, start: Start) -> Iterable[bytes]:
             start(answer.status_line, headers)
             return [action.body] if action.body else []
 
-        return shaped(
-            error, environ, start_response, plan, entry, action.shape, request,
+        return transform_body(
+            error, environ, start_response, plan, entry, action.transform, request,
             applied=applied, body=body, unread=unread,
         )  # fmt: skip
     elif answer.late and action.body:

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from faultinject.http.types import Headers
 
 
-def shaped(
+def transform_body(
     app: WSGIApp,
     environ: Environ,
     start_response: Start,
     plan: Plan,
     entry: Entry,
-    shape: BodyTransform,
+    transform: BodyTransform,
     request: WSGIRequest,
     *,
     applied: bool = True,
@@ -55,14 +55,14 @@ def shaped(
         start_response: the server's.
         plan: the plan that decided.
         entry: what goes into the journal.
-        shape: what is done to the body.
+        transform: what is done to the body.
         request: the view of the request.
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
         unread: whether something of it is left, and the answer is not the app's.
     """
     answer = ShapedAnswer(
-        environ, start_response, plan, entry, shape, request, applied=applied, body=body, unread=unread
+        environ, start_response, plan, entry, transform, request, applied=applied, body=body, unread=unread
     )
     return answer.run(app)
 
@@ -76,18 +76,18 @@ class ShapedAnswer(Shaping):
         start_response: Start,
         plan: Plan,
         entry: Entry,
-        shape: BodyTransform,
+        transform: BodyTransform,
         request: WSGIRequest,
         *,
         applied: bool,
         body: Body | None,
         unread: bool,
     ) -> None:
-        super().__init__(plan, entry, shape, request, applied=applied, body=body, unread=unread)
+        super().__init__(plan, entry, transform, request, applied=applied, body=body, unread=unread)
         self._environ = environ
         self._start_response = start_response
         # An app that goes on in another thread does so in the context in which it began.
-        goes_on = shape.rate is not None and not in_process(environ)
+        goes_on = transform.rate is not None and not in_process(environ)
         self._call: Callable[..., Any] = copy_context().run if goes_on else lambda work, *given: work(*given)
         self._status_line = ""
         self._result: Iterable[bytes] = ()
@@ -106,12 +106,12 @@ class ShapedAnswer(Shaping):
                 self._first = piece
             self._begin()
             if self._framing is None:
-                if self._shape.rate is not None and not self._passes:
+                if self._transform.rate is not None and not self._passes:
                     self._entry.held = True
                     self._over = self._plan.services.finish
                 return self
             connection = self._connection
-            if self._shape.rate is not None and connection is not None and connection.take_over():
+            if self._transform.rate is not None and connection is not None and connection.take_over():
                 go_on(self._plan, self._entry, self._past_server)
             else:
                 self._past_server()
@@ -125,15 +125,15 @@ class ShapedAnswer(Shaping):
     def __iter__(self) -> Iterator[bytes]:
         try:
             piece: bytes | None = self._first
-            while piece is not None and not self._shape.done:
+            while piece is not None and not self._transform.done:
                 if piece and self._passes:
                     yield piece
                 elif piece:
-                    yield from self._shaped(piece)
-                if not self._shape.done:
+                    yield from self._transformed(piece)
+                if not self._transform.done:
                     piece = self._next()
             self._settle()
-            if self._shape.done:
+            if self._transform.done:
                 self._cut()
         except ClientGone:
             self._settle("failed")
@@ -176,8 +176,8 @@ class ShapedAnswer(Shaping):
             write = self._server_write or self._send_framed
             if self._passes:
                 write(piece)
-            elif piece and not self._shape.done:
-                for part in self._shaped(piece):
+            elif piece and not self._transform.done:
+                for part in self._transformed(piece):
                     write(part)
         except ClientGone as error:
             self._settle("failed")
@@ -193,11 +193,11 @@ class ShapedAnswer(Shaping):
             return
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        shape = self._shape
+        transform = self._transform
         takes = self._takes(int(self._status_line[:3]))
         if takes and self._is_marked():
             self._headers = marked(self._headers, self._entry.rule or "")
-        if takes and (shape.cuts or shape.rate is not None) and not in_process(self._environ):
+        if takes and (transform.cuts or transform.rate is not None) and not in_process(self._environ):
             self._connection = of_environ(self._environ)
             past = self._goes_past(self._status_line)
             if past is not None and delivered(past):
@@ -223,12 +223,12 @@ class ShapedAnswer(Shaping):
         assert self._connection is not None
         try:
             piece: bytes | None = self._first
-            while piece is not None and not self._shape.done:
-                for part in self._shaped(piece) if piece else ():
+            while piece is not None and not self._transform.done:
+                for part in self._transformed(piece) if piece else ():
                     self._send_framed(part)
-                if not self._shape.done:
+                if not self._transform.done:
                     piece = self._next()
-            if not self._shape.done:
+            if not self._transform.done:
                 self._send(self._framing.end)
             self._settle()
         except ClientGone:
@@ -250,10 +250,10 @@ class ShapedAnswer(Shaping):
         except OSError as error:
             raise ClientGone from error
 
-    def _shaped(self, piece: bytes) -> Iterator[bytes]:
+    def _transformed(self, piece: bytes) -> Iterator[bytes]:
         """The parts of a piece, each when it is due."""
-        kept = self._shape.feed(piece)
-        rate = self._shape.rate
+        kept = self._transform.feed(piece)
+        rate = self._transform.rate
         if rate is None:
             self._sent += len(kept)
             if kept:

@@ -136,7 +136,7 @@ class Remembered:
         """The values of the one header that is kept, and asked for: the user agent."""
         return () if self._user_agent is None else (self._user_agent,)
 
-    def telling(self, name: str) -> str | None:
+    def recorded(self, name: str) -> str | None:
         """Of the headers that operations are told by none is kept; one can be had from the key."""
         return self._file_name if name == "x-bz-file-name" else None
 

@@ -61,7 +61,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     sdk = load_sdk()
     switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
     reading.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
-    injector = Injector(rules_for(probability), seed=seed, environ={}, everything=True)
+    injector = Injector(rules_for(probability), seed=seed, environ={}, record_all=True)
     sock = listening.listen("127.0.0.1", port)
     url = listening.url_of(sock)
     listening.heed_interrupts()

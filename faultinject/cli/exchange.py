@@ -73,7 +73,7 @@ class Trial:
 
     def __init__(self, rules: Iterable[Rule], seed: str) -> None:
         shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
-        self.injector = Injector(Scenario(list(rules)), seed=seed, environ=shaping, everything=True)
+        self.injector = Injector(Scenario(list(rules)), seed=seed, environ=shaping, record_all=True)
 
     def ask(self, request: dict[str, Any]) -> Respond | Forward | Disconnect | None:
         """What is done to a request; None: the app answers it.
@@ -107,7 +107,7 @@ def head_of(answer: Respond, now: float) -> bytes:
     headers = at_its_start(answer, now)
     common = answer.answer
     # Where only the status asks for it, most servers write the head themselves.
-    if common.exact is not None and common.special and not common.late:
+    if common.exact is not None and common.needs_socket and not common.late:
         return common.exact.write(headers, now)
     return head(common.status_line, headers)
 

@@ -82,7 +82,7 @@ def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start
     from faultinject.rules import descriptions as words
 
-    body, shape = action.body, action.shape
+    body, transform = action.body, action.transform
     wait = words.wait(rule) if rule.value("delay")[1] else ""
     if action.answer.late:
         if not body:
@@ -91,15 +91,15 @@ def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
         note = f"the head goes out at once, then blanks for {wait}, one every {words.seconds(BLANK_EVERY)}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
     notes = [f"sent after {wait}"] if wait else []
-    if shape is None:
+    if transform is None:
         return body, notes
-    if has_no_body(method, action.answer.status, action.headers) or not shape.fits(len(body)):
+    if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
         return body, [*notes, f"of a body of {words.count(len(body), 'byte')} nothing is cut or slowed"]
-    body = shape.feed(body)
-    if shape.cuts:
+    body = transform.feed(body)
+    if transform.cuts:
         notes.append("behind these bytes the connection closes")
-    if shape.rate is not None:
-        notes.append(f"the body goes out at {words.count(shape.rate, 'byte')} a second")
+    if transform.rate is not None:
+        notes.append(f"the body goes out at {words.count(transform.rate, 'byte')} a second")
     return body, notes
 
 

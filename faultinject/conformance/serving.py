@@ -54,7 +54,7 @@ def serving(
         seed: of the scenario.
         journal: a file that gets every outcome as well, or None.
     """
-    injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, everything=True, journal=journal)
+    injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
     app = wrap(store(codes.vendor, phases), injector)
     with Server(app, sys.stderr) as server:
         try:

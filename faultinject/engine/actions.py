@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         drain: bool
         cors: bool
         late: bool
-        special: bool
+        needs_socket: bool
         beyond: bool
         closes: bool
         exact: Head | None
@@ -59,11 +59,11 @@ class Respond:
         headers: the answer's headers in the vendor's order.
         body: the bytes to send; empty for HEAD.
         delay: seconds to wait before acting.
-        shape: what is done to the body on its way, or None.
+        transform: what is done to the body on its way, or None.
         listing: what the request's body is handed to, since the answer depends on it, or None.
     """
 
-    __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "shape")
+    __slots__ = ("answer", "body", "delay", "entry", "headers", "listing", "transform")
 
     def __init__(self, entry: Entry, answer: AnswerLike, headers: Headers, body: bytes, delay: float) -> None:
         self.entry = entry
@@ -71,7 +71,7 @@ class Respond:
         self.headers = headers
         self.body = body
         self.delay = delay
-        self.shape: BodyTransform | None = None
+        self.transform: BodyTransform | None = None
         self.listing: Listing | None = None
 
     def answer_keys(self) -> bool:
@@ -101,18 +101,18 @@ class Forward:
         entry: what goes into the journal.
         after: the wait is before the answer goes out, else before the app runs.
         delay: seconds to wait.
-        shape: what is done to the body on its way, or None.
+        transform: what is done to the body on its way, or None.
     """
 
-    __slots__ = ("after", "delay", "entry", "shape")
+    __slots__ = ("after", "delay", "entry", "transform")
 
     def __init__(
-        self, entry: Entry, *, after: bool, delay: float, shape: BodyTransform | None = None
+        self, entry: Entry, *, after: bool, delay: float, transform: BodyTransform | None = None
     ) -> None:
         self.entry = entry
         self.after = after
         self.delay = delay
-        self.shape = shape
+        self.transform = transform
 
 
 class Disconnect:

@@ -54,7 +54,7 @@ class Answer:
         exact: how the vendor's own head is written, or None where the server words it.
         late: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
         lists: from a request and its digest to what answers it key by key, or None; None where that never is.
-        special: it is exact or late, or its body is changed on its way.
+        needs_socket: it is exact or late, or its body is changed on its way.
         beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
         hint: the wait that the answer asks for in seconds, or None.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
@@ -62,7 +62,7 @@ class Answer:
 
     __slots__ = (
         "_bare_head", "_bodyless", "_delay", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
-        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "special",
+        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket",
         "status", "status_line", "when",
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ class Answer:
         self._delay = delays(*rule.rule.value("delay"))
         cut_or_slowed = value("of") is not None
         self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
-        self.special: bool = self.late or value("exact") or cut_or_slowed
+        self.needs_socket: bool = self.late or value("exact") or cut_or_slowed
         self.beyond = status > 599
         self._set = rule.rule.set_headers
         self.closes = any(name == "connection" for name, _ in self._set)

@@ -18,7 +18,7 @@ class BodyTransform:
 
     Attributes:
         did: the outcome's word.
-        cuts: the connection ends where the shape is done.
+        cuts: the connection ends where the transform is done.
         rate: bytes a second at most, or None.
         done: nothing more of the body goes out.
         touched: whether anything was done to the body.

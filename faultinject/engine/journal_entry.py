@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faultinject.engine.counting import Take
     from faultinject.engine.journal_line import Origin
     from faultinject.engine.services import Services
-    from faultinject.engine.snapshot import Facts
+    from faultinject.engine.snapshot import Snapshot
     from faultinject.engine.types import Body, Fired
     from faultinject.vendors.addressing import Addressing
 
@@ -47,7 +47,7 @@ class Entry(FullLine):
         origin: Origin,
         time: float,
         arrived: float,
-        facts: Facts,
+        snapshot: Snapshot,
         reading: Addressing,
         rule: str | None,
         n: int | None,
@@ -58,7 +58,7 @@ class Entry(FullLine):
         self.origin = origin
         self.time = time
         self.arrived = arrived
-        self.facts = facts
+        self.snapshot = snapshot
         self.reading = reading
         self.rule = rule
         self.n = n

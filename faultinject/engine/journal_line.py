@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.snapshot import Facts
+    from faultinject.engine.snapshot import Snapshot
     from faultinject.engine.types import Body
     from faultinject.vendors.addressing import Addressing
 
@@ -23,7 +23,7 @@ class Line:
         origin: the scenario that decided it.
         time: when it came, unix seconds.
         arrived: the same on the monotonic clock.
-        facts: what is kept of the request.
+        snapshot: what is kept of the request.
         reading: how its address is read; None: nobody knows.
         rule: what the rule is called that it met, or None.
         n: its number by that rule, or None.
@@ -36,7 +36,7 @@ class Line:
         final: whether a line was there before, of which this is the end; None: it is the first.
     """
 
-    __slots__ = ("arrived", "facts", "n", "origin", "reading", "rule", "seq", "stalled", "test", "time")
+    __slots__ = ("arrived", "n", "origin", "reading", "rule", "seq", "snapshot", "stalled", "test", "time")
 
     stalled: float | None
     test: str | None
@@ -59,7 +59,7 @@ class Line:
         origin: Origin,
         time: float,
         arrived: float,
-        facts: Facts,
+        snapshot: Snapshot,
         reading: Addressing | None,
         rule: str | None,
         n: int | None,
@@ -68,7 +68,7 @@ class Line:
         self.origin = origin
         self.time = time
         self.arrived = arrived
-        self.facts = facts
+        self.snapshot = snapshot
         self.reading = reading
         self.rule = rule
         self.n = n
@@ -106,7 +106,7 @@ class FullLine(Line):
         self.origin = entry.origin
         self.time = entry.time
         self.arrived = entry.arrived
-        self.facts = entry.facts
+        self.snapshot = entry.snapshot
         self.reading = entry.reading
         self.rule = entry.rule
         self.n = entry.n

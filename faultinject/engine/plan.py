@@ -78,7 +78,7 @@ class Plan:
             if vendor is not None:
                 record(headers_of(vendor))
         self._unmatched: Addressing | None = None
-        index = Index(self.rules, self.reading, everything=services.everything)
+        index = Index(self.rules, self.reading, record_all=services.record_all)
         self.environ = index.environ
         self.environ_default = index.environ_default
         self.scope = index.scope
@@ -149,11 +149,11 @@ class Plan:
             if held:
                 counts.release()
         rule, n = matched[0], numbers[0][1]
-        if services.everything:
+        if services.record_all:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
         number = n if n >= 0 else None
         services.journal(
-            Line(next(_seq), self.origin, now, arrived, request.facts(), rule.reading, rule.name, number)
+            Line(next(_seq), self.origin, now, arrived, request.snapshot(), rule.reading, rule.name, number)
         )
         return PASSED
 
@@ -267,10 +267,10 @@ class Plan:
         arrived: float,
         take: Take | None = None,
     ) -> Entry:
-        facts = request.facts()
+        snapshot = request.snapshot()
         if n is not None and n < 0:
             n = None
-        return Entry(self.services, next(_seq), self.origin, now, arrived, facts, reading, name, n, take)
+        return Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, take)
 
     def _matching(
         self, request: Request, candidates: Sequence[int], age: float

@@ -12,7 +12,7 @@ from faultinject.engine.snapshot import (
     RECORDED_HEADERS,
     RECORDED_KEYS,
     SILENT,
-    facts,
+    snapshot,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.engine.snapshot import Facts
+    from faultinject.engine.snapshot import Snapshot
     from faultinject.vendors.types import Target
 
 
@@ -103,8 +103,8 @@ class Request:
         @property
         def is_preflight(self) -> bool: ...
         def header(self, name: str) -> tuple[str, ...]: ...
-        def telling(self, name: str) -> str | None: ...
-        def facts(self) -> Facts: ...
+        def recorded(self, name: str) -> str | None: ...
+        def snapshot(self) -> Snapshot: ...
 
     def query_values(self, name: str) -> tuple[str, ...]:
         """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
@@ -165,7 +165,7 @@ class WSGIRequest(Request):
         # Servers give an absent Content-Type or Content-Length as an empty string.
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
 
-    def telling(self, name: str) -> str | None:
+    def recorded(self, name: str) -> str | None:
         return self._environ.get(RECORDED_AS.get(name, ""))
 
     @property
@@ -184,21 +184,21 @@ class WSGIRequest(Request):
         """Whether a browser asks whether it may ask."""
         return self.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in self._environ
 
-    def facts(self) -> Facts:
+    def snapshot(self) -> Snapshot:
         """What the journal keeps of the request."""
         environ = self._environ
         get = environ.get
-        telling = NONE_RECORDED
-        if not _TELLING_SET.isdisjoint(environ):
-            telling = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
-        return facts(
+        recorded = NONE_RECORDED
+        if not _RECORDED_KEYS.isdisjoint(environ):
+            recorded = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
+        return snapshot(
             self,
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
             get("HTTP_AUTHORIZATION"),
             get("HTTP_USER_AGENT"),
             get("CONTENT_LENGTH"),
-            telling,
+            recorded,
         )
 
 
@@ -264,7 +264,7 @@ class ASGIRequest(Request):
                 headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
         return headers.get(name, ())
 
-    def telling(self, name: str) -> str | None:
+    def recorded(self, name: str) -> str | None:
         return self._known.get(name)
 
     @property
@@ -288,19 +288,19 @@ class ASGIRequest(Request):
         """Whether a browser asks whether it may ask."""
         return self.method == "OPTIONS" and bool(self.header("access-control-request-method"))
 
-    def facts(self) -> Facts:
+    def snapshot(self) -> Snapshot:
         """What the journal keeps of the request."""
         known = self._known
-        telling = NONE_RECORDED
-        if not _TELLING_NAMES.isdisjoint(known):
-            telling = {name: value for name, value in known.items() if name in _TELLING_NAMES}
+        recorded = NONE_RECORDED
+        if not _RECORDED_NAMES.isdisjoint(known):
+            recorded = {name: value for name, value in known.items() if name in _RECORDED_NAMES}
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
-        return facts(self, host, port, authorization, agent, known.get("content-length"), telling)
+        return snapshot(self, host, port, authorization, agent, known.get("content-length"), recorded)
 
 
-_TELLING_SET = {*RECORDED_KEYS}
-_TELLING_NAMES = {*RECORDED_HEADERS}
+_RECORDED_KEYS = {*RECORDED_KEYS}
+_RECORDED_NAMES = {*RECORDED_HEADERS}
 _DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
@@ -315,11 +315,11 @@ def record(headers: Mapping[str, bool]) -> None:
         headers: the names in lower case, and of each whether its value is kept too.
     """
     for name, valued in headers.items():
-        if name in _TELLING_NAMES:
+        if name in _RECORDED_NAMES:
             continue
         if not valued:
             SILENT.add(name)
         key = f"HTTP_{name.upper().replace('-', '_')}"
         RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
-        _TELLING_SET.add(key)
-        _TELLING_NAMES.add(name)
+        _RECORDED_KEYS.add(key)
+        _RECORDED_NAMES.add(name)

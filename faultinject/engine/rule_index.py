@@ -49,7 +49,7 @@ class Index:
     Args:
         rules: in the order written; what is found are their numbers.
         reading: how requests are read as a vendor's.
-        everything: find an empty sequence instead of None, so that every request is looked at.
+        record_all: find an empty sequence instead of None, so that every request is looked at.
     """
 
     __slots__ = ("environ", "environ_default", "scope", "scope_default")
@@ -62,7 +62,7 @@ class Index:
         rules: Sequence[RuleLike],
         reading: Callable[[Vendor | None], Addressing],
         *,
-        everything: bool = False,
+        record_all: bool = False,
     ) -> None:
         known: Asked = {}
         filed = [_read(rule, reading, known) for rule in rules]
@@ -85,7 +85,7 @@ class Index:
                 if not long.isdisjoint(asked):
                     any_method = True
                     other.file(number, rule, how, operations)
-        ready = _never_nothing if everything else _as_it_is
+        ready = _never_nothing if record_all else _as_it_is
         self.environ: dict[str, Finder] = {}
         self.scope: dict[str, Finder] = {}
         for method, shelf in shelves.items():
@@ -93,7 +93,7 @@ class Index:
             for spelling in _spellings(method):
                 self.environ[spelling] = in_environ
                 self.scope[spelling] = in_scope
-        anything = any_method or everything
+        anything = any_method or record_all
         self.environ_default = ready(other.in_environ()) if anything else None
         self.scope_default = ready(other.in_scope()) if anything else None
 

@@ -21,7 +21,7 @@ class Services:
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
         endpoints: the user's own host suffixes.
         most_active: how many faults may be under way at once.
-        everything: whether requests are noted that no rule matches.
+        record_all: whether requests are noted that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         deadline: the same on the monotonic clock: unix time may be set back.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
@@ -29,8 +29,19 @@ class Services:
     """
 
     __slots__ = (
-        "_given_back", "_places", "clock", "deadline", "endpoints", "everything", "expired", "expires", "failed",
-        "journal", "marked", "monotonic", "most_active",
+        "_given_back",
+        "_places",
+        "clock",
+        "deadline",
+        "endpoints",
+        "expired",
+        "expires",
+        "failed",
+        "journal",
+        "marked",
+        "monotonic",
+        "most_active",
+        "record_all",
     )  # fmt: skip
 
     def __init__(
@@ -44,7 +55,7 @@ class Services:
         marked: bool = True,
         endpoints: tuple[str, ...] = (),
         most_active: int = 100,
-        everything: bool = False,
+        record_all: bool = False,
         expires: float | None = None,
     ) -> None:
         self.journal = journal
@@ -53,7 +64,7 @@ class Services:
         self.marked = marked
         self.endpoints = endpoints
         self.most_active = most_active
-        self.everything = everything
+        self.record_all = record_all
         self.expires = expires
         self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
         self.failed = failed

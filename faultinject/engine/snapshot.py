@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
     # credential, checksum of the preconditions, user agent, Content-Length, and those of RECORDED_HEADERS that the request has.
-    Facts = tuple[
+    Snapshot = tuple[
         str, str, int, str, str, str | None, Any, str | None, int | None, int | None, str | None, str | None,
         Mapping[str, str],
     ]  # fmt: skip
@@ -93,15 +93,15 @@ SILENT = {*RECORDED_HEADERS} - VALUED
 NONE_RECORDED: Mapping[str, str] = {}
 
 
-def facts(
+def snapshot(
     request: Addressed,
     client: str | None,
     port: object,
     authorization: str | None,
     user_agent: str | None,
     content_length: str | None,
-    telling: Mapping[str, str],
-) -> Facts:
+    recorded: Mapping[str, str],
+) -> Snapshot:
     """The facts of one request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
     key = credential = precondition = None
@@ -109,11 +109,11 @@ def facts(
         key = key_id(authorization)
         if key is None:
             credential = checksum_of_credential(authorization)
-    if telling:
-        if key is None and credential is None and "x-auth-token" in telling:
-            credential = crc32(telling["x-auth-token"].encode("latin-1", "replace"))
-        if not PRECONDITIONS.isdisjoint(telling):
-            precondition = checksum_of_preconditions(telling)
+    if recorded:
+        if key is None and credential is None and "x-auth-token" in recorded:
+            credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
+        if not PRECONDITIONS.isdisjoint(recorded):
+            precondition = checksum_of_preconditions(recorded)
     if query:
         if not authorization:
             key = query_key_id(query)
@@ -123,12 +123,12 @@ def facts(
     if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
         method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
         user_agent = _cut(user_agent) if user_agent else user_agent
-    if telling:
-        telling = {name: "" if name in SILENT else _cut(value) for name, value in telling.items()}
+    if recorded:
+        recorded = {name: "" if name in SILENT else _cut(value) for name, value in recorded.items()}
     length = content_length[:20] if content_length else None
     return (
         method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
-        telling,
+        recorded,
     )  # fmt: skip
 
 
@@ -164,9 +164,9 @@ def _user_of(credentials: str) -> str:
         return ""
 
 
-def checksum_of_preconditions(telling: Mapping[str, str]) -> int:
+def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
     """A checksum of the values of the precondition headers."""
-    found = [f"{name}:{value}" for name, value in telling.items() if name in PRECONDITIONS]
+    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
     return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
 
 

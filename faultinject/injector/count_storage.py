@@ -113,7 +113,7 @@ class Sharing:
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
-    def separate(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+    def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
         Args:
@@ -219,7 +219,7 @@ class Sharing:
         if self.directory is not None:
             announcement.shared(self.directory.path, seed)
         elif self.salt:
-            announcement.separate(self.why)
+            announcement.detach(self.why)
 
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""

@@ -42,7 +42,7 @@ class Injector:
         clock: unix seconds, for ids, begin, end, rates and expiry.
         environ: the environment that settings are read from, by default the process's.
         test: a function to the id of the running test, for the journal.
-        everything: whether requests are noted that no rule matches.
+        record_all: whether requests are noted that no rule matches.
         counts: makes the counts of a scenario, instead of a store.
         generation: of the first scenario.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
@@ -61,7 +61,7 @@ class Injector:
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
         test: Callable[[], str | None] | None = None,
-        everything: bool = False,
+        record_all: bool = False,
         counts: Callable[[], Counts] | None = None,
         generation: int = 0,
         journal: str | None = None,
@@ -77,7 +77,7 @@ class Injector:
         """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
         journal = journal or settings.journal
         parent = restarter if ends else None
-        self.journal = Journal(path=journal, test=test, measures=everything, parent=parent)
+        self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
         self.clock = clock
         self._failures = announcement.Failures()
         self.errors = self._failures.kept
@@ -91,7 +91,7 @@ class Injector:
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
-            everything=everything or journal is not None,
+            record_all=record_all or journal is not None,
             expires=settings.expires,
         )
         self.scenario = Scenario([]) if given is None else given
@@ -103,7 +103,7 @@ class Injector:
         self._injected = 0
         if store is not None:
             _check_store(store)
-        alone = everything or counts is not None
+        alone = record_all or counts is not None
         self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
         self._announced = -1
         self._enabled = settings.enabled is not False
@@ -112,7 +112,7 @@ class Injector:
         self._production = None if settings.production_allowed else production_reason(environ)
         self._change = allocate_lock()
         if several_processes() and not self._sharing.settled and self.scenario.rules:
-            self._sharing.separate(self.scenario, self._given_seed())
+            self._sharing.detach(self.scenario, self._given_seed())
         self._own = self._compile(self.scenario)
         registry.enter(self)
         if journal is not None:
@@ -257,7 +257,7 @@ class Injector:
             announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._sharing.tell(self.seed)
 
-    def separate(self) -> Plan:
+    def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
         if not self._sharing.settled:
             with self._change:
@@ -267,7 +267,7 @@ class Injector:
 
     def _separate(self, owner: int | None = None) -> None:
         told = bool(self._sharing.salt)
-        self._sharing.separate(self.scenario, self._given_seed(), owner=owner)
+        self._sharing.detach(self.scenario, self._given_seed(), owner=owner)
         self._swap(self._compile(self.scenario), self.scenario)
         self._heed()
         if self.enabled and self.scenario.rules and not told:
@@ -325,7 +325,7 @@ class Injector:
         self._change = allocate_lock()
         self.journal.clear()
         if self.enabled:  # pragma: no branch - children of tests end without a word
-            self.separate()
+            self.detach()
 
     def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
         if seed is not None:

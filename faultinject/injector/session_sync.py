@@ -96,7 +96,7 @@ class Follower:
             journal=self._directory.journal if record else None,
             ends=not record,
             test=lambda: test,
-            everything=record,
+            record_all=record,
         )
 
 

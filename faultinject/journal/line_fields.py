@@ -36,7 +36,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
     (
         method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
         headers,
-    ) = line.facts  # fmt: skip
+    ) = line.snapshot  # fmt: skip
     operation = bucket = key = None
     own = line.reading
     if own is not None:
@@ -118,7 +118,7 @@ class _Recalled:
         self.named_by: object = None
         self._headers = headers
 
-    def telling(self, name: str) -> str | None:
+    def recorded(self, name: str) -> str | None:
         """The value of a header that was kept."""
         return self._headers.get(name)
 

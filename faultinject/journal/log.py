@@ -84,7 +84,7 @@ def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
     )
 
 
-def separate(why: str = "") -> None:
+def detach(why: str = "") -> None:
     """Several processes serve the app, and they share no counts."""
     cause = why or "FAULTINJECT_STORE is memory:"
     _warn("faultinject: several processes, each counts for itself and replay is off, because %s", cause)

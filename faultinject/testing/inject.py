@@ -74,7 +74,7 @@ class Faults:
     ) -> None:
         self._counts: SessionCounts | None = None
         counts = None if session is None else self._new_counts
-        self._injector = Injector(scenario, seed=seed, test=test, everything=True, counts=counts)
+        self._injector = Injector(scenario, seed=seed, test=test, record_all=True, counts=counts)
         self._explorations: list[Exploration] = []
         self._session = session
         self._generations: set[int] = set()

@@ -204,7 +204,7 @@ class _Form:
             return False
         for names, value in self._headers:
             for name in names:
-                found = request.telling(name)
+                found = request.recorded(name)
                 if found is not None and (value is None or found.lower() == value):
                     break
             else:

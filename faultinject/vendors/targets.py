@@ -108,12 +108,12 @@ def b2(request: Readable, named: str | None) -> Target:
         return (
             call,
             thing or parameter(request.query, ("bucket",)),
-            _decoded(request.telling("x-bz-file-name")),
+            _decoded(request.recorded("x-bz-file-name")),
             call,
         )
     if call == "b2_upload_part" and thing:
         # The rest of the address is another one after each error.
-        return call, None, None, f"/{call}/{thing}/{request.telling('x-bz-part-number') or ''}"
+        return call, None, None, f"/{call}/{thing}/{request.recorded('x-bz-part-number') or ''}"
     return call, None, None, ""
 
 

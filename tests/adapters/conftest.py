@@ -272,10 +272,10 @@ def clock(monkeypatch):
 def make_injector(monkeypatch):
     """A maker of injectors with a fixed clock and their own numbering, blind to the environment."""
 
-    def make(rules, *, seed="adapters", now=NOW, waits=None, everything=False, **environ):
+    def make(rules, *, seed="adapters", now=NOW, waits=None, record_all=False, **environ):
         monkeypatch.setattr(plan, "_seq", count())
         clock = now if callable(now) else lambda: now
-        made = Injector(rules, seed=seed, clock=clock, environ=environ, everything=everything)
+        made = Injector(rules, seed=seed, clock=clock, environ=environ, record_all=record_all)
         if waits is not None:
             made._services.monotonic = waits
         return made

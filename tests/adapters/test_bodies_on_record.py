@@ -47,7 +47,7 @@ def ask_wsgi(injector, read, body=BODY, *, content_type="", source=None, **envir
 
 def recorded(rules="http:503,path=elsewhere/", seed="0"):
     """An injector that records every request."""
-    return Injector(rules, seed=seed, environ={}, everything=True)
+    return Injector(rules, seed=seed, environ={}, record_all=True)
 
 
 class Plain:
@@ -194,7 +194,7 @@ def test_the_app_also_reads_what_gets_a_fault_afterwards(rule):
         assert request.get_data() == BODY
         return "", HTTPStatus.CREATED
 
-    injector = Injector(f"{rule},times=1", seed="0", environ={}, everything=True)
+    injector = Injector(f"{rule},times=1", seed="0", environ={}, record_all=True)
     app.wsgi_app = WSGIFaultMiddleware(app.wsgi_app, injector=injector)
     client = app.test_client()
     for _ in range(2):

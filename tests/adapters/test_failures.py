@@ -34,7 +34,7 @@ BREAK = {
     "the take": lambda patch: patch.setattr(MemoryCounts, "take", broken),
     "the renderer": lambda patch: patch.setattr(vendors.get("cos"), "envelope", broken),
     "the ids": lambda patch: patch.setattr(vendors.get("cos"), "make_ids", broken),
-    "the facts": lambda patch: patch.setattr("faultinject.engine.request.facts", broken),
+    "the snapshot": lambda patch: patch.setattr("faultinject.engine.request.snapshot", broken),
     "the request view": lambda patch: patch.setattr(Request, "__init__", broken),
 }
 
@@ -43,11 +43,11 @@ def errors(caplog):
     return [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
 
 
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("where", BREAK)
-def test_the_request_passes_and_it_is_told_once(send, make_injector, monkeypatch, caplog, where, everything):
+def test_the_request_passes_and_it_is_told_once(send, make_injector, monkeypatch, caplog, where, record_all):
     """The app's own answer, with its own body read by itself; counted each time, logged once."""
-    injector = make_injector("cos:SlowDown,method=PUT,times=100,name=slow", everything=everything)
+    injector = make_injector("cos:SlowDown,method=PUT,times=100,name=slow", record_all=record_all)
     BREAK[where](monkeypatch)
     for _ in range(3):
         answer = send(injector, "PUT", "/b/k", body=b"data")
@@ -57,7 +57,7 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, monkeypatch
     [told] = errors(caplog)
     assert re.fullmatch(r"faultinject: rule (slow|\?) failed, the request passed untouched", told)
     assert [each for each in injector.journal.outcomes if each.injected] == []
-    if where not in ("the request view", "the facts"):
+    if where not in ("the request view", "the snapshot"):
         assert {each.did for each in injector.journal.outcomes} == {"failed"}
         assert {each.request_id for each in injector.journal.outcomes} == {None}
 
@@ -74,7 +74,7 @@ def test_the_log_names_the_rule(send, make_injector, monkeypatch, caplog, where)
     assert [each.split()[2] for each in errors(caplog)] == ["first", "second"]
 
 
-@pytest.mark.parametrize("where", ["the renderer", "the facts"])
+@pytest.mark.parametrize("where", ["the renderer", "the snapshot"])
 def test_a_take_whose_answer_could_not_be_made_goes_back(send, make_injector, where):
     """`times=1` still gives one once what was broken works again."""
     injector = make_injector("cos:SlowDown,times=1")
@@ -207,16 +207,16 @@ def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, backend):
     assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
 
 
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
-def test_refused_is_the_apps_own_answer(send, make_injector, everything):
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+def test_refused_is_the_apps_own_answer(send, make_injector, record_all):
     """Nothing of the fault that was refused is in the outcome."""
     injector = make_injector(
-        Rule("cos:SlowDown", retry_after=2), everything=everything, FAULTINJECT_MAX_ACTIVE="0"
+        Rule("cos:SlowDown", retry_after=2), record_all=record_all, FAULTINJECT_MAX_ACTIVE="0"
     )
     assert send(injector).status == 200
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.rule, outcome.hint, outcome.request_id) == ("refused", "rule-1", None, None)
-    assert outcome.status == (200 if everything else None)
+    assert outcome.status == (200 if record_all else None)
 
 
 def test_every_place_is_given_back(send, make_injector):

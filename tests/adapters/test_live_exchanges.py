@@ -253,7 +253,7 @@ def hostile(request):
         Rule("jss:SlowDown", header={"x-vendor": "jss"}),
         Rule("qiniu-mix:SlowDown", header={"x-vendor": "qiniu-mix"}),
     ]
-    injector = Injector(rules, seed=1, environ={}, everything=True)
+    injector = Injector(rules, seed=1, environ={}, record_all=True)
     with SERVERS[request.param](injector) as port:
         yield injector, port
 

@@ -120,10 +120,10 @@ def compare(both, make_injector, caplog):
     """`compare(rule, requests)`: bytes, headers, statuses and outcomes of both adapters are equal; gives the answers."""
     caplog.set_level(logging.ERROR, "faultinject")  # thousands of injectors need not say that they are on
 
-    def run(rule, requests, *, everything=False):
+    def run(rule, requests, *, record_all=False):
         seen = []
         for send in both:
-            injector = make_injector([rule], everything=everything)
+            injector = make_injector([rule], record_all=record_all)
             answers = [
                 without_connection(send(injector, method, target, **more).wire)
                 for method, target, more in requests
@@ -141,18 +141,18 @@ def compare(both, make_injector, caplog):
     return run
 
 
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_same_scenario_same_answers_and_outcomes(compare, rule, everything):
+def test_same_scenario_same_answers_and_outcomes(compare, rule, record_all):
     """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
-    compare(rule, REQUESTS, everything=everything)
+    compare(rule, REQUESTS, record_all=record_all)
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_same_answers_of_every_vendor(compare, for_all, vendor):
     """The same for the errors of each vendor, single ones, drawn ones and those given after the app."""
     for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS))
-    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS, everything=True))
+    for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS, record_all=True))
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
@@ -269,7 +269,7 @@ def test_an_app_that_fails_shows_its_status_where_all_is_noted(servers, make_inj
         await send({"type": "http.response.start", "status": 507, "headers": []})
         await send({"type": "http.response.body", "body": b"full"})
 
-    wsgi, asgi = (make_injector("http:500,when=after,times=1", everything=noted) for _ in range(2))
+    wsgi, asgi = (make_injector("http:500,when=after,times=1", record_all=noted) for _ in range(2))
     servers.wsgi(WSGIFaultMiddleware(app, injector=wsgi), servers.environ("GET", "/b"))
     wrapped = ASGIFaultMiddleware(asgi_app, injector=asgi)
     anyio.run(servers.asgi, wrapped, servers.scope("GET", "/b"), servers.messages())

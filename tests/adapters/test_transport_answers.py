@@ -64,7 +64,7 @@ def test_the_client_has_left_an_exact_answer(servers, make_injector):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_late_error(wire, make_injector, inside, when):
     """The head of a success and the XML declaration, a blank each fifth of a second at most, then the error."""
-    injector = make_injector(f"{LATE},delay=450ms,when={when}", everything=True)
+    injector = make_injector(f"{LATE},delay=450ms,when={when}", record_all=True)
     seen = wire(injector, inside=inside)
     assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
     assert "content-length" not in seen.headers

@@ -59,7 +59,7 @@ def test_asked_for_an_answer_is_cut(wire, make_injector, http2):
 @pytest.mark.parametrize("rule", ["drip,rate=1KB", "corrupt", "cos:SlowDown,exact=yes", "latency,delay=1ms"])
 def test_what_breaks_nothing_is_done(wire, make_injector, http2, rule):
     """Through the server: no byte of ours is written beside its frames."""
-    injector = make_injector(rule, everything=True)
+    injector = make_injector(rule, record_all=True)
     seen = wire(injector, **http2)
     assert seen.status == (503 if "cos" in rule else 200)
     assert len(seen.body) == int(seen.headers["content-length"])

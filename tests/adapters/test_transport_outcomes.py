@@ -121,7 +121,7 @@ def test_an_old_client_gets_no_chunks(wire, make_injector):
 def test_a_slow_body(wire, make_injector, inside, length):
     """All of it, in no less time than the rate says."""
     app = App(length=length)
-    injector = make_injector("drip,rate=100", everything=True)
+    injector = make_injector("drip,rate=100", record_all=True)
     seen = wire(injector, app, inside=inside)
     chunked = "transfer-encoding" in seen.headers
     assert chunked == (wire.kind == "wsgi" and not inside and not length)
@@ -189,7 +189,7 @@ NOTHING = {
 @pytest.mark.parametrize("rule", ["truncate", "truncate,keep_bytes=0", "drip,rate=20", "corrupt"])
 def test_nothing_to_cut(wire, make_injector, rule, nothing, inside):
     """The answer passes, and the next one that has a body gets what `times` allows."""
-    injector = make_injector(f"{rule},times=1", everything=True)
+    injector = make_injector(f"{rule},times=1", record_all=True)
     given = dict(NOTHING[nothing].get("app", {}))
     app = App(*given.pop("pieces", ()), **given)
     app.pieces = () if nothing != "no bytes" and "no bytes" not in nothing else app.pieces

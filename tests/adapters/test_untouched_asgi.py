@@ -61,15 +61,15 @@ def test_the_very_objects(way, servers):
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket", "something new"])
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
-def test_other_scopes_pass(kind, everything):
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+def test_other_scopes_pass(kind, record_all):
     """Only `http` is looked at: lifespan, websocket and what is yet to be invented pass as they are."""
     seen = []
 
     async def app(*given):
         seen.extend(given)
 
-    injector = Injector("cos:SlowDown", environ={}, everything=everything)
+    injector = Injector("cos:SlowDown", environ={}, record_all=record_all)
     scope = {"type": kind, "path": "/", "method": "GET", "headers": []}
     asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, send))
     assert all(got is given for got, given in zip(seen, (scope, receive, send), strict=True))
@@ -125,16 +125,16 @@ async def exchange(app, scope, servers):
 
 
 @pytest.mark.parametrize("app", [plain, streaming, pathsend, reading, raising, silent])
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
-def test_same_messages_as_without(servers, app, rules, everything):
+def test_same_messages_as_without(servers, app, rules, record_all):
     """Messages, order and bytes are those without middleware, also where every request is recorded."""
-    injector = Injector(rules, seed=1, environ={}, everything=everything)
+    injector = Injector(rules, seed=1, environ={}, record_all=record_all)
     bare = asyncio.run(exchange(app, servers.scope(), servers))
     wrapped = asyncio.run(exchange(ASGIFaultMiddleware(app, injector=injector), servers.scope(), servers))
     assert wrapped == bare
     assert injector.errors == []
-    if everything:
+    if record_all:
         [outcome] = injector.journal.outcomes
         status = {pathsend: 206, raising: None, silent: None}.get(app, 200)
         length = 2 if app is plain else None

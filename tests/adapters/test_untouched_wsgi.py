@@ -167,20 +167,20 @@ def exchange(app, environ):
     "app",
     [streaming, late_start, writing, correcting, by_name, file, raising, half, odd, odd_headers, int_length],
 )
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("rules", [ELSEWHERE, NEVER, SPENT, []], ids=str)
-def test_same_events_as_without(servers, app, rules, everything):
+def test_same_events_as_without(servers, app, rules, record_all):
     """Calls, order, types and bytes are those without middleware, also where every request is recorded."""
-    injector = Injector(rules, seed=1, environ={}, everything=everything)
+    injector = Injector(rules, seed=1, environ={}, record_all=record_all)
     bare = exchange(app, servers.environ(**{"wsgi.file_wrapper": FileWrapper}))
     wrapped = exchange(
         WSGIFaultMiddleware(app, injector=injector), servers.environ(**{"wsgi.file_wrapper": FileWrapper})
     )
-    if everything and app is by_name:
+    if record_all and app is by_name:
         bare[0] = ("start", *bare[0][1:])
     assert wrapped == bare
     assert injector.errors == []
-    if everything:
+    if record_all:
         [outcome] = injector.journal.outcomes
         assert outcome.did == "passed"
         status = {correcting: 404, raising: None, odd: None}.get(app, 200)
@@ -196,7 +196,7 @@ def test_result_is_the_apps_own_where_everything_is_recorded(servers):
         start_response("200 OK", [("content-length", "1")])
         return result
 
-    injector = Injector([], environ={}, everything=True)
+    injector = Injector([], environ={}, record_all=True)
     assert WSGIFaultMiddleware(app, injector=injector)(servers.environ(), lambda *_: None) is result
     [outcome] = injector.journal.outcomes
     assert (outcome.status, outcome.response_bytes, outcome.did) == (200, 1, "passed")
@@ -218,8 +218,8 @@ LINTS = [
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("lint", "method", "rules"), LINTS)
-@pytest.mark.parametrize("everything", [False, True], ids=["matched", "everything"])
-def test_lint_around_and_inside(servers, lint, method, rules, everything):
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+def test_lint_around_and_inside(servers, lint, method, rules, record_all):
     """Neither as a server to the app nor as an app to the server do we break PEP 3333."""
 
     def app(environ, start_response):
@@ -227,7 +227,7 @@ def test_lint_around_and_inside(servers, lint, method, rules, everything):
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "1")])
         return [b"" if method == "HEAD" else b"x"]
 
-    injector = Injector(rules, seed=1, environ={}, everything=everything)
+    injector = Injector(rules, seed=1, environ={}, record_all=record_all)
     environ = servers.environ(method, "/a", body=b"data" if method == "PUT" else b"")
     environ = {name: value for name, value in environ.items() if value != ""}
     environ |= {"SCRIPT_NAME": "", "QUERY_STRING": "", "wsgi.errors": sys.stderr}

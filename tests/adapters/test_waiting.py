@@ -26,7 +26,7 @@ def only(injector):
 @pytest.mark.parametrize("rule", DELAYS)
 def test_never_shorter_than_asked(send, clock, make_injector, rule):
     """The clock that is waited by has moved on by at least the delay, and hardly more."""
-    injector = make_injector(rule, waits=clock, everything=True)
+    injector = make_injector(rule, waits=clock, record_all=True)
     answer = send(injector)
     assert 90 <= clock.now < 90.1
     assert answer.status == (200 if rule.startswith("latency") else 503)

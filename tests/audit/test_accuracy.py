@@ -85,7 +85,7 @@ def watched(share):
         start_response("200 OK", [("Content-Length", "0"), ("ETag", '"1"')])
         return [b""]
 
-    injector = Injector(f"{FAULT},probability={share},method=PUT", seed="7", environ={}, everything=True)
+    injector = Injector(f"{FAULT},probability={share},method=PUT", seed="7", environ={}, record_all=True)
     injector.journal.follow(lambda outcome: seen.__setitem__(outcome.seq, (outcome, here.truth)))
     inner = WSGIFaultMiddleware(app, injector=injector)
 

@@ -24,8 +24,8 @@ AWS = (
 )
 
 
-def injector_for(rules, everything=False, seed="journal", test=None, **environ):
-    return Injector(rules, seed=seed, clock=lambda: NOW, environ=environ, everything=everything, test=test)
+def injector_for(rules, record_all=False, seed="journal", test=None, **environ):
+    return Injector(rules, seed=seed, clock=lambda: NOW, environ=environ, record_all=record_all, test=test)
 
 
 def app(environ, start_response):
@@ -731,6 +731,6 @@ def test_no_user_agent_is_null_also_in_a_long_request():
 )
 def test_a_request_that_no_rule_matches_is_read_as_the_rules_would(rules, operation, bucket):
     """As their vendor does where they have one in common, else the S3 way."""
-    injector = injector_for(rules, everything=True)
+    injector = injector_for(rules, record_all=True)
     ask(injector, "GET", "/account/photos?restype=container&comp=list", {"host": "127.0.0.1"})
     assert (only(injector).operation, only(injector).bucket) == (operation, bucket)

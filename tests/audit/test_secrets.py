@@ -116,7 +116,7 @@ def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     for number, (secret, target, headers) in enumerate(planted()):
         if number % 60 == 0:
             rule = RULES[number // 60 % len(RULES)]
-            injector = Injector(rule, seed=1, everything=True, environ={"FAULTINJECT_JOURNAL": str(journal)})
+            injector = Injector(rule, seed=1, record_all=True, environ={"FAULTINJECT_JOURNAL": str(journal)})
         secrets.append(secret)
         said = ask(injector, target, headers)
         if (

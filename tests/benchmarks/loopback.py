@@ -85,7 +85,7 @@ def _compared(app: str) -> list[Row]:
         cpu, wall = measured(servers)
     sample = Sample("bare", cpu)
     title = TITLES[app]
-    everything, some, base = GOALS[app]
+    record_all, some, base = GOALS[app]
 
     def row(name: str, case: str, against: str, limit: float | None, to: str = "bare") -> Row:
         ratios = [other / one for one, other in zip(cpu[name], cpu[to], strict=True)]
@@ -93,7 +93,7 @@ def _compared(app: str) -> list[Row]:
         note = f"{median(cpu[name]) / 1000:.0f} µs CPU a request; by the clock {wall_ratio:.2f} ×"
         return sample.row(case, against, Goal("≥" if limit else "", limit or 0), ratios, note)
 
-    rows = [row("all", f"{title}, 100 % injected, requests/s", "bare", everything)]
+    rows = [row("all", f"{title}, 100 % injected, requests/s", "bare", record_all)]
     rows.append(row("some", f"{title}, 30 % injected, requests/s", "bare", some))
     if base:
         rows.append(

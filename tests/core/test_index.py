@@ -270,10 +270,10 @@ def made_for(request):
     return made
 
 
-def decide(rules, asked, *, wsgi, everything=False):
+def decide(rules, asked, *, wsgi, record_all=False):
     """The numbers of the rules that counted the request, and of those that the index found."""
     rules = [*rules, *made_for(WSGIRequest(environ_of(**asked)) if wsgi else ASGIRequest(scope_of(**asked)))]
-    injector = Injector(rules, environ={"FAULTINJECT_ENDPOINT": ENDPOINTS[0]}, everything=everything)
+    injector = Injector(rules, environ={"FAULTINJECT_ENDPOINT": ENDPOINTS[0]}, record_all=record_all)
     plan = injector.own_plan
     if wsgi:
         place = environ_of(**asked)
@@ -313,7 +313,7 @@ def test_rules_for_many_methods_hide_none_either(rules, asked, wsgi):
 @given(rules=st.lists(rules_of, min_size=0, max_size=4), asked=requests_of)
 def test_where_everything_is_noted_every_request_is_looked_at(rules, asked, wsgi):
     """An empty find is not None then, and the decisions are the same."""
-    counted, candidates, expected = decide(rules, asked, wsgi=wsgi, everything=True)
+    counted, candidates, expected = decide(rules, asked, wsgi=wsgi, record_all=True)
     assert counted == expected
     assert candidates is not None
 

@@ -66,19 +66,19 @@ CALLS = [each for each in MODEL.operation_names if each in operations_of(None).n
 NAMED = {"Bucket": "some-bucket", "Key": "a/key.jpg", "CopySource": "other/key", "RenameSource": "other/key"}
 
 
-def value_of(shape, *, everything=False, depth=0):
+def value_of(shape, *, record_all=False, depth=0):
     """A value of a type that can be serialised: the least, or one with all members."""
     if shape.type_name == "structure":
         # Deeper inside is the body's own affair.
-        chosen = shape.members if everything and depth < 2 else shape.required_members
+        chosen = shape.members if record_all and depth < 2 else shape.required_members
         return {
             each: NAMED.get(each)
             if depth == 0 and each in NAMED
-            else value_of(shape.members[each], everything=everything, depth=depth + 1)
+            else value_of(shape.members[each], record_all=record_all, depth=depth + 1)
             for each in chosen
         }
     if shape.type_name == "list":
-        return [value_of(shape.member, everything=everything, depth=depth + 1)]
+        return [value_of(shape.member, record_all=record_all, depth=depth + 1)]
     if shape.type_name == "string" and shape.enum:
         return shape.enum[0]
     return {
@@ -86,10 +86,10 @@ def value_of(shape, *, everything=False, depth=0):
     }[shape.type_name]  # fmt: skip
 
 
-def keys_of(name, *, everything=False):
+def keys_of(name, *, record_all=False):
     """What an operation is called with."""
     shape = MODEL.operation_model(name).input_shape
-    return value_of(shape, everything=everything) if shape else {}
+    return value_of(shape, record_all=record_all) if shape else {}
 
 
 def serialised(client, name, keys):
@@ -159,7 +159,7 @@ def test_every_operation_is_recognised_in_its_least_form(client, view):
 
 def test_every_operation_is_recognised_in_its_fullest_form(client, view):
     """With all members that the model has: none of them is another operation's mark."""
-    calls = {name: serialised(client, name, keys_of(name, everything=True)) for name in CALLS}
+    calls = {name: serialised(client, name, keys_of(name, record_all=True)) for name in CALLS}
     requests = {name: view(each.method, each.url, each.headers) for name, each in calls.items()}
     assert misread(requests.items()) == {}
     assert sum("?" in each.url for each in calls.values()) > 90

@@ -29,12 +29,12 @@ def bodies(draw):
     return body, [body[first:end] for first, end in zip([0, *ends], ends, strict=False)]
 
 
-def through(shape, pieces):
+def through(transform, pieces):
     """What goes out until it is done, and how many pieces were looked at."""
     out = b""
     for count, piece in enumerate(pieces, 1):
-        out += shape.feed(piece)
-        if shape.done:
+        out += transform.feed(piece)
+        if transform.done:
             return out, count
     return out, len(pieces)
 
@@ -46,11 +46,11 @@ def through(shape, pieces):
 def test_a_share_of_a_known_length_is_kept_whatever_the_pieces(body, share):
     """Rounded down to whole bytes in decimal numbers, and never all of it."""
     whole, pieces = body
-    shape = Truncated(float(share), None)
-    assert shape.fits(len(whole))
-    kept, count = through(shape, pieces)
+    transform = Truncated(float(share), None)
+    assert transform.fits(len(whole))
+    kept, count = through(transform, pieces)
     assert kept == whole[: int(len(whole) * share)] != whole
-    assert shape.done and shape.touched
+    assert transform.done and transform.touched
     assert sum(map(len, pieces[:count])) > len(kept) >= sum(map(len, pieces[: count - 1])) or count == 1
 
 
@@ -58,33 +58,33 @@ def test_a_share_of_a_known_length_is_kept_whatever_the_pieces(body, share):
 def test_so_many_bytes_of_a_known_length_are_kept(body, most):
     """A body that is no longer is left alone."""
     whole, pieces = body
-    shape = Truncated(0.5, most)
-    assert shape.fits(len(whole)) is (most < len(whole))
-    kept, _ = through(shape, pieces)
+    transform = Truncated(0.5, most)
+    assert transform.fits(len(whole)) is (most < len(whole))
+    kept, _ = through(transform, pieces)
     assert kept == whole[:most]
-    assert shape.done is shape.touched is (most < len(whole))
+    assert transform.done is transform.touched is (most < len(whole))
 
 
 @given(bodies(), SHARES)
 def test_a_share_of_an_unknown_length_is_that_of_the_first_piece(body, share):
     """Nothing is held back to see what comes: the cut is in the first piece, always."""
     whole, pieces = body
-    shape = Truncated(float(share), None)
-    assert shape.fits(None)
-    kept, count = through(shape, pieces)
+    transform = Truncated(float(share), None)
+    assert transform.fits(None)
+    kept, count = through(transform, pieces)
     assert (kept, count) == (whole[: int(len(pieces[0]) * share)], 1)
-    assert len(kept) < len(pieces[0]) and shape.touched
+    assert len(kept) < len(pieces[0]) and transform.touched
 
 
 @given(bodies(), st.integers(0, 400))
 def test_so_many_bytes_of_an_unknown_length_are_kept(body, most):
     """Counted over all pieces; one that ends before is left alone."""
     whole, pieces = body
-    shape = Truncated(0.5, most)
-    assert shape.fits(None)
-    kept, _ = through(shape, pieces)
+    transform = Truncated(0.5, most)
+    assert transform.fits(None)
+    kept, _ = through(transform, pieces)
     assert kept == whole[:most]
-    assert shape.done is shape.touched is (len(whole) > most)
+    assert transform.done is transform.touched is (len(whole) > most)
 
 
 @pytest.mark.parametrize(
@@ -97,38 +97,38 @@ def test_so_many_bytes_of_an_unknown_length_are_kept(body, most):
 )  # fmt: skip
 def test_a_share_is_rounded_down(share, length, kept):
     """As one would on paper, and at least one byte is missing."""
-    shape = Truncated(share, None)
-    assert shape.fits(length)
-    assert len(shape.feed(bytes(length))) == kept
+    transform = Truncated(share, None)
+    assert transform.fits(length)
+    assert len(transform.feed(bytes(length))) == kept
 
 
 def test_nothing_comes_behind_a_cut():
     """Also where somebody goes on."""
-    shape = Truncated(0.5, 3)
-    assert [shape.feed(each) for each in (b"ab", b"cd", b"ef")] == [b"ab", b"c", b""]
+    transform = Truncated(0.5, 3)
+    assert [transform.feed(each) for each in (b"ab", b"cd", b"ef")] == [b"ab", b"c", b""]
 
 
 @pytest.mark.parametrize(
-    "shape", [Truncated(0.5, None), Truncated(0.5, 0), Dripped(1), Corrupted(1, digest_of(1))]
+    "transform", [Truncated(0.5, None), Truncated(0.5, 0), Dripped(1), Corrupted(1, digest_of(1))]
 )
-def test_nothing_fits_an_empty_body(shape):
+def test_nothing_fits_an_empty_body(transform):
     """There is nothing to cut, to slow down or to change."""
-    assert not shape.fits(0)
-    assert shape.fits(1)
-    assert not shape.touched
+    assert not transform.fits(0)
+    assert transform.fits(1)
+    assert not transform.touched
 
 
 @pytest.mark.parametrize(
-    ("shape", "did", "cuts", "rate"),
+    ("transform", "did", "cuts", "rate"),
     [
         (Truncated(0.5, None), "truncated", True, None),
         (Dripped(10), "dripped", False, 10),
         (Corrupted(1, b""), "corrupted", False, None),
     ],
 )
-def test_a_shape_says_what_it_does(shape, did, cuts, rate):
+def test_a_shape_says_what_it_does(transform, did, cuts, rate):
     """The outcome's word, whether the connection ends, and how fast it goes."""
-    assert (shape.did, shape.cuts, shape.rate) == (did, cuts, rate)
+    assert (transform.did, transform.cuts, transform.rate) == (did, cuts, rate)
 
 
 # --- slow ----------------------------------------------------------------------------------------------------
@@ -138,11 +138,11 @@ def test_a_shape_says_what_it_does(shape, did, cuts, rate):
 def test_a_slow_body_is_the_same_body(body, rate, known):
     """In slices of a twentieth of a second, or a byte each."""
     whole, pieces = body
-    shape = Dripped(rate)
-    assert shape.fits(len(whole) if known else None) and not shape.touched
-    fed = [shape.feed(each) for each in pieces]
+    transform = Dripped(rate)
+    assert transform.fits(len(whole) if known else None) and not transform.touched
+    fed = [transform.feed(each) for each in pieces]
     assert b"".join(fed) == whole
-    assert shape.touched and not shape.done
+    assert transform.touched and not transform.done
     parts = [[*slices(each, rate)] for each in fed]
     assert [b"".join(each) for each in parts] == pieces
     sizes = {len(part) for each in parts for part in each}
@@ -176,9 +176,9 @@ def test_so_many_bytes_of_a_known_length_are_changed_whatever_the_pieces(body, f
 def test_of_an_unknown_length_the_first_piece_is_changed(body, flips, digest):
     """As if it were the whole body; what follows is untouched."""
     _, pieces = body
-    shape, alone = Corrupted(flips, digest), Corrupted(flips, digest)
-    assert shape.fits(None)
-    fed = [shape.feed(each) for each in pieces]
+    transform, alone = Corrupted(flips, digest), Corrupted(flips, digest)
+    assert transform.fits(None)
+    fed = [transform.feed(each) for each in pieces]
     assert fed[0] == alone.feed(pieces[0]) != pieces[0]
     assert len(changed(pieces[0], fed[0])) == min(flips, len(pieces[0]))
     assert fed[1:] == pieces[1:]
@@ -186,10 +186,10 @@ def test_of_an_unknown_length_the_first_piece_is_changed(body, flips, digest):
 
 def test_a_body_that_ends_early_may_miss_its_changes():
     """An app that promises more than it sends: nothing is claimed that was not done."""
-    shape = Corrupted(1, digest_of(1))
-    assert shape.fits(10**9)
-    assert shape.feed(b"x") == b"x"
-    assert not shape.touched
+    transform = Corrupted(1, digest_of(1))
+    assert transform.fits(10**9)
+    assert transform.feed(b"x") == b"x"
+    assert not transform.touched
 
 
 @pytest.mark.parametrize("flips", [1, 3, 1000])
@@ -197,9 +197,9 @@ def test_the_digest_says_where(flips):
     """The same digest changes the same bytes to the same; another one does not."""
 
     def out(digest):
-        shape = Corrupted(flips, digest)
-        assert shape.fits(len(BODY))
-        return shape.feed(BODY)
+        transform = Corrupted(flips, digest)
+        assert transform.fits(len(BODY))
+        return transform.feed(BODY)
 
     assert out(digest_of(1)) == out(digest_of(1)) != out(digest_of(2))
     # Only the last quarter of it: the others have decided, chosen and waited.
@@ -211,9 +211,9 @@ def test_changes_are_spread_evenly(p_of):
     """Over the places of a body, first and last included, and over the values that a byte may get."""
     length, places, values = 100, [0] * 100, [0] * 255
     for number in range(4000):
-        shape = Corrupted(2, digest_of(number))
-        assert shape.fits(length)
-        out = shape.feed(bytes(length))
+        transform = Corrupted(2, digest_of(number))
+        assert transform.fits(length)
+        out = transform.feed(bytes(length))
         for at in changed(bytes(length), out):
             places[at] += 1
             values[out[at] - 1] += 1

@@ -49,7 +49,7 @@ def test_a_connection_ends_and_a_gateway_answers_where_it_cannot(site, rule, how
     assert isinstance(action, Disconnect)
     assert (action.how, action.held) == (how, held)
     instead = action.instead
-    assert (instead.answer.status, instead.delay, instead.shape) == (502, 2.0, None)
+    assert (instead.answer.status, instead.delay, instead.transform) == (502, 2.0, None)
     assert (instead.answer.after, instead.answer.drain) == (when == "after", drain)
     assert b"502 Bad Gateway" in instead.body
     entry = action.entry
@@ -67,9 +67,14 @@ def test_the_apps_own_answer_is_shaped(site, rule, did, rate):
     made = site(f"{rule},delay=1s")
     action, other = made.decide(), made.decide()
     assert isinstance(action, Forward)
-    assert (action.after, action.delay, action.shape.did, action.shape.rate) == (False, 1.0, did, rate)
+    assert (action.after, action.delay, action.transform.did, action.transform.rate) == (
+        False,
+        1.0,
+        did,
+        rate,
+    )
     assert (action.entry.fault, action.entry.when) == (rule.partition(",")[0], "before")
-    assert other.shape is not action.shape
+    assert other.transform is not action.transform
 
 
 @pytest.mark.parametrize("fault", ["truncate", "drip"])
@@ -82,8 +87,8 @@ def test_a_documented_error_is_shaped(site, fault, of):
     action = site(f"{fault},of={of},delay=2s{rate}").decide()
     assert isinstance(action, Respond)
     assert ("Content-Length", str(len(action.body))) in action.headers
-    assert (action.delay, action.answer.late, action.answer.special) == (2.0, False, True)
-    assert action.shape.did == {"truncate": "truncated", "drip": "dripped"}[fault]
+    assert (action.delay, action.answer.late, action.answer.needs_socket) == (2.0, False, True)
+    assert action.transform.did == {"truncate": "truncated", "drip": "dripped"}[fault]
     assert action.answer.fault.startswith(of.partition("@")[0])
     assert (action.entry.fault, action.entry.when) == (f"{fault},of={action.answer.fault}", "before")
     assert action.entry.status == action.answer.status

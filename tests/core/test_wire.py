@@ -323,8 +323,8 @@ def test_without_exact_the_server_words_the_head(site):
     """The vendor's phrase, which only WSGI servers send, and nothing to write."""
     action = site("cos:SlowDown").decide()
     assert (action.answer.exact, action.answer.status_line) == (None, "503 Slow Down")
-    assert not action.answer.special
-    assert site("cos:SlowDown,exact=yes").decide().answer.special
+    assert not action.answer.needs_socket
+    assert site("cos:SlowDown,exact=yes").decide().answer.needs_socket
 
 
 # --- the app's own answer, past its server -----------------------------------------------------------------

@@ -11,6 +11,6 @@ import faultinject
 wsgi = faultinject.install(served.wsgi)
 asgi = faultinject.install(served.asgi)
 flask = faultinject.install(served_flask.make_app())
-starlette = faultinject.install(Starlette(routes=served_starlette.everything))
+starlette = faultinject.install(Starlette(routes=served_starlette.record_all))
 mounted = Starlette(routes=[Mount("/", app=faultinject.install(served_starlette.make_fastapi()))])
 mounted.add_middleware(faultinject.ASGIFaultMiddleware)

@@ -35,9 +35,9 @@ def make_fastapi():
     return made
 
 
-everything = [Route("/{path:path}", get)]
-starlette = Starlette(routes=everything, middleware=[Middleware(GZipMiddleware)])
-outer = Outer(routes=everything)
+record_all = [Route("/{path:path}", get)]
+starlette = Starlette(routes=record_all, middleware=[Middleware(GZipMiddleware)])
+outer = Outer(routes=record_all)
 fastapi = make_fastapi()
 mounted = Starlette(routes=[Mount("/photos", app=make_fastapi()), Mount("/", app=asgi)])
 in_fastapi = FastAPI()

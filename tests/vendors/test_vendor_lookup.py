@@ -84,11 +84,11 @@ CLASSES = [("@client", 4), ("@server", 5)]
 def test_groups_draw_over_codes_that_are_errors(vendor):
     """`@all` is row 1 of each code with a status from 400 on; `@client` has the 4xx, `@server` the 5xx."""
     found = vendors.get(vendor)
-    everything = found.group("@all")
+    record_all = found.group("@all")
     expected = [
         row for row in found.errors if row.variant == 1 and row.status is not None and row.status >= 400
     ]
-    assert list(everything) == expected
+    assert list(record_all) == expected
     classes = {name: [row for row in expected if row.status // 100 == first] for name, first in CLASSES}
     assert {name: [*found.group(name)] for name in classes if classes[name]} == {
         name: rows for name, rows in classes.items() if rows

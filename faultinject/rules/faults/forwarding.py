@@ -90,9 +90,9 @@ class Shaped(Fault):
             if refuses(request):
                 return Pass(entry, "refused")
             if answer is None:
-                return Forward(entry, after=False, delay=delay(digest), shape=make(digest))
+                return Forward(entry, after=False, delay=delay(digest), transform=make(digest))
             action = answer(request, entry, digest)
-            entry.fault, action.shape = f"{self.text},of={action.answer.fault}", make(digest)
+            entry.fault, action.transform = f"{self.text},of={action.answer.fault}", make(digest)
             return action
 
         return act

@@ -32,7 +32,7 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
             await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*sent)
 
-    async def everything():
+    async def record_all():
         limits = httpx.Limits(max_connections=50)
         headers = {"User-Agent": "hedger/1.0"}
         async with httpx.AsyncClient(
@@ -46,7 +46,7 @@ def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
             await asyncio.gather(*(client.get("/documents/warm") for _ in range(2 * len(paths))))
             await asyncio.gather(*map(one, paths))
 
-    asyncio.run(everything())
+    asyncio.run(record_all())
 
 
 @program("hedged GET", SLOW, named=True, passes={"overlap"})
