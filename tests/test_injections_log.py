@@ -192,8 +192,11 @@ def test_a_handler_that_fails_breaks_no_request(make, records, caplog):
     assert "faultinject: rule rule-1 failed, the request passed untouched" in caplog.messages
 
 
-def test_who_asks_before_logging_is_there(monkeypatch):
-    """Then there is no logger yet, and no wish."""
+def test_a_fault_before_logging_is_there(make, monkeypatch):
+    """Then there is no logger yet, and no wish: it is not loaded for that."""
+    injector = make("cos:SlowDown")
+    ask(injector)  # the middleware says that it is on
     monkeypatch.setattr(announcement, "_injections", None)
     monkeypatch.delitem(sys.modules, "logging")
-    assert not announcement.tells_injections()
+    ask(injector)
+    assert "logging" not in sys.modules

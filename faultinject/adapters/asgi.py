@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.asgi_answer import respond
+from functools import partial
+
+from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
 from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped, undo
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
-from faultinject.engine.body_digest import SeenBody
+from faultinject.engine.body_digest import PIECE, SeenBody
+from faultinject.engine.draw import blake2b
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -14,12 +17,14 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
+    from typing import Any
 
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
 
@@ -113,23 +118,120 @@ async def exchange(
         return
     assert request is not None
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
-        kind = next(iter(request.header("content-type")), "")
-        action.entry.seen = SeenBody(plan.origin[2], kind, request.content_length)
+        action.entry.seen = SeenBody(plan.origin[2], request.content_type, request.content_length)
         receive = _overheard(receive, action.entry.seen)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
         return
     try:
-        if isinstance(action, Forward):
+        if isinstance(action, Respond):
+            answer, body = action.answer, None
+            if not answer.ordinary or action.delay:
+                await _respond(app, scope, receive, send, plan, action, request)
+                return
+            if request.has_body:
+                body, receive, begun = _body_at_hand(receive, plan, action, request)
+                if body is None:
+                    await _respond(app, scope, receive, send, plan, action, request, begun=begun)
+                    return
+            action.entry.write("answered", body=body)
+            known, names = answer.encoded, NAMES
+            headers = [
+                known.get(each) or (names.get(each[0]) or encode_name(each[0]), each[1].encode("latin-1"))
+                for each in action.headers
+            ]
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": action.body})
+        elif isinstance(action, Forward):
             await _forward(app, scope, receive, send, plan, action, request)
-        elif isinstance(action, Respond):
-            await _respond(app, scope, receive, send, plan, action, request)
         elif isinstance(action, Disconnect):
             await _respond(app, scope, receive, send, plan, action.instead, request, action)
         else:
             unreachable(action)
     finally:
         plan.services.finish()
+
+
+def _body_at_hand(
+    receive: Receive, plan: Plan, action: Respond, request: ASGIRequest
+) -> tuple[Body | None, Receive, Begun | None]:
+    """A whole small body that the server hands out at once: read, as `drain` would.
+
+    Returns:
+        The body, or None of any other; how the rest is received; the receive that has begun, if one has.
+    """
+    length = request.content_length
+    if not action.answer.drain or action.listing is not None or length is None or length > PIECE:
+        return None, receive, None
+    if request.expects_continue or request.content_type[:1] in _MULTIPART:
+        return None, receive, None
+    action.entry.write("answered", answered=False, last=False)
+    try:
+        steps = receive().__await__()
+        begun = Begun(steps, next(steps))  # to be awaited before anything else is, by this very task
+    except StopIteration as end:
+        message = end.value
+        piece = (
+            message.get("body", b"") if isinstance(message, dict) and not message.get("more_body") else None
+        )
+        if type(piece) is bytes and message["type"] == "http.request":
+            digest = blake2b(piece, key=plan.origin[2], digest_size=16).hexdigest()
+            return (len(piece), digest, True), receive, None
+        begun = Begun(heard=message)
+    except BaseException as error:
+        begun = Begun(raised=error)
+    return None, receive, begun
+
+
+class Begun:
+    """A `receive` that has taken its first step outside of `await`; awaited, it goes on from there.
+
+    Args:
+        steps: its iterator.
+        waits_for: what its first step has handed out to the event loop.
+        heard: the message, where that step was the last one.
+        raised: what it has raised.
+    """
+
+    def __init__(
+        self,
+        steps: Generator[Any, Any, Message] | None = None,
+        waits_for: object = None,
+        *,
+        heard: Message | None = None,
+        raised: BaseException | None = None,
+    ) -> None:
+        self._steps = steps
+        self._waits_for = waits_for
+        self._heard = heard
+        self._raised = raised
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        if self._raised is not None:
+            raise self._raised
+        if self._heard is not None:
+            return self._heard
+        steps, waits_for = self._steps, self._waits_for
+        assert steps is not None
+        while True:
+            try:
+                given = yield waits_for
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as error:
+                step = partial(steps.throw, error)
+            else:
+                step = partial(steps.send, given)
+            try:
+                waits_for = step()
+            except StopIteration as end:
+                heard: Message = end.value
+                return heard
+
+
+# What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
+_MULTIPART = frozenset("mM \t")
 
 
 def _overheard(receive: Receive, seen: SeenBody) -> Receive:
@@ -282,8 +384,9 @@ async def _respond(
     action: Respond,
     request: ASGIRequest,
     end: Disconnect | None = None,
+    begun: Begun | None = None,
 ) -> None:
-    """Answer instead of the app, or with `end` break the connection."""
+    """Answer instead of the app, or with `end` break the connection; `begun` is a receive that has begun."""
     entry, answer = action.entry, action.answer
     if answer.after:
         from faultinject.adapters.asgi_after import respond_after
@@ -301,8 +404,9 @@ async def _respond(
     if drains:
         from faultinject.adapters.asgi_wait import drain_or_fail
 
-        entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(scope, receive, send, plan, action, request)
+        if begun is None:
+            entry.write("answered", answered=False, last=False)
+        body = await drain_or_fail(scope, receive, send, plan, action, request, begun=begun)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)

@@ -41,23 +41,29 @@ class Hearing:
 
     Args:
         receive: the server's, or what stands in for it.
+        begun: the first one, where it has begun: nothing else may be awaited before it.
 
     Attributes:
         gone: whether the client has left.
         whole: whether the request's body was heard to its end.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, begun: Awaitable[Message] | None = None) -> None:
         self.gone = self.whole = False
         self._receive = receive
+        self._begun = begun
         self._heard = self._idle = 0
 
     async def next(self) -> Message | None:
         """The next message; None when there is none to wait for any more."""
         if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
             return None
-        await checkpoint()
-        message = await self._receive()
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            message = await begun
+        else:
+            await checkpoint()
+            message = await self._receive()
         self._heard += 1
         self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
         self.note(message)
@@ -236,8 +242,21 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
         raise raised
 
 
-async def drain(receive: Receive, plan: Plan, request: ASGIRequest, listing: Listing | None = None) -> Body:
+async def drain(
+    receive: Receive,
+    plan: Plan,
+    request: ASGIRequest,
+    listing: Listing | None = None,
+    begun: Awaitable[Message] | None = None,
+) -> Body:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+
+    Args:
+        receive: the server's.
+        plan: the plan that decided.
+        request: the view of the request.
+        listing: gets each piece.
+        begun: a receive that has begun.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -245,8 +264,8 @@ async def drain(receive: Receive, plan: Plan, request: ASGIRequest, listing: Lis
     Raises:
         ClientGone: it left, or the server cannot read its body.
     """
-    digest = BodyDigest(plan.origin[2], next(iter(request.header("content-type")), ""))
-    hearing = Hearing(receive)
+    digest = BodyDigest(plan.origin[2], request.content_type)
+    hearing = Hearing(receive, begun)
     with anyio.move_on_after(LONGEST):
         while digest.size < MOST and not hearing.whole:
             try:
@@ -272,6 +291,7 @@ async def drain_or_fail(
     action: Respond,
     request: ASGIRequest,
     listener: Listener | None = None,
+    begun: Awaitable[Message] | None = None,
 ) -> Body | None:
     """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
 
@@ -283,10 +303,11 @@ async def drain_or_fail(
         action: the answer.
         request: the view of the request.
         listener: who receives, where somebody listens.
+        begun: a receive that has begun, where nobody listens.
     """
     entry = action.entry
     try:
-        body = await drain(listener.receive if listener else receive, plan, request, action.listing)
+        body = await drain(listener.receive if listener else receive, plan, request, action.listing, begun)
         action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed")

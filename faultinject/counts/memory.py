@@ -90,22 +90,26 @@ class MemoryCounts:
             enough: of no interest: everything is counted here.
         """
         numbers = []
-        identities = self._identities
+        rules, identities = self._rules, self._identities
         for rule, name, identity, above in keys:
-            scope = self._whole(rule)
+            scope = rules.get(rule) or self._whole(rule)
             place = scope.match()
             if name:
                 scope = self._part(rule, name)
                 place = scope.match()
-            if len(identity) > LONGEST:
-                identity = _short(identity)  # noqa: PLW2901
-            count = _recent(identities, (rule, identity), _numbers)
+            key = rule, identity if len(identity) <= LONGEST else _short(identity)
+            try:
+                identities.move_to_end(key)
+                count = identities[key]
+            except KeyError:
+                count = _recent(identities, key, _numbers)
             numbers.append((place, count(), above is None or self._exceeds(scope, above, now)))
         return numbers
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
         """Whether the rule may inject once more in this scope."""
-        return self._scope(ask).take(ask.times)
+        scope = self._part(ask.rule, ask.scope) if ask.scope else self._rules.get(ask.rule)
+        return (scope or self._whole(ask.rule)).take(ask.times)
 
     def release(self) -> None:
         """Nothing is held here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Never, NoReturn, Protocol
 
     from faultinject.engine.body_transforms import BodyTransform
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         needs_socket: bool
         beyond: bool
         closes: bool
+        ordinary: bool
+        encoded: Mapping[tuple[str, str], tuple[bytes, bytes]]
         exact: Head | None
         dated: float | None
 

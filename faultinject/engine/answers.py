@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine.actions import Respond
-from faultinject.engine.draw import choose, delays, entropy, fails, threshold
+from faultinject.engine.draw import between, choose, entropy, fails, threshold
 from faultinject.engine.hints import HEADERS, read_hint, write_hint
 from faultinject.http.wire import CLOSE, Head, http_date, reason
 from faultinject.vendors.rendering import Rendering
@@ -57,12 +57,14 @@ class Answer:
         needs_socket: it is exact or late, or its body is changed on its way.
         beyond: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
         hint: the wait that the answer asks for in seconds, or None.
+        ordinary: it leaves as it is, by the server's own means, before the app has run; unless there is a wait.
+        encoded: those of its headers that are always the same, as ASGI has them.
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
     __slots__ = (
-        "_bare_head", "_bodyless", "_delay", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set",
-        "after", "beyond", "closes", "cors", "dated", "drain", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket",
+        "_bare_head", "_bodyless", "_delay", "_delays", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set", "_usual",
+        "after", "beyond", "closes", "cors", "dated", "drain", "encoded", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket", "ordinary",
         "status", "status_line", "when",
     )  # fmt: skip
 
@@ -96,7 +98,9 @@ class Answer:
         self.drain: bool = value("drain")
         self.exact: Head | None = None
         self.lists: Lister | None = None
-        self._delay = delays(*rule.rule.value("delay"))
+        low, high = rule.rule.value("delay")
+        self._delay: float | None = low if low == high else None
+        self._delays = low, high
         cut_or_slowed = value("of") is not None
         self.late = status < 300 and not self._bodyless and value("delay")[1] > 0 and not cut_or_slowed
         self.needs_socket: bool = self.late or value("exact") or cut_or_slowed
@@ -125,6 +129,15 @@ class Answer:
         # What the rule asks for stands alone.
         asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
         self._left_out = {*asks, *(name.lower() for name, _ in self._last)}
+        # Content-Type, Content-Length, the ids and the mark are all that such an answer has.
+        self._usual = not (self._bodyless or self.late or self._set or self._hints_in_headers)
+        waits_or_breaks = self.after or self.needs_socket or self.beyond or self.dated is not None
+        self.ordinary = not (waits_or_breaks or self.closes)
+        self.encoded: Mapping[tuple[str, str], tuple[bytes, bytes]] = {
+            (name, text): (name.lower().encode("latin-1"), text.encode("latin-1"))
+            for name, text in (*self._first, *self._last)
+            if text.isascii()
+        }
 
     def give(
         self,
@@ -145,10 +158,29 @@ class Answer:
             ids: the answer's ids by name.
             more: the headers that the vendor adds to the usual ones.
         """
+        entry.fault = self.fault
+        entry.when = self.when
+        entry.status = self.status
+        entry.hint, entry.hint_form = self.hint, self.hint_form
+        delay = self._delay
+        if delay is None:
+            delay = between(digest, *self._delays)
+        method = request.method
+        if (
+            self._usual
+            and not more
+            and (len(method) != 4 or method.upper() != "HEAD")
+            and (request.origin is None or not self.cors)
+        ):
+            entry.response_bytes = size = len(body)
+            named = [(name, ids[which]) for name, which in self._id_headers]
+            return Respond(
+                entry, self, [*self._first, ("Content-Length", str(size)), *named, *self._last], body, delay
+            )
         headers = self._first.copy()
         if self._bodyless:
             body = b""
-        elif request.method.upper() == "HEAD":
+        elif method.upper() == "HEAD":
             headers = (
                 [*NOTHING_OF_A_BODY] if self._bare_head else [*headers, ("Content-Length", str(len(body)))]
             )
@@ -165,15 +197,11 @@ class Answer:
             headers.append(CLOSE if name == "connection" else (name, text))
         if self.cors and not self.after and (origin := request.origin) is not None:
             headers = with_cors(headers, origin)
-        entry.fault = self.fault
-        entry.when = self.when
-        entry.status = self.status
         entry.response_bytes = len(body)
-        entry.hint, entry.hint_form = self.hint, self.hint_form
         if self._hints_in_headers:
             # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
             entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
-        return Respond(entry, self, headers, body, self._delay(digest))
+        return Respond(entry, self, headers, body, delay)
 
 
 def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
@@ -222,7 +250,11 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
         if resource_of is not None:
             bucket, key = reading.read_address(request)
             named = resource_of(bucket, key, request.raw_path)
-        body, more = made.render(request, reading, named, ids, entry.time)
+        more = None
+        if made.fill is not None:
+            body = made.fill(named, ids)
+        else:
+            body, more = made.render(request, reading, named, ids, entry.time)
         action = answer.give(request, entry, digest, body, ids, more)
         if answer.lists is not None:
             action.listing = answer.lists(request, digest)

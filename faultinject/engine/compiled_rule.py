@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Take
 from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
         @property
         def set_headers(self) -> tuple[tuple[str, str], ...]: ...
         def value(self, key: str) -> Any: ...
-        def compile_conditions(self, context: Addressing) -> list[Check]: ...
-        def compile_unless(self, context: Addressing) -> list[Check]: ...
+        def compile(self, context: Addressing) -> Check: ...
 
 
 _OPTIONS = frozenset(("OPTIONS",))
@@ -84,6 +84,7 @@ class CompiledRule:
         undone: how many of these were not carried out.
         failed: how often an error of ours kept it from doing what it had decided on.
         times: how often it injects in its scope; None for no limit.
+        take: what it asks of the counts before it injects, where it counts as a whole; None for no limit.
         enough: after how many takes none of its decisions depends on a number: 0 for a rule that always or never fires, and
             draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
@@ -110,6 +111,7 @@ class CompiledRule:
         "scope",
         "services",
         "skips",
+        "take",
         "takes_preflights",
         "times",
         "undone",
@@ -137,6 +139,7 @@ class CompiledRule:
         self.skips = _skips(rule.value("skip"), rule.value("every"))
         self.times: int | None = rule.value("times")
         self.scope = SCOPES[rule.value("per")]
+        self.take = None if self.times is None else Take(number, "", self.times)
         self.window = _window(rule.value("begin"), rule.value("end"))
         self.takes_preflights = asks_for_options(rule, self.reading)
         self.fired = Counter()
@@ -148,7 +151,7 @@ class CompiledRule:
         self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
-        self.matches = _all_of(rule.compile_conditions(self.reading), rule.compile_unless(self.reading))
+        self.matches = rule.compile(self.reading)
 
     def _enough(self, limit: int) -> int | None:
         if not limit or self.times == 0:
@@ -171,22 +174,6 @@ def asks_for_options(rule: RuleLike, reading: Addressing) -> bool:
         return True
     named = [each for each in rule.conditions.get("operation", ()) if each[:1] == "=" or "*" not in each]
     return any(reading.operations.methods(reading.operations.meant((each,))) == _OPTIONS for each in named)
-
-
-def _all_of(conditions: list[Check], unless: list[Check]) -> Check:
-    """One test for all; the common small numbers without a loop."""
-    if unless:
-        return lambda request: (
-            all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
-        )
-    if not conditions:
-        return lambda _: True
-    if len(conditions) == 1:
-        return conditions[0]
-    if len(conditions) == 2:
-        first, second = conditions
-        return lambda request: first(request) and second(request)
-    return lambda request: all(holds(request) for holds in conditions)
 
 
 def _never(identity: str, n: int) -> None:

@@ -13,8 +13,7 @@ from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.compiled_rule import CompiledRule
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
-from faultinject.engine.journal_entry import Entry
-from faultinject.engine.journal_line import Line
+from faultinject.engine.journal_entry import Entry, Line
 from faultinject.engine.labels import Labels
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
@@ -106,6 +105,13 @@ class Plan:
         if services.expires is not None and (now >= services.expires or arrived >= services.deadline):
             services.expired(services.expires)
             return None
+        if len(candidates) == 1 and request.ordinary and not self._holds:
+            return self._decide_one(request, candidates[0], now, arrived)
+        return self._decide(request, candidates, now, arrived)
+
+    def _decide(
+        self, request: Request, candidates: Sequence[int], now: float, arrived: float
+    ) -> Action | None:
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
             return None
@@ -136,47 +142,99 @@ class Plan:
                 if held:
                     held = False
                     counts.release()
-                entry = self._entry(request, rule.reading, rule.name, n, now, arrived, taken)
-                action = self._begin(rule, request, entry, digest or rule.drawn(identity, n) or b"")
-                if taken is not None and isinstance(action, Pass):
-                    counts.give_back(taken)
-                return action
-        except Exception:
-            if taken is not None:
-                counts.give_back(taken)
-            raise
+                return self._inject(rule, request, identity, n, now, arrived, taken, digest)
         finally:
             if held:
                 counts.release()
-        rule, n = matched[0], numbers[0][1]
-        if services.record_all:
+        return self._pass(matched[0], request, numbers[0][1], now, arrived)
+
+    def _decide_one(self, request: Request, number: int, now: float, arrived: float) -> Action | None:
+        """The same for one candidate and counts that keep nothing from others, without the lists."""
+        rule = self._ready[number] or self.ready(number)
+        if (rule.window is not None and not rule.window(now - self.started)) or not rule.matches(request):
+            return None
+        exact, identity = rule.reading.identify(request)
+        scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
+        ((place, n, exceeds),) = self.counts.match(((number, scope, identity, rule.above),), now)
+        if exceeds and (rule.skips is None or not rule.skips(place)):
+            digest = b"" if rule.always_fires else rule.drawn(identity, n)
+            if digest is not None:
+                take = rule.take
+                if take is not None and scope:
+                    take = Take(number, scope, take.times)
+                if take is None or self.counts.take(take):
+                    return self._inject(rule, request, identity, n, now, arrived, take, digest)
+        return self._pass(rule, request, n, now, arrived)
+
+    def _inject(
+        self,
+        rule: CompiledRule,
+        request: Request,
+        identity: str,
+        n: int,
+        now: float,
+        arrived: float,
+        taken: Take | None,
+        digest: bytes,
+    ) -> Action:
+        """What a rule does that fires, if there is room for one fault more; its take is given back where it does nothing."""
+        services = self.services
+        try:
+            number = n if n >= 0 else None
+            snapshot = request.snapshot()
+            entry = Entry(
+                services,
+                next(_seq),
+                self.origin,
+                now,
+                arrived,
+                snapshot,
+                rule.reading,
+                rule.name,
+                number,
+                taken,
+            )
+            digest = digest or rule.drawn(identity, n) or b""
+            try:
+                services.places_left.pop()
+                room = True
+            except IndexError:
+                room = services.begin()
+            action: Action
+            if room:
+                try:
+                    action = rule.act(request, entry, digest)
+                except Exception as error:
+                    rule.failed.next()
+                    services.failed(error, rule.name)
+                    action = Pass(entry, "failed")
+                if not isinstance(action, Pass):
+                    rule.fired.next()
+                    if self._shared is not None:
+                        self._shared.note_injected(rule.number)
+                    entry.fired = rule
+                    return action
+                services.finish()
+            else:
+                entry.fault = rule.rule.fault
+                action = Pass(entry, "refused")
+        except Exception:
+            if taken is not None:
+                self.counts.give_back(taken)
+            raise
+        if taken is not None:
+            self.counts.give_back(taken)
+        return action
+
+    def _pass(self, rule: CompiledRule, request: Request, n: int, now: float, arrived: float) -> Pass:
+        """A request that a rule matched, and that gets no fault."""
+        if self.services.record_all:
             return Pass(self._entry(request, rule.reading, rule.name, n, now, arrived))
         number = n if n >= 0 else None
-        services.journal(
+        self.services.journal(
             Line(next(_seq), self.origin, now, arrived, request.snapshot(), rule.reading, rule.name, number)
         )
         return PASSED
-
-    def _begin(self, rule: CompiledRule, request: Request, entry: Entry, digest: bytes) -> Action:
-        """What a rule does that fires, if there is room for one fault more."""
-        services = self.services
-        if not services.begin():
-            entry.fault = rule.rule.fault
-            return Pass(entry, "refused")
-        try:
-            action: Action = rule.act(request, entry, digest)
-        except Exception as error:
-            rule.failed.next()
-            services.failed(error, rule.name)
-            action = Pass(entry, "failed")
-        if isinstance(action, Pass):
-            services.finish()
-            return action
-        rule.fired.next()
-        if self._shared is not None:
-            self._shared.note_injected(rule.number)
-        entry.fired = rule
-        return action
 
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""
@@ -265,12 +323,11 @@ class Plan:
         n: int | None,
         now: float,
         arrived: float,
-        take: Take | None = None,
     ) -> Entry:
-        snapshot = request.snapshot()
         if n is not None and n < 0:
             n = None
-        return Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, take)
+        snapshot = request.snapshot()
+        return Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, None)
 
     def _matching(
         self, request: Request, candidates: Sequence[int], age: float

@@ -7,16 +7,16 @@ match, and works a field out when it is first asked for.
 from __future__ import annotations
 
 from faultinject.engine.snapshot import (
+    LONGEST_TEXT,
     NONE_RECORDED,
     RECORDED_AS,
     RECORDED_HEADERS,
     RECORDED_KEYS,
     SILENT,
-    snapshot,
+    take_snapshot,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
-from faultinject.http.wire import whole
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
 
 TYPE_CHECKING = False
@@ -83,7 +83,8 @@ class Request:
         """The path as it came on the wire, without query; encoded anew where the server does not show it."""
         raw = self._raw_path
         if raw is None:
-            raw = self._raw_path = encode(self.path)
+            path = self.path
+            raw = self._raw_path = path if _NEVER_ENCODED.issuperset(path) else encode(path)
         return raw
 
     if TYPE_CHECKING:  # what each view answers in its own way
@@ -105,6 +106,30 @@ class Request:
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
         def snapshot(self) -> Snapshot: ...
+
+    def _take_snapshot(
+        self,
+        client: str | None,
+        port: object,
+        authorization: str | None,
+        agent: str | None,
+        length: str | None,
+        recorded: Mapping[str, str],
+    ) -> Snapshot:
+        method, path, host = self.method, self.path, self.host
+        if (
+            authorization
+            or recorded
+            or self.query
+            or "?" in path
+            or (length and len(length) >= _LONGEST_NUMBER)
+        ):
+            return take_snapshot(self, client, port, authorization, agent, length, recorded)
+        if len(method) + len(path) + len(host) + len(agent or "") > LONGEST_TEXT:
+            return take_snapshot(self, client, port, authorization, agent, length, recorded)
+        # Nothing of it is secret, and nothing too long.
+        mount = len(self.mount)
+        return method, path, mount, "", host, client, port, None, None, None, agent, length or None, recorded
 
     def query_values(self, name: str) -> tuple[str, ...]:
         """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
@@ -148,13 +173,22 @@ class WSGIRequest(Request):
     @property
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
-        return whole(self._environ.get("CONTENT_LENGTH"))
+        text = self._environ.get("CONTENT_LENGTH")
+        if text is None:
+            return None
+        text = str(text)  # some test clients leave a number
+        return int(text) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_NUMBER else None
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type; empty when there is none."""
+        kind: str = self._environ.get("CONTENT_TYPE") or ""
+        return kind
 
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced."""
-        length = self._environ.get("CONTENT_LENGTH")
-        return bool(length and whole(length)) or "HTTP_TRANSFER_ENCODING" in self._environ
+        return bool(self.content_length) or "HTTP_TRANSFER_ENCODING" in self._environ
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
@@ -191,8 +225,7 @@ class WSGIRequest(Request):
         recorded = NONE_RECORDED
         if not _RECORDED_KEYS.isdisjoint(environ):
             recorded = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
-        return snapshot(
-            self,
+        return self._take_snapshot(
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
             get("HTTP_AUTHORIZATION"),
@@ -243,13 +276,19 @@ class ASGIRequest(Request):
     @property
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
-        return whole(self._known.get("content-length"))
+        text = self._known.get("content-length", "")
+        return int(text) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_NUMBER else None
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type; empty when there is none."""
+        return self._known.get("content-type", "")
 
     @property
     def has_body(self) -> bool:
         """Whether a request body is announced; HTTP/2 announces none."""
         known = self._known
-        length = whole(known.get("content-length"))
+        length = self.content_length
         if length is None:
             return "transfer-encoding" in known or self._scope.get("http_version") not in ("1.0", "1.1")
         return length > 0
@@ -296,12 +335,15 @@ class ASGIRequest(Request):
             recorded = {name: value for name, value in known.items() if name in _RECORDED_NAMES}
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
-        return snapshot(self, host, port, authorization, agent, known.get("content-length"), recorded)
+        length = known.get("content-length")
+        return self._take_snapshot(host, port, authorization, agent, length, recorded)
 
 
+_LONGEST_NUMBER = 20  # as `whole` has it
+_NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = {*RECORDED_HEADERS}
-_DECIDING = "authorization content-length expect host origin transfer-encoding upgrade user-agent".split()
+_DECIDING = "authorization content-length content-type expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
 # Methods that ask for a closer look before any rule may match.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from faultinject.engine.counter import Counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.journal_line import Line
+    from faultinject.engine.journal_entry import Line
 
 
 class Services:
@@ -26,22 +28,13 @@ class Services:
         deadline: the same on the monotonic clock: unix time may be set back.
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
+        places_left: one for each fault that is over: a place for the next.
+        finish: called when a fault is over.
     """
 
     __slots__ = (
-        "_given_back",
-        "_places",
-        "clock",
-        "deadline",
-        "endpoints",
-        "expired",
-        "expires",
-        "failed",
-        "journal",
-        "marked",
-        "monotonic",
-        "most_active",
-        "record_all",
+        "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "journal", "marked",
+        "monotonic", "most_active", "places_left", "record_all",
     )  # fmt: skip
 
     def __init__(
@@ -70,21 +63,19 @@ class Services:
         self.failed = failed
         self.expired = expired
         self._places = Counter()
-        self._given_back: list[None] = []
+        self.places_left: list[None] = []
+        # One C call: it is a step of every fault.
+        self.finish: Callable[[], None] = partial(self.places_left.append, None)
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""
         try:
-            self._given_back.pop()
+            self.places_left.pop()
         except IndexError:
             return self._places.next() < self.most_active
         return True
 
-    def finish(self) -> None:
-        """The fault is over."""
-        self._given_back.append(None)
-
     @property
     def active(self) -> int:
         """How many faults are under way."""
-        return min(self._places.value, self.most_active) - len(self._given_back)
+        return min(self._places.value, self.most_active) - len(self.places_left)

@@ -93,7 +93,7 @@ SILENT = {*RECORDED_HEADERS} - VALUED
 NONE_RECORDED: Mapping[str, str] = {}
 
 
-def snapshot(
+def take_snapshot(
     request: Addressed,
     client: str | None,
     port: object,
@@ -102,7 +102,7 @@ def snapshot(
     content_length: str | None,
     recorded: Mapping[str, str],
 ) -> Snapshot:
-    """The facts of one request, worked out no further than the secrets in it demand."""
+    """What is kept of one request, worked out no further than the secrets in it demand."""
     method, path, host, query = request.method, request.path, request.host, request.query
     key = credential = precondition = None
     if authorization:

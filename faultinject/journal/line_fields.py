@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from faultinject.engine.journal_line import Line
+    from faultinject.engine.journal_entry import Line
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Target

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
 
-_DEBUG = 10
+DEBUG = 10
 _ERRORS_KEPT = 100
 _SAID_EVERY = 10.0
 _DOUBTS_KEPT = 1_000
@@ -247,17 +247,14 @@ def store_back(missed: int) -> None:
     _warn("faultinject: the store is back; %s decisions passed without it", missed)
 
 
-def tells_injections() -> bool:
-    """Whether anybody wants a record of each injected fault: the level of `faultinject.injections`, as it is now."""
+def injections_told() -> Callable[[int], bool]:
+    """A function from a level to whether anybody wants a record of each injected fault: of `faultinject.injections`."""
     global _injections  # noqa: PLW0603
     if _injections is None:
-        # Where nobody has loaded it, nobody has set a level.
-        if "logging" not in sys.modules:
-            return False
         import logging
 
         _injections = logging.getLogger("faultinject.injections")
-    return _injections.isEnabledFor(_DEBUG)
+    return _injections.isEnabledFor
 
 
 def injection(outcome: Outcome) -> None:
@@ -270,7 +267,7 @@ def injection(outcome: Outcome) -> None:
     )
     what = f"{outcome.did} {outcome.status}" if outcome.status else outcome.did
     _injections.log(
-        _DEBUG,
+        DEBUG,
         given,
         quoted(outcome.fault or ""),
         what,

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from errno import EBADF
 from stat import S_ISREG
+from sys import modules
 
 from faultinject.engine.counter import Counter
 from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
@@ -19,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from faultinject.engine.journal_line import Line
+    from faultinject.engine.journal_entry import Line
     from faultinject.journal.endings import Parent, Written
     from faultinject.vendors.addressing import Addressing
 
@@ -63,6 +64,7 @@ class Journal:
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
+        self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
@@ -82,11 +84,13 @@ class Journal:
             if self.count is not None:
                 self.count(self._begun.value)
         # The first line of a fault, or a later one of a fault that was not carried out.
-        told = (
-            line.fault is not None
-            and announcement.tells_injections()
-            and (line.final is None) is (line.did in INJECTED)
-        )
+        told = False
+        if line.fault is not None and "logging" in modules:
+            # Where nobody has loaded it, nobody has set a level.
+            wanted = self._tells_injections
+            if wanted is None:
+                wanted = self._tells_injections = announcement.injections_told()
+            told = wanted(announcement.DEBUG) and (line.final is None) is (line.did in INJECTED)
         file = self._file
         if file is None and not self._followers and not told:
             return

@@ -9,7 +9,7 @@ from faultinject.rules.values import Mistake, is_token, most_like, shown, size_r
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from ipaddress import IPv4Network, IPv6Network
 
     from faultinject.engine.request import Request
@@ -90,6 +90,8 @@ class Path(Condition):
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
+        if len(values) == 1 and (folder := patterns.literal_folder(values[0])) is not None:
+            return lambda request: request.path.startswith(folder)
         test = any_of(patterns.compile_path(each) for each in values)
         return lambda request: test(request.path)
 
@@ -373,6 +375,27 @@ def _within(client: str, networks: Iterable[Network], literal: frozenset[str]) -
             return True
         address = mapped
     return any(address in network for network in networks)
+
+
+def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
+    """One test for all conditions of a rule; the common small numbers without a loop.
+
+    Args:
+        conditions: tests that all hold.
+        unless: tests of which none does.
+    """
+    if unless:
+        return lambda request: (
+            all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
+        )
+    if not conditions:
+        return lambda _: True
+    if len(conditions) == 1:
+        return conditions[0]
+    if len(conditions) == 2:
+        first, second = conditions
+        return lambda request: first(request) and second(request)
+    return lambda request: all(holds(request) for holds in conditions)
 
 
 OPERATION = Operation()

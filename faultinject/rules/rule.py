@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
-from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.conditions import CONDITIONS, all_of
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
@@ -132,13 +132,9 @@ class Rule:
             if (doubt := _doubt(key, text))
         ]
 
-    def compile_conditions(self, context: Context) -> list[Check]:
-        """A test of a request for each condition; all must hold."""
-        return _compiled(self.conditions, context)
-
-    def compile_unless(self, context: Context) -> list[Check]:
-        """A test of a request for each `unless.` condition; one that holds keeps the rule away."""
-        return _compiled(self.unless, context)
+    def compile(self, context: Context) -> Check:
+        """The test of a request: all conditions hold, and no `unless.` condition does."""
+        return all_of(_compiled(self.conditions, context), _compiled(self.unless, context))
 
     @property
     def label(self) -> str:

@@ -104,8 +104,8 @@ def _is_id(text: str) -> bool:
 
 def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
     """The vendor of another package, when all of its data can be read: it stands in lists with all others."""
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
-    from faultinject.vendors.targets import reader
     from faultinject.vendors.vendor import Vendor
 
     if not isinstance(given, Vendor):
@@ -121,7 +121,7 @@ def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
     row, _ = given.errors[0], given.extras
     for form in (given.form, *given.forms.values()):
         given.envelope(code=row.code, message=row.message, status=row.status or 500, form=form)
-    reader(given, (), lambda: operations_of(given))
+    Addressing(given)
     operations_of(given)
     return given
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.vendors import endpoints as known_endpoints
 from faultinject.vendors.operations import operations_of
-from faultinject.vendors.targets import reader
+from faultinject.vendors.targets import OTHER, SERVICE, reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from re import Pattern
 
     from faultinject.vendors.operations import Operations
+    from faultinject.vendors.targets import TargetReader
     from faultinject.vendors.types import Address, Readable, StorageRequest, Target
     from faultinject.vendors.vendor import Vendor
 
@@ -42,7 +43,13 @@ class Addressing:
         self.s3 = self.vendor is None or self.vendor.addressing == "s3"
         self._hosts: dict[str, str | None] = {}
         self._operations: Operations | None = None
-        self._read = reader(self.vendor, self.endpoints, lambda: self.operations)
+        self._read: TargetReader = s3
+        if self.vendor is not None:
+            if not self.s3:
+                self._read = reader(self.vendor, self.endpoints, lambda: self.operations)
+            elif not self.vendor.keeps_slashes:
+                reserved = self.vendor.reserved
+                self._read = _sparing(s3_decoding, reserved) if reserved else s3_decoding
 
     @property
     def operations(self) -> Operations:
@@ -76,8 +83,11 @@ class Addressing:
         """The identity letter for letter, and with placeholders; kept for the next that asks the same."""
         if request.identified_by is self:
             return request.identities
-        _, bucket, key, rest = self.read_place(request)
-        exact = exact_identity(request, bucket, key, rest)
+        _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
+        if bucket is not None and not rest and not request.query:
+            exact = f"{request.method.upper()} /{bucket}/{key or ''}"  # as `exact_identity` has it
+        else:
+            exact = exact_identity(request, bucket, key, rest)
         drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
         found = request.identities = exact, with_placeholders(drawn)
         request.identified_by = self
@@ -98,6 +108,37 @@ class Addressing:
         found = request.operation = self.operations.find(request, self.read_place(request)[0])
         request.named_by = self
         return found
+
+
+def s3(request: Readable, named: str | None) -> Target:
+    """Bucket and key the S3 way; nothing is decoded, merged or removed."""
+    below = request.below
+    if below[:1] != "/" and below:
+        return OTHER  # such as `OPTIONS *`
+    path = below[1:]
+    if named is None:
+        named, slash, path = path.partition("/")
+        if not named:
+            return OTHER if slash else SERVICE
+    return ("object", named, path, "") if path else ("bucket", named, None, "")
+
+
+def s3_decoding(request: Readable, named: str | None) -> Target:
+    """The same for a vendor that reads `a%2Fb` as the key `a/b`."""
+    level, bucket, key, rest = s3(request, named)
+    return (
+        (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
+    )
+
+
+def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
+    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
+
+    def reading(request: Readable, named: str | None) -> Target:
+        place = read(request, named)
+        return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
+
+    return reading
 
 
 HOSTS_REMEMBERED = 1024

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Named = tuple[tuple[str, str], ...]
 
 NOTHING: Mapping[str, str] = {}
+NO_CHILDREN: Mapping[str, str] = {"children": ""}
 
 
 def without_surrogates(text: str) -> str:
@@ -126,11 +127,10 @@ class Envelope:
                 holes.append((len(pieces), name))
             pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
         self._escape = escape
-        self._pieces = pieces
-        self._holes = holes
+        self._pieces, self._holes = _joined(pieces, holes)
         self.open = tuple(name for _, name in holes)
 
-    def fill(self, resource: str, ids: Mapping[str, str], more: Mapping[str, str] = NOTHING) -> bytes:
+    def fill(self, resource: str, ids: Mapping[str, str], more: Mapping[str, str] = NO_CHILDREN) -> bytes:
         """The body of one answer.
 
         Args:
@@ -145,3 +145,13 @@ class Envelope:
             else:
                 filled[place] = ids[name] if name in ids else more[name]
         return "".join(filled).encode()
+
+
+def _joined(pieces: list[str], holes: list[tuple[int, str]]) -> tuple[list[str], list[tuple[int, str]]]:
+    """The same with what stands between two holes as one piece."""
+    kept, left, start = [], [], 0
+    for place, name in holes:
+        kept += ["".join(pieces[start:place]), ""]
+        left.append((len(kept) - 1, name))
+        start = place + 1
+    return [*kept, "".join(pieces[start:])], left

@@ -49,27 +49,6 @@ _ABOVE_BUCKETS = frozenset(("service", "account", "info", "other"))
 _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
 
-def s3(request: Readable, named: str | None) -> Target:
-    """Bucket and key the S3 way; nothing is decoded, merged or removed."""
-    below = request.below
-    if below[:1] != "/" and below:
-        return OTHER  # such as `OPTIONS *`
-    path = below[1:]
-    if named is None:
-        named, slash, path = path.partition("/")
-        if not named:
-            return OTHER if slash else SERVICE
-    return ("object", named, path, "") if path else ("bucket", named, None, "")
-
-
-def s3_decoding(request: Readable, named: str | None) -> Target:
-    """The same for a vendor that reads `a%2Fb` as the key `a/b`."""
-    level, bucket, key, rest = s3(request, named)
-    return (
-        (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
-    )
-
-
 def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Target:
     """Container and blob."""
     if request.below[:1] != "/" and request.below:
@@ -141,34 +120,20 @@ def can_name(level: str) -> tuple[bool, bool]:
     return True, level not in ("bucket", "container")
 
 
-def reader(
-    vendor: Vendor | None, endpoints: tuple[str, ...], operations: Callable[[], Operations]
-) -> TargetReader:
-    """How a vendor has places in its addresses.
+def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], Operations]) -> TargetReader:
+    """How a vendor has places in its addresses, where that is not the S3 way.
 
     Args:
-        vendor: whose; None for the S3 way.
+        vendor: whose.
         endpoints: the host suffixes below which it is.
         operations: makes the operations that it has.
     """
-    addressing = vendor.addressing if vendor is not None else "s3"
-    if addressing == "s3" and vendor is not None and not vendor.keeps_slashes:
-        return _sparing(s3_decoding, vendor.reserved) if vendor.reserved else s3_decoding
+    addressing = vendor.addressing
     if addressing == "azure":
         return lambda request, named: azure(request, named, endpoints)
     if addressing in ("gcs", "kodo"):
         return reader_of_routes(operations())
-    return {"s3": s3, "b2": b2, "swift": swift}[addressing or "s3"]
-
-
-def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
-    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
-
-    def reading(request: Readable, named: str | None) -> Target:
-        place = read(request, named)
-        return OTHER if place[1] and place[1].partition("%2F")[0] in reserved else place
-
-    return reading
+    return {"b2": b2, "swift": swift}[addressing or ""]
 
 
 def _decoded(text: str | None) -> str | None:

@@ -157,7 +157,7 @@ def _s3_place(at: int) -> Source:
     """A part of the address read path-style, for an S3 dialect of a vendor whose own addresses are others."""
 
     def source(given: RenderContext) -> str | None:
-        from faultinject.vendors.targets import s3
+        from faultinject.vendors.addressing import s3
 
         found: str | None = s3(given.request, None)[at]
         return found

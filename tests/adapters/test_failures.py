@@ -13,7 +13,7 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.body_digest import BodyDigest
 from faultinject.engine.compiled_rule import CompiledRule
-from faultinject.engine.request import Request
+from faultinject.engine.request import ASGIRequest, Request, WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.rules.conditions import Method
 
@@ -34,7 +34,9 @@ BREAK = {
     "the take": lambda patch: patch.setattr(MemoryCounts, "take", broken),
     "the renderer": lambda patch: patch.setattr(vendors.get("cos"), "envelope", broken),
     "the ids": lambda patch: patch.setattr(vendors.get("cos"), "make_ids", broken),
-    "the snapshot": lambda patch: patch.setattr("faultinject.engine.request.snapshot", broken),
+    "the snapshot": lambda patch: [
+        patch.setattr(view, "snapshot", broken) for view in (WSGIRequest, ASGIRequest)
+    ],
     "the request view": lambda patch: patch.setattr(Request, "__init__", broken),
 }
 
@@ -94,7 +96,9 @@ def test_after_the_body_was_read_the_app_is_never_called(send, make_injector, mo
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BodyDigest, "hexdigest", broken)
-        answer = send(injector, "PUT", "/b/k", body=b"data", app=app)
+        # A body with boundaries, whose digest takes more than one step.
+        kind = [("content-type", "multipart/form-data; boundary=b")]
+        answer = send(injector, "PUT", "/b/k", body=b"data", headers=kind, app=app)
     # What is left of the body is nobody's next request.
     ends = [("connection", "close")] if send.kind == "asgi" else []
     assert answer.wire == (500, [("content-length", "0"), ("x-faultinject", "error"), *ends], b"")

@@ -243,9 +243,7 @@ def matched_by_definition(rules, request):
         asked = [*map(str.upper, rule.conditions.get("method", ())), *rule.conditions.get("operation", ())]
         if request.is_preflight and not {"OPTIONS", "OptionsObject"} & {*asked}:
             continue
-        if all(test(request) for test in rule.compile_conditions(reading)) and not any(
-            test(request) for test in rule.compile_unless(reading)
-        ):
+        if rule.compile(reading)(request):
             found.append(number)
     return found
 
