@@ -155,10 +155,20 @@ class WSGIRequest(Request):
         self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
+        target = get("RAW_URI") or get("REQUEST_URI") or ""
+        if "?" in target:
+            target = target.partition("?")[0]
+        plain = below[:1] == "/" and not mount and below.isascii()
+        if plain and (not target or (target == below and "%" not in below)):
+            # As the other way has it, in one step.
+            self.read_by = self.identified_by = self.named_by = None
+            self.mount = ""
+            self.path = self.below = below
+            self._raw_path = target or None
+            return
         if not below.isascii() or (mount and not mount.isascii()):
             mount, below = utf8(mount), utf8(below)
-        target = get("RAW_URI") or get("REQUEST_URI") or ""
-        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+        Request.__init__(self, mount, below, target)
 
     @property
     def origin(self) -> str | None:
@@ -257,10 +267,19 @@ class ASGIRequest(Request):
         self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "upgrade" not in known
         mount, below = scope.get("root_path") or "", scope["path"]
+        target = raw.decode("latin-1") if raw else ""
+        if "?" in target:
+            target = target.partition("?")[0]
+        if not mount and below[:1] == "/" and (not target or (target == below and "%" not in below)):
+            # As the other way has it, in one step.
+            self.read_by = self.identified_by = self.named_by = None
+            self.mount = ""
+            self.path = self.below = below
+            self._raw_path = target or None
+            return
         if mount:
             mount, below = split_mount(mount, below)
-        target = raw.decode("latin-1") if raw else ""
-        Request.__init__(self, mount, below, target.partition("?")[0] if "?" in target else target)
+        Request.__init__(self, mount, below, target)
 
     @property
     def origin(self) -> str | None:

@@ -83,6 +83,9 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
+        file = self._file
+        if file is None and line.fault is None and not self._followers:
+            return
         # The first line of a fault, or a later one of a fault that was not carried out.
         told = False
         if line.fault is not None and "logging" in modules:
@@ -91,7 +94,6 @@ class Journal:
             if wanted is None:
                 wanted = self._tells_injections = announcement.injections_told()
             told = wanted(announcement.DEBUG) and (line.final is None) is (line.did in INJECTED)
-        file = self._file
         if file is None and not self._followers and not told:
             return
         try:

@@ -239,6 +239,7 @@ _SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for e
 _UUID = "00000000-0000-0000-0000-000000000000"
 _LONG_HEX = "0" * 16
 _LONG = "0" * 10
+_LONG_BYTES = _LONG.encode()
 _runs: list[Pattern[str]] = []
 
 _volatile: frozenset[str] | None = None
@@ -293,9 +294,10 @@ def with_placeholders(identity: str) -> str:
     >>> with_placeholders("PUT /photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d/1700000000.jpg")
     'PUT /photos/~/~.jpg'
     """
-    shape = identity.encode("ascii", "replace").translate(_SHAPE).decode()
-    if _LONG not in shape:
+    signs = identity.encode("ascii", "replace").translate(_SHAPE)
+    if _LONG_BYTES not in signs:
         return identity
+    shape = signs.decode()
     parts = shape.split(_UUID)
     if len(parts) > 1:
         kept, at = [], 0

@@ -13,7 +13,7 @@ from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.body_digest import BodyDigest
 from faultinject.engine.compiled_rule import CompiledRule
-from faultinject.engine.request import ASGIRequest, Request, WSGIRequest
+from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.rules.conditions import Method
 
@@ -37,7 +37,9 @@ BREAK = {
     "the snapshot": lambda patch: [
         patch.setattr(view, "snapshot", broken) for view in (WSGIRequest, ASGIRequest)
     ],
-    "the request view": lambda patch: patch.setattr(Request, "__init__", broken),
+    "the request view": lambda patch: [
+        patch.setattr(view, "__init__", broken) for view in (WSGIRequest, ASGIRequest)
+    ],
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from unittest.mock import patch
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -14,7 +15,7 @@ from faultinject import Rule, vendors
 from faultinject.adapters import asgi, wsgi
 from faultinject.engine.answers import Answer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Request
+from faultinject.engine.request import ASGIRequest, Request, WSGIRequest
 from faultinject.engine.snapshot import take_snapshot
 from faultinject.http.target import encode
 from faultinject.vendors.addressing import Addressing, exact_identity, with_placeholders, without_new_ids
@@ -178,6 +179,23 @@ def test_it_comes_to_the_same(
     short = come_to(send, make_injector, rule, requests, record_all=record_all)
     with long_way():
         assert come_to(send, make_injector, rule, requests, record_all=record_all) == short
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(target=TARGETS, shown=st.booleans(), mount=st.sampled_from(["", "/mount"]))
+def test_a_view_is_the_same(servers, target, shown, mount):
+    """Made in one step or by the way for mounts, encoded paths and absolute targets."""
+    path = unquote(target.partition("?")[0])
+    environ = servers.environ("GET", target, SCRIPT_NAME=mount, RAW_URI=mount + target if shown else "")
+    scope = {**servers.scope("GET", target), "root_path": mount}
+    if not shown:
+        del scope["raw_path"]
+    for view in (WSGIRequest(environ), ASGIRequest(scope)):
+        long = object.__new__(type(view))
+        asked = (mount if type(view) is WSGIRequest else "") + target.partition("?")[0]
+        Request.__init__(long, mount, path, asked if shown else "")
+        for name in ("mount", "below", "path", "raw_path", "read_by", "named_by", "identified_by"):
+            assert getattr(view, name) == getattr(long, name)
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
