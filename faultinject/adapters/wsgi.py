@@ -14,7 +14,6 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
-from faultinject.adapters.wsgi_wait import Overheard, drain, hold, wait_for_client
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import PIECE, SeenBody
@@ -119,6 +118,8 @@ def exchange(
         length = request.content_length
         seen = action.entry.seen = SeenBody(plan.origin[2], request.content_type, length)
         if (source := environ.get("wsgi.input")) is not None:
+            from faultinject.adapters.wsgi_wait import Overheard
+
             environ["wsgi.input"] = Overheard(source, length, seen.feed)
     if isinstance(action, Pass):
         return _pass(app, environ, start_response, plan, action)
@@ -213,11 +214,15 @@ def _forward(
         def start(*answer: Any, **named: Any) -> Callable[[bytes], object]:
             nonlocal waited
             if not waited:
+                from faultinject.adapters.wsgi_wait import wait_for_client
+
                 waited = True
                 wait_for_client(environ, plan, action.delay)
             return start_response(*answer, **named)
 
     else:
+        from faultinject.adapters.wsgi_wait import hold
+
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
         hold(environ, plan, entry, action.delay)
     if transform is not None:
@@ -260,6 +265,8 @@ def _respond(
     drains = answer.drain and has_body
     delay = delay_before(action, end)
     if drains or delay:
+        from faultinject.adapters.wsgi_wait import drain, hold
+
         entry.write(did, answered=False, last=False)
         try:
             body = drain(environ, plan, request, action.listing) if drains else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False

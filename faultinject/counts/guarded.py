@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from time import monotonic as _monotonic
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.journal import log as announcement
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import OrderedDict
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 from faultinject.engine.draw import blake2b
 
 TYPE_CHECKING = False

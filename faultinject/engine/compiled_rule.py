@@ -1,9 +1,10 @@
-"""A rule compiled: closures and numbers instead of text, made when the rule is first a candidate."""
+"""A rule compiled: closures and numbers instead of text, made when the rule is first a candidate; and what it draws by."""
 
 from __future__ import annotations
 
-from faultinject.engine.counter import Counter
-from faultinject.engine.counting import Take
+from _bisect import bisect_left  # `bisect` itself would be one more file to read
+
+from faultinject.engine.counting import Counter, Take
 from faultinject.engine.draw import ONE, drawer, threshold
 
 TYPE_CHECKING = False
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
         def set_headers(self) -> tuple[tuple[str, str], ...]: ...
         def value(self, key: str) -> Any: ...
         def compile(self, context: Addressing) -> Check: ...
+
+    from collections.abc import Sequence
 
 
 _OPTIONS = frozenset(("OPTIONS",))
@@ -222,3 +225,55 @@ SCOPES: dict[str, Scope | None] = {
     "client": _client,
 }
 """What `per` may be, and how the scope of a request is named."""
+
+
+class Labels:
+    """The labels of a scenario's rules, made one by one as rules are first asked about.
+
+    Most rules of one label have the same conditions and read requests alike, so they are asked about together and in
+    order: counting them is enough. The others are looked for among all rules, once and only where there is one.
+
+    Args:
+        rules: the scenario's rules in the order written.
+        older: the labels of the first of these rules, as far as they were made.
+    """
+
+    __slots__ = ("_rules", "_seen", "_twins")
+
+    def __init__(self, rules: Sequence[RuleLike], older: Labels | None = None) -> None:
+        self._rules = rules
+        self._seen: dict[str, int] = {} if older is None else dict(older._seen)  # noqa: SLF001 - of its own kind
+        self._twins: Mapping[str, list[int]] | None = None
+
+    def make(self, number: int) -> str:
+        """The label of that rule; once for each rule."""
+        rule = self._rules[number]
+        label = rule.label
+        if _asked_apart(rule):
+            if self._twins is None:
+                self._twins = _twins(self._rules)
+            earlier = bisect_left(self._twins.get(label, ()), number)
+        else:
+            earlier = self._seen.get(label, 0)
+            self._seen[label] = earlier + 1
+        return f"{label}#{earlier + 1}" if earlier else label
+
+
+def _asked_apart(rule: RuleLike) -> bool:
+    """Whether rules of its label may be asked about in another order than the one written.
+
+    A given name equals an unnamed label only where that is one bare word, such as `latency`. What `of` cuts or slows is
+    no part of the label, and says as whose request the conditions are read.
+    """
+    if rule.name is not None:
+        return True
+    return ":" not in rule.fault and (not rule.conditions or "of" in rule.resolved.takes)
+
+
+def _twins(rules: Sequence[RuleLike]) -> dict[str, list[int]]:
+    """The rules of each label that several of them have."""
+    found: dict[str, list[int]] = {}
+    for number, rule in enumerate(rules):
+        if _asked_apart(rule):
+            found.setdefault(rule.label, []).append(number)
+    return {label: numbers for label, numbers in found.items() if len(numbers) > 1}

@@ -10,11 +10,10 @@ from _thread import allocate_lock
 from itertools import count
 
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.compiled_rule import CompiledRule, Labels
 from faultinject.engine.counting import Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry, Line
-from faultinject.engine.labels import Labels
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
 from faultinject.vendors.addressing import Addressing, common

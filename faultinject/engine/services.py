@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

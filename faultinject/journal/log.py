@@ -6,7 +6,7 @@ import os
 import sys
 from _thread import allocate_lock
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import StoreUnavailable, UnsupportedServer
 from faultinject.rules.values import visible

@@ -8,7 +8,7 @@ from errno import EBADF
 from stat import S_ISREG
 from sys import modules
 
-from faultinject.engine.counter import Counter
+from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log as announcement

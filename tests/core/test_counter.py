@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from faultinject.engine import counter
+from faultinject.engine import counting as counter
 
 
 @pytest.mark.parametrize("atomic", [True, False])
