@@ -1,4 +1,4 @@
-"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/run` goes on there."""
+"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/hooks` goes on there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`RuleKeys` is what the vocabulary says. `python tests/test_rule_keys.py` writes it anew."""
+"""`RuleKeys` is what the vocabulary says. `python tests/rules/test_rule_keys.py` writes it anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Condition, Key
 from faultinject.rules.vocabulary import KEYS
 
-HEAD = '''"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/test_rule_keys.py`."""
+HEAD = '''"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/rules/test_rule_keys.py`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def text() -> str:
 def test_the_typed_keys_are_those_of_the_vocabulary() -> None:
     """A new key, or another type of its values, is what editors complete and type checkers demand."""
     written = Path(rule_keys.__file__).read_text(encoding="utf-8")
-    assert written == text(), "python tests/test_rule_keys.py writes it anew"
+    assert written == text(), "python tests/rules/test_rule_keys.py writes it anew"
 
 
 def test_each_key_is_a_member() -> None:

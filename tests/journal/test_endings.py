@@ -408,7 +408,7 @@ def end_of(pid, **more):
 @pytest.fixture
 def journal(tmp_path):
     """Writes a journal of lines: its path."""
-    from .traffic import line
+    from tests.audit.traffic import line
 
     def write(*parts, name="journal"):
         path = tmp_path / name
@@ -457,7 +457,7 @@ def test_one_number_in_two_files(journal):
 
 def test_a_final_line_is_a_line_too(journal):
     """Who writes is not over."""
-    from .traffic import fields
+    from tests.audit.traffic import fields
 
     first, last = fields(0, "hang", took=None, pid=7), {**fields(0, "hang", took=30, pid=7), "final": True}
     text = [f"{json.dumps(each)}\n".encode() for each in (first, last)]

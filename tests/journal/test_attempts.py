@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject.journal.call_window import CallWindow
-
-from .traffic import request
+from tests.audit.traffic import request
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ from faultinject.engine.journal_entry import FIELDS
 from faultinject.exceptions import ReportError
 from faultinject.journal import reading
 from faultinject.journal.reading import of_outcomes, read
-
-from .traffic import fields, line, shape
+from tests.audit.traffic import fields, line, shape
 
 
 @pytest.fixture
