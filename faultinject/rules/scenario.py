@@ -126,12 +126,12 @@ class Scenario:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
         """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
-        from faultinject.rules.variables import read_scenario
+        from faultinject.rules.variables import read_variables
 
         diagnosis = Diagnosis()
-        scenario = read_scenario(environ, diagnosis)
+        found, seed = read_variables(environ, diagnosis)
         diagnosis.close()
-        return scenario
+        return cls.of_rules(found, seed)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""

@@ -8,16 +8,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.testing.inject import Faults
+    from faultinject.injector.injector import Injector
+
+
+class RunAway(BaseException):
+    """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
 
 class Watch:
     """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
 
-    def __init__(self, faults: Faults, limit: int, end: Callable[[str], None]) -> None:
-        self._faults = faults
+    def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
+        self._injector = injector
         self._limit = limit
-        self._end = end
+        self._end = end or _raise
         self._over = False
 
     def __call__(self, number: int) -> None:
@@ -26,6 +30,8 @@ class Watch:
             self._end(f"more than {2 * self._limit} requests in one run")
         elif number > self._limit and not self._over:
             self._over = True
-            self._faults.injector.use(
-                Scenario('http:410,message="too many requests in one run",name=run-away')
-            )
+            self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
+
+
+def _raise(why: str) -> None:
+    raise RunAway(why)

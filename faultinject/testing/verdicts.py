@@ -12,14 +12,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
+    from typing import Protocol
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.judge import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.injector import Injector
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
-    from faultinject.testing.inject import Faults
+    from faultinject.rules.rule import Rule
+
+    class Block(Protocol):
+        """What is judged: the faults of one block."""
+
+        @property
+        def injector(self) -> Injector:
+            """The injector behind it."""
+
+        @property
+        def rules(self) -> tuple[Rule, ...]:
+            """The rules in force."""
+
+        @property
+        def outcomes(self) -> list[Outcome]:
+            """What happened to each request, in order."""
+
+        def matched(self, rule: int) -> int:
+            """How many requests met a rule's conditions, by its place among the rules."""
+
 
 LONGEST = 200
 """Characters of an error's text that are kept."""
@@ -31,14 +52,14 @@ DROPPED = "no longer in memory"
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
 """When the named calls began that this thread or task is in, the outermost first."""
 
-ended: list[Callable[[Faults, Sequence[CallWindow]], None]] = []
+ended: list[Callable[[Block, Sequence[CallWindow]], None]] = []
 """Told of every block of this process when it is over, with its windows."""
 
 
 class Verdicts:
     """The verdicts on one block, for the object `faults` of it."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Block) -> None:
         self._faults = faults
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []

@@ -1,20 +1,24 @@
-"""The order of an exploration's runs, and what came of each. No I/O: whoever drives it runs the code under test."""
+"""The order of an exploration's runs, and what came of each. Whoever drives it runs the code under test."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
 from faultinject.audit.nearest import Comparison
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
 from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions as words
+from faultinject.rules.environment import read_environment
+from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds
 from faultinject.testing.exploration.causes import Made, Planned
-from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
 from faultinject.testing.exploration.left_out import LeftOut
 from faultinject.testing.exploration.points import Point, Points, Trace
@@ -394,3 +398,28 @@ def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
         f" them {heaviest}, and {words.count(len(sweep.choices), 'fault')}. Let the code make fewer"
         f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
     )
+
+
+def sweep_of(
+    faults: Sequence[str | Rule],
+    bounds: Bounds,
+    *,
+    first: Iterable[str] = (),
+    share: tuple[int, int] = (0, 1),
+) -> Sweep:
+    """The sweep of these faults in this environment.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
+        ProductionRefused: the environment says that this is production.
+    """
+    settings = read_environment(os.environ, now=time.time(), rules_given=True, forced=True)
+    if settings.enabled is False:
+        raise ConfigurationError("FAULTINJECT_ENABLED=0 keeps every fault away; unset it to explore")
+    reason = None if settings.production_allowed else production_reason(os.environ)
+    if reason is not None:
+        raise ProductionRefused(
+            f"{reason} looks like production, where nothing is injected; unset it to explore"
+        )
+    found = choices(faults, exhaustive=bounds.exhaustive)
+    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share)

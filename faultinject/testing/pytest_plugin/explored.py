@@ -13,10 +13,11 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
-from faultinject.testing.explored_runs import RunFaults, sweep_of
-from faultinject.testing.pytest_plugin import SHARD, SUMMARY
+from faultinject.testing.inject import RunFaults
 from faultinject.testing.pytest_plugin.marks import EXPLORE
+from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from faultinject.injector.session_sync import Session
     from faultinject.rules.scenario import Scenario
     from faultinject.testing.exploration.causes import Made
-    from faultinject.testing.exploration.sweep import Sweep
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""

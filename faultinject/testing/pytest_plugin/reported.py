@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.audit.judge import Judgement
-    from faultinject.testing.inject import Faults
+    from faultinject.testing.verdicts import Block
 
 FOLDER = "faultinject_report"
 """What xdist's workers are told: where they write."""
@@ -61,7 +61,7 @@ class Blocks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, faults: Faults, told: Sequence[CallWindow]) -> None:
+    def note(self, faults: Block, told: Sequence[CallWindow]) -> None:
         """Write what happened in a block that is over."""
         outcomes = faults.outcomes
         if not outcomes:

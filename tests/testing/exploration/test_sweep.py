@@ -8,7 +8,7 @@ import pytest
 
 import faultinject
 from faultinject.exceptions import ExplorationFailed
-from faultinject.testing.explored_runs import RunAway
+from faultinject.testing.runaway import RunAway
 
 from .service import call, exploring, scenarios, send
 
