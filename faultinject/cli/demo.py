@@ -106,7 +106,7 @@ def _judgement(injector: Injector, board: Scoreboard) -> Judgement:
     from faultinject.journal.reading import of_outcomes
 
     return judge(
-        of_outcomes(injector.journal.outcomes), driven=True, told=board.told(), until=time.monotonic()
+        of_outcomes(injector.journal.outcomes), driven=True, told=board.windows(), until=time.monotonic()
     )
 
 

@@ -38,7 +38,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     on standard error.
     """
     from faultinject.cli import exchange
-    from faultinject.cli.descriptions import given
+    from faultinject.cli.descriptions import effects_on_request
     from faultinject.engine.actions import Respond
     from faultinject.engine.snapshot import shown_target
     from faultinject.exceptions import ConfigurationError
@@ -62,7 +62,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     if action is None:
         raise ConfigurationError(f"no fault is ever given to a {visible(method)} request")
     if not isinstance(action, Respond):
-        _tell(f"the request gets {given(shown)}")
+        _tell(f"the request gets {effects_on_request(shown)}")
         return 0
     if action.listing is not None:
         action.listing.feed(sent)
@@ -80,26 +80,29 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
 def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     """What leaves of the body, and what is to be said of it."""
     from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start
-    from faultinject.rules import descriptions as words
+    from faultinject.rules import descriptions
 
     body, shape = action.body, action.shape
-    wait = words.wait(rule) if rule.value("delay")[1] else ""
+    wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
     if action.answer.late:
         if not body:
             return body, []
         start = late_start(body)
-        note = f"the head goes out at once, then blanks for {wait}, one every {words.seconds(BLANK_EVERY)}"
+        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
     notes = [f"sent after {wait}"] if wait else []
     if shape is None:
         return body, notes
     if has_no_body(method, action.answer.status, action.headers) or not shape.fits(len(body)):
-        return body, [*notes, f"of a body of {words.count(len(body), 'byte')} nothing is cut or slowed"]
+        return body, [
+            *notes,
+            f"of a body of {descriptions.count(len(body), 'byte')} nothing is cut or slowed",
+        ]
     body = shape.feed(body)
     if shape.cuts:
         notes.append("behind these bytes the connection closes")
     if shape.rate is not None:
-        notes.append(f"the body goes out at {words.count(shape.rate, 'byte')} a second")
+        notes.append(f"the body goes out at {descriptions.count(shape.rate, 'byte')} a second")
     return body, notes
 
 

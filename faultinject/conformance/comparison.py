@@ -52,20 +52,20 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
 
 
 def _facts(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-    for what, value in _told(new).items():
-        was = _told(old)[what]
+    for what, value in _in_words(new).items():
+        was = _in_words(old)[what]
         if was != value:
             yield Change(name, what, was, value)
 
 
-def _told(client: dict[str, Any]) -> dict[str, str]:
-    """The facts that are the same in every run of one version, in words."""
-    facts = client["facts"]
-    waits = facts["failed"]
+def _in_words(client: dict[str, Any]) -> dict[str, str]:
+    """The measurements that are the same in every run of one version, in words."""
+    measured = client["facts"]
+    waits = measured["failed"]
     return {
         "version": client["version"] or "",
-        "attempts": between(facts["attempts"]),
-        "retries in the outage": _outage(facts["outage"]),
+        "attempts": between(measured["attempts"]),
+        "retries in the outage": _outage(measured["outage"]),
         "waits": "at once" if waits and max(waits) < AT_ONCE else "waits" if waits else "",
     }
 

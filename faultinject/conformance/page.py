@@ -74,15 +74,15 @@ def page(document: dict[str, Any]) -> str:
 def _facts(clients: Sequence[dict[str, Any]]) -> str:
     rows = []
     for each in clients:
-        facts = each["facts"]
-        outage = facts["outage"]
+        measured = each["facts"]
+        outage = measured["outage"]
         rows.append(
             (
                 plain(f"{each['title']} ({each['note']})" if each["note"] else each["title"]),
                 each["version"] or "",
-                between(facts["attempts"]),
-                _waits(facts["throttled"]),
-                _waits(facts["failed"]),
+                between(measured["attempts"]),
+                _waits(measured["throttled"]),
+                _waits(measured["failed"]),
                 str(outage["retries"]) if outage["calls"] else "",
             )
         )

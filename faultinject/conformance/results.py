@@ -51,12 +51,12 @@ class Result:
             "seconds": round(self.run.seconds, 2),
             "late": round(self.run.late, 3),
             "failure": self.run.failure or None,
-            "facts": facts(self.run.judgement),
+            "facts": measurements(self.run.judgement),
             "report": self.run.judgement.to_dict(),
         }
 
 
-def facts(judgement: Judgement) -> dict[str, Any]:
+def measurements(judgement: Judgement) -> dict[str, Any]:
     """What a client does, in numbers.
 
     `attempts`: of a call that always fails, the fewest and the most. `throttled`, `failed`: the medians of its waits

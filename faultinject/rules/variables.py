@@ -45,7 +45,7 @@ def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> tuple[li
     seed = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
-        from faultinject.rules.file import read_file
+        from faultinject.rules.data import read_file
 
         found, seed = read_file(path, inner := Diagnosis())
         rules += found

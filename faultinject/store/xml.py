@@ -19,7 +19,7 @@ from faultinject.store.documents import (
     iso,
     read_number,
 )
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 from faultinject.vendors.envelope import escape_xml
 
 TAGS = 150_000

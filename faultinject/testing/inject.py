@@ -9,7 +9,7 @@ from faultinject.injector.injector import Injector
 from faultinject.journal import log as announcement
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
-from faultinject.testing.runaway import RunAway, Watch
+from faultinject.testing.runaway import Watch, is_of_the_code
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from faultinject.journal.calls import Call
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.testing.exploration.bounds import Bounds
-    from faultinject.testing.exploration.causes import Made
+    from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
 
@@ -151,15 +151,15 @@ class Faults:
         from faultinject.testing.exploration.bounds import Bounds
 
         injector = self._injector
-        made = Exploration(
+        exploration = Exploration(
             faults,
             Bounds(depth, max_runs, allow, ignore, exhaustive),
             beside=Scenario.of_rules(injector.scenario.rules, injector.seed),
             test=injector.journal.test,
             session=self._session,
         )
-        self._explorations.append(made)
-        return made
+        self._explorations.append(exploration)
+        return exploration
 
     @property
     def unfinished(self) -> bool:
@@ -371,9 +371,9 @@ class RunFaults(Faults):
             self.injector.journal.count = Watch(self.injector, sweep.limit, end)
 
     @property
-    def told(self) -> Sequence[CallWindow]:
+    def windows(self) -> Sequence[CallWindow]:
         """The windows in which calls were made."""
-        return self._verdicts.told
+        return self._verdicts.windows
 
     @property
     def met(self) -> set[int]:
@@ -417,9 +417,9 @@ class Exploration:
         self._began = time.monotonic()
 
     @property
-    def runs(self) -> list[Made]:
+    def runs(self) -> list[FinishedRun]:
         """The runs with faults that were made."""
-        return self.sweep.made
+        return self.sweep.finished
 
     def report(self) -> str:
         """What was found, in words."""
@@ -456,17 +456,17 @@ class Exploration:
             end=self._end,
         )
 
-    def made(
+    def record(
         self,
         faults: RunFaults,
         outcomes: Sequence[Outcome],
         error: BaseException | None,
         seconds: float,
-    ) -> Made:
-        """What came of a run."""
+    ) -> FinishedRun:
+        """Note what came of a run."""
         self.met |= faults.met
         self.seconds = time.monotonic() - self._began
-        return self.sweep.record(faults.names, outcomes, error, seconds, faults.told)
+        return self.sweep.record(faults.names, outcomes, error, seconds, faults.windows)
 
     def judge(self) -> None:
         """The verdict at the end.
@@ -476,7 +476,7 @@ class Exploration:
         """
         from faultinject.testing.exploration.report import groups, incomplete
 
-        found = groups(self.sweep.made)
+        found = groups(self.sweep.finished)
         if found:
             raise ExplorationFailed(self.report()) from found[0].smallest.error
         if incomplete(self.sweep):
@@ -514,21 +514,10 @@ class Run:
         self.left = True
         self.requests = self._faults.outcomes
         self.error = error
-        if error is not None and (not self.scenario.rules or not _is_of_the_code(error)):
-            if _is_of_the_code(error):
+        if error is not None and (not self.scenario.rules or not is_of_the_code(error)):
+            if is_of_the_code(error):
                 # Nothing is explored: a run without faults that fails is a plain failure.
-                self._exploration.made(self._faults, self.requests, error, seconds)
+                self._exploration.record(self._faults, self.requests, error, seconds)
             return False
-        self._exploration.made(self._faults, self.requests, error, seconds)
+        self._exploration.record(self._faults, self.requests, error, seconds)
         return True
-
-
-def _is_of_the_code(error: BaseException) -> bool:
-    """Whether an error says something of the code under test, and not that all is to end, as Ctrl-C does."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_of_the_code, error.exceptions))
-    # pytest.fail() and the like raise what is no Exception, and pytest.exit() one that is.
-    of_pytest = [each.__name__ for each in type(error).__mro__ if each.__module__ == "_pytest.outcomes"]
-    if of_pytest:
-        return "Exit" not in of_pytest
-    return isinstance(error, Exception | RunAway)

@@ -35,3 +35,14 @@ class Watch:
 
 def _raise(why: str) -> None:
     raise RunAway(why)
+
+
+def is_of_the_code(error: BaseException) -> bool:
+    """Whether an error says something of the code under test, and not that all is to end, as Ctrl-C does."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_of_the_code, error.exceptions))
+    # pytest.fail() and the like raise what is no Exception, and pytest.exit() one that is.
+    of_pytest = [each.__name__ for each in type(error).__mro__ if each.__module__ == "_pytest.outcomes"]
+    if of_pytest:
+        return "Exit" not in of_pytest
+    return isinstance(error, Exception | RunAway)

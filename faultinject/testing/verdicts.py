@@ -66,7 +66,7 @@ class Verdicts:
         self._began: float | None = None
 
     @property
-    def told(self) -> list[CallWindow]:
+    def windows(self) -> list[CallWindow]:
         """The windows in which calls were made: those that the test named, then those of the block itself."""
         return [*self._named, *self._blocks]
 
@@ -79,7 +79,7 @@ class Verdicts:
         self._blocks += self._under_way()
         self._began = None
         for tell in ended:
-            tell(self._faults, self.told)
+            tell(self._faults, self.windows)
 
     def call(self, name: str) -> NamedCall:
         """A context manager around one thing that the test asks for."""
@@ -91,7 +91,7 @@ class Verdicts:
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
 
-        found = group(of_outcomes(self._faults.outcomes), told=self.told, until=time.monotonic())
+        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=time.monotonic())
         return sorted(found, key=lambda each: each.first.arrived)
 
     def judgement(
@@ -110,7 +110,7 @@ class Verdicts:
             profile=profile,
             ignore=ignore,
             require=require,
-            told=[*self.told, *self._under_way()],
+            told=[*self.windows, *self._under_way()],
             skipped={DROPPED: dropped} if dropped else None,
         )
 
@@ -189,7 +189,7 @@ class NamedCall:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
-        self._told = tell
+        self._windows = tell
         self._test = test
         self._began = 0.0
         self._within: tuple[float, ...] = ()
@@ -211,7 +211,7 @@ class NamedCall:
         if error is not None:
             text = str(error).strip().partition("\n")[0]
             self.error = f"{type(error).__name__}: {text}"[:LONGEST]
-        told = CallWindow(
+        window = CallWindow(
             self.name,
             self._began,
             ended,
@@ -220,7 +220,7 @@ class NamedCall:
             test=self._test,
             within=self._within,
         )
-        self._told.append(told)
+        self._windows.append(window)
 
     async def __aenter__(self) -> NamedCall:
         return self.__enter__()

@@ -20,7 +20,7 @@ from faultinject import hooks
 from faultinject.adapters.import_hooks import SERVERS
 from faultinject.adapters.patch import BRIDGES, PLACES
 from faultinject.hooks.watching import MODULES, Watch
-from faultinject.rules.hooks import hooking
+from faultinject.injector.session_sync import import_hooks
 from faultinject.rules.production import production_reason
 
 RULE = "cos:SlowDown,times=3"
@@ -474,22 +474,22 @@ def test_one_that_is_not_there():
 def test_the_current_directory_stays_on_the_path(python, tmp_path, monkeypatch):
     """As an empty element, which Python takes for it; an empty value is none."""
     for given in (":other", "other:", "other::more", ":"):
-        assert hooking({"PYTHONPATH": given}) == {"PYTHONPATH": f"{FOLDER}:{given}"}
-    assert hooking({"PYTHONPATH": ""}) == {"PYTHONPATH": str(FOLDER)}
+        assert import_hooks({"PYTHONPATH": given}) == {"PYTHONPATH": f"{FOLDER}:{given}"}
+    assert import_hooks({"PYTHONPATH": ""}) == {"PYTHONPATH": str(FOLDER)}
     (tmp_path / "beside_it.py").write_text("print('found')")
     (tmp_path / "below").mkdir()
     program = tmp_path / "below" / "program.py"
     program.write_text("import beside_it")
     monkeypatch.chdir(tmp_path)
-    assert python(str(program), **hooking({"PYTHONPATH": ":nowhere"}))[:2] == (0, "found\n")
+    assert python(str(program), **import_hooks({"PYTHONPATH": ":nowhere"}))[:2] == (0, "found\n")
 
 
 def test_the_hooks_folder_stays_first_and_once(tmp_path):
     """What is on the path besides keeps its place."""
     given = os.pathsep.join([str(tmp_path), str(FOLDER), "other"])
     expected = os.pathsep.join([str(FOLDER), str(tmp_path), "other"])
-    assert hooking({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
-    assert hooking({}) == {"PYTHONPATH": str(FOLDER)}
+    assert import_hooks({"PYTHONPATH": given}) == {"PYTHONPATH": expected}
+    assert import_hooks({}) == {"PYTHONPATH": str(FOLDER)}
 
 
 def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store import ObjectStore
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 
 
 @pytest.fixture

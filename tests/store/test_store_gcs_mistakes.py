@@ -18,7 +18,7 @@ from faultinject import vendors
 from faultinject.store import ObjectStore
 from faultinject.store.budget import ENTRY
 from faultinject.store.error_codes import ERROR_CODES
-from faultinject.store.gcs import crc32c, resources, sessions
+from faultinject.store.gcs import call, crc32c, resources
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
@@ -344,9 +344,9 @@ def test_an_upload_that_is_given_up():
 
 def test_only_the_last_ended_uploads_are_remembered(monkeypatch):
     """A store that runs for long does not grow by them."""
-    monkeypatch.setattr(sessions, "REMEMBERED", 2)
-    monkeypatch.setattr(sessions, "REMEMBERED_BYTES", 10)
-    finished = sessions.Finished()
+    monkeypatch.setattr(call, "REMEMBERED", 2)
+    monkeypatch.setattr(call, "REMEMBERED_BYTES", 10)
+    finished = call.Finished()
     left = []
     for identity, document in (
         ("a", b"1"),

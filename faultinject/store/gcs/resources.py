@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from faultinject.store.buckets import Bucket, Headers, Stored
 from faultinject.store.documents import iso
+from faultinject.store.error_codes import StoreError
 from faultinject.store.gcs.crc32c import crc32c
-from faultinject.store.mistakes import StoreError
 
 DESCRIBED = {
     "contentType": "Content-Type",
@@ -186,7 +186,7 @@ def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
     return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 
-def made(content: bytes, now: float) -> tuple[str, Headers]:
+def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """The entity tag and the headers of an object made of a content."""
     headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
     return etag(headers), headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.rules import spelling
-from faultinject.testing.exploration.causes import ToldFailure
+from faultinject.testing.exploration.causes import ReportedFailure
 from faultinject.testing.exploration.left_out import in_one_line
 from faultinject.testing.exploration.points import name_of
 from faultinject.testing.exploration.trace import rows
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faultinject.audit.nearest import Comparison
     from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.causes import Made
+    from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
 
@@ -35,14 +35,14 @@ class Group:
         others: the rest, the smallest first.
     """
 
-    def __init__(self, runs: Sequence[Made]) -> None:
+    def __init__(self, runs: Sequence[FinishedRun]) -> None:
         self.smallest, *self.others = sorted(runs, key=lambda each: each.size)
 
 
-def groups(made: Sequence[Made]) -> list[Group]:
+def groups(finished: Sequence[FinishedRun]) -> list[Group]:
     """The failures, those first that were met first."""
-    alike: dict[tuple[object, ...], list[Made]] = {}
-    for each in made:
+    alike: dict[tuple[object, ...], list[FinishedRun]] = {}
+    for each in finished:
         if each.failed:
             alike.setdefault(each.cause, []).append(each)
     return [Group(runs) for runs in alike.values()]
@@ -57,41 +57,41 @@ def summary(sweep: Sweep, seconds: float) -> str:
 
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
-    made = sweep.made
+    finished = sweep.finished
     without = (
         f"{_count(len(sweep.requests), 'request')} without faults, {_count(len(sweep.choices), 'fault')}"
     )
     parts = [
-        f"{without}; {_count(len(made), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
-        f"{sum(each.failed for each in made)} failed",
-        f"{sum(each.gave_up for each in made)} gave up cleanly",
+        f"{without}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sum(each.failed for each in finished)} failed",
+        f"{sum(each.gave_up for each in finished)} gave up cleanly",
         f"{len(sweep.unreached)} not reached",
         f"{sweep.pruned} pruned",
     ]
     if sweep.not_run:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
-    if warned := sum(bool(warnings(each)) for each in made):
+    if warned := sum(bool(warnings(each)) for each in finished):
         parts.append(f"{warned} with a warning")
     return ", ".join(parts)
 
 
 def warned(sweep: Sweep) -> list[str]:
     """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
-    alike: dict[tuple[str, str], list[tuple[Made, Finding]]] = {}
-    for each in sweep.made:
+    alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
+    for each in sweep.finished:
         for finding in warnings(each):
             alike.setdefault((finding.check, each.points[-1].operation), []).append((each, finding))
     lines = []
     for found in alike.values():
-        made, finding = min(found, key=lambda each: each[0].size)
+        finished, finding = min(found, key=lambda each: each[0].size)
         more = f", and {_count(len(found) - 1, 'run')} more alike" if found[1:] else ""
-        lines.append(quoted(f"{finding.check}: {finding.message} ({made.text}{more})"))
+        lines.append(quoted(f"{finding.check}: {finding.message} ({finished.text}{more})"))
     return lines
 
 
-def warnings(made: Made) -> list[Finding]:
+def warnings(finished: FinishedRun) -> list[Finding]:
     """What of a run is no failure, and not right either."""
-    return [each for each in made.findings if each.verdict == WARN]
+    return [each for each in finished.findings if each.verdict == WARN]
 
 
 def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
@@ -108,7 +108,7 @@ def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
 def incomplete(sweep: Sweep) -> list[str]:
     """What makes a sweep no proof: what was cut off, and faults that the user wrote and that came nowhere."""
     if sweep.stopped:
-        return [f"stopped after {len(sweep.made)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
+        return [f"stopped after {len(sweep.finished)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
     found = []
     if sweep.not_run:
         depth = sweep.bounds.depth
@@ -129,11 +129,11 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
         "requests": [quoted(name_of(each)) for each in sweep.requests],
         "faults": [str(each.rule) for each in sweep.choices],
         "depth": sweep.bounds.depth,
-        "runs": len(sweep.made),
+        "runs": len(sweep.finished),
         "seconds": round(seconds, 3),
         "backoff": round(_backoff(sweep), 3),
-        "failed": sum(each.failed for each in sweep.made),
-        "gave_up": sum(each.gave_up for each in sweep.made),
+        "failed": sum(each.failed for each in sweep.finished),
+        "gave_up": sum(each.gave_up for each in sweep.finished),
         "pruned": sweep.pruned,
         "not_run": sweep.not_run,
         "left_out": [quoted(each.said(wording)) for each in sweep.left_out],
@@ -149,7 +149,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
                 "alike": [each.text for each in group.others],
                 "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
             }
-            for group in groups(sweep.made)
+            for group in groups(sweep.finished)
         ],
     }
 
@@ -157,7 +157,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
 def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
     yield f"{_numbers(sweep, seconds)}{left_out}"
-    for group in groups(sweep.made):
+    for group in groups(sweep.finished):
         yield ""
         yield from _group(group, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
@@ -166,7 +166,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
     notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
-    if sum(each.seconds for each in sweep.made) > 1 and _backoff(sweep) > 0.5:
+    if sum(each.seconds for each in sweep.finished) > 1 and _backoff(sweep) > 0.5:
         notes.append("more than half of the time was the client's own backoff: give it a short one in tests")
     if notes:
         yield ""
@@ -183,7 +183,7 @@ def _group(group: Group, wording: Wording) -> Iterator[str]:
     for each in run.findings:
         if (said := f"{each.check}: {each.message}") != run.said:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
-    if isinstance(run.error, ToldFailure):
+    if isinstance(run.error, ReportedFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield f"  replay: {wording.replay(run.scenario.rules)}"
     if group.others:
@@ -215,8 +215,8 @@ def _distance(comparison: Comparison) -> tuple[int, int]:
 
 def _backoff(sweep: Sweep) -> float:
     """The share of the time in which the client did nothing after a fault."""
-    spent = sum(each.seconds for each in sweep.made)
-    return min(1.0, sum(each.backoff for each in sweep.made) / spent) if spent else 0.0
+    spent = sum(each.seconds for each in sweep.finished)
+    return min(1.0, sum(each.backoff for each in sweep.finished) / spent) if spent else 0.0
 
 
 def _count(number: int, thing: str) -> str:

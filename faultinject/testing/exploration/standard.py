@@ -35,8 +35,8 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
         exhaustive: a hang lasts as long as the client waits, and not only `PATIENCE`.
     """
     found = vendors.get(vendor)
-    told = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
-    errors = [row for row in found.errors if told.get((row.code, row.status)) is row]
+    first = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
+    errors = [row for row in found.errors if first.get((row.code, row.status)) is row]
     rows = [row for row in errors if row.retryable == "yes"]
     if not rows and found.addressing is not None:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]

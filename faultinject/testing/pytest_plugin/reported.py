@@ -61,7 +61,7 @@ class Blocks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, faults: Block, told: Sequence[CallWindow]) -> None:
+    def note(self, faults: Block, windows: Sequence[CallWindow]) -> None:
         """Write what happened in a block that is over."""
         outcomes = faults.outcomes
         if not outcomes:
@@ -74,7 +74,7 @@ class Blocks:
             journal.append(outcome)
         journal.close()
         with self._path(TOLD).open("a", encoding="utf-8") as file:
-            for each in told:
+            for each in windows:
                 fields = [each.name, each.began, each.ended, each.returned, each.error]
                 file.write(f"{json.dumps([*fields, each.test or running, each.within])}\n")
             if dropped := faults.injector.journal.dropped:
@@ -157,7 +157,7 @@ def judged(folder: Path) -> Judgement | None:
     paths = sorted(map(str, folder.glob(f"*{JOURNAL}")))
     if not paths:
         return None
-    told = []
+    windows = []
     skipped: dict[str, int] = {}
     for path in folder.glob(f"*{TOLD}"):
         for found in map(json.loads, path.read_text("utf-8").splitlines()):
@@ -165,7 +165,7 @@ def judged(folder: Path) -> Judgement | None:
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
                 continue
             name, began, ended, returned, error, test, within = found
-            told.append(
+            windows.append(
                 CallWindow(name, began, ended, returned=returned, error=error, test=test, within=within)
             )
-    return judge(read(paths, skipped=skipped, one_machine=True), told=told, skipped=skipped)
+    return judge(read(paths, skipped=skipped, one_machine=True), told=windows, skipped=skipped)

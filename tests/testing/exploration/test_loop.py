@@ -142,9 +142,9 @@ def test_values_show_themselves():
     for run in exploration:
         with run:
             call("PUT", "/b/k")
-    [made] = exploration.runs
-    assert repr(made.points) == "(<Point 1 PutObject /b/k>,)"
-    assert repr(made.chosen) == "(<Choice http:500>,)"
+    [finished] = exploration.runs
+    assert repr(finished.points) == "(<Point 1 PutObject /b/k>,)"
+    assert repr(finished.chosen) == "(<Choice http:500>,)"
 
 
 def test_endpoints_of_ones_own(monkeypatch):

@@ -234,9 +234,9 @@ def test_the_data():
 
 def test_backoff_is_told(monkeypatch):
     """The share of time in which the client waited after a fault is said, and what to do when it is most of it."""
-    from faultinject.testing.exploration import causes as made
+    from faultinject.testing.exploration import causes
 
-    monkeypatch.setattr(made, "_backoff", lambda outcomes: 1000.0)
+    monkeypatch.setattr(causes, "_backoff", lambda outcomes: 1000.0)
     monkeypatch.setattr("faultinject.testing.inject.time.monotonic", iter(range(1000)).__next__)
     exploration, error = exploring(lambda: call("PUT", "/b/k"), "http:503", "http:500")
     assert error is None

@@ -53,8 +53,8 @@ def test_other_bytes_fail_a_run_that_passes():
         "    2 PutObject  200 PUT /b/k",
         '  replay: @pytest.mark.faultinject("cos:SlowDown,method=PUT,path=/b/k,times=1")',
     ]
-    [made] = exploration.runs
-    assert (made.failed, made.gave_up, made.error) == (True, False, None)
+    [finished] = exploration.runs
+    assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)
 
 
 @pytest.mark.parametrize(

@@ -189,8 +189,8 @@ def test_shares_cover_everything_once():
             ):
                 for each in UPLOAD:
                     assert call(*each.split(" ", 1))
-            made = sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
-            found += [made.text] if scenario.rules else []
+            finished = sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+            found += [finished.text] if scenario.rules else []
         return found
 
     shares = [texts((number, 3)) for number in range(3)]
