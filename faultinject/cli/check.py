@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 
 class RuleCommand(click.Command):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from faultinject.cli.table import aligned
+from faultinject.cli.layout import aligned
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason

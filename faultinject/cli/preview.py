@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 

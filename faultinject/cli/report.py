@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.audit.reports import FORMATS
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from io import BufferedReader

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
-    from faultinject.conformance.plan import Asked, Phase
+    from faultinject.conformance.plan import Phase, PlannedCall
     from faultinject.engine.journal_entry import Outcome
 
     class Client(Protocol):
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         failure: str
         said: str
 
-        def start(self, asked: Asked) -> None:
+        def start(self, asked: PlannedCall) -> None:
             """Begin a call."""
 
         def close(self) -> None:
@@ -95,7 +95,7 @@ class Calls:
         self._windows: dict[str, CallWindow] = {}
         self._open: set[str] = set()
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: PlannedCall) -> None:
         """Note that a call begins now."""
         with self._changed:
             self._windows[asked.key] = CallWindow(asked.phase, time.monotonic(), None, key=asked.key)

@@ -9,10 +9,9 @@ from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.markdown import plain
-from faultinject.conformance.comparison import between
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.results import measured, name_of, worst
+from faultinject.conformance.results import between, measured, name_of, worst
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -212,7 +212,7 @@ def test_a_factory_of_python_keeps_the_contract():
         def get(self, key):
             raise ValueError("no")
 
-    class Asked:
+    class Questions:
         """Ends only when the call has."""
 
         def __init__(self):
@@ -227,7 +227,7 @@ def test_a_factory_of_python_keeps_the_contract():
             while "ok" not in written.getvalue() and time.monotonic() < end:
                 time.sleep(0.01)
 
-    contract.serve(Refusing, Asked(), written)
+    contract.serve(Refusing, Questions(), written)
     assert [json.loads(line) for line in written.getvalue().splitlines()] == [
         {"ready": True, "kinds": ["get", "put", "post", "complete"], "client": "refusing 2.0"},
         {"key": "den-001", "ok": False, "error": "ValueError: no"},

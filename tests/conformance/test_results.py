@@ -9,8 +9,8 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 from faultinject.conformance import results
-from faultinject.conformance.comparison import Change, changes
 from faultinject.conformance.page import page
+from faultinject.conformance.results import Change, changes
 from faultinject.exceptions import ConfigurationError
 
 

@@ -346,7 +346,7 @@ def test_only_the_last_ended_uploads_are_remembered(monkeypatch):
     """A store that runs for long does not grow by them."""
     monkeypatch.setattr(call, "REMEMBERED", 2)
     monkeypatch.setattr(call, "REMEMBERED_BYTES", 10)
-    finished = call.Finished()
+    finished = call.FinishedUploads()
     left = []
     for identity, document in (
         ("a", b"1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine.hints import FORMS, MILLISECONDS
 from faultinject.rules import descriptions, values
-from faultinject.rules.effects.effect import Effect, YesNo
+from faultinject.rules.key import Effect, YesNo
 from faultinject.rules.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules import values
-from faultinject.rules.effects.effect import Effect
+from faultinject.rules.key import Effect
 from faultinject.rules.values import Mistake, shown
 
 

@@ -50,7 +50,7 @@ class GcsCall(Exchange):
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, finished: Finished, service: Service, environ: WSGIEnvironment) -> None:
+    def __init__(self, finished: FinishedUploads, service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.finished = finished
         self.kind, names = self._named()
@@ -179,7 +179,7 @@ REMEMBERED, REMEMBERED_BYTES = 1000, 4 * 1024 * 1024
 """How many ended uploads are remembered, and with how long documents all together."""
 
 
-class Finished:
+class FinishedUploads:
     """From the id of an ended upload to the document that shows the object that it became."""
 
     def __init__(self) -> None:

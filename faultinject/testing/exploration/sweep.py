@@ -16,13 +16,11 @@ from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.left_out import LeftOut
-from faultinject.testing.exploration.points import Point, Points, Trace
-from faultinject.testing.exploration.rules import folded, rule_at
+from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at
 from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False

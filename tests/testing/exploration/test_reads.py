@@ -11,7 +11,6 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.testing.exploration import standard
 from faultinject.testing.exploration.choices import choices
 from faultinject.testing.exploration.sweep import Sweep
 
@@ -95,7 +94,7 @@ def test_a_client_with_a_time_out():
 @pytest.fixture
 def impatient(monkeypatch):
     """A hang of a standard set lasts a tenth of a second."""
-    monkeypatch.setattr(standard, "PATIENCE", "100ms")
+    monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "100ms")
 
 
 READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
@@ -152,7 +151,7 @@ def test_depth_2_over_a_socket():
 
 def test_a_server_that_does_not_see_its_client_leave(monkeypatch):
     """The next attempt shows that the client has a time-out, though the hang goes on to its end."""
-    monkeypatch.setattr(standard, "PATIENCE", "1s")
+    monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "1s")
     monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
     exploration = faultinject.explore("gateway")
     with served() as port:

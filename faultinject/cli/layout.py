@@ -1,4 +1,4 @@
-"""Tables: with rich on a terminal, else aligned text."""
+"""How the program looks: its help, and tables, with rich on a terminal, else as aligned text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import sys
 from collections.abc import Sequence
 
 import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Said of each command: click remembers the help option of one that is first called on its own."""
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
