@@ -46,7 +46,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     from faultinject.rules.variables import value_of
 
     shown = one_rule(rule)
-    always = exchange.changed(shown, **dict.fromkeys(TRIGGERS))
+    always = exchange.replace_options(shown, **dict.fromkeys(TRIGGERS))
     method = method or default_method(shown)
     sent = b"" if body is None else body_of(body)
     request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)

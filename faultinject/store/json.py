@@ -15,7 +15,7 @@ from faultinject.store.documents import (
     BucketsPage,
     Deletion,
     Failure,
-    Named,
+    NamedObject,
     ObjectsPage,
     PartsPage,
     UploadsPage,
@@ -300,4 +300,4 @@ def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quie
         "".join(text for each in named for text in (each[0], each[1] or "")).encode()
     except (TypeError, UnicodeEncodeError) as error:
         raise StoreError("malformed") from error
-    return Deletion([Named(key, version) for key, version in named], document.get(quiet) is True)
+    return Deletion([NamedObject(key, version) for key, version in named], document.get(quiet) is True)

@@ -12,7 +12,7 @@ from faultinject.store.documents import (
     BucketsPage,
     Deletion,
     Failure,
-    Named,
+    NamedObject,
     ObjectsPage,
     PartsPage,
     UploadsPage,
@@ -168,7 +168,7 @@ class XmlDocuments:
         encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
         name = _decoded if encoded else str
         objects = [
-            Named(
+            NamedObject(
                 name(each.findtext("{*}Key", "")),
                 each.findtext("{*}VersionId") or None,
                 each.findtext("{*}ETag") or None,

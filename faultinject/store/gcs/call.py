@@ -14,7 +14,7 @@ from faultinject.store.buckets import Stored
 from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
-from faultinject.store.gcs.resources import generations, shown
+from faultinject.store.gcs.resources import generations, object_resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ class GcsCall(Exchange):
         body = json.dumps(document, ensure_ascii=False).encode()
         return self.answer(status, body, document=True, headers=headers.items())
 
-    def shown(self, bucket: str, stored: Stored) -> dict[str, Any]:
+    def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """An object's resource."""
-        return shown(bucket, stored, self.request.root_url)
+        return object_resource(bucket, stored, self.request.root_url)
 
     def refusal(self, error: StoreError) -> Answer:
         """The documented error; in other words where the row's are of something else."""

@@ -130,7 +130,7 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
     return tuple((before | given).items())
 
 
-def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
+def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
     """An object's resource; `base` is the store's address."""
     headers = dict(stored.headers)
     generation, metageneration = generations(stored)
@@ -161,7 +161,7 @@ def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
     return document
 
 
-def shown_bucket(bucket: Bucket, base: str) -> dict[str, Any]:
+def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
     """A bucket's resource."""
     created = iso(bucket.created)
     return {

@@ -127,7 +127,7 @@ def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
             return more
         stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
         call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-        answer = call.json(200, call.shown(call.bucket, stored))
+        answer = call.json(200, call.resource_of(call.bucket, stored))
         call.finished.note(upload.id, answer.get_data())
     return answer
 

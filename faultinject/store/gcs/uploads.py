@@ -78,7 +78,7 @@ def write(
     hold.add(cost - hold.size)
     stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers, cost)
     call.service.buckets.put(bucket, stored, hold, call.judge_write)
-    resource = call.shown(bucket, stored)
+    resource = call.resource_of(bucket, stored)
     if answered == "rewrite":
         resource = {
             "kind": "storage#rewriteResponse",

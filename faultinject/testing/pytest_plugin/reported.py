@@ -125,7 +125,7 @@ class SessionReport:
         from faultinject.audit.reports.text import counts
 
         try:
-            judgement = judged(Path(self.folder))
+            judgement = judge_folder(Path(self.folder))
             if judgement is None:
                 self._said = f"{self._given} is not written: no test with faults made a request"
                 return
@@ -149,7 +149,7 @@ class SessionReport:
         self._kept.cleanup()
 
 
-def judged(folder: Path) -> Judgement | None:
+def judge_folder(folder: Path) -> Judgement | None:
     """The judgement of what all processes wrote; None when that is nothing."""
     from faultinject.audit.judge import judge
     from faultinject.journal.reading import read
