@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys as RuleKeys
     from faultinject.rules.scenario import Rules as Rules
     from faultinject.rules.scenario import Scenario as Scenario
-    from faultinject.testing.explored_runs import Exploration as Exploration
-    from faultinject.testing.explored_runs import Run as Run
-    from faultinject.testing.explored_runs import explore as explore
-    from faultinject.testing.explored_runs import record as record
+    from faultinject.testing.explore import explore as explore
+    from faultinject.testing.explore import record as record
+    from faultinject.testing.inject import Exploration as Exploration
     from faultinject.testing.inject import Faults as Faults
     from faultinject.testing.inject import Pause as Pause
+    from faultinject.testing.inject import Run as Run
     from faultinject.testing.inject import inject as inject
     from faultinject.testing.verdicts import NamedCall as NamedCall
     from faultinject.vendors.documented import DocumentedError as DocumentedError
@@ -88,7 +88,7 @@ _PLACES = {
     "Call": "journal.calls",
     "ConfigurationError": "exceptions",
     "DocumentedError": "vendors.documented",
-    "Exploration": "testing.explored_runs",
+    "Exploration": "testing.inject",
     "Fault": "rules.faults.fault",
     "FaultInjectError": "exceptions",
     "Faults": "testing.inject",
@@ -102,15 +102,15 @@ _PLACES = {
     "Rule": "rules.rule",
     "RuleKeys": "rules.rule_keys",
     "Rules": "rules.scenario",
-    "Run": "testing.explored_runs",
+    "Run": "testing.inject",
     "Scenario": "rules.scenario",
     "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
-    "explore": "testing.explored_runs",
+    "explore": "testing.explore",
     "get_injector": "injector.lookup",
     "inject": "testing.inject",
     "install": "adapters.install",
-    "record": "testing.explored_runs",
+    "record": "testing.explore",
 }
 
 

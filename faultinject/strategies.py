@@ -6,7 +6,7 @@ from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.points import Trace, exact
-from faultinject.testing.explored_runs import sweep_of
+from faultinject.testing.exploration.sweep import sweep_of
 
 try:
     from hypothesis import strategies

@@ -28,14 +28,14 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 LIVE = {
     "clients",
     "conformance",
+    "counts",
     "examples",
+    "hooks",
     "plugins",
     "pytest_plugin",
-    "run",
     "sdks",
     "server",
     "servers",
-    "stores",
     "typing",
 }
 """Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""

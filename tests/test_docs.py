@@ -17,7 +17,7 @@ from faultinject.audit import profiles
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.profiles.profile import Waits
 from faultinject.audit.reports import render
-from faultinject.cli.report import judged
+from faultinject.cli.waiting import Journals
 from faultinject.engine.journal_entry import FIELDS, INJECTED
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS
@@ -151,7 +151,7 @@ def in_words(waits: Waits) -> str:
 
 def report() -> str:
     """The verdict on a journal that the COS SDK left."""
-    found = judged([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ())
+    found = Journals([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ()).judge()
     return f"```text\n{render(found)}```"
 
 
@@ -231,7 +231,7 @@ def test_every_field_of_the_json_report_is_named() -> None:
         .partition("The object of `--format json` has ")[2]
         .partition("Objects may")[0]
     )
-    found = judged([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ())
+    found = Journals([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ()).judge()
     fields = [*found.to_dict(), *found.findings[0].to_dict(), "client"]
     assert re.findall(r"`(\w+)`", prose) == fields
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 
 class RuleCommand(click.Command):
@@ -62,7 +62,7 @@ def check(
     asked = None if request is None else explanation.parse_request(request, host)
     settings = None
     try:
-        scenario = reading.given(rules, file)
+        scenario = reading.read_rules_of(rules, file)
         if scenario is None:
             settings = environment.read(os.environ, time.time())
             scenario = settings.scenario

@@ -12,13 +12,13 @@ from typing import IO, Any
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.store import ObjectStore
-from faultinject.testing.exploration.causes import ToldFailure
+from faultinject.testing.exploration.causes import ReportedFailure
 
 LINES, BYTES = 20, 65_536
 """How much of a command's output is shown: its last lines, of its last bytes."""
 
 
-class CommandFailed(ToldFailure):
+class CommandFailed(ReportedFailure):
     """The command ended with another exit code than 0."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 def sdks() -> None:
     """The SDKs that there is a driver for."""
-    from faultinject.cli import table
+    from faultinject.cli import layout
     from faultinject.conformance.sdks import SDKS
 
     rows = [
         (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
         for each in SDKS.values()
     ]
-    table.show(("client", "what it is", "version"), rows)
+    layout.show(("client", "what it is", "version"), rows)
 
 
 def json(document: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ def one(result: Result) -> None:
 def several(results: Sequence[Result], document: dict[str, Any]) -> None:
     """What it comes to, a table of verdicts, check by client, and below what is wrong with each."""
     from faultinject.audit.checks import CHECKS
-    from faultinject.cli import table
+    from faultinject.cli import layout
     from faultinject.conformance.driving import ANSWERS
     from faultinject.conformance.results import conclusion, measured, name_of, worst
     from faultinject.engine.journal_entry import quoted
@@ -58,7 +58,7 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
         said = [worst(each["report"]["findings"], check) for each in clients]
         if any(said):
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
-    table.show(("check", *(each["client"] for each in clients)), rows)
+    layout.show(("check", *(each["client"] for each in clients)), rows)
     for client in clients:
         click.echo(f"\n{client['client']} {client['version'] or ''}".rstrip())
         for each in client["report"]["findings"]:
@@ -93,9 +93,9 @@ def busy(results: Sequence[Result]) -> None:
 
 def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
-    from faultinject.conformance import comparison
+    from faultinject.conformance.results import changes
 
-    found = list(comparison.changes(old, new))
+    found = list(changes(old, new))
     if not quiet:
         click.echo(f"\nSince {old['made']}:")
         for each in found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
@@ -50,7 +50,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     from importlib.metadata import version
 
     from faultinject.adapters.wsgi import wrap
-    from faultinject.cli import listening, table, verdict
+    from faultinject.cli import layout, listening, verdict
     from faultinject.cli import rules as reading
     from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
@@ -92,7 +92,7 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     if lines.error is not None:
         raise lines.error  # pragma: no cover - a closed pipe, in a process of its own
     click.echo()
-    for line in table.aligned(board.summary()):
+    for line in layout.aligned(board.summary()):
         click.echo(line)
     click.echo()
     verdict.show(_judgement(injector, board))
@@ -106,7 +106,7 @@ def _judgement(injector: Injector, board: Scoreboard) -> Judgement:
     from faultinject.journal.reading import of_outcomes
 
     return judge(
-        of_outcomes(injector.journal.outcomes), driven=True, told=board.told(), until=time.monotonic()
+        of_outcomes(injector.journal.outcomes), driven=True, told=board.windows(), until=time.monotonic()
     )
 
 

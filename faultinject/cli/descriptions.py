@@ -27,7 +27,7 @@ def sentence(rule: Rule) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def given(rule: Rule) -> str:
+def effects_on_request(rule: Rule) -> str:
     """What one request gets when the rule fires for it."""
     return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from faultinject.cli.table import aligned
+from faultinject.cli.layout import aligned
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
@@ -16,7 +16,7 @@ from faultinject.rules.values import visible
 from faultinject.rules.variables import value_of
 
 
-class Seen:
+class ServerOutlook:
     """What a server would make of its environment.
 
     Attributes:
@@ -96,10 +96,10 @@ class Seen:
         return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
 
 
-def read(environ: Mapping[str, str], now: float) -> Seen:
+def read(environ: Mapping[str, str], now: float) -> ServerOutlook:
     """What a server started now would make of this environment.
 
     Raises:
         ConfigurationError: a server would refuse to start, or would when faults were switched on.
     """
-    return Seen(environ, now)
+    return ServerOutlook(environ, now)

@@ -112,7 +112,7 @@ def head_of(answer: Respond, now: float) -> bytes:
     return head(common.status_line, headers)
 
 
-def changed(rule: Rule, **options: str | None) -> Rule:
+def replace_options(rule: Rule, **options: str | None) -> Rule:
     """The same rule with other triggers and effects; None takes one away."""
     kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
     return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))

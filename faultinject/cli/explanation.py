@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from faultinject.cli import chances, exchange, table
+from faultinject.cli import chances, exchange, layout
 from faultinject.cli.descriptions import percent, sentence
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
@@ -140,7 +140,7 @@ class Explanation:
             lines.append(
                 (f"seed {visible(self.seed)}", ", ".join(each or "the app" for each in self.attempts()))
             )
-        for line in table.aligned([(f"  {key}", value) for key, value in lines]):
+        for line in layout.aligned([(f"  {key}", value) for key, value in lines]):
             click.echo(line)
 
     def _show_rates(self) -> None:
@@ -151,11 +151,11 @@ class Explanation:
         what += " (the first rule that passes its triggers fires)" if several else ""
         click.echo(f"\nEvery attempt of {what}:")
         rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
-        table.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
+        layout.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
         if any(map(chances.counts, chosen)):
             click.echo("(while times last and windows are open; skip, every and above for a call on its own)")
         click.echo("\nAll n attempts of one call fail:")
-        table.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
+        layout.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
 
 
 def print_json(data: object) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.cli.commands import Command
     from faultinject.rules.rule import Rule
-    from faultinject.testing.explored_runs import Exploration
+    from faultinject.testing.inject import Exploration
 
 EVERY = 0.2
 """Seconds between two lines of progress on a terminal."""
@@ -90,7 +90,7 @@ def explore(
     from faultinject.exceptions import ConfigurationError, ExplorationFailed
     from faultinject.testing.exploration.bounds import Bounds
     from faultinject.testing.exploration.wording import Wording
-    from faultinject.testing.explored_runs import Exploration
+    from faultinject.testing.inject import Exploration
 
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject explore -r cos -- ./upload.sh")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import TRIGGERS
 
@@ -38,7 +38,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     on standard error.
     """
     from faultinject.cli import exchange
-    from faultinject.cli.descriptions import given
+    from faultinject.cli.descriptions import effects_on_request
     from faultinject.engine.actions import Respond
     from faultinject.engine.snapshot import shown_target
     from faultinject.exceptions import ConfigurationError
@@ -46,7 +46,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     from faultinject.rules.variables import value_of
 
     shown = one_rule(rule)
-    always = exchange.changed(shown, **dict.fromkeys(TRIGGERS))
+    always = exchange.replace_options(shown, **dict.fromkeys(TRIGGERS))
     method = method or default_method(shown)
     sent = b"" if body is None else body_of(body)
     request = exchange.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
@@ -62,7 +62,7 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     if action is None:
         raise ConfigurationError(f"no fault is ever given to a {visible(method)} request")
     if not isinstance(action, Respond):
-        _tell(f"the request gets {given(shown)}")
+        _tell(f"the request gets {effects_on_request(shown)}")
         return 0
     if action.listing is not None:
         action.listing.feed(sent)
@@ -80,26 +80,29 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
 def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     """What leaves of the body, and what is to be said of it."""
     from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start
-    from faultinject.rules import descriptions as words
+    from faultinject.rules import descriptions
 
     body, transform = action.body, action.transform
-    wait = words.wait(rule) if rule.value("delay")[1] else ""
+    wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
     if action.answer.late:
         if not body:
             return body, []
         start = late_start(body)
-        note = f"the head goes out at once, then blanks for {wait}, one every {words.seconds(BLANK_EVERY)}"
+        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
     notes = [f"sent after {wait}"] if wait else []
     if transform is None:
         return body, notes
     if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
-        return body, [*notes, f"of a body of {words.count(len(body), 'byte')} nothing is cut or slowed"]
+        return body, [
+            *notes,
+            f"of a body of {descriptions.count(len(body), 'byte')} nothing is cut or slowed",
+        ]
     body = transform.feed(body)
     if transform.cuts:
         notes.append("behind these bytes the connection closes")
     if transform.rate is not None:
-        notes.append(f"the body goes out at {words.count(transform.rate, 'byte')} a second")
+        notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
     return body, notes
 
 

@@ -17,9 +17,9 @@ import click
 from faultinject import __version__
 from faultinject.cli.check import check
 from faultinject.cli.conformance import conformance
-from faultinject.cli.context import CONTEXT
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
+from faultinject.cli.layout import CONTEXT
 from faultinject.cli.preview import preview
 from faultinject.cli.report import report
 from faultinject.cli.run import run

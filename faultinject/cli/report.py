@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from faultinject.audit.reports import FORMATS
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from io import BufferedReader
 
-    from faultinject.audit.judge import Judgement
 
 STANDARD = "-"
 """What stands for standard input, and behind -o for standard output."""
@@ -114,18 +113,6 @@ def report(
         with open_to_write(output) as file:
             file.write(written)
     return judgement.conclusion.exit_code
-
-
-def judged(journals: Sequence[str], profile: str | None, ignore: Sequence[str]) -> Judgement:
-    """The verdict on what stands in the journals now.
-
-    Raises:
-        ReportError: there is nothing to read, or it is no journal.
-        ConfigurationError: there is no such profile or check.
-    """
-    from faultinject.cli.waiting import Journals
-
-    return Journals(journals, profile, ignore).judge()
 
 
 @contextmanager

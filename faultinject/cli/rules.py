@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from faultinject.exceptions import ConfigurationError, ProductionRefused
+from faultinject.rules.data import read_file
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.environment import Environment, read_environment
-from faultinject.rules.file import read_file
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
@@ -17,7 +17,7 @@ from faultinject.rules.text import read_rules
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 keeps every fault away; unset it"
 
 
-def given(texts: Sequence[str], file: str | None) -> Scenario | None:
+def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
     """The rules of a file and behind them those of arguments; None when there are neither.
 
     Raises:

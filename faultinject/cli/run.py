@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.rules.environment import Environment
@@ -52,8 +52,8 @@ def run(
 
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
+    from faultinject.injector.session_sync import import_hooks
     from faultinject.journal import log as announcement
-    from faultinject.rules.hooks import hooking
     from faultinject.rules.names import is_rule
     from faultinject.rules.scenario import Scenario
 
@@ -64,7 +64,7 @@ def run(
             "run needs a system where a process can become another, which Windows cannot"
         )
     settings = reading.services()
-    scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
+    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     program = shutil.which(command[0])
     if program is None:
         raise ConfigurationError(f"{command[0]}: command not found")
@@ -79,7 +79,7 @@ def run(
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    environ |= hooking(os.environ)
+    environ |= import_hooks(os.environ)
     session = None
     if settings.store is None:
         from faultinject.injector.session_sync import Session

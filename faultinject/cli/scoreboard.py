@@ -114,7 +114,7 @@ class Scoreboard:
                 verdict = f"gave up, {len(call.attempts)} attempts"
             self._judge(last, verdict, hit=call.hit)
 
-    def told(self) -> list[CallWindow]:
+    def windows(self) -> list[CallWindow]:
         """The calls as the audit wants to be told of them."""
         from faultinject.journal.call_window import CallWindow
 

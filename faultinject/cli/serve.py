@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from socket import socket
@@ -64,7 +64,7 @@ def serve(
         raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
     settings = reading.services()
     reading.refuse_production(settings)
-    scenario = reading.given(rules, file) or Scenario.from_env(os.environ)
+    scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
     path = reading.journal(journal, settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultinject.cli.context import CONTEXT
+from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
@@ -57,14 +57,14 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
 
 
 def _show_vendors(chosen: Sequence[Vendor]) -> None:
-    from faultinject.cli import table
+    from faultinject.cli import layout
 
     columns = ("id", "vendor", "errors", "statuses", "content type")
     rows = [
         (each.id, each.title, str(len(each.errors)), _statuses(each.errors), each.content_type)
         for each in chosen
     ]
-    table.show(columns, rows)
+    layout.show(columns, rows)
     click.echo(
         "\n'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full."
     )
@@ -76,13 +76,13 @@ def _statuses(rows: Sequence[DocumentedError]) -> str:
 
 
 def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
-    from faultinject.cli import table
+    from faultinject.cli import layout
 
     unverified = sum(each.unverified for each in rows)
     doubts = f", {unverified} of them not verified" if unverified else ""
     click.echo(f"{vendor.title}: {len(rows)} documented error{'s' if len(rows) != 1 else ''}{doubts}\n")
     columns = ("code", "status", "category", "retryable", "message")
-    table.show(
+    layout.show(
         columns,
         [
             (*(each.label, str(each.status or "none"), each.category, each.retryable), _message(each))
@@ -98,7 +98,7 @@ def _message(row: DocumentedError) -> str:
 
 
 def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
-    from faultinject.cli import table
+    from faultinject.cli import layout
     from faultinject.cli.explanation import print_json
     from faultinject.vendors.operations import operations_of
 
@@ -127,7 +127,7 @@ def _show_operations(chosen: Sequence[Vendor], *, as_json: bool) -> None:
         operations = known[vendor]
         rows = sorted(operations.rows, key=lambda row: row.operation)
         click.echo(f"{vendor.title}: {len(operations.names)} operations\n")
-        table.show(
+        layout.show(
             ("operation", "method", "level", "query", "header"),
             [
                 (
@@ -151,7 +151,7 @@ def _headers(vendor: Vendor, row: Row) -> str:
 
 
 def _show_error(row: DocumentedError) -> None:
-    from faultinject.cli import exchange, table
+    from faultinject.cli import exchange, layout
     from faultinject.engine.actions import Respond
     from faultinject.rules.rule import Rule
 
@@ -162,7 +162,7 @@ def _show_error(row: DocumentedError) -> None:
     lines = [
         (key.replace("_", " "), " ".join(str(fields[key]).split())) for key in row.to_dict() if key in fields
     ]
-    for line in table.aligned(lines):
+    for line in layout.aligned(lines):
         click.echo(line)
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
     trial = exchange.Trial([rule], "0")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from faultinject.conformance.plan import Asked
+    from faultinject.conformance.plan import PlannedCall
 
     # From an endpoint to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
     Factory = Callable[[str], Any]
@@ -42,7 +42,7 @@ class InThreads:
         self.failure = ""
         self.said = ""
 
-    def start(self, asked: Asked) -> None:
+    def start(self, asked: PlannedCall) -> None:
         """Begin a call."""
         Thread(target=self._do, args=(asked,), daemon=True).start()
 
@@ -53,7 +53,7 @@ class InThreads:
             if close is not None:
                 close()
 
-    def _do(self, asked: Asked) -> None:
+    def _do(self, asked: PlannedCall) -> None:
         try:
             getattr(self._clients[asked.phase], asked.kind)(asked.key)
         except Exception as error:

@@ -8,7 +8,7 @@ from importlib import import_module
 from threading import Lock
 
 from faultinject.conformance.answering import InThreads
-from faultinject.conformance.plan import Asked
+from faultinject.conformance.plan import PlannedCall
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -61,5 +61,5 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
     write({"ready": True, "kinds": client.kinds, "client": client.title})
     for line in questions:
         said = json.loads(line)
-        client.start(Asked(said["key"], said["do"], said["client"], 0.0))
+        client.start(PlannedCall(said["key"], said["do"], said["client"], 0.0))
     client.close()

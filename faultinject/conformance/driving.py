@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.answering import Factory
-    from faultinject.conformance.plan import Asked, Phase
+    from faultinject.conformance.plan import Phase, PlannedCall
     from faultinject.engine.journal_entry import Outcome
 
     class Client(Protocol):
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         failure: str
         said: str
 
-        def start(self, asked: Asked) -> None:
+        def start(self, asked: PlannedCall) -> None:
             """Begin a call."""
 
         def close(self) -> None:
@@ -61,7 +61,7 @@ class Run:
         name: the client's.
         title: what the client calls itself, or None.
         outcomes: one a request.
-        told: one a call, what its caller saw.
+        windows: one a call, what its caller saw.
         until: when the run ended, on the journal's monotonic clock, seconds.
         seconds: how long it took.
         late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
@@ -73,7 +73,7 @@ class Run:
     name: str
     title: str | None
     outcomes: Sequence[Outcome]
-    told: Sequence[CallWindow]
+    windows: Sequence[CallWindow]
     until: float
     seconds: float
     late: float
@@ -92,13 +92,13 @@ class Calls:
     def __init__(self, watch: Callable[[int], None] | None) -> None:
         self._watch = watch
         self._changed = Condition()
-        self._told: dict[str, CallWindow] = {}
+        self._windows: dict[str, CallWindow] = {}
         self._open: set[str] = set()
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: PlannedCall) -> None:
         """Note that a call begins now."""
         with self._changed:
-            self._told[asked.key] = CallWindow(asked.phase, time.monotonic(), None, key=asked.key)
+            self._windows[asked.key] = CallWindow(asked.phase, time.monotonic(), None, key=asked.key)
             self._open.add(asked.key)
 
     def end(self, key: str, returned: bool, error: str | None) -> None:
@@ -107,9 +107,9 @@ class Calls:
             if key not in self._open:
                 return
             self._open.discard(key)
-            told = self._told[key]
-            told.ended, told.returned, told.error = time.monotonic(), returned, error
-            ended = len(self._told) - len(self._open)
+            window = self._windows[key]
+            window.ended, window.returned, window.error = time.monotonic(), returned, error
+            ended = len(self._windows) - len(self._open)
             self._changed.notify_all()
         if self._watch is not None:
             self._watch(ended)
@@ -134,10 +134,10 @@ class Calls:
         return not self._open
 
     @property
-    def told(self) -> list[CallWindow]:
+    def windows(self) -> list[CallWindow]:
         """What came of each call, in the order of their beginnings."""
         with self._changed:
-            return list(self._told.values())
+            return list(self._windows.values())
 
 
 def run(
@@ -189,17 +189,26 @@ def run(
             served.injector.disable()
             opened.close()
         outcomes = served.outcomes
-    attempts, told = of_outcomes(outcomes), calls.told
-    judgement = judge(attempts, driven=True, told=told, until=until, profile=profile, require=require)
+    attempts, windows = of_outcomes(outcomes), calls.windows
+    judgement = judge(attempts, driven=True, told=windows, until=until, profile=profile, require=require)
     failure = opened.failure
     if failure:
-        failure += _open_calls([each for each in told if each.ended is None])
-    elif silent := silence(told, attempts, until=until, deadline=deadline):
+        failure += _open_calls([each for each in windows if each.ended is None])
+    elif silent := silence(windows, attempts, until=until, deadline=deadline):
         failure = f"it stopped answering: nothing was heard of it for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
     if failure:
-        judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(told), failure, CONTRACT))
+        judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(windows), failure, CONTRACT))
     return Run(
-        name, opened.title, outcomes, told, until, until - began, _p95(late), judgement, failure, opened.said
+        name,
+        opened.title,
+        outcomes,
+        windows,
+        until,
+        until - began,
+        _p95(late),
+        judgement,
+        failure,
+        opened.said,
     )
 
 

@@ -9,10 +9,9 @@ from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.markdown import plain
-from faultinject.conformance.comparison import between
 from faultinject.conformance.plan import PHASES
 from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.results import measured, name_of, worst
+from faultinject.conformance.results import between, measured, name_of, worst
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,15 +73,15 @@ def page(document: dict[str, Any]) -> str:
 def _facts(clients: Sequence[dict[str, Any]]) -> str:
     rows = []
     for each in clients:
-        facts = each["facts"]
-        outage = facts["outage"]
+        measured = each["facts"]
+        outage = measured["outage"]
         rows.append(
             (
                 plain(f"{each['title']} ({each['note']})" if each["note"] else each["title"]),
                 each["version"] or "",
-                between(facts["attempts"]),
-                _waits(facts["throttled"]),
-                _waits(facts["failed"]),
+                between(measured["attempts"]),
+                _waits(measured["throttled"]),
+                _waits(measured["failed"]),
                 str(outage["retries"]) if outage["calls"] else "",
             )
         )

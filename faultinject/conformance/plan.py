@@ -52,7 +52,7 @@ class Codes:
     own: str = ""
 
 
-class Asked(NamedTuple):
+class PlannedCall(NamedTuple):
     """One call that a client is asked for.
 
     Attributes:
@@ -88,12 +88,12 @@ class Phase:
     every: float = 0.04
     begin: float = 0.0
 
-    def asked(self) -> Iterator[Asked]:
+    def asked(self) -> Iterator[PlannedCall]:
         """Its calls in order."""
         kinds = [kind for kind, number in self.calls for _ in range(number)]
         for number, kind in enumerate(kinds, 1):
             at = self.begin + (number - 1) * self.every
-            yield Asked(f"{self.name}-{number:03}", kind, self.name, at)
+            yield PlannedCall(f"{self.name}-{number:03}", kind, self.name, at)
 
     def rule(self, codes: Codes) -> str | None:
         """The text of its rule; None where the service has no such error. Empty: nothing is done."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from faultinject.conformance.answering import Tell
-    from faultinject.conformance.plan import Asked
+    from faultinject.conformance.plan import PlannedCall
 
 CONTRACT = r"""
 The command is started once. On its standard input comes first, in one line:
@@ -124,7 +124,7 @@ class Process:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
 
-    def start(self, asked: Asked) -> None:
+    def start(self, asked: PlannedCall) -> None:
         """Ask for a call."""
         self._write({"key": asked.key, "do": asked.kind, "client": asked.phase})
 

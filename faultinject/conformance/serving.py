@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
 
 
-class Served:
+class ServedPlan:
     """The faults in force and what came of them.
 
     Attributes:
@@ -45,7 +45,7 @@ class Served:
 @contextmanager
 def serving(
     codes: Codes, phases: Sequence[Phase], *, seed: str = "conformance", journal: str | None = None
-) -> Iterator[Served]:
+) -> Iterator[ServedPlan]:
     """Serve a filled store with the faults of the phases.
 
     Args:
@@ -58,7 +58,7 @@ def serving(
     app = wrap(store(codes.vendor, phases), injector)
     with Server(app, sys.stderr) as server:
         try:
-            yield Served(server.url, injector)
+            yield ServedPlan(server.url, injector)
         finally:
             injector.disable()
     injector.journal.end()

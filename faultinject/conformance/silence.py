@@ -30,7 +30,7 @@ class Silence(NamedTuple):
 
 
 def silence(
-    told: Sequence[CallWindow], attempts: Sequence[Attempt], *, until: float, deadline: float
+    windows: Sequence[CallWindow], attempts: Sequence[Attempt], *, until: float, deadline: float
 ) -> Silence | None:
     """The silence at the end of a run; None where every call has ended, or those that have not may be waited out.
 
@@ -39,18 +39,18 @@ def silence(
     seen, ten seconds where none was; and where no call has nothing to wait for, a wait that was seen.
 
     Args:
-        told: the calls that were begun.
+        windows: the calls that were begun.
         attempts: the requests, in order of arrival.
         until: when the run ended, seconds of the journal's clock.
         deadline: how long it was given, seconds.
     """
-    left = [each for each in told if each.ended is None]
+    left = [each for each in windows if each.ended is None]
     if not left:
         return None
-    signs = [each.began if each.ended is None else each.ended for each in told]
+    signs = [each.began if each.ended is None else each.ended for each in windows]
     signs += [each.arrived if each.answered is None else each.answered for each in attempts]
     quiet = until - max(signs)
-    by_key = _by_key(told, attempts)
+    by_key = _by_key(windows, attempts)
     idle = [each for each in left if not (seen := by_key.get(each.key)) or not seen[-1].failed]
     waits = [
         after.arrived - before.answered
@@ -69,9 +69,9 @@ def silence(
     return Silence(left, quiet) if quiet >= needed else None
 
 
-def _by_key(told: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str | None, list[Attempt]]:
+def _by_key(windows: Sequence[CallWindow], attempts: Sequence[Attempt]) -> dict[str | None, list[Attempt]]:
     """The requests of each call."""
-    found: dict[str | None, list[Attempt]] = {each.key: [] for each in told}
+    found: dict[str | None, list[Attempt]] = {each.key: [] for each in windows}
     for attempt in attempts:
         for segment in attempt.path.split("/"):
             if segment in found:

@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
 SESSION = "FAULTINJECT_SESSION"
 
+
+def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
+    """PYTHONPATH with the folder of the import hooks in front of what is there: so a Python in another process finds them."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib takes its time to load
+    folder = f"{package}/hooks"
+    was = environ.get("PYTHONPATH", "")
+    # An empty element is the current directory; an empty value is no element.
+    rest = [each for each in was.split(os.pathsep) if each != folder] if was else []
+    return {"PYTHONPATH": os.pathsep.join([folder, *rest])}
+
+
 # The sessions that this process itself has opened; an inner pytest has one beside its outer one's.
 _own: list[Session] = []
 
@@ -183,9 +194,7 @@ class Session:
     @property
     def variables(self) -> dict[str, str]:
         """The environment by which a process takes part; a Python that finds the hooks wraps its apps by itself."""
-        from faultinject.rules.hooks import hooking
-
-        return {SESSION: self.path, **hooking(os.environ)}
+        return {SESSION: self.path, **import_hooks(os.environ)}
 
     @property
     def attached(self) -> bool:

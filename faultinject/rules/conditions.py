@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.http import patterns
 from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.key import Condition, any_of, folded, plain
-from faultinject.rules.values import Mistake, is_token, most_like, shown, size_range
+from faultinject.rules.values import Mistake, is_token, listed, most_like, shown, size_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from faultinject.engine.request import Request
     from faultinject.rules.key import Check, Context
+    from faultinject.vendors.operations import Operations
     from faultinject.vendors.vendor import Vendor
 
     Network = IPv4Network | IPv6Network
 
-
 _ALIKE = 0.65  # GTE and GET are, PURGE and MERGE are not
+# How much alike names of operations must be: more where the name is right, and only the vendor may be wrong.
+_OPERATIONS_ALIKE, _ALL_BUT_THE_SAME = 0.6, 0.82
 
 
 class Method(Condition):
@@ -200,13 +202,12 @@ class Operation(Condition):
 
     def check(self, text: str, vendor: Vendor | None) -> None:
         """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
-        from faultinject.rules.suggestions import hint
         from faultinject.vendors.operations import operations_of
 
         known = operations_of(vendor)
         if not known.meant((text,)):
             whose = "S3" if vendor is None else vendor.id
-            raise Mistake(f"{shown(text)} is no operation of {whose}{hint(text, known)}")
+            raise Mistake(f"{shown(text)} is no operation of {whose}{_suggestion(text, known)}")
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -414,3 +415,28 @@ CONDITIONS: dict[str, Condition] = {
         Size(),
     )
 }
+
+
+def _suggestion(text: str, known: Operations) -> str:
+    """What stands behind `text is no operation of …`: the nearest that is one, and whose it is instead."""
+    whose = _having(text)
+    near = most_like(text.removeprefix("="), known.names, _ALL_BUT_THE_SAME if whose else _OPERATIONS_ALIKE)
+    there = f"it is one of {listed(whose, 'and')}" if whose else ""
+    if near is None:
+        return f"; {there}" if there else ""
+    return f"; did you mean {near}?{f' ({there})' if there else ''}"
+
+
+def _having(text: str) -> list[str]:
+    """Who has operations of that name or pattern; `S3` stands for all its relatives."""
+    from faultinject import vendors
+    from faultinject.vendors.operations import operations_of
+
+    of_s3 = bool(operations_of(None).meant((text,)))
+    found = ["S3"] if of_s3 else []
+    for name in vendors.names():
+        vendor = vendors.get(name)
+        related = vendor.addressing in (None, "s3")
+        if not (related and of_s3) and operations_of(vendor).meant((text,)):
+            found.append(name)
+    return found

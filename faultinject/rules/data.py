@@ -1,15 +1,19 @@
-"""Scenarios as plain data: what TOML and JSON have in common."""
+"""Scenarios as plain data, in TOML and JSON, as text and in files."""
 
 from __future__ import annotations
 
 from faultinject.rules.diagnosis import owner
+from faultinject.rules.files import parse_toml, read_bytes
+from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, entries_of, place_of
-from faultinject.rules.values import Mistake, nearest, shown
+from faultinject.rules.spelling import bare
+from faultinject.rules.values import Mistake, nearest, number_text, seed_text, shown
 from faultinject.rules.vocabulary import combine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
 
     from faultinject.rules.diagnosis import Diagnosis
 
@@ -28,7 +32,11 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> tuple[list[
         if key not in ("rules", "seed"):
             message = f"{shown(key)} is not a key of a scenario{nearest(key, ('rules', 'seed'))}"
             diagnosis.add(message, locate(None, key))
-    seed = read_seed(data.get("seed"), locate(None, "seed") if "seed" in data else "", diagnosis)
+    try:
+        seed = seed_text(data.get("seed"))
+    except Mistake as mistake:
+        seed = None
+        diagnosis.note(mistake, locate(None, "seed"))
     tables = data.get("rules", [])
     if not isinstance(tables, list):
         message = "rules is not a list of tables"
@@ -76,17 +84,200 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
     return rule
 
 
-def read_seed(seed: object, where: str, diagnosis: Diagnosis) -> str | None:
-    """A seed as text: `42` and `"42"` are the same."""
-    if seed is None:
-        return None
-    if isinstance(seed, bool) or not isinstance(seed, str | int):
-        diagnosis.add(f"seed: {shown(repr(seed))} is not text or a whole number", where)
-        return None
+def read_json(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
+    """The rules and the seed of a JSON text; mistakes go into `diagnosis`."""
+    from json import JSONDecodeError, loads
+
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            diagnosis.add(f"{shown(twice)} is given twice", where)
+        return found
+
     try:
-        text = str(seed)
-        text.encode()
-    except ValueError:
-        diagnosis.add("seed: not valid Unicode, or too many digits", where)
-        return None
-    return text
+        data = loads(text, object_pairs_hook=table)
+    except RecursionError:
+        diagnosis.add("nested too deeply", where)
+    except JSONDecodeError as error:
+        diagnosis.add(error.msg, f"{where}:{error.lineno}" if where else f"line {error.lineno}")
+    except ValueError as error:
+        diagnosis.add(str(error), where)
+    else:
+        return read_data(data, lambda _, __: where, diagnosis)
+    return [], None
+
+
+def to_json(rules: Sequence[Rule], seed: str | None) -> str:
+    """The JSON of a scenario; reading it gives an equal one."""
+    data: dict[str, object] = {} if seed is None else {"seed": seed}
+    return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
+
+
+# Strings, comments, and what arrays and tables are made of.
+TOKENS = r'''"""(?:\\.|[^\\])*?"""|\'{3}.*?\'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#[^\n]*|[][{},\n]'''
+
+
+def read_toml(text: str, where: str, diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
+    """The rules and the seed of a TOML text; mistakes go into `diagnosis`, with file and line.
+
+    Args:
+        text: the TOML.
+        where: the file's name, for messages.
+        diagnosis: gets the mistakes.
+    """
+    try:
+        data = parse_toml(text)
+    except RecursionError:
+        diagnosis.add("nested too deeply", where)
+    except ValueError as error:
+        message, _, place = str(error).partition(" (at ")
+        if "('rules',)" in message:
+            message += "; write [[rules]] for each rule"
+        line = place.removeprefix("line ").partition(",")[0]
+        if not line.isdecimal():
+            line = str(len(text.splitlines()) or 1) if place else ""
+        diagnosis.add(message, ":".join(filter(None, (where, line))))
+    else:
+        return read_data(data, Lines(text, where), diagnosis)
+    return [], None
+
+
+class Lines:
+    """Finds the line of a rule's key by a light look at the text: the parser tells no positions."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text = text
+        self.where = where
+        self._known: dict[tuple[int | None, str], int] = {}
+
+    def __call__(self, index: int | None, key: str) -> str:
+        """`rules.toml:7`; the file alone when the line is not found."""
+        if not self.where:
+            return ""
+        if not self._known:
+            self._look()
+        words = key.replace("_", "-").replace('"', "").split(".")
+        for count in range(len(words), -1, -1):
+            line = self._known.get((index, ".".join(words[:count])))
+            if line is not None:
+                return f"{self.where}:{line}"
+        line = self._known.get((None, "rules")) if index is not None else None
+        return f"{self.where}:{line}" if line is not None else self.where
+
+    def _look(self) -> None:
+        index: int | None = None
+        table = ""
+        inside = ""
+        for number, line in enumerate(self.text.split("\n"), 1):
+            text = line.strip()
+            if inside:
+                inside = "" if text.count(inside) % 2 else inside
+                continue
+            if text[:1] == "[":
+                header = _key(text.strip("[").partition("]")[0])
+                if text[:2] == "[[" and header == "rules":
+                    index = 0 if index is None else index + 1
+                    table = ""
+                    self._known[index, ""] = number
+                else:
+                    table = header.partition(".")[2]
+                    self._known.setdefault((index, table), number)
+            elif "=" in text and text[0] != "#":
+                name, _, value = text.partition("=")
+                key = ".".join(filter(None, (table, _key(name))))
+                self._known.setdefault((index, key), number)
+                if (index, key) == (None, "rules") and value.strip()[:1] == "[":
+                    self._look_into(number)
+            for quotes in ('"""', "'''"):
+                if text.count(quotes) % 2:
+                    inside = quotes
+
+    def _look_into(self, number: int) -> None:
+        """Find where each table begins of an array that begins in this line."""
+        from re import DOTALL, finditer
+
+        start = sum(len(line) + 1 for line in self.text.split("\n")[: number - 1])
+        index = depth = 0
+        for match in finditer(TOKENS, self.text[start:], DOTALL):  # pragma: no branch - it ends
+            sign = match[0]
+            if sign in "[{":
+                if depth == 1:
+                    self._known[index, ""] = number
+                depth += 1
+            elif sign in "]}":
+                depth -= 1
+                if not depth:
+                    return
+            elif sign == ",":
+                index += depth == 1
+            number += sign.count("\n")
+
+
+def _key(text: str) -> str:
+    return text.strip().replace('"', "").replace("'", "").replace(" ", "").replace("_", "-")
+
+
+def to_toml(rules: Sequence[Rule], seed: str | None) -> str:
+    """The TOML of a scenario; reading it gives an equal one."""
+    lines = [] if seed is None else [f"seed = {_value(seed)}", ""]
+    for rule in rules:
+        lines.append("[[rules]]")
+        lines += _lines("", rule.to_dict())
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _lines(prefix: str, table: Mapping[str, object]) -> list[str]:
+    lines = []
+    for name, value in table.items():
+        key = prefix + (name if bare(name) else _string(name))
+        lines += _lines(f"{key}.", value) if isinstance(value, dict) else [f"{key} = {_value(value)}"]
+    return lines
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return _string(str(value))
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    if not escaped.isprintable():
+        escaped = "".join(f"\\u{ord(each):04x}" if each < " " or each == "\x7f" else each for each in escaped)
+    return f'"{escaped}"'
+
+
+def read_file(path: str | PathLike[str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
+    """The rules and the seed of a TOML file, or of a JSON file whose name ends in `.json`."""
+    where = str(path)
+    text = _text(path, where, diagnosis)
+    if text is None:
+        return [], None
+    if where.lower().endswith(".json"):
+        return read_json(text, where, diagnosis)
+    return read_toml(text, where, diagnosis)
+
+
+def _text(path: str | PathLike[str], where: str, diagnosis: Diagnosis) -> str | None:
+    data = b""
+    try:
+        data = read_bytes(path)
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        diagnosis.add(f"not UTF-8: byte 0x{data[error.start]:02x}", f"{where}:{line}")
+    except FileNotFoundError:
+        diagnosis.add("there is no such file", where)
+    except IsADirectoryError:
+        diagnosis.add("this is a directory, not a file", where)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        diagnosis.add(f"cannot be read: {reason[:1].lower()}{reason[1:]}", where)
+    return None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
 from faultinject.rules.values import Mistake, shown
-from faultinject.rules.variables import check_known, read_scenario, read_seed, value_of
+from faultinject.rules.variables import check_known, read_seed, read_variables, value_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from faultinject.rules.scenario import Scenario
 
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
@@ -110,7 +109,8 @@ def read_environment(
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
         else:
-            environment.scenario = scenario = read_scenario(environ, diagnosis)
+            found, seed = read_variables(environ, diagnosis)
+            environment.scenario = scenario = Scenario.of_rules(found, seed)
             environment.seed = scenario.seed
             if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
                 diagnosis.add(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from faultinject.rules.key import Check, Context
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.rules.vocabulary import Given, Parts
+    from faultinject.rules.vocabulary import EntryOrWord, Parts
     from faultinject.vendors.vendor import Vendor
 
     Split = tuple[bool, str, str | None]
@@ -243,14 +243,14 @@ def _plain(key: str, text: str) -> object:
 
 def entries_of(
     keys: Mapping[str, object], *, strict: bool = False
-) -> tuple[list[tuple[str, Given]], list[tuple[str, Mistake]]]:
+) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
     """The entries of Python, TOML or JSON values, each with the place it came from, and all mistakes.
 
     Args:
         keys: as in `Rule` or in a table of TOML.
         strict: numbers are no durations (TOML and JSON).
     """
-    entries: list[tuple[str, Given]] = []
+    entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
     for raw, given in keys.items():
         try:
@@ -259,7 +259,7 @@ def entries_of(
             wrong.append((raw, mistake))
             continue
         for place, parts, value in singles:
-            each: Given = parts[1]
+            each: EntryOrWord = parts[1]
             try:
                 key = KEYS.get(parts[1])
                 each = entry(*parts, key.write(value, strict=strict) if key is not None else "")

@@ -1,4 +1,4 @@
-"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/test_rule_keys.py`."""
+"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/rules/test_rule_keys.py`."""
 
 from __future__ import annotations
 

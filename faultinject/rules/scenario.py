@@ -8,7 +8,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
-from faultinject.rules.values import shown
+from faultinject.rules.values import Mistake, seed_text, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,11 +54,9 @@ class Scenario:
     display_names: tuple[str, ...]
 
     def __init__(self, rules: str | Rule | Sequence[str | Rule] = (), seed: str | int | None = None) -> None:
-        from faultinject.rules.data import read_seed
-
         diagnosis = Diagnosis()
         found = read_any(rules, diagnosis)
-        text = read_seed(seed, "", diagnosis)
+        text = _read_seed(seed, "", diagnosis)
         diagnosis.close()
         _fill(self, found, text)
 
@@ -81,11 +79,9 @@ class Scenario:
         Raises:
             ConfigurationError: with every mistake, its rule, place and excerpt.
         """
-        from faultinject.rules.data import read_seed
-
         diagnosis = Diagnosis()
         found = read_rules(text, where, diagnosis)
-        seed = read_seed(seed, where, diagnosis)
+        seed = _read_seed(seed, where, diagnosis)
         diagnosis.close()
         return cls.of_rules(found, seed)
 
@@ -96,7 +92,7 @@ class Scenario:
         Raises:
             ConfigurationError: the file cannot be read, or has mistakes, each with its line.
         """
-        from faultinject.rules.file import read_file
+        from faultinject.rules.data import read_file
 
         diagnosis = Diagnosis()
         found, seed = read_file(path, diagnosis)
@@ -106,7 +102,7 @@ class Scenario:
     @classmethod
     def from_toml(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a TOML text."""
-        from faultinject.rules.toml import read_toml
+        from faultinject.rules.data import read_toml
 
         diagnosis = Diagnosis()
         found, seed = read_toml(text, where, diagnosis)
@@ -116,7 +112,7 @@ class Scenario:
     @classmethod
     def from_json(cls, text: str, *, where: str = "") -> Scenario:
         """The scenario of a JSON text."""
-        from faultinject.rules.json import read_json
+        from faultinject.rules.data import read_json
 
         diagnosis = Diagnosis()
         found, seed = read_json(text, where, diagnosis)
@@ -126,22 +122,22 @@ class Scenario:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
         """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
-        from faultinject.rules.variables import read_scenario
+        from faultinject.rules.variables import read_variables
 
         diagnosis = Diagnosis()
-        scenario = read_scenario(environ, diagnosis)
+        found, seed = read_variables(environ, diagnosis)
         diagnosis.close()
-        return scenario
+        return cls.of_rules(found, seed)
 
     def to_toml(self) -> str:
         """The scenario as TOML."""
-        from faultinject.rules.toml import to_toml
+        from faultinject.rules.data import to_toml
 
         return to_toml(self.rules, self.seed)
 
     def to_json(self) -> str:
         """The scenario as JSON."""
-        from faultinject.rules.json import to_json
+        from faultinject.rules.data import to_json
 
         return to_json(self.rules, self.seed)
 
@@ -226,6 +222,14 @@ def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
         else:
             diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", place)
     return found
+
+
+def _read_seed(seed: object, where: str, diagnosis: Diagnosis) -> str | None:
+    try:
+        return seed_text(seed)
+    except Mistake as mistake:
+        diagnosis.note(mistake, where)
+        return None
 
 
 def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:

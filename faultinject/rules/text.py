@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultinject.rules.vocabulary import Entry, Given
+    from faultinject.rules.vocabulary import Entry, EntryOrWord
 
     Span = tuple[int, int]
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
@@ -132,7 +132,7 @@ class Reader:
 
     def _made(self, draft: Draft, place: str, diagnosis: Diagnosis) -> Rule | None:
         fault, fault_at, items, broken = draft
-        entries: list[Given] = []
+        entries: list[EntryOrWord] = []
         wrong: list[tuple[int, Mistake]] = []
         for index, item in enumerate(items):
             word = ""

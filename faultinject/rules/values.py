@@ -261,3 +261,21 @@ def is_name(text: str) -> bool:
     """Whether text can be a rule's name: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`."""
     rest = text.replace("-", "").replace("_", "").replace(".", "")
     return text.isascii() and 0 < len(text) <= 64 and text[0].isalnum() and (not rest or rest.isalnum())
+
+
+def seed_text(seed: object) -> str | None:
+    """A seed as text: `42` and `"42"` are the same; None is none.
+
+    Raises:
+        Mistake: it is neither text nor a whole number.
+    """
+    if seed is None:
+        return None
+    if isinstance(seed, bool) or not isinstance(seed, str | int):
+        raise Mistake(f"seed: {shown(repr(seed))} is not text or a whole number")
+    try:
+        text = str(seed)
+        text.encode()
+    except ValueError:
+        raise Mistake("seed: not valid Unicode, or too many digits") from None
+    return text

@@ -1,11 +1,10 @@
-"""The `FAULTINJECT_*` variables: how a value is read, and the scenario that they hold."""
+"""The `FAULTINJECT_*` variables: how a value is read, and the rules that they hold."""
 
 from __future__ import annotations
 
 from faultinject.exceptions import NotBuiltYet
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.names import NOT_BUILT, PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
-from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import is_name, most_like, shown
 
@@ -40,13 +39,13 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
             diagnosis.add("not built yet", variable, error=NotBuiltYet)
 
 
-def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
-    """The scenario of FILE, RULES, RULE_* and SEED, in this order; mistakes go into `diagnosis`."""
+def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:
+    """The rules of FILE, RULES and RULE_*, in this order, and the seed; mistakes go into `diagnosis`."""
     rules: list[Rule] = []
     seed = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
-        from faultinject.rules.file import read_file
+        from faultinject.rules.data import read_file
 
         found, seed = read_file(path, inner := Diagnosis())
         rules += found
@@ -59,7 +58,7 @@ def read_scenario(environ: Mapping[str, str], diagnosis: Diagnosis) -> Scenario:
         if text is not None:
             rules += _named_rule(variable, text, diagnosis)
     own = read_seed(environ, diagnosis)
-    return Scenario.of_rules(rules, seed if own is None else own)
+    return rules, seed if own is None else own
 
 
 def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Entry = tuple[int, str, str]
     """Rank (which orders), canonical key with its NAME, text."""
-    Given = Entry | str
+    EntryOrWord = Entry | str
     """An entry, or the word of one that is wrong; empty where not even that can be told."""
     Conditions = dict[str, tuple[str, ...]]
     Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
@@ -158,7 +158,7 @@ def _check_unicode(text: str, *, at_key: bool = False) -> None:
         raise Mistake(f"{shown(text)} is not valid Unicode", at_key=at_key) from None
 
 
-def combine(text: str, entries: Sequence[Given], wrong: list[tuple[int, Mistake]]) -> Parts | None:
+def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mistake]]) -> Parts | None:
     """The parts of a rule with that fault and those entries.
 
     Args:
@@ -221,7 +221,7 @@ def combine(text: str, entries: Sequence[Given], wrong: list[tuple[int, Mistake]
 def _check(
     fault: faults.Fault,
     options: dict[str, str],
-    entries: Sequence[Given],
+    entries: Sequence[EntryOrWord],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
     error = faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
@@ -234,7 +234,7 @@ def _check(
     wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
 
 
-def _is_wrong(key: str, entries: Sequence[Given]) -> bool:
+def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
     """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
     words = [each for each in entries if isinstance(each, str)]
     return bool(key) and any(each == key or (each not in KEYS and _may_mean(each, key)) for each in words)
@@ -247,7 +247,7 @@ def _may_mean(word: str, key: str) -> bool:
 def _check_operations(
     fault: faults.Fault,
     options: dict[str, str],
-    entries: Sequence[Given],
+    entries: Sequence[EntryOrWord],
     wrong: list[tuple[int, Mistake]],
 ) -> None:
     """An operation must be one of the vendor that reads the rule's requests."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import md5
+from typing import Protocol
 
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
-from faultinject.store.claims import BodyChecksums, read_digest
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 
 PIECE = 64 * 1024
 BLOCK = 1024 * 1024
@@ -50,7 +54,7 @@ def receive(request: Request, hold: Hold) -> Content:
     taken = expected or 0
     hold.add(taken)
     digest = md5(usedforsecurity=False)
-    claims = BodyChecksums(request.headers)
+    checksums = BodyChecksums(request.headers)
     blocks = []
     block = bytearray()
     size = 0
@@ -60,7 +64,7 @@ def receive(request: Request, hold: Hold) -> Content:
             hold.add(size - taken)
             taken = size
         digest.update(piece)
-        claims.update(piece)
+        checksums.update(piece)
         block += piece
         if len(block) >= BLOCK:
             blocks.append(bytes(block))
@@ -70,7 +74,7 @@ def receive(request: Request, hold: Hold) -> Content:
     if expected is not None and size != expected:
         raise StoreError("incomplete")
     _check_md5(request, digest.digest())
-    claims.check()
+    checksums.check()
     return Content(tuple(blocks), size, digest.hexdigest())
 
 
@@ -223,3 +227,78 @@ class AwsChunks:
         piece = next(self._source, b"")
         self._buffer += piece
         return bool(piece)
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class Crc32:
+    """CRC-32 in the manner of `hashlib`."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        """Add the data behind what came before."""
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        """The checksum of all data."""
+        return self._value.to_bytes(4)
+
+
+DIGESTS: Mapping[str, Callable[[], _Digest]] = {
+    "crc32": Crc32,
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "sha256": hashlib.sha256,
+}
+"""By the end of the header's name."""
+
+
+class BodyChecksums:
+    """The checksums that a request gives of its body.
+
+    Args:
+        headers: the request's.
+    """
+
+    def __init__(self, headers: Headers) -> None:
+        self._digests = [
+            (name, given, make())
+            for name, make in DIGESTS.items()
+            if (given := headers.get(f"x-amz-checksum-{name}")) is not None
+        ]
+
+    def update(self, piece: bytes) -> None:
+        """Add a piece of the body."""
+        for _, _, digest in self._digests:
+            digest.update(piece)
+
+    def check(self) -> None:
+        """Compare.
+
+        Raises:
+            StoreError: `digest`, `bad_digest`.
+        """
+        for name, given, digest in self._digests:
+            found = digest.digest()
+            if read_digest(given, len(found)) != found:
+                message = f"The {name.upper()} you specified did not match the calculated checksum."
+                raise StoreError("bad_digest", message)
+
+
+def read_digest(text: str, size: int) -> bytes:
+    """A digest of that many bytes out of its base64.
+
+    Raises:
+        StoreError: `digest`.
+    """
+    try:
+        found = b64decode(text, validate=True)
+    except ValueError as error:
+        raise StoreError("digest") from error
+    if len(found) != size:
+        raise StoreError("digest")
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 
 from faultinject.store.budget import ENTRY, Budget, Hold
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from faultinject.store.buckets import Part, Stored
 from faultinject.store.crc64 import crc64
 from faultinject.store.dialects import Dialect
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Exchange, Service
-from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
 from faultinject.vendors.addressing import read_address
 
@@ -104,10 +104,10 @@ class Call(Exchange):
         """The CRC-64 of a content, where the vendor has it."""
         return crc64(blocks) if self.dialect.checksums else None
 
-    def tags(self, made: Stored | Part) -> list[tuple[str, str]]:
+    def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
         """The headers that tell one content from another."""
-        found = [("ETag", f'"{made.etag}"')]
-        crc = self.checksum(made.blocks) if made.crc is None else made.crc
+        found = [("ETag", f'"{written.etag}"')]
+        crc = self.checksum(written.blocks) if written.crc is None else written.crc
         if crc is not None:
             found.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
         return found

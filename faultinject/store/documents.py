@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from faultinject.store.buckets import Bucket, Part, Stored, Upload
+from faultinject.store.error_codes import StoreError
 from faultinject.store.listing import Name
-from faultinject.store.mistakes import StoreError
 
 OWNER = "faultinject"
 
@@ -72,7 +72,7 @@ class PartsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedObject:
     """An object that is to be deleted; version and ETag are None where they are not given."""
 
     key: str
@@ -84,7 +84,7 @@ class Named:
 class Deletion:
     """What is to be deleted; `encoded` is whether keys are percent-encoded in the answer, `quiet` without the deleted."""
 
-    objects: list[Named]
+    objects: list[NamedObject]
     quiet: bool
     encoded: bool = False
 

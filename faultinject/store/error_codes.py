@@ -1,6 +1,8 @@
-"""Which documented error each vendor answers a mistake with."""
+"""What a client can do wrong, and which documented error each vendor answers it with."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 _S3 = {
     "argument": "InvalidArgument",
@@ -263,3 +265,21 @@ ERROR_CODES = {
 A full store is `EntityTooLarge`: the nearest documented meaning, and one that no SDK retries. So it is with other
 mistakes for which a vendor documents no error: R2's 29 rows know of no malformed document.
 """
+
+
+class StoreError(Exception):
+    """A request that the store refuses.
+
+    Attributes:
+        mistake: a key of the tables of `ERROR_CODES`.
+        message: the text to send instead of the documented one, or None.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self, mistake: str, message: str | None = None, *, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(mistake)
+        self.mistake = mistake
+        self.message = message
+        self.headers = tuple(headers)

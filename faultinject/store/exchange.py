@@ -12,8 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.buckets import Buckets
-from faultinject.store.error_codes import ERROR_CODES
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import ERROR_CODES, StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors import rendering
 from faultinject.vendors.addressing import Addressing, without_port

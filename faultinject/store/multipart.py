@@ -10,9 +10,9 @@ from faultinject.store.buckets import Part, Stored, entry_cost
 from faultinject.store.budget import ENTRY
 from faultinject.store.call import Call
 from faultinject.store.documents import PartsPage, UploadsPage
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import LAST, select
-from faultinject.store.mistakes import StoreError
 from faultinject.store.operations import MOST_KEYS, copy_source
 from faultinject.store.preconditions import read_range
 

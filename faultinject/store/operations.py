@@ -11,10 +11,10 @@ from werkzeug.http import http_date
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Stored, entry_cost
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
-from faultinject.store.documents import BucketsPage, Failure, Named, ObjectsPage
+from faultinject.store.documents import BucketsPage, Failure, NamedObject, ObjectsPage
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.listing import select
-from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 from faultinject.vendors.addressing import host_bucket
 
@@ -134,7 +134,7 @@ def delete_objects(call: Call) -> Answer:
     return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
 
 
-def _delete_named(call: Call, named: Named) -> None:
+def _delete_named(call: Call, named: NamedObject) -> None:
     if named.version not in (None, ONLY_VERSION):
         raise StoreError("version")
     entry_cost(named.key, ())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from faultinject.store.documents import Deletion
-from faultinject.store.json_requests import objects_in, parts_in, read_object
+from faultinject.store.json import objects_in, parts_in, read_object
 from faultinject.store.xml import Field, XmlDocuments
 
 LISTS = {

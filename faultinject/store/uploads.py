@@ -10,7 +10,7 @@ from itertools import count, pairwise
 from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Upload
 from faultinject.store.budget import Hold
 from faultinject.store.crc64 import joined
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 
 Wanted = Sequence[tuple[int, str | None]]
 """The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""

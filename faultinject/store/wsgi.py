@@ -2,25 +2,81 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import md5
+from typing import Any
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.store import seed_data as stock
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Buckets
-from faultinject.store.budget import Budget
-from faultinject.store.error_codes import ERROR_CODES
-from faultinject.store.exchange import Service
-from faultinject.store.mistakes import StoreError
-from faultinject.store.speakers import speaker
+from faultinject.store.buckets import Buckets, Headers, Part, Stored, Upload, entry_cost
+from faultinject.store.budget import ENTRY, Budget
+from faultinject.store.error_codes import ERROR_CODES, StoreError
+from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+AZURE_NAMES = re.compile(r"\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
+"""https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
+GCS_NAMES = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+"""https://cloud.google.com/storage/docs/buckets#naming"""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAdapter:
+    """One way of speaking.
+
+    Attributes:
+        read: from the store and the WSGI environment to the request as the service reads it.
+        perform: from that request, as `read` gives it, to its answer; raises `StoreError`.
+        names: what the name of a bucket may be.
+        describe: from a content and unix seconds to the entity tag and the headers of an object made of it.
+        part: the number of a first part.
+    """
+
+    read: Callable[[Service, WSGIEnvironment], Exchange]
+    perform: Callable[[Any], Answer]
+    names: re.Pattern[str]
+    describe: Callable[[bytes, float], tuple[str, Headers]]
+    part: int = 1
+
+
+def service_adapter(vendor: str) -> ServiceAdapter:
+    """How the service of that vendor is spoken; what others need is not loaded."""
+    if vendor == "azure-blob":
+        from faultinject.store.azure import routes as azure
+        from faultinject.store.azure.blobs import describe as describe_blob
+        from faultinject.store.azure.documents import block_number
+
+        return ServiceAdapter(
+            azure.AzureCall, azure.perform, AZURE_NAMES, describe_blob, block_number("AAAA")
+        )
+    if vendor == "gcs":
+        from faultinject.store.gcs import routes as gcs
+        from faultinject.store.gcs.call import FinishedUploads
+        from faultinject.store.gcs.resources import describe as describe_object
+
+        return ServiceAdapter(
+            partial(gcs.GcsCall, FinishedUploads()), gcs.perform, GCS_NAMES, describe_object
+        )
+    from faultinject.store import s3
+    from faultinject.store.call import Call
+    from faultinject.store.dialects import DIALECTS
+
+    return ServiceAdapter(partial(Call, DIALECTS[vendor]), s3.perform, S3_NAMES, _describe)
+
+
+def _describe(content: bytes, _now: float) -> tuple[str, Headers]:
+    return md5(content, usedforsecurity=False).hexdigest(), (("Content-Type", "application/octet-stream"),)
 
 
 class ObjectStore:
@@ -30,7 +86,7 @@ class ObjectStore:
     SDK expects; mistakes get the vendor's documented errors. Signatures are not checked.
 
     Args:
-        vendor: whose requests it understands: a key of `labels.ERROR_CODES`.
+        vendor: whose requests it understands: a key of `ERROR_CODES`.
         max_bytes: how many bytes it holds at most: content, keys, stored headers, and 512 bytes for every
             bucket, object, upload and part. Beyond it, writes get the vendor's "entity too large".
         min_part_bytes: the least size of every part of a multipart upload but the last; 0 for no limit, so that
@@ -56,9 +112,9 @@ class ObjectStore:
         if vendor not in ERROR_CODES:
             known = ", ".join(sorted(ERROR_CODES))
             raise ConfigurationError(f"the embedded store does not speak {vendor}; it speaks {known}")
-        self._speaker = speaker(vendor)
+        self._adapter = service_adapter(vendor)
         self._budget = Budget(max_bytes)
-        buckets = Buckets(self._budget, self._speaker.names)
+        buckets = Buckets(self._budget, self._adapter.names)
         self._service = Service(
             vendor=found,
             reading=Addressing(found, tuple(endpoints)),
@@ -81,13 +137,32 @@ class ObjectStore:
             uploads: keys; each is its upload's id as well, and its part has the number 1.
             content: of every object and part.
         """
-        stock.fill(self._service, self._speaker, bucket, objects=objects, uploads=uploads, content=content)
+        service, adapter = self._service, self._adapter
+        buckets, now = service.buckets, service.clock()
+        digest = md5(content, usedforsecurity=False).hexdigest()
+        buckets.create(bucket, now)
+        for key in objects:
+            etag, headers = adapter.describe(content, now)
+            with buckets.budget.hold() as hold:
+                hold.add(entry_cost(key, headers) + len(content))
+                stored = Stored(key, (content,), len(content), etag, now, headers, hold.size)
+                buckets.put(bucket, stored, hold, lambda _there: None)
+        for key in uploads:
+            _, headers = adapter.describe(content, now)
+            with buckets.budget.hold() as hold:
+                hold.add(entry_cost(key, headers))
+                buckets.find(bucket).uploads[key] = Upload(key, key, headers, now, hold.size)
+                hold.keep()
+            with buckets.budget.hold() as hold:
+                hold.add(ENTRY + len(content))
+                part = Part(adapter.part, (content,), len(content), digest, now, hold.size)
+                service.uploads.put_part(bucket, key, key, part, hold)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        call = self._speaker.read(self._service, environ)
+        call = self._adapter.read(self._service, environ)
         try:
-            answer = self._speaker.perform(call)
+            answer = self._adapter.perform(call)
         except StoreError as error:
             drain(call.request)
             answer = call.refusal(error)

@@ -12,14 +12,14 @@ from faultinject.store.documents import (
     BucketsPage,
     Deletion,
     Failure,
-    Named,
+    NamedObject,
     ObjectsPage,
     PartsPage,
     UploadsPage,
     iso,
     read_number,
 )
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 from faultinject.vendors.envelope import escape_xml
 
 TAGS = 150_000
@@ -168,7 +168,7 @@ class XmlDocuments:
         encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
         name = _decoded if encoded else str
         objects = [
-            Named(
+            NamedObject(
                 name(each.findtext("{*}Key", "")),
                 each.findtext("{*}VersionId") or None,
                 each.findtext("{*}ETag") or None,

@@ -12,14 +12,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
+    from typing import Protocol
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.judge import Judgement
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.injector import Injector
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
-    from faultinject.testing.inject import Faults
+    from faultinject.rules.rule import Rule
+
+    class Block(Protocol):
+        """What is judged: the faults of one block."""
+
+        @property
+        def injector(self) -> Injector:
+            """The injector behind it."""
+
+        @property
+        def rules(self) -> tuple[Rule, ...]:
+            """The rules in force."""
+
+        @property
+        def outcomes(self) -> list[Outcome]:
+            """What happened to each request, in order."""
+
+        def matched(self, rule: int) -> int:
+            """How many requests met a rule's conditions, by its place among the rules."""
+
 
 LONGEST = 200
 """Characters of an error's text that are kept."""
@@ -31,21 +52,21 @@ DROPPED = "no longer in memory"
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
 """When the named calls began that this thread or task is in, the outermost first."""
 
-ended: list[Callable[[Faults, Sequence[CallWindow]], None]] = []
+ended: list[Callable[[Block, Sequence[CallWindow]], None]] = []
 """Told of every block of this process when it is over, with its windows."""
 
 
 class Verdicts:
     """The verdicts on one block, for the object `faults` of it."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Block) -> None:
         self._faults = faults
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
         self._began: float | None = None
 
     @property
-    def told(self) -> list[CallWindow]:
+    def windows(self) -> list[CallWindow]:
         """The windows in which calls were made: those that the test named, then those of the block itself."""
         return [*self._named, *self._blocks]
 
@@ -58,7 +79,7 @@ class Verdicts:
         self._blocks += self._under_way()
         self._began = None
         for tell in ended:
-            tell(self._faults, self.told)
+            tell(self._faults, self.windows)
 
     def call(self, name: str) -> NamedCall:
         """A context manager around one thing that the test asks for."""
@@ -70,7 +91,7 @@ class Verdicts:
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
 
-        found = group(of_outcomes(self._faults.outcomes), told=self.told, until=time.monotonic())
+        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=time.monotonic())
         return sorted(found, key=lambda each: each.first.arrived)
 
     def judgement(
@@ -89,7 +110,7 @@ class Verdicts:
             profile=profile,
             ignore=ignore,
             require=require,
-            told=[*self.told, *self._under_way()],
+            told=[*self.windows, *self._under_way()],
             skipped={DROPPED: dropped} if dropped else None,
         )
 
@@ -168,7 +189,7 @@ class NamedCall:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
-        self._told = tell
+        self._windows = tell
         self._test = test
         self._began = 0.0
         self._within: tuple[float, ...] = ()
@@ -190,7 +211,7 @@ class NamedCall:
         if error is not None:
             text = str(error).strip().partition("\n")[0]
             self.error = f"{type(error).__name__}: {text}"[:LONGEST]
-        told = CallWindow(
+        window = CallWindow(
             self.name,
             self._began,
             ended,
@@ -199,7 +220,7 @@ class NamedCall:
             test=self._test,
             within=self._within,
         )
-        self._told.append(told)
+        self._windows.append(window)
 
     async def __aenter__(self) -> NamedCall:
         return self.__enter__()

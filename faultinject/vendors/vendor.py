@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from faultinject.exceptions import UnknownDocumentedError
-from faultinject.vendors.documented import load
+from faultinject.vendors.documented import Extra, load_errors, load_extras
 from faultinject.vendors.envelope import NOTHING, Envelope, Form
-from faultinject.vendors.extras import Extra
-from faultinject.vendors.extras import load as load_extras
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     Ids = Mapping[str, str]
 
-    class Asked(Protocol):
+    class FailedRequest(Protocol):
         """What of a request can say which form it is answered in."""
 
         method: str
@@ -100,7 +98,7 @@ class Vendor:
         operations: tuple[str, ...] = ("s3/operations.csv",),
         child: str = "",
         forms: Mapping[str, Form] | None = None,
-        form_for: Callable[[DocumentedError, Asked, int], str] | None = None,
+        form_for: Callable[[DocumentedError, FailedRequest, int], str] | None = None,
         extras: str = "",
         reason: Callable[[DocumentedError, str], str | None] | None = None,
         hint: str = "seconds",
@@ -148,7 +146,7 @@ class Vendor:
             found = self._templates[form.template] = read(self.package, form.template)
         return found
 
-    def asked_form(self, row: DocumentedError, request: Asked, status: int) -> str:
+    def asked_form(self, row: DocumentedError, request: FailedRequest, status: int) -> str:
         """The name of the form that a request asks for, or empty."""
         return "" if self.form_for is None else self.form_for(row, request, status)
 
@@ -176,7 +174,7 @@ class Vendor:
                 where = read(self.package, "where.csv").decode()
             except OSError:  # none of its errors is for some requests only
                 where = ""
-            rows = tuple(load(self.id, read(self.package, "errors.csv").decode(), where))
+            rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
             self._by_label = {each.label: each for each in rows}
             self._errors = rows
         return self._errors

@@ -1,6 +1,6 @@
 """Exploration and percentages on the same clients: `python tests/benchmarks/planted.py` prints the README's table.
 
-The clients of `tests/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many runs there
+The clients of `tests/testing/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many runs there
 are, which of them fails first, and how long it takes. Percentages: each request gets one of the same faults with that
 chance; how many runs pass until one fails, the median over seeds, in brackets the same for the repaired client: a
 false alarm. Takes about a quarter of an hour; `--seeds 3` less.
@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "testing"))
 
 from exploration.clients import CLIENTS, Client
 

@@ -299,7 +299,7 @@ def test_the_environ_is_a_right_one():
 def test_a_rule_changed_is_a_rule():
     """Taking triggers away leaves everything else, also the name and unless."""
     rule = Rule("cos:SlowDown", method="PUT", unless={"path": "x"}, times=2, retry_after="2s", name="n")
-    changed = exchange.changed(rule, times=None)
+    changed = exchange.replace_options(rule, times=None)
     assert str(changed) == "cos:SlowDown,method=PUT,unless.path=x,retry_after=2s,name=n"
     assert str(exchange.unconditional(changed)) == "cos:SlowDown,retry_after=2s,name=n"
 

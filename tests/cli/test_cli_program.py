@@ -186,14 +186,14 @@ def test_a_closed_standard_output_is_no_traceback(command):
 
 def test_a_terminal_with_rich_gets_a_table(monkeypatch, capsys):
     """With rich and a terminal, tables are drawn; without rich the same cells are aligned text."""
-    from faultinject.cli import table
+    from faultinject.cli import layout
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    table.show(("code", "status"), [("[bold]Slow", "503")])
+    layout.show(("code", "status"), [("[bold]Slow", "503")])
     assert "─" in (drawn := capsys.readouterr().out)
     assert "[bold]Slow" in drawn
     monkeypatch.setitem(sys.modules, "rich.table", None)
-    table.show(("code", "status"), [("[bold]Slow", "503")])
+    layout.show(("code", "status"), [("[bold]Slow", "503")])
     assert capsys.readouterr().out == "code        status\n[bold]Slow  503\n"
 
 

@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 import pytest
 
 from faultinject.audit.findings import WARN, Finding
-from faultinject.cli import report, verdict
+from faultinject.cli import verdict
 from faultinject.cli.program import program
+from faultinject.cli.waiting import Journals
 
 from .journals import forbidden, gives_up, line, text, throttled
 
@@ -329,7 +330,7 @@ def test_calls_are_over_when_the_journal_is_read_long_after(run, journal):
     old = [line(number, number * 0.01, path=f"/photos/{number}") for number in range(5)]
     assert json.loads(run("report", journal(old), "--format", "json")[1])["left_out"] == {}
     late = [{**each, "time": each["time"] + 3600} for each in old]
-    assert report.judged([journal(late)], None, ()).left_out == {"open": 5}
+    assert Journals([journal(late)], None, ()).judge().left_out == {"open": 5}
     assert json.loads(run("report", journal(late), "--format", "json", "--finished")[1])["left_out"] == {}
 
 
@@ -384,7 +385,7 @@ def test_a_terminal_with_a_finding_that_no_call_shows(monkeypatch, capsys, journ
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
     warning = Finding("retry budget", WARN, 120, "requests per call 3.0 → 3.0", "SRE book")
-    verdict.show(dataclasses.replace(report.judged([journal(forbidden())], None, ()), findings=[warning]))
+    verdict.show(dataclasses.replace(Journals([journal(forbidden())], None, ()).judge(), findings=[warning]))
     out = capsys.readouterr().out
     assert out.count("retry budget") == 2
     assert "WARN: no check says no, 1 check warns: retry budget" in out

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-from faultinject.cli import live, report
+from faultinject.cli import live
+from faultinject.cli.waiting import Journals
 
 from .journals import forbidden, text
 
@@ -36,7 +37,7 @@ def follow(tmp_path):
 
         def look():
             looks.append(1)
-            return report.judged([str(journal)], None, ())
+            return Journals([str(journal)], None, ()).judge()
 
         with pytest.raises(KeyboardInterrupt):
             live.follow([str(journal)], look, rest=rest)

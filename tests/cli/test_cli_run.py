@@ -1,4 +1,4 @@
-"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/run` goes on there."""
+"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/hooks` goes on there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.rules.hooks import hooking
+from faultinject.injector.session_sync import import_hooks
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_session(run, became, tmp_path):
     [(program, arguments, environ)] = became
     assert (program, arguments) == (sys.executable, [sys.executable, "-V"])
     assert ours(environ).keys() == {"FAULTINJECT_SESSION", "FAULTINJECT_HEADER"}
-    assert environ["PYTHONPATH"] == hooking(os.environ)["PYTHONPATH"]
+    assert environ["PYTHONPATH"] == import_hooks(os.environ)["PYTHONPATH"]
     assert Path(environ["FAULTINJECT_SESSION"]).parent.parent == tmp_path
 
 

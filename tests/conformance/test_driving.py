@@ -63,11 +63,11 @@ def test_every_service_answers_with_its_own_errors(vendor):
 def test_what_the_caller_saw_is_kept():
     """A call that raises is told with the error in one line, one that returns without."""
     done = run(Direct, name="direct", phases=short("cal", "den"))
-    assert [(each.name, each.key, each.returned, each.error) for each in done.told] == [
+    assert [(each.name, each.key, each.returned, each.error) for each in done.windows] == [
         ("cal", "cal-001", True, None),
         ("den", "den-001", False, "ValueError: 403 for den-001"),
     ]
-    assert all(each.began <= each.ended <= done.until for each in done.told)
+    assert all(each.began <= each.ended <= done.until for each in done.windows)
 
 
 def test_every_phase_has_a_client_of_its_own():
@@ -90,15 +90,15 @@ def test_a_client_need_not_do_everything():
             self.get = Direct(endpoint).get
 
     done = run(Reader, name="reader", phases=short("lost", "okerr", "nf"))
-    assert [each.key for each in done.told] == ["nf-001"]
+    assert [each.key for each in done.windows] == ["nf-001"]
 
 
 def test_calibration_comes_first_and_alone():
     """Its calls are made one after the other, and all others after the last of them."""
     calls = (("get", 5),)
     done = run(Direct, name="direct", phases=short("cal", "den", calls=calls))
-    windows = [(each.began, each.ended) for each in done.told]
-    assert [each.name for each in done.told] == ["cal"] * 5 + ["den"] * 5
+    windows = [(each.began, each.ended) for each in done.windows]
+    assert [each.name for each in done.windows] == ["cal"] * 5 + ["den"] * 5
     assert all(before[1] <= after[0] for before, after in pairwise(windows[:6]))
 
 
@@ -118,7 +118,7 @@ def test_what_is_not_over_at_the_deadline_stays_open():
     finally:
         free.set()
     assert time.monotonic() - began < 30
-    assert {each.name: (each.ended is None, each.returned) for each in done.told} == {
+    assert {each.name: (each.ended is None, each.returned) for each in done.windows} == {
         "den": (False, False),
         "nf": (True, None),
     }
@@ -136,14 +136,14 @@ def test_a_calibration_without_end_ends_at_the_deadline():
         done = run(Stuck, name="stuck", phases=short("cal", "den"), deadline=0.5)
     finally:
         free.set()
-    assert [(each.name, each.ended) for each in done.told] == [("cal", None)]
+    assert [(each.name, each.ended) for each in done.windows] == [("cal", None)]
 
 
 def test_the_deadline_cuts_calls_that_were_not_begun():
     """What would begin behind the deadline is not asked for."""
     [phase] = (each for each in plan.PHASES if each.name == "out")
     done = run(Direct, name="direct", phases=[phase], deadline=1.3)
-    assert 0 < len(done.told) < 120
+    assert 0 < len(done.windows) < 120
 
 
 def test_the_verdict_is_that_of_the_client():

@@ -44,7 +44,7 @@ def test_a_command_makes_the_calls(program):
     """It is told where the store is and each call in its turn, and says what its caller got."""
     done = run(program(ASKING), name="asking", phases=short("cal", "nf", "lost"))
     assert done.title == "asking 1.0"
-    assert [(each.key, each.returned, each.error) for each in done.told] == [
+    assert [(each.key, each.returned, each.error) for each in done.windows] == [
         ("cal-001", True, None),
         ("nf-001", False, "no: HTTP Error 404: Not Found"),
     ]
@@ -175,7 +175,7 @@ def test_a_command_is_ended_at_the_deadline(program, monkeypatch, tmp_path):
         "time.sleep(600)\n"
     )
     done = run(program(text), name="stuck", phases=short("cal", calls=(("get", 1),)), deadline=2.0)
-    assert [(each.key, each.ended, each.returned) for each in done.told] == [("cal-001", None, None)]
+    assert [(each.key, each.ended, each.returned) for each in done.windows] == [("cal-001", None, None)]
     end = time.monotonic() + 20
     while alive(int(left.read_text())) and time.monotonic() < end:
         time.sleep(0.01)
@@ -195,7 +195,7 @@ def test_what_is_said_of_an_unknown_call_is_nothing(program):
         READY + "say(key='x', ok=True)\nsay(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"
     )
     done = run(program(text), name="odd", phases=short("cal"))
-    assert [(each.key, each.returned, each.error) for each in done.told] == [("cal-001", False, None)]
+    assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
 
 
 def test_a_factory_of_python_keeps_the_contract():
@@ -212,7 +212,7 @@ def test_a_factory_of_python_keeps_the_contract():
         def get(self, key):
             raise ValueError("no")
 
-    class Asked:
+    class Questions:
         """Ends only when the call has."""
 
         def __init__(self):
@@ -227,7 +227,7 @@ def test_a_factory_of_python_keeps_the_contract():
             while "ok" not in written.getvalue() and time.monotonic() < end:
                 time.sleep(0.01)
 
-    contract.serve(Refusing, Asked(), written)
+    contract.serve(Refusing, Questions(), written)
     assert [json.loads(line) for line in written.getvalue().splitlines()] == [
         {"ready": True, "kinds": ["get", "put", "post", "complete"], "client": "refusing 2.0"},
         {"key": "den-001", "ok": False, "error": "ValueError: no"},
@@ -241,7 +241,7 @@ def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
     done = run(words, name="own", phases=short("cal", "nf"))
-    assert [(each.key, each.returned) for each in done.told] == [("cal-001", True), ("nf-001", True)]
+    assert [(each.key, each.returned) for each in done.windows] == [("cal-001", True), ("nf-001", True)]
 
 
 def test_an_address_that_is_none():

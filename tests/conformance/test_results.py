@@ -1,4 +1,4 @@
-"""Results as plain data: facts, what changed between two versions, and the page."""
+"""Results as plain data: measurements, what changed between two versions, and the page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 from faultinject.conformance import results
-from faultinject.conformance.comparison import Change, changes
 from faultinject.conformance.page import page
+from faultinject.conformance.results import Change, changes
 from faultinject.exceptions import ConfigurationError
 
 
@@ -18,13 +18,13 @@ def call(name, *gaps, succeeded=False):
     return SimpleNamespace(name=name, succeeded=succeeded, gaps=gaps, attempts=[None] * (len(gaps) + 1))
 
 
-def facts(*calls):
-    return results.facts(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
+def measurements(*calls):
+    return results.measurements(SimpleNamespace(evidence=SimpleNamespace(calls=calls)))
 
 
 def test_facts_of_a_client():
     """Attempts of calls that always fail, medians of the waits that most of them have, retries in the outage."""
-    assert facts(
+    assert measurements(
         call("thr", 1.0, 2.0),
         call("thr", 1.2, 2.2),
         call("thr", 1.1, None),
@@ -43,12 +43,12 @@ def test_facts_of_a_client():
 
 def test_a_wait_that_few_calls_have_is_none():
     """Where attempts differ, the last retries are left out."""
-    assert facts(call("srv", 1.0, 2.0), call("srv", 1.0), call("srv", 1.0))["failed"] == [1.0]
+    assert measurements(call("srv", 1.0, 2.0), call("srv", 1.0), call("srv", 1.0))["failed"] == [1.0]
 
 
 def test_facts_of_a_client_that_was_not_asked():
     """Nothing is made up."""
-    assert facts() == {
+    assert measurements() == {
         "attempts": None,
         "throttled": [],
         "failed": [],
@@ -180,7 +180,7 @@ def test_facts_that_are_not_there():
     """A client that was asked for less says less."""
     new, client = changed()
     client["version"] = None
-    client["facts"] = facts()
+    client["facts"] = measurements()
     assert [(each.what, each.after) for each in changes(OLD, new)] == [
         ("version", ""),
         ("attempts", ""),
@@ -221,7 +221,7 @@ def test_the_page_of_a_client_without_a_fault():
     """It says so; many waits are cut short; without an outage there is no number for it."""
     new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
     client["version"] = None
-    client["facts"] = facts(call("thr", *range(1, 9)))
+    client["facts"] = measurements(call("thr", *range(1, 9)))
     text = page(new)
     assert "### ACME's SDK\n" in text
     assert "Nothing to say against it." in text

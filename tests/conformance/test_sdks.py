@@ -25,11 +25,11 @@ def test_an_sdk_does_its_calls(sdk):
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
     kinds = ["get", "put"] if sdk.name in NOT_PUT_OR_GET else plan.KINDS
     keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in kinds]
-    assert [(each.key, each.returned, each.error) for each in done.told[:-1]] == [
+    assert [(each.key, each.returned, each.error) for each in done.windows[:-1]] == [
         (each, True, None) for each in keys
     ]
-    assert (done.told[-1].key, done.told[-1].returned) == ("den-001", False)
-    assert "403" in done.told[-1].error or "denied" in done.told[-1].error.lower()
+    assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
+    assert "403" in done.windows[-1].error or "denied" in done.windows[-1].error.lower()
     paths = [each.path.split("/") for each in done.outcomes]
     assert [len([each for each in paths if key in each]) for key in [*keys, "den-001"]] == [1] * (
         len(keys) + 1
@@ -45,7 +45,7 @@ def test_an_sdk_is_through_within_half_a_minute(sdk):
         pytest.skip(f"{sdk.package} is not installed")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws)
     assert done.seconds < 30
-    assert [each.key for each in done.told if each.ended is None] == []
+    assert [each.key for each in done.windows if each.ended is None] == []
 
 
 def test_clients_of_the_users_own():

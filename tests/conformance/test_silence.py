@@ -12,7 +12,7 @@ FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
 
 
-def told(key, began, ended=None):
+def window(key, began, ended=None):
     return CallWindow(key.partition("-")[0], began, ended, None if ended is None else True, key=key)
 
 
@@ -26,24 +26,24 @@ def asked(key, at, kind=FINE, **more):
     ("calls", "requests", "until", "silent"),
     [
         # Nothing is open.
-        ([told("a-1", 0, 1)], [asked("a-1", 0.5)], 60, None),
+        ([window("a-1", 0, 1)], [asked("a-1", 0.5)], 60, None),
         # Asked for, and never begun; or answered, and the caller never told.
-        ([told("a-1", 0)], [], 1.9, None),
-        ([told("a-1", 0)], [], 2.1, 2.1),
-        ([told("a-1", 0)], [asked("a-1", 1)], 2.9, None),
-        ([told("a-1", 0)], [asked("a-1", 1)], 3.1, 2.1),
+        ([window("a-1", 0)], [], 1.9, None),
+        ([window("a-1", 0)], [], 2.1, 2.1),
+        ([window("a-1", 0)], [asked("a-1", 1)], 2.9, None),
+        ([window("a-1", 0)], [asked("a-1", 1)], 3.1, 2.1),
         # Another call ended meanwhile, or another request came.
-        ([told("a-1", 0), told("a-2", 0, 5)], [], 6, None),
-        ([told("a-1", 0), told("a-2", 0)], [asked("a-2", 5)], 6, None),
+        ([window("a-1", 0), window("a-2", 0, 5)], [], 6, None),
+        ([window("a-1", 0), window("a-2", 0)], [asked("a-2", 5)], 6, None),
         # Another call may be waiting before it tries again: longer than it ever waited.
-        ([told("a-1", 0), told("a-2", 0)], [asked("a-2", 1, FAILED)], 9, None),
-        ([told("a-1", 0), told("a-2", 0)], [asked("a-2", 1, FAILED)], 11.1, 10.1),
-        ([told("a-1", 0), told("a-2", 0)], [asked("a-2", 1, FAILED), asked("a-2", 4, FAILED)], 9, None),
-        ([told("a-1", 0), told("a-2", 0)], [asked("a-2", 1, FAILED), asked("a-2", 4, FAILED)], 10.1, 6.1),
+        ([window("a-1", 0), window("a-2", 0)], [asked("a-2", 1, FAILED)], 9, None),
+        ([window("a-1", 0), window("a-2", 0)], [asked("a-2", 1, FAILED)], 11.1, 10.1),
+        ([window("a-1", 0), window("a-2", 0)], [asked("a-2", 1, FAILED), asked("a-2", 4, FAILED)], 9, None),
+        ([window("a-1", 0), window("a-2", 0)], [asked("a-2", 1, FAILED), asked("a-2", 4, FAILED)], 10.1, 6.1),
         # All that are open may be waiting.
-        ([told("a-1", 0)], [asked("a-1", 1, FAILED)], 29, None),
-        ([told("a-1", 0)], [asked("a-1", 1, FAILED), asked("a-1", 2, FAILED)], 3.9, None),
-        ([told("a-1", 0)], [asked("a-1", 1, FAILED), asked("a-1", 2, FAILED)], 4.1, 2.1),
+        ([window("a-1", 0)], [asked("a-1", 1, FAILED)], 29, None),
+        ([window("a-1", 0)], [asked("a-1", 1, FAILED), asked("a-1", 2, FAILED)], 3.9, None),
+        ([window("a-1", 0)], [asked("a-1", 1, FAILED), asked("a-1", 2, FAILED)], 4.1, 2.1),
     ],
 )
 def test_silence(calls, requests, until, silent):
@@ -56,7 +56,7 @@ def test_silence(calls, requests, until, silent):
 
 def test_a_short_deadline():
     """Half of it is enough for one that has nothing to wait for; a wait may still be longer."""
-    idle, waits = [told("a-1", 0)], [asked("a-1", 0.1, FAILED)]
+    idle, waits = [window("a-1", 0)], [asked("a-1", 0.1, FAILED)]
     assert silence(idle, [], until=1, deadline=1) is not None
     assert silence(idle, [], until=0.4, deadline=1) is None
     assert silence(idle, waits, until=1, deadline=1) is None
@@ -64,6 +64,6 @@ def test_a_short_deadline():
 
 def test_an_answer_that_never_came_is_no_failure_to_wait_out():
     """The request is on its way, or its answer is: its caller is to be told."""
-    calls = [told("a-1", 0)]
+    calls = [window("a-1", 0)]
     found = silence(calls, [asked("a-1", 1, answered=None, status=None)], until=4, deadline=30)
     assert found.seconds == 3

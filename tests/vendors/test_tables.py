@@ -14,9 +14,9 @@ from faultinject import vendors
 from faultinject.engine.hints import FORMS
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.snapshot import GUARDS, shown_query
-from faultinject.testing.exploration.standard import allowed
+from faultinject.testing.exploration.choices import allowed
 from faultinject.vendors import operations
-from faultinject.vendors.extras import PLACES
+from faultinject.vendors.documented import PLACES
 from faultinject.vendors.template_values import BOUNDS, CHANGED, NAMED, SOURCES, WHERE, compile_value
 
 PACKAGE = Path(vendors.__file__).parent

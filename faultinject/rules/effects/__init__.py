@@ -15,8 +15,8 @@ from faultinject.rules.effects.answering import (
     Share,
     Status,
 )
-from faultinject.rules.effects.effect import Effect
 from faultinject.rules.effects.shaping import Flips, Keep, KeepBytes, Of, Rate
+from faultinject.rules.key import Effect
 
 EFFECTS: dict[str, Effect] = {
     each.key: each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules import values
-from faultinject.rules.effects.effect import HOUR, Effect, YesNo
+from faultinject.rules.key import HOUR, Effect, YesNo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from faultinject.engine.hints import FORMS, MILLISECONDS
-from faultinject.rules import descriptions as words
-from faultinject.rules import values
-from faultinject.rules.effects.effect import Effect, YesNo
+from faultinject.rules import descriptions, values
+from faultinject.rules.key import Effect, YesNo
 from faultinject.rules.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False
@@ -141,7 +140,7 @@ class Share(Effect):
     def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """How much of a request fails."""
         share = self.parse(text)
-        part = {0.0: "none", 1.0: "all"}.get(share) or words.share(share)
+        part = {0.0: "none", 1.0: "all"}.get(share) or descriptions.share(share)
         return f"in a DeleteObjects for {part} of its keys"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules import values
-from faultinject.rules.effects.effect import Effect
+from faultinject.rules.key import Effect
 from faultinject.rules.values import Mistake, shown
 
 
@@ -19,12 +19,11 @@ class Of(Effect):
 
     def parse(self, text: str) -> str:
         """A documented error or a group of them."""
-        from faultinject.rules.faults import Documented, get
+        from faultinject.rules.faults.answering import Documented
 
-        error = get(text) if ":" in text else None
-        if not isinstance(error, Documented):
+        if ":" not in text or text.lower().startswith("http:"):
             raise Mistake(f"{shown(text)} is not a documented error, such as cos:InternalError")
-        if error.rows[0].status is None:
+        if Documented(text).rows[0].status is None:
             raise Mistake(
                 f"{shown(text)} is documented without a status, and only a rule of its own can give it one"
             )

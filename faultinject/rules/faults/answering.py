@@ -5,8 +5,7 @@ from __future__ import annotations
 from faultinject.engine import answers
 from faultinject.exceptions import ConfigurationError
 from faultinject.http import wire
-from faultinject.rules import descriptions as words
-from faultinject.rules import values
+from faultinject.rules import descriptions, values
 from faultinject.rules.faults.fault import Fault
 from faultinject.rules.values import Mistake, listed, shown
 
@@ -91,7 +90,7 @@ class Documented(Fault):
 
     def delay_in_words(self, rule: WrittenRule) -> str:
         """A status below 300 goes out at once; only the error behind it is late."""
-        late = f"{words.wait(rule)} late"
+        late = f"{descriptions.wait(rule)} late"
         return f"the error {late} behind its head" if self._statuses(rule)[0] < 300 else late
 
     def fails(self, rule: WrittenRule) -> bool:

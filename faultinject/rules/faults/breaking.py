@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine import answers
 from faultinject.engine.actions import Disconnect, Pass
-from faultinject.rules import descriptions as words
+from faultinject.rules import descriptions
 from faultinject.rules.faults.fault import Fault
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ class Hang(Breaking):
 
     def in_words(self, rule: WrittenRule) -> str:
         """How long."""
-        return f"nothing for {words.seconds(rule.value('duration'))} and then a closed connection"
+        return f"nothing for {descriptions.seconds(rule.value('duration'))} and then a closed connection"
 
 
 class Reset(Breaking):

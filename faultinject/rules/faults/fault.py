@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from faultinject.rules import descriptions as words
+from faultinject.rules import descriptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Fault:
 
     def delay_in_words(self, rule: WrittenRule) -> str:
         """How the rule's `delay` shows; nothing where `in_words` has said it."""
-        return f"{words.wait(rule)} late"
+        return f"{descriptions.wait(rule)} late"
 
     def fails(self, rule: WrittenRule) -> bool:
         """Whether a client must take the attempt for failed."""

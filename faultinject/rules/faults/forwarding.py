@@ -6,7 +6,7 @@ from faultinject.engine import answers
 from faultinject.engine import body_transforms as shapes
 from faultinject.engine.actions import Forward, Pass
 from faultinject.engine.draw import delays
-from faultinject.rules import descriptions as words
+from faultinject.rules import descriptions
 from faultinject.rules.faults.answering import Documented
 from faultinject.rules.faults.fault import Fault
 from faultinject.rules.values import Mistake
@@ -53,7 +53,7 @@ class Latency(Fault):
 
     def in_words(self, rule: WrittenRule) -> str:
         """How late."""
-        return f"the app's own answer {words.wait(rule)} late"
+        return f"the app's own answer {descriptions.wait(rule)} late"
 
     def delay_in_words(self, rule: WrittenRule) -> str:
         """Nothing more."""
@@ -138,7 +138,7 @@ class Truncate(Shaped):
     def in_words(self, rule: WrittenRule) -> str:
         """Where it is cut."""
         share, most = rule.value("keep"), rule.value("keep_bytes")
-        part = words.share(share) if most is None else words.count(most, "byte")
+        part = descriptions.share(share) if most is None else descriptions.count(most, "byte")
         where = f"{part} of its body" if (share if most is None else most) else "its head"
         return f"{self.shaped_in_words(rule)} cut off after {where}"
 
@@ -166,7 +166,7 @@ class Drip(Shaped):
 
     def in_words(self, rule: WrittenRule) -> str:
         """How slowly."""
-        return f"{self.shaped_in_words(rule)} at {words.count(rule.value('rate'), 'byte')} a second"
+        return f"{self.shaped_in_words(rule)} at {descriptions.count(rule.value('rate'), 'byte')} a second"
 
     def fails(self, rule: WrittenRule) -> bool:
         """As what is slowed does."""
@@ -192,7 +192,7 @@ class Corrupt(Shaped):
 
     def in_words(self, rule: WrittenRule) -> str:
         """How many bytes are wrong."""
-        return f"{self.shaped_in_words(rule)} with {words.count(rule.value('flips'), 'byte')} of its body changed"
+        return f"{self.shaped_in_words(rule)} with {descriptions.count(rule.value('flips'), 'byte')} of its body changed"
 
     def draws(self, rule: RuleLike) -> bool:
         """Where it is changed."""

@@ -14,8 +14,8 @@ from uuid import uuid4
 from faultinject.store.azure.blobs import delete_blob
 from faultinject.store.azure.call import AzureCall, refuse_absent
 from faultinject.store.bodies import read_document, split_multipart
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.mistakes import StoreError
 
 MOST = 256
 """The most requests in a batch."""

@@ -14,8 +14,8 @@ from faultinject.store.azure.blocks import discard
 from faultinject.store.azure.call import TIER, AzureCall, etag_headers, new_etag
 from faultinject.store.bodies import cut, drain, receive
 from faultinject.store.buckets import Headers, Stored, entry_cost
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import judge_read, read_range
 
 STANDING = (
@@ -150,7 +150,7 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     return call.answer(202 if copied else 201, headers=[*etag_headers(stored), *(shown if copied else ())])
 
 
-def made(content: bytes, now: float) -> tuple[str, Headers]:
+def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """The entity tag and the headers of a blob made of a content."""
     digest = b64encode(md5(content, usedforsecurity=False).digest()).decode()
     settings = ("Content-Type", "application/octet-stream"), ("Content-MD5", digest)

@@ -12,8 +12,8 @@ from faultinject.store.azure.call import AzureCall, etag_headers, new_etag
 from faultinject.store.bodies import cut, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
-from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import read_range
 
 STAGED = 100_000

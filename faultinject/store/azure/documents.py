@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 
 from faultinject.store.azure.call import TIER, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored
-from faultinject.store.mistakes import StoreError
+from faultinject.store.error_codes import StoreError
 from faultinject.store.xml import Field, inner, parse
 from faultinject.vendors.envelope import escape_xml
 

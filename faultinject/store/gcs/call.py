@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
 from faultinject.store.buckets import Stored
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
-from faultinject.store.gcs.resources import generations, shown
-from faultinject.store.gcs.sessions import Finished
-from faultinject.store.mistakes import StoreError
+from faultinject.store.gcs.resources import generations, object_resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class GcsCall(Exchange):
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, finished: Finished, service: Service, environ: WSGIEnvironment) -> None:
+    def __init__(self, finished: FinishedUploads, service: Service, environ: WSGIEnvironment) -> None:
         super().__init__(service, environ)
         self.finished = finished
         self.kind, names = self._named()
@@ -135,9 +136,9 @@ class GcsCall(Exchange):
         body = json.dumps(document, ensure_ascii=False).encode()
         return self.answer(status, body, document=True, headers=headers.items())
 
-    def shown(self, bucket: str, stored: Stored) -> dict[str, Any]:
+    def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """An object's resource."""
-        return shown(bucket, stored, self.request.root_url)
+        return object_resource(bucket, stored, self.request.root_url)
 
     def refusal(self, error: StoreError) -> Answer:
         """The documented error; in other words where the row's are of something else."""
@@ -172,3 +173,29 @@ def read_json(document: bytes) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise StoreError("malformed")
     return loaded
+
+
+REMEMBERED, REMEMBERED_BYTES = 1000, 4 * 1024 * 1024
+"""How many ended uploads are remembered, and with how long documents all together."""
+
+
+class FinishedUploads:
+    """From the id of an ended upload to the document that shows the object that it became."""
+
+    def __init__(self) -> None:
+        self._ended: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def note(self, identity: str, document: bytes) -> None:
+        """Remember how an upload ended."""
+        with self._lock:
+            self._size += len(document) - len(self._ended.pop(identity, b""))
+            self._ended[identity] = document
+            while len(self._ended) > REMEMBERED or self._size > REMEMBERED_BYTES:
+                self._size -= len(self._ended.popitem(last=False)[1])
+
+    def find(self, identity: str) -> bytes | None:
+        """How an upload ended; None when it is not known."""
+        with self._lock:
+            return self._ended.get(identity)

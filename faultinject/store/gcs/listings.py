@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs.call import GcsCall
-from faultinject.store.gcs.resources import shown, shown_bucket
+from faultinject.store.gcs.resources import bucket_resource, object_resource
 from faultinject.store.listing import Page, select
-from faultinject.store.mistakes import StoreError
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""
@@ -22,7 +22,7 @@ def list_buckets(call: GcsCall) -> Answer:
     """buckets.list."""
     rows = {each.name: each for each in call.service.buckets.all()}
     page, token = _page(call, rows, "")
-    items = [shown_bucket(rows[name], call.request.root_url) for name, _ in page.names]
+    items = [bucket_resource(rows[name], call.request.root_url) for name, _ in page.names]
     return call.json(200, {"kind": "storage#buckets", "items": items, **token})
 
 
@@ -32,12 +32,12 @@ def insert_bucket(call: GcsCall) -> Answer:
     if not isinstance(name, str):
         raise StoreError("required")
     call.service.buckets.create(name, call.now)
-    return call.json(200, shown_bucket(call.service.buckets.find(name), call.request.root_url))
+    return call.json(200, bucket_resource(call.service.buckets.find(name), call.request.root_url))
 
 
 def get_bucket(call: GcsCall) -> Answer:
     """buckets.get."""
-    return call.json(200, shown_bucket(call.service.buckets.find(call.bucket), call.request.root_url))
+    return call.json(200, bucket_resource(call.service.buckets.find(call.bucket), call.request.root_url))
 
 
 def change_bucket(_: GcsCall) -> Answer:
@@ -68,7 +68,7 @@ def list_objects(call: GcsCall) -> Answer:
     start, end = call.argument("startOffset"), call.argument("endOffset")
     wanted = (key for key in rows if key >= start and (not end or key < end))
     page, token = _page(call, wanted, call.argument("delimiter"))
-    items = [shown(call.bucket, rows[key], call.request.root_url) for key, _ in page.names]
+    items = [object_resource(call.bucket, rows[key], call.request.root_url) for key, _ in page.names]
     prefixes = {"prefixes": page.prefixes} if page.prefixes else {}
     return call.json(200, {"kind": "storage#objects", "items": items, **prefixes, **token})
 

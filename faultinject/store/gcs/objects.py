@@ -8,11 +8,11 @@ from typing import Any
 
 from faultinject.store.bodies import cut
 from faultinject.store.buckets import Stored, entry_cost
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.gcs.uploads import write
-from faultinject.store.mistakes import StoreError
 from faultinject.store.preconditions import read_range
 
 SOURCES = 32
@@ -25,7 +25,7 @@ def get_object(call: GcsCall) -> Answer:
     if not call.judge(stored):
         return call.answer(304, headers=[("ETag", stored.etag)])
     if call.argument("alt") != "media" and not call.kind.startswith("download"):
-        return call.json(200, call.shown(call.bucket, stored), ETag=stored.etag)
+        return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)
     headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
     wanted = read_range(call.request.headers.get("range"), stored.size)
     if wanted is None:
@@ -53,7 +53,7 @@ def update_object(call: GcsCall) -> Answer:
         etag = resources.etag(headers)
         after = replace(before, etag=etag, modified=call.now, headers=headers, cost=hold.size)
         buckets.put(call.bucket, after, hold, call.judge_change)
-    return call.json(200, call.shown(call.bucket, after))
+    return call.json(200, call.resource_of(call.bucket, after))
 
 
 def copy_object(call: GcsCall) -> Answer:

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from faultinject.store.buckets import Bucket, Headers, Stored
 from faultinject.store.documents import iso
+from faultinject.store.error_codes import StoreError
 from faultinject.store.gcs.crc32c import crc32c
-from faultinject.store.mistakes import StoreError
 
 DESCRIBED = {
     "contentType": "Content-Type",
@@ -130,7 +130,7 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
     return tuple((before | given).items())
 
 
-def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
+def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
     """An object's resource; `base` is the store's address."""
     headers = dict(stored.headers)
     generation, metageneration = generations(stored)
@@ -161,7 +161,7 @@ def shown(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
     return document
 
 
-def shown_bucket(bucket: Bucket, base: str) -> dict[str, Any]:
+def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
     """A bucket's resource."""
     created = iso(bucket.created)
     return {
@@ -186,7 +186,7 @@ def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
     return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
 
 
-def made(content: bytes, now: float) -> tuple[str, Headers]:
+def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """The entity tag and the headers of an object made of a content."""
     headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
     return etag(headers), headers

@@ -11,11 +11,11 @@ from faultinject.http.wire import whole
 from faultinject.store.bodies import cut, drain, receive
 from faultinject.store.buckets import Part, Stored, Upload, entry_cost
 from faultinject.store.budget import ENTRY
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
-from faultinject.store.gcs.uploads import claims, name_of, sums
-from faultinject.store.mistakes import StoreError
+from faultinject.store.gcs.uploads import claimed_sums, name_of, sums
 
 
 def start_upload(call: GcsCall) -> Answer:
@@ -120,14 +120,14 @@ def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
     with call.service.buckets.lock:
         parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for each in parts for block in each.blocks)
-    headers = resources.whole(upload.headers, sums(blocks, claims(call, {})), call.now)
+    headers = resources.whole(upload.headers, sums(blocks, claimed_sums(call, {})), call.now)
     size = sum(each.size for each in parts)
     with call.service.buckets.lock:
         if more := _progress(call, upload, total):
             return more
         stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers, upload.held)
         call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-        answer = call.json(200, call.shown(call.bucket, stored))
+        answer = call.json(200, call.resource_of(call.bucket, stored))
         call.finished.note(upload.id, answer.get_data())
     return answer
 

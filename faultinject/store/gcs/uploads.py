@@ -8,10 +8,10 @@ from typing import Any
 from faultinject.store.bodies import receive, split_multipart
 from faultinject.store.buckets import Headers, Stored, entry_cost
 from faultinject.store.budget import Hold
+from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall, read_json
-from faultinject.store.mistakes import StoreError
 
 Sums = Mapping[str, str]
 """Checksums in base64 by name: `crc32c`, `md5`."""
@@ -23,7 +23,7 @@ def insert_media(call: GcsCall) -> Answer:
     name = name_of(call, {})
     with call.service.buckets.budget.hold() as hold:
         blocks = receive(call.request, hold).blocks
-        return write(call, hold, (call.bucket, name), blocks, described, claims=claims(call, {}))
+        return write(call, hold, (call.bucket, name), blocks, described, claims=claimed_sums(call, {}))
 
 
 def insert_multipart(call: GcsCall) -> Answer:
@@ -43,7 +43,7 @@ def insert_multipart(call: GcsCall) -> Answer:
         target = call.bucket, name_of(call, document)
         described = resources.described(document)
         blocks = (content,) if content else ()
-        return write(call, hold, target, blocks, described, claims=claims(call, document))
+        return write(call, hold, target, blocks, described, claims=claimed_sums(call, document))
 
 
 def write(
@@ -78,7 +78,7 @@ def write(
     hold.add(cost - hold.size)
     stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers, cost)
     call.service.buckets.put(bucket, stored, hold, call.judge_write)
-    resource = call.shown(bucket, stored)
+    resource = call.resource_of(bucket, stored)
     if answered == "rewrite":
         resource = {
             "kind": "storage#rewriteResponse",
@@ -102,7 +102,7 @@ def sums(blocks: Sequence[bytes], claims: Sums) -> Sums:
     return found
 
 
-def claims(call: GcsCall, document: Mapping[str, Any]) -> Sums:
+def claimed_sums(call: GcsCall, document: Mapping[str, Any]) -> Sums:
     """The checksums that a request says its content has, in its description or in a header."""
     pairs = [each.strip().partition("=") for each in call.request.headers.get("x-goog-hash", "").split(",")]
     found = {name: value for name, _, value in pairs if name in ("crc32c", "md5")}

@@ -1,4 +1,4 @@
-"""How far an exploration goes, and what the code under test may give up with."""
+"""How far an exploration goes, what it leaves out, and what the code under test may give up with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
+
+    from faultinject.testing.exploration.wording import Wording
 
     Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -62,3 +64,44 @@ def whole(number: object, name: str) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise ConfigurationError(f"{name} is a whole number from 1 on, not {number!r}")
     return number
+
+
+NAMED = 3
+"""How many things that are left out for one reason a single line names."""
+
+
+class LeftOut:
+    """Something that is not tried.
+
+    Args:
+        what: a fault, a request, or both.
+        why: the reason.
+        back: what the argument `exhaustive` does about it; empty where no argument brings it back.
+    """
+
+    def __init__(self, what: str, why: str, back: str = "") -> None:
+        self.what = what
+        self.why = why
+        self.back = back
+
+    def reason(self, wording: Wording) -> str:
+        """Why, and what brings it back."""
+        return f"{self.why}; {wording.exhaustive} {self.back}" if self.back else self.why
+
+    def said(self, wording: Wording) -> str:
+        """All of it."""
+        return f"{self.what} ({self.reason(wording)})"
+
+
+def in_one_line(all_of_it: Iterable[LeftOut], wording: Wording) -> str:
+    """All of it, with each reason once."""
+    return "; ".join(_parts(all_of_it, wording))
+
+
+def _parts(all_of_it: Iterable[LeftOut], wording: Wording) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
+    for each in all_of_it:
+        alike.setdefault(each.reason(wording), []).append(each.what)
+    for reason, things in alike.items():
+        more = f" and {len(things) - NAMED} more" if things[NAMED:] else ""
+        yield f"{', '.join(things[:NAMED])}{more} ({reason})"

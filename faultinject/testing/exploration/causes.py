@@ -24,7 +24,7 @@ LONGEST = 200
 _OURS = ("faultinject", "_pytest", "pluggy")
 
 
-class ToldFailure(Exception):
+class ReportedFailure(Exception):
     """A failure that has no place in Python code.
 
     Args:
@@ -37,7 +37,7 @@ class ToldFailure(Exception):
         self.output = output
 
 
-class Planned:
+class PlannedRun:
     """A run to be made.
 
     Attributes:
@@ -57,7 +57,7 @@ class Planned:
         return "; ".join(map(str, self.scenario.rules))
 
 
-class Made(Planned):
+class FinishedRun(PlannedRun):
     """One run that was made.
 
     Attributes:
@@ -75,7 +75,7 @@ class Made(Planned):
 
     def __init__(
         self,
-        planned: Planned,
+        planned: PlannedRun,
         names: Sequence[str],
         outcomes: Sequence[Outcome],
         error: BaseException | None,
@@ -104,10 +104,10 @@ class Made(Planned):
             self.cause = wrong.check, operation
             self.said = f"{wrong.check}: {wrong.message}"
         elif error is not None:
-            told = isinstance(error, ToldFailure)
-            alike = str(error) if told else last_line(error.__traceback__)
+            reported = isinstance(error, ReportedFailure)
+            alike = str(error) if reported else last_line(error.__traceback__)
             self.cause = type(error), alike, operation
-            self.said = str(error) if told else _said(error)
+            self.said = str(error) if reported else _said(error)
 
     @property
     def reached(self) -> bool:

@@ -73,7 +73,7 @@ class Judge:
         *,
         passed: bool,
         failed: bool,
-        told: Sequence[CallWindow] = (),
+        windows: Sequence[CallWindow] = (),
     ) -> list[Finding]:
         """What is wrong with a run.
 
@@ -82,7 +82,7 @@ class Judge:
             names: what the rules of its scenario are called in them.
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
-            told: the calls that it named.
+            windows: the calls that it named.
         """
         from faultinject.audit.grouping import group
         from faultinject.journal.reading import of_outcomes
@@ -90,7 +90,7 @@ class Judge:
         numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
         calls = [
             _Hit(each, numbers, names)
-            for each in group(of_outcomes(outcomes), told=told)
+            for each in group(of_outcomes(outcomes), told=windows)
             if any(one.injected and one.rule in names for one in each.attempts)
         ]
         found = list(self._of_calls(calls, outcomes, passed=passed))

@@ -1,4 +1,4 @@
-"""Where a fault can come: the requests of a run without faults, each as the conditions of an ordinary rule."""
+"""Where a fault can come: the requests of a run without faults, each as the conditions of an ordinary rule, and that rule with a fault."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from faultinject.audit.nearest import Remembered
 from faultinject.engine.snapshot import LONGEST_TEXT
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.rules.conditions import CONDITIONS
-from faultinject.testing.exploration.left_out import LeftOut
+from faultinject.rules.rule import Rule
+from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.vendors.addressing import volatile_parameters
+from faultinject.vendors.operations import operations_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.testing.exploration.choices import Choice
     from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Vendor
 
     Conditions = dict[str, str]
     Level = Callable[[Outcome], Conditions | None]
@@ -276,3 +280,52 @@ def _starred(value: str) -> str:
     if found == value or "*" in value or "?" in value or value[-1:] == "/" or found.count("*") > STARS:
         return literal(value)
     return literal(value) if check_pattern(found) else found
+
+
+def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
+    """The rule that injects a fault at that point and nowhere else.
+
+    Args:
+        point: where.
+        choice: what.
+        vendor: whose way of reading requests the point's operation is of.
+    """
+    keys: dict[str, Any] = {}
+    conditions, its_own = point.conditions, choice.rule.vendor
+    operation = conditions.get("operation")
+    if operation is not None and its_own is not None and operation not in operations_of(its_own).names:
+        # The fault's vendor has other words than the one that the requests were read as.
+        conditions = masked(point.outcome) or exact(point.outcome)
+    for full, text in conditions.items():
+        _put(keys, full, text)
+    if point.skip:
+        keys["skip"] = point.skip
+    for full, text in choice.rule.options.items():
+        _put(keys, full, text)
+    keys.setdefault("times", "1")
+    if "operation" in keys and vendor is not None and choice.rule.vendor is None:
+        keys["vendor"] = vendor.id
+    return Rule(choice.rule.fault, **keys)
+
+
+def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
+    """Both; one rule with more `times` where the second follows on the first."""
+    follows = first.value("skip") + first.value("times") == second.value("skip")
+    if follows and _without_counts(first) == _without_counts(second):
+        name, conditions, unless, options = first.parts
+        options["times"] = str(first.value("times") + second.value("times"))
+        return (Rule.of_parts(first.fault, (name, conditions, unless, options)),)
+    return first, second
+
+
+def _put(keys: dict[str, Any], full: str, text: str) -> None:
+    key, dot, name = full.partition(".")
+    if dot:
+        keys.setdefault(key, {})[name] = text
+    else:
+        keys[key] = text
+
+
+def _without_counts(rule: Rule) -> tuple[object, ...]:
+    options = {key: text for key, text in rule.options.items() if key not in ("skip", "times")}
+    return rule.fault, dict(rule.conditions), options

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from faultinject.audit.findings import SIGNS, WARN
 from faultinject.engine.journal_entry import quoted
 from faultinject.rules import spelling
-from faultinject.testing.exploration.causes import ToldFailure
-from faultinject.testing.exploration.left_out import in_one_line
+from faultinject.testing.exploration.bounds import in_one_line
+from faultinject.testing.exploration.causes import ReportedFailure
 from faultinject.testing.exploration.points import name_of
-from faultinject.testing.exploration.trace import rows
 from faultinject.testing.exploration.wording import PYTHON, marker
 
 TYPE_CHECKING = False
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from faultinject.audit.nearest import Comparison
     from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
-    from faultinject.testing.exploration.causes import Made
+    from faultinject.testing.exploration.causes import FinishedRun
     from faultinject.testing.exploration.sweep import Sweep
     from faultinject.testing.exploration.wording import Wording
+
 
 BREAKING = ("reset", "close", "hang")
 
@@ -35,14 +37,14 @@ class Group:
         others: the rest, the smallest first.
     """
 
-    def __init__(self, runs: Sequence[Made]) -> None:
+    def __init__(self, runs: Sequence[FinishedRun]) -> None:
         self.smallest, *self.others = sorted(runs, key=lambda each: each.size)
 
 
-def groups(made: Sequence[Made]) -> list[Group]:
+def groups(finished: Sequence[FinishedRun]) -> list[Group]:
     """The failures, those first that were met first."""
-    alike: dict[tuple[object, ...], list[Made]] = {}
-    for each in made:
+    alike: dict[tuple[object, ...], list[FinishedRun]] = {}
+    for each in finished:
         if each.failed:
             alike.setdefault(each.cause, []).append(each)
     return [Group(runs) for runs in alike.values()]
@@ -57,41 +59,41 @@ def summary(sweep: Sweep, seconds: float) -> str:
 
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
-    made = sweep.made
+    finished = sweep.finished
     without = (
         f"{_count(len(sweep.requests), 'request')} without faults, {_count(len(sweep.choices), 'fault')}"
     )
     parts = [
-        f"{without}; {_count(len(made), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
-        f"{sum(each.failed for each in made)} failed",
-        f"{sum(each.gave_up for each in made)} gave up cleanly",
+        f"{without}; {_count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        f"{sum(each.failed for each in finished)} failed",
+        f"{sum(each.gave_up for each in finished)} gave up cleanly",
         f"{len(sweep.unreached)} not reached",
         f"{sweep.pruned} pruned",
     ]
     if sweep.not_run:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
-    if warned := sum(bool(warnings(each)) for each in made):
+    if warned := sum(bool(warnings(each)) for each in finished):
         parts.append(f"{warned} with a warning")
     return ", ".join(parts)
 
 
 def warned(sweep: Sweep) -> list[str]:
     """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
-    alike: dict[tuple[str, str], list[tuple[Made, Finding]]] = {}
-    for each in sweep.made:
+    alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
+    for each in sweep.finished:
         for finding in warnings(each):
             alike.setdefault((finding.check, each.points[-1].operation), []).append((each, finding))
     lines = []
     for found in alike.values():
-        made, finding = min(found, key=lambda each: each[0].size)
+        finished, finding = min(found, key=lambda each: each[0].size)
         more = f", and {_count(len(found) - 1, 'run')} more alike" if found[1:] else ""
-        lines.append(quoted(f"{finding.check}: {finding.message} ({made.text}{more})"))
+        lines.append(quoted(f"{finding.check}: {finding.message} ({finished.text}{more})"))
     return lines
 
 
-def warnings(made: Made) -> list[Finding]:
+def warnings(finished: FinishedRun) -> list[Finding]:
     """What of a run is no failure, and not right either."""
-    return [each for each in made.findings if each.verdict == WARN]
+    return [each for each in finished.findings if each.verdict == WARN]
 
 
 def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
@@ -108,7 +110,7 @@ def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
 def incomplete(sweep: Sweep) -> list[str]:
     """What makes a sweep no proof: what was cut off, and faults that the user wrote and that came nowhere."""
     if sweep.stopped:
-        return [f"stopped after {len(sweep.made)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
+        return [f"stopped after {len(sweep.finished)} of {_count(sweep.planned, 'run')}: {sweep.stopped}"]
     found = []
     if sweep.not_run:
         depth = sweep.bounds.depth
@@ -129,11 +131,11 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
         "requests": [quoted(name_of(each)) for each in sweep.requests],
         "faults": [str(each.rule) for each in sweep.choices],
         "depth": sweep.bounds.depth,
-        "runs": len(sweep.made),
+        "runs": len(sweep.finished),
         "seconds": round(seconds, 3),
         "backoff": round(_backoff(sweep), 3),
-        "failed": sum(each.failed for each in sweep.made),
-        "gave_up": sum(each.gave_up for each in sweep.made),
+        "failed": sum(each.failed for each in sweep.finished),
+        "gave_up": sum(each.gave_up for each in sweep.finished),
         "pruned": sweep.pruned,
         "not_run": sweep.not_run,
         "left_out": [quoted(each.said(wording)) for each in sweep.left_out],
@@ -149,7 +151,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
                 "alike": [each.text for each in group.others],
                 "requests": [quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
             }
-            for group in groups(sweep.made)
+            for group in groups(sweep.finished)
         ],
     }
 
@@ -157,7 +159,7 @@ def as_data(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> dict[str
 def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
     yield f"{_numbers(sweep, seconds)}{left_out}"
-    for group in groups(sweep.made):
+    for group in groups(sweep.finished):
         yield ""
         yield from _group(group, wording)
     notes = [f"warning: {each}" for each in warned(sweep)]
@@ -166,7 +168,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
     notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
-    if sum(each.seconds for each in sweep.made) > 1 and _backoff(sweep) > 0.5:
+    if sum(each.seconds for each in sweep.finished) > 1 and _backoff(sweep) > 0.5:
         notes.append("more than half of the time was the client's own backoff: give it a short one in tests")
     if notes:
         yield ""
@@ -183,7 +185,7 @@ def _group(group: Group, wording: Wording) -> Iterator[str]:
     for each in run.findings:
         if (said := f"{each.check}: {each.message}") != run.said:
             yield f"  {SIGNS[each.verdict]} {quoted(said)}"
-    if isinstance(run.error, ToldFailure):
+    if isinstance(run.error, ReportedFailure):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield f"  replay: {wording.replay(run.scenario.rules)}"
     if group.others:
@@ -215,9 +217,77 @@ def _distance(comparison: Comparison) -> tuple[int, int]:
 
 def _backoff(sweep: Sweep) -> float:
     """The share of the time in which the client did nothing after a fault."""
-    spent = sum(each.seconds for each in sweep.made)
-    return min(1.0, sum(each.backoff for each in sweep.made) / spent) if spent else 0.0
+    spent = sum(each.seconds for each in sweep.finished)
+    return min(1.0, sum(each.backoff for each in sweep.finished) / spent) if spent else 0.0
 
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+# Ids of uploads and the like.
+_LONG = re.compile(r"[0-9A-Za-z]{25,}")
+LONGEST = 90
+"""Characters of a request that are shown."""
+ENDS, AROUND = 8, 4
+"""Rows that are shown of a long run: at its beginning and end, and before and after each fault."""
+
+
+class _Row:
+    """Requests that follow each other and are alike."""
+
+    def __init__(self, number: int, outcome: Outcome) -> None:
+        self.first = self.last = number
+        self.operation = outcome.operation or "-"
+        line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
+        self._asked = line, outcome.status
+        line = _LONG.sub(lambda found: f"{found[0][:8]}…", line)
+        line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+        self.request = f"{outcome.status} {line}" if outcome.status else line
+        self.mark = ""
+        if outcome.injected:
+            after = " after the store had done it" if outcome.when == "after" else ""
+            self.mark = f"  <- {outcome.fault}{after}"
+
+    def same(self, other: _Row) -> bool:
+        """Whether the other one says the same."""
+        return (self.operation, self._asked, self.mark) == (other.operation, other._asked, other.mark)
+
+
+def rows(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """A line for each request; requests alike in a row are one line."""
+    found = _folded(outcomes)
+    width = len(str(len(outcomes)))
+    names = max((len(each.operation) for each in found), default=0)
+    left_out = 0
+    for place, row in enumerate(found):
+        if not _shown(found, place):
+            left_out += 1
+            continue
+        if left_out:
+            yield f"    … {left_out} more …"
+            left_out = 0
+        again = row.last - row.first
+        more = f"  and {_times(again)} more, to {row.last}" if again else ""
+        yield f"    {row.first:>{width}} {row.operation:<{names}}  {row.request}{row.mark}{more}"
+
+
+def _folded(outcomes: Sequence[Outcome]) -> list[_Row]:
+    found: list[_Row] = []
+    for number, outcome in enumerate(outcomes, 1):
+        row = _Row(number, outcome)
+        if found and found[-1].same(row):
+            found[-1].last = number
+        else:
+            found.append(row)
+    return found
+
+
+def _shown(found: Sequence[_Row], place: int) -> bool:
+    if len(found) <= 2 * ENDS + AROUND or place < ENDS or place >= len(found) - ENDS:
+        return True
+    return any(each.mark for each in found[place - AROUND : place + AROUND + 1])
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"

@@ -1,24 +1,26 @@
-"""The order of an exploration's runs, and what came of each. No I/O: whoever drives it runs the code under test."""
+"""The order of an exploration's runs, and what came of each. Whoever drives it runs the code under test."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
 from faultinject.audit.nearest import Comparison
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.http.wire import has_no_body
 from faultinject.journal.writing import KEPT
-from faultinject.rules import descriptions as words
+from faultinject.rules import descriptions
+from faultinject.rules.environment import read_environment
+from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds
-from faultinject.testing.exploration.causes import Made, Planned
-from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.bounds import Bounds, LeftOut
+from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
+from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.left_out import LeftOut
-from faultinject.testing.exploration.points import Point, Points, Trace
-from faultinject.testing.exploration.rules import folded, rule_at
+from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at
 from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
@@ -34,7 +36,7 @@ TRIES = 3
 """How often a run is tried whose fault reached no request."""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
-_WITHOUT = Planned(Scenario.of_rules((), "0"), (), ())
+_WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
 
 
 class Sweep:
@@ -50,7 +52,7 @@ class Sweep:
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
         points: where faults come; known after two runs without.
-        made: the runs with faults.
+        finished: the runs with faults that are over.
         left_out: what is not tried: requests that can be no point, and faults that come to nothing at one.
         pruned: how many runs were not made because of faults that are left out.
         not_run: how many scenarios `max_runs` cut off at depth 2.
@@ -69,7 +71,7 @@ class Sweep:
         self.choices = choices
         self.bounds = bounds or Bounds()
         self.points: Points | None = None
-        self.made: list[Made] = []
+        self.finished: list[FinishedRun] = []
         self.left_out: list[LeftOut] = []
         self.pruned = 0
         self.not_run = 0
@@ -82,12 +84,12 @@ class Sweep:
         self._share = share
         self._somewhere: set[Choice] = set()
         self._stood_for: set[Choice] = set()
-        self._plain: list[Made] = []
-        self._queue: list[tuple[int, Planned]] = []
+        self._plain: list[FinishedRun] = []
+        self._queue: list[tuple[int, PlannedRun]] = []
         self._known: set[tuple[Rule, ...]] = set()
-        self._current: Planned | None = None
+        self._current: PlannedRun | None = None
         self._tries = 0
-        self._second: list[Planned] = []
+        self._second: list[PlannedRun] = []
         self._readings: dict[Vendor | None, Addressing] = {}
         self._waits = self._takes_time = False
 
@@ -104,12 +106,12 @@ class Sweep:
     @property
     def planned(self) -> int:
         """How many runs with faults are known of, made or not."""
-        return len(self.made) + len(self._queue) + (self._current is not None)
+        return len(self.finished) + len(self._queue) + (self._current is not None)
 
     @property
-    def unreached(self) -> list[Made]:
+    def unreached(self) -> list[FinishedRun]:
         """The runs whose faults reached no request, also when tried again."""
-        return [each for each in self.made if not each.reached]
+        return [each for each in self.finished if not each.reached]
 
     def next(self) -> Scenario | None:
         """The scenario of the next run; None when all is done.
@@ -136,8 +138,8 @@ class Sweep:
         outcomes: Sequence[Outcome],
         error: BaseException | None,
         seconds: float,
-        told: Sequence[CallWindow] = (),
-    ) -> Made:
+        windows: Sequence[CallWindow] = (),
+    ) -> FinishedRun:
         """What came of the run that `next` asked for.
 
         Args:
@@ -145,52 +147,52 @@ class Sweep:
             outcomes: its requests, in order.
             error: what the code under test raised, or None.
             seconds: how long it took.
-            told: the calls that it named.
+            windows: the calls that it named.
 
         Raises:
             ExplorationFailed: the second run without faults failed, so that runs are not independent.
         """
         planned = self._current
         if planned is None:
-            made = Made(_WITHOUT, (), outcomes, error, seconds)
-            if self._plain and made.failed:
+            finished = FinishedRun(_WITHOUT, (), outcomes, error, seconds)
+            if self._plain and finished.failed:
                 raise ExplorationFailed(
-                    f"the second run without faults fails ({made.said}), the first did not: the runs are not"
+                    f"the second run without faults fails ({finished.said}), the first did not: the runs are not"
                     " independent; reset what they share"
                 ) from error
-            if not made.failed:
-                self._plain.append(made)
+            if not finished.failed:
+                self._plain.append(finished)
                 self._judge.learn(outcomes)
-            return made
+            return finished
         gave_up = error is not None and self.bounds.allows(error)
         failed = error is not None and not gave_up
-        wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, told=told)
-        made = Made(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
+        wrong = self._judge.findings(outcomes, names, passed=error is None, failed=failed, windows=windows)
+        finished = FinishedRun(planned, names, outcomes, error, seconds, gave_up=gave_up, findings=wrong)
         self._tries += 1
-        if not made.reached and not made.failed:
+        if not finished.reached and not finished.failed:
             if any(each.rule in names and each.did == "nothing_to_cut" for each in outcomes):
                 what = f"{planned.chosen[-1].rule.fault} at {planned.points[-1].name}"
                 self._leave_out(what, "its answer has nothing to cut")
                 self._current = None
-                return made
+                return finished
             if self._tries < TRIES:
-                return made
+                return finished
         self._takes_time = self._takes_time or any(
             each.injected and each.rule in names and each.fault == "hang" and each.did != "raised"
             for each in outcomes
         )
-        waited = _waited(made)
+        waited = _waited(finished)
         if waited is not None:
-            self._stop_hanging(made, waited)
-        elif self.bounds.depth > 1 and made.reached and len(made.points) == 1 and not made.failed:
-            self._grow(made, names[0])
-        self._keep(made)
+            self._stop_hanging(finished, waited)
+        elif self.bounds.depth > 1 and finished.reached and len(finished.points) == 1 and not finished.failed:
+            self._grow(finished, names[0])
+        self._keep(finished)
         self._current = None
-        return made
+        return finished
 
     def covers(self, choice: Choice) -> bool:
         """Whether a choice was injected, or the same by another; in a share: whether any share has it to inject."""
-        if choice in self._stood_for or any(choice in each.chosen for each in self.made if each.reached):
+        if choice in self._stood_for or any(choice in each.chosen for each in self.finished if each.reached):
             return True
         return self._share[1] > 1 and choice in self._somewhere
 
@@ -248,7 +250,7 @@ class Sweep:
             for each in self.choices
         )
 
-    def _stop_hanging(self, made: Made, seconds: float) -> None:
+    def _stop_hanging(self, finished: FinishedRun, seconds: float) -> None:
         """The client waits longer than a hang lasts: each more would cost as much, and show nothing else."""
         self._waits = True
         kept = [each for each in self._queue if not _hangs(each[1])]
@@ -257,19 +259,21 @@ class Sweep:
         heapify(self._queue)
         self.pruned += dropped
         requests = "1 request" if not dropped else f"{dropped + 1} requests"
-        waited = f"after {words.seconds(seconds)} the client still waited for {made.points[-1].name}"
+        waited = (
+            f"after {descriptions.seconds(seconds)} the client still waited for {finished.points[-1].name}"
+        )
         back = "" if self.bounds.exhaustive else "waits as long as it does"
         self._leave_out(f"hang at {requests}", waited, back)
 
-    def _keep(self, made: Made) -> None:
+    def _keep(self, finished: FinishedRun) -> None:
         """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
-        alike = [each for each in self.made if each.failed and each.cause == made.cause]
-        smallest = made.failed and all(made.size < each.size for each in alike)
-        for each in alike if smallest else [made]:
+        alike = [each for each in self.finished if each.failed and each.cause == finished.cause]
+        smallest = finished.failed and all(finished.size < each.size for each in alike)
+        for each in alike if smallest else [finished]:
             each.forget()
             if each.reached:
                 each.outcomes = ()
-        self.made.append(made)
+        self.finished.append(finished)
 
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
@@ -292,7 +296,7 @@ class Sweep:
                 )
                 heappush(self._queue, (order, each))
 
-    def _depth_1(self, points: Sequence[Point]) -> Iterable[Planned]:
+    def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
         """Each operation's first request with every fault, then its last, then those between."""
         by_operation: dict[str, list[Point]] = {}
         for point in points:
@@ -308,7 +312,7 @@ class Sweep:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
                         if self._new(rule):
-                            yield Planned(Scenario.of_rules((rule,), "0"), (point,), (choice,))
+                            yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
                         else:
                             self._stood_for.add(choice)
 
@@ -326,12 +330,12 @@ class Sweep:
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
         second, self._second = self._without_hangs(self._second), []
-        left = max(0, self.bounds.max_runs - len(self.made))
+        left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         for number, each in enumerate(second[:left]):
             heappush(self._queue, (number, each))
 
-    def _without_hangs(self, planned: list[Planned]) -> list[Planned]:
+    def _without_hangs(self, planned: list[PlannedRun]) -> list[PlannedRun]:
         """The second faults, but for hangs where each takes as long as the client waits."""
         if not self._takes_time or (self.bounds.exhaustive and not self._waits):
             return planned
@@ -341,45 +345,47 @@ class Sweep:
             self._leave_out("hang beside another fault", "each takes as long as the client waits", "tries it")
         return kept
 
-    def _grow(self, made: Made, name: str) -> None:
+    def _grow(self, finished: FinishedRun, name: str) -> None:
         """A second fault in what the code did because of the first, until it is back on the way without faults."""
         assert self.points is not None
-        [first], [rule] = made.points, made.scenario.rules
-        trace = Trace(made.outcomes, self.reading)
-        at = next(number for number, each in enumerate(made.outcomes) if each.injected and each.rule == name)
-        for number in range(at + 1, len(made.outcomes)):
-            if self.points.usual_end(first.number, made.outcomes[number:]):
+        [first], [rule] = finished.points, finished.scenario.rules
+        trace = Trace(finished.outcomes, self.reading)
+        at = next(
+            number for number, each in enumerate(finished.outcomes) if each.injected and each.rule == name
+        )
+        for number in range(at + 1, len(finished.outcomes)):
+            if self.points.usual_end(first.number, finished.outcomes[number:]):
                 break
             point = self.points.point_in(trace, number)
             for choice in self.choices:
                 if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
                     if self._new(*rules):
-                        chosen = (*made.chosen, choice)
-                        self._second.append(Planned(Scenario.of_rules(rules, "0"), (first, point), chosen))
+                        chosen = (*finished.chosen, choice)
+                        self._second.append(PlannedRun(Scenario.of_rules(rules, "0"), (first, point), chosen))
 
 
-def _hangs(planned: Planned) -> bool:
+def _hangs(planned: PlannedRun) -> bool:
     """Whether one of the faults is a hang of a standard set."""
     return any(each.hangs and each.standard for each in planned.chosen)
 
 
-def _waited(made: Made) -> float | None:
+def _waited(finished: FinishedRun) -> float | None:
     """How many seconds a hang of a standard set lasted without the client giving up; None where it gave up, or none was.
 
     Where the server does not see that its client has left, the next attempt shows it.
     """
-    if not _hangs(made):
+    if not _hangs(finished):
         return None
-    for number, each in enumerate(made.outcomes):
+    for number, each in enumerate(finished.outcomes):
         if not each.injected or each.fault != "hang" or each.answered is None:
             continue
         asked = each.method, each.path, each.query
-        later = made.outcomes[number + 1 :]
+        later = finished.outcomes[number + 1 :]
         again = any(
             (one.method, one.path, one.query) == asked and one.arrived < each.answered for one in later
         )
-        lasted = max(rule.value("duration") for rule in made.scenario.rules if rule.fault == "hang")
+        lasted = max(rule.value("duration") for rule in finished.scenario.rules if rule.fault == "hang")
         if each.answered - each.arrived >= lasted and not again:
             return float(lasted)
     return None
@@ -390,7 +396,32 @@ def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
     [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
     where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
     return (
-        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {words.count(len(points), 'request')}, {count} of"
-        f" them {heaviest}, and {words.count(len(sweep.choices), 'fault')}. Let the code make fewer"
+        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')}, {count} of"
+        f" them {heaviest}, and {descriptions.count(len(sweep.choices), 'fault')}. Let the code make fewer"
         f" requests, say where ('{sweep.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
     )
+
+
+def sweep_of(
+    faults: Sequence[str | Rule],
+    bounds: Bounds,
+    *,
+    first: Iterable[str] = (),
+    share: tuple[int, int] = (0, 1),
+) -> Sweep:
+    """The sweep of these faults in this environment.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
+        ProductionRefused: the environment says that this is production.
+    """
+    settings = read_environment(os.environ, now=time.time(), rules_given=True, forced=True)
+    if settings.enabled is False:
+        raise ConfigurationError("FAULTINJECT_ENABLED=0 keeps every fault away; unset it to explore")
+    reason = None if settings.production_allowed else production_reason(os.environ)
+    if reason is not None:
+        raise ProductionRefused(
+            f"{reason} looks like production, where nothing is injected; unset it to explore"
+        )
+    found = choices(faults, exhaustive=bounds.exhaustive)
+    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+
+from faultinject.testing.pytest_plugin.options import SEED, SHARD, SUMMARY, configure, pytest_addoption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,79 +12,12 @@ if TYPE_CHECKING:
 
     from faultinject.testing.inject import Faults
 
-MARKER = (
-    "faultinject(rule, /, *rules, seed=None, **keys): inject these faults while the test itself runs, not its"
-    " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys, those of faultinject.RuleKeys,"
-    " belong to the one rule, such as"
-    ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no request'
-    " met a rule's conditions (ini faultinject_unmatched)."
-)
-EXPLORE = (
-    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, shards=1): run the test"
-    " once without faults, then once for every request that it makes and every fault, and fail with the smallest"
-    " scenario that breaks it. A vendor id stands for its standard set; conditions say where; depth=2 adds a second"
-    " fault; allow names exceptions that the code may give up with, ignore what the second judge is not to look at;"
-    " exhaustive=True also tries what the summary says is left out; shards collects the test n times, for xdist."
-)
-INCOMPLETE = ("error", "warn")
-UNMATCHED = ("error", "warn", "ignore")
-
-SHARD = "faultinject_shard"
-"""The hidden parameter of an explored test that is collected once for each of its shards."""
-SUMMARY = "faultinject_explore"
-"""The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
-SEED = pytest.StashKey[str]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, and what the ini file may say."""
-    group = parser.getgroup("faultinject", "injected faults")
-    group.addoption(
-        "--faultinject-seed",
-        metavar="N|random",
-        help="seed of this session's faults, by default 0; a test's own seed is made of it and the test's node id",
-    )
-    group.addoption(
-        "--faultinject-off",
-        action="store_true",
-        help="skip the tests that are marked with faultinject or use the fixture faults",
-    )
-    group.addoption(
-        "--faultinject-scenario",
-        metavar="RULES",
-        help="run marked and explored tests once, with just these rules",
-    )
-    group.addoption(
-        "--faultinject-report",
-        metavar="FILE.html",
-        help="judge what clients did about the faults of all tests, and write it to this file: .html, .json, .md, .txt"
-        " or .xml (JUnit)",
-    )
-    parser.addini("faultinject_seed", "seed of a session's faults, or random", default="0")
-    parser.addini(
-        "faultinject_unmatched",
-        "what to do about a marker's rule whose conditions no request met: error (default), warn or ignore",
-        default="error",
-    )
-    parser.addini(
-        "faultinject_incomplete",
-        "what to do about an exploration that was cut off, or a fault of it that came nowhere: error (default) or warn",
-        default="error",
-    )
+__all__ = ["pytest_addoption"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known and choose the session's seed."""
-    config.addinivalue_line("markers", MARKER)
-    config.addinivalue_line("markers", EXPLORE)
-    says = config.getini("faultinject_incomplete")
-    if says not in INCOMPLETE:
-        raise pytest.UsageError(f"faultinject_incomplete: {says!r} is not one of {', '.join(INCOMPLETE)}")
-    says = config.getini("faultinject_unmatched")
-    if says not in UNMATCHED:
-        raise pytest.UsageError(f"faultinject_unmatched: {says!r} is not one of {', '.join(UNMATCHED)}")
-    given = getattr(config, "workerinput", {}).get("faultinject_seed")
-    config.stash[SEED] = _seed(config) if given is None else given
+    configure(config)
     if config.getoption("faultinject_report") is not None and not config.option.collectonly:
         from faultinject.testing.pytest_plugin.reported import collect
 
@@ -152,15 +85,6 @@ def faults(request: pytest.FixtureRequest) -> Faults:
     from faultinject.testing.pytest_plugin.marked import begin
 
     return begin(request.config).faults(request)
-
-
-def _seed(config: pytest.Config) -> str:
-    given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
-    if given == "random":
-        return str(int.from_bytes(os.urandom(4), "big"))
-    if not given.isprintable():
-        raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
-    return given
 
 
 def _needs_faults(items: Iterable[pytest.Item]) -> bool:

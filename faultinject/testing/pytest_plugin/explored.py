@@ -13,10 +13,11 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
+from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.exploration.wording import marker
-from faultinject.testing.explored_runs import RunFaults, sweep_of
-from faultinject.testing.pytest_plugin import SHARD, SUMMARY
+from faultinject.testing.inject import RunFaults
 from faultinject.testing.pytest_plugin.marks import EXPLORE
+from faultinject.testing.pytest_plugin.options import SHARD, SUMMARY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
     from faultinject.injector.session_sync import Session
     from faultinject.rules.scenario import Scenario
-    from faultinject.testing.exploration.causes import Made
-    from faultinject.testing.exploration.sweep import Sweep
+    from faultinject.testing.exploration.causes import FinishedRun
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
@@ -59,11 +59,11 @@ class ExploredRun:
         )
         return self._faults
 
-    def end(self) -> Made:
+    def end(self) -> FinishedRun:
         """Tell what came of it."""
         assert self._faults is not None
         faults = self._faults
-        return self._sweep.record(faults.names, faults.outcomes, self.error, self.seconds, faults.told)
+        return self._sweep.record(faults.names, faults.outcomes, self.error, self.seconds, faults.windows)
 
 
 EXPLORED = pytest.StashKey[ExploredRun]()
@@ -114,7 +114,7 @@ class _Exploring:
         self._item = item
         self._mark = mark
         self._says = says
-        self._failures: dict[tuple[object, ...], tuple[Made, pytest.TestReport]] = {}
+        self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
         self._showing = False
 
@@ -130,9 +130,9 @@ class _Exploring:
                 first = first or found
                 if self._ends(found, run, plain=found is first):
                     return self._ended(found, run, sweep, nextitem)
-                made = run.end()
-                if made.failed:
-                    self._note(made, found[1])
+                finished = run.end()
+                if finished.failed:
+                    self._note(finished, found[1])
                 self._progress(sweep)
                 sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
                 if sweep.stopped:
@@ -195,13 +195,13 @@ class _Exploring:
         last = self._torn_down(nextitem)
         return [*found, last] if last.failed else found
 
-    def _note(self, made: Made, call: pytest.TestReport) -> None:
+    def _note(self, finished: FinishedRun, call: pytest.TestReport) -> None:
         """Keep the report of a failure, the smallest of those that are alike."""
-        if made.cause not in self._failures or made.size < self._failures[made.cause][0].size:
-            self._failures[made.cause] = made, call
+        if finished.cause not in self._failures or finished.size < self._failures[finished.cause][0].size:
+            self._failures[finished.cause] = finished, call
 
     def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
-        found = groups(sweep.made)
+        found = groups(sweep.finished)
         self._remember([each.smallest.text for each in found])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
         self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
@@ -217,8 +217,8 @@ class _Exploring:
             call = self._failed(self._said(sweep))
         elif wrong or sweep.unreached:
             warning = pytest.PytestWarning(f"faultinject_explore: {self._said(sweep)}")
-            told = self._report(lambda: self._item.warn(warning), "call")
-            call = told if told.failed else call
+            warned_of = self._report(lambda: self._item.warn(warning), "call")
+            call = warned_of if warned_of.failed else call
         call.user_properties = list(self._item.user_properties)
         return call
 
@@ -255,8 +255,8 @@ class _Exploring:
         self, work: Callable[[], None], when: Literal["setup", "call", "teardown"]
     ) -> pytest.TestReport:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
-        made: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
-        return made
+        found: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
+        return found
 
     def _progress(self, sweep: Sweep | None) -> None:
         """On a terminal, say how far a long exploration is; None clears the line."""
@@ -274,7 +274,7 @@ class _Exploring:
             if not self._showing:
                 reporter.ensure_newline()
             self._showing, self._shown = True, now
-            reporter.rewrite(f"{self._item.name}: run {len(sweep.made)} of {sweep.planned}", erase=True)
+            reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

@@ -17,9 +17,9 @@ from faultinject.rules.environment import is_switched_on
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.inject import Faults
-from faultinject.testing.pytest_plugin import SEED
 from faultinject.testing.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.testing.pytest_plugin.marks import MarkedRules, markers
+from faultinject.testing.pytest_plugin.options import SEED
 from faultinject.testing.pytest_plugin.record import record, replay
 
 TYPE_CHECKING = False

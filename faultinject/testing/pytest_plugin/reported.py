@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.audit.judge import Judgement
-    from faultinject.testing.inject import Faults
+    from faultinject.testing.verdicts import Block
 
 FOLDER = "faultinject_report"
 """What xdist's workers are told: where they write."""
@@ -61,7 +61,7 @@ class Blocks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, faults: Faults, told: Sequence[CallWindow]) -> None:
+    def note(self, faults: Block, windows: Sequence[CallWindow]) -> None:
         """Write what happened in a block that is over."""
         outcomes = faults.outcomes
         if not outcomes:
@@ -74,7 +74,7 @@ class Blocks:
             journal.append(outcome)
         journal.close()
         with self._path(TOLD).open("a", encoding="utf-8") as file:
-            for each in told:
+            for each in windows:
                 fields = [each.name, each.began, each.ended, each.returned, each.error]
                 file.write(f"{json.dumps([*fields, each.test or running, each.within])}\n")
             if dropped := faults.injector.journal.dropped:
@@ -125,7 +125,7 @@ class SessionReport:
         from faultinject.audit.reports.text import counts
 
         try:
-            judgement = judged(Path(self.folder))
+            judgement = judge_folder(Path(self.folder))
             if judgement is None:
                 self._said = f"{self._given} is not written: no test with faults made a request"
                 return
@@ -149,7 +149,7 @@ class SessionReport:
         self._kept.cleanup()
 
 
-def judged(folder: Path) -> Judgement | None:
+def judge_folder(folder: Path) -> Judgement | None:
     """The judgement of what all processes wrote; None when that is nothing."""
     from faultinject.audit.judge import judge
     from faultinject.journal.reading import read
@@ -157,7 +157,7 @@ def judged(folder: Path) -> Judgement | None:
     paths = sorted(map(str, folder.glob(f"*{JOURNAL}")))
     if not paths:
         return None
-    told = []
+    windows = []
     skipped: dict[str, int] = {}
     for path in folder.glob(f"*{TOLD}"):
         for found in map(json.loads, path.read_text("utf-8").splitlines()):
@@ -165,7 +165,7 @@ def judged(folder: Path) -> Judgement | None:
                 skipped[DROPPED] = skipped.get(DROPPED, 0) + found
                 continue
             name, began, ended, returned, error, test, within = found
-            told.append(
+            windows.append(
                 CallWindow(name, began, ended, returned=returned, error=error, test=test, within=within)
             )
-    return judge(read(paths, skipped=skipped, one_machine=True), told=told, skipped=skipped)
+    return judge(read(paths, skipped=skipped, one_machine=True), told=windows, skipped=skipped)

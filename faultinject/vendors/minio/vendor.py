@@ -9,7 +9,7 @@ from faultinject.vendors.vendor import Vendor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Asked
+    from faultinject.vendors.vendor import FailedRequest
 
 HOST_ID = "dd9025bab4ad464b049177c95eb6ebf374d3b3fd1af9251148b658df7ac2e3e8"
 """The SHA-256 of the node's address; this one is of 127.0.0.1:9000, the default."""
@@ -34,7 +34,7 @@ def escape_in_json(text: str) -> str:
     return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def form_for(_row: DocumentedError, request: Asked, _status: int) -> str:
+def form_for(_row: DocumentedError, request: FailedRequest, _status: int) -> str:
     """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON."""
     return "admin" if request.below.startswith("/minio/admin/") else ""
 

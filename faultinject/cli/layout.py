@@ -1,0 +1,45 @@
+"""How the program looks: its help, and tables, with rich on a terminal, else as aligned text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Said of each command: click remembers the help option of one that is first called on its own."""
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to standard output."""
+    if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
+        for line in aligned([columns, *rows]):
+            click.echo(line)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines whose columns begin below each other.
+
+    >>> aligned([("code", "status"), ("SlowDown", "503")])
+    ['code      status', 'SlowDown  503']
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    try:
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        return False
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+    return True

@@ -1,0 +1,51 @@
+"""The loop form: `for run in explore(...): with run: ...`, in one process, under pytest or anywhere."""
+
+from __future__ import annotations
+
+from faultinject.rules.scenario import Scenario
+from faultinject.testing.exploration.bounds import Bounds
+from faultinject.testing.inject import Exploration, Faults
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from faultinject.engine.journal_entry import Outcome
+    from faultinject.rules.rule import Rule
+    from faultinject.testing.exploration.bounds import Allowed
+
+
+def explore(
+    *faults: str | Rule,
+    depth: int = 1,
+    max_runs: int = 500,
+    allow: Allowed = (),
+    ignore: str | Collection[str] = (),
+    exhaustive: bool = False,
+) -> Exploration:
+    """Run code twice without faults, and then once for every request that it makes and every fault.
+
+    Args:
+        faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
+        depth: 2: also a second fault in what the code does because of the first.
+        max_runs: runs with faults at most; more needed is an error.
+        allow: exceptions with which the code may give up; such a run has not failed.
+        ignore: what the second judge is not to look at: `same bytes`, `error in 200`, `non-idempotent retry` or
+            `uploads left open`.
+        exhaustive: whether what is left out by default, and named in the report, is tried as well.
+
+    Raises:
+        ConfigurationError: a rule is wrong, or says itself where it comes.
+
+    >>> for run in explore("cos:SlowDown", "reset,when=after"):  # doctest: +SKIP
+    ...     with run:
+    ...         upload(client)
+    """
+    return Exploration(faults, Bounds(depth, max_runs, allow, ignore, exhaustive))
+
+
+def record(code: Callable[[], object]) -> list[Outcome]:
+    """The requests of one run without faults: what `strategies.scenarios` draws from."""
+    with Faults(Scenario([])) as faults:
+        code()
+    return faults.outcomes

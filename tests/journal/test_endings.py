@@ -1,0 +1,502 @@
+"""The end of a process in its journals: said once, last, by whoever has written, and by nobody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.engine.journal_entry import FIELDS
+from faultinject.journal import endings
+from faultinject.journal.lines import End, Lines
+from faultinject.journal.reading import read
+from faultinject.journal.writers import Writers
+from faultinject.journal.writing import Journal, JournalFile
+
+pytestmark = pytest.mark.live
+
+HEAD = """
+import io, json, os, sys, threading, time
+from faultinject import Injector, WSGIFaultMiddleware
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+def ask(app, path="/a", **more):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "wsgi.input": io.BytesIO(), **more}
+    return b"".join(app(environ, lambda *_: None))
+
+def written():
+    with open("journal") as file:
+        return len(file.readlines())
+
+def faulty(rules="http:503,path=a"):
+    return WSGIFaultMiddleware(app, injector=Injector(rules))
+"""
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """Run Python code whose requests go into a journal: the journal's lines."""
+
+    def run(code, *, journal="journal", before=None, ends=0, **options):
+        path = tmp_path / journal
+        if before is not None:
+            path.write_text(before)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+        environ["FAULTINJECT_JOURNAL"] = options.pop("given", str(path))
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", HEAD + code],
+            env=environ,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **options,
+        )
+        assert (done.returncode, done.stderr.replace("faultinject is on", "").count("Traceback")) == (ends, 0)
+        return [json.loads(each) for each in path.read_text().splitlines()] if path.exists() else []
+
+    return run
+
+
+def ended(lines):
+    """Which processes have said that they ended, in order."""
+    return [each["pid"] for each in lines if each.get("ended")]
+
+
+def test_a_process_that_has_written_says_that_it_has_ended(lines):
+    """The last line, which is no request to anybody: every field is there, and null but for four."""
+    *requests, last = lines("ask(faulty()); ask(faulty())")
+    assert [each["status"] for each in requests] == [503, 503]
+    assert list(last) == [*(each for each in FIELDS if each != "final"), "ended", "parent"]
+    told = {name: value for name, value in last.items() if value is not None}
+    assert told.keys() == {"v", "time", "arrived", "pid", "ended"}
+    assert (told["v"], told["pid"], told["ended"]) == (1, requests[0]["pid"], True)
+    assert told["arrived"] > requests[1]["arrived"]
+    assert told["time"] - told["arrived"] == pytest.approx(
+        requests[0]["time"] - requests[0]["arrived"], abs=1
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["sys.exit(3)", "raise SystemExit(3)", "threading.Thread(target=ask, args=[APP]).start(); sys.exit(3)"],
+)
+def test_however_it_ends(lines, code):
+    """Threads that go on are waited for by Python itself."""
+    found = lines(f"APP = faulty(); ask(APP); {code}", ends=3)
+    assert ended(found) == [found[0]["pid"]]
+    assert found[-1]["ended"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "faulty()",
+        "os.kill(os.getpid(), 9)",
+        "ask(faulty()); os.kill(os.getpid(), 9)",
+        "ask(faulty()); os.kill(os.getpid(), 15)",
+        "ask(faulty()); os._exit(0)",
+    ],
+)
+def test_who_does_not_say_it(lines, code):
+    """Who has written nothing, and who is killed."""
+    ends = -9 if ", 9)" in code else -15 if ", 15)" in code else 0
+    assert ended(lines(code, ends=ends)) == []
+
+
+FORK = """
+def child(*work):
+    pid = os.fork()
+    if not pid:
+        for each in work:
+            each()
+        sys.exit(0)
+    os.waitpid(pid, 0)
+    print(pid)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_forked_child_speaks_for_itself(lines):
+    """If it has written; its parent's lines are its parent's."""
+    found = lines(FORK + "app = faulty(); ask(app); child(); child(lambda: ask(app)); ask(app)")
+    own, other = found[0]["pid"], found[1]["pid"]
+    assert own != other
+    assert [(each["pid"], bool(each.get("ended"))) for each in found] == [
+        (own, False),
+        (other, False),
+        (other, True),
+        (own, False),
+        (own, True),
+    ]
+
+
+MULTI = """
+import multiprocessing
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    app = faulty()
+    processes = [context.Process(target=ask, args=[app]) for _ in range(2)]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join()
+    {more}
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.parametrize("more", ["", "ask(app)"])
+def test_children_of_multiprocessing(lines, more):
+    """They leave without what Python does at its end; each names the parent that may start another one."""
+    found = lines(MULTI.format(more=more))
+    writers = {each["pid"] for each in found if not each.get("ended")}
+    assert len(writers) == (3 if more else 2)
+    assert sorted(ended(found)) == sorted(writers)
+    parents = [each["parent"] for each in found if each.get("ended")]
+    assert sum(each is not None for each in parents) == 2
+    assert all(each.split("-")[0].isdecimal() for each in parents if each)
+
+
+SPAWN = """
+import multiprocessing
+from served import work
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work)
+    process.start()
+    process.join()
+"""
+
+
+def test_a_spawned_child(lines, tmp_path):
+    """It ends in both ways, and says so once."""
+    (tmp_path / "served.py").write_text(HEAD + "def work():\n    ask(faulty())\n")
+    (tmp_path / "main.py").write_text(SPAWN)
+    found = lines("import runpy; sys.path.insert(0, ''); runpy.run_path('main.py', run_name='__main__')")
+    assert [bool(each.get("ended")) for each in found] == [False, True]
+
+
+def test_two_injectors_of_one_file_are_one_process(lines):
+    """One line for a file, whoever writes into it, and by whatever path."""
+    found = lines(
+        "os.symlink('journal', 'same') if not os.path.exists('same') else None\n"
+        "one, two = faulty(), faulty()\nask(one); ask(two); ask(one)"
+    )
+    assert len(ended(found)) == 1
+
+
+def test_each_file_is_told(lines, tmp_path):
+    """A process with two journals ends in both."""
+    found = lines(
+        "ask(faulty()); other = WSGIFaultMiddleware(app, injector=Injector('http:500', journal='other')); ask(other)"
+    )
+    other = [json.loads(each) for each in (tmp_path / "other").read_text().splitlines()]
+    assert [[bool(each.get("ended")) for each in one] for one in (found, other)] == [[False, True]] * 2
+
+
+BLOCK = """
+import gc
+from faultinject import inject
+os.environ["X"] = "1"
+def block():
+    with inject("http:503,path=a") as faults:
+        ask(WSGIFaultMiddleware(app, []))
+        {inside}
+block()
+gc.collect()
+{after}
+"""
+
+
+def test_a_file_that_is_closed_by_then(lines, tmp_path):
+    """Blocks of a test run close theirs; the directory may be another one, too."""
+    (tmp_path / "sub").mkdir()
+    found = lines(BLOCK.format(inside="pass", after="os.chdir('sub')"), given="journal")
+    assert [bool(each.get("ended")) for each in found] == [False, True]
+
+
+@pytest.mark.parametrize("after", ["os.remove('journal')", "os.rename('journal', 'old')"])
+def test_a_file_that_is_gone_is_not_made_anew(lines, tmp_path, after):
+    """Nor is another one written to that has its name now."""
+    code = BLOCK.format(inside="pass", after=after)
+    found = lines(code + "\nopen('journal', 'w').close()")
+    assert found == []
+    lines(
+        code + "\nassert not os.path.exists('journal'); open('last', 'w').close()",
+        journal="last",
+        given=str(tmp_path / "journal"),
+    )
+
+
+def test_a_file_that_was_moved_is_ended_where_it_is(lines, tmp_path):
+    """As long as it is open: there its lines go as well."""
+    code = (
+        "app = faulty(); ask(app); os.rename('journal', 'journal.1'); open('journal', 'w').close(); ask(app)"
+    )
+    assert lines(code) == []
+    moved = [json.loads(each) for each in (tmp_path / "journal.1").read_text().splitlines()]
+    assert [bool(each.get("ended")) for each in moved] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "[place] = endings._places.values(); place.limit = os.path.getsize('journal') + 100",
+        "writing.LARGEST_FILE = os.path.getsize('journal') + 100; ask(app)",
+    ],
+    ids=["no room for it", "no room for a line"],
+)
+def test_a_full_file_has_no_end(lines, code):
+    """It takes no more, and what is not there must not look as if it were."""
+    found = lines(f"from faultinject.journal import endings, writing\napp = faulty(); ask(app)\n{code}")
+    assert (len(found), ended(found)) == (1, [])
+
+
+PENDING = """
+app = faulty("{rule},path=a")
+thread = threading.Thread(target=lambda: ask(app), daemon=True)
+thread.start()
+while not written():
+    time.sleep(0.01)
+"""
+
+
+def test_what_is_under_way_writes_its_last_line_first(lines):
+    """A wait ends with the process: the second line of its request stands before the end."""
+    began = time.monotonic()
+    found = lines(PENDING.format(rule="http:503,delay=10m"))
+    assert time.monotonic() - began < 30
+    assert [(each.get("final"), each.get("ended")) for each in found] == [
+        (None, None),
+        (True, None),
+        (None, True),
+    ]
+
+
+STUCK = """
+def late(environ, start_response):
+    threading.Event().wait()
+app = WSGIFaultMiddleware(late, injector=Injector("{rule},path=a"))
+thread = threading.Thread(target=lambda: ask(app), daemon=True)
+thread.start()
+while not written():
+    time.sleep(0.01)
+"""
+
+
+def test_what_never_ends_is_not_waited_for(lines):
+    """A second, and no more: a process must end."""
+    began = time.monotonic()
+    found = lines(STUCK.format(rule="http:503,when=after"))
+    assert time.monotonic() - began < 30
+    assert found[-1]["ended"]
+
+
+def test_an_end_that_cannot_be_written_is_no_error(lines):
+    """Whatever happened to its descriptor."""
+    assert ended(lines("app = faulty(); ask(app); os.closerange(3, 100)")) == []
+
+
+def test_what_is_written_later_is_ended_anew(lines):
+    """A process that goes on ends again, and only its last line counts."""
+    found = lines(
+        "from faultinject.journal import endings\napp = faulty(); ask(app); endings.end(); endings.end(); ask(app)"
+    )
+    assert [bool(each.get("ended")) for each in found] == [False, True, False, True]
+
+
+# In this process
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+
+def ask(injector):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
+    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+def kinds(path):
+    return [bool(json.loads(each).get("ended")) for each in path.read_text().splitlines()]
+
+
+def test_a_journal_can_be_ended_alone(tmp_path):
+    """As a conformance run does, whose process goes on; without a file there is nothing to say."""
+    path = tmp_path / "journal"
+    injector = Injector("http:503", environ={}, journal=str(path))
+    injector.journal.end()
+    ask(injector)
+    injector.journal.end()
+    assert kinds(path) == [False, True]
+    Journal().end()
+
+
+def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
+    """That of a test session, which its owner reads."""
+    path = tmp_path / "journal"
+    injector = Injector("http:503", environ={}, journal=str(path), ends=False)
+    ask(injector)
+    injector.journal.end()
+    endings.end(wait=False)
+    assert kinds(path) == [False]
+
+
+def test_the_number_of_a_file_that_is_gone(tmp_path):
+    """An empty file that has it now was written by nobody."""
+    path = tmp_path / "journal"
+    journal = JournalFile(str(path), parent=lambda: None)
+    place = endings.place_of(str(path), journal._file)
+    place.write(os.getpid(), 0)
+    journal.close()
+    again = JournalFile(str(path), parent=lambda: None)
+    again.end()
+    assert path.read_text() == ""
+
+
+def test_a_parent_that_cannot_be_told_is_no_error(tmp_path, monkeypatch):
+    """The end of an interpreter is no place for one."""
+
+    def fails():
+        raise LookupError
+
+    path = tmp_path / "journal"
+    journal = JournalFile(str(path), parent=fails)
+    endings.place_of(str(path), journal._file).write(os.getpid(), 0)
+    endings.end(wait=False)
+    assert path.read_text() == ""
+
+
+def test_a_file_that_somebody_else_has_closed(tmp_path):
+    """As a program does that becomes a daemon: no error, neither then nor at its end."""
+    path = tmp_path / "journal"
+    injector = Injector("http:503", environ={}, journal=str(path))
+    ask(injector)
+    os.close(injector.journal._file._file)
+    injector.journal._file.close()
+    injector.journal.end()
+    assert kinds(path) == [False, True]
+
+
+def test_a_line_that_is_lost_in_a_journal_without_an_end(tmp_path, monkeypatch):
+    """It ends the file, as in every journal."""
+    path = tmp_path / "journal"
+    injector = Injector("http:503", environ={}, journal=str(path), ends=False)
+    monkeypatch.setattr("faultinject.journal.writing.LARGEST_FILE", 10)
+    ask(injector)
+    ask(injector)
+    assert path.read_text() == ""
+
+
+# Who has written
+
+
+def end_of(pid, **more):
+    return endings.line(pid, 1_800_000_010.0, 1010.0, None, **more)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Writes a journal of lines: its path."""
+    from tests.audit.traffic import line
+
+    def write(*parts, name="journal"):
+        path = tmp_path / name
+        path.write_bytes(
+            b"".join(
+                each if isinstance(each, bytes) else line(each[0], pid=each[1]).encode() for each in parts
+            )
+        )
+        return str(path)
+
+    return write
+
+
+def over(*paths):
+    writers, skipped = Writers(), {}
+    found = len(list(read(paths, writers=writers, skipped=skipped)))
+    return writers.over, found, skipped
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(0, 7)], False),
+        ([(0, 7), end_of(7)], True),
+        ([(0, 7), (1, 8), end_of(7)], False),
+        ([(0, 7), (1, 8), end_of(8), end_of(7)], True),
+        ([(0, 7), end_of(7), (1, 7)], False),
+        ([(0, 7), end_of(7), (1, 7), end_of(7)], True),
+        ([(0, 7), (1, 8), end_of(8), (2, 7)], False),
+        ([(0, 7), end_of(8)], False),
+        ([end_of(7)], True),
+    ],
+    ids="runs ended sibling both again twice recycled other alone".split(),
+)
+def test_whether_all_have_ended(journal, parts, expected):
+    """Every process that has written, and none of them has gone on, nor one that was given its number."""
+    assert over(journal(*parts)) == (expected, sum(not isinstance(each, bytes) for each in parts), {})
+
+
+def test_one_number_in_two_files(journal):
+    """They may be of two containers, each with a first process."""
+    one, two = journal((0, 1), end_of(1), name="1"), journal((1, 1), name="2")
+    assert over(one, two)[0] is False
+    assert over(one)[0] is True
+
+
+def test_a_final_line_is_a_line_too(journal):
+    """Who writes is not over."""
+    from tests.audit.traffic import fields
+
+    first, last = fields(0, "hang", took=None, pid=7), {**fields(0, "hang", took=30, pid=7), "final": True}
+    text = [f"{json.dumps(each)}\n".encode() for each in (first, last)]
+    assert over(journal(text[0], end_of(7), text[1]))[0] is False
+
+
+def test_parents_are_remembered(journal):
+    """Each that may start another process."""
+    writers = Writers()
+    list(
+        read(
+            [journal((0, 7), endings.line(7, 1.0, 1.0, "5-6-7"), endings.line(8, 1.0, 1.0, "5-6-7"))],
+            writers=writers,
+        )
+    )
+    assert writers.parents == {"5-6-7"}
+
+
+def test_when_the_last_thing_was(journal):
+    """The latest answer, or arrival."""
+    writers = Writers()
+    assert writers.latest == float("-inf")
+    list(read([journal((5, 7), (2, 7))], writers=writers))
+    assert writers.latest == pytest.approx(1_800_000_005.001, abs=0.01)
+
+
+@pytest.mark.parametrize("wrong", [{"pid": None}, {"pid": "7"}, {"pid": True}, {"parent": 5}])
+def test_an_end_that_is_damaged(wrong):
+    """It is counted as any other line."""
+    text = json.dumps({**json.loads(end_of(7)), **wrong}).encode()
+    assert Lines().read(text) == "damaged"
+    assert Lines().read(end_of(7)) == End(7, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_process_that_is_stopped_and_goes_on(lines):
+    """Signals that it survives say nothing."""
+    found = lines(
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\napp = faulty(); ask(app);"
+        f" os.kill(os.getpid(), {int(signal.SIGTERM)}); ask(app)"
+    )
+    assert [bool(each.get("ended")) for each in found] == [False, False, True]

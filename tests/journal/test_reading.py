@@ -1,0 +1,448 @@
+"""Journals are read, whatever is in them: a right answer or a clear message, and what was skipped is counted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faultinject import Injector, Outcome, WSGIFaultMiddleware
+from faultinject.audit.grouping import group
+from faultinject.engine.journal_entry import FIELDS
+from faultinject.exceptions import ReportError
+from faultinject.journal import reading
+from faultinject.journal.reading import of_outcomes, read
+from tests.audit.traffic import fields, line, shape
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Writes lines to a file and reads them: the attempts, and what was skipped."""
+    number = 0
+
+    def written(*lines, name=None):
+        nonlocal number
+        number += 1
+        path = tmp_path / (name or f"{number}.jsonl")
+        path.write_bytes(b"".join(each if isinstance(each, bytes) else each.encode() for each in lines))
+        return str(path)
+
+    return written
+
+
+def found(*paths):
+    skipped = {}
+    attempts = list(read(paths, skipped=skipped))
+    return attempts, skipped
+
+
+def times(attempts):
+    return [round(each.arrived - 1000, 6) for each in attempts]
+
+
+def test_lines_of_many_shapes_and_with_blanks_around_are_read(journal, monkeypatch):
+    """What is remembered of the types that lines have is bounded, and says nothing of other lines."""
+    monkeypatch.setattr("faultinject.journal.lines.KINDS", 1)
+    monkeypatch.setattr("faultinject.journal.lines.TEXTS", 5)
+    whole = [line(at, "503" if at % 2 else "200", path=f"/{at}") for at in range(6)]
+    bad = json.dumps({**json.loads(whole[0]), "path": None}) + "\n"
+    blanks = whole[5].rstrip("\n") + " \n"
+    attempts, skipped = found(journal(*whole[:5], bad, " " + blanks, whole[4] + " x\n"))
+    assert [each.path for each in attempts] == [f"/{at}" for at in range(6)]
+    assert skipped["damaged"] == 1
+
+
+def test_a_line_becomes_an_attempt(journal):
+    """Every field that a judgement needs, as it was written."""
+    [attempt], skipped = found(
+        journal(line(0, "503", hint=3.0, hint_form="seconds", invocation="x", number=1))
+    )
+    assert skipped == {}
+    assert (attempt.arrived, attempt.answered) == (1000.0, 1000.001)
+    assert (attempt.path, attempt.status, attempt.answer, attempt.kind) == (
+        "/photos/cat.jpg", 503, "503 SlowDown", "throttle",
+    )  # fmt: skip
+    assert (attempt.hint, attempt.hint_form) == (3.0, "seconds")
+    assert attempt.attempt_hint == {"invocation": "x", "attempt": 1}
+    assert (attempt.clock, attempt.seed) == (0, "0")
+
+
+def test_what_the_journal_writes_is_read(tmp_path):
+    """The writer's own lines; the ring gives the same."""
+    path = tmp_path / "journal.jsonl"
+    injector = Injector("cos:SlowDown,times=1", environ={"FAULTINJECT_JOURNAL": str(path)})
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    app = WSGIFaultMiddleware(app, injector=injector)
+    environ = {
+        "REQUEST_METHOD": "PUT", "PATH_INFO": "/b/k", "QUERY_STRING": "", "CONTENT_LENGTH": "4",
+        "HTTP_HOST": "h", "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "5000", "wsgi.url_scheme": "http",
+    }  # fmt: skip
+    for _ in range(2):
+        b"".join(app({**environ, "wsgi.input": io.BytesIO(b"data")}, lambda *_: None))
+    attempts, skipped = found(str(path))
+    assert skipped == {}
+    assert shape(group(attempts)) == ["503 200"]
+    same = of_outcomes(injector.journal.outcomes)
+    assert [[getattr(each, name) for name in each.__slots__] for each in same] == [
+        [getattr(each, name) for name in each.__slots__] for each in attempts
+    ]
+
+
+def test_outcomes_come_in_order_and_once():
+    """Those of several processes are put together anyhow; a final one stands for its first."""
+    lines = [fields(2, took=None), fields(1), {**fields(2), "final": True}]
+    attempts = of_outcomes(Outcome(**{name: each.get(name) for name in FIELDS}) for each in lines)
+    assert times(attempts) == [1, 2]
+    assert attempts[1].answered is not None
+
+
+def test_a_final_line_ends_the_attempt_of_its_first(journal):
+    """One request, two lines; who holds the attempt learns its end."""
+    late = {**fields(0, "hang", took=30), "final": True}
+    path = journal(line(0, "hang", took=None), line(1), json.dumps(late) + "\n")
+    attempts, skipped = found(path)
+    assert times(attempts) == [0, 1]
+    assert attempts[0].answered == 1030
+    assert skipped == {}
+
+
+def test_a_final_line_comes_after_its_attempt_was_given(journal, monkeypatch):
+    """It is learnt all the same, as long as the request is remembered; then it is no request of its own."""
+    monkeypatch.setattr(reading, "AHEAD", 100)
+    many = [line(1 + each) for each in range(300)]
+    late = json.dumps({**fields(0, "hang", took=500), "final": True}) + "\n"
+    attempts, skipped = found(journal(line(0, "hang", took=None), *many, late))
+    assert (len(attempts), attempts[0].answered, skipped) == (301, 1500, {})
+    monkeypatch.setattr(reading, "REMEMBERED", 50)
+    attempts, skipped = found(journal(line(0, "hang", took=None), *many, late))
+    assert (len(attempts), attempts[0].answered, skipped) == (301, None, {"there twice": 1})
+
+
+def test_a_final_line_alone_is_its_request(journal):
+    """The journal was cut before the first line; the final one says everything."""
+    [attempt], skipped = found(journal(json.dumps({**fields(0, "503"), "final": True}) + "\n"))
+    assert attempt.answer == "503 SlowDown"
+    assert skipped == {}
+
+
+def test_lines_out_of_order_are_put_in_order(journal):
+    """A request that takes long to decide is written after those that came later."""
+    attempts, skipped = found(journal(*(line(at) for at in (3, 1, 2, 0))))
+    assert times(attempts) == [0, 1, 2, 3]
+    assert skipped == {}
+
+
+def test_a_line_far_out_of_order_is_still_a_request(journal, monkeypatch):
+    """It comes too late to be put right, and is not lost."""
+    monkeypatch.setattr(reading, "AHEAD", 100)
+    attempts, skipped = found(journal(*(line(1 + each) for each in range(300)), line(0)))
+    assert times(attempts)[-1] == 0 or 0 in times(attempts)
+    assert len(attempts) == 301
+    assert skipped == {}
+
+
+def test_several_files_are_merged(journal):
+    """One a worker."""
+    first = journal(*(line(at, pid=1) for at in (0, 2, 4)))
+    second = journal(*(line(at, pid=2) for at in (1, 3, 5)))
+    attempts, _ = found(second, first)
+    assert times(attempts) == [0, 1, 2, 3, 4, 5]
+    assert {each.clock for each in attempts} == {0}
+
+
+@pytest.mark.parametrize("how", ["once more", "a second file", "the whole again"])
+def test_a_line_that_is_there_twice_counts_once(journal, monkeypatch, how):
+    """The same process, number and time; however the copy came about."""
+    monkeypatch.setattr(reading, "AHEAD", 100)
+    monkeypatch.setattr(reading, "REMEMBERED", 10)
+    lines = [line(at) for at in range(3 if how != "the whole again" else 400)]
+    if how == "a second file":
+        attempts, skipped = found(journal(*lines), journal(*lines))
+    else:
+        attempts, skipped = found(journal(*(lines * 2 if how == "the whole again" else [*lines, lines[1]])))
+    assert len(attempts) == len(lines)
+    assert skipped == {"there twice": 1 if how == "once more" else len(lines)}
+
+
+def test_a_process_id_that_comes_again_is_another_process(journal):
+    """The same process and number at another time: the file was written on after a restart."""
+    attempts, skipped = found(journal(line(0, seq=0), line(1, seq=1), line(600, seq=0), line(601, seq=1)))
+    assert times(attempts) == [0, 1, 600, 601]
+    assert skipped == {}
+
+
+def test_numbers_and_processes_without_bounds(journal):
+    """Hostile numbers take no memory; what they hide is only whether a line was there before."""
+    lines = [line(at, seq=seq) for at, seq in enumerate((1 << 26, 1 << 60, -1, 1_000_000))]
+    many = [line(10 + pid, pid=pid) for pid in range(150)]
+    attempts, skipped = found(journal(*lines, *many, *many))
+    assert len(attempts) == 154
+    assert skipped == {"there twice": 150}
+
+
+# Clocks
+
+
+def test_machines_with_other_clocks_are_put_on_one_scale(journal):
+    """By their unix time; their requests never join, for the gap between them is not known."""
+    here = journal(line(0, "503"), line(5, path="/2"))
+    there = journal(
+        line(1, arrived=70_000.0, answered=70_000.5), line(2, "slow", took=None, arrived=70_001.0)
+    )
+    attempts, _ = found(here, there)
+    assert times(attempts) == [0, 1, 2, 5]
+    assert [each.clock for each in attempts] == [0, 1, 1, 0]
+    assert attempts[1].answered - attempts[1].arrived == pytest.approx(0.5)
+    assert shape(group(attempts)) == ["503", "200", "200", "200"]
+
+
+def test_a_unix_clock_that_is_set_changes_nothing(journal):
+    """The monotonic clock counts: within a process, and in those that begin later on the same machine."""
+    lines = [
+        line(0, "503"), line(1, "503", time=5.0), line(2, "503", time=6.0, pid=8), line(3, time=7.0),
+    ]  # fmt: skip
+    attempts, _ = found(journal(*lines))
+    assert shape(group(attempts)) == ["503 503 503 200"]
+
+
+def test_on_one_machine_the_unix_clock_says_nothing(journal):
+    """A test that freezes the time beside a server that does not."""
+    frozen = journal(
+        line(0, "503", time=5.0),
+        line(2, "hang", took=None, time=5.0, pid=7),
+        json.dumps({**fields(2, "hang", took=1, time=5.0), "final": True}) + "\n",
+    )
+    attempts = list(read([frozen, journal(line(1, "503", pid=8))], one_machine=True))
+    assert shape(group(attempts)) == ["503 503 hang"]
+    assert {each.clock for each in attempts} == {0}
+    assert attempts[2].answered == 1003
+
+
+def test_one_process_id_on_two_machines(journal):
+    """Every container's first process is number 1."""
+    here, there = journal(line(0, pid=1), line(2, pid=1)), journal(line(1, pid=1, arrived=5.0, answered=5.1))
+    attempts, skipped = found(here, there)
+    assert [(each.clock, at) for each, at in zip(attempts, times(attempts), strict=True)] == [
+        (0, 0),
+        (1, 1),
+        (0, 2),
+    ]
+    assert skipped == {}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ("Hello\n", "not JSON"),
+        ("\xff\n".encode("latin-1"), "not JSON"),
+        ("[" * 5_000 + "\n", "not JSON"),
+        (line(1).replace("1001.0", "NaN"), "not JSON"),
+        (line(1).replace("1001.0", "1" * 5_000), "not JSON"),
+        ("[1, 2]\n", "another tool's"),
+        ("17\n", "another tool's"),
+        ('{"level": "info", "msg": "started"}\n', "another tool's"),
+        ('{"v": 1, "msg": "started"}\n', "another tool's"),
+        ('{"v": true, "arrived": 1}\n', "another tool's"),
+        (line(1, v=2), "of a later version"),
+        ('{"v":2,"arrived":"soon"}\n', "of a later version"),
+        (line(1, seq="7"), "damaged"),
+        (line(1, pid=None), "damaged"),
+        (line(1, path=None), "damaged"),
+        (line(1, arrived=1e300), "damaged"),
+        (line(1, arrived=10**400), "damaged"),
+        (line(1, time=-1e13), "damaged"),
+        (line(1, answered="1"), "damaged"),
+        (line(1, applied=None), "damaged"),
+        (line(1, body_complete=1), "damaged"),
+        (line(1, status=503.0), "damaged"),
+        (line(1, attempt_hint=[]), "damaged"),
+        (line(1, attempt_hint={"invocation": 5}), "damaged"),
+        (line(1, attempt_hint={"attempt": True}), "damaged"),
+        (b'{"path":"' + b"x" * (1 << 20) + b'"}\n', "longer than 1 MiB"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "bytes",
+)
+def test_a_line_that_is_none_of_ours_is_skipped(journal, bad, why):
+    """Those around it are read."""
+    attempts, skipped = found(journal(line(0), bad, "\n", line(2)))
+    assert times(attempts) == [0, 2]
+    assert skipped == {why: 1}
+
+
+def test_fields_of_a_later_time_are_ignored(journal):
+    """Readers ignore what they do not know."""
+    [attempt], skipped = found(journal(line(0, colour="red", attempt_hint={"attempt": 2, "colour": "red"})))
+    assert skipped == {}
+    assert not hasattr(attempt, "colour")
+
+
+@pytest.mark.parametrize("cut", [1, 100, -2, -1])
+def test_a_torn_last_line(journal, cut):
+    """The writer was killed in the middle of it; a whole one that only lacks its end is read."""
+    attempts, skipped = found(journal(line(0), line(1)[:cut]))
+    assert (times(attempts), skipped) == (([0, 1], {}) if cut == -1 else ([0], {"torn": 1}))
+
+
+def test_a_line_behind_a_part_of_one(journal):
+    """A disk was full, and somebody made room."""
+    attempts, skipped = found(journal(line(0), line(1)[:50] + line(2), line(3)[:50] + line(4)[:50] + "\n"))
+    assert times(attempts) == [0, 2]
+    assert skipped == {"not JSON": 1}
+
+
+@pytest.mark.parametrize("name", ["journal.gz", "journal.jsonl"])
+def test_a_gzip_file_is_known_by_its_beginning(journal, name):
+    """Whatever it is called."""
+    assert times(found(journal(gzip.compress(line(0).encode() + line(1).encode()), name=name))[0]) == [0, 1]
+
+
+def test_a_gzip_file_whose_end_is_missing(journal):
+    """What could be unpacked is read."""
+    import random
+
+    lines = "".join(line(at, path=f"/{random.Random(at).random()}") for at in range(2_000))
+    packed = gzip.compress(lines.encode())
+    attempts, skipped = found(journal(packed[: len(packed) // 2]))
+    assert 100 < len(attempts) < 2_000
+    assert skipped["torn"] >= 1
+    wrong = packed[:-8] + bytes(8)
+    assert found(journal(wrong))[1] == {"torn": 1}
+    with pytest.raises(ReportError, match="ended before"):
+        found(journal(packed[:50]))
+
+
+def test_what_begins_like_a_gzip_file_and_is_none(journal):
+    """A message, no traceback."""
+    with pytest.raises(ReportError, match=r"bad\.jsonl: Unknown compression method"):
+        found(journal(b"\x1f\x8b\x00\x00" * 10, name="bad.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty"),
+        ("\n\n", "empty"),
+        ("Hello\n", "1 line, none of a journal of faultinject: not JSON"),
+        ("Hello\n[]\n[]\n", "3 lines, none of a journal of faultinject: 1 not JSON, 2 another tool's"),
+        (line(0, v=2) * 1_200, "1,200 lines, none of a journal of faultinject: of a later version"),
+        ("x" * (3 << 20), "1 line, none of a journal of faultinject: longer than 1 MiB"),
+    ],
+    ids=["empty", "empty lines", "a line", "lines", "a later version", "no lines"],
+)
+def test_a_file_that_is_no_journal(journal, content, message):
+    """A message that names it, though another file is fine."""
+    good = journal(line(0))
+    with pytest.raises(ReportError) as caught:
+        found(good, journal(content, name="other.log"))
+    assert str(caught.value).endswith(f"other.log: {message}")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """The system's own words."""
+    with pytest.raises(ReportError, match=r"cannot read .*nowhere\.jsonl: No such file or directory"):
+        found(str(tmp_path / "nowhere.jsonl"))
+    with pytest.raises(ReportError, match=r"cannot read .*: Is a directory"):
+        found(str(tmp_path))
+    with pytest.raises(ReportError, match=r"nul\\x00: no file can have such a name"):
+        found("nul\0")
+
+
+def test_the_standard_input(monkeypatch):
+    """`-`, gzipped or not; it is not ours to close."""
+    for data in (line(0).encode(), gzip.compress(line(0).encode())):
+        stream = io.BufferedReader(io.BytesIO(data))
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+        assert times(found("-")[0]) == [0]
+        assert not stream.closed
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO())))
+    with pytest.raises(ReportError, match=r"^the standard input: empty$"):
+        found("-")
+
+
+def test_a_disk_that_fails(monkeypatch):
+    """In the middle of a file: a message, whatever was read before."""
+
+    class Failing(io.RawIOBase):
+        parts = [line(0).encode()]
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            if not self.parts:
+                raise OSError(5, "Input/output error")
+            part = self.parts.pop()
+            buffer[: len(part)] = part
+            return len(part)
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(Failing())))
+    with pytest.raises(ReportError, match=r"^cannot read the standard input: Input/output error$"):
+        found("-")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ReportError, match=r"^cannot read the standard input: it is closed$"):
+        found("-")
+
+
+def test_who_stops_reading_leaves_nothing_open(journal):
+    """A reader that is dropped in the middle closes its files."""
+    attempts = read([journal(line(0), line(1)), journal(line(2))])
+    next(attempts)
+    attempts.close()
+
+
+def test_a_file_name_is_shown_escaped(tmp_path):
+    """It goes to a terminal."""
+    with pytest.raises(ReportError, match=r"a\\nb: empty"):
+        (tmp_path / "a\nb").touch()
+        found(str(tmp_path / "a\nb"))
+
+
+def test_many_texts_take_no_memory(journal, monkeypatch):
+    """What comes again is kept once, as long as there is not too much of it."""
+    monkeypatch.setattr("faultinject.journal.lines.TEXTS", 100)
+    attempts, _ = found(journal(*(line(at, host=f"host-{at % 200}") for at in range(300))))
+    assert attempts[1].host is not attempts[201].host
+    assert attempts[0].user_agent is attempts[1].user_agent
+    assert attempts[0].connection is attempts[1].connection
+
+
+journals = st.lists(
+    st.one_of(
+        st.binary(max_size=30),
+        st.builds(
+            lambda at, cut, final: (line(at, **final)[:cut] if cut else line(at, **final)).encode(),
+            st.sampled_from([0, 1, 2, 5, 1000]),
+            st.one_of(st.none(), st.integers(1, 500)),
+            st.sampled_from([{}, {"final": True}, {"pid": 8}, {"time": 5.0}]),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(journals)
+def test_anything_is_read_or_refused(tmp_path_factory, parts):
+    """Whatever bytes: attempts in order, or one clear error."""
+    path = tmp_path_factory.getbasetemp() / "anything.jsonl"
+    path.write_bytes(b"\n".join(parts))
+    try:
+        attempts = list(read([str(path)]))
+    except ReportError as error:
+        assert "anything.jsonl" in str(error)
+    else:
+        assert attempts
+        assert times(attempts) == sorted(times(attempts))

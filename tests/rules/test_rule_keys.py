@@ -1,0 +1,91 @@
+"""`RuleKeys` is what the vocabulary says. `python tests/rules/test_rule_keys.py` writes it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from faultinject import Rule
+from faultinject.rules import rule_keys
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.key import Condition, Key
+from faultinject.rules.vocabulary import KEYS
+
+HEAD = '''"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/rules/test_rule_keys.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal, TypedDict
+
+Values = str | int | list[str] | list[int] | list[str | int] | tuple[str | int, ...]
+"""One value of a condition, or any of several."""
+'''
+CLASS = '''
+
+class {}(TypedDict, total=False):
+    """{}"""
+
+{}'''
+
+
+def type_of(key: Key) -> str:
+    """What Python takes for a key: what `Key.write` makes text of, and `parse` reads."""
+    if isinstance(key, Condition):
+        one = "Values"
+    elif key.flag:
+        one = "bool | str"
+    elif key.seconds:
+        one = "float | str | timedelta"
+    elif key.number:
+        one = f"{type(key).parse.__annotations__['return']} | str"
+    elif key.choices:
+        one = f"Literal[{', '.join(f'{chr(34)}{each}{chr(34)}' for each in key.choices)}]"
+    else:
+        one = "str | None" if key.key == "name" else "str"
+    return f"Mapping[str, {one}]" if key.named else one
+
+
+def members(keys: Iterable[Key]) -> Iterator[str]:
+    """The lines of each key, in the canonical order."""
+    for key in keys:
+        yield f'    {key.key}: {type_of(key)}\n    """{key.meaning}"""\n'
+
+
+def text() -> str:
+    """The module."""
+    rest = [each for name, each in KEYS.items() if name not in CONDITIONS]
+    conditions = CLASS.format(
+        "Conditions",
+        "What a request must be like; of several values any.",
+        "".join(members(CONDITIONS.values())),
+    )
+    rule = CLASS.format(
+        "RuleKeys",
+        "What `Rule`, `inject()`, `Faults.add` and the marker take: conditions, triggers and effects.",
+        '    unless: Conditions\n    """The conditions that keep the rule away."""\n'
+        + "".join(members(rest)),
+    ).replace("(TypedDict,", "(Conditions,")
+    return f"{HEAD}{conditions}{rule}"
+
+
+def test_the_typed_keys_are_those_of_the_vocabulary() -> None:
+    """A new key, or another type of its values, is what editors complete and type checkers demand."""
+    written = Path(rule_keys.__file__).read_text(encoding="utf-8")
+    assert written == text(), "python tests/rules/test_rule_keys.py writes it anew"
+
+
+def test_each_key_is_a_member() -> None:
+    """What the module says is what Python reads out of it."""
+    assert {*rule_keys.RuleKeys.__annotations__} == {*KEYS, "unless"}
+    assert {*rule_keys.Conditions.__annotations__} == {*CONDITIONS}
+
+
+def test_no_name_is_none() -> None:
+    """A rule that may have a name is written in one way: `Rule(fault, name=name)`."""
+    assert Rule("http:503", name=None, times=1) == Rule("http:503", times=1)
+
+
+if __name__ == "__main__":
+    Path(rule_keys.__file__).write_text(text(), encoding="utf-8")

@@ -1,0 +1,475 @@
+"""What the store says to requests that Cloud Storage's JSON API refuses, and details that its SDK does not show."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from threading import Barrier
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject import vendors
+from faultinject.store import ObjectStore
+from faultinject.store.budget import ENTRY
+from faultinject.store.error_codes import ERROR_CODES
+from faultinject.store.gcs import call, crc32c, resources
+
+BUCKET = "/storage/v1/b/photos"
+THERE = f"{BUCKET}/o/there"
+UPLOAD = "/upload/storage/v1/b/photos/o"
+RELATED = "multipart/related; boundary=x"
+
+
+class Visitor:
+    """A client that sends what it likes, before a store with one bucket and one object."""
+
+    def __init__(self, **options):
+        self.store = ObjectStore("gcs", **options)
+        self.client = Client(self.store)
+        assert self.ask("POST", "/storage/v1/b", json={"name": "photos"}).status_code == 200
+        assert self.media("there", b"0123456789").status_code == 200
+
+    def ask(self, method, path, **options):
+        return self.client.open(path, method=method, **options)
+
+    def media(self, name, data, **options):
+        return self.ask("POST", f"{UPLOAD}?uploadType=media&name={name}", data=data, **options)
+
+    def multipart(self, body, content_type=RELATED):
+        return self.ask("POST", UPLOAD, data=body, content_type=content_type)
+
+    def start(self, document=None, **headers):
+        """The path and query to which the pieces of a new upload go."""
+        answer = self.ask("POST", f"{UPLOAD}?uploadType=resumable&name=k", json=document, headers=headers)
+        parts = urlsplit(answer.headers["Location"])
+        return f"{parts.path}?{parts.query}"
+
+    def piece(self, session, data, span, **headers):
+        return self.ask("PUT", session, data=data, headers={"Content-Range": span, **headers})
+
+
+def related(document, content=b"meow", head=b""):
+    return b"--x\r\n\r\n" + document + b"\r\n--x\r\n" + head + b"\r\n" + content + b"\r\n--x--"
+
+
+def patch(document):
+    return lambda v: v.ask("PATCH", THERE, data=document)
+
+
+def compose(document):
+    return lambda v: v.ask("POST", f"{BUCKET}/o/k/compose", json=document)
+
+
+def rewrite_unless_there(v):
+    generation = v.ask("GET", THERE).json["generation"]
+    return v.ask("POST", f"{THERE}/rewriteTo/b/photos/o/k?ifSourceGenerationNotMatch={generation}")
+
+
+def session(data, span, **headers):
+    return lambda v: v.piece(v.start(), data, span, **headers)
+
+
+CASES = [
+    ("argument", lambda v: v.ask("POST", f"{UPLOAD}?uploadType=other")),
+    ("argument", lambda v: v.ask("GET", f"{THERE}?ifGenerationMatch=x")),
+    ("argument", lambda v: v.ask("GET", f"{BUCKET}/o?pageToken=%C3%BC")),
+    ("argument", lambda v: v.ask("GET", f"{BUCKET}/o?maxResults=many")),
+    ("argument", patch(b'{"contentType": "a\\nb"}')),
+    ("argument", patch(b'{"contentType": 1}')),
+    ("argument", patch(b'{"metadata": []}')),
+    ("argument", patch(b'{"metadata": {"a": 1}}')),
+    ("argument", compose({"sourceObjects": [{"name": "there"}] * 33})),
+    ("argument", compose({"sourceObjects": [{"name": "there"}], "destination": 1})),
+    ("argument", compose({"sourceObjects": [{"name": "there", "objectPreconditions": 1}]})),
+    ("argument", patch(b'{"storageClass": "NEARLINE"}')),
+    ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": "NEAR"}'))),
+    ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": []}'))),
+    ("bad_digest", lambda v: v.media("k", b"x", headers={"X-Goog-Hash": "crc32c=AAAAAA=="})),
+    ("bad_digest", lambda v: v.multipart(related(b'{"name": "k", "md5Hash": "AA=="}'))),
+    ("bad_digest", session(b"x", "bytes 0-0/1", **{"X-Goog-Hash": "md5=AA=="})),
+    ("bucket_exists", lambda v: v.ask("POST", "/storage/v1/b", json={"name": "photos"})),
+    ("bucket_name", lambda v: v.ask("POST", "/storage/v1/b", json={"name": "No"})),
+    ("bucket_not_empty", lambda v: v.ask("DELETE", BUCKET)),
+    ("content_range", session(b"x", "bytes 5-5/9")),
+    ("content_range", session(b"x", "bytes 0-/9")),
+    ("content_range", session(b"x", "bytes 1-0/9")),
+    ("content_range", session(b"x", "lines 0-1/9")),
+    ("content_range", session(b"x", "bytes 0-0")),
+    ("digest", lambda v: v.media("k", b"x", headers={"Content-MD5": "not base64"})),
+    ("document", patch(b" " * (2 * 1024 * 1024 + 1))),
+    ("document", lambda v: v.multipart(related(b" " * (2 * 1024 * 1024 + 1)))),
+    ("full", lambda v: v.media("k", b"x" * 5_000_000)),
+    ("incomplete", lambda v: v.media("k", b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
+    ("incomplete", session(b"short", "bytes 0-9/20")),
+    ("key_length", lambda v: v.media("k" * 1025, b"x")),
+    ("length", lambda v: v.media("k", b"", environ_overrides={"CONTENT_LENGTH": ""})),
+    ("malformed", patch(b"{")),
+    ("malformed", patch(b"[]")),
+    ("malformed", patch(b'{"metadata": {"a": "\\ud800"}}')),
+    ("malformed", patch(b"[" * 100_000)),
+    ("malformed", lambda v: v.multipart(related(b"meow"))),
+    ("metadata", patch(json.dumps({"metadata": {"a": "x" * 8192}}).encode())),
+    ("method", lambda v: v.ask("PUT", UPLOAD)),
+    ("method", lambda v: v.ask("POST", THERE)),
+    ("method", lambda v: v.ask("POST", f"/download{THERE}")),
+    ("multipart", lambda v: v.multipart(b"meow", "text/plain")),
+    ("multipart", lambda v: v.multipart(b"--x--", RELATED)),
+    ("multipart", lambda v: v.multipart(related(b"{}")[:-2])),
+    ("multipart", lambda v: v.multipart(b"--x\r\n\r\n{}\r\n--x--")),
+    ("no_bucket", lambda v: v.ask("GET", "/storage/v1/b/nowhere")),
+    ("no_bucket", lambda v: v.ask("POST", f"{THERE}/rewriteTo/b/nowhere/o/k")),
+    ("no_key", lambda v: v.ask("GET", f"{BUCKET}/o/gone")),
+    ("no_key", lambda v: v.ask("PATCH", f"{BUCKET}/o/gone", json={})),
+    ("no_key", lambda v: v.ask("DELETE", f"{THERE}?generation=5")),
+    ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 5}]})),
+    ("no_key", compose({"sourceObjects": [{"name": "there", "generation": 0}]})),
+    ("no_route", lambda v: v.ask("GET", "/")),
+    ("no_route", lambda v: v.ask("GET", "/storage/v1/projects/p/serviceAccount")),
+    ("no_route", lambda v: v.ask("GET", f"{BUCKET}/other")),
+    ("no_route", lambda v: v.ask("GET", "/storage/v2/b")),
+    ("no_route", lambda v: v.ask("GET", f"{THERE}/other")),
+    ("no_route", lambda v: v.ask("GET", f"{THERE}/")),
+    ("no_route", lambda v: v.ask("GET", f"{BUCKET}/o//there")),
+    ("no_route", lambda v: v.ask("POST", f"{THERE}/compose/")),
+    ("no_route", lambda v: v.ask("POST", f"{THERE}/rewriteTo/b/photos/o/a/b")),
+    ("no_route", lambda v: v.ask("POST", f"{BUCKET}/o/a/there/rewriteTo/b/photos/o/k")),
+    ("no_route", lambda v: v.ask("GET", "/download/storage/v1/b/photos/o")),
+    ("no_upload", lambda v: v.piece(f"{UPLOAD}?upload_id=gone", b"x", "bytes 0-0/1")),
+    ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/o?softDeleted=true")),
+    ("not_implemented", lambda v: v.ask("PATCH", BUCKET, json={"labels": {"a": "b"}})),
+    ("not_implemented", lambda v: v.ask("PUT", BUCKET, json={})),
+    ("not_implemented", lambda v: v.ask("GET", f"{BUCKET}/iam")),
+    ("not_implemented", lambda v: v.ask("GET", f"{THERE}/acl")),
+    ("not_implemented", lambda v: v.ask("DELETE", f"{THERE}/acl/allUsers")),
+    ("not_implemented", lambda v: v.ask("POST", "/batch/storage/v1")),
+    ("not_implemented", lambda v: v.ask("POST", "/photos/there?uploads")),
+    ("not_implemented", compose({"sourceObjects": [{"name": "there"}], "deleteSourceObjects": True})),
+    ("precondition", lambda v: v.ask("GET", f"{THERE}?ifGenerationMatch=1")),
+    ("precondition", rewrite_unless_there),
+    (
+        "precondition",
+        compose({"sourceObjects": [{"name": "there", "objectPreconditions": {"ifGenerationMatch": "5"}}]}),
+    ),
+    ("range", lambda v: v.ask("GET", f"{THERE}?alt=media", headers={"Range": "bytes=10-"})),
+    ("required", lambda v: v.multipart(related(b"{}"))),
+    ("required", lambda v: v.ask("POST", "/storage/v1/b", json={})),
+    ("required", compose({})),
+    ("required", compose({"sourceObjects": [1]})),
+    ("required", compose({"sourceObjects": [{}]})),
+    ("uri", lambda v: v.ask("GET", THERE, environ_overrides={"PATH_INFO": f"{BUCKET}/o/\xff"})),
+]
+LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
+"""The cases of which some begin an upload."""
+
+
+def test_every_mistake_has_a_case():
+    """A new mistake is not forgotten here."""
+    assert {mistake for mistake, _ in CASES} == set(ERROR_CODES["gcs"])
+
+
+def test_a_mistake_gets_the_documented_error():
+    """Status and reason are Google's; nothing is kept of what was refused."""
+    expected, found = [], []
+    for mistake, case in CASES:
+        visitor = Visitor(max_bytes=5_000_000)
+        used = visitor.store.used_bytes
+        answer = case(visitor)
+        row = vendors.get("gcs").find(ERROR_CODES["gcs"][mistake])
+        kept = visitor.store.used_bytes - used if mistake not in LEAVE_SOMETHING else 0
+        told = answer.json["error"]["errors"][0]["reason"] if answer.is_json else None
+        without = row.form or mistake == "range"  # who asks for content is refused in plain text
+        expected.append((mistake, row.status, None if without else row.code, 0))
+        found.append((mistake, answer.status_code, told, kept))
+    assert found == expected
+
+
+def test_messages_say_what_is_wrong():
+    """One reason stands for many mistakes; its documented message is that of one of them."""
+    visitor = Visitor(max_bytes=8192)
+    assert [
+        visitor.ask(method, path).json["error"]["message"]
+        for method, path in (("GET", f"{BUCKET}/o/a%2Fb"), ("GET", "/storage/v1/b/gone"), ("DELETE", BUCKET))
+    ] == [
+        "No such object: photos/a/b",
+        "The specified bucket does not exist.",
+        "The bucket you tried to delete is not empty.",
+    ]
+    full = visitor.media("k", b"x" * 9000).json["error"]["message"]
+    assert full == "the embedded store is full (8192 bytes)"
+
+
+def test_uploads_in_one_request():
+    """Content alone has its type in the header; with a description it may have it in the part's."""
+    visitor = Visitor()
+    shown = visitor.media("k", b"meow", content_type="x/y").json
+    assert (shown["contentType"], shown["size"]) == ("x/y", "4")
+    empty = visitor.media("k", b"", environ_overrides={"CONTENT_LENGTH": "0"})
+    assert (empty.json["contentType"], empty.json["size"]) == ("application/octet-stream", "0")
+    named = b'{"name": "part"}'
+    assert visitor.multipart(related(named, head=b"Content-Type: a/b\r\n")).json["contentType"] == "a/b"
+    assert (
+        visitor.multipart(related(named, head=b"X: y\r\n")).json["contentType"] == "application/octet-stream"
+    )
+    typed = b'{"name": "part", "contentType": "c/d", "metadata": {"a": null}}'
+    shown = visitor.multipart(related(typed, head=b"Content-Type: a/b\r\n")).json
+    assert (shown["contentType"], "metadata" in shown) == ("c/d", False)
+
+
+def test_a_boundary_without_quotes():
+    """As aiohttp writes it, with signs that need them."""
+    boundary = "===============56=="
+    body = related(b'{"name": "k"}').replace(b"--x", f"--{boundary}".encode())
+    visitor = Visitor()
+    assert visitor.multipart(body, f"multipart/related; boundary={boundary}").status_code == 200
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
+
+
+def test_an_upload_piece_by_piece():
+    """What came is told; what came already is passed over; the end may be asked for again."""
+    visitor = Visitor()
+    session = visitor.start({"contentType": "x/y"})
+    question = visitor.piece(session, b"", "bytes */*")
+    assert (question.status_code, question.headers.get("Range")) == (308, None)
+    for data, span in ((b"abc", "bytes 0-2/*"), (b"abc", "bytes 0-2/*"), (b"bcd", "bytes 1-3/6")):
+        answer = visitor.piece(session, data, span)
+        assert answer.status_code == 308
+    assert answer.headers["Range"] == "bytes=0-3"
+    assert visitor.ask("GET", f"{BUCKET}/o/k").status_code == 404
+    done = visitor.piece(session, b"ef", "bytes 4-5/6")
+    assert (done.status_code, done.json["size"], done.json["contentType"]) == (200, "6", "x/y")
+    assert visitor.piece(session, b"", "bytes */6").json == done.json
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"abcdef"
+    visitor.media("k", b"other")
+    replaced = visitor.piece(session, b"", "bytes */6")
+    assert (replaced.status_code, replaced.json) == (200, done.json)
+    assert replaced.headers["Content-Type"] == done.headers["Content-Type"]
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"other"
+
+
+def test_an_upload_that_two_requests_end_at_once(monkeypatch):
+    """The object is made once, and both are told the same generation; checksums are worked out side by side."""
+    visitor = Visitor()
+    used = visitor.store.used_bytes
+    session = visitor.start()
+    visitor.piece(session, b"meow", "bytes 0-3/*")
+    both = Barrier(2, timeout=60)
+
+    def sums_of(blocks, real=resources.sums_of):
+        both.wait()
+        return real(blocks)
+
+    monkeypatch.setattr(resources, "sums_of", sums_of)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(visitor.piece, session, b"", "bytes */4") for _ in range(2)]
+        answers = [each.result() for each in asked]
+    there = visitor.ask("GET", f"{BUCKET}/o/k").json
+    assert [(each.status_code, each.json) for each in answers] == [(200, there)] * 2
+    visitor.ask("DELETE", f"{BUCKET}/o/k")
+    assert visitor.store.used_bytes == used
+
+
+class Interrupted:
+    """A body at whose first reading something else happens."""
+
+    def __init__(self, content, otherwise):
+        self.content = io.BytesIO(content)
+        self.otherwise = [otherwise]
+
+    def read(self, size):
+        if self.otherwise:
+            self.otherwise.pop()()
+        return self.content.read(size)
+
+
+@pytest.mark.parametrize(("data", "span"), [(b"ow", "bytes 2-3/4"), (b"meow", "bytes 0-3/4")])
+def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
+    """The client gave up waiting and sent it anew: the slow one is told what became of it."""
+    visitor = Visitor()
+    session = visitor.start()
+    visitor.piece(session, b"me", "bytes 0-1/*")
+    ended = []
+    body = Interrupted(data, lambda: ended.append(visitor.piece(session, b"ow", "bytes 2-3/4")))
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
+    slow = visitor.ask("PUT", session, headers={"Content-Range": span}, environ_overrides=environ)
+    assert (slow.status_code, slow.json) == (200, ended[0].json)
+    assert visitor.ask("GET", f"{BUCKET}/o/k?alt=media").data == b"meow"
+
+
+def test_an_upload_that_grows_while_it_is_ended(monkeypatch):
+    """More came than the whole was to be: it is not ended, and no byte of the budget is lost."""
+    visitor = Visitor()
+    used = visitor.store.used_bytes
+    session = visitor.start()
+    visitor.piece(session, b"meow", "bytes 0-3/*")
+
+    def sums_of(blocks, real=resources.sums_of):
+        monkeypatch.undo()
+        assert visitor.piece(session, b"!", "bytes 4-4/*").status_code == 308
+        return real(blocks)
+
+    monkeypatch.setattr(resources, "sums_of", sums_of)
+    early = visitor.piece(session, b"", "bytes */4")
+    assert (early.status_code, early.headers["Range"]) == (308, "bytes=0-4")
+    assert visitor.piece(session, b"", "bytes */5").json["size"] == "5"
+    visitor.ask("DELETE", f"{BUCKET}/o/k")
+    assert visitor.store.used_bytes == used
+
+
+def test_an_upload_without_ranges():
+    """The whole in one piece; and an upload that is ended by a question, once all of it is there."""
+    visitor = Visitor()
+    session = visitor.start(**{"X-Upload-Content-Type": "x/y"})
+    assert visitor.ask("PUT", session, data=b"whole").json["contentType"] == "x/y"
+    session = visitor.start()
+    visitor.piece(session, b"abc", "bytes 0-2/*")
+    assert visitor.piece(session, b"", "bytes */3").json["size"] == "3"
+
+
+def test_an_upload_that_is_given_up():
+    """Its bytes are given back."""
+    visitor = Visitor()
+    used = visitor.store.used_bytes
+    session = visitor.start()
+    visitor.piece(session, b"abc", "bytes 0-2/*")
+    assert visitor.ask("DELETE", session).status == "499 Client Closed Request"
+    assert visitor.store.used_bytes == used
+    assert visitor.piece(session, b"d", "bytes 3-3/4").status_code == 404
+
+
+def test_only_the_last_ended_uploads_are_remembered(monkeypatch):
+    """A store that runs for long does not grow by them."""
+    monkeypatch.setattr(call, "REMEMBERED", 2)
+    monkeypatch.setattr(call, "REMEMBERED_BYTES", 10)
+    finished = call.FinishedUploads()
+    left = []
+    for identity, document in (
+        ("a", b"1"),
+        ("b", b"2"),
+        ("b", b"3"),
+        ("c", b"4"),
+        ("d", b"123456789"),
+        ("e", b"12"),
+    ):
+        finished.note(identity, document)
+        left.append("".join(each for each in "abcde" if finished.find(each)))
+    assert left == ["a", "ab", "ab", "bc", "cd", "e"]
+    assert finished.find("e") == b"12"
+
+
+def test_content_and_its_headers():
+    """Content comes by two paths, with the metadata that a header can carry; unchanged content not again."""
+    visitor = Visitor()
+    visitor.ask("PATCH", THERE, json={"metadata": {"plain": "x", "ü": "y", "b": "ü", "c": "\n", "d e": "f"}})
+    got = visitor.ask("GET", f"/download{THERE}?alt=media")
+    assert [(name, value) for name, value in got.headers if "meta-" in name] == [("x-goog-meta-plain", "x")]
+    assert got.data == visitor.ask("GET", f"{THERE}?alt=media").data == b"0123456789"
+    generation = got.headers["x-goog-generation"]
+    assert parse_qs(got.headers["x-goog-hash"].replace(",", "&"))["md5"] == ["eB5eJF1ptWaXm4bijSPyxw=="]
+    assert visitor.ask("GET", f"{THERE}?ifGenerationNotMatch={generation}").status_code == 304
+    assert visitor.ask("PATCH", THERE, json={"metadata": None}).json.get("metadata") is None
+    assert visitor.ask("POST", f"{THERE}/copyTo/b/photos/o/c%2Fd").json["name"] == "c/d"
+
+
+def test_what_is_deleted_is_given_back():
+    """Objects and buckets leave nothing behind, nor do the uploads in them."""
+    visitor = Visitor()
+    visitor.ask("PATCH", THERE, json={"metadata": {"a": "b"}})
+    visitor.ask("POST", f"{THERE}/rewriteTo/b/photos/o/there")
+    visitor.ask("DELETE", THERE)
+    visitor.piece(visitor.start(), b"abc", "bytes 0-2/*")
+    assert visitor.ask("DELETE", BUCKET).status_code == 204
+    assert visitor.store.used_bytes == 0
+
+
+def test_a_filled_store():
+    """What it is filled with is there, and can be asked for as an upload is."""
+    store = ObjectStore("gcs", clock=lambda: 0)
+    store.fill("photos", objects=["a"], uploads=["b"], content=b"meow")
+    client = Client(store)
+    shown = client.get(f"{BUCKET}/o/a").json
+    assert (shown["name"], shown["size"], shown["updated"]) == ("a", "4", "1970-01-01T00:00:00.000Z")
+    assert client.put(f"{UPLOAD}?upload_id=b", headers={"Content-Range": "bytes */4"}).json["name"] == "b"
+
+
+def test_a_checksum_without_google_s_library(monkeypatch):
+    """The slow way gives the same; the value is RFC 3720's for 32 zero bytes, B.4."""
+    blocks = [bytes(16), bytes(16)]
+    fast = crc32c.crc32c(blocks)
+    monkeypatch.setitem(sys.modules, "google_crc32c", None)
+    crc32c.fastest.cache_clear()
+    try:
+        assert crc32c.crc32c(blocks) == fast == "ipE2qg=="
+    finally:
+        crc32c.fastest.cache_clear()
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_store_below_a_mount_point(mounted):
+    """The mount point is no part of the path, whether the server shows the raw target or not."""
+    visitor = Visitor()
+    environ = {"SCRIPT_NAME": "/m", "PATH_INFO": THERE, "REQUEST_URI": f"/m{THERE}" if mounted else ""}
+    answer = visitor.ask("GET", THERE, environ_overrides={**environ, "RAW_URI": environ["REQUEST_URI"]})
+    assert answer.json["name"] == "there"
+
+
+def test_a_name_that_is_no_utf_8(serve):
+    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    with closing(HTTPConnection("127.0.0.1", serve("gcs"))) as connection:
+        answers = []
+        for method, target in (
+            ("POST", "/storage/v1/b"),
+            ("POST", f"{UPLOAD}?uploadType=media&name=%ff"),
+            ("POST", f"{UPLOAD}?uploadType=resumable&name=%ff"),
+            ("GET", f"{BUCKET}/o/%ff"),
+            ("GET", f"{BUCKET}/o"),
+        ):
+            connection.request(method, target, body=b'{"name": "photos"}')
+            answer = connection.getresponse()
+            answers.append((answer.status, json.loads(answer.read())))
+    assert [status for status, _ in answers] == [200, 400, 400, 400, 200]
+    for _, refusal in answers[1:4]:
+        told = refusal["error"]["errors"][0]
+        assert (told["reason"], told["message"]) == ("invalid", "The object name is not UTF-8.")
+    assert answers[4][1]["items"] == []
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_slash_in_a_path(sent):
+    """None of a name as the client sends it; where the server tells the decoded path only, any may be."""
+    visitor = Visitor()
+    visitor.media("there%2Facl", b"other")
+    raw = {} if sent else {"REQUEST_URI": "", "RAW_URI": ""}
+    asked = [
+        visitor.ask("GET", f"{BUCKET}/o/there%2Facl", environ_overrides=raw),
+        visitor.ask("POST", f"{BUCKET}/o/there%2Facl/copyTo/b/photos/o/a%2Fb", environ_overrides=raw),
+        visitor.ask("DELETE", f"{BUCKET}/o/there/acl", environ_overrides=raw),
+    ]
+    assert [each.status_code for each in asked] == [200, 200, 400 if sent else 204]
+    assert [asked[0].json["name"], asked[1].json["name"]] == ["there/acl", "a/b"]
+
+
+def test_a_piece_whose_range_is_a_number_beyond_all_bounds():
+    """Python reads no more than 4,300 digits, and says so by an error."""
+    visitor = Visitor()
+    endless = "9" * 5000
+    spans = [f"bytes 0-3/{endless}", f"bytes 0-{endless}/*", f"bytes */{endless}"]
+    answers = [visitor.piece(visitor.start(), b"meow", span) for span in spans]
+    assert [each.status_code for each in answers] == [400, 400, 400]
+
+
+def test_what_came_twice_is_held_once():
+    """A piece that is sent again costs no bytes of the store's budget but its entry."""
+    used = []
+    for pieces in ((b"abcdef", "bytes 0-5/*"),), ((b"abcd", "bytes 0-3/*"), (b"abcdef", "bytes 0-5/*")):
+        visitor = Visitor()
+        session = visitor.start()
+        for data, span in pieces:
+            assert visitor.piece(session, data, span).status_code == 308
+        used.append(visitor.store.used_bytes)
+    assert used[1] - used[0] == ENTRY

@@ -1,0 +1,180 @@
+"""The loop form: what a run gives, what ends it, and what it does not hide."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import httpx
+import pytest
+
+import faultinject
+from faultinject import ASGIFaultMiddleware
+from faultinject.exceptions import ExplorationFailed, InjectionFailed
+
+from .service import call, client, send
+
+
+def test_a_run():
+    """Entered, a run gives its faults; left, its requests and its error; the exploration counts."""
+    exploration = faultinject.explore("http:500")
+    seen = []
+    for run in exploration:
+        with run as faults:
+            ok = send("PUT", "/b/k") == 200
+            assert ok or faults.injected == 1
+        seen.append((str(run.scenario), [each.status for each in run.requests], run.error))
+    assert seen == [
+        ("", [200], None),
+        ("", [200], None),
+        ("http:500,method=PUT,path=/b/k,times=1", [500], None),
+    ]
+    assert [each.text for each in exploration.runs] == ["http:500,method=PUT,path=/b/k,times=1"]
+    assert exploration.over
+    assert 0 < exploration.seconds < 60
+
+
+def test_a_run_is_to_be_entered():
+    """A body without `with run:` would loop for ever."""
+    with pytest.raises(ExplorationFailed, match="write `with run:`"):
+        for _ in faultinject.explore("reset"):
+            send("PUT", "/b/k")
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_everything(ending):
+    """Ctrl-C and the like end the loop, whichever run they come in."""
+    runs = []
+    with pytest.raises(ending):
+        for run in faultinject.explore("reset"):
+            with run:
+                runs.append(run)
+                call("PUT", "/b/k")
+                if len(runs) == 3:
+                    raise ending
+    assert len(runs) == 3
+
+
+@pytest.mark.parametrize("end", [pytest.fail, pytest.skip, pytest.xfail])
+def test_what_ends_a_test(end):
+    """A run that fails or skips itself because of a fault has failed; without a fault it ends the test as it says."""
+    exploration = faultinject.explore("reset")
+    with pytest.raises(ExplorationFailed, match=r"^[^\n]+ 1 failed.*\n\n[A-Za-z]+: no service"):
+        for run in exploration:
+            with run:
+                if send("PUT", "/b/k") is None:
+                    end("no service")
+    with pytest.raises(end.Exception, match=r"^no service$"):
+        for run in faultinject.explore("reset"):
+            with run:
+                end("no service")
+
+
+def test_errors_of_ours_are_no_failures_of_the_code(monkeypatch):
+    """An error inside faultinject ends the exploration by its own name."""
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(faultinject.vendors.get("cos"), "envelope", broken)
+    with pytest.raises(InjectionFailed):
+        for run in faultinject.explore("cos:SlowDown"):
+            with run:
+                send("PUT", "/b/k")
+
+
+def test_the_end_of_a_session():
+    """`pytest.exit()` is an Exception, and nevertheless ends everything."""
+    with pytest.raises(pytest.exit.Exception):
+        for run in faultinject.explore("reset"):
+            with run:
+                if send("PUT", "/b/k") is None:
+                    pytest.exit("enough")
+
+
+def test_asyncio():
+    """There is nothing to await: the loop is the same in a coroutine."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def code():
+        transport = httpx.ASGITransport(ASGIFaultMiddleware(app, []))
+        async with httpx.AsyncClient(transport=transport, base_url="http://s3") as web:
+            answers = await asyncio.gather(
+                *(web.put(f"/b/{number}") for number in range(4)), return_exceptions=True
+            )
+        assert isinstance(answers[2], httpx.Response), "the third is not tried again"
+
+    async def main():
+        for run in faultinject.explore("reset"):
+            with run:
+                await code()
+
+    with pytest.raises(ExplorationFailed) as caught:
+        asyncio.run(main())
+    assert 'replay: @pytest.mark.faultinject("reset,method=PUT,path=/b/2,times=1")' in str(caught.value)
+    assert ", 1 failed, " in str(caught.value)
+
+
+def test_paused_requests_are_no_points():
+    """A test's own requests are neither recorded nor faulted."""
+    runs = []
+    for run in faultinject.explore("http:500"):
+        with run as faults:
+            call("PUT", "/b/k")
+            with faults.pause():
+                runs.append(client.get("/b/k").status_code)
+    assert runs == [200, 200, 200]
+
+
+def test_record():
+    """The requests of one run without faults."""
+    assert [repr(each) for each in faultinject.record(lambda: call("PUT", "/b/k"))] == [
+        "<Outcome PUT /b/k passed: app's answer>"
+    ]
+
+
+def test_values_show_themselves():
+    """In a debugger a point and a choice say what they are."""
+    exploration = faultinject.explore("http:500")
+    for run in exploration:
+        with run:
+            call("PUT", "/b/k")
+    [finished] = exploration.runs
+    assert repr(finished.points) == "(<Point 1 PutObject /b/k>,)"
+    assert repr(finished.chosen) == "(<Choice http:500>,)"
+
+
+def test_endpoints_of_ones_own(monkeypatch):
+    """Bucket and key of a condition are read below one's own host, as everywhere."""
+    monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.example")
+    exploration = faultinject.explore("cos:SlowDown,bucket=photos,key=k")
+    for run in exploration:
+        with run:
+            call("PUT", "/k", base_url="http://photos.storage.example")
+            call("PUT", "/k", base_url="http://other.storage.example")
+    assert [each.text for each in exploration.runs] == ["cos:SlowDown,method=PUT,path=/k,times=1"]
+
+
+def test_virtual_hosts():
+    """Requests whose host names the bucket are read as the explored vendor does, whatever fault they get."""
+    host = {"base_url": "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com"}
+    numbers = itertools.count()
+
+    def code():
+        call("PUT", "/k", headers={"x-cos-copy-source": "photos/from"}, **host)
+        call("PUT", f"/tmp{next(numbers)}", **host)
+
+    exploration = faultinject.explore("cos:InternalError,status=200,operation=CopyObject", "reset")
+    for run in exploration:
+        with run:
+            code()
+    assert [each.operation for each in run.requests] == ["CopyObject", "PutObject", "PutObject"]
+    assert [each.text for each in exploration.runs] == [
+        "cos:InternalError,method=PUT,path=/k,times=1,status=200",
+        "reset,method=PUT,path=/k,times=1",
+        "reset,operation=PutObject,vendor=cos,times=1",
+    ]
+    assert all(each.reached for each in exploration.runs)

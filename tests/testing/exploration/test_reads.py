@@ -1,0 +1,237 @@
+"""What reads get of a standard set: an answer cut short, and none at all for as long as the client waits."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import threading
+
+import pytest
+from werkzeug.test import Client
+
+import faultinject
+from faultinject import WSGIFaultMiddleware
+from faultinject.testing.exploration.choices import choices
+from faultinject.testing.exploration.sweep import Sweep
+
+from .service import call, exploring, send, served
+
+pytestmark = pytest.mark.live
+
+
+def ask(port, method, target, faults=None):
+    """What comes of one attempt on a connection of its own; None when nothing whole does.
+
+    With the faults of a run at hand it gives up, whatever the clock says, when it is left hanging.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    try:
+        connection.request(method, target)
+        mine = connection.sock.getsockname()[1]
+        while not select.select([connection.sock], [], [], 0.01)[0]:
+            if faults and any((each.connection, each.fault) == (mine, "hang") for each in faults.outcomes):
+                return None
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def read(port, targets, faults=None):
+    """Read each of these, with three attempts."""
+    for each in targets:
+        assert any(ask(port, *each.split(), faults) is not None for _ in range(3)), each
+
+
+def explored(targets, *faults, patient=False, **keys):
+    """An exploration of code that reads these over a socket; a patient client has no time-out."""
+    exploration = faultinject.explore(*faults, **keys)
+    with served() as port:
+        for each in exploration:
+            with each as run:
+                read(port, targets, None if patient else run)
+    return exploration
+
+
+def hangs(exploration):
+    """The places of the hangs among the runs."""
+    return [each.text for each in exploration.runs if each.text.startswith("hang")]
+
+
+def left_out(exploration):
+    """The lines that say what is not tried."""
+    return [each for each in exploration.report().splitlines() if each.startswith("left out: ")]
+
+
+def test_in_process():
+    """A test client has no socket: its time-out comes at once, at every read, and nothing else does."""
+    requests = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a", "DELETE /b/a"]
+    exploration, error = exploring(lambda: [call(*each.split()) for each in requests], "s3")
+    assert error is None
+    place = "times=1,duration=2500ms"
+    assert sorted(hangs(exploration)) == [
+        f"hang,method=GET,path=/b/a,{place}",
+        f"hang,method=GET,path=/b/b,{place}",
+        f"hang,method=HEAD,path=/b/a,{place}",
+    ]
+    assert sorted(each.text for each in exploration.runs if each.text.startswith("truncate")) == [
+        "truncate,method=GET,path=/b/a,times=1",
+        "truncate,method=GET,path=/b/b,times=1",
+    ]
+    assert exploration.seconds < 2
+    assert left_out(exploration) == []
+
+
+def test_a_client_with_a_time_out():
+    """Over a socket each read is left hanging until the client gives up."""
+    exploration = explored(["GET /b/a", "GET /b/b", "HEAD /b/a"], "cos")
+    assert len(hangs(exploration)) == 3
+    assert left_out(exploration) == []
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A hang of a standard set lasts a tenth of a second."""
+    monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "100ms")
+
+
+READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
+
+
+def test_a_client_that_waits_longer(impatient):
+    """One hang tells; the others are left out and named, with what brings them back."""
+    exploration = explored(READS, "cos", patient=True)
+    assert hangs(exploration) == ["hang,method=GET,path=/b/a,times=1,duration=100ms"]
+    assert left_out(exploration) == [
+        "left out: hang at 3 requests (after 100 ms the client still waited for GetObject /b/a; exhaustive=True waits as"
+        " long as it does)"
+    ]
+    assert ", 2 pruned, 1 left out" in exploration.report()
+
+
+@pytest.mark.parametrize(
+    ("faults", "keys"),
+    [(["gateway"], {"exhaustive": True}), (["gateway", "hang,method=GET", "hang,method=HEAD"], {})],
+    ids=["argument", "rule"],
+)
+def test_hangs_that_last(impatient, faults, keys):
+    """The argument, or rules of one's own, make each hang last as long as the client waits."""
+    exploration = explored(READS, *faults, **keys)
+    assert sorted(hangs(exploration)) == [
+        "hang,method=GET,path=/b/a,times=1",
+        "hang,method=GET,path=/b/b,times=1",
+        "hang,method=HEAD,path=/b/a,times=1",
+    ]
+    assert left_out(exploration) == []
+
+
+def test_the_only_read_of_a_client_that_waits(impatient):
+    """Nothing is left to prune, and it is named all the same: what the client does after its time-out was not seen."""
+    exploration = explored(["GET /b/a"], "gateway", patient=True, depth=2)
+    assert left_out(exploration) == [
+        "left out: hang at 1 request (after 100 ms the client still waited for GetObject /b/a; exhaustive=True waits as"
+        " long as it does)"
+    ]
+    assert not any("hang" in each.text for each in exploration.runs if len(each.points) == 2)
+
+
+def test_depth_2_over_a_socket():
+    """A hang beside another fault would take the client's time-out each time: left out and named, or asked for."""
+    exploration = explored(["GET /b/a"], "gateway", depth=2)
+    assert hangs(exploration) == ["hang,method=GET,path=/b/a,times=1,duration=2500ms"]
+    assert left_out(exploration) == [
+        "left out: hang beside another fault (each takes as long as the client waits; exhaustive=True tries it)"
+    ]
+    every = explored(["GET /b/a"], "gateway", depth=2, exhaustive=True)
+    assert len(every.runs) == len(exploration.runs) + exploration.sweep.pruned
+    assert left_out(every) == []
+
+
+def test_a_server_that_does_not_see_its_client_leave(monkeypatch):
+    """The next attempt shows that the client has a time-out, though the hang goes on to its end."""
+    monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "1s")
+    monkeypatch.setattr("faultinject.adapters.wsgi_socket.of_environ", lambda _: None)
+    exploration = faultinject.explore("gateway")
+    with served() as port:
+        for each in exploration:
+            with each as run:
+                read(port, ["GET /b/a", "GET /b/b"], run)
+                while any(one.answered is None for one in run.outcomes):
+                    threading.Event().wait(0.01)
+    assert len(hangs(exploration)) == 2
+    assert left_out(exploration) == []
+
+
+def test_shares_look_for_themselves(impatient):
+    """Each share of a sharded exploration has one hang, and leaves its others out."""
+    targets = [f"GET /b/{each}" for each in "abcd"]
+
+    def share(number):
+        sweep = Sweep(choices(["gateway"]), share=(number, 2))
+        found = []
+        while (scenario := sweep.next()) is not None:
+            with faultinject.inject(scenario) as faults:
+                read(port, targets)
+            sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+            found += [str(each) for each in scenario.rules if each.fault == "hang"]
+        return found, [each.what for each in sweep.left_out]
+
+    with served() as port:
+        for number in range(2):
+            found, said = share(number)
+            assert len(found) == 1
+            assert said == ["hang at 2 requests"]
+
+
+def streaming(environ, start_response):
+    """An answer of unknown length, empty at one address."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return iter([] if environ["PATH_INFO"].endswith("empty") else [b"o", b"k"])
+
+
+def test_answers_of_unknown_length():
+    """They are cut as well; one that turns out to be empty cannot be, which is said and is no fault that came nowhere."""
+    client = Client(WSGIFaultMiddleware(streaming, []))
+
+    def code():
+        for path in ("/b/full", "/b/empty"):
+            for _ in range(3):
+                try:
+                    client.get(path).get_data()
+                    break
+                except OSError:
+                    continue
+
+    exploration, error = exploring(code, "truncate,method=GET")
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["truncate,method=GET,path=/b/full,times=1"]
+    assert left_out(exploration) == [
+        "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
+    ]
+    assert ", 0 not reached, 0 pruned" in exploration.report()
+
+
+def test_answers_without_a_body():
+    """A set has `truncate` for answers with a body; one that is named and cannot come is named."""
+    requests = ["GET /b/k", "HEAD /b/k"]
+    exploration, error = exploring(lambda: [call(*each.split()) for each in requests], "truncate")
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["truncate,method=GET,path=/b/k,times=1"]
+    assert left_out(exploration) == ["left out: truncate at HeadObject /b/k (its answer has no body)"]
+    exploration, error = exploring(
+        lambda: [call(*each.split()) for each in requests], "truncate,of=cos:SlowDown,method=GET", "gateway"
+    )
+    assert error is None
+    assert left_out(exploration) == []
+
+
+def test_what_the_journal_keeps_back():
+    """A rule that asks about it cannot be placed, and that is named."""
+    exploration, error = exploring(lambda: send("GET", "/b/k?mine=x"), "gateway", "reset,query.mine=x")
+    assert str(error).splitlines()[-2:] == [
+        "left out: reset at GetObject /b/k (the journal keeps back what query.mine=x asks about; ask about something else)",
+        "incomplete: reset,query.mine=x was injected in no run (nearest: GET /b/k)",
+    ]
+    assert exploration.runs != []

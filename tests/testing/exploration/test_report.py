@@ -1,0 +1,246 @@
+"""What an exploration says: the text, the data, and the marker that shows a failure again."""
+
+from __future__ import annotations
+
+import json
+import re
+from textwrap import dedent
+
+import faultinject
+
+from .service import call, client, exploring, send
+
+
+def text_of(error):
+    """The report with its time taken out."""
+    return re.sub(r"in [\d.]+ s \(backoff \d+%\)", "in … s", str(error))
+
+
+def failing():
+    if send("PUT", "/b/a?partNumber=1&uploadId=x") != 200:
+        assert call("DELETE", "/b/a?uploadId=x")
+        raise AssertionError("first")
+    assert send("PUT", "/b/b") == 200, "second\nwith details"
+
+
+def test_the_text():
+    """Failures by cause, each with the smallest scenario, what came of it, and the marker to paste."""
+    _, error = exploring(failing, "cos:SlowDown", "reset,when=after", "http:503,times=2")
+    assert text_of(error) == dedent(
+        """\
+        2 requests without faults, 3 faults; 6 runs in … s, 6 failed, 0 gave up cleanly, 0 not reached, 0 pruned
+
+        AssertionError: first
+          when request 1 (UploadPart /b/a) gets: http:503
+            1 UploadPart            503 PUT /b/a?partNumber=1&uploadId=x  <- http:503
+            2 AbortMultipartUpload  200 DELETE /b/a?uploadId=x
+          replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/a,query.partNumber=1,query.uploadId=,times=2")
+          and 2 more alike: cos:SlowDown,method=PUT,path=/b/a,query.partNumber=1,query.uploadId=,times=1 …
+
+        AssertionError: second
+          when request 2 (PutObject /b/b) gets: http:503
+            1 UploadPart  200 PUT /b/a?partNumber=1&uploadId=x
+            2 PutObject   503 PUT /b/b  <- http:503
+          replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/b,times=2")
+          and 2 more alike: cos:SlowDown,method=PUT,path=/b/b,times=1 …"""
+    )
+
+
+def test_two_faults():
+    """Two faults in a row are one rule and two lines; two that differ are two rules in one marker."""
+
+    def code():
+        if send("PUT", "/b/k") != 200 and send("PUT", "/b/k") != 200:
+            raise KeyError
+
+    _, error = exploring(code, "http:503,delay=1ms", "http:500", depth=2)
+    assert "(PutObject /b/k) gets: http:500\n  and request 2 (PutObject /b/k) gets: http:500\n" in str(error)
+    assert '  replay: @pytest.mark.faultinject("http:500,method=PUT,path=/b/k,times=2")\n' in str(error)
+
+    def other():
+        if send("PUT", "/b/k") == 503 and send("PUT", "/b/k") == 500:
+            raise KeyError
+
+    _, error = exploring(other, "http:503,delay=1ms", "http:500", depth=2)
+    assert text_of(error).splitlines()[1:] == [
+        "",
+        "KeyError",
+        "  when request 1 (PutObject /b/k) gets: http:503,delay=1ms",
+        "  and request 2 (PutObject /b/k) gets: http:500",
+        "    1 PutObject  503 PUT /b/k  <- http:503",
+        "    2 PutObject  500 PUT /b/k  <- http:500",
+        '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1,delay=1ms",'
+        ' "http:500,method=PUT,path=/b/k,skip=1,times=1")',
+    ]
+
+
+def test_what_the_fault_is():
+    """A lost answer, another fault after the app has run, and a status of its own are said in words."""
+
+    def code():
+        assert send("PUT", "/b/k") == 200
+
+    for fault, words in {
+        "reset,when=after": "the answer is lost (reset) after the store had done it",
+        "http:503,when=after": "http:503 after the store had done it",
+        "cos:InternalError,status=599": "cos:InternalError with status 599",
+    }.items():
+        _, error = exploring(code, fault)
+        assert f"when request 1 (PutObject /b/k) gets: {words}\n" in str(error)
+    _, error = exploring(code, "reset,when=after")
+    assert "    1 PutObject  PUT /b/k  <- reset after the store had done it\n" in str(error)
+    _, error = exploring(lambda: client.get("/b/k").get_data(), "truncate")
+    assert "    1 GetObject  200 GET /b/k  <- truncate\n" in str(error)
+
+
+def test_a_long_run():
+    """Of a long run the beginning, the end and what is around each fault is shown; rows alike are one."""
+
+    def code():
+        for number in range(30):
+            call("PUT", f"/b/{number}")
+        for _ in range(3):
+            call("GET", "/b/0")
+        ok = send("PUT", "/b/last" + "x " * 50) == 200
+        for number in range(30):
+            call("PUT", f"/b/{number}")
+        assert ok
+
+    def failing():
+        code()
+        assert send("GET", "/b/k") == 200
+
+    _, error = exploring(failing, "http:503,path=b/15", "http:503,key=k", max_runs=9)
+    rows = [line for line in str(error).splitlines() if re.match(r"    +[\d…]", line)]
+    assert rows[7:10] == [
+        "     8 PutObject  200 PUT /b/7",
+        "    … 47 more …",
+        "    58 PutObject  200 PUT /b/23",
+    ]
+    assert rows[-1] == "    65 GetObject  503 GET /b/k  <- http:503"
+    assert len(rows) == 17
+    _, error = exploring(code, "http:503,path=b/last*")
+    rows = [line for line in str(error).splitlines() if re.match(r"    +[\d…]", line)]
+    assert rows[8:16] == [
+        "    … 19 more …",
+        "    28 PutObject  200 PUT /b/27",
+        "    29 PutObject  200 PUT /b/28",
+        "    30 PutObject  200 PUT /b/29",
+        "    31 GetObject  200 GET /b/0  and 2 times more, to 33",
+        f"    34 PutObject  503 PUT /b/last{'x ' * 39}…  <- http:503",
+        "    35 PutObject  200 PUT /b/0",
+        "    36 PutObject  200 PUT /b/1",
+    ]
+
+
+def test_the_same_request_once_more():
+    """A row that stands for two says so."""
+
+    def code():
+        call("GET", "/b/0")
+        call("GET", "/b/0")
+        assert send("PUT", "/b/k") == 200
+
+    _, error = exploring(code, "http:503,method=PUT")
+    assert "    1 GetObject  200 GET /b/0  and once more, to 2\n    3 PutObject  503 PUT /b/k" in str(error)
+
+
+def test_long_ids():
+    """Of an upload's id the beginning is shown; requests that differ in one are not taken for the same."""
+
+    def code():
+        for number in (1, 2):
+            call("PUT", f"/b/k?uploadId={number:032x}f&partNumber={'7' * 40}{number}")
+        assert send("PUT", "/b/k") == 200
+
+    _, error = exploring(code, "http:503,unless.query.uploadId=")
+    row = f"UploadPart  200 PUT /b/k?uploadId=00000000…&partNumber={'7' * 8}…"
+    assert f"    1 {row}\n    2 {row}\n    3 PutObject   503 PUT /b/k  <- http:503\n" in str(error)
+
+
+def test_text_from_requests_and_errors_is_escaped():
+    """Nothing that a request or an exception holds can write on a terminal; the marker is still right Python."""
+    path = "/b/%1B%5B31m%E2%80%AE%22%5C%0A%20x"
+
+    def code():
+        if send("PUT", path) != 200:
+            raise AssertionError(f"\x1b[31m{'x' * 500}")
+
+    _, error = exploring(code, "http:503", "cos:SlowDown,path=\x1bx")
+    text = str(error)
+    assert text.replace("\n", "").isprintable()
+    assert f"AssertionError: \\x1b[31m{'x' * 194}…" in text
+    [marker] = re.findall(r"@pytest\.mark\.faultinject\((.+)\)$", text, re.MULTILINE)
+    with faultinject.inject(eval(marker)) as faults:
+        assert send("PUT", path) == 503
+    assert faults.injected == 1
+
+
+def test_causes_are_told_apart_by_line_and_operation():
+    """The same line after a fault at another operation is another cause; so is another line, and another exception."""
+
+    def code():
+        ok = send("PUT", "/b/k") == 200 and send("GET", "/b/k") == 200
+        assert ok
+
+    exploration, error = exploring(code, "http:503", "http:500")
+    assert str(error).count("replay: ") == 2
+    assert str(error).count(" and 1 more alike: ") == 2
+    assert len(exploration.runs) == 4
+
+
+def test_the_data():
+    """What `--json` gives, in a shape that programs rely on."""
+
+    def code():
+        if send("PUT", "/b/k") == 503:
+            raise KeyError("k")
+        send("HEAD", "/b/k")
+
+    exploration, error = exploring(code, "http:503", "http:500", "cos:RequestTimeout,method=HEAD")
+    assert error is not None
+    found = json.loads(exploration.to_json())
+    assert 0 <= found.pop("seconds") < 60
+    assert 0 <= found.pop("backoff") <= 1
+    assert found == {
+        "v": 1,
+        "requests": ["PutObject /b/k", "HeadObject /b/k"],
+        "faults": ["http:503", "http:500", "cos:RequestTimeout,method=HEAD"],
+        "depth": 1,
+        "runs": 4,
+        "failed": 1,
+        "gave_up": 0,
+        "pruned": 1,
+        "not_run": 0,
+        "left_out": [
+            "cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings it"
+            " back)"
+        ],
+        "not_reached": [],
+        "incomplete": ["cos:RequestTimeout,method=HEAD was injected in no run (nearest: HEAD /b/k)"],
+        "warnings": [],
+        "findings": [
+            {
+                "error": "KeyError: 'k'",
+                "audit": [],
+                "scenario": ["http:503,method=PUT,path=/b/k,times=1"],
+                "marker": '@pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
+                "alike": [],
+                "requests": ["PUT /b/k"],
+            }
+        ],
+    }
+
+
+def test_backoff_is_told(monkeypatch):
+    """The share of time in which the client waited after a fault is said, and what to do when it is most of it."""
+    from faultinject.testing.exploration import causes
+
+    monkeypatch.setattr(causes, "_backoff", lambda outcomes: 1000.0)
+    monkeypatch.setattr("faultinject.testing.inject.time.monotonic", iter(range(1000)).__next__)
+    exploration, error = exploring(lambda: call("PUT", "/b/k"), "http:503", "http:500")
+    assert error is None
+    assert "(backoff 100%)" in exploration.report()
+    assert exploration.report().splitlines()[-1] == (
+        "more than half of the time was the client's own backoff: give it a short one in tests"
+    )

@@ -1,0 +1,424 @@
+"""The second judge: what the requests of a run show, where the code under test asserts nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+
+import pytest
+
+import faultinject
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
+
+from .service import call, client, exploring, send
+
+ID = {"amz-sdk-invocation-id": "7"}
+SLOW_DOWN = "cos:SlowDown"
+HIDDEN = "cos:InternalError,status=200"
+LOST = "reset,when=after"
+
+
+def warnings(exploration):
+    return [line for line in exploration.report().splitlines() if line.startswith("warning: ")]
+
+
+def judged(code, *faults, **keys):
+    """What is failed, what is warned of."""
+    exploration, error = exploring(code, *faults, **keys)
+    lines = [] if error is None else str(error).splitlines()
+    place = lines.index("") if lines else 0
+    return lines[place + 1 : place + 2], warnings(exploration)
+
+
+def putting(*bodies, headers=None, method="PUT", path="/b/k"):
+    """Code that sends these bodies, one after the other, until one gets through."""
+
+    def code():
+        for body in bodies:
+            if send(method, path, data=body, content_length=len(body), headers=headers) == 200:
+                return
+
+    return code
+
+
+def test_other_bytes_fail_a_run_that_passes():
+    """A body that is empty the second time is a failure, though nothing was raised; it shows the requests and a marker."""
+    exploration, error = exploring(putting(b"meow", b""), SLOW_DOWN)
+    assert isinstance(error, ExplorationFailed)
+    assert error.__cause__ is None
+    assert str(error).splitlines()[2:] == [
+        "same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes",
+        "  when request 1 (PutObject /b/k) gets: cos:SlowDown",
+        "    1 PutObject  503 PUT /b/k  <- cos:SlowDown",
+        "    2 PutObject  200 PUT /b/k",
+        '  replay: @pytest.mark.faultinject("cos:SlowDown,method=PUT,path=/b/k,times=1")',
+    ]
+    [finished] = exploration.runs
+    assert (finished.failed, finished.gave_up, finished.error) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "failed", "warned"),
+    [
+        (putting(b"meow", b"meow"), "", ""),
+        (putting(b"meow", b"me"), "", "4 bytes, request 2, which tries it again, 2 bytes"),
+        (putting(b"meow", b"me", headers=ID), "4 bytes, request 2, which tries it again, 2 bytes", ""),
+        (putting(b"meow", b"meow", b""), "4 bytes, request 3, which tries it again, 0 bytes", ""),
+        (putting(b"meow", b"meow and more"), "", ""),
+    ],
+    ids=["same", "shorter, by looks", "shorter, by the client's id", "third", "longer: another call"],
+)  # fmt: skip
+def test_same_bytes(code, failed, warned):
+    """An id of the client's or an empty body prove it; a shorter one on the same key is suspicious."""
+    fails, warns = judged(code, f"{SLOW_DOWN},times={2 if 'request 3' in failed else 1}")
+    assert [failed in each for each in fails] == [True] * bool(failed)
+    assert [warned in each for each in warns] == [True] * bool(warned)
+
+
+def test_other_bytes_of_the_same_length():
+    """Where both bodies were read, their digests tell."""
+    fails, _ = judged(putting(b"meow", b"purr", headers=ID), f"{SLOW_DOWN},times=2")
+    assert fails == ["same bytes: request 1 sent 4 bytes, request 2, which tries it again, other bytes"]
+
+
+def test_requests_that_the_code_makes_anyway():
+    """A second write of its own, shorter than the one that failed, is no retry."""
+
+    def code():
+        send("PUT", "/b/k", data=b"meow")
+        send("PUT", "/b/k", content_length=0)
+
+    assert judged(code, SLOW_DOWN) == ([], [])
+
+
+def test_a_finding_stands_beside_an_error():
+    """Where the test notices by itself, its own error is shown, and the finding below the requests."""
+
+    def code():
+        if send("PUT", "/b/k", data=b"meow") != 200:
+            send("PUT", "/b/k", content_length=0)
+            raise KeyError("noticed")
+
+    _, error = exploring(code, SLOW_DOWN)
+    lines = str(error).splitlines()
+    assert lines[2] == "KeyError: 'noticed'"
+    assert "  ✕ same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes" in lines
+
+
+def test_giving_up_is_no_excuse():
+    """An exception that the code may give up with does not cover what it sent before."""
+
+    def code():
+        if send("PUT", "/b/k", data=b"meow") != 200:
+            send("PUT", "/b/k", content_length=0)
+            raise OSError
+
+    _, error = exploring(code, SLOW_DOWN, allow=OSError)
+    assert "same bytes: " in str(error)
+    assert ", 1 failed, 0 gave up cleanly, " in str(error)
+
+
+def test_an_error_behind_a_200_that_nobody_did_anything_about():
+    """Suspicious where the run passes, for the journal does not show what the client told its caller."""
+    copy = {"headers": {"x-cos-copy-source": "b/from"}}
+
+    def code():
+        send("PUT", "/b/to", **copy)
+
+    failed, warned = judged(code, HIDDEN)
+    assert failed == []
+    assert warned == [
+        "warning: error in 200: request 1 was answered 200 InternalError, an error in spite of its status, and nothing"
+        " was done about it (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
+    ]
+
+
+def test_errors_in_200_that_are_seen():
+    """Raised, tried again, or mended by another request: nothing is said."""
+
+    def raising():
+        if b"<Error>" in client.put("/b/to").data:
+            raise OSError
+
+    def again():
+        if b"<Error>" in client.put("/b/to").data:
+            send("PUT", "/b/to")
+
+    def mending():
+        if b"<Error>" in client.put("/b/to", data=b"meow").data:
+            send("DELETE", "/b/to")
+
+    assert judged(raising, HIDDEN, allow=OSError) == ([], [])
+    assert judged(again, HIDDEN) == ([], [])
+    assert judged(mending, HIDDEN) == ([], [])
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
+    """There it is known what the caller saw: success is a failure, an error is right."""
+    exploration = faultinject.explore(HIDDEN)
+
+    def upload(faults):
+        with faults.call("upload"):
+            if b"<Error>" in client.put("/b/to").data and not swallowed:
+                raise OSError("no")
+
+    try:
+        for run in exploration:
+            with run as faults, contextlib.suppress(OSError):
+                upload(faults)
+        error = ""
+    except ExplorationFailed as failed:
+        error = str(failed)
+    assert ("error in 200: request 1 was answered 200 InternalError" in error) == swallowed
+    assert ("its caller saw success" in error) == swallowed
+    assert warnings(exploration) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "verdict"),
+    [
+        ("POST", "/orders/new", {}, "fails"),
+        ("PATCH", "/orders/7", {}, "fails"),
+        ("POST", "/orders/new", {"Idempotency-Key": "7"}, ""),
+        ("POST", "/b/log?append&position=4", {}, ""),
+        ("POST", "/b", {"User-Agent": "boto3/1.44"}, "warns"),
+        ("POST", "/b?delete", {}, ""),
+        ("PUT", "/b/k", {}, ""),
+    ],
+    ids=["POST", "PATCH", "with a key", "with a place", "form upload", "delete", "PUT"],
+)  # fmt: skip
+def test_non_idempotent_retry(method, path, headers, verdict):
+    """A write that may have taken effect must not be sent again blindly; the form upload of an SDK is only suspicious."""
+    code = putting(b"meow", b"meow", method=method, path=path, headers=headers)
+    failed, warned = judged(code, LOST)
+    said = (
+        f"non-idempotent retry: request 1 ({method}) was done and its answer lost; request 2 sent it again without a"
+        " precondition or an Idempotency-Key, and took effect twice"
+    )
+    assert failed == [said] * (verdict == "fails")
+    assert [said in each for each in warned] == [True] * (verdict == "warns")
+    assert judged(code, "reset") == ([], [])
+
+
+@pytest.mark.parametrize(("tried", "fails"), [(1, False), (2, True)])
+def test_equal_posts_that_the_code_sends_anyway(tried, fails):
+    """A lost beat and the next one are no retry; one more than without faults is."""
+
+    def code():
+        for _ in range(3):
+            call("POST", "/beats", attempts=tried, data=b"beat")
+
+    failed, warned = judged(code, LOST)
+    assert (["non-idempotent retry" in each for each in failed], warned) == ([True] * fails, [])
+
+
+def ordering(make):
+    """Code that sends an order, whose body `make` makes of what all of its attempts have in common, and tries again."""
+
+    def code():
+        order = uuid.uuid4().hex
+        for _ in range(3):
+            if send("POST", "/orders/new", data=make(order)) == 200:
+                return
+
+    return code
+
+
+def test_a_body_that_holds_an_id_of_its_call():
+    """It is another one in each run, and the same one in both attempts: the server may know it again by that."""
+    failed, [warned] = judged(ordering(str.encode), LOST)
+    assert failed == []
+    assert "; no two runs send these bytes: if the server knows them again by that, all is well" in warned
+
+
+def test_a_body_that_is_new_in_each_attempt_of_one_call():
+    """An SDK's id says that it is one call: its bytes hold no id of it."""
+
+    def code():
+        for _ in range(3):
+            if send("POST", "/orders/new", data=uuid.uuid4().hex.encode(), headers=ID) == 200:
+                return
+
+    _, error = exploring(code, LOST)
+    assert "non-idempotent retry: request 1 (POST) was done and its answer lost" in str(error)
+
+
+def test_a_body_that_is_new_in_each_attempt():
+    """Nobody can know that again; by its looks it may be an order of its own."""
+    assert judged(ordering(lambda _: uuid.uuid4().hex.encode()), LOST) == ([], [])
+
+
+def test_a_body_that_is_the_same_in_each_run():
+    """It holds nothing that would tell it from the same order once more."""
+    failed, _ = judged(ordering(lambda _: b"one cat"), LOST)
+    assert ["non-idempotent retry" in each for each in failed] == [True]
+
+
+def clearing(error):
+    """Code that clears what it could not write, and tells its caller of the error, or of success."""
+
+    def code(faults=None):
+        with faults.call("write") if faults else contextlib.nullcontext():
+            if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
+                send("PUT", "/b/state", data=b"{}")
+                if error:
+                    raise OSError("not written")
+
+    return code
+
+
+def test_clearing_up_after_a_failure_is_no_retry():
+    """It got through, and the code took that for no success."""
+    assert judged(clearing(error=True), SLOW_DOWN, allow=OSError) == ([], [])
+    _, [warned] = judged(clearing(error=False), SLOW_DOWN)
+    assert "same bytes: request 1 sent 10 bytes, request 2, which tries it again, 2 bytes" in warned
+
+
+@pytest.mark.parametrize("error", [True, False])
+def test_clearing_up_in_a_call_that_the_test_names(error):
+    """What its caller saw tells which it was."""
+    exploration = faultinject.explore(SLOW_DOWN)
+    try:
+        for run in exploration:
+            with run as faults, contextlib.suppress(OSError):
+                clearing(error=error)(faults)
+        said = ""
+    except ExplorationFailed as failed:
+        said = str(failed)
+    assert ("same bytes: request 1" in said) == (not error)
+
+
+def test_a_write_that_comes_anyway_mends_no_error_in_200():
+    """Without faults the code deletes it as well."""
+
+    def code():
+        client.put("/b/to")
+        send("DELETE", "/b/to")
+
+    failed, warned = judged(code, f"{HIDDEN},method=PUT")
+    assert failed == []
+    assert ["nothing was done about it" in each for each in warned] == [True]
+
+
+def test_an_empty_write_that_comes_anyway_hides_no_other():
+    """It is sent once without faults, and twice with one."""
+
+    def code():
+        if send("PUT", "/b/k", data=b"meow") != 200:
+            send("PUT", "/b/k", content_length=0)
+        send("PUT", "/b/k", content_length=0)
+
+    failed, _ = judged(code, f"{SLOW_DOWN},method=PUT")
+    assert ["same bytes" in each for each in failed] == [True]
+
+
+def test_a_repeat_that_is_refused_itself():
+    """Where the second attempt fails as well, before it was done, the first was the only one."""
+    code = putting(b"meow", b"meow", method="POST", path="/orders/new")
+    failed, _ = judged(code, f"{LOST},method=POST", SLOW_DOWN, depth=2)
+    assert failed == [
+        "non-idempotent retry: request 1 (POST) was done and its answer lost; request 2 sent it again without a"
+        " precondition or an Idempotency-Key, and took effect twice"
+    ]
+
+
+def upload(end="POST", part="partNumber=1&uploadId=x", name="uploadId=x"):
+    """Code that begins an upload, tries that again where it must, sends a part, and ends it if that goes well."""
+
+    def code():
+        begun = any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
+        if begun and send("PUT", f"/b/k?{part}") == 200:
+            send(end, f"/b/k?{name}")
+
+    return code
+
+
+def test_uploads_left_open():
+    """What is begun and neither completed nor aborted keeps its parts: a warning, with how often."""
+    failed, warned = judged(upload(), "cos:SlowDown")
+    assert failed == []
+    assert warned == [
+        "warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, and keeps"
+        " its parts (cos:SlowDown,method=PUT,path=/b/k,query.partNumber=1,query.uploadId=,times=1)",
+        "warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, and keeps"
+        " its parts (cos:SlowDown,method=POST,path=/b/k,query.uploadId=,times=1)",
+    ]
+    [line] = judged(upload("DELETE"), f"{LOST},method=POST")[1]
+    assert "an upload is neither" in line
+
+
+def test_uploads_of_qingstor():
+    """It writes the parameters another way."""
+    code = upload(part="part_number=0&upload_id=x", name="upload_id=x")
+    failed, warned = judged(code, "qingstor:internal_error,method=PUT", "qingstor:internal_error,method=POST")
+    assert failed == []
+    assert [line.rpartition("method=")[2] for line in warned] == [
+        "PUT,path=/b/k,query.part_number=0,query.upload_id=,times=1)",
+        "POST,path=/b/k,query.upload_id=,times=1)",
+    ]
+
+
+def test_uploads_that_are_open_anyway():
+    """Code that leaves its upload open without faults means to."""
+
+    def code():
+        any(send("POST", "/b/k?uploads") == 200 for _ in range(2))
+
+    assert judged(code, "cos:SlowDown", "reset") == ([], [])
+    [line] = judged(code, LOST)[1]
+    assert "an upload is neither" in line
+
+
+def test_an_upload_of_code_that_broke_down():
+    """Who fails could not clean up: that is one failure and no warning."""
+
+    def code():
+        send("POST", "/b/k?uploads")
+        assert send("PUT", "/b/k?partNumber=1&uploadId=x") == 200
+        send("POST", "/b/k?uploadId=x")
+
+    exploration, error = exploring(code, "http:500,method=PUT")
+    assert error is not None
+    assert warnings(exploration) == []
+
+
+def test_several_alike_are_one_line():
+    """Runs that show the same are counted."""
+    [line] = [each for each in judged(upload(), "http:500", "http:503")[1] if "partNumber" in each]
+    assert line.endswith("times=1, and 1 run more alike)")
+
+
+@pytest.mark.parametrize("ignore", ["same bytes", ["non-idempotent retry", "same bytes"]])
+def test_ignored(ignore):
+    """What is not to be looked at is no failure."""
+    assert judged(putting(b"meow", b""), SLOW_DOWN, ignore=ignore) == ([], [])
+
+
+def test_ignoring_what_is_not_there():
+    """A name that is none is refused, with the nearest."""
+    with pytest.raises(
+        ConfigurationError, match=r"^ignore: 'same byte' is not a check; did you mean 'same bytes'\?$"
+    ):
+        faultinject.explore("reset", ignore=["same byte"])
+    with pytest.raises(
+        ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and uploads"
+    ):
+        faultinject.explore("reset", ignore="x")
+    with pytest.raises(
+        ConfigurationError, match="'hidden error' is not a check; did you mean 'error in 200'"
+    ):
+        faultinject.explore("reset", ignore="hidden error")
+    with pytest.raises(ConfigurationError, match="'spread' is not a check; there are same bytes"):
+        faultinject.explore("reset", ignore="spread")
+
+
+def test_other_rules_are_not_judged():
+    """What a rule beside the exploration brings about, it does in every run."""
+    with faultinject.inject(f"{HIDDEN},path=/b/to") as faults:
+        exploration = faults.explore("http:500,path=/b/k")
+        for run in exploration:
+            with run:
+                send("PUT", "/b/to")
+                send("PUT", "/b/k")
+    assert warnings(exploration) == []

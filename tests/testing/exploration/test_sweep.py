@@ -1,0 +1,422 @@
+"""The order of the runs, what is left out, what stops an exploration, and what makes it no proof."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import faultinject
+from faultinject.exceptions import ExplorationFailed
+from faultinject.testing.runaway import RunAway
+
+from .service import call, exploring, scenarios, send
+
+UPLOAD = [
+    "POST /b/k?uploads",
+    "PUT /b/k?partNumber=1&uploadId=x",
+    "PUT /b/k?partNumber=2&uploadId=x",
+    "PUT /b/k?partNumber=3&uploadId=x",
+    "POST /b/k?uploadId=x",
+]
+
+
+def part(number):
+    return f"method=PUT,path=/b/k,query.partNumber={number},query.uploadId=,times=1"
+
+
+def test_order():
+    """First each operation's first request with every fault, then its last, then those between."""
+    begin, end = (
+        "method=POST,path=/b/k,query.uploads=,times=1",
+        "method=POST,path=/b/k,query.uploadId=,times=1",
+    )
+    assert scenarios(UPLOAD, "reset", "http:500") == [
+        *(f"{fault},{place}" for fault in ("reset", "http:500") for place in (begin, part(1), end)),
+        *(f"{fault},{part(3)}" for fault in ("reset", "http:500")),
+        *(f"{fault},{part(2)}" for fault in ("reset", "http:500")),
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reads_after(method):
+    """A read may have an effect, such as taking a message from a queue: its answer is lost as well as the request."""
+    assert scenarios([f"{method} /b/k"], "reset", "reset,when=after") == [
+        f"reset,method={method},path=/b/k,times=1",
+        f"reset,method={method},path=/b/k,times=1,when=after",
+    ]
+
+
+def test_codes_that_no_client_sees():
+    """A 4xx on HEAD has no body that says which error it is: left out and said; 408, 429 and 5xx tell by themselves."""
+    faults = ["cos:RequestTimeout", "cos:SlowDown", "cos:RequestTimeout,status=408", "http:400"]
+    requests = ["HEAD /b/k", "PUT /b/k", "HEAD /b/l"]
+    exploration, error = exploring(lambda: [call(*each.split()) for each in requests], *faults)
+    assert error is None
+    assert [
+        each.text for each in exploration.runs if "HEAD,path=/b/k" in each.text.replace("method=", "")
+    ] == [
+        "cos:SlowDown,method=HEAD,path=/b/k,times=1",
+        "cos:RequestTimeout,method=HEAD,path=/b/k,times=1,status=408",
+        "http:400,method=HEAD,path=/b/k,times=1",
+    ]
+    assert exploration.report().splitlines()[-1] == (
+        "left out: cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings"
+        " it back)"
+    )
+    assert ", 2 pruned, 1 left out" in exploration.report()
+    every, error = exploring(lambda: [call(*each.split()) for each in requests], *faults, exhaustive=True)
+    assert error is None
+    assert len(every.runs) == len(exploration.runs) + 2
+    assert ", 0 pruned" in every.report()
+    assert every.sweep.left_out == []
+
+
+def test_too_many_runs():
+    """More than `max_runs` at depth 1 fails before the first run with a fault, and says what to do."""
+    runs = []
+
+    def code():
+        runs.append(1)
+        for each in UPLOAD:
+            assert call(*each.split(" ", 1))
+
+    exploration, error = exploring(code, "reset", "http:500", max_runs=9)
+    assert (len(runs), exploration.runs) == (2, [])
+    assert str(error) == (
+        "10 runs are needed, and max_runs is 9: 5 requests, 3 of them UploadPart, and 2 faults. Let the code make fewer"
+        " requests, say where ('reset,operation=UploadPart'), give fewer faults, or raise max_runs"
+    )
+    assert len(exploring(code, "reset", "http:500", max_runs=10)[0].runs) == 10
+
+
+def test_too_many_runs_of_no_operation():
+    """What is no storage operation is narrowed by its method."""
+    _, error = exploring(lambda: [call("POST", f"/b/{each}?mine") for each in "abc"], "reset", max_runs=1)
+    assert "3 requests, 3 of them POST, and 1 fault. " in str(error)
+    assert "('reset,method=POST')" in str(error)
+
+
+def test_depth_2_stays_near():
+    """A second fault comes in what the client does because of the first; the same fault twice folds into one rule."""
+    assert scenarios(["PUT /b/a", "PUT /b/b"], "reset", "http:500", depth=2) == [
+        "reset,method=PUT,path=/b/a,times=1",
+        "http:500,method=PUT,path=/b/a,times=1",
+        "reset,method=PUT,path=/b/b,times=1",
+        "http:500,method=PUT,path=/b/b,times=1",
+        "reset,method=PUT,path=/b/a,times=2",
+        "reset,method=PUT,path=/b/a,times=1; http:500,method=PUT,path=/b/a,skip=1,times=1",
+        "http:500,method=PUT,path=/b/a,times=1; reset,method=PUT,path=/b/a,skip=1,times=1",
+        "http:500,method=PUT,path=/b/a,times=2",
+        "reset,method=PUT,path=/b/b,times=2",
+        "reset,method=PUT,path=/b/b,times=1; http:500,method=PUT,path=/b/b,skip=1,times=1",
+        "http:500,method=PUT,path=/b/b,times=1; reset,method=PUT,path=/b/b,skip=1,times=1",
+        "http:500,method=PUT,path=/b/b,times=2",
+    ]
+
+
+def test_depth_2_reaches_what_only_a_fault_brings_about():
+    """Requests that the run without faults never makes, such as a clean-up, are points of the second fault."""
+
+    def code():
+        if send("PUT", "/b/k") != 200:
+            assert call("DELETE", "/b/0123456789abcdef")
+        call("PUT", "/b/next")
+
+    exploration, error = exploring(code, "reset,method=PUT", "http:500,method=DELETE", depth=2)
+    assert error is None
+    assert [each.text for each in exploration.runs if len(each.points) == 2] == [
+        "reset,method=PUT,path=/b/k,times=1; http:500,method=DELETE,path=/b/*,times=1",
+        "reset,method=PUT,path=/b/next,times=2",
+    ]
+    assert all(each.reached for each in exploration.runs)
+
+
+def test_a_failed_scenario_is_not_extended():
+    """What is reported is minimal by construction."""
+
+    def code():
+        assert send("PUT", "/b/k") == 200
+
+    exploration, error = exploring(code, "reset", depth=2)
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
+    assert error is not None
+
+
+def test_depth_2_is_cut_with_a_word():
+    """What `max_runs` cuts off at depth 2 is counted, and makes the exploration fail."""
+    exploration, error = exploring(lambda: call("PUT", "/b/k"), "reset", "http:500", depth=2, max_runs=3)
+    assert len(exploration.runs) == 3
+    assert ", 3 NOT RUN (max_runs=3)" in str(error)
+    assert str(error).splitlines()[-1] == "incomplete: 3 runs of depth 2 not made: max_runs is 3"
+
+
+def test_names_new_in_each_run_at_depth_2():
+    """The second fault is placed by conditions that hold in the next run too."""
+    numbers = itertools.count()
+
+    def code():
+        assert call("PUT", f"/b/{next(numbers):06}")
+        assert call("GET", f"/b/tmp{next(numbers)}")
+        assert call("PUT", "/b/123456")
+
+    exploration, error = exploring(code, "reset", depth=2)
+    assert error is None
+    assert all(each.reached for each in exploration.runs)
+    assert [each.text for each in exploration.runs] == [
+        "reset,method=PUT,path=/b/*,times=1",
+        "reset,operation=GetObject,times=1",
+        "reset,method=PUT,path=/b/123456,times=1",
+        "reset,method=PUT,path=/b/*,times=2",
+        "reset,operation=GetObject,times=2",
+        "reset,method=PUT,path=/b/123456,times=2",
+    ]
+
+
+def test_shares_cover_everything_once():
+    """Three shares together make every run, and each of them once."""
+    from faultinject.testing.exploration.choices import choices
+    from faultinject.testing.exploration.sweep import Sweep
+
+    def texts(share):
+        sweep = Sweep(choices(["reset", "http:500"]), share=share)
+        found = []
+        while (scenario := sweep.next()) is not None:
+            with (
+                faultinject.inject(scenario)
+                if scenario.rules
+                else faultinject.inject("reset,path=nowhere") as faults
+            ):
+                for each in UPLOAD:
+                    assert call(*each.split(" ", 1))
+            finished = sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+            found += [finished.text] if scenario.rules else []
+        return found
+
+    shares = [texts((number, 3)) for number in range(3)]
+    assert [len(each) for each in shares] == [4, 3, 3]
+    assert sorted(itertools.chain(*shares)) == sorted(texts((0, 1)))
+
+
+def test_not_reached():
+    """A fault that reaches no request is tried three times, then said, with the request most like it."""
+    runs = itertools.count(1)
+
+    def code():
+        if next(runs) < 3:
+            call("PUT", "/b/k")
+        call("PUT", "/b/other")
+
+    exploration, error = exploring(code, "reset")
+    assert error is None
+    assert next(runs) == 2 + 3 + 1 + 1
+    assert exploration.report().splitlines() == [
+        exploration.report().splitlines()[0],
+        "",
+        "not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/other)",
+    ]
+    assert ", 1 not reached," in exploration.report()
+
+
+def test_reached_at_the_second_try():
+    """One of the three tries is enough."""
+    runs = itertools.count(1)
+
+    def code():
+        if next(runs) != 3:
+            call("PUT", "/b/k")
+
+    exploration, error = exploring(code, "reset")
+    assert error is None
+    assert [each.reached for each in exploration.runs] == [True]
+
+
+def test_nothing_is_asked_for_any_more():
+    """Where a run makes no request at all, that is said."""
+    runs = itertools.count(1)
+    _, error = exploring(lambda: next(runs) < 3 and call("PUT", "/b/k"), "reset")
+    assert error is not None  # the only fault came in no run
+    assert "not reached: reset,method=PUT,path=/b/k,times=1 (no request was seen)" in str(error)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["reset,path=nowhere/", "reset,query.X-Amz-Signature=abc", "cos:SlowDown,key=z"]
+)
+def test_a_fault_that_comes_nowhere(wrong):
+    """What the user wrote must come at least once: a wrong path is an error, also beside a right one."""
+    exploration, error = exploring(lambda: call("PUT", "/b/k?X-Amz-Signature=abc"), "reset,path=b/", wrong)
+    assert len(exploration.runs) == 1
+    assert str(error).splitlines()[-1] == f"incomplete: {wrong} was injected in no run (nearest: PUT /b/k)"
+
+
+def test_the_same_scenario_twice():
+    """Faults that come to the same rule at a request are one run: none of them is missed, or pruned."""
+    faults = ("http:500", "http:500,method=PUT", "http:500,name=mine,path=b/")
+    assert scenarios(["PUT /b/k"], *faults) == ["http:500,method=PUT,path=/b/k,times=1"]
+    exploration, error = exploring(lambda: call("PUT", "/b/k"), *faults, depth=2)
+    assert error is None
+    assert [each.text for each in exploration.runs] == [
+        "http:500,method=PUT,path=/b/k,times=1",
+        "http:500,method=PUT,path=/b/k,times=2",
+    ]
+    assert ", 0 pruned" in exploration.report()
+
+
+def test_giving_up():
+    """Exceptions that the code may give up with are counted, not reported; others still are."""
+
+    class GivesUp(Exception):
+        pass
+
+    def code():
+        if send("PUT", "/b/k") != 200:
+            raise GivesUp
+        assert send("PUT", "/b/other") == 200, "other"
+
+    exploration, error = exploring(code, "reset", allow=GivesUp)
+    assert [(each.failed, each.gave_up) for each in exploration.runs] == [(False, True), (True, False)]
+    assert ", 1 failed, 1 gave up cleanly," in str(error)
+    exploration, error = exploring(code, "reset", allow=(GivesUp, AssertionError))
+    assert error is None
+    assert ", 0 failed, 2 gave up cleanly," in exploration.report()
+
+
+@pytest.mark.parametrize(("second", "failed"), [(KeyError, False), (ValueError, True)])
+def test_giving_up_in_a_group(second, failed):
+    """A group of exceptions may be given up with when each of them may."""
+
+    def code():
+        if send("PUT", "/b/k") != 200:
+            raise ExceptionGroup("both", [KeyError("a"), ExceptionGroup("inner", [second("b")])])
+
+    exploration, _ = exploring(code, "reset", allow=KeyError)
+    assert [each.failed for each in exploration.runs] == [failed]
+
+
+def test_without_faults_it_fails():
+    """A run that fails without faults fails as it would outside: nothing is explored."""
+    with pytest.raises(ZeroDivisionError):
+        exploring(lambda: 1 / 0, "reset")
+
+
+def test_runs_that_are_not_independent():
+    """The second run without faults fails: what runs share is to be reset."""
+    there = []
+
+    def code():
+        call("PUT", "/b/k")
+        assert not there, "is there already"
+        there.append(1)
+
+    exploration, error = exploring(code, "reset")
+    assert str(error) == (
+        "the second run without faults fails (AssertionError: is there already), the first did not: the runs are not"
+        " independent; reset what they share"
+    )
+    assert isinstance(error.__cause__, AssertionError)
+    assert exploration.runs == []
+
+
+def test_no_request():
+    """Code of which no middleware sees a request cannot be explored."""
+    _, error = exploring(lambda: None, "reset")
+    assert str(error).startswith(
+        "no middleware saw a request: nothing can be explored. Flask, Django, Starlette and FastAPI"
+    )
+
+
+def test_more_requests_than_are_kept(monkeypatch):
+    """The journal keeps so many; of what is beyond nothing could be said."""
+    monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
+    _, error = exploring(lambda: [call("PUT", "/b/k") for _ in range(3)], "reset")
+    assert str(error) == "a run makes 3 requests or more: let the code make fewer of them"
+
+
+class TestRunAway:
+    """A client that never stops is ended: first by an answer that nobody retries, then for good."""
+
+    def test_410_is_heeded(self):
+        """One that stops at 410 ends by itself."""
+        seen = []
+
+        def code():
+            while (status := send("PUT", "/b/k")) != 200:
+                seen.append(status)
+                assert status != 410, "gone"
+
+        exploration, error = exploring(code, "http:503,times=1000")
+        assert seen == [503] * 60 + [503, 410]
+        assert "AssertionError: gone" in str(error)
+        assert "1 PutObject  503 PUT /b/k  <- http:503  and 60 times more, to 61\n" in str(error)
+        assert len(exploration.runs) == 1
+
+    def test_no_except_exception_holds_it(self):
+        """One that tries whatever comes is ended by something that is no Exception."""
+
+        def code():
+            while True:
+                try:
+                    if send("PUT", "/b/k") == 200:
+                        return
+                except Exception:
+                    continue
+
+        exploration, error = exploring(code, "http:503,times=1000", allow=Exception)
+        assert not issubclass(RunAway, Exception)
+        assert "RunAway: more than 120 requests in one run" in str(error)
+        assert [each.failed for each in exploration.runs] == [True]
+
+    def test_in_a_group(self):
+        """Also where a task group wraps it."""
+
+        def code():
+            try:
+                while send("PUT", "/b/k") != 200:
+                    pass
+            except RunAway as error:
+                raise BaseExceptionGroup("tasks", [error]) from None
+
+        _, error = exploring(code, "http:503,times=1000")
+        assert "BaseExceptionGroup: tasks" in str(error)
+
+
+def test_faults_beside(monkeypatch):
+    """A rule beside the explored ones, of whatever name, is no explored one: it does not count as reached."""
+    with faultinject.inject("http:500,path=b/beside,name=rule-1") as faults:
+        for run in faults.explore("reset,path=b/k", "reset,path=b/other", depth=2):
+            with run as inner:
+                send("PUT", "/b/beside")
+                assert call("PUT", "/b/k")
+                assert call("PUT", "/b/other")
+            assert [each.rule for each in inner.outcomes if each.fault == "http:500"] == ["rule-1"]
+            assert len(run.requests) in (3, 4, 5)
+    assert faults.met_while_exploring == {0}
+    assert not faults.unfinished
+
+
+def test_a_scenario_for_the_first_runs():
+    """Scenarios that failed last time come first."""
+    from faultinject.testing.exploration.choices import choices
+    from faultinject.testing.exploration.sweep import Sweep
+
+    last = f"http:500,{part(2)}"
+    sweep = Sweep(choices(["reset", "http:500"]), first=[last, "gone,by=now"])
+    order = []
+    while (scenario := sweep.next()) is not None:
+        with (
+            faultinject.inject(scenario)
+            if scenario.rules
+            else faultinject.inject("reset,path=nowhere") as faults
+        ):
+            for each in UPLOAD:
+                call(*each.split(" ", 1))
+        sweep.record(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0)
+        order += [str(each) for each in scenario.rules]
+    assert order[0] == last
+    assert len(order) == len(set(order)) == 10
+
+
+def test_explorationfailed_is_both():
+    """Test frameworks take it for a failed assertion, and so do those who catch what this package raises."""
+    assert issubclass(ExplorationFailed, AssertionError)
+    assert issubclass(ExplorationFailed, faultinject.FaultInjectError)

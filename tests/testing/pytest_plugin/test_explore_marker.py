@@ -1,0 +1,779 @@
+"""The marker `faultinject_explore`: one test, run again for every request that it makes and every fault."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+UPLOAD = """
+    import pytest
+
+    def upload(client, tries=3, path="/b/k"):
+        for _ in range(tries):
+            try:
+                if client.put(path).status_code == 200:
+                    return True
+            except OSError:
+                continue
+        return False
+"""
+RIGHT = (
+    UPLOAD
+    + """
+    @pytest.mark.faultinject_explore("cos")
+    def test_right(client):
+        assert upload(client)
+"""
+)
+WRONG = (
+    UPLOAD
+    + """
+    @pytest.mark.faultinject_explore("cos")
+    def test_wrong(client):
+        assert upload(client, path="/b/a")
+        assert upload(client, tries=1), "gave up"
+"""
+)
+LINE = "1 request without faults, 10 faults; 7 runs in * s (backoff *%), 0 failed, 0 gave up cleanly, 0 not reached, 0 pruned"
+PLUGIN = "faultinject_explore"
+
+
+@pytest.fixture
+def cached(project):
+    """A project whose runs remember what failed."""
+    ini = (project.path / "tox.ini").read_text().replace(" -p no:cacheprovider", "")
+    (project.path / "tox.ini").write_text(ini)
+    return project
+
+
+def test_a_test_that_passes(passes):
+    """One test, one result, and a line that says what was done."""
+    result = passes(RIGHT)
+    result.stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
+
+
+def test_a_test_that_fails(run, project):
+    """The traceback is the failing run's own; the report stands below it; the printed marker shows the failure again."""
+    result = run(WRONG)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '>       assert upload(client, tries=1), "gave up"',
+            "E       AssertionError: gave up",
+            "*- faultinject: what was injected -*",
+            "2 requests without faults, 10 faults; 14 runs in *, 7 failed, 0 gave up cleanly, *",
+            "AssertionError: gave up",
+            "  when request 2 (PutObject /b/k) gets: reset",
+            "    1 PutObject  200 PUT /b/a",
+            "    2 PutObject  PUT /b/k  <- reset",
+            '  replay: @pytest.mark.faultinject("reset,method=PUT,path=/b/k,times=1")',
+            "  and 6 more alike: *",
+            "*::test_wrong: 2 requests without faults, *",
+            "FAILED *::test_wrong - AssertionError: gave up*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*seed 0/*")
+    [marker] = re.findall(r"^  replay: (@.+)$", result.stdout.str(), re.MULTILINE)
+    again = run(WRONG.replace('@pytest.mark.faultinject_explore("cos")', marker))
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["E       AssertionError: gave up", "1 of 2 requests got a fault"])
+
+
+def test_fixtures(run):
+    """Function fixtures are made anew for every run, also tmp_path; wider ones once, and live on for the next test."""
+    run(
+        UPLOAD
+        + """
+    seen, made = [], []
+
+    @pytest.fixture(scope="module")
+    def wide():
+        made.append("wide")
+        yield made
+        made.append("gone")
+
+    @pytest.fixture
+    def narrow(wide):
+        assert "gone" not in made
+        made.append("narrow")
+        yield
+        made.append("narrow gone")
+
+    @pytest.mark.faultinject_explore("http:500", "http:503")
+    def test_explored(client, narrow, tmp_path, request):
+        assert not list(tmp_path.iterdir())
+        (tmp_path / "file").touch()
+        seen.append(tmp_path)
+        assert upload(client)
+
+    def test_next(wide):
+        assert made == ["wide", *["narrow", "narrow gone"] * 4]
+        assert len(set(seen)) == 4
+    """
+    ).assert_outcomes(passed=2)
+
+
+def test_parameters_and_classes(passes):
+    """Each parameter is explored by itself; marks of classes and modules hold too."""
+    passes(
+        UPLOAD
+        + """
+    pytestmark = pytest.mark.faultinject_explore("http:500")
+
+    class TestAll:
+        @pytest.mark.parametrize("path", ["/b/k", "/b/l"])
+        def test_each(self, client, path):
+            assert upload(client, path=path)
+
+        @pytest.mark.faultinject_explore("http:500", "http:503")
+        def test_own(self, client):
+            assert upload(client)
+    """,
+        3,
+    ).stdout.fnmatch_lines(["*[[]/b/k]: *; 1 run in*", "*[[]/b/l]: *; 1 run in*", "*test_own: *; 2 runs in*"])
+
+
+def test_asyncio(passes):
+    """Coroutines are run again like functions."""
+    passes(
+        """
+    import httpx, pytest
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def put(request):
+        return Response("ok")
+
+    app = Starlette(routes=[Route("/b/k", put, methods=["PUT"])])
+
+    @pytest.mark.asyncio
+    @pytest.mark.faultinject_explore("cos")
+    async def test_it():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://s3") as web:
+            for _ in range(3):
+                try:
+                    if (await web.put("/b/k")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    continue
+        assert False
+    """
+    ).stdout.fnmatch_lines([f"*::test_it: {LINE}"])
+
+
+UNITTEST = """
+    import unittest, pytest
+    from conftest import app
+
+    class TestIt(unittest.TestCase):
+        made = []
+
+        def setUp(self):
+            self.client = app.test_client()
+            self.client.get("/of/setUp")
+
+        @pytest.mark.faultinject_explore("http:500", "http:503", shards=2)
+        def test_it(self):
+            statuses = [self.client.put("/b/k").status_code for _ in range(TRIES)]
+            self.assertIn(200, statuses)
+"""
+
+
+@pytest.mark.parametrize("tries", [2, 1])
+def test_unittest(run, tries):
+    """What unittest keeps to itself is seen nevertheless; its tests are not collected twice, and explored wholly."""
+    result = run(UNITTEST.replace("TRIES", str(tries)))
+    result.assert_outcomes(passed=tries - 1, failed=2 - tries)
+    result.stdout.fnmatch_lines(
+        [f"*::TestIt::test_it: {tries} request* without faults, 2 faults; {2 * tries} runs in *"]
+    )
+    if tries == 1:
+        result.stdout.fnmatch_lines(
+            ["AssertionError: 200 not found in [[]50?]", "  when request 1 (PutObject /b/k)*"]
+        )
+
+
+def test_it_fails_without_faults(run):
+    """It fails as it would without the marker, and nothing is explored."""
+    result = run(RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E       assert 1 == 2"])
+    result.stdout.no_fnmatch_line("*explored*")
+
+
+def test_it_is_skipped(run):
+    """By a mark, by a condition, by a fixture or in its body: it is skipped, and nothing is explored."""
+    result = run(
+        UPLOAD
+        + """
+    pytestmark = pytest.mark.faultinject_explore("cos")
+
+    @pytest.fixture
+    def absent():
+        pytest.skip("absent")
+
+    @pytest.mark.skip
+    def test_mark():
+        assert False
+
+    @pytest.mark.skipif(True, reason="so")
+    def test_condition():
+        assert False
+
+    def test_fixture(absent):
+        assert False
+
+    def test_body():
+        pytest.skip("body")
+    """
+    )
+    result.assert_outcomes(skipped=4)
+    result.stdout.no_fnmatch_line("*explored*")
+
+
+def test_it_skips_itself_because_of_a_fault(run):
+    """A skip in a run with a fault would hide that the code gave up."""
+    result = run(RIGHT.replace("assert upload(client)", "upload(client, 1) or pytest.skip('no service')"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 request without faults, *, 7 failed, *", "Skipped: no service"])
+
+
+def test_a_fixture_that_fails(run):
+    """It fails once, at once."""
+    result = run(RIGHT.replace("assert upload", "assert broken; upload").replace("(client):", "(client, broken):")
+                 + """
+    @pytest.fixture
+    def broken():
+        print("once")
+        raise KeyError("broken")
+    """)  # fmt: skip
+    result.assert_outcomes(errors=1)
+    assert result.stdout.str().count("\nonce\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "outcomes"), [("before", {"errors": 1}), ("after", {"passed": 1, "errors": 1})]
+)
+def test_a_fixture_that_a_fault_breaks(run, where, outcomes):
+    """A check in a fixture that a fault makes fail says in which run."""
+    result = run(
+        RIGHT.replace("(client):", "(client, checked):")
+        + f"""
+    seen = []
+
+    @pytest.fixture
+    def checked(faults):
+        if "{where}" == "before":
+            assert len(seen) < 4
+            seen.append(1)
+        yield
+        assert faults.injected == 0 or "{where}" == "before", "a leak"
+    """
+    )
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines(
+        ["*- faultinject: what was injected -*", 'ended in the run with @pytest.mark.faultinject("*"*)']
+    )
+
+
+def test_a_wider_fixture_that_fails_at_its_end(run):
+    """Its error is reported once, and the exploration counts."""
+    result = run(
+        RIGHT.replace("(client):", "(client, wide):")
+        + """
+    @pytest.fixture(scope="module")
+    def wide():
+        yield
+        raise KeyError("wide")
+    """
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E       KeyError: 'wide'"])
+
+
+def test_a_wider_fixture_fails_after_a_skip(run):
+    """Also where nothing was explored."""
+    result = run(
+        """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def wide():
+        yield
+        raise KeyError("wide")
+
+    @pytest.mark.faultinject_explore("cos")
+    def test_it(wide):
+        pytest.skip("no")
+    """
+    )
+    result.assert_outcomes(skipped=1, errors=1)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(("source", "right"), [(RIGHT, True), (WRONG, False)])
+def test_expected_to_fail(run, strict, source, right):
+    """An expected failure is one that some fault brings about; where none does, it is unexpected that all pass."""
+    mark = f'@pytest.mark.xfail(strict={strict})\n    @pytest.mark.faultinject_explore("cos")'
+    result = run(source.replace('@pytest.mark.faultinject_explore("cos")', mark))
+    if right:
+        result.assert_outcomes(**({"failed": 1} if strict else {"xpassed": 1}))
+    else:
+        result.assert_outcomes(xfailed=1)
+    result.stdout.fnmatch_lines(["*request* without faults, 10 faults; *"])
+
+
+def test_giving_up(run):
+    """Exceptions that the code may give up with, and what it must not do then."""
+    source = WRONG.replace('("cos")', '("cos", allow=AssertionError)')
+    run(source).stdout.fnmatch_lines(["* 0 failed, 7 gave up cleanly,*"])
+    result = run(
+        source.replace('assert upload(client, tries=1), "gave up"', "if not upload(client, 1): raise OSError")
+    )
+    result.assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
+        ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
+        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive and shards"),
+        ('"cos", depth=5', "depth is 1 or 2, not 5"),
+        ('"cos", max_runs=3', "7 runs are needed, and max_runs is 3: 1 request*"),
+        ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),
+        ('"cos", shards=0', "shards is a whole number from 1 on, not 0"),
+        ('"cos", "reset,path=nowhere/"', "incomplete: reset,path=nowhere/ was injected in no run (nearest: PUT /b/k)"),
+        ('"cos", "reset,path=nowhere/", shards=2', "incomplete: reset,path=nowhere/ was injected in no run *"),
+        ('"cos", depth=2, max_runs=10', "incomplete: * runs of depth 2 not made: max_runs is 10"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(run, mark, message):
+    """One failed test with a message, and no traceback of ours."""
+    result = run(RIGHT.replace('("cos")', f"({mark})"))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([message])
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
+@pytest.mark.parametrize("source", [RIGHT, WRONG, RIGHT.replace("cos", "cs")], ids=["right", "wrong", "typo"])
+def test_the_order_of_its_reports(run, project, source):
+    """Every report is made in its turn, also that of a mistake: plugins that rerun tests begin at the set-up."""
+    project.makeconftest(
+        (project.path / "conftest.py").read_text()
+        + """
+import pytest
+turns = []
+def pytest_runtest_makereport(call):
+    turns.append(call.when)
+def pytest_unconfigure():
+    before = [None, *turns]
+    follows = {"setup": (None, "teardown"), "call": ("setup", "call"), "teardown": ("call", "teardown")}
+    print("in turn" if turns and all(a in follows[b] for a, b in zip(before, turns)) else turns)
+"""
+    )
+    run(source).stdout.fnmatch_lines(["*in turn*"])
+
+
+def test_no_request(run):
+    """A test that makes no request cannot be explored."""
+    result = run(RIGHT.replace("assert upload(client)", "pass"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no middleware saw a request: nothing can be explored.*"])
+
+
+def test_runs_that_are_not_independent(run):
+    """A second run without faults that fails says what to do."""
+    result = run(
+        RIGHT.replace("assert upload(client)", "upload(client); assert not seen; seen.append(1)")
+        + "    seen = []"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["the second run without faults fails (*), the first did not: the runs are not ind*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("says", "outcomes"), [("error", {"failed": 1}), ("warn", {"passed": 1, "warnings": 1})]
+)
+def test_incomplete(run, says, outcomes):
+    """What is cut off at depth 2 fails or warns."""
+    source = RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)')
+    result = run(source, "-o", f"faultinject_incomplete={says}", "-W", "default")
+    result.assert_outcomes(**outcomes)
+    result.stdout.fnmatch_lines(["*incomplete: * runs of depth 2 not made: max_runs is 10"])
+
+
+def test_incomplete_says_nothing_else(run):
+    """The ini option takes two words."""
+    result = run(RIGHT, "-o", "faultinject_incomplete=ignore")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*faultinject_incomplete: 'ignore' is not one of error, warn"])
+
+
+UNSTABLE = RIGHT.replace(
+    "assert upload(client)", "seen.append(1); len(seen) < 3 and upload(client); upload(client, path='/b/l')"
+) + ("    seen = []")
+
+
+def test_not_reached(run):
+    """A fault that reached no request is a warning, with what was near; as an error it fails the test."""
+    result = run(UNSTABLE, "-W", "default")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/l)"])
+    result = run(UNSTABLE, "-W", "error")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*PytestWarning: faultinject_explore: 2 requests*"])
+
+
+def test_strict_and_without_warnings(passes):
+    """Markers are declared, and nothing warns."""
+    passes(RIGHT, 1, "-W", "error", "--strict-markers", "--strict-config")
+
+
+def test_beside_other_markers(run):
+    """Rules of `faultinject` stand beside the explored ones in every run, and must be met where there is no fault."""
+    source = RIGHT.replace(
+        "@pytest.mark.faultinject_ex",
+        '@pytest.mark.faultinject("http:500,times=1")\n    @pytest.mark.faultinject_ex',
+    )
+    result = run(source)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*: 2 requests without faults, 10 faults; 14 runs *"])
+    result = run(source.replace("times=1", "path=nowhere/"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["faultinject: no request met the conditions of"])
+
+
+def test_the_fixture(passes, run):
+    """`faults.explore()`: the loop, with the rules of the test's marker beside; a loop that is left early is noticed."""
+    source = (
+        UPLOAD
+        + """
+    @pytest.mark.faultinject("http:500,times=1,path=b/k")
+    def test_loop(client, faults):
+        seen = 0
+        for run in faults.explore("reset", "http:503", depth=1, max_runs=9, allow=()):
+            with run:
+                assert upload(client)
+            seen += 1
+        assert seen == 6
+    """
+    )
+    passes(source)
+    result = run(source.replace("path=b/k", "path=nowhere/"))
+    result.assert_outcomes(failed=1)
+    result = run(source.replace("seen += 1", "break").replace("seen == 6", "True"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["faults.explore(): the loop was left before its end"])
+
+
+def test_a_run_away(run):
+    """A client that never stops is ended."""
+    result = run(
+        UPLOAD
+        + """
+    @pytest.mark.faultinject_explore("http:500,times=10000")
+    def test_it(client):
+        while not upload(client):
+            pass
+    """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E * faultinject.testing.runaway.RunAway: more than 120 requests in one run",
+            "RunAway: more than*",
+        ]
+    )
+
+
+def test_what_earlier_runs_left(run):
+    """What earlier runs have printed is not shown with the failing one, nor are the properties that they recorded kept."""
+    source = WRONG.replace("(client):", "(client, record_property):").replace(
+        "assert upload(client, path", "print('once'); record_property('a', 1); assert upload(client, path"
+    )
+    result = run(
+        source
+        + """
+    @pytest.fixture(autouse=True)
+    def kept(request):
+        yield
+        assert len(request.node.user_properties) == 1
+    """
+    )
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("\nonce\n") == 1
+
+
+def test_junit(run, project):
+    """One test case, with the summary line as a property."""
+    run(WRONG + RIGHT.replace(UPLOAD, ""), "--junitxml=junit.xml")
+    cases = ET.parse(project.path / "junit.xml").getroot().findall(".//testcase")
+    lines = {
+        each.get("name"): [(one.get("name"), one.get("value")[:10]) for one in each.iter("property")]
+        for each in cases
+    }
+    assert lines == {"test_wrong": [(PLUGIN, "2 requests")], "test_right": [(PLUGIN, "1 request ")]}
+    assert [len(each.findall("failure")) for each in cases] == [1, 0]
+
+
+LEAVES_OUT = """
+    import pytest
+
+    numbers = []
+
+    @pytest.mark.faultinject_explore("cos:SlowDown", "cos:RequestTimeout")
+    def test_it(client):
+        assert any(client.head("/b/k").status_code == 200 for _ in range(3))
+        assert any(client.put("/b/k").status_code == 200 for _ in range(3))
+        numbers.append(1)
+        for each in "abcde"[: len(numbers) * 5 % 10]:
+            client.get(f"/b/{each}")
+"""
+LEFT_OUT = (
+    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without faults: only one makes it; make them alike);"
+    " cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings it back)"
+)
+
+
+def test_what_is_left_out(project, passes):
+    """A passed test that left something out says so in its line, in junit files and under xdist too, with the way back."""
+    line = f"*::test_it: 7 requests without faults, 2 faults; 3 runs in *, 1 pruned{LEFT_OUT}"
+    passes(LEAVES_OUT, 1, "--junitxml=junit.xml").stdout.fnmatch_lines([line])
+    [case] = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
+    assert [each.get("value").endswith(LEFT_OUT) for each in case.iter("property")] == [True]
+    result = project.runpytest_subprocess("-n1")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([line])
+    brought_back = passes(LEAVES_OUT.replace('Timeout"', 'Timeout", exhaustive=True'), 1, "-rA").stdout.str()
+    assert "4 runs in" in brought_back
+    assert "on HEAD" not in brought_back
+
+
+def test_last_failed(cached):
+    """A failed test is found again by its name, and the scenario that failed comes first."""
+    path = cached.makepyfile(WRONG.replace('("cos")', '("cos:SlowDown", "http:503", "http:504")') + """
+    @pytest.fixture(autouse=True)
+    def told(faults):
+        yield
+        print("run:", *faults.rules)
+    """)  # fmt: skip
+    cached.makeconftest((cached.path / "conftest.py").read_text())
+
+    def order(*arguments):
+        result = cached.runpytest_inprocess("-s", *arguments)
+        return result, re.findall(r"run: (\S+),method=PUT,path=(\S+),times=1", result.stdout.str())
+
+    result, first = order()
+    result.assert_outcomes(failed=1)
+    assert first[0] == ("cos:SlowDown", "/b/a")
+    result, again = order("--lf")
+    result.assert_outcomes(failed=1)
+    assert again[0] == ("http:503", "/b/k")
+    assert sorted(again) == sorted(first)
+    # Of another length: in the same second pytest would take what it has compiled.
+    path.write_text(path.read_text().replace("tries=1)", "tries=1 + 1)"))
+    result, _ = order("--lf")
+    result.assert_outcomes(passed=1)
+    result, last = order()
+    assert last == first
+    stored = [each for each in Path(cached.path / ".pytest_cache").rglob("explored/*") if each.is_file()]
+    assert [each.read_text() for each in stored] == ["[]"]
+
+
+def test_stopping_at_the_first(run):
+    """An explored test counts as one."""
+    result = run(WRONG + RIGHT.replace(UPLOAD, ""), "-x")
+    result.assert_outcomes(failed=1)
+
+
+def test_a_session_that_is_to_stop(run):
+    """Where something else stops the session, what was not run is said, and not passed over."""
+    result = run(RIGHT.replace("assert upload", "request.session.shouldstop = 'enough'; assert upload").replace("(client):", "(client, request):"))  # fmt: skip
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["incomplete: stopped after 0 of 0 runs: enough"])
+
+
+def test_the_debugger(run, project):
+    """`--pdb` stops inside each failing run; quitting it ends the session."""
+    debugger = """
+    class Debugger:
+        def __init__(self, **_):
+            self.quitting = False
+
+        def reset(self):
+            pass
+
+        def interaction(self, frame, trace):
+            seen.append(trace)
+            print("stopped at <")
+            self.quitting = len(seen) == 2
+
+    seen = []
+    """
+    project.makepyfile(debugger=debugger)
+    project.syspathinsert()
+    result = run(WRONG, "--pdb", "--pdbcls=debugger:Debugger", "-s")
+    assert result.stdout.str().count("stopped at <") == 2
+    result.stdout.fnmatch_lines(["*Exit: Quitting debugger*"])
+
+
+def test_shards(passes, run):
+    """The test is collected n times, and its runs are shared out."""
+    result = passes(RIGHT.replace('("cos")', '("cos", shards=3)'), 3)
+    for number, runs in ((1, 3), (2, 2), (3, 2)):
+        result.stdout.fnmatch_lines([f"*::test_right[[]shard-{number}]: 1 request *; {runs} runs in *"])
+
+
+def test_xdist(project):
+    """Workers make the runs; the controller shows the lines."""
+    project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))
+    result = project.runpytest_subprocess("-n2")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines_random([f"*[[]shard-{number}]: 1 request *" for number in (1, 2, 3)])
+
+
+def test_random_order(project):
+    """pytest-randomly, which seeds before every phase, is no obstacle."""
+    project.makepyfile(
+        RIGHT.replace(
+            "assert upload(client)", "import random; assert upload(client, path=f'/b/{random.random()}')"
+        )
+    )
+    ini = (project.path / "tox.ini").read_text().replace(" -p no:randomly", "")
+    (project.path / "tox.ini").write_text(ini)
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*: {LINE}"])
+
+
+def test_a_scenario_to_replay(run, passes):
+    """Explored and marked tests run once, with just these rules; nothing is explored, nothing must be met."""
+    source = (
+        WRONG
+        + """
+    @pytest.mark.faultinject("http:500,path=nowhere/")
+    def test_marked(client, faults):
+        assert [str(each) for each in faults.rules] == ["http:503,path=b/k"]
+        assert client.put("/b/a").status_code == 200
+    """
+    )
+    result = run(source, "--faultinject-scenario", "http:503,path=b/k")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["E       AssertionError: gave up", "1 of 2 requests got a fault"])
+    result.stdout.no_fnmatch_line("*explored*")
+    result = run(source, "--faultinject-scenario", "cos:SlowDwn")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--faultinject-scenario:*SlowDwn*SlowDown*"])
+
+
+@pytest.mark.parametrize("how", ["--faultinject-off", "FAULTINJECT_ENABLED"])
+def test_off(run, monkeypatch, how):
+    """Where faults are off, explored tests are skipped."""
+    if how == "FAULTINJECT_ENABLED":
+        monkeypatch.setenv(how, "0")
+    result = run(RIGHT, "-rs", *([how] if how[0] == "-" else []))
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*faultinject is off: *"])
+
+
+def test_progress(run, monkeypatch):
+    """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.EVERY", -1)
+    source = (
+        RIGHT
+        + """
+    @pytest.fixture(scope="session", autouse=True)
+    def terminal(request):
+        request.config.pluginmanager.get_plugin("terminalreporter").isatty = True
+    """
+    )
+    result = run(source)
+    result.assert_outcomes(passed=1)
+    text = result.stdout.str()
+    assert re.search(r"py *\n\s*test_right: run 1 of 7 ", text)
+    assert re.search(r"run 7 of 7 *\s+test_progress.py \.", text)
+    assert re.search(r"run 7 of 7 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
+    assert "run 7 of 7" not in run(source).stdout.str()
+
+
+def test_set_up_only(run):
+    """Options that stop short of the call are heeded."""
+    result = run(RIGHT, "--setup-only")
+    result.assert_outcomes()
+    assert result.ret == 0
+
+
+NOT_REWOUND = (
+    UPLOAD
+    + """
+    import io
+
+    def send(client):
+        file = io.BytesIO(b"meow")
+        for _ in range(3):
+            body = file.read()
+            if client.put("/b/k", data=body, content_length=len(body)).status_code == 200:
+                return
+
+    @pytest.mark.faultinject_explore("http:503")
+    def test_it(client):
+        send(client)
+    """
+)
+
+
+def test_the_second_judge(run):
+    """What the requests show by themselves fails a test that asserts nothing; what is not looked at does not."""
+    result = run(NOT_REWOUND)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request without faults, 1 fault; 1 run in *, 1 failed, *",
+            "same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes",
+            '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
+        ]
+    )
+    run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_the_second_judge_of_a_test_that_is_expected_to_fail(run, strict):
+    """It fails as expected."""
+    result = run(
+        NOT_REWOUND.replace("@pytest.mark.f", f"@pytest.mark.xfail(strict={strict})\n    @pytest.mark.f")
+    )
+    result.assert_outcomes(xfailed=1)
+
+
+def test_a_warning_of_the_second_judge(passes):
+    """What is suspicious, and no failure, is a line below the summary and in junit files, and no warning of pytest."""
+    result = passes(
+        """
+    import pytest
+
+    @pytest.mark.faultinject_explore("http:503,when=after,method=POST")
+    def test_it(client):
+        while client.post("/b/k?uploads").status_code != 200:
+            pass
+        while client.delete("/b/k?uploadId=1").status_code != 200:
+            pass
+    """,
+        1,
+        "-W",
+        "error",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_it: 2 requests without faults, 1 fault; 1 run in *, 0 failed, *, 0 pruned, 1 with a warning",
+            "    warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, *",
+        ]
+    )
