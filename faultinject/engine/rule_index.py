@@ -10,6 +10,7 @@ is checked in full.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from itertools import islice, product
 
 from faultinject.engine.request import ASGIRequest, WSGIRequest, environ_key, header_name
@@ -227,9 +228,9 @@ def _shows(text: str) -> bool:
 
     There `%2F` is kept apart, and what is no UTF-8 or no byte is replaced.
     """
-    return not ("?" in text or "\ufffd" in text or ("%" in text and "%2F" in text.upper())) and (
-        text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
-    )
+    if not text.isascii() and any(each == "\ufffd" or "\ud800" <= each <= "\udfff" for each in text):
+        return False
+    return "?" not in text and ("%" not in text or "%2F" not in text.upper())
 
 
 def _forms(text: str) -> tuple[str, ...]:
@@ -357,13 +358,13 @@ class Facet:
 
     __slots__ = ()
 
+    @abstractmethod
     def file(self, literal: Any, number: int, crowded: Crowded) -> None:
         """Add a rule; `crowded` is told of a drawer that holds many."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, on: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
-        raise NotImplementedError
 
 
 def _put(drawers: dict[Any, Any], literal: str | None, number: int, crowded: Crowded) -> None:

@@ -507,3 +507,24 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
                 plan.decide(request, found)
                 plan.services.finish()
                 assert plan.counts.matched(expected) == before + 1
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_a_flood_of_header_names_confuses_nobody(wsgi):
+    """So is what is remembered of headers' names; long ones, and long hosts, are not remembered at all."""
+    long = f"x-{'long-' * 20}name"
+    rules = [Rule("http:503", header={"x-cat": "1"}), Rule("http:503", header={long: ""})]
+    rules += [Rule("http:503", host=f"{'cats.' * 60}example")]
+    plan = Injector(rules, environ={}).own_plan
+    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
+
+    def candidates(*more, host=""):
+        place = (environ_of if wsgi else scope_of)(more=more, host=host, **plain)
+        return (plan.environ_default if wsgi else plan.scope_default)(place)
+
+    for number in range(1500):
+        assert candidates((f"x-{number}", "1")) is None
+        if number % 100 == 0:
+            assert candidates(("X-Cat", "1"), (f"x-{number}", "1")) == [0]
+            assert candidates(("x_cat", "2"), (long, "1")) == [1]
+            assert candidates(host=f"{'cats.' * 60}example:80") == [2]
