@@ -11,7 +11,7 @@ is checked in full.
 from __future__ import annotations
 
 from abc import abstractmethod
-from itertools import islice, product
+from itertools import product
 
 from faultinject.engine.request import ASGIRequest, WSGIRequest, environ_key, header_name
 from faultinject.http.patterns import literal_prefix
@@ -46,6 +46,8 @@ _MOST_METHODS = 16
 _ALL_CASES = 8
 # More rules than this in one drawer are filed once more.
 _CROWDED = 8
+# Segments of a pattern that its rule may be filed under.
+_MOST_SEGMENTS = 4
 # Names of headers that are remembered in the spelling of clients, and the letters of the longest.
 _NAMES_REMEMBERED = 1024
 _LONGEST_NAME = 64
@@ -97,12 +99,14 @@ class Index:
                     any_method = True
                     other.append(number)
 
-        first = [next(_handles(rule, reading), None) for rule in rules]
+        crowded: dict[int, list[Handle]] = {}
 
         def handle(number: int, depth: int) -> Handle | None:
-            return (
-                next(islice(_handles(rules[number], reading), depth, None), None) if depth else first[number]
-            )
+            if depth == 0:
+                return next(_handles(rules[number], reading), None)
+            if number not in crowded:
+                crowded[number] = list(_handles(rules[number], reading))
+            return crowded[number][depth] if depth < len(crowded[number]) else None
 
         ready = _never_nothing if everything else _as_it_is
         self.environ: dict[str, Finder] = {}
@@ -158,7 +162,10 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
     conditions = rule.conditions
     how = None
     paths = conditions.get("path", ())
-    if paths and (prefixes := [_prefix(each) for each in paths]) and all(prefixes):
+    prefixes = [_prefix(each) for each in paths]
+    if not all(prefixes):
+        prefixes = []
+    if prefixes:
         yield [(Prefixes, each) for each in prefixes]
     if "bucket" in conditions or "key" in conditions or "operation" in conditions:
         how = reading(rule.vendor)
@@ -171,10 +178,12 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
     if hosts and all(map(str.isascii, hosts)):
         yield [(Hosts, each.lower()) for each in hosts]
     if paths:
-        yield from _by_segments(paths)
+        # What belongs to a prefix tells no more.
+        behind = [each.count("/") for each in prefixes] or [0] * len(paths)
+        yield from _by_segments([_segments(*each) for each in zip(paths, behind, strict=True)])
     keys = conditions.get("key", ())
     if keys and how is not None and how.s3:
-        yield from _by_segments(keys)
+        yield from _by_segments([_segments(each) for each in keys])
     for kind, word in ((Headers, "header."), (Parameters, "query.")):
         for key, texts in conditions.items():
             if key.startswith(word):
@@ -205,17 +214,17 @@ def _prefix(pattern: str) -> str:
     return prefix if _shows(prefix) else ""
 
 
-def _by_segments(patterns: Sequence[str]) -> Iterator[Handle]:
-    """The last segments of path patterns, then others, from the end: one of each pattern at a time."""
-    found = [_segments(each) for each in patterns]
+def _by_segments(found: Sequence[list[tuple[type[Facet], str]]]) -> Iterator[Handle]:
+    """One segment of each pattern at a time."""
     if all(found):
-        for depth in range(max(map(len, found))):
+        for depth in range(min(max(map(len, found)), _MOST_SEGMENTS)):
             yield [each[min(depth, len(each) - 1)] for each in found]
 
 
-def _segments(pattern: str) -> list[tuple[type[Facet], str]]:
+def _segments(pattern: str, behind: int = 0) -> list[tuple[type[Facet], str]]:
+    """The literal segments of a path pattern behind its first few, from the end."""
     exactly = pattern[:1] == "="
-    segments = pattern.removeprefix("=").split("/")
+    segments = pattern.removeprefix("=").removeprefix("/").split("/")[behind:]
     fixed = [each for each in segments if each and _shows(each) and (exactly or "*" not in each)]
     found: list[tuple[type[Facet], str]] = [(Segments, each) for each in reversed(fixed)]
     if fixed and fixed[-1] == segments[-1]:
