@@ -51,6 +51,7 @@ _MOST_SEGMENTS = 4
 # Names of headers that are remembered in the spelling of clients, and the letters of the longest.
 _NAMES_REMEMBERED = 1024
 _LONGEST_NAME = 64
+_NOTHING: Drawers = {}
 
 
 class Index:
@@ -170,7 +171,9 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
     if "bucket" in conditions or "key" in conditions or "operation" in conditions:
         how = reading(rule.vendor)
     buckets = _plain_literals(conditions.get("bucket", ()))
-    if how is not None and how.s3 and buckets and all(each.isascii() and _shows(each) for each in buckets):
+    in_path = how is not None and how.s3
+    named = in_path and bool(buckets) and all(each.isascii() and _shows(each) for each in buckets)
+    if named:
         # A Host is looked up by its first label, which may be but a part of the bucket's name.
         labels = [(Hosts, each.partition(".")[0] + ".") for each in buckets]
         yield [*((Prefixes, f"/{each}") for each in buckets), *labels]
@@ -182,7 +185,7 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
         behind = [each.count("/") for each in prefixes] or [0] * len(paths)
         yield from _by_segments([_segments(*each) for each in zip(paths, behind, strict=True)])
     keys = conditions.get("key", ())
-    if keys and how is not None and how.s3:
+    if keys and in_path:
         yield from _by_segments([_segments(each) for each in keys])
     for kind, word in ((Headers, "header."), (Parameters, "query.")):
         for key, texts in conditions.items():
@@ -191,7 +194,7 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
                 values: Sequence[str | None] = _plain_literals(texts) if "" not in texts else ()
                 yield [(kind, (key[len(word) :], each)) for each in values or (None,)]
     if how is not None:
-        if buckets and not how.s3:
+        if buckets and not named:
             yield [(Addresses, (how, 0, each)) for each in buckets]
         literal = _plain_literals(keys)
         if literal and not any(each[:1] != "=" and ("?" in each or each[-1] == "/") for each in keys):
@@ -509,7 +512,9 @@ class Hosts(Facet):
 
         def by_host(place: Place) -> Found:
             raw = raw_host(place)
-            hits = remembered[raw] if raw in remembered else learn(raw)
+            hits = remembered.get(raw)
+            if hits is None:
+                hits = learn(raw)
             if not hits:
                 return None
             found: Found = None
@@ -636,16 +641,17 @@ def _headers_in_environ(names: dict[str, Drawers]) -> Callable[[Place], Iterable
     filed = {environ_key(name): drawers for name, drawers in names.items()}
 
     def there(environ: Place) -> list[tuple[Drawers, str]]:
-        return [(filed[key], environ[key]) for key in filed.keys() & environ.keys()]
+        fewer = filed if len(filed) <= len(environ) else environ
+        return [(filed[key], environ[key]) for key in fewer if key in environ and key in filed]
 
     return there
 
 
 def _headers_in_scope(names: dict[str, Drawers]) -> Callable[[Place], Iterable[tuple[Drawers, str]]]:
-    remembered: dict[bytes, Drawers | None] = {}
+    remembered: dict[bytes, Drawers] = {}
 
-    def learn(raw: bytes) -> Drawers | None:
-        found = names.get(header_name(raw))
+    def learn(raw: bytes) -> Drawers:
+        found = names.get(header_name(raw), _NOTHING)
         if len(raw) <= _LONGEST_NAME:
             if len(remembered) >= _NAMES_REMEMBERED:
                 remembered.clear()
@@ -655,8 +661,10 @@ def _headers_in_scope(names: dict[str, Drawers]) -> Callable[[Place], Iterable[t
     def there(scope: Place) -> list[tuple[Drawers, str]]:
         found = []
         for raw, value in scope["headers"]:
-            drawers = remembered[raw] if raw in remembered else learn(raw)
-            if drawers is not None:
+            drawers = remembered.get(raw)
+            if drawers is None:
+                drawers = learn(raw)
+            if drawers:
                 found.append((drawers, value.decode("latin-1")))
         return found
 
