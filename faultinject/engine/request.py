@@ -16,7 +16,7 @@ from faultinject.engine.snapshot import (
     take_snapshot,
     without_userinfo,
 )
-from faultinject.http.target import decode_form, encode, leaves_http, read_target, utf8
+from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
 from faultinject.vendors.addressing import HOSTS, split_mount, without_port
 
 TYPE_CHECKING = False
@@ -136,7 +136,7 @@ class Request:
         found = []
         for pair in self.query.split("&"):
             key, _, value = pair.partition("=")
-            if pair and (key if key.isalnum() else decode_form(key)) == name:
+            if pair and decode_name(key) == name:
                 found.append(decode_form(value))
         return tuple(found)
 
@@ -202,9 +202,7 @@ class WSGIRequest(Request):
 
     def header(self, name: str) -> tuple[str, ...]:
         """The values of a header, named in lower case; a WSGI server gives repeated ones as one."""
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
+        key = environ_key(name)
         value = self._environ.get(key)
         # Servers give an absent Content-Type or Content-Length as an empty string.
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
@@ -318,7 +316,7 @@ class ASGIRequest(Request):
         if headers is None:
             headers = self._headers = {}
             for key, value in self._scope["headers"]:
-                text = key.decode("latin-1").lower().replace("_", "-")
+                text = header_name(key)
                 headers[text] = (*headers.get(text, ()), value.decode("latin-1"))
         return headers.get(name, ())
 
@@ -356,6 +354,17 @@ class ASGIRequest(Request):
         authorization, agent = known.get("authorization"), known.get("user-agent")
         length = known.get("content-length")
         return self._take_snapshot(host, port, authorization, agent, length, recorded)
+
+
+def environ_key(name: str) -> str:
+    """The key in a WSGI environ of a header, named in lower case."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def header_name(raw: bytes) -> str:
+    """The name of a header in an ASGI scope as rules have it: in lower case, with `-` for `_`."""
+    return raw.decode("latin-1").lower().replace("_", "-")
 
 
 _LONGEST_NUMBER = 20  # as `whole` has it

@@ -41,6 +41,11 @@ def decode_form(text: str) -> str:
     return decode(text.replace("+", " "))
 
 
+def decode_name(text: str) -> str:
+    """A name of a query, decoded; most are letters and digits."""
+    return text if text.isalnum() else decode_form(text)
+
+
 def _decode_but_slash(text: str) -> str:
     return "%2F".join(decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
 

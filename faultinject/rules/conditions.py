@@ -41,7 +41,7 @@ class Method(Condition):
 
     def doubt(self, text: str) -> str:
         """A method that HTTP does not know, or that is never looked at."""
-        method = text.removeprefix("=").upper()
+        method = text if text in METHODS else text.removeprefix("=").upper()
         if method in METHODS:
             return "" if method != "CONNECT" else "a CONNECT is never matched"
         if "*" in method and text[0] != "=":

@@ -12,17 +12,22 @@ from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, NoReturn, Unpack
 
     from faultinject.rules.key import Check, Context
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.rules.vocabulary import EntryOrWord, Parts
+    from faultinject.rules.vocabulary import Entry, EntryOrWord, Parts
     from faultinject.vendors.vendor import Vendor
 
     Split = tuple[bool, str, str | None]
 
 _values: dict[tuple[str, str], object] = {}
+# Entries of keys and texts: many rules have the same.
+_entries: dict[tuple[str, str], Entry] = {}
+_REMEMBERED = 512
+# What stands for one value; all else is looked at for what it holds.
+_SINGLE = (str, int, float)
 
 
 class Rule:
@@ -253,8 +258,15 @@ def entries_of(
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
     for raw, given in keys.items():
+        if type(given) is str and (known := _entries.get((raw, given))) is not None:
+            entries.append((raw, known))
+            continue
+        singles: Iterable[tuple[str, Split, object]]
         try:
-            singles = list(_spread(raw, split_key(raw), given))
+            parts = split_key(raw)
+            singles = (
+                ((raw, parts, given),) if isinstance(given, _SINGLE) else list(_spread(raw, parts, given))
+            )
         except Mistake as mistake:
             wrong.append((raw, mistake))
             continue
@@ -262,7 +274,11 @@ def entries_of(
             each: EntryOrWord = parts[1]
             try:
                 key = KEYS.get(parts[1])
-                each = entry(*parts, key.write(value, strict=strict) if key is not None else "")
+                each = made = entry(*parts, key.write(value, strict=strict) if key is not None else "")
+                if type(given) is str:
+                    if len(_entries) >= _REMEMBERED:
+                        _entries.clear()
+                    _entries[raw, given] = made
             except Mistake as mistake:
                 wrong.append((place, mistake))
             entries.append((place, each))

@@ -79,8 +79,32 @@ patterns = st.builds(
 ).filter(bool)
 
 
+VALUES = [
+    "",
+    "1",
+    "abc",
+    "=abc",
+    "=",
+    "=a*",
+    "a*",
+    "*c",
+    "\u00e9",
+    "\u00c3\u00a9",
+    "a b",
+    "a+b",
+    "ABC",
+    "1,abc",
+    "a%62c",
+    "\ufffd",
+]
+
+
 def some(values):
     return st.lists(values, min_size=1, max_size=3, unique=True)
+
+
+def named(names, values):
+    return st.dictionaries(st.sampled_from(names), some(st.sampled_from(values)), min_size=1, max_size=2)
 
 
 conditions = st.fixed_dictionaries(
@@ -104,7 +128,8 @@ conditions = st.fixed_dictionaries(
             )
         ),
         "key": some(patterns),
-        "header": st.just({"x-test": ""}),
+        "header": named(["x-test", "X_Test", "content-type", "x-ms-blob-type"], [*VALUES, "BlockBlob"]),
+        "query": named(["x", "tags[]", "\u00e9", "a b", "uploads", "X", "prefix", "\u00c3\u00a9"], VALUES),
     },
 )
 # One vendor of each addressing, and operations that its requests here can be.
@@ -154,29 +179,40 @@ targets = st.builds(
     st.lists(st.sampled_from([*SEGMENTS, "b2_list_buckets", "acl", "cGhvdG9zOmE="]), min_size=0, max_size=4),
     st.sampled_from(["", "/"]),
 )
+PAIRS = [
+    "x=1", "x=abc", "X=abc", "x", "%78=a%62c", "x=%61+b", "x=a%2Bb", "x=%C3%A9", "x=\u00c3\u00a9", "tags[]=abc", "tags%5B%5D=1",
+    "%C3%A9=1", "\u00c3\u00a9=1", "\u00e9=%FF", "a+b=ABC", "uploads", "uploads=", "restype=container", "comp=list", "lifecycle",
+    "bucket=photos", "prefix=a;x=1", "%%", "=", ";", "",
+]  # fmt: skip
+HEADERS = [
+    ("x-test", "1"),
+    ("X-Test", "abc"),
+    ("x_test", "\u00c3\u00a9"),
+    ("x-test", "ABC"),
+    ("x-test", ""),
+    ("content-type", "abc"),
+    ("Content-Type", ""),
+    ("upgrade", "websocket"),
+    ("access-control-request-method", "PUT"),
+    ("x-ms-blob-type", "BlockBlob"),
+    ("x-amz-copy-source", "/a/b"),
+    ("x-bz-file-name", "a%2Fb"),
+]
 requests_of = st.fixed_dictionaries(
     {
         "method": st.sampled_from(
             ["PUT", "GET", "put", "DELETE", "delete", "PROPPATCH", "propPatch", "OPTIONS", "HEAD", "BREW"]
         ),
-        "target": targets | st.sampled_from(["*", "", "/"]),
-        "mount": st.sampled_from(["", "", "", "/photos", "/é", "/a/", "/a/b", "/a%2Fb", "/ph"]),
-        "host": st.sampled_from(HOSTS),
-        "query": st.sampled_from(
-            ["", "", "x=1", "uploads", "restype=container", "comp=list", "lifecycle&bucket=photos", "%%&=&;"]
+        "target": targets | st.sampled_from(["*", "", "/", "http://u:p@h.example/photos/a", "u:p@h/film"]),
+        "mount": st.sampled_from(
+            ["", "", "", "/photos", "/é", "/a/", "/a/b", "/a%2Fb", "/ph", "/photos/a%2Fb"]
         ),
+        "host": st.sampled_from(HOSTS),
+        "query": st.lists(st.sampled_from(PAIRS), max_size=4).map("&".join),
         "raw": st.booleans(),
         "inside": st.booleans(),
-        "more": st.sampled_from(
-            [
-                {},
-                {},
-                {"x-test": "1"},
-                {"upgrade": "websocket"},
-                {"access-control-request-method": "PUT"},
-                {"x-ms-blob-type": "BlockBlob", "x-amz-copy-source": "/a/b", "x-bz-file-name": "a%2Fb"},
-            ]
-        ),
+        "text": st.sampled_from([False, False, False, True]),
+        "more": st.lists(st.sampled_from(HEADERS), max_size=3),
     }
 )
 
@@ -194,32 +230,37 @@ def decoded(raw):
     return unquote_to_bytes(raw)
 
 
-def environ_of(method, target, mount, host, raw, inside, more, query=""):
+def environ_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
+    """`text`: the path is handed out as text, as a server does that knows no better."""
     del inside
     wire = encoded(target)
     environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": decoded(encoded(mount)).decode("latin-1"),
-        "PATH_INFO": decoded(wire).decode("latin-1"),
+        "PATH_INFO": decoded(wire).decode(*("utf-8", "replace") if text else ("latin-1",)),
         "QUERY_STRING": query,
     }
     if raw:
         environ["RAW_URI"] = f"{encoded(mount)}{wire}?{query}"
     if host:
         environ["HTTP_HOST"] = host
-    return environ | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in more.items()}
+    for name, value in more:
+        key = f"HTTP_{name.upper().replace('-', '_')}".replace("HTTP_CONTENT_TYPE", "CONTENT_TYPE")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
 
 
-def scope_of(method, target, mount, host, raw, inside, more, query=""):
+def scope_of(method, target, mount, host, raw, inside, more=(), query="", text=False):
     """`inside`: the path includes the mount point, as the specification has it by now."""
+    del text
     wire = encoded(mount if inside else "") + encoded(target)
     scope = {
         "type": "http",
         "method": method,
         "path": decoded(wire).decode("utf-8", "replace"),
         "root_path": decoded(encoded(mount)).decode("utf-8", "replace"),
-        "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in more.items()],
+        "query_string": query.encode("latin-1"),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in more],
     }
     if raw:
         scope["raw_path"] = wire.encode()
@@ -255,7 +296,13 @@ def made_for(request):
     keys += [{"path": request.path}] if request.path else []
     keys += [{"host": f"={request.host}"}] if request.host else []
     keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
-    keys += [{"key": f"={key}"}] if key else []
+    keys += [{"key": f"={key}"}, {"key": key}, {"key": f"**/{key.rpartition('/')[2] or '*'}"}] if key else []
+    segments = [each for each in request.path.split("/") if each]
+    keys += [{"path": f"**/{each}/**"} for each in segments[:1]] + [
+        {"path": f"**/{each}"} for each in segments[-1:]
+    ]
+    keys += [{"header": {"x-test": f"={value}"}} for value in request.header("x-test")]
+    keys += [{"query": {"x": f"={value}"}} for value in request.query_values("x")]
     made = [Rule("http:503", **each, times=0) for each in keys]
     for vendor in ADDRESSINGS:
         reading = reading_of(vendor and vendors.get(vendor))
@@ -268,9 +315,10 @@ def made_for(request):
     return made
 
 
-def decide(rules, asked, *, wsgi, record_all=False):
+def decide(rules, asked, *, wsgi, record_all=False, times=1):
     """The numbers of the rules that counted the request, and of those that the index found."""
     rules = [*rules, *made_for(WSGIRequest(environ_of(**asked)) if wsgi else ASGIRequest(scope_of(**asked)))]
+    rules *= times
     injector = Injector(rules, environ={"FAULTINJECT_ENDPOINT": ENDPOINTS[0]}, record_all=record_all)
     plan = injector.own_plan
     if wsgi:
@@ -292,6 +340,16 @@ def decide(rules, asked, *, wsgi, record_all=False):
 def test_the_index_hides_no_rule(rules, asked, wsgi):
     """With the index as by asking every rule: the same rules count the request, in the order written."""
     counted, candidates, expected = decide(rules, asked, wsgi=wsgi)
+    assert counted == expected
+    assert candidates is None or list(candidates) == sorted(set(candidates))
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(rules=st.lists(rules_of, min_size=1, max_size=4), asked=requests_of)
+def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
+    """Such rules are filed once more, under each literal that they have, until nothing tells them apart."""
+    counted, candidates, expected = decide(rules, asked, wsgi=wsgi, times=10)
     assert counted == expected
     assert candidates is None or list(candidates) == sorted(set(candidates))
 
@@ -323,7 +381,7 @@ def test_an_index_is_one(wsgi):
     rules += [Rule("http:503", method="PUT", bucket=f"bucket-{number}") for number in range(3000)]
     rules += [Rule("http:503", method="PUT", host=f"host-{number}.example") for number in range(3000)]
     plan = Injector(rules, environ={}).own_plan
-    plain = {"mount": "", "raw": False, "inside": True, "more": {}}
+    plain = {"mount": "", "raw": False, "inside": True}
 
     def candidates(method, target, host=""):
         asked = {"method": method, "target": target, "host": host, **plain}
@@ -342,11 +400,73 @@ def test_an_index_is_one(wsgi):
     assert "GET" not in plan.environ and plan.environ_default is None
 
 
+FILED = {
+    "key": {"key": "2024/cat-{}.jpg"},
+    "key, literally": {"key": "=2024/cat-{}.jpg"},
+    "key below a folder": {"key": "**/cat-{}.jpg"},
+    "key, then a star": {"key": "2024/cat-{}.jpg/*"},
+    "key of Azure": {"key": "2024/cat-{}.jpg", "vendor": "azure-blob"},
+    "bucket of Azure": {"bucket": "bucket-{}", "vendor": "azure-blob"},
+    "header": {"header": {"x-cat": "{}"}},
+    "header's name": {"header": {"x-cat-{}": "a*"}},
+    "query": {"query": {"cat[]": "cat {}"}},
+    "parameter's name": {"query": {"cat-{}": ""}},
+    "end of a path": {"path": "**/cat-{}.jpg"},
+    "folder anywhere": {"path": "**/cat-{}.jpg/"},
+    "segment behind a star": {"path": "*/2024/cat-{}.jpg/**"},
+    "one of two keys": {"key": ["dog-{}.jpg", "2024/cat-{}.jpg"]},
+    "one bucket, other keys": {"bucket": "photos", "key": "2024/cat-{}.jpg"},
+    "one host, other headers": {"host": "cats.example", "header": {"x-cat": "{}"}},
+    "one path, other parameters": {"path": "/photos/", "query": {"cat[]": "cat {}"}},
+    "one folder, other ends": {"path": "/photos/**/cat-{}.jpg"},
+    "one end, other folders": {"key": "**/cat-{}.jpg/index.html"},
+    "one name, other keys and operations": {
+        "operation": "PutObject",
+        "key": "*/cat-{}.jpg",
+        "bucket": "photos",
+    },
+}
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize("kind", FILED)
+def test_rules_are_told_apart_by_any_literal(kind, wsgi):
+    """Of many rules the one that may match is handed out, and of none that do not fit any."""
+
+    def number(value, count):
+        if isinstance(value, dict):
+            return {number(key, count): number(each, count) for key, each in value.items()}
+        return [number(each, count) for each in value] if isinstance(value, list) else value.format(count)
+
+    rules = [Rule("http:503", method="PUT", **number(FILED[kind], count)) for count in range(300)]
+    plan = Injector(rules, environ={}).own_plan
+
+    def candidates(cat):
+        folder = "/index.html" if "index" in str(FILED[kind]) else "/a" if ".jpg/" in str(FILED[kind]) else ""
+        bucket = f"bucket-{cat}" if kind == "bucket of Azure" else "photos"
+        asked = {
+            "method": "PUT",
+            "target": f"/{bucket}/2024/cat-{cat}.jpg{folder}",
+            "host": "account.blob.core.windows.net" if "vendor" in FILED[kind] else "cats.example",
+            "query": f"x=1&cat%5B%5D=cat+{cat}&cat-{cat}=1",
+            "more": [("X-Cat", f"{cat}"), (f"X_Cat-{cat}", "abc")],
+            "mount": "",
+            "raw": False,
+            "inside": True,
+        }
+        find = (plan.environ if wsgi else plan.scope)["PUT"]
+        return find(environ_of(**asked) if wsgi else scope_of(**asked))
+
+    assert candidates(17) == [17]
+    assert candidates(299) == [299]
+    assert candidates(300) is None
+
+
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
 @pytest.mark.parametrize("method", ["PUT", "options", "PROPPATCH", "UNSUBSCRIBE"])
 def test_a_method_is_found_in_any_case(wsgi, method):
     """Also one too long for every mixture of cases to be known beforehand; and no other one is looked at in vain."""
-    plain = {"target": "/a", "mount": "", "host": "", "raw": False, "inside": True, "more": {}}
+    plain = {"target": "/a", "mount": "", "host": "", "raw": False, "inside": True}
     for asked in (
         method,
         method.lower(),
@@ -372,7 +492,7 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
         Rule("http:502", bucket="a.b", vendor="cos"),
     ]
     plan = Injector(rules, environ={}).own_plan
-    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True, "more": {}}
+    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
     hosts = ["photos.cos.x.myqcloud.com", "Example.com:8080", "a.b.cos.x.myqcloud.com"]
     for number in range(2500):
         for expected, host in [*enumerate(hosts), (None, f"host-{number}.example")]:
@@ -385,3 +505,24 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
                 plan.decide(request, found)
                 plan.services.finish()
                 assert plan.counts.matched(expected) == before + 1
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_a_flood_of_header_names_confuses_nobody(wsgi):
+    """So is what is remembered of headers' names; long ones, and long hosts, are not remembered at all."""
+    long = f"x-{'long-' * 20}name"
+    rules = [Rule("http:503", header={"x-cat": "1"}), Rule("http:503", header={long: ""})]
+    rules += [Rule("http:503", host=f"{'cats.' * 60}example")]
+    plan = Injector(rules, environ={}).own_plan
+    plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
+
+    def candidates(*more, host=""):
+        place = (environ_of if wsgi else scope_of)(more=more, host=host, **plain)
+        return (plan.environ_default if wsgi else plan.scope_default)(place)
+
+    for number in range(1500):
+        assert candidates((f"x-{number}", "1")) is None
+        if number % 100 == 0:
+            assert candidates(("X-Cat", "1"), (f"x-{number}", "1")) == [0]
+            assert candidates(("x_cat", "2"), (long, "1")) == [1]
+            assert candidates(host=f"{'cats.' * 60}example:80") == [2]

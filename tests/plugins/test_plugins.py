@@ -105,7 +105,7 @@ async def never(scope, receive, send):
 async def send(message):
     pass
 
-injector = faultinject.Injector("acme:SlowDown,times=0", everything=True)
+injector = faultinject.Injector("acme:SlowDown,times=0", record_all=True)
 ask(faultinject.WSGIFaultMiddleware(app, injector=injector), "PUT", "/photos/cat.jpg", HTTP_X_ACME_COPY_SOURCE="secret")
 scope = {{"type": "http", "method": "PUT", "path": "/photos/cat.jpg", "headers": [(b"x-acme-copy-source", b"secret")]}}
 asyncio.run(faultinject.ASGIFaultMiddleware(never, injector=injector)(scope, None, send))

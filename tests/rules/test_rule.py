@@ -122,6 +122,23 @@ def test_many_different_values_are_forgotten_again():
         assert Rule("http:503", skip=number).value("skip") == number
 
 
+def test_what_was_read_before_says_nothing_of_like_values():
+    """Texts of keys are remembered; a text that prints as another one, and numbers, are none of them."""
+
+    class Printed(str):
+        __slots__ = ()
+
+        def __str__(self):
+            return "0.25"
+
+    for _ in range(2):
+        assert Rule("http:503", times="1").value("times") == 1
+        assert Rule("http:503", probability="1").value("probability") == 1
+        assert Rule("http:503", probability=Printed("1")).value("probability") == 0.25
+        with pytest.raises(ConfigurationError, match="times: True"):
+            Rule("http:503", times=True)
+
+
 def test_a_label_is_the_name_or_fault_and_conditions():
     """Changing triggers or effects changes no draws; an odd name does."""
     assert Rule("http:503", path="a", vendor="cos", times=2, drain=False, unless={"path": "b"}).label == (
