@@ -6,10 +6,9 @@ from collections import Counter
 from itertools import pairwise
 
 from faultinject.audit import profiles
-from faultinject.audit.call_groups import OTHER_BODY, SOON
-from faultinject.audit.clients import UNNAMED, client_of, title_of
 from faultinject.audit.evidence import Contrast, Evidence
-from faultinject.audit.matching import fingerprint
+from faultinject.audit.grouping import OTHER_BODY, SOON
+from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
