@@ -206,7 +206,9 @@ class Grouper:
 
     def _group_of(self, attempt: Attempt, looks: Hashable) -> tuple[CallGroup, bool | None]:
         """The group of an attempt, and whether it says that it is a retry, or that it is none."""
-        own, retry = invocation(attempt), marked(attempt)
+        own = retry = None
+        if attempt.attempt_hint is not None:
+            own, retry = invocation(attempt), marked(attempt)
         key, signal = looks, FINGERPRINT
         if own is not None:
             key, signal = (own, attempt.test, attempt.method, attempt.path, attempt.query), SDK_ID
@@ -232,7 +234,8 @@ class Grouper:
         """Add an attempt to a call."""
         before, group = running.attempts[-1], running.group
         running.add(attempt, number)
-        running.windows = tuple(each for each in running.windows if each in windows)
+        if running.windows:
+            running.windows = tuple(each for each in running.windows if each in windows)
         if before.answered is None:
             return
         gap = attempt.arrived - before.answered
@@ -678,10 +681,12 @@ class OpenCall:
         """
         self._last = number
         before = self.attempts[-1]
-        for name in ("path", "key", "request_digest"):
-            value = getattr(before, name)
-            if value == getattr(attempt, name):
-                setattr(attempt, name, value)
+        if attempt.path == before.path:
+            attempt.path = before.path
+        if attempt.key == before.key:
+            attempt.key = before.key
+        if attempt.request_digest == before.request_digest:
+            attempt.request_digest = before.request_digest
         self.attempts.append(attempt)
 
     @property
@@ -693,14 +698,13 @@ class OpenCall:
     def over(self) -> float:
         """When the last answer was given, or the last request came."""
         last = self.attempts[-1]
-        return max(last.arrived if last.answered is None else last.answered, self._copied)
+        own = last.arrived if last.answered is None else last.answered
+        return max(own, 0.0 if len(self.attempts) == 1 else self._copied)
 
     @property
     def _copied(self) -> float:
-        """When the last attempt was answered that had copies sent after it; 0: there is none."""
-        if len(self.attempts) == 1:
-            return 0.0
-        return max(each.answered or 0.0 for each in self.attempts[-COPIES:-1])
+        """When the last attempt was answered that had copies sent after it; 0: never."""
+        return max([each.answered or 0.0 for each in self.attempts[-COPIES:-1]])
 
     @property
     def touched(self) -> bool:
@@ -714,7 +718,7 @@ class OpenCall:
         if last.answered is None:
             # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
             return last.did not in BROKEN and last.injected
-        return last.answered > now or self._copied > now
+        return last.answered > now or (len(self.attempts) > 1 and self._copied > now)
 
     def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
         """Whether an attempt in these told calls may be of this one."""

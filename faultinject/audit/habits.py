@@ -64,7 +64,7 @@ class Habits:
             self._came_again(key, thing, attempt.arrived - thing.last.answered)
         thing.last = attempt
         self._things[key] = thing
-        while len(self._things) > 1:
+        while True:
             last = next(iter(self._things.values())).last
             assert last is not None
             old = attempt.arrived - last.arrived > WINDOW
