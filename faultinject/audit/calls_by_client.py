@@ -6,10 +6,9 @@ from collections import Counter
 from itertools import pairwise
 
 from faultinject.audit import profiles
-from faultinject.audit.call_groups import OTHER_BODY, SOON
-from faultinject.audit.clients import UNNAMED, client_of, title_of
 from faultinject.audit.evidence import Contrast, Evidence
-from faultinject.audit.matching import fingerprint
+from faultinject.audit.grouping import OTHER_BODY, SOON
+from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class CallsByClient:
         self._left_out: dict[str, Counter[str]] = {}
         self._room = MOST
         self._agents: Counter[str] = Counter()
-        self._spans: dict[int, tuple[float, float]] = {}
+        self._spans: dict[int, list[float]] = {}
 
     def client(self, attempt: Attempt) -> str:
         """Whose an attempt is."""
@@ -62,8 +61,14 @@ class CallsByClient:
     def see(self, attempt: Attempt) -> None:
         """Count an attempt."""
         self.attempts += 1
-        first, last = self._spans.get(attempt.clock, (attempt.arrived, attempt.arrived))
-        self._spans[attempt.clock] = min(first, attempt.arrived), max(last, attempt.arrived)
+        now = attempt.arrived
+        span = self._spans.get(attempt.clock)
+        if span is None:
+            self._spans[attempt.clock] = [now, now]
+        elif now > span[1]:
+            span[1] = now
+        elif now < span[0]:
+            span[0] = now
         self._agents[self._name(attempt)] += 1
 
     def take(self, call: Call) -> None:

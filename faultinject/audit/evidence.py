@@ -136,6 +136,13 @@ class Evidence:
         return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
 
     @cached_property
+    def waits_by_number(self) -> dict[tuple[str, int], list[Wait]]:
+        """The same by kind of failure and number of the retry, in that order."""
+        from faultinject.audit.waits import by_number
+
+        return by_number(self.waits)
+
+    @cached_property
     def late(self) -> float | None:
         """How much of nineteen of twenty waits the machine may have made at most, seconds; None where it does not tell."""
         from faultinject.audit.statistics import p95

@@ -1,15 +1,53 @@
-"""Attempts are joined to calls: by the client's own id, by its marks, else by their looks."""
+"""Attempts become calls: by the client's own id, by its retry marks, else by their looks.
+
+```text
+ attempts in order of arrival                                        bound
+      |
+      |  key: the id that the client gives to all attempts of a call (SDK id),
+      |       else the fingerprint: who asks, for what (retry mark, fingerprint)
+      v
+ CallGroup, one for each key                 open groups, by the time when they were used last:
+      |                                        all is well:   told as soon as time has passed
+      |                                        a call failed: kept for `WINDOW`, or twice the
+      |                                                       client's longest wait, up to `LONGEST`
+      |  which open call does it go on with? Its last attempt failed, and
+      |    id           always the group's own call
+      |    driven       the call with that key, or in that call window
+      |    looks        same principal, same body, answered before it arrived,
+      |                 nothing changed since: no write in between (`History`,
+      |                 `WRITES` of `CLIENTS`), no other token, no other precondition
+      |  several may be meant, or connections take turns: the group is mixed or
+      |    crossing for that body, and its calls are shared, those told too
+      v
+ OpenCall, one for each call under way                               `CROWD` in a group by looks,
+      |                                                              `MANY` attempts in a call
+      |  succeeded, or quiet for longer than its client ever waited,
+      |  or its call window has ended
+      v
+ Call, handed to `tell`                       that it is shared may be learnt late: what a group
+                                              knows is kept for `REMEMBERED` groups that are gone
+```
+
+It streams, so that a journal of a million lines is judged in less than 200 MiB. To hold all attempts and sort them would
+take 700 to 1,000 bytes for each, 700 to 970 MiB for that journal.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
-from faultinject.audit.call_groups import AT_ONCE, CROWD, WINDOW, CallGroup, OpenCall, is_named
-from faultinject.audit.clients import client_of
-from faultinject.audit.history import History
-from faultinject.audit.matching import fingerprint, invocation, marked
-from faultinject.audit.windows import Windows
+from faultinject.audit.matching import (
+    alike,
+    changed,
+    client_of,
+    fingerprint,
+    has_own_key,
+    invocation,
+    marked,
+    shorter,
+)
 from faultinject.journal.attempts import BROKEN
+from faultinject.journal.call_window import CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 
 TYPE_CHECKING = False
@@ -20,14 +58,41 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.call_window import CallWindow
 
-REMEMBERED = 2_000
-"""How many of the keys, connections and clients that are gone are remembered."""
-MANY = 10_000
-"""Attempts after which a call is told, though it goes on: what comes then is a call whose beginning is missing."""
+WINDOW = 60.0
+"""Seconds after which a like request is no retry any more."""
 LONGEST = 600.0
 """Seconds after which a call is over, however long its client's waits are."""
 SHORTEST, UNSEEN = 2.0, 10.0
 """Seconds of quiet after which a call is over when its journal ends: the least, and of a client that never retried."""
+SOON = 10.0
+"""Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
+POLL = 1.0
+"""Seconds from which on a client that asks again for what was refused may as well be waiting for it to change."""
+AT_ONCE = 0.02
+"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
+COPIES = 10
+"""Attempts of a call that may be copies of one that is slow."""
+
+CROWD = 300
+"""Calls for one thing at a time above which nothing is said of any."""
+MANY = 10_000
+"""Attempts after which a call is told, though it goes on: what comes then is a call whose beginning is missing."""
+REMEMBERED = 2_000
+"""How many of the groups, connections and clients that are gone are remembered."""
+CLIENTS = 2_000
+"""Of how many clients, and of how many things that were asked for under an id, something is remembered."""
+WRITES = 200
+"""How many writes of a client are remembered, and how many reads."""
+
+READING = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods that change nothing."""
+STALE = 412
+"""The answer after which a client reads again what it wants to write, and may find that it is as it was."""
+LOCKED_OUT = (401, 403)
+"""Answers after which a client may have to log in, wherever that is."""
+
+OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, LATER = "other body", "other key", "other credential", "later"
+"""Why a like request that comes right after a failure may be a retry, and may be none."""
 
 
 class Grouper:
@@ -57,14 +122,14 @@ class Grouper:
         self._tell = tell
         self._marking = OrderedDict.fromkeys(map(client_of, marks), True)
         self._history = History()
-        self._windows = Windows(told) if told else None
+        self._windows = CallWindows(told) if told else None
         self._running: dict[CallWindow, dict[OpenCall, None]] = {each: {} for each in told}
         ending = [each for each in told if each.key is None and each.ended is not None]
         self._ending = sorted(ending, key=_end, reverse=True)
-        self._lanes: dict[Hashable, CallGroup] = {}
+        self._groups: dict[Hashable, CallGroup] = {}
         # Those in which all is well, and those in which a call may be tried again; the longest untouched first.
-        self._well: OrderedDict[Hashable, CallGroup] = OrderedDict()
-        self._waiting: OrderedDict[Hashable, CallGroup] = OrderedDict()
+        self._well: OrderedDict[CallGroup, None] = OrderedDict()
+        self._waiting: OrderedDict[CallGroup, None] = OrderedDict()
         self._gone: OrderedDict[Hashable, CallGroup] = OrderedDict()
         self._suspects: OrderedDict[tuple[str | None, int | None], tuple[CallGroup, Attempt]] = OrderedDict()
         self._longest: OrderedDict[str, float] = OrderedDict()
@@ -85,30 +150,30 @@ class Grouper:
             self._lives_on(attempt)
         windows = () if self._windows is None else self._windows.of(attempt)
         looks = looks or fingerprint(attempt)
-        lane, retry = self._lane(attempt, looks)
+        group, retry = self._group_of(attempt, looks)
         number = self._history.see(attempt)
         follows = None
-        if lane.signal == SDK_ID:
-            found = lane.by_id(now, retry=retry)
+        if group.signal == SDK_ID:
+            found = group.by_id(now, retry=retry)
         elif self._driven and (windows or attempt.key is not None):
-            found = lane.by_driver(windows, now)
+            found = group.by_driver(windows, now)
         else:
-            found, follows = lane.by_looks(attempt, windows, retry, self._history.written)
+            found, follows = group.by_looks(attempt, windows, retry, self._history.written)
         endless = found is not None and len(found.attempts) >= MANY
         if found is not None and endless:
-            lane.running.remove(found)
+            group.running.remove(found)
             self._out(found, closed=True)
         if found is None or endless:
-            running = OpenCall(attempt, lane, windows, cut=endless or retry is True, number=number)
-            if lane.signal == SDK_ID:
+            running = OpenCall(attempt, group, windows, cut=endless or retry is True, number=number)
+            if group.signal == SDK_ID:
                 follows = self._history.begin(running, looks)
             running.follows = follows
-            lane.running.append(running)
+            group.running.append(running)
             for each in windows:
                 self._running[each][running] = None
         else:
             self._go_on(found, attempt, windows, number)
-        self._keep(lane, now)
+        self._keep(group, now)
 
     def end(self, until: float | None = None) -> None:
         """Tell the calls that are left; those that may go on are not `closed`.
@@ -119,8 +184,8 @@ class Grouper:
         until = self._latest if until is None else max(until, self._latest)
         for told in list(self._running):
             self._finish(told)
-        for lane in list(self._lanes.values()):
-            self._drop(lane, until)
+        for group in list(self._groups.values()):
+            self._drop(group, until)
         self._suspects.clear()
 
     def awaited(self) -> list[float]:
@@ -129,9 +194,9 @@ class Grouper:
         Ask before `end`.
         """
         found = []
-        for lane in self._lanes.values():
-            for each in lane.running:
-                if each.cut or lane.doubts(each.attempts[0]):
+        for group in self._groups.values():
+            for each in group.running:
+                if each.cut or group.doubts(each.attempts[0]):
                     continue
                 if each.flies(float("inf")):
                     found.append(float("inf"))
@@ -139,9 +204,11 @@ class Grouper:
                     found.append(each.over + self._quiet(each))
         return found
 
-    def _lane(self, attempt: Attempt, looks: Hashable) -> tuple[CallGroup, bool | None]:
-        """The lane of an attempt, and whether it says that it is a retry, or that it is none."""
-        own, retry = invocation(attempt), marked(attempt)
+    def _group_of(self, attempt: Attempt, looks: Hashable) -> tuple[CallGroup, bool | None]:
+        """The group of an attempt, and whether it says that it is a retry, or that it is none."""
+        own = retry = None
+        if attempt.attempt_hint is not None:
+            own, retry = invocation(attempt), marked(attempt)
         key, signal = looks, FINGERPRINT
         if own is not None:
             key, signal = (own, attempt.test, attempt.method, attempt.path, attempt.query), SDK_ID
@@ -151,21 +218,24 @@ class Grouper:
                 _remember(self._marking, agent, True)
             elif retry is None and agent in self._marking:
                 retry = False
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._gone.pop(key, None) or CallGroup(key, signal, own=self._driven or own is not None)
-            self._lanes[key] = lane
+        group = self._groups.get(key)
+        if group is None:
+            group = self._gone.pop(key, None) if self._gone else None
+            if group is None:
+                group = CallGroup(key, signal, own=self._driven or own is not None)
+            self._groups[key] = group
         if retry is not None and own is None:
-            lane.signal = RETRY_MARK
-        return lane, retry
+            group.signal = RETRY_MARK
+        return group, retry
 
     def _go_on(
         self, running: OpenCall, attempt: Attempt, windows: tuple[CallWindow, ...], number: int
     ) -> None:
         """Add an attempt to a call."""
-        before, lane = running.attempts[-1], running.lane
+        before, group = running.attempts[-1], running.group
         running.add(attempt, number)
-        running.windows = tuple(each for each in running.windows if each in windows)
+        if running.windows:
+            running.windows = tuple(each for each in running.windows if each in windows)
         if before.answered is None:
             return
         gap = attempt.arrived - before.answered
@@ -174,74 +244,80 @@ class Grouper:
         self._patience = max(self._patience, min(2 * gap, LONGEST))
         if (
             gap < AT_ONCE
-            and not (lane.own or lane.crowded or before.did in BROKEN or is_named(running.windows))
+            and not (group.own or group.crowded or before.did in BROKEN or is_named(running.windows))
             and None not in (before.connection, attempt.connection)
             and before.connection != attempt.connection
         ):
-            _remember(self._suspects, (before.client, before.connection), (lane, before))
+            _remember(self._suspects, (before.client, before.connection), (group, before))
 
     def _lives_on(self, attempt: Attempt) -> None:
         """A connection is used on, and for what came on it another one was used at once: there were two callers."""
         found = self._suspects.pop((attempt.client, attempt.connection), None)
         if found is not None:
-            lane, before = found
+            group, before = found
             if attempt.arrived - before.arrived <= WINDOW:
-                lane.cross(before)
+                group.cross(before)
 
-    def _keep(self, lane: CallGroup, now: float) -> None:
-        """Tell what is over in a lane that was just used, and put it where it is looked after in time."""
-        if len(lane.running) > CROWD and not lane.own:
-            lane.crowd()
-            for each in lane.running[: CROWD // 2]:
+    def _keep(self, group: CallGroup, now: float) -> None:
+        """Tell what is over in a group that was just used, and put it where it is looked after in time."""
+        if len(group.running) > CROWD and not group.own:
+            group.crowd()
+            for each in group.running[: CROWD // 2]:
                 self._out(each, closed=False)
-            del lane.running[: CROWD // 2]
-        running, lane.running = lane.running, []
+            del group.running[: CROWD // 2]
+        running, group.running = group.running, []
         waits = False
         for each in running:
             touched = each.touched
             if (touched and now - each.over <= self._patience) or each.flies(now):
-                lane.running.append(each)
+                group.running.append(each)
                 waits = waits or touched
             else:
                 self._out(each, closed=True)
-        lane.touched = now
-        into, other = (self._waiting, self._well) if waits else (self._well, self._waiting)
-        other.pop(lane.key, None)
-        into.pop(lane.key, None)
-        into[lane.key] = lane
+        group.touched = now
+        into = self._waiting if waits else self._well
+        if group.kept_in is into:
+            into.move_to_end(group)
+            return
+        if group.kept_in is not None:
+            del group.kept_in[group]
+        group.kept_in = into
+        into[group] = None
 
     def _pass(self, now: float) -> None:
         """Tell what is over by now."""
         while self._ending and _end(self._ending[-1]) < now:
             self._finish(self._ending.pop())
-        for lanes, patience in ((self._well, 0.0), (self._waiting, self._patience)):
-            while lanes:
-                lane = next(iter(lanes.values()))
-                running = lane.running
-                # No call is over before its last request came: most lanes need no closer look.
-                if (running[-1].attempts[-1].arrived if running else lane.touched) + patience >= now:
+        for groups, patience in ((self._well, 0.0), (self._waiting, self._patience)):
+            while groups:
+                group = next(iter(groups))
+                running = group.running
+                # No call is over before its last request came: most groups need no closer look.
+                if (running[-1].attempts[-1].arrived if running else group.touched) + patience >= now:
                     break
                 if not running:
-                    last = lane.touched
+                    last = group.touched
                 else:
                     last = running[0].over if len(running) == 1 else max(each.over for each in running)
                 if last + patience < now:
-                    self._drop(lane)
+                    self._drop(group)
                     continue
-                if now - lane.touched > patience + 1:
+                if now - group.touched > patience + 1:
                     # Its answer takes long: it must not keep back those behind it.
-                    lanes.move_to_end(lane.key)
+                    groups.move_to_end(group)
                 break
 
-    def _drop(self, lane: CallGroup, until: float | None = None) -> None:
-        """Tell the calls of a lane that is used no more, or whose journal has ended."""
-        for each in lane.running:
+    def _drop(self, group: CallGroup, until: float | None = None) -> None:
+        """Tell the calls of a group that is used no more, or whose journal has ended."""
+        for each in group.running:
             self._out(each, closed=self._closed(each, until))
-        for lanes in (self._lanes, self._well, self._waiting):
-            lanes.pop(lane.key, None)
-        lane.running.clear()
-        if lane.crowded or lane.mixed or lane.crossing or lane.made:
-            _remember(self._gone, lane.key, lane)
+        del self._groups[group.key]
+        if group.kept_in is not None:
+            del group.kept_in[group]
+            group.kept_in = None
+        group.running = []
+        if group.crowded or group.mixed or group.crossing or group.made:
+            _remember(self._gone, group.key, group)
 
     def _closed(self, running: OpenCall, until: float | None) -> bool:
         """Whether nothing more can come; `until` is None where nothing came for as long as anybody waits."""
@@ -266,8 +342,8 @@ class Grouper:
         for each in found:
             if any(other in self._running for other in each.windows):
                 continue
-            if each in each.lane.running:
-                each.lane.running.remove(each)
+            if each in each.group.running:
+                each.group.running.remove(each)
             for other in each.windows:
                 self._running.get(other, {}).pop(each, None)
             call = self._made(each, closed=all(other.ended is not None for other in each.windows))
@@ -281,32 +357,34 @@ class Grouper:
 
     def _out(self, running: OpenCall, *, closed: bool) -> None:
         """Tell a call; one that a test or a driver has a name for is told when that has ended."""
-        if all(each.name is None for each in running.windows):
-            for each in running.windows:
-                self._running.get(each, {}).pop(running, None)
-            self._tell(self._made(running, closed=closed))
+        for each in running.windows:
+            if each.name is not None:
+                return
+        for each in running.windows:
+            self._running.get(each, {}).pop(running, None)
+        self._tell(self._made(running, closed=closed))
 
     def _made(self, running: OpenCall, *, closed: bool) -> Call:
-        lane = running.lane
-        doubtful = lane.doubts(running.attempts[0])
+        group = running.group
+        doubtful = group.doubts(running.attempts[0])
         call = Call(
             running.attempts,
-            lane.signal,
+            group.signal,
             closed=closed,
             shared=doubtful,
-            crossed=doubtful and lane.crosses(running.attempts[0]),
+            crossed=doubtful and group.crosses(running.attempts[0]),
             cut=running.cut,
             alone=running.alone,
             followed=running.followed,
             follows=running.follows,
             again=running.again,
         )
-        if not (lane.own or (call.shared and not call.crossed)) and (
+        if not (group.own or (call.shared and not call.crossed)) and (
             running.touched or len(running.attempts) > 1
         ):
-            lane.made.append(call)
-            if len(lane.made) > REMEMBERED:
-                del lane.made[: REMEMBERED // 2]
+            group.made.append(call)
+            if len(group.made) > REMEMBERED:
+                del group.made[: REMEMBERED // 2]
         return call
 
 
@@ -332,6 +410,448 @@ def group(
     grouper.end(until)
     calls.sort(key=lambda call: call.first.arrived)
     return calls
+
+
+class CallGroup:
+    """The calls for one thing: of one fingerprint, or of one id.
+
+    Attributes:
+        key: what they share.
+        signal: what joins them.
+        own: whether it is of one caller for sure.
+        mixed: one request of each body of which calls went on at once, so that nobody can tell which is whose.
+        crossing: one request of each body of which calls may have been joined that were made on two connections in turn.
+        crowded: whether there were too many of them to say anything at all.
+        running: calls that may go on.
+        guesses: first attempts, each with a shorter one that was held to be of its call.
+        made: told calls of which something may yet be learnt.
+        touched: when something last happened, seconds.
+        kept_in: the groups among which it waits for being told; None: it is not kept.
+    """
+
+    __slots__ = (
+        "crossing", "crowded", "guesses", "kept_in", "key", "made", "mixed", "own", "running", "signal", "touched",
+    )  # fmt: skip
+
+    def __init__(self, key: Hashable, signal: str, *, own: bool) -> None:
+        self.key = key
+        self.signal = signal
+        self.own = own
+        self.mixed: list[Attempt] = []
+        self.crossing: list[Attempt] = []
+        self.crowded = False
+        self.guesses: list[tuple[Attempt, Attempt]] = []
+        self.running: list[OpenCall] = []
+        self.made: list[Call] = []
+        self.touched = 0.0
+        self.kept_in: OrderedDict[CallGroup, None] | None = None
+
+    def share(self, attempt: Attempt) -> None:
+        """Nothing is sure of the calls with this request's body, those told included, unless there is one caller."""
+        if self.own or self._mixes(attempt):
+            return
+        self.mixed.append(attempt)
+        self.crowded = len(self.mixed) > CROWD
+        self._doubt()
+
+    def cross(self, attempt: Attempt) -> None:
+        """The same, unless what the client got shows that whoever asks again has failed."""
+        if self.own or self.doubts(attempt):
+            return
+        self.crossing.append(attempt)
+        self.crowded = len(self.crossing) > CROWD
+        self._doubt()
+
+    def crowd(self) -> None:
+        """Nothing is sure of any of its calls."""
+        self.crowded = True
+        self._doubt()
+
+    def doubts(self, attempt: Attempt) -> bool:
+        """Whether nothing is sure of calls with this request's body."""
+        if not (self.crowded or self.mixed or self.crossing):
+            return False
+        return self._mixes(attempt) or any(alike(each, attempt) for each in self.crossing)
+
+    def crosses(self, attempt: Attempt) -> bool:
+        """Whether nothing but the connections speaks against calls with this request's body."""
+        return self.doubts(attempt) and not self._mixes(attempt)
+
+    def _mixes(self, attempt: Attempt) -> bool:
+        return self.crowded or any(alike(each, attempt) for each in self.mixed)
+
+    def _doubt(self) -> None:
+        for each in self.made:
+            each.shared, each.crossed = self.doubts(each.first), self.crosses(each.first)
+        self.made = [each for each in self.made if each.crossed or not each.shared]
+
+    def by_id(self, now: float, *, retry: bool | None) -> OpenCall | None:
+        """The call that an attempt with this group's id goes on with; None: it begins one."""
+        for each in reversed(self.running):
+            if each.touched or retry or each.flies(now):
+                return each
+        return None
+
+    def by_driver(self, windows: tuple[CallWindow, ...], now: float) -> OpenCall | None:
+        """The same where every call has its own key."""
+        for each in reversed(self.running):
+            if (each.touched or each.flies(now)) and each.may_be(windows):
+                return each
+        return None
+
+    def by_looks(
+        self,
+        attempt: Attempt,
+        windows: tuple[CallWindow, ...],
+        retry: bool | None,
+        written: Callable[[Attempt, Attempt], bool],
+    ) -> tuple[OpenCall | None, str | None]:
+        """The same by principal, body and time; finds out whether the group is shared.
+
+        Args:
+            attempt: the request.
+            windows: the told calls that it may be of.
+            retry: whether it says that it is one, or that it is none.
+            written: whether its client wrote something, after a refused attempt, that may let this one succeed.
+
+        Returns:
+            The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
+        """
+        if not self.running and not self.guesses:
+            return None, None
+        now = attempt.arrived
+        here = [each for each in self.running if each.may_be(windows)]
+        same = [each for each in here if each.carries(attempt)]
+        waiting = [each for each in same if _waits(each, now)]
+        named = is_named(windows)
+        at_once = len(waiting) > 1 or any(each.flies(now) for each in same)
+        if at_once and not (named and all(each.windows == windows for each in same)):
+            self.share(attempt)
+        if retry is False:
+            return None, None
+        if named:
+            # A test says that there is one call: then this is a copy of what is slow.
+            for each in reversed(same):
+                if each.windows == windows and each.flies(now):
+                    return each, None
+        found = self._found(attempt, here, same, waiting, windows if named else ())
+        if found is None:
+            return None, self._follow(attempt, here)
+        last = found.attempts[-1]
+        if retry is None and last.kind == "client":
+            if changed(last, attempt) or written(last, attempt):
+                found.ended = True
+                return None, None
+            if now - found.over >= POLL:
+                found.ended, found.followed = True, LATER
+                return None, LATER
+        elif retry is None and changed(last, attempt):
+            found.ended, found.followed = True, OTHER_CREDENTIAL
+            return None, OTHER_CREDENTIAL
+        return found, None
+
+    def _follow(self, attempt: Attempt, here: list[OpenCall]) -> str | None:
+        """Note where calls that have just failed may go on with a request that carries another body."""
+        follows = None
+        for each in here:
+            last = each.attempts[-1]
+            if not _may_be_one_caller(last, attempt) or not _waits(each, attempt.arrived):
+                continue
+            if last.kind == "client" and changed(last, attempt):
+                each.ended = True
+            elif _soon(each, attempt.arrived):
+                each.followed = follows = OTHER_BODY
+        return follows
+
+    def _found(
+        self,
+        attempt: Attempt,
+        here: list[OpenCall],
+        same: list[OpenCall],
+        waiting: list[OpenCall],
+        named: tuple[CallWindow, ...],
+    ) -> OpenCall | None:
+        """The call that goes on with an attempt; finds out whether the group is shared.
+
+        Args:
+            attempt: the request.
+            here: the calls that it may be of.
+            same: those of them with its body.
+            waiting: those of these that may be tried again.
+            named: the one call that a test says it is of, if it does.
+        """
+        now = attempt.arrived
+        if not same:
+            failed = [each for each in here if _waits(each, now)]
+            if (
+                len(failed) == 1
+                and named
+                and failed[0].windows == named
+                and _sends_other_bytes(failed[0], attempt)
+            ):
+                return failed[0]
+            if len(failed) == 1 and shorter(attempt, failed[0].attempts[0]):
+                if self._mixes(attempt):  # that body has been another call's
+                    self.share(failed[0].attempts[0])
+                else:
+                    self.guesses.append((failed[0].attempts[0], attempt))
+                return failed[0]
+        self._doubt_guesses(attempt, whole=bool(same))
+        for each in waiting:
+            last = each.attempts[-1]
+            if last.connection == attempt.connection and last.client == attempt.client:
+                return each
+        return waiting[0] if waiting else None
+
+    def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
+        """Take back what was held to be a body that was not rewound, where it may be another call's.
+
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
+        the shorter one was empty: what was read to its end leaves nothing.
+
+        Args:
+            attempt: the request that has come.
+            whole: whether it has the body of a call that is under way.
+        """
+        for pair in self.guesses[:]:
+            first, second = pair
+            if not whole or (second.request_bytes and alike(first, attempt) and not alike(second, attempt)):
+                self.guesses.remove(pair)
+                self.share(first)
+                self.share(second)
+
+
+class OpenCall:
+    """A call that may go on.
+
+    Attributes:
+        attempts: so far, in order of arrival.
+        group: the calls for the same thing.
+        windows: the told calls that it may be.
+        cut: whether its beginning is missing.
+        followed: why a like request right after it was not held to be of it, as `Call` has it.
+        follows: why it may be of the call before.
+        again: as `Call` has it.
+        ended: whether what came after it cannot be of it.
+    """
+
+    __slots__ = (
+        "_began",
+        "_last",
+        "again",
+        "attempts",
+        "cut",
+        "ended",
+        "followed",
+        "follows",
+        "group",
+        "windows",
+    )
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        group: CallGroup,
+        windows: tuple[CallWindow, ...],
+        *,
+        cut: bool,
+        number: int = 0,
+    ) -> None:
+        self.attempts = [attempt]
+        self.group = group
+        self.windows = windows
+        self.cut = cut
+        self.followed: str | None = None
+        self.follows: str | None = None
+        self.again: float | None = None
+        self.ended = False
+        self._began = self._last = number
+
+    @property
+    def alone(self) -> bool:
+        """Whether its client asked for nothing else meanwhile."""
+        return self._last - self._began == len(self.attempts) - 1
+
+    def add(self, attempt: Attempt, number: int = 0) -> None:
+        """Add an attempt; long texts that it has in common with the one before are kept once.
+
+        Args:
+            attempt: the request.
+            number: of the requests of its client.
+        """
+        self._last = number
+        before = self.attempts[-1]
+        if attempt.path == before.path:
+            attempt.path = before.path
+        if attempt.key == before.key:
+            attempt.key = before.key
+        if attempt.request_digest == before.request_digest:
+            attempt.request_digest = before.request_digest
+        self.attempts.append(attempt)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last attempt failed."""
+        return self.attempts[-1].failed
+
+    @property
+    def over(self) -> float:
+        """When the last answer was given, or the last request came."""
+        last = self.attempts[-1]
+        own = last.arrived if last.answered is None else last.answered
+        return max(own, 0.0 if len(self.attempts) == 1 else self._copied)
+
+    @property
+    def _copied(self) -> float:
+        """When the last attempt was answered that had copies sent after it; 0: never."""
+        return max([each.answered or 0.0 for each in self.attempts[-COPIES:-1]])
+
+    @property
+    def touched(self) -> bool:
+        """Whether a client may try again though it got an answer: something was done to it, or it is not on record."""
+        last = self.attempts[-1]
+        return last.failed or last.injected or (last.status is None and self.group.signal == SDK_ID)
+
+    def flies(self, now: float) -> bool:
+        """Whether the last attempt has no answer yet, or one that it is a copy of."""
+        last = self.attempts[-1]
+        if last.answered is None:
+            # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
+            return last.did not in BROKEN and last.injected
+        return last.answered > now or (len(self.attempts) > 1 and self._copied > now)
+
+    def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
+        """Whether an attempt in these told calls may be of this one."""
+        return windows == self.windows or any(each in self.windows for each in windows)
+
+    def carries(self, attempt: Attempt) -> bool:
+        """Whether an attempt is of the principal and has the body of this call."""
+        attempts = self.attempts
+        return alike(attempts[0], attempt) or (len(attempts) > 1 and alike(attempts[-1], attempt))
+
+
+class History:
+    """Takes attempts in order of arrival."""
+
+    def __init__(self) -> None:
+        self._clients: OrderedDict[Hashable, _Client] = OrderedDict()
+        self._begun: OrderedDict[Hashable, OpenCall] = OrderedDict()
+
+    def see(self, attempt: Attempt) -> int:
+        """Take the next attempt; its number among those of its client."""
+        client = self._client(attempt)
+        client.requests += 1
+        (client.reads if attempt.method in READING else client.writes).append(attempt)
+        return client.requests
+
+    def written(self, before: Attempt, attempt: Attempt) -> bool:
+        """Whether a client that was refused has written to that place, or logged in, before it asked again.
+
+        After a 412 it is enough that it has read what it wants to write.
+        """
+        looks, client = fingerprint(attempt), self._client(attempt)
+        if before.status == STALE:
+            for each in reversed(client.reads):
+                if each.arrived <= before.arrived:
+                    break
+                if each.path == attempt.path and not each.failed and each is not attempt:
+                    return True
+        for each in reversed(client.writes):
+            if each.arrived <= before.arrived:
+                break
+            if each is attempt or fingerprint(each) == looks:
+                continue
+            logs_in = before.status in LOCKED_OUT and each.method == "POST" and not each.failed
+            if logs_in or _related(each.path, attempt.path):
+                return True
+        return False
+
+    def begin(self, running: OpenCall, looks: Hashable) -> str | None:
+        """Note where a call that has just failed may go on under another id: another key of the caller's own, or of an SDK.
+
+        Args:
+            running: a call that begins, under an id.
+            looks: its looks.
+
+        Returns:
+            Why it may be of the call before; None: it is not, for an SDK's ids tell.
+        """
+        attempt = running.attempts[0]
+        own = has_own_key(attempt)
+        before = self._begun.pop((looks, own), None)
+        self._begun[looks, own] = running
+        if len(self._begun) > CLIENTS:
+            self._begun.popitem(last=False)
+        if before is None or not before.failed or before.flies(attempt.arrived):
+            return None
+        last = before.attempts[-1]
+        wait = attempt.arrived - before.over - (last.hint or 0.0)
+        if wait > SOON or not alike(last, attempt):
+            return None
+        if own:
+            before.followed = OTHER_KEY
+            return OTHER_KEY
+        if not changed(last, attempt) and not (last.kind == "client" and self.written(last, attempt)):
+            before.again = wait
+        return None
+
+    def _client(self, attempt: Attempt) -> _Client:
+        key = attempt.clock, attempt.client, client_of(attempt.user_agent)
+        found = self._clients.get(key)
+        if found is None:
+            found = self._clients[key] = _Client()
+            if len(self._clients) > CLIENTS:
+                self._clients.popitem(last=False)
+        else:
+            self._clients.move_to_end(key)
+        return found
+
+
+class _Client:
+    """One client."""
+
+    __slots__ = ("reads", "requests", "writes")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.reads: deque[Attempt] = deque(maxlen=WRITES)
+        self.writes: deque[Attempt] = deque(maxlen=WRITES)
+
+
+def is_named(windows: tuple[CallWindow, ...]) -> bool:
+    """Whether a test says that there is one call."""
+    return len(windows) == 1 and windows[0].name is not None
+
+
+def _waits(running: OpenCall, now: float) -> bool:
+    """Whether a call may be tried again now."""
+    return (
+        running.failed
+        and not running.ended
+        and not running.flies(now)
+        and now - running.over <= max(WINDOW, 2 * (running.attempts[-1].hint or 0.0))
+    )
+
+
+def _soon(running: OpenCall, now: float) -> bool:
+    """Whether what comes now may be a retry of a call that has failed."""
+    return now - running.over <= SOON + (running.attempts[-1].hint or 0.0)
+
+
+def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:
+    return before.principal == attempt.principal or before.seed != attempt.seed
+
+
+def _sends_other_bytes(running: OpenCall, attempt: Attempt) -> bool:
+    """Whether what comes after a failure that may pass is a retry with another body; after a refusal it is corrected."""
+    last = running.attempts[-1]
+    return last.kind != "client" and _may_be_one_caller(last, attempt)
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is above the other."""
+    one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
+    return one.startswith(other) or other.startswith(one)
 
 
 def _end(told: CallWindow) -> float:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from math import log2
 
-from faultinject.audit.clients import client_of
-from faultinject.audit.matching import fingerprint
-from faultinject.audit.windows import Windows
+from faultinject.audit.matching import client_of, fingerprint
+from faultinject.journal.call_window import CallWindows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Habits:
     """
 
     def __init__(self, told: Collection[CallWindow] = ()) -> None:
-        self._windows = Windows(told) if told else None
+        self._windows = CallWindows(told) if told else None
         self._things: OrderedDict[Hashable, _Thing] = OrderedDict()
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], Counter[int]] = {}
@@ -65,7 +64,7 @@ class Habits:
             self._came_again(key, thing, attempt.arrived - thing.last.answered)
         thing.last = attempt
         self._things[key] = thing
-        while len(self._things) > 1:
+        while True:
             last = next(iter(self._things.values())).last
             assert last is not None
             old = attempt.arrived - last.arrived > WINDOW

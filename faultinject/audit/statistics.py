@@ -46,12 +46,13 @@ def most_within(values: Sequence[float], width: float) -> int:
     3
     """
     ordered = sorted(values)
-    most = low = 0
-    for high, value in enumerate(ordered):
-        while value - ordered[low] > width + 1e-9:
+    width += 1e-9
+    low = 0
+    for value in ordered:
+        # The window never becomes narrower again: only one with more in it is of interest.
+        if value - ordered[low] > width:
             low += 1
-        most = max(most, high - low + 1)
-    return most
+    return len(ordered) - low
 
 
 def most_in_beat(values: Sequence[float], period: float) -> int:

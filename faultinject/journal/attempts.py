@@ -33,9 +33,15 @@ class Attempt:
 
     Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
     seen by different machines differ in `clock`.
+
+    Attributes:
+        injected: whether a fault was done to it.
+        kind: what its answer was, None where it was no failure: `throttle`, `server`, `client`, `hidden` (an error in a
+            200), `transport` (no whole answer), `timeout` (none for long).
+        failed: whether the client got an error, or no whole answer.
     """
 
-    __slots__ = (*KEPT, "clock")
+    __slots__ = (*KEPT, "clock", "failed", "injected", "kind")
 
     time: float
     arrived: float
@@ -71,6 +77,9 @@ class Attempt:
     stalled: float | None
     seed: str | None
     clock: int
+    injected: bool
+    kind: str | None
+    failed: bool
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.set(list(map(fields.get, KEPT)))
@@ -92,11 +101,9 @@ class Attempt:
             self.request_bytes, self.request_digest, self.body_complete, self.attempt_hint, self.applied, self.guarded,
             self.hint, self.status, self.stalled,
         ) = values  # fmt: skip
-
-    @property
-    def injected(self) -> bool:
-        """Whether a fault was done to it."""
-        return self.did in INJECTED
+        self.injected = self.did in INJECTED
+        self.kind = _kind(self.did, self.fault, self.status, self.applied)
+        self.failed = self.kind is not None
 
     @property
     def answered_by_fault(self) -> bool:
@@ -110,20 +117,6 @@ class Attempt:
         if fault is None or not self.injected:
             return None
         return _find(fault)
-
-    @property
-    def kind(self) -> str | None:
-        """What its answer was, None where it was no failure.
-
-        `throttle`, `server`, `client`, `hidden` (an error in a 200), `transport` (no whole answer), `timeout` (none for
-        long).
-        """
-        return _kind(self.did, self.fault, self.status, self.applied)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the client got an error, or no whole answer."""
-        return _kind(self.did, self.fault, self.status, self.applied) is not None
 
     @property
     def answer(self) -> str:

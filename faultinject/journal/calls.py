@@ -34,10 +34,16 @@ class Call:
         follows: likewise, why its first attempt may be of the call before.
         again: seconds after which, when it had failed, its client asked for the same under another id of its SDK, with
             nothing changed; None: it did not within ten seconds.
+
+    Attributes:
+        first: the first attempt.
+        last: the last attempt.
+        retries: how often it was tried again.
     """
 
     __slots__ = (
-        "again", "alone", "attempts", "closed", "crossed", "cut", "error", "followed", "follows", "name", "returned", "shared", "signal",
+        "again", "alone", "attempts", "closed", "crossed", "cut", "error", "first", "followed", "follows", "last", "name",
+        "retries", "returned", "shared", "signal",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +64,9 @@ class Call:
         again: float | None = None,
     ) -> None:
         self.attempts = tuple(attempts)
+        self.first = attempts[0]
+        self.last = attempts[-1]
+        self.retries = len(attempts) - 1
         self.signal = signal
         self.closed = closed
         self.shared = shared
@@ -70,21 +79,6 @@ class Call:
         self.followed = followed
         self.follows = follows
         self.again = again
-
-    @property
-    def first(self) -> Attempt:
-        """The first attempt."""
-        return self.attempts[0]
-
-    @property
-    def last(self) -> Attempt:
-        """The last attempt."""
-        return self.attempts[-1]
-
-    @property
-    def retries(self) -> int:
-        """How often it was tried again."""
-        return len(self.attempts) - 1
 
     @property
     def gaps(self) -> tuple[float | None, ...]:
@@ -121,14 +115,17 @@ class Call:
     @property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:
         """An attempt and a later one whose body was another, as far as the journal tells; None where there are none."""
-        sized = digested = None
+        if not self.retries:
+            return None
+        sized = digested = size = None
         for each in self.attempts:
             if each.body_complete is False:
                 continue
-            if _size(each) is not None:
-                if sized is not None and _size(sized) != _size(each):
+            own = _size(each)
+            if own is not None:
+                if sized is not None and size != own:
                     return sized, each
-                sized = each
+                sized, size = each, own
             if each.request_digest is not None:
                 if digested is not None and _digests_differ(digested, each):
                     return digested, each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from heapq import heappop, heappush, merge
+from heapq import heappop, heappush, heappushpop, merge
 from operator import attrgetter
 
 from faultinject.journal.attempts import KEPT, Attempt
@@ -82,8 +82,9 @@ class _Reading:
         """The requests of one file, put in order as far as one can see ahead."""
         heap: list[tuple[float, int, Attempt]] = []
         last = float("-inf")
+        read_line = self._lines.read
         for place, line in enumerate(source):
-            fields = self._lines.read(line)
+            fields = read_line(line)
             if isinstance(fields, str):
                 source.skip(fields)
                 continue
@@ -94,9 +95,10 @@ class _Reading:
             attempt = self._request(fields, number, source, last)
             if attempt is None:
                 continue
-            heappush(heap, (attempt.arrived, place, attempt))
-            if len(heap) > ahead:
-                last, _, attempt = heappop(heap)
+            if len(heap) < ahead:
+                heappush(heap, (attempt.arrived, place, attempt))
+            else:
+                last, _, attempt = heappushpop(heap, (attempt.arrived, place, attempt))
                 yield attempt
         while heap:
             yield heappop(heap)[2]

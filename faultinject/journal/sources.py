@@ -55,6 +55,9 @@ class Source:
         Raises:
             ReportError: the file cannot be read, or had no line of a journal.
         """
+        import zlib
+        from gzip import BadGzipFile
+
         count = size = 0
         with ExitStack() as stack:
             try:
@@ -62,7 +65,20 @@ class Source:
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
             part = False
-            while piece := self._piece(file):
+            read = file.readline
+            while True:
+                try:
+                    piece = read(LONGEST)
+                except (EOFError, zlib.error, BadGzipFile) as error:
+                    # A gzip file that somebody still writes, or whose writer was killed.
+                    if not self.good:
+                        raise self._unreadable(error) from None
+                    self.skip(TORN)
+                    break
+                except OSError as error:
+                    raise self._unreadable(error) from None
+                if not piece:
+                    break
                 size += len(piece)
                 if size > MOST_WITHOUT and not self.good:
                     raise ReportError(
@@ -82,22 +98,6 @@ class Source:
                         self.skip(TORN)
         if not self.good:
             raise ReportError(f"{self._name}: {_nothing(count, self._why)}")
-
-    def _piece(self, file: BufferedReader) -> bytes:
-        """A line, or as much of one as may be; empty at the end."""
-        import zlib
-        from gzip import BadGzipFile
-
-        try:
-            return file.readline(LONGEST)
-        except (EOFError, zlib.error, BadGzipFile) as error:
-            # A gzip file that somebody still writes, or whose writer was killed.
-            if not self.good:
-                raise self._unreadable(error) from None
-            self.skip(TORN)
-            return b""
-        except OSError as error:
-            raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> ReportError:
         return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")

@@ -175,7 +175,7 @@ def test_a_layer_above_an_sdk_is_seen_where_its_second_call_succeeds(after, more
 
 def test_what_is_remembered_of_ids_is_bounded(monkeypatch):
     """What was forgotten is not held against anybody."""
-    from faultinject.audit import history
+    from faultinject.audit import grouping
 
     found = sdk_calls(DENIED, 0.1)
     between = [
@@ -190,7 +190,7 @@ def test_what_is_remembered_of_ids_is_bounded(monkeypatch):
     ]
     ordered = sorted([*found, *between], key=lambda each: each.arrived)
     assert verdicts(ordered)["permanent"] == WARN
-    monkeypatch.setattr(history, "CLIENTS", 3)
+    monkeypatch.setattr(grouping, "CLIENTS", 3)
     assert verdicts(ordered)["permanent"] == PASS
 
 

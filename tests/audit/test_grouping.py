@@ -267,7 +267,7 @@ def test_a_crowd_says_nothing():
 
 def test_a_crowd_of_bodies_each_of_which_is_shared_says_nothing(monkeypatch):
     """What is known of single bodies is bounded."""
-    monkeypatch.setattr("faultinject.audit.call_groups.CROWD", 5)
+    monkeypatch.setattr("faultinject.audit.grouping.CROWD", 5)
     attempts = [
         request(at, took=0.1, body="x" * number) for number in range(10) for at in (number, number + 0.05)
     ]

@@ -6,9 +6,9 @@ import pytest
 
 from faultinject.audit import calls_by_client as docket
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.clients import UNNAMED
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judge import judge
+from faultinject.audit.matching import UNNAMED
 from faultinject.audit.profiles import get
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow

@@ -5,13 +5,13 @@ import random
 
 import pytest
 
-from faultinject.audit import clients, statistics
+from faultinject.audit import matching, statistics
 from faultinject.audit.checks import words
 from faultinject.audit.profiles import profile
 from faultinject.audit.statistics import most_within, slope, uniform
 
 
-@pytest.mark.parametrize("module", [clients, profile, statistics, words], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [matching, profile, statistics, words], ids=lambda module: module.__name__)
 def test_the_examples_in_docstrings_are_right(module):
     """They are what a reader trusts."""
     failed, tried = doctest.testmod(module)

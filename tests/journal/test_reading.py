@@ -17,6 +17,7 @@ from faultinject.audit.grouping import group
 from faultinject.engine.journal_entry import FIELDS
 from faultinject.exceptions import ReportError
 from faultinject.journal import reading
+from faultinject.journal.lines import Fields, Lines
 from faultinject.journal.reading import of_outcomes, read
 from tests.audit.traffic import fields, line, shape
 
@@ -47,8 +48,7 @@ def times(attempts):
 
 
 def test_lines_of_many_shapes_and_with_blanks_around_are_read(journal, monkeypatch):
-    """What is remembered of the types that lines have is bounded, and says nothing of other lines."""
-    monkeypatch.setattr("faultinject.journal.lines.KINDS", 1)
+    """What is remembered of the texts that lines have is bounded, and says nothing of other lines."""
     monkeypatch.setattr("faultinject.journal.lines.TEXTS", 5)
     whole = [line(at, "503" if at % 2 else "200", path=f"/{at}") for at in range(6)]
     bad = json.dumps({**json.loads(whole[0]), "path": None}) + "\n"
@@ -56,6 +56,46 @@ def test_lines_of_many_shapes_and_with_blanks_around_are_read(journal, monkeypat
     attempts, skipped = found(journal(*whole[:5], bad, " " + blanks, whole[4] + " x\n"))
     assert [each.path for each in attempts] == [f"/{at}" for at in range(6)]
     assert skipped["damaged"] == 1
+
+
+ODD = [
+    *[{name: value} for name in ("arrived", "answered", "hint", "seq", "status", "request_bytes", "applied", "body_complete",
+        "path", "host", "attempt_hint", "generation", "request_id", "final", "v") for value in (None, True, 0, -1, 1.0, 1e11, 1e12,
+        2**70, "x", "\ud800", "é", "\U0001f600", "\x7f", "\0", [], {}, {"attempt": 2}, {"attempt": True}, {"invocation": 1})],
+    {"ended": True}, {"ended": False}, {"ended": True, "pid": "7"}, {"ended": True, "parent": 3}, {"clock": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_line_is_read_alike_by_either_library(odd, monkeypatch):
+    """msgspec takes no line that the standard library would not, and reads no other value in it."""
+    text = json.dumps({**fields(0, "503", invocation="x"), **odd})
+    lines = [
+        text,
+        text.replace("{", " {", 1),
+        text[:-2],
+        text + "x",
+        text.replace("}", ', "x": "\\q"}'),
+        text * 2,
+    ]
+    lines += [
+        text.replace('"n"', f'"n": {each}, "n"') for each in ("NaN", "01", "1e999", "[" * 5000, '"\\ud800"')
+    ]
+    quick = [_outcome(Lines().read(each.encode())) for each in lines]
+    quick.append(_outcome(Lines().read(text.encode().replace(b"query", b"quer\xff"))))
+
+    def refuse(text):
+        raise ValueError(text)
+
+    monkeypatch.setattr("faultinject.journal.lines._decoder", lambda: refuse)
+    plain = [_outcome(Lines().read(each.encode())) for each in lines]
+    plain.append(_outcome(Lines().read(text.encode().replace(b"query", b"quer\xff"))))
+    assert quick == plain
+
+
+def _outcome(read):
+    """What a line said, 1 and 1.0 told apart."""
+    return repr((read.values, read.final)) if isinstance(read, Fields) else repr(read)
 
 
 def test_a_line_becomes_an_attempt(journal):

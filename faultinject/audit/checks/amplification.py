@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from faultinject.audit.call_groups import POLL
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
 from faultinject.audit.checks.retries import FEWEST, LAYER
 from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
+from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
 from faultinject.audit.waits import KINDS

@@ -116,7 +116,7 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     """
     groups = []
     seen = 0
-    for group in by_number(evidence.waits).values():
+    for group in evidence.waits_by_number.values():
         found = [wait.seconds for wait in group]
         middle = median(found)
         seen = max(seen, len(found))
@@ -162,7 +162,7 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
 def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     """The largest share of first waits within one tenth of their median, in words, and the waits; None: too few."""
     worst: tuple[float, str, list[Wait]] | None = None
-    for (_, retry), group in by_number(evidence.waits).items():
+    for (_, retry), group in evidence.waits_by_number.items():
         found = [wait.seconds for wait in group]
         if retry == 1 and len(found) >= HERD and (middle := median(found)) >= LONG_ENOUGH:
             share = most_within(found, middle / 10) / len(found)
@@ -213,7 +213,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
         return
     herd = _herd(evidence)
     if herd is None:
-        first = [group for (_, retry), group in by_number(evidence.waits).items() if retry == 1]
+        first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
         n = max(map(len, first), default=0)
         if n < HERD:
             yield unknown(n, too_few(n, HERD, "first wait", "let more calls fail: http:503"))
@@ -250,7 +250,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
         yield unknown(0, "the waits of nested retries are mixed: one layer alone could be judged")
         return
     usable: dict[str, list[list[Wait]]] = {}
-    for (kind, retry), group in by_number(evidence.waits).items():
+    for (kind, retry), group in evidence.waits_by_number.items():
         middle = median([wait.seconds for wait in group])
         if retry <= COUNTED and middle >= max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise):
             usable.setdefault(kind, []).append(group)

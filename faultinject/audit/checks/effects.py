@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from faultinject.audit.call_groups import OTHER_KEY
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     has_body,
@@ -15,6 +14,7 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.retries import FEWEST
 from faultinject.audit.checks.words import NAME_THEM, counted, too_few
+from faultinject.audit.grouping import OTHER_KEY
 from faultinject.journal.calls import FINGERPRINT
 
 TYPE_CHECKING = False

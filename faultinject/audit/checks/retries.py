@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from faultinject.audit.call_groups import COPIES, POLL
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import (
     LOST,
@@ -18,6 +17,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
 )
 from faultinject.audit.checks.words import NAME_THEM, counted, seconds, too_few
+from faultinject.audit.grouping import COPIES, POLL
 from faultinject.audit.matching import changed, fingerprint
 from faultinject.audit.waits import KINDS
 from faultinject.engine.journal_entry import quoted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.audit.reports import sentences
+from faultinject.audit.reports.html.scales import at, number
 from faultinject.audit.reports.text import EXAMPLES, wrong_of
 from faultinject.engine.journal_entry import quoted
 
@@ -53,7 +54,7 @@ def page(judgements: Sequence[Judgement], *, title: str | None = None) -> str:
 
     style = read(__name__, "page.css").decode()
     sections = [Section(each, number) for number, each in enumerate(judgements, 1)]
-    return _template(read(__name__, "page.html").decode()).render(
+    return _template().render(
         title=quoted(title) if title else sections[0].title,
         sections=sections,
         several=len(sections) > 1,
@@ -135,14 +136,28 @@ def _matrix(sections: Sequence[Section]) -> list[tuple[str, list[str | None]]]:
     return [(name, [verdicts.get(name) for verdicts in found]) for name in names]
 
 
-def _template(text: str) -> Template:
+def _template() -> Template:
     try:
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError:
         from faultinject.exceptions import MissingExtra
 
         raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(text)
+    environment.filters["number"] = number
+    environment.globals |= {"at": at, "counted": sentences.counted}
+    return environment.get_template("page.html")
+
+
+def _source(name: str) -> str:
+    """A template's text; of pictures as one line."""
+    from faultinject.vendors.vendor import read
+
+    text = read(__name__, name).decode()
+    return text if name == "page.html" else "".join(each.strip() for each in text.splitlines())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
-from faultinject.audit.reports.html.svg import spread_over
+from faultinject.audit.reports.html.scales import spread_over
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.rows import sorts
-from faultinject.audit.reports.html.svg import Picture, Scale, at, counts, cross, dot, number, steps
+from faultinject.audit.reports.html.scales import Scale, counts, number, steps
 from faultinject.audit.reports.html.times import asked, begin, end, heard, places
 
 TYPE_CHECKING = False
@@ -27,97 +29,117 @@ FAR = 20
 
 
 class Timeline:
-    """The picture and what is to be said of it.
+    """What the picture shows, and what is to be said of it.
 
     Args:
         calls: calls whose times make sense.
         telling: ids of those that findings point at.
         width: pixels.
         named: whether names of calls mean something.
+
+    Attributes:
+        wide: whether there is room for words beside the calls.
+        axis: from seconds after the first attempt to pixels.
+        ticks: seconds that the axis names.
+        rows: of each sort the place of its name and of its numbers, its calls and the rest of them.
     """
 
     def __init__(self, calls: Sequence[Call], telling: Collection[int], width: int, *, named: bool) -> None:
-        self.sorts = sorts(calls, telling, named=named)
-        self.drawn = sum(len(each.drawn) for each in self.sorts)
+        found = sorts(calls, telling, named=named)
+        self.drawn = sum(len(each.drawn) for each in found)
         self.calls = len(calls)
-        self._axis = Scale(0, _last(self.sorts), 8, width - (130 if width > 600 else 84))
-        self._wide = width > 600
-        self._picture = Picture(
-            width,
-            "Single calls",
-            f"{self.drawn} of {sentences.counted(self.calls, 'call')}, each on a row that begins with its first attempt.",
-        )
+        self.width = width
+        self.wide = width > 600
+        self.axis = Scale(0, _last(found), 8, width - (130 if self.wide else 84))
+        self.ticks = steps(self.axis.high, 6 if self.wide else 3)
+        self.rows = list(self._rows(found))
+        heads = 1 if self.wide else 2
+        self.bottom = sum(ROW * (heads + len(each.drawn) + bool(each.rest)) + GAP for each in found)
+        self.height = self.bottom + 22
 
     @property
     def rest(self) -> int:
         """How many calls are not drawn one by one."""
         return self.calls - self.drawn
 
-    def __html__(self) -> str:
-        """The picture as SVG."""
-        heads = 1 if self._wide else 2
-        height = sum(ROW * (heads + len(each.drawn) + bool(each.rest)) + GAP for each in self.sorts)
-        self._draw_axis(height)
+    def _rows(self, found: Sequence[Sort]) -> Iterator[Row]:
         y = ROW - 3
-        for each in self.sorts:
-            y = self._draw_sort(each, y) + GAP
-        self._picture.height = height + 22
-        return str(self._picture)
+        for each in found:
+            head = y
+            y += 0 if self.wide else ROW
+            numbers = y
+            drawn = [DrawnCall(call, self.axis, (y := y + ROW) - 4) for call in each.drawn]
+            rest = DrawnRest(each.rest, self.axis, (y := y + ROW)) if each.rest else None
+            label = each.label if self.wide else sentences.shortened(each.label, 48)
+            more = f"{sentences.counted(len(each.calls), 'call')}, {each.attempts}"
+            yield Row(head, label, numbers, more, drawn, rest)
+            y += ROW + GAP
 
-    def _draw_axis(self, height: float) -> None:
-        axis, picture = self._axis, self._picture
-        for each in steps(axis.high, 6 if self._wide else 3):
-            x = axis(each)
-            picture.path([f"M{at(x, 4)}V{number(height)}"], "grid")
-            picture.text(x, height + 14, f"{each:g} s", "tick", "middle" if each else "start")
 
-    def _draw_sort(self, sort: Sort, y: float) -> float:
-        picture = self._picture
-        picture.text(0, y, sort.label if self._wide else sentences.shortened(sort.label, 48), "label")
-        more = f"{sentences.counted(len(sort.calls), 'call')}, {sort.attempts}"
-        if self._wide:
-            picture.text(picture.width, y, more, "tick", "end")
-        else:
-            y += ROW
-            picture.text(0, y, more, "tick")
-        for each in sort.drawn:
-            y += ROW
-            self._draw_call(each, y - 4)
-        if sort.rest:
-            y += ROW
-            self._draw_rest(sort.rest, y)
-        return y + ROW
+class Row(NamedTuple):
+    """Calls of one sort.
 
-    def _draw_call(self, call: Call, y: float) -> None:
-        axis, picture, start = self._axis, self._picture, begin(call)
-        picture.begin(sentences.story(call))
-        for left, right in filter(None, (asked(each, start) for each in call.attempts)):
-            picture.box(axis(left), y - 5, axis(right) - axis(left), 10, "asked")
-        last = end(call)
-        picture.path([f"M{at(axis(0), y)}H{number(axis(last))}"], "line")
-        picture.path(dict.fromkeys(self._busy(call, y)), "busy")
-        for look, stroke, wanted in (("bad", cross, True), ("good", dot, False)):
-            found = places((each for each in call.attempts if each.failed is wanted), start, axis)
-            picture.path((stroke(x, y) for x in found), look)
-        notes = _notes(call)
-        x = axis(last) + 8
-        if last > axis.high:
-            notes.insert(0, f"▸ {seconds(last)}")
-        if notes:
-            picture.text(x, y + 3.5, ", ".join(notes), "note")
-        picture.end()
+    Attributes:
+        y: where its name stands.
+        label: its name.
+        below: where its numbers stand.
+        numbers: how many calls and attempts.
+        calls: those that are drawn one by one.
+        rest: the others, or None.
+    """
 
-    def _busy(self, call: Call, y: float) -> Iterator[str]:
-        """Strokes for requests whose answer can be seen to take time."""
-        start = begin(call)
-        for each in call.attempts:
-            left, right = self._axis(each.arrived - start), self._axis(heard(each, start) or 0)
-            if right - left > 1:
-                yield f"M{at(left, y)}H{number(right)}"
+    y: float
+    label: str
+    below: float
+    numbers: str
+    calls: list[DrawnCall]
+    rest: DrawnRest | None
 
-    def _draw_rest(self, calls: Sequence[Call], y: float) -> None:
-        """Bars for the attempts of many calls; the first ones, which all stand at the beginning, are left out."""
-        axis, picture = self._axis, self._picture
+
+class DrawnCall:
+    """One call; places and lengths are pixels.
+
+    Attributes:
+        y: where it stands.
+        tip: its story.
+        asked: from where to where its answers asked it to wait.
+        end: where its last attempt stands.
+        busy: from where to where a request was under way, as paths write it; as far as that can be seen.
+        bad: where its failed attempts stand.
+        good: where the others stand.
+        notes: what that does not show, or nothing.
+    """
+
+    def __init__(self, call: Call, axis: Scale, y: float) -> None:
+        start, last = begin(call), end(call)
+        self.y = y
+        self.tip = sentences.story(call)
+        waits = filter(None, (asked(each, start) for each in call.attempts))
+        self.asked = [(axis(left), axis(right)) for left, right in waits]
+        self.end = axis(last)
+        busy = [(axis(each.arrived - start), axis(heard(each, start) or 0)) for each in call.attempts]
+        self.busy = dict.fromkeys((number(left), number(right)) for left, right in busy if right - left > 1)
+        self.bad, self.good = (
+            places((each for each in call.attempts if each.failed is wanted), start, axis)
+            for wanted in (True, False)
+        )
+        far = [f"▸ {seconds(last)}"] if last > axis.high else []
+        self.notes = ", ".join(far + _notes(call))
+
+
+class DrawnRest:
+    """The attempts of many calls as bars; the first ones, which all stand at the beginning, are left out.
+
+    Attributes:
+        y: where they stand.
+        calls: how many.
+        bars: of each its place, size and look.
+    """
+
+    def __init__(self, calls: Sequence[Call], axis: Scale, y: float) -> None:
+        self.y = y
+        self.calls = len(calls)
+        self.bars: list[tuple[float, float, float, float, str]] = []
         bins = int((axis.end - axis.begin) / BAR)
         late = [(each, each.arrived - begin(call)) for call in calls for each in call.attempts[1:]]
         bad, good = (
@@ -125,17 +147,13 @@ class Timeline:
             for wanted in (True, False)
         )
         most = max(map(sum, zip(bad, good, strict=True))) or 1
-        picture.begin(f"the retries of {sentences.counted(len(calls), 'more call')}: the taller, the more")
-        picture.path([f"M{at(axis.begin, y + 0.5)}H{number(axis.end)}"], "line")
         for column in range(bins):
             bottom = y
             for many, look in ((bad[column], "bad bar"), (good[column], "good bar")):
                 if many:
                     height = 1.5 + 9 * many / most
                     bottom -= height
-                    picture.box(axis.begin + column * BAR, bottom, BAR - 1.0, height, look)
-        picture.text(axis.end + 12, y, f"+ {len(calls):,}", "tick")
-        picture.end()
+                    self.bars.append((axis.begin + column * BAR, bottom, BAR - 1.0, height, look))
 
 
 def _last(found: Sequence[Sort]) -> float:

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faultinject.audit.reports.html.svg import Scale
+    from faultinject.audit.reports.html.scales import Scale
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
-from faultinject.audit.reports.html.svg import Picture, Scale, at, counts, number, steps
+from faultinject.audit.reports.html.scales import Scale, counts, steps
 from faultinject.audit.reports.html.times import begin
 
 TYPE_CHECKING = False
@@ -19,11 +19,19 @@ WIDTH, HEIGHT, LEFT, TOP = 460.0, 300.0, 44.0, 8.0
 
 
 class Traffic:
-    """The picture, and what it comes to.
+    """What the picture shows, and what it comes to.
 
     Args:
         calls: at least one, of those whose times make sense.
+
+    Attributes:
+        across: from seconds after the first request to pixels.
+        up: from numbers of requests to pixels.
+        levels: numbers of requests that have a line.
+        times: seconds that are named, and their names.
     """
+
+    width, height, left = WIDTH, HEIGHT, LEFT
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self.calls = len(calls)
@@ -36,6 +44,14 @@ class Traffic:
             for each in call.attempts[1:]
         ]
         self._seconds = max([*self._first, *self._again]) or 1.0
+        bins = [counts(each, 0, self._seconds, BARS) for each in (self._first, self._again)]
+        self._columns = list(zip(*bins, strict=True))
+        most = max(map(sum, self._columns))
+        self.across = Scale(0, self._seconds, LEFT, WIDTH - 8)
+        self.up = Scale(0, most, HEIGHT - 40, TOP)
+        self.levels = steps(most, 4)
+        unit, word = next((unit, word) for unit, word in UNITS if self._seconds >= 2 * unit or unit == 1)
+        self.times = [(each * unit, f"{each:g} {word}") for each in steps(self._seconds / unit, 5)]
 
     @property
     def retries(self) -> int:
@@ -47,36 +63,20 @@ class Traffic:
         """Requests per call."""
         return 1 + self.retries / self.calls
 
-    def __html__(self) -> str:
-        """The picture as SVG."""
-        told = f"{sentences.counted(self.calls, 'first attempt')} and {self.retries:,} retries over time."
-        picture = Picture(WIDTH, "Requests over time", told)
-        picture.height = HEIGHT
-        bins = [counts(each, 0, self._seconds, BARS) for each in (self._first, self._again)]
-        most = max(first + again for first, again in zip(*bins, strict=True))
-        across = Scale(0, self._seconds, LEFT, WIDTH - 8)
-        up = Scale(0, most, HEIGHT - 40, TOP)
-        for each in steps(most, 4):
-            picture.path([f"M{at(LEFT, up(each))}H{number(WIDTH)}"], "grid")
-            if each == int(each):
-                picture.text(LEFT - 6, up(each) + 4, f"{each:,.0f}", "tick", "end")
-        unit, word = next((unit, word) for unit, word in UNITS if self._seconds >= 2 * unit or unit == 1)
-        for each in steps(self._seconds / unit, 5):
-            picture.text(
-                across(each * unit),
-                HEIGHT - 24,
-                f"{each:g} {word}",
-                "tick",
-                "end" if each * unit > 0.96 * self._seconds else "middle",
-            )
-        wide = (across.end - across.begin) / BARS
-        for column, (first, again) in enumerate(zip(*bins, strict=True)):
+    @property
+    def bars(self) -> list[tuple[float, float, float, float, str, str]]:
+        """Place, size, look and tip of every bar, pixels."""
+        found = []
+        wide = (self.across.end - self.across.begin) / BARS
+        for column, (first, again) in enumerate(self._columns):
             after = self._seconds * column / BARS
             tip = f"from {seconds(after)} on: {sentences.counted(first, 'first attempt')}, {again:,} retries"
-            bottom = HEIGHT - 40.0
+            bottom = self.up.begin
             for many, look in ((first, "first bar"), (again, "again bar")):
                 if many:
-                    height = up.begin - up(many)
+                    height = self.up.begin - self.up(many)
                     bottom -= height
-                    picture.box(across.begin + column * wide + 0.5, bottom, wide - 1, height, look, tip)
-        return str(picture)
+                    found.append(
+                        (self.across.begin + column * wide + 0.5, bottom, wide - 1, height, look, tip)
+                    )
+        return found

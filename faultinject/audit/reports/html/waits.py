@@ -5,22 +5,20 @@ from __future__ import annotations
 from statistics import median
 
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.reports.html import svg
+from faultinject.audit.reports.html.scales import Scale, counts, powers
 from faultinject.audit.reports.html.times import YEAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from faultinject.audit.evidence import Evidence
     from faultinject.audit.profiles import Profile
 
 KINDS = {
-    "throttle": ("after a throttle error", svg.dot),
-    "server": ("after a server error", svg.dot),
-    "transport": ("after a broken connection", svg.triangle),
+    "throttle": "after a throttle error",
+    "server": "after a server error",
+    "transport": "after a broken connection",
 }
-"""The kinds of failure whose waits are drawn: in words, and their mark."""
+"""The kinds of failure whose waits are drawn, in words."""
 SHORTEST = 0.001
 """Seconds at the foot of the axis; shorter waits stand there."""
 ALONE = 8
@@ -41,6 +39,9 @@ class Cloud:
         high: the last one.
         waits: seconds, sorted.
         bound: the longest wait that is documented, seconds; None where there is none, or several.
+        limit: left end, height and length of the line that shows it, pixels; None where it is not drawn.
+        marks: where each wait stands, pixels, unless there are too many.
+        bars: place and size of each part of their shape, pixels, where there are.
     """
 
     def __init__(self, kind: str, low: int, high: int, waits: list[float], profile: Profile | None) -> None:
@@ -49,6 +50,33 @@ class Cloud:
         self.waits = sorted(waits)
         bounds = set() if profile is None else {profile.bound(kind, low), profile.bound(kind, high)}
         self.bound = bounds.pop() if len(bounds) == 1 else None
+        self.limit: tuple[float, float, float] | None = None
+        self.marks: list[tuple[float, float]] = []
+        self.bars: list[tuple[float, float, float, float]] = []
+
+    def draw(self, axis: Scale, middle: float, wide: float) -> None:
+        """Find the place of each part of it around `middle`, pixels."""
+        if self.bound is not None and self.bound <= axis.high:
+            # Broader than the cloud and behind it: neither hides the other where they are the same.
+            self.limit = middle - wide * 0.65, axis(self.bound), wide * 1.3
+        if len(self.waits) <= DOTS:
+            # Multiples of the golden ratio lie apart from each other without being drawn by chance.
+            shifts = ((number * 0.618034) % 1 - 0.5 for number in range(len(self.waits)))
+            self.marks = [
+                (middle + shift * wide, axis(each)) for shift, each in zip(shifts, self.waits, strict=True)
+            ]
+            return
+        heights = counts(map(axis, self.waits), axis.end, axis.begin, int((axis.begin - axis.end) / 4))
+        for number, many in enumerate(heights):
+            if many:
+                own = max(1.5, wide * many / max(heights))
+                self.bars.append((middle - own / 2, axis.end + number * 4, own, 4.2))
+
+    @property
+    def tip(self) -> str:
+        """What it is, in words."""
+        kind, numbers, count, low, usual, high, _ = self.cells
+        return f"retry {numbers} {kind}: {count} waits, {low} to {high}, median {usual}"
 
     @property
     def numbers(self) -> str:
@@ -60,7 +88,7 @@ class Cloud:
         """A row of the table of numbers: kind, retry, n, shortest, median, longest, documented limit."""
         times = (self.waits[0], median(self.waits), self.waits[-1], self.bound)
         told = ("–" if each is None else seconds(each) for each in times)
-        return (KINDS[self.kind][0], self.numbers, f"{len(self.waits):,}", *told)
+        return (KINDS[self.kind], self.numbers, f"{len(self.waits):,}", *told)
 
 
 def clouds(evidence: Evidence) -> list[Cloud]:
@@ -75,93 +103,55 @@ def clouds(evidence: Evidence) -> list[Cloud]:
 
 
 class Waits:
-    """The picture.
+    """What the picture shows.
 
     Args:
         found: the clouds, at least one.
         zero: a shorter wait is none, seconds.
+
+    Attributes:
+        number: how many waits.
+        axis: from seconds to pixels.
+        floor: where waits begin that can be told from none, pixels.
+        powers: seconds that have a line, and their names.
+        columns: the middle of each, pixels, and its clouds.
     """
+
+    width, height, left = WIDTH, HEIGHT, LEFT
 
     def __init__(self, found: list[Cloud], zero: float) -> None:
         self.clouds = found
+        self.number = sum(len(each.waits) for each in found)
         self.kinds = list(dict.fromkeys(each.kind for each in found))
         self.bounded = any(each.bound is not None for each in found)
         self.dense = any(len(each.waits) > DOTS for each in found)
-        self._zero = zero
         longest = max(2 * zero, *(each.waits[-1] for each in found))
         bounds = [each.bound for each in found if each.bound is not None and each.bound < FAR * longest]
         shortest = min(each.waits[0] for each in found)
-        low = max(SHORTEST, 10.0 ** (len(svg.powers(SHORTEST, max(min(shortest, zero), SHORTEST))) - 4))
-        self._axis = svg.Scale(low, max([longest, *bounds]) * 1.5, HEIGHT - 40, TOP, log=True)
-        self._columns = sorted({(each.low, each.high) for each in found})
-
-    def __html__(self) -> str:
-        """The picture as SVG."""
-        told = f"{sum(len(each.waits) for each in self.clouds):,} waits by retry number, on a log axis."
-        picture = svg.Picture(WIDTH, "Wait before each retry", told)
-        picture.height = HEIGHT
-        axis = self._axis
-        floor = axis(self._zero)
-        picture.box(LEFT, floor, WIDTH - LEFT, axis.begin - floor, "floor", "cannot be told from no wait")
-        for each in svg.powers(axis.low, axis.high):
-            y = axis(each)
-            picture.path([f"M{svg.at(LEFT, y)}H{svg.number(WIDTH)}"], "grid")
-            picture.text(LEFT - 6, y + 4, _power(each), "tick", "end")
-        picture.text(WIDTH - 4, axis.begin - 5, "cannot be told from no wait", "tick", "end")
-        wide = (WIDTH - LEFT) / len(self._columns)
-        for number, column in enumerate(self._columns):
-            middle = LEFT + wide * (number + 0.5)
-            here = [each for each in self.clouds if (each.low, each.high) == column]
-            picture.text(middle, HEIGHT - 24, here[0].numbers, "tick", "middle")
-            for place, cloud in self._side_by_side(here, middle, wide):
-                self._draw(picture, cloud, place, min(wide / len(self.kinds), 44) * 0.72)
-        picture.text(LEFT + (WIDTH - LEFT) / 2, HEIGHT - 6, "retry number", "tick", "middle")
-        return str(picture)
+        low = max(SHORTEST, 10.0 ** (len(powers(SHORTEST, max(min(shortest, zero), SHORTEST))) - 4))
+        self.axis = Scale(low, max([longest, *bounds]) * 1.5, HEIGHT - 40, TOP, log=True)
+        self.floor = self.axis(zero)
+        self.powers = [(each, _power(each)) for each in powers(low, self.axis.high)]
+        self.columns: list[tuple[float, list[Cloud]]] = []
+        self._lay_out()
 
     @staticmethod
     def words(kind: str) -> str:
         """The kind of failure in words."""
-        return KINDS[kind][0]
+        return KINDS[kind]
 
-    @staticmethod
-    def mark(kind: str) -> str:
-        """Its mark as a path, in the middle of 12 by 12 pixels."""
-        return KINDS[kind][1](6, 6)
-
-    def _side_by_side(self, here: list[Cloud], middle: float, wide: float) -> Iterator[tuple[float, Cloud]]:
-        """Each cloud with its place: kinds stand in the same order in every column."""
+    def _lay_out(self) -> None:
+        """Give every cloud its place: kinds stand in the same order in every column."""
+        columns = sorted({(each.low, each.high) for each in self.clouds})
+        wide = (WIDTH - LEFT) / len(columns)
         own = min(wide / len(self.kinds), 44)
-        for each in here:
-            yield middle + (self.kinds.index(each.kind) - (len(self.kinds) - 1) / 2) * own, each
-
-    def _draw(self, picture: svg.Picture, cloud: Cloud, middle: float, wide: float) -> None:
-        kind, numbers, count, low, usual, high, _ = cloud.cells
-        picture.begin(f"retry {numbers} {kind}: {count} waits, {low} to {high}, median {usual}")
-        if cloud.bound is not None and cloud.bound <= self._axis.high:
-            # Broader than the cloud and behind it: neither hides the other where they are the same.
-            left, y = middle - wide * 0.65, self._axis(cloud.bound)
-            picture.path([f"M{svg.at(left, y)}h{svg.number(wide * 1.3)}"], "bound")
-        if len(cloud.waits) > DOTS:
-            self._draw_density(picture, cloud, middle, wide)
-        else:
-            mark = KINDS[cloud.kind][1]
-            # Multiples of the golden ratio lie apart from each other without being drawn by chance.
-            shifts = ((number * 0.618034) % 1 - 0.5 for number in range(len(cloud.waits)))
-            marks = (
-                mark(middle + shift * wide, self._axis(each))
-                for shift, each in zip(shifts, cloud.waits, strict=True)
-            )
-            picture.path(marks, f"mark {cloud.kind}")
-        picture.end()
-
-    def _draw_density(self, picture: svg.Picture, cloud: Cloud, middle: float, wide: float) -> None:
-        axis = self._axis
-        bins = int((axis.begin - axis.end) / 4)
-        heights = svg.counts(map(axis, cloud.waits), axis.end, axis.begin, bins)
-        for number, many in enumerate(heights):
-            if many:
-                own = max(1.5, wide * many / max(heights))
-                picture.box(middle - own / 2, axis.end + number * 4, own, 4.2, f"dense {cloud.kind}")
+        for place, column in enumerate(columns):
+            middle = LEFT + wide * (place + 0.5)
+            here = [each for each in self.clouds if (each.low, each.high) == column]
+            for each in here:
+                aside = self.kinds.index(each.kind) - (len(self.kinds) - 1) / 2
+                each.draw(self.axis, middle + aside * own, own * 0.72)
+            self.columns.append((middle, here))
 
 
 def _column(number: int) -> tuple[int, int]:

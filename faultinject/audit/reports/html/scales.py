@@ -1,58 +1,12 @@
-"""Pictures as SVG text: no styles of their own, so that the page's sheet gives them its colours."""
+"""Where values stand in a picture, and how places are written."""
 
 from __future__ import annotations
 
 import math
-from html import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-class Picture:
-    """One SVG picture; sizes and places are in pixels at its natural width.
-
-    Args:
-        width: its natural width.
-        name: what a reader who cannot see it is told first.
-        description: what it shows, in a sentence.
-    """
-
-    def __init__(self, width: float, name: str, description: str) -> None:
-        self.width = width
-        self.height = 0.0
-        self._parts = [f"<title>{escape(name)}</title><desc>{escape(description)}</desc>"]
-
-    def add(self, tag: str, content: str = "", **attributes: object) -> None:
-        """Add an element; its content is text. `class_` stands for `class`, `_` for `-` in other names."""
-        self._parts.append(f"{_opening(tag, attributes)}{escape(content)}</{tag}>")
-
-    def text(self, x: float, y: float, content: str, look: str = "", anchor: str = "start") -> None:
-        """Add a line of text."""
-        self.add("text", content, x=x, y=y, class_=look, text_anchor=anchor)
-
-    def path(self, steps: Iterable[str], look: str) -> None:
-        """Add one path of many strokes, if there is any."""
-        if whole := "".join(steps):
-            self.add("path", d=whole, class_=look)
-
-    def box(self, x: float, y: float, width: float, height: float, look: str, tip: str = "") -> None:
-        """Add a rectangle, which tells `tip` to whoever points at it."""
-        opening = _opening("rect", {"x": x, "y": y, "width": width, "height": height, "class_": look})
-        self._parts.append(f"{opening}{_tip(tip)}</rect>")
-
-    def begin(self, tip: str) -> None:
-        """Begin a group of elements that tells `tip` to whoever points at it."""
-        self._parts.append(f"<g>{_tip(tip)}")
-
-    def end(self) -> None:
-        """End the group."""
-        self._parts.append("</g>")
-
-    def __str__(self) -> str:
-        opening = f'<svg role="img" viewBox="0 0 {number(self.width)} {number(self.height)}">'
-        return "".join((opening, *self._parts, "</svg>"))
 
 
 class Scale:
@@ -116,21 +70,6 @@ def at(x: float, y: float) -> str:
     return f"{number(float(x))} {number(float(y))}"
 
 
-def cross(x: float, y: float) -> str:
-    """An ✕ as strokes of a path."""
-    return f"M{at(x - 3, y - 3)}l6 6m0-6l-6 6"
-
-
-def dot(x: float, y: float) -> str:
-    """A stroke of next to no length: round or square, as the sheet ends strokes."""
-    return f"M{at(x, y)}h.01"
-
-
-def triangle(x: float, y: float) -> str:
-    """A small triangle as strokes of a path."""
-    return f"M{at(x, y - 3)}l3.2 5.6h-6.4z"
-
-
 def counts(places: Iterable[float], begin: float, end: float, bins: int) -> list[int]:
     """How many of the places fall into each of `bins` equal parts from `begin` to `end`; outside is the edge.
 
@@ -151,16 +90,3 @@ def spread_over(count: int, whole: Sequence[object]) -> list[int]:
     [0, 3, 6]
     """
     return [each * len(whole) // count for each in range(count)]
-
-
-def _opening(tag: str, attributes: dict[str, object]) -> str:
-    written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(number(value))}"'
-        for name, value in attributes.items()
-        if value != ""
-    )
-    return f"<{tag}{written}>"
-
-
-def _tip(text: str) -> str:
-    return f"<title>{escape(text)}</title>" if text else ""
