@@ -263,16 +263,21 @@ class StoreDirectory:
 
     def _check_files(self, generation: int, counts: str, inode: int) -> None:
         """Raise `StoreUnavailable` where a process that comes later would not find what this one counts in."""
-        self.lock.check()
+        moved = ""
+        changed = 0
         try:
             found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
         except OSError as error:
-            raise StoreUnavailable(f"the store {self.path} was moved away: {error.strerror}") from None
-        if (found.st_dev, found.st_ino) != self._identity:
-            raise StoreUnavailable(f"the store {self.path} was moved away, another one is in its place")
-        changed = found.st_mtime_ns
-        if changed == self._changed:
-            return
+            moved = f"moved away: {error.strerror}"
+        else:
+            changed = found.st_mtime_ns
+            if (found.st_dev, found.st_ino) != self._identity:
+                moved = "moved away, another one is in its place"
+            elif changed == self._changed:
+                return
+        self.lock.check()
+        if moved:
+            raise StoreUnavailable(f"the store {self.path} was {moved}")
         there = {NAME: self.number.inode, "lock": self.lock.inode}
         if self.generation == generation:
             # What belongs to a scenario that was replaced since is removed.

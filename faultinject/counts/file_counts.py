@@ -10,7 +10,6 @@ from faultinject.counts.table import (
     CHUNK_OF_WORD,
     DUE,
     FAILED,
-    FIRST_RULE,
     INJECTED,
     LAST,
     MATCHED,
@@ -18,7 +17,6 @@ from faultinject.counts.table import (
     NOTED,
     OUT,
     RATED,
-    RULE_WORDS,
     SEQUENCE,
     Table,
 )
@@ -32,6 +30,13 @@ if TYPE_CHECKING:
     from faultinject.counts.filelock import FileLock
     from faultinject.engine.counting import MatchKey, Number, Take
 
+    # Where a scope stands: its key, that key's bytes in the file, the words of its row and of its last use.
+    Place = tuple[bytes, slice, int, int]
+    # Where a match counts: the rule's row, the identity's place in other order, the scope's.
+    Rows = tuple[int, bytes, slice, int, int, Place | None]
+
+_NOWHERE = slice(0, 0)
+"""No place has a key there."""
 _NOTHING = (0, 0, 0, 0)
 _REMEMBERED = 4_096
 _LONGEST = 128
@@ -74,8 +79,12 @@ class FileCounts:
         self._check = table.pages.check
         self._check_files = check or lock.check
         self._tallies = Tallies(table, lock)
-        # Where scopes stand: key, its bytes, word of the row, word of the last use.
-        self._places: dict[tuple[int, str], tuple[bytes, slice, int, int]] = {}
+        # What stands where, as far as this process remembers it; it may be another's place by now.
+        self._places: dict[tuple[int, str], Place] = {}
+        self._rows: dict[MatchKey, Rows] = {}
+        # By rule the word that counts its takes, once that has its room.
+        self._outs: dict[int, int] = {}
+        self._guarded = table.pages.guarded
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:
         """Count one request against each of these rules, all in one step.
@@ -90,40 +99,42 @@ class FileCounts:
             StoreUnavailable: the lock cannot be had.
             OSError: no space left; nothing is counted.
         """
-        wanted = [
-            (rule, self._scope_key(rule, scope) if scope else None, _key(rule, identity), above)
-            for rule, scope, identity, above in keys
-        ]
-        table, words = self._table, self._words
-        identities, scopes = table.identities, table.scopes
-        numbers = []
-        self._check()
+        remembered = self._rows
+        known = [remembered.get(key) or self._digests(key) for key in keys]
+        words, map_ = self._words, self._map
+        numbers: list[Number] = []
+        if not self._guarded:
+            self._check()
         self._acquire()
         try:
             sequence = words[SEQUENCE] + 1
             if not sequence & _NOW_AND_THEN:
                 self._check_files()
             words[SEQUENCE] = sequence
-            rows = [
-                (
-                    table.rule(rule),
-                    0 if scope is None else scopes.row(scope, sequence),
-                    identities.row(identity, sequence),
-                    above,
-                )
-                for rule, scope, identity, above in wanted
-            ]
-            for whole, part, own, above in rows:
-                place = words[whole]
-                words[whole] = place + 1
-                if part:
+            for at, rows in enumerate(known):
+                _, own_key, own_place, _, own_use, scope = rows
+                # What is remembered holds as long as the place was not given to another.
+                if map_[own_place] == own_key and (scope is None or map_[scope[1]] == scope[0]):
+                    words[own_use] = sequence
+                    if scope is not None:
+                        words[scope[3]] = sequence
+                else:
+                    known[at] = self._look_up(keys[at], own_key, scope, sequence)
+            # Nothing is counted before there is space for all.
+            for at, (row, _, _, own, _, scope) in enumerate(known):
+                place = words[row]
+                words[row] = place + 1
+                if scope is not None:
+                    part = scope[2]
                     place = words[part]
                     words[part] = place + 1
                 n = words[own]
                 words[own] = n + 1
-                numbers.append((place, n, above is None or self._exceeds(part or whole, above, now)))
+                above = keys[at][3]
+                exceeds = above is None or self._exceeds(row if scope is None else scope[2], above, now)
+                numbers.append((place, n, exceeds))
             if words[LAST] != WHOLE:
-                raise table.pages.lost()
+                raise self._table.pages.lost()
         except BaseException:
             self.release()
             raise
@@ -145,26 +156,26 @@ class FileCounts:
         """
         rule, scope, times = ask.rule, ask.scope, ask.times
         words = self._words
-        if not held:
+        if not held and not self._guarded:
             self._check()
+        row = 0
         if not scope:
-            row = FIRST_RULE + OUT + rule * RULE_WORDS
-            ready = self._ready[row >> CHUNK_OF_WORD]
-            if ready and words[row] >= times:
+            row = self._outs.get(rule) or self._out(rule)
+            if row and words[row] >= times:
                 return False
         elif not held and (found := self._places.get((rule, scope))) is not None:
-            key, place, row, _ = found
+            key, place, start, _ = found
             map_ = self._map
             # What is read is this scope's only if the place was not another's before or after.
-            if map_[place] == key and words[row + OUT] >= times and map_[place] == key:
+            if map_[place] == key and words[start + OUT] >= times and map_[place] == key:
                 return False
         if not held:
             self._acquire()
         try:
             if scope:
                 row = self._row(rule, scope) + OUT
-            elif not ready:
-                self._table.rule(rule)
+            elif not row:
+                row = self._table.rule(rule) + OUT
             out = words[row]
             if out >= times:
                 return False
@@ -257,8 +268,8 @@ class FileCounts:
         """Whether so many takes are out, read without the lock, as `take` does it; no where that takes more than reading."""
         words = self._words
         if not scope:
-            row = FIRST_RULE + rule * RULE_WORDS
-            return bool(self._ready[row >> CHUNK_OF_WORD]) and words[row + OUT] >= times
+            row = self._outs.get(rule) or self._out(rule)
+            return bool(row) and words[row] >= times
         found = self._places.get((rule, scope))
         if found is None:
             return False
@@ -267,25 +278,62 @@ class FileCounts:
         # What is read is this scope's only if the place was not another's before or after.
         return map_[place] == key and words[row + OUT] >= times and map_[place] == key
 
+    def _out(self, rule: int) -> int:
+        """The word that counts a rule's takes; 0 as long as it has no room."""
+        row = self._table.row(rule)
+        if not self._ready[row >> CHUNK_OF_WORD]:
+            return 0
+        found = self._outs[rule] = row + OUT
+        return found
+
     def _row(self, rule: int, scope: str) -> int:
         """The first word of a scope's row; under the lock."""
-        words, scopes = self._words, self._table.scopes
+        words = self._words
         sequence = words[SEQUENCE] = words[SEQUENCE] + 1
         found = self._places.get((rule, scope))
         if found is None:
-            key = _key(rule, scope)
-        else:
-            key, place, row, use = found
-            if self._map[place] == key:
-                words[use] = sequence
-                return row
+            return self._scope(rule, scope, _key(rule, scope), sequence)[2]
+        key, place, row, use = found
+        if self._map[place] != key:
+            return self._scope(rule, scope, key, sequence)[2]
+        words[use] = sequence
+        return row
+
+    def _digests(self, key: MatchKey) -> Rows:
+        """What a match looks for that this process does not remember; before the lock is taken."""
+        rule, scope, identity, _ = key
+        place: Place | None = None
+        if scope:
+            place = self._places.get((rule, scope)) or (_key(rule, scope), _NOWHERE, 0, 0)
+        return 0, _key(rule, identity), _NOWHERE, 0, 0, place
+
+    def _look_up(self, key: MatchKey, own_key: bytes, scope: Place | None, sequence: int) -> Rows:
+        """Where a match counts, made if it is not there; remembered from an identity's second match on."""
+        rule, name, identity, _ = key
+        table = self._table
+        whole = table.rule(rule)
+        if scope is not None:
+            scope = self._scope(rule, name, scope[0], sequence)
+        own = table.identities.row(own_key, sequence)
+        if not self._words[own] or len(identity) > _LONGEST or len(name) > _LONGEST:
+            return whole, own_key, _NOWHERE, own, 0, scope
+        if len(self._rows) >= _REMEMBERED:
+            self._rows.clear()
+        place, use = table.identities.place(own_key, own)
+        found = self._rows[key] = whole, own_key, place, own, use, scope
+        return found
+
+    def _scope(self, rule: int, scope: str, key: bytes, sequence: int) -> Place:
+        """Where a scope stands, made if it is not there; under the lock."""
+        scopes = self._table.scopes
         row = scopes.row(key, sequence)
+        place, use = scopes.place(key, row)
+        found = key, place, row, use
         if len(scope) <= _LONGEST:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            place, use = scopes.place(key, row)
-            self._places[rule, scope] = key, place, row, use
-        return row
+            self._places[rule, scope] = found
+        return found
 
     def _exceeds(self, row: int, above: tuple[int, float], now: float) -> bool:
         """As `MemoryCounts` does it."""
@@ -305,10 +353,6 @@ class FileCounts:
         seconds[row + DUE] = due
         words[row + RATED] = 1
         return False
-
-    def _scope_key(self, rule: int, scope: str) -> bytes:
-        found = self._places.get((rule, scope))
-        return _key(rule, scope) if found is None else found[0]
 
 
 def _key(rule: int, text: str) -> bytes:

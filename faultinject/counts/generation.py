@@ -27,7 +27,7 @@ class Generation:
         OSError: its file cannot be opened.
     """
 
-    __slots__ = ("_file", "_known", "_mapping", "_words")
+    __slots__ = ("_file", "_guarded", "_known", "_mapping", "_words")
 
     def __init__(self, directory: int) -> None:
         self._file = -1
@@ -40,7 +40,7 @@ class Generation:
     def read(self) -> int:
         """The number; `CUT` where it cannot be read."""
         words = self._words
-        if not self._mapping.guarded and self._mapping.short:
+        if not self._guarded and self._mapping.short:
             return CUT
         number = words[0]
         # Looked at afterwards: then the number was of a whole file.
@@ -62,6 +62,7 @@ class Generation:
     def _map(self) -> None:
         self._mapping = Mapping(self._file, _SIZE)
         self._words = self._mapping.words
+        self._guarded = self._mapping.guarded
 
     def _is_whole(self) -> bool:
         return os.pread(self._file, _SIZE, 0)[8:] == _END

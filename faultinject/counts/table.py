@@ -71,6 +71,7 @@ class Pages:
         map: its bytes.
         words: the same as integers.
         seconds: the same as floats.
+        guarded: whether reading what was cut is harmless; else `check` goes before whatever reads or writes.
         ready: for each chunk whether it has its room on the disk. Writing to one that finds no space, on some file
             systems reading from it too, is a fault, behind which nothing of the file can be had.
 
@@ -89,6 +90,7 @@ class Pages:
             raise StoreUnavailable(f"{path} is damaged")
         self._mapping = mapping = Mapping(self._file, SIZE)
         self.map = mapping.map
+        self.guarded = mapping.guarded
         self.words = mapping.words
         view = memoryview(self.map)
         self.seconds = view.cast("d")
@@ -179,7 +181,7 @@ class Buckets:
             words[uses + way] = sequence
             return uses + WAYS + way * self._row
         used = words[uses : uses + WAYS].tolist()
-        way = used.index(min(used))
+        way = used.index(0 if 0 in used else min(used))
         row = uses + WAYS + way * self._row
         # First nobody's, last the new key's: whoever is killed in between leaves an entry that no key finds.
         place = (start >> 3) + 2 * way

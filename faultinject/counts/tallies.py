@@ -6,11 +6,13 @@ import os
 from _thread import allocate_lock
 from weakref import WeakSet
 
+from faultinject.counts.mapping import WHOLE
 from faultinject.counts.table import (
     CHUNK_OF_WORD,
     FAILED,
     FIRST_TALLY,
     INJECTED,
+    LAST,
     MATCHED,
     MOST_TALLIES,
     NOTED,
@@ -45,6 +47,7 @@ class Tallies:
     def __init__(self, table: Table, lock: FileLock) -> None:
         self._table = table
         self._words = table.pages.words
+        self._guarded = table.pages.guarded
         self._lock = lock
         self._threads = allocate_lock()
         self._number = 0
@@ -65,7 +68,7 @@ class Tallies:
             if own is None:
                 own = self._own[rule] = [0, 0, 0, 0]
             own[word] += by
-            if self._table.pages.cut:
+            if self._words[LAST] != WHOLE or (not self._guarded and self._table.pages.cut):
                 return
             if own[0]:
                 self._words[own[0] + word] = own[word]

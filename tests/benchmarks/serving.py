@@ -1,7 +1,7 @@
 """The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves until it is ended.
 
-APP is `raw` or `fastapi` (uvicorn) or `flask` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %), `base`
-(BaseHTTPMiddleware that answers 30 %) or `noop`.
+APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %),
+`times` (30 %, counted), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial_asgi
+from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial_asgi, trivial_wsgi
 
-RULES = {"all": "cos:SlowDown", "some": "cos:SlowDown,probability=0.3"}
+RULES = {
+    "all": "cos:SlowDown",
+    "some": "cos:SlowDown,probability=0.3",
+    "times": "cos:SlowDown,probability=0.3,times=1000000000",
+}
+APPS = {
+    "raw": lambda: trivial_asgi,
+    "fastapi": fastapi_hello,
+    "flask": flask_hello,
+    "wsgi": lambda: trivial_wsgi,
+}
+THREADED = ("flask", "wsgi")
 SHARE = 0.3
 
 
 def made(app: str, variant: str) -> Any:
     """The app of a name in a variant."""
-    found: Any = {"raw": lambda: trivial_asgi, "fastapi": fastapi_hello, "flask": flask_hello}[app]()
+    found: Any = APPS[app]()
     if variant in RULES:
         return around(found, RULES[variant])
     if variant == "noop":
@@ -56,7 +67,7 @@ def _by_base_middleware(app: Any) -> Any:
 
 
 def main(app: str, variant: str, port: int) -> None:
-    if app != "flask":
+    if app not in THREADED:
         import uvicorn
 
         uvicorn.run(made(app, variant), host="127.0.0.1", port=port, log_level="error", access_log=False)

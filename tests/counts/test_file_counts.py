@@ -298,6 +298,38 @@ def test_the_place_of_a_scope_may_become_anothers(make_file_counts):
     assert [counts.take(ask) for _ in range(2)] == [True, False]
 
 
+@pytest.mark.parametrize("part", ["identity", "scope"])
+def test_the_rows_of_a_match_may_become_anothers(make_file_counts, part):
+    """Matched again and again, then crowded out by another process: it begins anew, and nobody else's count is touched."""
+    counts, other = make_file_counts(), make_file_counts(0)
+    key = [(0, "old", "/old", None)]
+    assert [counts.match(key, 0.0) for _ in range(4)] == [[(n, n, True)] for n in range(4)]
+    table, text = (other._table.identities, "/old") if part == "identity" else (other._table.scopes, "old")
+    rivals = [bytes([*key_of(0, text)[:2], *number.to_bytes(14, "big")]) for number in range(WAYS)]
+    rows = [table.row(rival, 100 + number) for number, rival in enumerate(rivals)]
+    begun = (4, 0) if part == "identity" else (0, 4)
+    assert counts.match(key, 0.0) == [(*begun, True)]
+    kept = [
+        other._words[row]
+        for row, rival in zip(rows, rivals, strict=True)
+        if other._map[table.place(rival, row)[0]] == rival
+    ]
+    assert kept == [0] * (WAYS - 1)
+    assert counts.match(key, 0.0) == [(begun[0] + 1, begun[1] + 1, True)]
+
+
+def test_what_is_matched_again_and_again_stays_among_those_matched_last(make_file_counts):
+    """Others make room first, though this process knows where it stands and need not look."""
+    counts = make_file_counts()
+    key = (0, "kept", "/kept", None)
+    for number in range(4):
+        assert counts.match([key], 0.0) == [(number, number, True)]
+        for table, text in ((counts._table.identities, "/kept"), (counts._table.scopes, "kept")):
+            for rival in range(WAYS - 1):
+                name = bytes([*key_of(0, text)[:2], *(100 * number + rival).to_bytes(14, "big")])
+                table.row(name, counts._words[table_module.SEQUENCE])
+
+
 def key_of(rule, text):
     from faultinject.counts.file_counts import _key
 
@@ -348,6 +380,24 @@ def test_the_places_that_a_process_remembers_are_few(make_file_counts):
     assert max(len(scope) for _, scope in counts._places) < 10
     assert not counts.take(Take(0, "x" * 1000, 1))
     assert not counts.take(Take(0, "/0", 1))
+
+
+def test_the_rows_that_a_process_remembers_are_few(make_file_counts):
+    """Identities without end need no memory without end, those that come once none at all, and long ones neither."""
+    counts = make_file_counts()
+    for number in range(5000):
+        assert n_of(counts, f"/{number}") == 0
+    assert counts._rows == {}
+    for number in range(5000):
+        assert n_of(counts, f"/{number}") == 1
+    assert 0 < len(counts._rows) <= 4096
+    long = "x" * 1000
+    for n in range(3):
+        assert counts.match([(0, long, "/a", None), (0, "a", long, None)], 0.0) == [
+            (n, n, True),
+            (n, n, True),
+        ]
+    assert max(len(scope) + len(identity) for _, scope, identity, _ in counts._rows) < 10
 
 
 def test_the_file_is_sparse_and_private(make_file_counts, tmp_path):
