@@ -1,0 +1,80 @@
+"""Every mistake in a rule, in the exact words and with its place: `mistakes.txt` and `mistakes_in_python.txt`."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import timedelta
+from json import dumps, loads
+
+import pytest
+
+from faultinject import Rule, Scenario
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.faults import FAULTS
+from faultinject.rules.values import listed
+
+ALL = listed((each.title for each in FAULTS), "and")
+"""What there is of faults is told, and a new one changes no message."""
+
+
+def mistakes(make):
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    return caught.value
+
+
+def worded(error):
+    """What an error says, but for lists that other tests know."""
+    text = str(error).replace(ALL, "{every fault}")
+    return re.sub(r"; it takes .+", "; it takes {its effects}", f"{type(error).__name__}: {text}")
+
+
+def test_mistakes_in_text(golden):
+    """The rule where there are several, what is wrong, what would be right, and carets under it."""
+    golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
+
+
+def test_mistakes_in_python(golden):
+    """What only Python can say: values of other types, names with odd characters."""
+    names = {"Rule": Rule, "timedelta": timedelta}
+    golden("mistakes_in_python.txt", lambda text: worded(mistakes(lambda: eval(text, names))))
+
+
+def keys_of(text):
+    """The fault and the keys of a rule without quotes and repetitions; None of any other text."""
+    fault, *items = text.split(",")
+    keys = dict(each.split("=", 1) for each in items if "=" in each)
+    odd = len(keys) < len(items) or not fault or set(text) & set("\"' \r\n;") or "" in keys or "fault" in keys
+    return None if odd else (fault, keys)
+
+
+def plain(text):
+    """A number where the text is one, as TOML and JSON have it."""
+    with suppress(ValueError):
+        if str(number := loads(text)) == text:
+            return number
+    return text
+
+
+def toml(table):
+    """A table of TOML, whose values are written as JSON's are."""
+    return "\n".join(["[[rules]]", *(f"{key} = {dumps(value)}" for key, value in table.items())])
+
+
+def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
+    """In Python, TOML and JSON the same sort and the same words as in text, perhaps in another order."""
+
+    def messages(error):
+        return type(error), sorted(each.message for each in error.problems)
+
+    def compare(text):
+        told = messages(mistakes(lambda: Scenario.parse(text)))
+        fault, keys = keys_of(text)
+        table = {"fault": fault, **{key: plain(value) for key, value in keys.items()}}
+        assert messages(mistakes(lambda: Rule(fault, **keys))) == told
+        assert messages(mistakes(lambda: Scenario.from_toml(toml(table)))) == told
+        assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
+
+    texts = golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
+    for_all((each for each in texts if keys_of(each)), compare)
