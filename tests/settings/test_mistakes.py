@@ -12,7 +12,9 @@ import pytest
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.faults import FAULTS
-from faultinject.rules.values import listed
+from faultinject.rules.files import parse_toml
+from faultinject.rules.store import read_store
+from faultinject.rules.values import Mistake, listed
 
 ALL = listed((each.title for each in FAULTS), "and")
 """What there is of faults is told, and a new one changes no message."""
@@ -78,3 +80,63 @@ def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
 
     texts = golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
     for_all((each for each in texts if keys_of(each)), compare)
+
+
+def test_what_is_no_store(golden):
+    """What was given, what there is, and the nearest: `stores.txt`."""
+
+    def message(text):
+        with pytest.raises(Mistake) as caught:
+            read_store(text)
+        return f"{caught.value.error.__name__}: {caught.value.message}"
+
+    golden("stores.txt", message)
+
+
+def test_no_more_than_twenty_mistakes_are_told():
+    """Of rules, of keys and of tables."""
+    for text in (
+        dumps({f"key-{number}": 1 for number in range(30)}),
+        dumps({"rules": [{"fault": "http:1"}] * 30}),
+        dumps({"rules": ["no table"] * 30}),
+    ):
+        problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
+        assert len(problems) == 21
+        assert problems[-1].message == "these are the first 20 mistakes; there may be more"
+
+
+def test_mistakes_behind_texts_in_three_quotes_have_their_line():
+    """Whether such a text ends in its line or in another, and however the key is written."""
+    for text in (
+        '[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1',
+        "[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1",
+        '[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1',
+    ):
+        error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
+        assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
+
+
+def test_keys_have_their_line_however_they_are_written():
+    """With blanks round a dot, in quotes of either kind, with underscores, in a table of their own; also what a fault does not take."""
+    text = f"""[[rules]]
+fault = "http:503"
+unless . path = ""
+'retry_after' = "x"
+duration = "5s"
+[rules . query]
+"a" = "{"*" * 17}"
+"""
+    problems = mistakes(lambda: Scenario.from_toml(text, where="x")).problems
+    assert sorted(f"{each.where}: {each.message}".split(": ")[:2] for each in problems) == [
+        ["x:3", "rules[0].unless.path"],
+        ["x:4", "rules[0].retry_after"],
+        ["x:5", "rules[0]"],
+        ["x:7", "rules[0].query.a"],
+    ]
+
+
+def test_keys_of_many_parts_are_refused():
+    """The parser's time grows with the square of their number."""
+    assert parse_toml("a" + ".a" * 500 + " = 1")
+    with pytest.raises(ValueError, match=r"^keys of too many parts$"):
+        parse_toml("a" + ".a" * 10_001 + " = 1")
