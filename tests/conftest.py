@@ -2,8 +2,10 @@
 
 import gc
 import os
+import re
 import signal
 import socket
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.register_profile(
     "suite", settings.get_profile("explore"), derandomize=True, database=None, max_examples=45
 )
+settings.register_profile("mutants", settings.get_profile("suite"), max_examples=5)
 settings.load_profile("suite")
 
 # Google's client would ask for buckets from threads of its own, which outlive a test.
@@ -39,6 +42,40 @@ LIVE = {
     "typing",
 }
 """Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
+
+
+def pytest_addoption(parser):
+    """What messages say may change in one place: `pytest --update-golden tests/settings tests/core`, then read the diff."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write golden files anew from what is said today"
+    )
+
+
+@pytest.fixture
+def golden(request):
+    """`golden(name, say)`: below each `>>> input` of the file beside the test stands what `say` makes of the input today.
+
+    A case is added as an input with nothing below it, then written with `--update-golden`. An input that begins with a
+    quote is a Python string.
+    """
+
+    def check(name, say):
+        path = request.path.with_name(name)
+        written = path.read_text(encoding="utf-8")
+        inputs = re.findall(r"^>>> (.*)$", written, re.MULTILINE)
+        assert inputs, f"no inputs in {path}"
+        assert len(set(inputs)) == len(inputs), f"twice in {path}"
+        texts = [literal_eval(each) if each[0] in "'\"" else each for each in inputs]
+        said = (
+            "\n\n".join(f">>> {each}\n{say(text)}" for each, text in zip(inputs, texts, strict=True)) + "\n"
+        )
+        if request.config.option.update_golden and said != written:
+            path.write_text(said, encoding="utf-8")
+            written = said
+        assert written == said, f"{path.relative_to(ROOT)} differs; pytest --update-golden writes it anew"
+        return texts
+
+    return check
 
 
 def pytest_ignore_collect(collection_path, config):

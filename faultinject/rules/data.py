@@ -175,6 +175,8 @@ class Lines:
             if inside:
                 inside = "" if text.count(inside) % 2 else inside
                 continue
+            if text[:1] == "#":
+                continue
             if text[:1] == "[":
                 header = _key(text.strip("[").partition("]")[0])
                 if text[:2] == "[[" and header == "rules":
@@ -184,7 +186,7 @@ class Lines:
                 else:
                     table = header.partition(".")[2]
                     self._known.setdefault((index, table), number)
-            elif "=" in text and text[0] != "#":
+            elif "=" in text:
                 name, _, value = text.partition("=")
                 key = ".".join(filter(None, (table, _key(name))))
                 self._known.setdefault((index, key), number)

@@ -81,23 +81,6 @@ def test_commands_of_later_versions_are_absent(run, command):
     assert run(command)[0] == 2
 
 
-def test_every_mistake_is_told_on_standard_error(run):
-    """All problems of a configuration come out, without a traceback, and standard output stays empty."""
-    code, out, err = run("check", "cos:Slowdown,times=x", "http:9")
-    assert (code, out) == (2, "")
-    assert err == (
-        "faultinject: RULE 1: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n"
-        "  cos:Slowdown,times=x\n"
-        "  ^^^^^^^^^^^^\n"
-        "faultinject: RULE 1: times: x is not a whole number of 0 or more\n"
-        "  cos:Slowdown,times=x\n"
-        "                     ^\n"
-        "faultinject: RULE 2: http:9 is not http: and a status from 400 to 599\n"
-        "  http:9\n"
-        "  ^^^^^^\n"
-    )
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -237,20 +237,6 @@ def test_the_operations_of_one_vendor(run):
     }
 
 
-def test_operations_where_there_are_none(run):
-    """A gateway is no storage vendor; an error has no operations; a vendor must be one."""
-    assert run("vendors", "gateway", "--operations") == (
-        0,
-        "Gateway (nginx): no storage vendor; its rules read requests the S3 way\n",
-        "",
-    )
-    assert json.loads(run("vendors", "gateway", "--operations", "--json")[1]) == []
-    code, out, err = run("vendors", "cos:SlowDown", "--operations")
-    assert (code, out) == (2, "")
-    assert "--operations is for a vendor, such as cos, not for one error" in err
-    assert run("vendors", "s33", "--operations")[0] == 2
-
-
 def test_the_operations_of_all_vendors_for_people(run):
     """One table below the other."""
     code, out, _ = run("vendors", "--operations")

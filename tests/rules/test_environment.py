@@ -9,7 +9,7 @@ import pytest
 
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
 from faultinject.rules.environment import is_switched_on, read_environment
-from faultinject.rules.names import VARIABLES
+from faultinject.rules.names import VARIABLES, gives_rules, like_the_switch
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -435,3 +435,46 @@ def test_reading_rules_from_text_loads_nothing_heavy():
     heavy = "re typing dataclasses enum inspect json tomllib difflib urllib http email asyncio threading decimal ipaddress datetime logging csv"
     assert "faultinject.rules.rule" in loaded
     assert sorted({each.partition(".")[0] for each in loaded} & set(heavy.split())) == []
+
+
+def test_names_that_were_to_be_the_switch():
+    """One that looks like it, but neither what says the opposite nor what looks like another variable."""
+    names = [
+        "FAULTINJECT_ENABLD",
+        "FAULTINJECT_ENABLEDD",
+        "FAULTINJECT_DISABLED",
+        "FAULTINJECT_RULES",
+        "FAULTS",
+    ]
+    assert like_the_switch(names) == ["FAULTINJECT_ENABLD", "FAULTINJECT_ENABLEDD"]
+
+
+def test_which_variables_give_rules():
+    """Those that hold some, and the one that says where they are."""
+    given = [each for each in (*VARIABLES, "FAULTINJECT_RULE_X", "FAULTINJECT_RULE_") if gives_rules(each)]
+    assert given == ["FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_RULE_<NAME>", "FAULTINJECT_RULE_X"]
+
+
+def test_a_quote_of_its_own_is_no_pair():
+    """Only one at each end is taken off."""
+    assert (
+        read_environment({**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEED": '"'}, now=NOW).seed
+        == '"'
+    )
+
+
+def test_production_is_allowed_until_a_moment():
+    """As for a duration: 24 hours at most from now."""
+    environ = {**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_PRODUCTION": "allow"}
+    found = read_environment({**environ, "FAULTINJECT_EXPIRES": "2001-09-10T01:46:40Z"}, now=NOW)
+    assert (found.production_allowed, found.expires) == (True, NOW + 86400)
+
+
+def test_the_first_of_a_name_is_told_with_its_variable():
+    """Also where its rule was read with quotes."""
+    environ = {**ON, "FAULTINJECT_RULES": 'http:503 http:504,name="x"', "FAULTINJECT_RULE_X": "http:505"}
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^FAULTINJECT_RULE_X: x is already the name of rule 2 \(FAULTINJECT_RULES\);",
+    ):
+        read_environment(environ, now=NOW)

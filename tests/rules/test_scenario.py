@@ -8,8 +8,10 @@ import pickle
 import pytest
 
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
+from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+from faultinject.rules.vocabulary import KEYS
 
 
 @pytest.mark.parametrize(
@@ -341,3 +343,52 @@ def test_permission_denied_is_told_for_root_too(tmp_path, monkeypatch):
     with pytest.raises(ConfigurationError) as caught:
         Scenario.load("closed.toml")
     assert str(caught.value) == "closed.toml: cannot be read: permission denied"
+
+
+def test_json_is_laid_out():
+    """For people to read and to change, with what does not print escaped."""
+    assert Scenario("http:503,message=a\u202eb", seed=1).to_json() == (
+        '{\n  "seed": "1",\n  "rules": [\n    {\n      "fault": "http:503",\n      "message": "a\\u202eb"\n    }\n  ]\n}\n'
+    )
+    assert json_text(float("nan")) == "NaN"
+
+
+def test_a_wrong_seed_is_told_with_the_name_of_the_text():
+    """As rules are."""
+    with pytest.raises(ConfigurationError) as caught:
+        Scenario.parse("http:503", seed=4.2, where="HERE")
+    assert str(caught.value) == "HERE: seed: 4.2 is not text or a whole number"
+
+
+def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
+    """What is not UTF-8 stands in the second."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.toml").write_bytes(b"\n\xff")
+    with pytest.raises(ConfigurationError, match=r"^rules.toml:2: not UTF-8: byte 0xff$"):
+        Scenario.load("rules.toml")
+
+
+@pytest.mark.parametrize(
+    ("rule", "draws"),
+    [
+        ("cos:SlowDown", False),
+        ("cos:@server", True),
+        ("cos:InternalError,status=200,share=0.5", True),
+        ("latency,delay=1s", False),
+        ("latency,delay=1s..2s", True),
+        ("truncate", False),
+        ("truncate,of=cos:@server", True),
+        ("corrupt", True),
+        ("hang", False),
+    ],
+)
+def test_what_is_drawn_when_a_rule_fires(rule, draws):
+    """Then every match needs a number of its own, or the same would come out of each."""
+    [rule] = Scenario.parse(rule).rules
+    assert rule.resolved.draws(rule) is draws
+
+
+def test_titles_of_keys():
+    """A key that takes a name says so."""
+    assert (KEYS["path"].title, KEYS["header"].title) == ("path", "header.NAME")
+    assert repr(Rule("hang").resolved) == "<Hang hang>"

@@ -12,17 +12,6 @@ from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, U
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS
 
-TAKES = {
-    "vendor:Code": "when delay status message resource share retry_after hint set drain cors exact",
-    "http:NNN": "when delay message content_type retry_after hint set drain cors",
-    "latency": "when delay",
-    "hang": "when delay duration drain http2",
-    "reset": "when delay drain http2",
-    "close": "when delay drain http2",
-    "truncate": "delay of keep keep_bytes http2",
-    "drip": "delay of rate",
-    "corrupt": "delay flips",
-}
 # A rule in its canonical text, and its keys as TOML and JSON have them.
 RULES = [
     ("hang", {}),
@@ -150,111 +139,10 @@ def test_a_fault_takes_its_effects(fault, effect):
     assert set(listed.replace(" and ", ", ").split(", ")) == {*fault.takes}
 
 
-def test_the_effects_of_faults_are_those_of_the_contract():
-    """What one of these takes is promised."""
-    takes = {each.title: {*each.takes} for each in FAULTS}
-    assert {title: takes[title] for title in TAKES} == {title: {*row.split()} for title, row in TAKES.items()}
-
-
-SHARE = "is not a share from 0 to below 1"
-SIZE = "is not a size such as 4096, 10KB or 5MiB"
-MISTAKES = [
-    ("truncate", {"keep": 1}, f"1 {SHARE}; that would cut nothing"),
-    ("truncate", {"keep": "1.00"}, f"1.00 {SHARE}; that would cut nothing"),
-    ("truncate", {"keep": 1.5}, f"1.5 {SHARE}"),
-    ("truncate", {"keep": -1}, f"-1 {SHARE}"),
-    ("truncate", {"keep": "50%"}, f"50% {SHARE}"),
-    ("truncate", {"keep": "half"}, f"half {SHARE}"),
-    ("truncate", {"keep": ""}, f'"" {SHARE}'),
-    ("truncate", {"keep": "1e-3"}, f"1e-3 {SHARE}"),
-    ("truncate", {"keep_bytes": -1}, f"-1 {SIZE}"),
-    ("truncate", {"keep_bytes": 0.5}, f"0.5 {SIZE}"),
-    ("truncate", {"keep_bytes": "4kb"}, f"4kb {SIZE}"),
-    ("truncate", {"keep": 0.5, "keep_bytes": 5}, "keep and keep_bytes say the same thing; give one of them"),
-    ("truncate", {"keep": 1, "keep_bytes": 5}, f"1 {SHARE}; that would cut nothing"),
-    ("drip", {}, "drip needs a rate in bytes a second, such as rate=1KiB"),
-    ("drip", {"rate": 0}, "a rate of 0 would never end; it is 1 byte a second or more"),
-    ("drip", {"rate": "0MiB"}, "a rate of 0 would never end; it is 1 byte a second or more"),
-    ("drip", {"rate": "1/s"}, f"1/s {SIZE}"),
-    ("drip", {"rate": -5}, f"-5 {SIZE}"),
-    ("corrupt", {"flips": 0}, "0 is not a whole number of 1 or more"),
-    ("corrupt", {"flips": 1001}, "1001 is more than 1000"),
-    ("corrupt", {"flips": 1.5}, "1.5 is not a whole number of 1 or more"),
-    ("hang", {"duration": "61m"}, "61m is longer than 1h"),
-    ("hang", {"duration": "5"}, "5 has no unit; did you mean 5s?"),
-    ("hang", {"duration": "1s..2s"}, "1s..2s is not a duration such as 200ms, 5s, 10m or 1h"),
-    *(
-        (fault, {**keys, "delay": delay}, f"{delay.rpartition('..')[2]} is longer than 1h")
-        for fault, keys in [("hang", {}), ("reset", {}), ("close", {}), ("truncate", {}), ("corrupt", {})]
-        for delay in ("3601s", "1s..2h")
-    ),
-    ("drip", {"rate": 1, "delay": "1.5h"}, "1.5h is longer than 1h"),
-    ("drip", {"rate": 1, "of": "reset"}, "reset is not a documented error, such as cos:InternalError"),
-    ("truncate", {"of": "cos:Slowdown"}, "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
-    ("truncate", {"of": "coz:SlowDown"}, "'coz' is not a vendor; did you mean cos?"),
-    ("truncate", {"of": "aws:SlowDown"}, "'aws' is not a vendor; did you mean s3?"),
-    *(
-        ("truncate", {"of": of}, f"{of} is not a documented error, such as cos:InternalError")
-        for of in ("http:503", "latency", "truncate", "cos", "SlowDown", "unknown")
-    ),
-    ("truncate", {"of": ""}, '"" is not a documented error, such as cos:InternalError'),
-    ("truncate", {"of": "cos:@slow"}, None),
-    (
-        "truncate",
-        {"of": "cos:InvalidAddressingHeader"},
-        "cos:InvalidAddressingHeader is documented without a status, and only a rule of its own can give it one",
-    ),
-    ("truncate", {"of": "cos:@server", "vendor": "jss"}, "cos:@server is read as cos reads it"),
-    ("truncate", {"of": "cos:SlowDown", "vendor": "cos"}, "cos:SlowDown is read as cos reads it"),
-    ("drip", {"rate": 1, "of": "http:503", "vendor": "jss"}, "http:503 is not a documented error, such as cos:InternalError"),
-    ("reset", {"http2": "maybe"}, "maybe is not yes or no"),
-    ("reset", {"when": "during"}, "during is not before or after"),
-    ("resett", {}, "resett is not a fault; did you mean reset?"),
-    ("trunc", {}, "trunc is not a fault; did you mean truncate?"),
-    ("Hang", {}, "Hang is not a fault; did you mean hang?"),
-]  # fmt: skip
-
-
 def messages(make):
     with pytest.raises(ConfigurationError) as caught:
         make()
     return [each.message for each in caught.value.problems]
-
-
-@pytest.mark.parametrize(("fault", "keys", "message"), MISTAKES)
-def test_a_mistake_is_told_in_the_same_words_in_every_spelling(fault, keys, message):
-    """One mistake, one message; None: the words are those of the catalogue."""
-    told = messages(lambda: Rule(fault, **keys))
-    assert len(told) == 1
-    assert message is None or told == [message]
-    text = ",".join([fault, *(f'{key}="{value}"' for key, value in keys.items())])
-    assert messages(lambda: Scenario.parse(text)) == told
-    assert messages(lambda: Scenario.from_toml(toml(fault, keys))) == told
-    assert messages(lambda: Scenario.from_json(dumps({"rules": [{"fault": fault, **keys}]}))) == told
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (
-            "truncate,keep=1",
-            f"keep: 1 {SHARE}; that would cut nothing\n  truncate,keep=1\n                ^",
-        ),
-        (
-            "truncate,vendor=cos,of=jss:SlowDown",
-            "jss:SlowDown is read as jss reads it\n  truncate,vendor=cos,of=jss:SlowDown\n           ^^^^^^",
-        ),
-        (
-            "drip",
-            "drip needs a rate in bytes a second, such as rate=1KiB\n  drip\n  ^^^^",
-        ),
-    ],
-)
-def test_a_mistake_has_its_place(text, told):
-    """Carets under the value, the key or the fault."""
-    with pytest.raises(ConfigurationError) as caught:
-        Scenario.parse(text)
-    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(

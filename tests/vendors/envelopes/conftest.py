@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware, vendors
 
 from .layout import parse
 
@@ -195,6 +195,24 @@ def inject_with(caplog):
         return Injector(rules, seed=seed, clock=clock, environ=environ)
 
     return make
+
+
+@pytest.fixture
+def answer_of(send, inject_with, monkeypatch):
+    """The answer of one rule without our marks, with ids and time of the test's choice; nothing went wrong."""
+
+    def ask(rule, method="GET", target="/", *, ids=None, now=NOW, headers=(), **request):
+        rule = Rule(rule) if isinstance(rule, str) else rule
+        if ids is not None:
+            monkeypatch.setattr(vendors.get(rule.fault.partition(":")[0]), "make_ids", lambda *_: ids)
+        injector = inject_with(rule, clock=lambda: now, FAULTINJECT_HEADER="0")
+        pairs = headers.items() if isinstance(headers, dict) else headers
+        sent = [tuple(each if type(each) is bytes else each.encode() for each in pair) for pair in pairs]
+        answer = send(injector, method, target, headers=sent, **request)
+        assert injector.errors == []
+        return answer
+
+    return ask
 
 
 @pytest.fixture(scope="session")

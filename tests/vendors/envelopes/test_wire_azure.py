@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import vendors
 from faultinject.http.wire import Head
 
 REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
@@ -33,21 +33,13 @@ HEAD = (
 SENT = [(b"x-ms-version", b"2019-07-07"), (b"x-ms-client-request-id", CLIENT_ID.encode())]
 
 
-@pytest.fixture(autouse=True)
-def seen_ids(monkeypatch):
-    ids = {"request_id": REQUEST_ID, "time": "2020-06-29T07:44:45.0880620Z"}
-    monkeypatch.setattr(vendors.get("azure-blob"), "make_ids", lambda *_: ids)
-
-
 @pytest.fixture
-def answer_to(send, inject_with):
-    """The answer of a rule without our marks, and nothing went wrong."""
+def answer_to(answer_of):
+    """An answer with the ids and at the time that were seen."""
+    ids = {"request_id": REQUEST_ID, "time": "2020-06-29T07:44:45.0880620Z"}
 
     def ask(fault, method="GET", path="/photos/cat", headers=SENT):
-        injector = inject_with(Rule(f"azure-blob:{fault}"), clock=lambda: ANSWERED, FAULTINJECT_HEADER="0")
-        answer = send(injector, method, path, headers=headers)
-        assert injector.errors == []
-        return answer
+        return answer_of(f"azure-blob:{fault}", method, path, ids=ids, now=ANSWERED, headers=headers)
 
     return ask
 
@@ -155,9 +147,8 @@ def test_challenge(answer_to):
     assert "www-authenticate" not in answer_to("AuthenticationFailed").names
 
 
-def test_made_ids_have_the_form_of_seen_ones(monkeypatch):
+def test_made_ids_have_the_form_of_seen_ones():
     """The second group ends in 01e, the id in six zeros; the time is the answer's, with seven digits of its second."""
-    monkeypatch.undo()
     make_ids = vendors.get("azure-blob").make_ids
     form = r"[0-9a-f]{8}-[0-9a-f]01e-00[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{6}0{6}"
     assert re.fullmatch(form, REQUEST_ID)

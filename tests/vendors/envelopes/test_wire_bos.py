@@ -21,13 +21,10 @@ NO_SUCH_KEY = (
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_example(method, send, inject_with, monkeypatch):
+def test_example(method, answer_of):
     """Code, message and requestId, in that order, and both ids in headers."""
-    monkeypatch.setattr(vendors.get("bos"), "make_ids", lambda *_: IDS)
     rule = Rule("bos:NoSuchKey", message="The resource you requested does not exist")
-    injector = inject_with(rule, FAULTINJECT_HEADER="0")
-    answer = send(injector, method, "/bucket/object")
-    assert injector.errors == []
+    answer = answer_of(rule, method, "/bucket/object", ids=IDS)
     assert (answer.status, answer.body) == (404, NO_SUCH_KEY if method == "GET" else b"")
     assert [(name.lower(), value) for name, value in answer.headers] == [
         ("content-type", "application/json; charset=utf-8"),

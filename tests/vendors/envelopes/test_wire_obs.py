@@ -38,20 +38,17 @@ CAPTURES = {
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("seen", CAPTURES)
-def test_captured(seen, method, send, inject_with, monkeypatch):
+def test_captured(seen, method, answer_of):
     """The whole body, and both ids in headers too; HEAD gets the headers and no code."""
     address, when, asked, message, (request_id, id_2), carried = CAPTURES[seen]
-    monkeypatch.setattr(vendors.get("obs"), "make_ids", lambda *_: {"request_id": request_id, "id_2": id_2})
     moment = datetime.fromisoformat(when).timestamp()
     # The message of the anonymous request is not that of a row.
     rule = Rule(address, message=message) if address == "obs:AccessDenied" else Rule(address)
-    injector = inject_with(rule, clock=lambda: moment, FAULTINJECT_HEADER="0")
-    headers = [(name.encode(), value.encode()) for name, value in {**HOST, **asked}.items()]
-    answer = send(injector, method, "/object", headers=headers)
+    ids = {"request_id": request_id, "id_2": id_2}
+    answer = answer_of(rule, method, "/object", ids=ids, now=moment, headers={**HOST, **asked})
     code = address[4:].partition("/")[0]
     own = "amz" if "Authorization" in asked else "obs"
     body = (ANSWER % (code, message, request_id, id_2, carried)).encode()
-    assert injector.errors == []
     assert (answer.status, answer.body) == (403, body if method == "GET" else b"")
     assert [(name.lower(), value) for name, value in answer.headers] == [
         ("content-type", "application/xml"),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from faultinject import Rule, vendors
+from faultinject import vendors
 
 # an answer of npmmirror.com's bucket, March 2024
 NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -103,15 +103,12 @@ HEAD_ERROR = (
 
 
 @pytest.fixture
-def answer_to(send, inject_with, monkeypatch):
-    """The answer of a rule without our marks, with the id that was seen."""
+def answer_to(answer_of):
+    """An answer with the id that was seen."""
 
-    def ask(fault, request_id, host, method="GET", path="/", headers=(), **options):
-        monkeypatch.setattr(vendors.get("oss"), "make_ids", lambda *_: {"request_id": request_id})
-        injector = inject_with(Rule(fault), FAULTINJECT_HEADER="0", **options)
-        answer = send(injector, method, path, headers=[(b"Host", host.encode()), *headers])
-        assert injector.errors == []
-        return answer
+    def ask(fault, request_id, host, method="GET", path="/", headers=(), **request):
+        headers = [(b"Host", host.encode()), *headers]
+        return answer_of(fault, method, path, ids={"request_id": request_id}, headers=headers, **request)
 
     return ask
 
@@ -189,7 +186,7 @@ def test_a_skewed_clock(sent, answer_to):
     headers = [(name.encode(), value.encode()) for name, value in sent.items()]
     host = "pixcheese-dev.pixcheese.com"
     answer = answer_to(
-        "oss:RequestTimeTooSkewed", "66F10B88708A5D313649AD20", host, headers=headers, clock=lambda: moment
+        "oss:RequestTimeTooSkewed", "66F10B88708A5D313649AD20", host, headers=headers, now=moment
     )
     assert answer.body == SKEWED
     assert answer.header("x-oss-ec") == "0002-00000504"

@@ -18,17 +18,12 @@ BUCKET = '"BucketName":"photos",'
 
 
 @pytest.fixture
-def answer(send, inject_with, monkeypatch):
+def answer(answer_of):
     """One answer with known ids."""
-    made = {"request_id": RGW_ID, "host_id": HOST_ID}
-    monkeypatch.setattr(vendors.get("rgw"), "make_ids", lambda *_: made)
+    ids = {"request_id": RGW_ID, "host_id": HOST_ID}
 
     def ask(code, target="/photos/a", *, method="GET", headers=(), **effects):
-        injector = inject_with(Rule(f"rgw:{code}", **effects), FAULTINJECT_HEADER="0")
-        sent = [(name.encode(), value.encode()) for name, value in dict(headers).items()]
-        got = send(injector, method, target, headers=sent)
-        assert injector.errors == []
-        return got
+        return answer_of(Rule(f"rgw:{code}", **effects), method, target, ids=ids, headers=headers)
 
     return ask
 

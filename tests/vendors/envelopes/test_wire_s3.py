@@ -23,18 +23,12 @@ def at(text):
 
 
 @pytest.fixture
-def answer(send, inject_with, monkeypatch):
-    """One answer with ids and time of the test's choice."""
+def answer(answer_of):
+    """One answer with a message of the test's choice."""
 
-    def ask(address, method="GET", target="/photos/a", *, ids, now=0.0, message=None, headers=(), **more):
-        vendor = vendors.get(address.partition(":")[0])
-        monkeypatch.setattr(vendor, "make_ids", lambda *_: ids)
-        words = {"message": message} if message else {}
-        injector = inject_with(Rule(address, **words), clock=lambda: now, FAULTINJECT_HEADER="0")
-        sent = [(name.encode(), value.encode()) for name, value in dict(headers).items()]
-        got = send(injector, method, target, headers=sent, **more)
-        assert injector.errors == []
-        return got
+    def ask(address, method="GET", target="/photos/a", *, ids, now=0.0, message=None, **request):
+        rule = Rule(address, message=message) if message else address
+        return answer_of(rule, method, target, ids=ids, now=now, **request)
 
     return ask
 

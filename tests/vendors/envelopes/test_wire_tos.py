@@ -17,13 +17,10 @@ NO_SUCH_KEY = (
 HOST = [(b"Host", b"bucketName.tos-cn-beijing.volces.com")]
 
 
-def test_example(send, inject_with, monkeypatch):
+def test_example(answer_of):
     """Code, Message, RequestId, HostId, Resource and EC, in that order, and what the headers repeat."""
-    monkeypatch.setattr(vendors.get("tos"), "make_ids", lambda *_: {"request_id": "4442587FB7D0A2F9"})
     rule = Rule("tos:NoSuchKey", message="The resource you requested does not exist")
-    injector = inject_with(rule, FAULTINJECT_HEADER="0")
-    answer = send(injector, "GET", "/bucketName/objectName")
-    assert injector.errors == []
+    answer = answer_of(rule, "GET", "/bucketName/objectName", ids={"request_id": "4442587FB7D0A2F9"})
     assert answer.body == NO_SUCH_KEY
     assert [(name.lower(), value) for name, value in answer.headers] == [
         ("content-type", "application/json"),
@@ -36,15 +33,12 @@ def test_example(send, inject_with, monkeypatch):
 
 
 @pytest.fixture
-def recorded(send, inject_with, monkeypatch):
+def recorded(answer_of):
     """One answer with the ids that were recorded."""
 
     def ask(code, target, request_id, host_id, headers=HOST):
         ids = {"request_id": request_id, "host_id": host_id}
-        monkeypatch.setattr(vendors.get("tos"), "make_ids", lambda *_: ids)
-        injector = inject_with(Rule(f"tos:{code}"), FAULTINJECT_HEADER="0")
-        answer = send(injector, "GET", target, headers=headers)
-        assert injector.errors == []
+        answer = answer_of(f"tos:{code}", "GET", target, ids=ids, headers=headers)
         assert answer.status == 403
         return answer
 

@@ -1,0 +1,28 @@
+"""What commands print and rules are called, word for word: `commands.txt` and `sentences.txt`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from faultinject import Scenario
+from faultinject.cli.descriptions import sentence
+
+
+def test_commands(golden, run):
+    """Exit code, standard output and standard error of each, with the variables that stand before it."""
+
+    def output(line):
+        words = [each.replace("\\n", "\n") for each in shlex.split(line)]
+        command = next(at for at, each in enumerate(words) if each.islower())
+        code, out, err = run(*words[command:], env=dict(each.split("=", 1) for each in words[:command]))
+        err = re.sub(r"^Usage: .*\nTry .*\n\n", "", err)  # which click words
+        printed = [*([out] if out else []), *([f"to standard error:\n{err}"] if err else [])]
+        return "".join([f"exit code {code}\n", *printed]).rstrip("\n")
+
+    golden("commands.txt", output)
+
+
+def test_sentences(golden):
+    """One plain sentence says which requests, what they get and how often."""
+    golden("sentences.txt", lambda text: "\n".join(sentence(each) for each in Scenario.parse(text).rules))

@@ -1,0 +1,142 @@
+"""Every mistake in a rule, in the exact words and with its place: `mistakes.txt` and `mistakes_in_python.txt`."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import timedelta
+from json import dumps, loads
+
+import pytest
+
+from faultinject import Rule, Scenario
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.faults import FAULTS
+from faultinject.rules.files import parse_toml
+from faultinject.rules.store import read_store
+from faultinject.rules.values import Mistake, listed
+
+ALL = listed((each.title for each in FAULTS), "and")
+"""What there is of faults is told, and a new one changes no message."""
+
+
+def mistakes(make):
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    return caught.value
+
+
+def worded(error):
+    """What an error says, but for lists that other tests know."""
+    text = str(error).replace(ALL, "{every fault}")
+    return re.sub(r"; it takes .+", "; it takes {its effects}", f"{type(error).__name__}: {text}")
+
+
+def test_mistakes_in_text(golden):
+    """The rule where there are several, what is wrong, what would be right, and carets under it."""
+    golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
+
+
+def test_mistakes_in_python(golden):
+    """What only Python can say: values of other types, names with odd characters."""
+    names = {"Rule": Rule, "timedelta": timedelta}
+    golden("mistakes_in_python.txt", lambda text: worded(mistakes(lambda: eval(text, names))))
+
+
+def keys_of(text):
+    """The fault and the keys of a rule without quotes and repetitions; None of any other text."""
+    fault, *items = text.split(",")
+    keys = dict(each.split("=", 1) for each in items if "=" in each)
+    odd = len(keys) < len(items) or not fault or set(text) & set("\"' \r\n;") or "" in keys or "fault" in keys
+    return None if odd else (fault, keys)
+
+
+def plain(text):
+    """A number where the text is one, as TOML and JSON have it."""
+    with suppress(ValueError):
+        if str(number := loads(text)) == text:
+            return number
+    return text
+
+
+def toml(table):
+    """A table of TOML, whose values are written as JSON's are."""
+    return "\n".join(["[[rules]]", *(f"{key} = {dumps(value)}" for key, value in table.items())])
+
+
+def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
+    """In Python, TOML and JSON the same sort and the same words as in text, perhaps in another order."""
+
+    def messages(error):
+        return type(error), sorted(each.message for each in error.problems)
+
+    def compare(text):
+        told = messages(mistakes(lambda: Scenario.parse(text)))
+        fault, keys = keys_of(text)
+        table = {"fault": fault, **{key: plain(value) for key, value in keys.items()}}
+        assert messages(mistakes(lambda: Rule(fault, **keys))) == told
+        assert messages(mistakes(lambda: Scenario.from_toml(toml(table)))) == told
+        assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
+
+    texts = golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
+    for_all((each for each in texts if keys_of(each)), compare)
+
+
+def test_what_is_no_store(golden):
+    """What was given, what there is, and the nearest: `stores.txt`."""
+
+    def message(text):
+        with pytest.raises(Mistake) as caught:
+            read_store(text)
+        return f"{caught.value.error.__name__}: {caught.value.message}"
+
+    golden("stores.txt", message)
+
+
+def test_no_more_than_twenty_mistakes_are_told():
+    """Of rules, of keys and of tables."""
+    for text in (
+        dumps({f"key-{number}": 1 for number in range(30)}),
+        dumps({"rules": [{"fault": "http:1"}] * 30}),
+        dumps({"rules": ["no table"] * 30}),
+    ):
+        problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
+        assert len(problems) == 21
+        assert problems[-1].message == "these are the first 20 mistakes; there may be more"
+
+
+def test_mistakes_behind_texts_in_three_quotes_have_their_line():
+    """Whether such a text ends in its line or in another, and however the key is written."""
+    for text in (
+        '[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1',
+        "[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1",
+        '[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1',
+    ):
+        error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
+        assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
+
+
+def test_keys_have_their_line_however_they_are_written():
+    """With blanks round a dot, in quotes of either kind, with underscores, in a table of their own; also what a fault does not take."""
+    text = f"""[[rules]]
+fault = "http:503"
+unless . path = ""
+'retry_after' = "x"
+duration = "5s"
+[rules . query]
+"a" = "{"*" * 17}"
+"""
+    problems = mistakes(lambda: Scenario.from_toml(text, where="x")).problems
+    assert sorted(f"{each.where}: {each.message}".split(": ")[:2] for each in problems) == [
+        ["x:3", "rules[0].unless.path"],
+        ["x:4", "rules[0].retry_after"],
+        ["x:5", "rules[0]"],
+        ["x:7", "rules[0].query.a"],
+    ]
+
+
+def test_keys_of_many_parts_are_refused():
+    """The parser's time grows with the square of their number."""
+    assert parse_toml("a" + ".a" * 500 + " = 1")
+    with pytest.raises(ValueError, match=r"^keys of too many parts$"):
+        parse_toml("a" + ".a" * 10_001 + " = 1")
