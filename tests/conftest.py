@@ -45,7 +45,7 @@ LIVE = {
 
 
 def pytest_addoption(parser):
-    """What messages say may change in one place: `pytest --update-golden tests/settings tests/core`, then read the diff."""
+    """What messages say may change in one place: `pytest --update-golden tests/rules`, then read the diff."""
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew from what is said today"
     )
