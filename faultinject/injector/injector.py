@@ -7,7 +7,6 @@ import time
 from _thread import allocate_lock
 
 from faultinject.counts.processes import restarter, several_processes
-from faultinject.engine.off import OFF, Off
 from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
 from faultinject.exceptions import FaultInjectError, Problem
@@ -29,6 +28,19 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
+
+
+class Off:
+    """The plan of an injector that is off: no method has a rule."""
+
+    environ: dict[str, None] = {}  # noqa: RUF012 - never changed
+    scope: dict[str, None] = {}  # noqa: RUF012 - never changed
+    environ_default = None
+    scope_default = None
+    ended = True
+
+
+OFF = Off()
 
 
 class Injector:
