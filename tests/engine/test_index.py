@@ -295,6 +295,13 @@ def made_for(request):
     keys = [{"method": request.method.upper()}, {"path": f"={request.path}"}, {"path": f"{request.path}/**"}]
     keys += [{"path": request.path}] if request.path else []
     keys += [{"host": f"={request.host}"}] if request.host else []
+    keys += [{"host": request.host.upper()}] if request.host.isascii() and request.host else []
+    # Of several patterns one may have no literal, or another sort of one.
+    keys += [
+        {"path": ["/elsewhere/", "**/*"]},
+        {"path": ["**/elsewhere", "/**"]},
+        {"key": ["elsewhere", "**"]},
+    ]
     keys += [{"bucket": f"={bucket}", "method": request.method.lower()}] if bucket else []
     keys += [{"key": f"={key}"}, {"key": key}, {"key": f"**/{key.rpartition('/')[2] or '*'}"}] if key else []
     segments = [each for each in request.path.split("/") if each]
@@ -306,11 +313,13 @@ def made_for(request):
     made = [Rule("http:503", **each, times=0) for each in keys]
     for vendor in ADDRESSINGS:
         reading = reading_of(vendor and vendors.get(vendor))
-        operation, (bucket, _) = reading.operation(request), reading.read_address(request)
+        operation, (bucket, key) = reading.operation(request), reading.read_address(request)
         keys = [{"operation": operation}] if operation else []
         keys += [{"operation": f"{operation[:5]}*", "method": "*"}] if operation else []
         keys += [{"bucket": f"={bucket}"}] if bucket else []
         keys += [{"bucket": bucket}] if bucket and bucket.isalnum() else []
+        keys += [{"key": f"={key}"}] if key else []
+        keys += [{"key": f"{key.partition('/')[0]}/"}] if key and "/" in key[1:] else []
         made += [Rule("http:503", **each, **({"vendor": vendor} if vendor else {}), times=0) for each in keys]
     return made
 
