@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
-from faultinject.adapters.driving import DECIDED, first_to_note, runs_app, skipped, undo
+from faultinject.adapters.driving import DECIDED, ClientGone, first_to_note, runs_app, skipped, undo
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
-from faultinject.engine.body_digest import PIECE, SeenBody
+from faultinject.engine.body_digest import LONGEST, PIECE, SeenBody
 from faultinject.engine.draw import blake2b
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
@@ -17,12 +15,12 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
+    from faultinject.adapters.types import ASGIApp, Heard, Message, Receive, Scope, Send
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
@@ -130,9 +128,15 @@ async def exchange(
                 await _respond(app, scope, receive, send, plan, action, request)
                 return
             if request.has_body:
-                body, receive, begun = _body_at_hand(receive, plan, action, request)
+                try:
+                    body, heard = await _body_at_hand(receive, plan, action, request)
+                except BaseException as error:
+                    undo(plan, action.entry, "failed")
+                    if isinstance(error, ClientGone):
+                        return
+                    raise
                 if body is None:
-                    await _respond(app, scope, receive, send, plan, action, request, begun=begun)
+                    await _respond(app, scope, receive, send, plan, action, request, heard=heard)
                     return
             action.entry.write("answered", body=body)
             known, names = answer.encoded, NAMES
@@ -152,82 +156,50 @@ async def exchange(
         plan.services.finish()
 
 
-def _body_at_hand(
+async def _body_at_hand(
     receive: Receive, plan: Plan, action: Respond, request: ASGIRequest
-) -> tuple[Body | None, Receive, Begun | None]:
-    """A whole small body that the server hands out at once: read, as `drain` would.
+) -> tuple[Body | None, Heard | None]:
+    """A whole small body that comes in one message: read, as `drain` would.
 
     Returns:
-        The body, or None of any other; how the rest is received; the receive that has begun, if one has.
+        The body, or None of any other; the first message, where one was asked for, and the seconds that are left for more.
+
+    Raises:
+        ClientGone: it left, or the server cannot read its body.
     """
     length = request.content_length
     if not action.answer.drain or action.listing is not None or length is None or length > PIECE:
-        return None, receive, None
+        return None, None
     if request.expects_continue or request.content_type[:1] in _MULTIPART:
-        return None, receive, None
+        return None, None
     action.entry.write("answered", answered=False, last=False)
+    cycle: Any = getattr(receive, "__self__", None)
     try:
-        steps = receive().__await__()
-        begun = Begun(steps, next(steps))  # to be awaited before anything else is, by this very task
-    except StopIteration as end:
-        message = end.value
-        piece = (
-            message.get("body", b"") if isinstance(message, dict) and not message.get("more_body") else None
-        )
-        if type(piece) is bytes and message["type"] == "http.request":
-            digest = blake2b(piece, key=plan.origin[2], digest_size=16).hexdigest()
-            return (len(piece), digest, True), receive, None
-        begun = Begun(heard=message)
-    except BaseException as error:
-        begun = Begun(raised=error)
-    return None, receive, begun
+        if getattr(cycle, "more_body", True) is False and cycle.message_event.is_set():
+            # uvicorn has all of it and hands it out at once: no wait has to be ended.
+            # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/httptools_impl.py, `receive`
+            message, left = await receive(), LONGEST
+        else:
+            message, left = await _first_message(receive, plan)
+        piece = message.get("body", b"")
+        whole = message["type"] == "http.request" and not message.get("more_body") and type(piece) is bytes
+    except Exception as error:
+        raise ClientGone from error
+    if not whole:
+        return None, (message, left)
+    return (len(piece), blake2b(piece, key=plan.origin[2], digest_size=16).hexdigest(), True), None
 
 
-class Begun:
-    """A `receive` that has taken its first step outside of `await`; awaited, it goes on from there.
+async def _first_message(receive: Receive, plan: Plan) -> Heard:
+    """The first message of a request; where none comes in time, one that says nothing, and no time is left for more."""
+    from anyio import move_on_after
 
-    Args:
-        steps: its iterator.
-        waits_for: what its first step has handed out to the event loop.
-        heard: the message, where that step was the last one.
-        raised: what it has raised.
-    """
-
-    def __init__(
-        self,
-        steps: Generator[Any, Any, Message] | None = None,
-        waits_for: object = None,
-        *,
-        heard: Message | None = None,
-        raised: BaseException | None = None,
-    ) -> None:
-        self._steps = steps
-        self._waits_for = waits_for
-        self._heard = heard
-        self._raised = raised
-
-    def __await__(self) -> Generator[Any, Any, Message]:
-        if self._raised is not None:
-            raise self._raised
-        if self._heard is not None:
-            return self._heard
-        steps, waits_for = self._steps, self._waits_for
-        assert steps is not None
-        while True:
-            try:
-                given = yield waits_for
-            except GeneratorExit:
-                steps.close()
-                raise
-            except BaseException as error:
-                step = partial(steps.throw, error)
-            else:
-                step = partial(steps.send, given)
-            try:
-                waits_for = step()
-            except StopIteration as end:
-                heard: Message = end.value
-                return heard
+    clock = plan.services.monotonic
+    end = clock() + LONGEST
+    message: Message = {"type": "http.request", "more_body": True}
+    with move_on_after(LONGEST):
+        message = await receive()
+    return message, end - clock()
 
 
 # What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
@@ -384,9 +356,9 @@ async def _respond(
     action: Respond,
     request: ASGIRequest,
     end: Disconnect | None = None,
-    begun: Begun | None = None,
+    heard: Heard | None = None,
 ) -> None:
-    """Answer instead of the app, or with `end` break the connection; `begun` is a receive that has begun."""
+    """Answer instead of the app, or with `end` break the connection; of the request's body some was `heard`."""
     entry, answer = action.entry, action.answer
     if answer.after:
         from faultinject.adapters.asgi_after import respond_after
@@ -404,9 +376,9 @@ async def _respond(
     if drains:
         from faultinject.adapters.asgi_wait import drain_or_fail
 
-        if begun is None:
+        if heard is None:
             entry.write("answered", answered=False, last=False)
-        body = await drain_or_fail(scope, receive, send, plan, action, request, begun=begun)
+        body = await drain_or_fail(scope, receive, send, plan, action, request, heard=heard)
         if body is None:
             return
     entry.write("answered" if body is None or body[2] else "drain_cut", body=body)

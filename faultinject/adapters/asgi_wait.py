@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Message, Receive, Scope, Send
+    from faultinject.adapters.types import Heard, Message, Receive, Scope, Send
     from faultinject.engine.actions import Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
@@ -41,26 +41,25 @@ class Hearing:
 
     Args:
         receive: the server's, or what stands in for it.
-        begun: the first one, where it has begun: nothing else may be awaited before it.
+        first: the message that was received before.
 
     Attributes:
         gone: whether the client has left.
         whole: whether the request's body was heard to its end.
     """
 
-    def __init__(self, receive: Receive, begun: Awaitable[Message] | None = None) -> None:
+    def __init__(self, receive: Receive, first: Message | None = None) -> None:
         self.gone = self.whole = False
         self._receive = receive
-        self._begun = begun
+        self._first = first
         self._heard = self._idle = 0
 
     async def next(self) -> Message | None:
         """The next message; None when there is none to wait for any more."""
         if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
             return None
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            message = await begun
+        if self._first is not None:
+            message, self._first = self._first, None
         else:
             await checkpoint()
             message = await self._receive()
@@ -247,7 +246,7 @@ async def drain(
     plan: Plan,
     request: ASGIRequest,
     listing: Listing | None = None,
-    begun: Awaitable[Message] | None = None,
+    heard: Heard | None = None,
 ) -> Body:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
@@ -256,7 +255,7 @@ async def drain(
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        begun: a receive that has begun.
+        heard: the first message, where one was received, and the seconds that are left for more.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -265,8 +264,9 @@ async def drain(
         ClientGone: it left, or the server cannot read its body.
     """
     digest = BodyDigest(plan.origin[2], request.content_type)
-    hearing = Hearing(receive, begun)
-    with anyio.move_on_after(LONGEST):
+    first, seconds = heard or (None, LONGEST)
+    hearing = Hearing(receive, first)
+    with anyio.move_on_after(seconds):
         while digest.size < MOST and not hearing.whole:
             try:
                 message = await hearing.next()
@@ -291,7 +291,7 @@ async def drain_or_fail(
     action: Respond,
     request: ASGIRequest,
     listener: Listener | None = None,
-    begun: Awaitable[Message] | None = None,
+    heard: Heard | None = None,
 ) -> Body | None:
     """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
 
@@ -303,11 +303,11 @@ async def drain_or_fail(
         action: the answer.
         request: the view of the request.
         listener: who receives, where somebody listens.
-        begun: a receive that has begun, where nobody listens.
+        heard: as of `drain`, where nobody listens.
     """
     entry = action.entry
     try:
-        body = await drain(listener.receive if listener else receive, plan, request, action.listing, begun)
+        body = await drain(listener.receive if listener else receive, plan, request, action.listing, heard)
         action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed")

@@ -180,6 +180,7 @@ def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
     import anyio
 
     monkeypatch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.01)
+    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.01)
     injector = make_injector(RULE)
     left = [{"type": "http.request", "body": b"x", "more_body": True}]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from faultinject import Rule, vendors
+from faultinject import Rule, WSGIFaultMiddleware, vendors
 from faultinject.adapters import asgi, wsgi
 from faultinject.engine.answers import Answer
 from faultinject.engine.plan import Plan
@@ -48,6 +49,10 @@ def without_fill(make):
     return init
 
 
+async def no_body(*_):
+    return None, None
+
+
 @contextlib.contextmanager
 def long_way():
     """Every short cut is closed."""
@@ -60,7 +65,7 @@ def long_way():
             (Request, "raw_path", property(lambda self: self._raw_path or encode(self.path))),
             (Addressing, "identify", identify),
             (wsgi, "_body_at_hand", lambda *_: None),
-            (asgi, "_body_at_hand", lambda receive, *_: (None, receive, None)),
+            (asgi, "_body_at_hand", no_body),
         ):
             stack.enter_context(patch.object(where, name, instead))
         yield
@@ -196,6 +201,31 @@ def test_a_view_is_the_same(servers, target, shown, mount):
         Request.__init__(long, mount, path, asked if shown else "")
         for name in ("mount", "below", "path", "raw_path", "read_by", "named_by", "identified_by"):
             assert getattr(view, name) == getattr(long, name)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_body_that_cannot_be_read(servers, make_injector, closed):
+    """Closed, or shorter than it says: nobody is answered as if it had been read."""
+    injector = make_injector("cos:SlowDown")
+    body = io.BytesIO(b"da")
+    if closed:
+        body.close()
+    environ = servers.environ("PUT", "/photos/a.jpg", body=b"data", **{"wsgi.input": body})
+    statuses = []
+    WSGIFaultMiddleware(None, injector=injector)(environ, lambda status, *_: statuses.append(status))
+    assert [each[:3] for each in statuses] == ["500"]
+    assert [each.did for each in injector.journal.outcomes] == ["failed"]
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown", "cos:SlowDown,times=1"])
+def test_an_error_of_ours_takes_nothing(send, make_injector, rule):
+    """Neither of the rule's limit, where it has one, nor of the places."""
+    injector = make_injector(rule)
+    with pytest.MonkeyPatch.context() as broken:
+        for view in (WSGIRequest, ASGIRequest):
+            broken.setattr(view, "snapshot", property(lambda _: 1 / 0))
+        assert send(injector, "GET", "/photos/a.jpg").status == 200
+    assert send(injector, "GET", "/photos/a.jpg").status == 503
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])

@@ -1,0 +1,144 @@
+"""ASGI: a small body that comes in one message is read at once; any other goes on from there, on every event loop."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from faultinject import ASGIFaultMiddleware, Injector
+
+BODY = b"data"
+
+
+def whole(body=BODY):
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+def ask(receive, *, backend="asyncio", rules="cos:SlowDown", times=1):
+    """Statuses of the answers, and the outcomes, of PUT requests with four bytes."""
+    injector = Injector(rules, seed=1, environ={})
+    sent = []
+
+    async def app(scope, receive, send):
+        raise AssertionError("not called")
+
+    async def send(message):
+        sent.append(message.get("status"))
+
+    async def run():
+        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        for _ in range(times):
+            await wrapped(scope(), receive, send)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.05)
+        patch.setattr("faultinject.adapters.asgi.LONGEST", 0.05)
+        anyio.run(run, backend=backend)
+    return [each for each in sent if each], injector.journal.outcomes
+
+
+def scope():
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "PUT",
+        "path": "/photos/cat.jpg",
+        "raw_path": b"/photos/cat.jpg",
+        "query_string": b"",
+        "headers": [(b"content-length", b"4")],
+    }
+
+
+async def at_once():
+    return whole()
+
+
+async def after_a_turn():
+    await checkpoint()
+    return whole()
+
+
+async def after_many_turns():
+    for _ in range(3):
+        await anyio.sleep(0.001)
+    return whole()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("receive", [at_once, after_a_turn, after_many_turns])
+def test_it_is_heard_to_its_end(receive, backend):
+    """Whether it answers at once or waits first; and the next request as well."""
+    statuses, outcomes = ask(receive, backend=backend, times=2)
+    assert statuses == [503, 503]
+    assert [(each.did, each.request_bytes, each.body_complete) for each in outcomes] == [
+        ("answered", 4, True)
+    ] * 2
+    assert len({each.request_digest for each in outcomes}) == 1
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_pieces(backend):
+    """The first comes at once, the rest later."""
+    pieces = [b"da", b"ta"]
+
+    async def receive():
+        if len(pieces) == 1:
+            await checkpoint()
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    statuses, [outcome] = ask(receive, backend=backend)
+    assert (statuses, outcome.request_bytes, outcome.body_complete) == ([503], 4, True)
+    assert outcome.request_digest == ask(at_once)[1][0].request_digest
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_one_that_never_ends_is_cancelled(backend):
+    """After the time that a body may take; it is told so."""
+    ends = []
+
+    async def receive():
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            ends.append("cancelled")
+            raise
+
+    statuses, [outcome] = ask(receive, backend=backend)
+    assert (statuses, outcome.did, outcome.body_complete) == ([503], "drain_cut", False)
+    assert ends == ["cancelled"]
+
+
+async def leaves():
+    return {"type": "http.disconnect"}
+
+
+async def leaves_later():
+    await checkpoint()
+    return {"type": "http.disconnect"}
+
+
+async def raises():
+    raise OSError("gone")
+
+
+async def raises_later():
+    await checkpoint()
+    raise OSError("gone")
+
+
+async def says_nothing():
+    return None
+
+
+def returns():
+    return whole()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("receive", [leaves, leaves_later, raises, raises_later, says_nothing, returns])
+def test_a_client_that_leaves_and_a_server_that_fails(receive, backend):
+    """Nobody is answered, and the journal says so; a server that does not keep to ASGI is no error of the app."""
+    statuses, [outcome] = ask(receive, backend=backend)
+    assert (statuses, outcome.did) == ([], "failed")
