@@ -1,31 +1,30 @@
 """Attempts become calls: by the client's own id, by its retry marks, else by their looks.
 
 ```text
- attempts in order of arrival                                        bound
-      |
-      |  key: the id that the client gives to all attempts of a call (SDK id),
-      |       else the fingerprint: who asks, for what (retry mark, fingerprint)
-      v
- CallGroup, one for each key                 open groups, by the time when they were used last:
-      |                                        all is well:   told as soon as time has passed
-      |                                        a call failed: kept for `WINDOW`, or twice the
-      |                                                       client's longest wait, up to `LONGEST`
-      |  which open call does it go on with? Its last attempt failed, and
-      |    id           always the group's own call
-      |    driven       the call with that key, or in that call window
-      |    looks        same principal, same body, answered before it arrived,
-      |                 nothing changed since: no write in between (`History`,
-      |                 `WRITES` of `CLIENTS`), no other token, no other precondition
-      |  several may be meant, or connections take turns: the group is mixed or
-      |    crossing for that body, and its calls are shared, those told too
-      v
- OpenCall, one for each call under way                               `CROWD` in a group by looks,
-      |                                                              `MANY` attempts in a call
-      |  succeeded, or quiet for longer than its client ever waited,
-      |  or its call window has ended
-      v
- Call, handed to `tell`                       that it is shared may be learnt late: what a group
-                                              knows is kept for `REMEMBERED` groups that are gone
+ attempts, in order of arrival                                            what bounds it
+   |
+   |  key: the id that the SDK gives to all attempts of a call, or else
+   |       the fingerprint, which is who asks for what
+   v
+ CallGroup, one for each key                                  groups are let go, the longest unused first:
+   |                                                          all is well: once their answers are given;
+   |  Which open call does the attempt go on with?            a call failed: after `WINDOW`, or twice the
+   |    by id:     the call of that id                        longest wait seen, `LONGEST` at most
+   |    driven:    the call in the same call window
+   |    by looks:  a call that has failed, of the same        `History` knows the last `WRITES` writes and
+   |               principal and with the same body,          reads of `CLIENTS` clients
+   |               unless its client has written something
+   |               or changed its token in between
+   |  If it may be several, or connections take turns, the
+   |  calls with that body are shared: those told as well
+   v
+ OpenCall, one for each call under way                        `CROWD` in a group that goes by looks,
+   |                                                          `MANY` attempts in a call
+   |  It has succeeded; or its client is quiet for longer
+   |  than it ever waited; or its call window has ended
+   v
+ Call, handed to `tell`                                       what is known of a group that is gone is kept
+                                                              for `REMEMBERED` groups
 ```
 
 It streams, so that a journal of a million lines is judged in less than 200 MiB. To hold all attempts and sort them would
