@@ -52,7 +52,7 @@ class CallsByClient:
         self._left_out: dict[str, Counter[str]] = {}
         self._room = MOST
         self._agents: Counter[str] = Counter()
-        self._spans: dict[int, list[float]] = {}
+        self._spans: dict[int, tuple[float, float]] = {}
 
     def client(self, attempt: Attempt) -> str:
         """Whose an attempt is."""
@@ -62,13 +62,8 @@ class CallsByClient:
         """Count an attempt."""
         self.attempts += 1
         now = attempt.arrived
-        span = self._spans.get(attempt.clock)
-        if span is None:
-            self._spans[attempt.clock] = [now, now]
-        elif now > span[1]:
-            span[1] = now
-        elif now < span[0]:
-            span[0] = now
+        first, last = self._spans.get(attempt.clock, (now, now))
+        self._spans[attempt.clock] = min(first, now), max(last, now)
         self._agents[self._name(attempt)] += 1
 
     def take(self, call: Call) -> None:

@@ -1,31 +1,30 @@
 """Attempts become calls: by the client's own id, by its retry marks, else by their looks.
 
 ```text
- attempts in order of arrival                                        bound
-      |
-      |  key: the id that the client gives to all attempts of a call (SDK id),
-      |       else the fingerprint: who asks, for what (retry mark, fingerprint)
-      v
- CallGroup, one for each key                 open groups, by the time when they were used last:
-      |                                        all is well:   told as soon as time has passed
-      |                                        a call failed: kept for `WINDOW`, or twice the
-      |                                                       client's longest wait, up to `LONGEST`
-      |  which open call does it go on with? Its last attempt failed, and
-      |    id           always the group's own call
-      |    driven       the call with that key, or in that call window
-      |    looks        same principal, same body, answered before it arrived,
-      |                 nothing changed since: no write in between (`History`,
-      |                 `WRITES` of `CLIENTS`), no other token, no other precondition
-      |  several may be meant, or connections take turns: the group is mixed or
-      |    crossing for that body, and its calls are shared, those told too
-      v
- OpenCall, one for each call under way                               `CROWD` in a group by looks,
-      |                                                              `MANY` attempts in a call
-      |  succeeded, or quiet for longer than its client ever waited,
-      |  or its call window has ended
-      v
- Call, handed to `tell`                       that it is shared may be learnt late: what a group
-                                              knows is kept for `REMEMBERED` groups that are gone
+ attempts, in order of arrival                                            what bounds it
+   |
+   |  key: the id that the SDK gives to all attempts of a call, or else
+   |       the fingerprint, which is who asks for what
+   v
+ CallGroup, one for each key                                  groups are let go, the longest unused first:
+   |                                                          all is well: once their answers are given;
+   |  Which open call does the attempt go on with?            a call failed: after `WINDOW`, or twice the
+   |    by id:     the call of that id                        longest wait seen, `LONGEST` at most
+   |    driven:    the call in the same call window
+   |    by looks:  a call that has failed, of the same        `History` knows the last `WRITES` writes and
+   |               principal and with the same body,          reads of `CLIENTS` clients
+   |               unless its client has written something
+   |               or changed its token in between
+   |  If it may be several, or connections take turns, the
+   |  calls with that body are shared: those told as well
+   v
+ OpenCall, one for each call under way                        `CROWD` in a group that goes by looks,
+   |                                                          `MANY` attempts in a call
+   |  It has succeeded; or its client is quiet for longer
+   |  than it ever waited; or its call window has ended
+   v
+ Call, handed to `tell`                                       what is known of a group that is gone is kept
+                                                              for `REMEMBERED` groups
 ```
 
 It streams, so that a journal of a million lines is judged in less than 200 MiB. To hold all attempts and sort them would
@@ -123,7 +122,7 @@ class Grouper:
         self._marking = OrderedDict.fromkeys(map(client_of, marks), True)
         self._history = History()
         self._windows = CallWindows(told) if told else None
-        self._running: dict[CallWindow, dict[OpenCall, None]] = {each: {} for each in told}
+        self._by_window: dict[CallWindow, dict[OpenCall, None]] = {each: {} for each in told}
         ending = [each for each in told if each.key is None and each.ended is not None]
         self._ending = sorted(ending, key=_end, reverse=True)
         self._groups: dict[Hashable, CallGroup] = {}
@@ -145,9 +144,9 @@ class Grouper:
         """
         now = attempt.arrived
         self._latest = max(self._latest, now)
-        self._pass(now)
+        self._tell_over(now)
         if self._suspects:
-            self._lives_on(attempt)
+            self._use_again(attempt)
         windows = () if self._windows is None else self._windows.of(attempt)
         looks = looks or fingerprint(attempt)
         group, retry = self._group_of(attempt, looks)
@@ -161,18 +160,18 @@ class Grouper:
             found, follows = group.by_looks(attempt, windows, retry, self._history.written)
         endless = found is not None and len(found.attempts) >= MANY
         if found is not None and endless:
-            group.running.remove(found)
-            self._out(found, closed=True)
+            group.open.remove(found)
+            self._tell_open(found, closed=True)
         if found is None or endless:
-            running = OpenCall(attempt, group, windows, cut=endless or retry is True, number=number)
+            open_call = OpenCall(attempt, group, windows, cut=endless or retry is True, number=number)
             if group.signal == SDK_ID:
-                follows = self._history.begin(running, looks)
-            running.follows = follows
-            group.running.append(running)
+                follows = self._history.begin(open_call, looks)
+            open_call.follows = follows
+            group.open.append(open_call)
             for each in windows:
-                self._running[each][running] = None
+                self._by_window[each][open_call] = None
         else:
-            self._go_on(found, attempt, windows, number)
+            self._continue(found, attempt, windows, number)
         self._keep(group, now)
 
     def end(self, until: float | None = None) -> None:
@@ -182,8 +181,8 @@ class Grouper:
             until: when the journal was read, seconds of its monotonic clock; by default when the last request came.
         """
         until = self._latest if until is None else max(until, self._latest)
-        for told in list(self._running):
-            self._finish(told)
+        for window in list(self._by_window):
+            self._finish(window)
         for group in list(self._groups.values()):
             self._drop(group, until)
         self._suspects.clear()
@@ -195,10 +194,10 @@ class Grouper:
         """
         found = []
         for group in self._groups.values():
-            for each in group.running:
+            for each in group.open:
                 if each.cut or group.doubts(each.attempts[0]):
                     continue
-                if each.flies(float("inf")):
+                if each.in_flight(float("inf")):
                     found.append(float("inf"))
                 elif each.failed:
                     found.append(each.over + self._quiet(each))
@@ -206,9 +205,7 @@ class Grouper:
 
     def _group_of(self, attempt: Attempt, looks: Hashable) -> tuple[CallGroup, bool | None]:
         """The group of an attempt, and whether it says that it is a retry, or that it is none."""
-        own = retry = None
-        if attempt.attempt_hint is not None:
-            own, retry = invocation(attempt), marked(attempt)
+        own, retry = invocation(attempt), marked(attempt)
         key, signal = looks, FINGERPRINT
         if own is not None:
             key, signal = (own, attempt.test, attempt.method, attempt.path, attempt.query), SDK_ID
@@ -228,14 +225,14 @@ class Grouper:
             group.signal = RETRY_MARK
         return group, retry
 
-    def _go_on(
-        self, running: OpenCall, attempt: Attempt, windows: tuple[CallWindow, ...], number: int
+    def _continue(
+        self, open_call: OpenCall, attempt: Attempt, windows: tuple[CallWindow, ...], number: int
     ) -> None:
         """Add an attempt to a call."""
-        before, group = running.attempts[-1], running.group
-        running.add(attempt, number)
-        if running.windows:
-            running.windows = tuple(each for each in running.windows if each in windows)
+        before, group = open_call.attempts[-1], open_call.group
+        open_call.add(attempt, number)
+        if open_call.windows:
+            open_call.windows = tuple(each for each in open_call.windows if each in windows)
         if before.answered is None:
             return
         gap = attempt.arrived - before.answered
@@ -244,13 +241,13 @@ class Grouper:
         self._patience = max(self._patience, min(2 * gap, LONGEST))
         if (
             gap < AT_ONCE
-            and not (group.own or group.crowded or before.did in BROKEN or is_named(running.windows))
+            and not (group.own or group.crowded or before.did in BROKEN or is_named(open_call.windows))
             and None not in (before.connection, attempt.connection)
             and before.connection != attempt.connection
         ):
             _remember(self._suspects, (before.client, before.connection), (group, before))
 
-    def _lives_on(self, attempt: Attempt) -> None:
+    def _use_again(self, attempt: Attempt) -> None:
         """A connection is used on, and for what came on it another one was used at once: there were two callers."""
         found = self._suspects.pop((attempt.client, attempt.connection), None)
         if found is not None:
@@ -260,20 +257,20 @@ class Grouper:
 
     def _keep(self, group: CallGroup, now: float) -> None:
         """Tell what is over in a group that was just used, and put it where it is looked after in time."""
-        if len(group.running) > CROWD and not group.own:
+        if len(group.open) > CROWD and not group.own:
             group.crowd()
-            for each in group.running[: CROWD // 2]:
-                self._out(each, closed=False)
-            del group.running[: CROWD // 2]
-        running, group.running = group.running, []
+            for each in group.open[: CROWD // 2]:
+                self._tell_open(each, closed=False)
+            del group.open[: CROWD // 2]
+        open_calls, group.open = group.open, []
         waits = False
-        for each in running:
+        for each in open_calls:
             touched = each.touched
-            if (touched and now - each.over <= self._patience) or each.flies(now):
-                group.running.append(each)
+            if (touched and now - each.over <= self._patience) or each.in_flight(now):
+                group.open.append(each)
                 waits = waits or touched
             else:
-                self._out(each, closed=True)
+                self._tell_open(each, closed=True)
         group.touched = now
         into = self._waiting if waits else self._well
         if group.kept_in is into:
@@ -284,21 +281,23 @@ class Grouper:
         group.kept_in = into
         into[group] = None
 
-    def _pass(self, now: float) -> None:
+    def _tell_over(self, now: float) -> None:
         """Tell what is over by now."""
         while self._ending and _end(self._ending[-1]) < now:
             self._finish(self._ending.pop())
         for groups, patience in ((self._well, 0.0), (self._waiting, self._patience)):
             while groups:
                 group = next(iter(groups))
-                running = group.running
+                open_calls = group.open
                 # No call is over before its last request came: most groups need no closer look.
-                if (running[-1].attempts[-1].arrived if running else group.touched) + patience >= now:
+                if (open_calls[-1].attempts[-1].arrived if open_calls else group.touched) + patience >= now:
                     break
-                if not running:
+                if not open_calls:
                     last = group.touched
                 else:
-                    last = running[0].over if len(running) == 1 else max(each.over for each in running)
+                    last = (
+                        open_calls[0].over if len(open_calls) == 1 else max(each.over for each in open_calls)
+                    )
                 if last + patience < now:
                     self._drop(group)
                     continue
@@ -309,78 +308,78 @@ class Grouper:
 
     def _drop(self, group: CallGroup, until: float | None = None) -> None:
         """Tell the calls of a group that is used no more, or whose journal has ended."""
-        for each in group.running:
-            self._out(each, closed=self._closed(each, until))
+        for each in group.open:
+            self._tell_open(each, closed=self._closed(each, until))
         del self._groups[group.key]
-        if group.kept_in is not None:
-            del group.kept_in[group]
-            group.kept_in = None
-        group.running = []
+        assert group.kept_in is not None
+        del group.kept_in[group]
+        group.kept_in = None
+        group.open = []
         if group.crowded or group.mixed or group.crossing or group.made:
             _remember(self._gone, group.key, group)
 
-    def _closed(self, running: OpenCall, until: float | None) -> bool:
+    def _closed(self, open_call: OpenCall, until: float | None) -> bool:
         """Whether nothing more can come; `until` is None where nothing came for as long as anybody waits."""
-        if running.flies(float("inf")):
+        if open_call.in_flight(float("inf")):
             return False
-        if until is None or not running.failed:
+        if until is None or not open_call.failed:
             return True
-        return until - running.over >= self._quiet(running)
+        return until - open_call.over >= self._quiet(open_call)
 
-    def _quiet(self, running: OpenCall) -> float:
+    def _quiet(self, open_call: OpenCall) -> float:
         """Seconds without a request after which a failed call of that client is over."""
-        longest = self._longest.get(client_of(running.attempts[0].user_agent))
+        longest = self._longest.get(client_of(open_call.attempts[0].user_agent))
         quiet = UNSEEN if longest is None else max(SHORTEST, 2 * longest)
-        return quiet + (running.attempts[-1].hint or 0.0)
+        return quiet + (open_call.attempts[-1].hint or 0.0)
 
-    def _finish(self, told: CallWindow) -> None:
-        """Tell the calls of a told call that has ended, or whose journal has."""
-        found = [each for each in self._running.pop(told) if told in each.windows]
+    def _finish(self, window: CallWindow) -> None:
+        """Tell the calls in a call window that has ended, or whose journal has."""
+        found = [each for each in self._by_window.pop(window) if window in each.windows]
         own = [each for each in found if len(each.windows) == 1]
         last = max(own, key=lambda each: each.attempts[-1].arrived, default=None)
-        named = told.key is not None or told.name is not None
+        named = window.key is not None or window.name is not None
         for each in found:
-            if any(other in self._running for other in each.windows):
+            if any(other in self._by_window for other in each.windows):
                 continue
-            if each in each.group.running:
-                each.group.running.remove(each)
+            if each in each.group.open:
+                each.group.open.remove(each)
             for other in each.windows:
-                self._running.get(other, {}).pop(each, None)
-            call = self._made(each, closed=all(other.ended is not None for other in each.windows))
+                self._by_window.get(other, {}).pop(each, None)
+            call = self._call_of(each, closed=all(other.ended is not None for other in each.windows))
             if each in own:
-                call.name = told.name
+                call.name = window.name
                 if named and call.signal != SDK_ID:
                     call.signal = TOLD
             if each is last:
-                call.returned, call.error = told.returned, told.error
+                call.returned, call.error = window.returned, window.error
             self._tell(call)
 
-    def _out(self, running: OpenCall, *, closed: bool) -> None:
+    def _tell_open(self, open_call: OpenCall, *, closed: bool) -> None:
         """Tell a call; one that a test or a driver has a name for is told when that has ended."""
-        for each in running.windows:
+        for each in open_call.windows:
             if each.name is not None:
                 return
-        for each in running.windows:
-            self._running.get(each, {}).pop(running, None)
-        self._tell(self._made(running, closed=closed))
+        for each in open_call.windows:
+            self._by_window.get(each, {}).pop(open_call, None)
+        self._tell(self._call_of(open_call, closed=closed))
 
-    def _made(self, running: OpenCall, *, closed: bool) -> Call:
-        group = running.group
-        doubtful = group.doubts(running.attempts[0])
+    def _call_of(self, open_call: OpenCall, *, closed: bool) -> Call:
+        group = open_call.group
+        doubtful = group.doubts(open_call.attempts[0])
         call = Call(
-            running.attempts,
+            open_call.attempts,
             group.signal,
             closed=closed,
             shared=doubtful,
-            crossed=doubtful and group.crosses(running.attempts[0]),
-            cut=running.cut,
-            alone=running.alone,
-            followed=running.followed,
-            follows=running.follows,
-            again=running.again,
+            crossed=doubtful and group.crosses(open_call.attempts[0]),
+            cut=open_call.cut,
+            alone=open_call.alone,
+            followed=open_call.followed,
+            follows=open_call.follows,
+            again=open_call.again,
         )
         if not (group.own or (call.shared and not call.crossed)) and (
-            running.touched or len(running.attempts) > 1
+            open_call.touched or len(open_call.attempts) > 1
         ):
             group.made.append(call)
             if len(group.made) > REMEMBERED:
@@ -422,15 +421,15 @@ class CallGroup:
         mixed: one request of each body of which calls went on at once, so that nobody can tell which is whose.
         crossing: one request of each body of which calls may have been joined that were made on two connections in turn.
         crowded: whether there were too many of them to say anything at all.
-        running: calls that may go on.
+        open: calls that may go on.
         guesses: first attempts, each with a shorter one that was held to be of its call.
-        made: told calls of which something may yet be learnt.
+        made: calls already told of which something may yet be learnt.
         touched: when something last happened, seconds.
         kept_in: the groups among which it waits for being told; None: it is not kept.
     """
 
     __slots__ = (
-        "crossing", "crowded", "guesses", "kept_in", "key", "made", "mixed", "own", "running", "signal", "touched",
+        "crossing", "crowded", "guesses", "kept_in", "key", "made", "mixed", "open", "own", "signal", "touched",
     )  # fmt: skip
 
     def __init__(self, key: Hashable, signal: str, *, own: bool) -> None:
@@ -441,7 +440,7 @@ class CallGroup:
         self.crossing: list[Attempt] = []
         self.crowded = False
         self.guesses: list[tuple[Attempt, Attempt]] = []
-        self.running: list[OpenCall] = []
+        self.open: list[OpenCall] = []
         self.made: list[Call] = []
         self.touched = 0.0
         self.kept_in: OrderedDict[CallGroup, None] | None = None
@@ -487,15 +486,15 @@ class CallGroup:
 
     def by_id(self, now: float, *, retry: bool | None) -> OpenCall | None:
         """The call that an attempt with this group's id goes on with; None: it begins one."""
-        for each in reversed(self.running):
-            if each.touched or retry or each.flies(now):
+        for each in reversed(self.open):
+            if each.touched or retry or each.in_flight(now):
                 return each
         return None
 
     def by_driver(self, windows: tuple[CallWindow, ...], now: float) -> OpenCall | None:
         """The same where every call has its own key."""
-        for each in reversed(self.running):
-            if (each.touched or each.flies(now)) and each.may_be(windows):
+        for each in reversed(self.open):
+            if (each.touched or each.in_flight(now)) and each.may_be(windows):
                 return each
         return None
 
@@ -510,21 +509,21 @@ class CallGroup:
 
         Args:
             attempt: the request.
-            windows: the told calls that it may be of.
+            windows: the call windows that it may be of.
             retry: whether it says that it is one, or that it is none.
             written: whether its client wrote something, after a refused attempt, that may let this one succeed.
 
         Returns:
             The call, or why one before it may go on with it, as `Call.follows` has it; or neither.
         """
-        if not self.running and not self.guesses:
+        if not self.open and not self.guesses:
             return None, None
         now = attempt.arrived
-        here = [each for each in self.running if each.may_be(windows)]
+        here = [each for each in self.open if each.may_be(windows)]
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if _waits(each, now)]
         named = is_named(windows)
-        at_once = len(waiting) > 1 or any(each.flies(now) for each in same)
+        at_once = len(waiting) > 1 or any(each.in_flight(now) for each in same)
         if at_once and not (named and all(each.windows == windows for each in same)):
             self.share(attempt)
         if retry is False:
@@ -532,7 +531,7 @@ class CallGroup:
         if named:
             # A test says that there is one call: then this is a copy of what is slow.
             for each in reversed(same):
-                if each.windows == windows and each.flies(now):
+                if each.windows == windows and each.in_flight(now):
                     return each, None
         found = self._found(attempt, here, same, waiting, windows if named else ())
         if found is None:
@@ -627,7 +626,7 @@ class OpenCall:
     Attributes:
         attempts: so far, in order of arrival.
         group: the calls for the same thing.
-        windows: the told calls that it may be.
+        windows: the call windows that it may be.
         cut: whether its beginning is missing.
         followed: why a like request right after it was not held to be of it, as `Call` has it.
         follows: why it may be of the call before.
@@ -681,12 +680,10 @@ class OpenCall:
         """
         self._last = number
         before = self.attempts[-1]
-        if attempt.path == before.path:
-            attempt.path = before.path
-        if attempt.key == before.key:
-            attempt.key = before.key
-        if attempt.request_digest == before.request_digest:
-            attempt.request_digest = before.request_digest
+        for name in ("path", "key", "request_digest"):
+            value = getattr(before, name)
+            if value == getattr(attempt, name):
+                setattr(attempt, name, value)
         self.attempts.append(attempt)
 
     @property
@@ -712,7 +709,7 @@ class OpenCall:
         last = self.attempts[-1]
         return last.failed or last.injected or (last.status is None and self.group.signal == SDK_ID)
 
-    def flies(self, now: float) -> bool:
+    def in_flight(self, now: float) -> bool:
         """Whether the last attempt has no answer yet, or one that it is a copy of."""
         last = self.attempts[-1]
         if last.answered is None:
@@ -721,7 +718,7 @@ class OpenCall:
         return last.answered > now or (len(self.attempts) > 1 and self._copied > now)
 
     def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
-        """Whether an attempt in these told calls may be of this one."""
+        """Whether an attempt in these call windows may be of this one."""
         return windows == self.windows or any(each in self.windows for each in windows)
 
     def carries(self, attempt: Attempt) -> bool:
@@ -766,23 +763,23 @@ class History:
                 return True
         return False
 
-    def begin(self, running: OpenCall, looks: Hashable) -> str | None:
+    def begin(self, open_call: OpenCall, looks: Hashable) -> str | None:
         """Note where a call that has just failed may go on under another id: another key of the caller's own, or of an SDK.
 
         Args:
-            running: a call that begins, under an id.
+            open_call: a call that begins, under an id.
             looks: its looks.
 
         Returns:
             Why it may be of the call before; None: it is not, for an SDK's ids tell.
         """
-        attempt = running.attempts[0]
+        attempt = open_call.attempts[0]
         own = has_own_key(attempt)
         before = self._begun.pop((looks, own), None)
-        self._begun[looks, own] = running
+        self._begun[looks, own] = open_call
         if len(self._begun) > CLIENTS:
             self._begun.popitem(last=False)
-        if before is None or not before.failed or before.flies(attempt.arrived):
+        if before is None or not before.failed or before.in_flight(attempt.arrived):
             return None
         last = before.attempts[-1]
         wait = attempt.arrived - before.over - (last.hint or 0.0)
@@ -823,28 +820,28 @@ def is_named(windows: tuple[CallWindow, ...]) -> bool:
     return len(windows) == 1 and windows[0].name is not None
 
 
-def _waits(running: OpenCall, now: float) -> bool:
+def _waits(open_call: OpenCall, now: float) -> bool:
     """Whether a call may be tried again now."""
     return (
-        running.failed
-        and not running.ended
-        and not running.flies(now)
-        and now - running.over <= max(WINDOW, 2 * (running.attempts[-1].hint or 0.0))
+        open_call.failed
+        and not open_call.ended
+        and not open_call.in_flight(now)
+        and now - open_call.over <= max(WINDOW, 2 * (open_call.attempts[-1].hint or 0.0))
     )
 
 
-def _soon(running: OpenCall, now: float) -> bool:
+def _soon(open_call: OpenCall, now: float) -> bool:
     """Whether what comes now may be a retry of a call that has failed."""
-    return now - running.over <= SOON + (running.attempts[-1].hint or 0.0)
+    return now - open_call.over <= SOON + (open_call.attempts[-1].hint or 0.0)
 
 
 def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:
     return before.principal == attempt.principal or before.seed != attempt.seed
 
 
-def _sends_other_bytes(running: OpenCall, attempt: Attempt) -> bool:
+def _sends_other_bytes(open_call: OpenCall, attempt: Attempt) -> bool:
     """Whether what comes after a failure that may pass is a retry with another body; after a refusal it is corrected."""
-    last = running.attempts[-1]
+    last = open_call.attempts[-1]
     return last.kind != "client" and _may_be_one_caller(last, attempt)
 
 

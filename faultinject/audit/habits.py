@@ -51,23 +51,21 @@ class Habits:
         """
         key = (looks or fingerprint(attempt)), attempt.principal, attempt.request_bytes
         windows = () if self._windows is None else self._windows.of(attempt)
-        thing = self._things.pop(key, None)
-        if thing is not None and thing.last is not None:
-            late = attempt.arrived - thing.last.arrived > WINDOW
-            if late or thing.windows != windows:
-                self._count(thing)
-                thing = None
+        thing = self._things.get(key)
         if thing is None:
-            thing = _Thing(windows)
-        elif thing.last is not None and _ended_well(thing.last, attempt.arrived):
-            assert thing.last.answered is not None
-            self._came_again(key, thing, attempt.arrived - thing.last.answered)
-        thing.last = attempt
-        self._things[key] = thing
+            self._things[key] = _Thing(attempt, windows)
+        else:
+            self._things.move_to_end(key)
+            if attempt.arrived - thing.last.arrived > WINDOW or thing.windows != windows:
+                self._count(thing)
+                self._things[key] = _Thing(attempt, windows)
+            else:
+                if _ended_well(thing.last, attempt.arrived):
+                    assert thing.last.answered is not None
+                    self._came_again(key, thing, attempt.arrived - thing.last.answered)
+                thing.last = attempt
         while True:
-            last = next(iter(self._things.values())).last
-            assert last is not None
-            old = attempt.arrived - last.arrived > WINDOW
+            old = attempt.arrived - next(iter(self._things.values())).last.arrived > WINDOW
             if not old and len(self._things) <= MOST:
                 break
             self._forgot = self._forgot or not old
@@ -106,9 +104,11 @@ class Habits:
 
     def _count(self, thing: _Thing) -> None:
         last = thing.last
-        if last is not None and (thing.shortest < NEVER or (last.status is not None and not last.failed)):
+        if thing.shortest < NEVER or (last.status is not None and not last.failed):
             key = client_of(last.user_agent), last.method
-            self._shortest.setdefault(key, Counter())[thing.shortest] += 1
+            if key not in self._shortest:
+                self._shortest[key] = Counter()
+            self._shortest[key][thing.shortest] += 1
 
 
 class _Thing:
@@ -116,9 +116,9 @@ class _Thing:
 
     __slots__ = ("last", "shortest", "windows")
 
-    def __init__(self, windows: tuple[CallWindow, ...]) -> None:
+    def __init__(self, last: Attempt, windows: tuple[CallWindow, ...]) -> None:
+        self.last = last
         self.windows = windows
-        self.last: Attempt | None = None
         self.shortest = NEVER
 
 

@@ -160,20 +160,20 @@ def judge(
     ignore, require = names(ignore), names(require)
     know(ignore, require)
     habits = Habits(told)
-    docket = CallsByClient(driven=driven, habits=habits)
+    by_client = CallsByClient(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
-    meter = Meter(docket.client, driven=driven)
+    meter = Meter(by_client.client, driven=driven)
     lost = _Lost()
 
     def tell(call: Call) -> None:
         lost.see(call)
-        docket.take(call)
+        by_client.take(call)
 
     grouper = Grouper(driven=driven, told=told, tell=tell)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     for attempt in attempts:
         looks = fingerprint(attempt)
-        docket.see(attempt)
+        by_client.see(attempt)
         habits.see(attempt, looks)
         starts.see(attempt)
         grouper.add(attempt, looks)
@@ -182,12 +182,12 @@ def judge(
     habits.end()
     awaited = grouper.awaited()
     grouper.end(None if skipped and TORN in skipped else until)
-    clients = docket.clients()
+    clients = by_client.clients()
     evidence = {
-        each: docket.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen)
+        each: by_client.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen)
         for each in clients
     }
-    found = _judgement(docket, evidence, ignore, dict(skipped or {}))
+    found = _judgement(by_client, evidence, ignore, dict(skipped or {}))
     return replace(found, not_given=lost.faults, awaited=awaited, require=require)
 
 
@@ -245,10 +245,13 @@ class _Starts:
 
 
 def _judgement(
-    docket: CallsByClient, evidence: Mapping[str, Evidence], ignore: Collection[str], skipped: dict[str, int]
+    by_client: CallsByClient,
+    evidence: Mapping[str, Evidence],
+    ignore: Collection[str],
+    skipped: dict[str, int],
 ) -> Judgement:
     """The verdict on all clients."""
-    called = docket.names(list(evidence))
+    called = by_client.names(list(evidence))
     main, *others = evidence
     findings = judge_calls(evidence[main], ignore)
     if others:
@@ -263,11 +266,11 @@ def _judgement(
         findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
     return Judgement(
         client=called[main],
-        calls=docket.signal.total(),
-        attempts=docket.attempts,
-        seconds=docket.seconds,
-        signal=dict(docket.signal.most_common()),
-        left_out=docket.left_out,
+        calls=by_client.signal.total(),
+        attempts=by_client.attempts,
+        seconds=by_client.seconds,
+        signal=dict(by_client.signal.most_common()),
+        left_out=by_client.left_out,
         turnaround=evidence[main].turnaround,
         profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
         findings=findings,

@@ -21,7 +21,7 @@ class CallWindow:
         error: the error's text, where the caller got one.
         key: a segment that is in the path of each of its requests and of no other's; None where there is none.
         test: the test that it is of, as the journal names it; None: any.
-        within: when the told calls began inside of which this one was made, by the same thread or task; times alone do
+        within: when the calls began inside of which this one was made, by the same thread or task; times alone do
             not tell them from calls at the same time.
     """
 
@@ -49,7 +49,7 @@ class CallWindow:
         self.within = tuple(within)
 
     def __repr__(self) -> str:
-        return f"<Told {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"
+        return f"<CallWindow {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"
 
 
 class CallWindows:
@@ -73,7 +73,7 @@ class CallWindows:
         self._begun: list[CallWindow] = []
 
     def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
-        """The told calls that it may be of: of nested ones the inner; several where they overlap."""
+        """The call windows that it may be of: of nested ones the inner; several where they overlap."""
         if self._by_key:
             for segment in attempt.path.split("/"):
                 for each in reversed(self._by_key.get(segment, ())):

@@ -7,7 +7,6 @@ from heapq import heappop, heappush, heappushpop, merge
 from operator import attrgetter
 
 from faultinject.journal.attempts import KEPT, Attempt
-from faultinject.journal.clocks import Clocks
 from faultinject.journal.lines import TWICE, End, Fields, Lines
 from faultinject.journal.sources import Source
 from faultinject.journal.writers import Writers
@@ -25,6 +24,8 @@ REMEMBERED = 10_000
 """How many more are remembered for their final line."""
 HIGHEST = 1 << 26
 """The number of a request from which on it is not known whether it was there before."""
+APART = 1.0
+"""Seconds by which the clocks of two machines differ at least."""
 
 _arrival = attrgetter("arrived")
 
@@ -139,3 +140,37 @@ class _Reading:
         found = bool(seen[place] & bit)
         seen[place] |= bit
         return found
+
+
+class Clocks:
+    """Puts requests that machines with different monotonic clocks saw on one scale."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[int, int], int] = {}
+        self._bases: list[float] = []
+        self._first: list[float] = []
+
+    def set(self, attempt: Attempt, source: int) -> None:
+        """Note the clock of an attempt, and tell its times by the first one.
+
+        Args:
+            attempt: with the times of its line.
+            source: the number of the file that it is from.
+        """
+        base = attempt.time - attempt.arrived
+        clock = self._of.get((source, attempt.pid))
+        if clock is None:
+            # One that was set while a process ran shows in that process too.
+            near = (each for each, known in enumerate(self._bases) if abs(known - base) < APART)
+            clock = next(near, len(self._bases))
+            if clock == len(self._bases):
+                self._bases.append(base)
+                self._first.append(base)
+            self._of[source, attempt.pid] = clock
+        self._bases[clock] = base
+        if clock:
+            offset = self._first[clock] - self._first[0]
+            attempt.clock = clock
+            attempt.arrived += offset
+            if attempt.answered is not None:
+                attempt.answered += offset

@@ -133,8 +133,8 @@ def test_every_check_is_ignored():
 
 
 def test_every_reason_has_its_words():
-    """Those for which the docket leaves calls out, and those for which a fault is not given."""
-    from faultinject.audit import calls_by_client as docket
+    """Those for which the calls_by_client leaves calls out, and those for which a fault is not given."""
+    from faultinject.audit import calls_by_client
     from faultinject.engine.journal_entry import INJECTED
 
     assert {*LEFT_OUT} == {
@@ -144,7 +144,7 @@ def test_every_reason_has_its_words():
         "repeated",
         "begun earlier",
         "too many",
-        docket.FURTHER,
+        calls_by_client.FURTHER,
     }
     assert not INJECTED & NOT_GIVEN.keys()
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from faultinject.audit import calls_by_client as docket
+from faultinject.audit import calls_by_client
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.audit.judge import judge
@@ -213,14 +213,14 @@ def test_shared_keys_and_cut_beginnings_count_for_nothing():
 
 def test_what_is_kept_has_an_end(monkeypatch):
     """Later calls are counted and left out."""
-    monkeypatch.setattr(docket, "MOST", 6)
+    monkeypatch.setattr(calls_by_client, "MOST", 6)
     found = judge(attempts(calls(5, 0.5)), until=60.0)
     assert (len(found.evidence.calls), found.left_out) == (3, {"too many": 2})
 
 
 def test_very_many_clients_are_told_apart_up_to_an_end(monkeypatch):
     """Those with the most calls are judged, the rest is counted."""
-    monkeypatch.setattr(docket, "CLIENTS", 30)
+    monkeypatch.setattr(calls_by_client, "CLIENTS", 30)
     seen = [call(0.5, at=each, user_agent=f"acme/{each}") for each in range(50)]
     found = judge(attempts(seen), until=500.0)
     assert (found.client, len(found.others)) == ("further clients", 19)

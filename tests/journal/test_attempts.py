@@ -48,7 +48,7 @@ def test_what_an_answer_was(attempt, kind, answer):
 
 def test_what_is_told_shows_what_came_of_it():
     """In a debugger and in a failing test."""
-    assert repr(CallWindow("upload", 0, 1)) == "<Told upload: ?>"
-    assert repr(CallWindow("upload", 0, 1, True)) == "<Told upload: returned>"
-    assert repr(CallWindow("upload", 0, None, False, "no")) == "<Told upload: failed>"
+    assert repr(CallWindow("upload", 0, 1)) == "<CallWindow upload: ?>"
+    assert repr(CallWindow("upload", 0, 1, True)) == "<CallWindow upload: returned>"
+    assert repr(CallWindow("upload", 0, None, False, "no")) == "<CallWindow upload: failed>"
     assert repr(request(0, "503")) == "<Attempt PUT '/photos/cat.jpg' 503 SlowDown>"

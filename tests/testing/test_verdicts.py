@@ -372,8 +372,8 @@ def test_the_clock_is_the_journal_s():
 
 def test_values_show_themselves():
     """In a debugger a window says what it is."""
-    assert repr(CallWindow("upload", 1, 2, returned=True)) == "<Told upload: returned>"
-    assert [repr(CallWindow("get", 1, 2, returned=each))[-9:] for each in (False, None)] == [
-        ": failed>",
-        "d get: ?>",
+    assert repr(CallWindow("upload", 1, 2, returned=True)) == "<CallWindow upload: returned>"
+    assert [repr(CallWindow("get", 1, 2, returned=each)) for each in (False, None)] == [
+        "<CallWindow get: failed>",
+        "<CallWindow get: ?>",
     ]

@@ -1,4 +1,4 @@
-"""A judgement as a text that people or programs read: one module a format."""
+"""A judgement as a text that people or programs read: one module a format, but for JSON, which is `Judgement.to_dict`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def render(judgement: Judgement, format: str = "text", *, strict: bool = False) 
 
         return text(judgement)
     if format == "json":
-        from faultinject.audit.reports.json import json
+        from faultinject.rules.printed_json import json_text
 
-        return json(judgement)
+        # What no terminal should obey, and no file can hold, is escaped.
+        return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
     if format == "junit":
         from faultinject.audit.reports.junit import junit
 
