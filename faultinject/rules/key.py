@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from faultinject.http import patterns
-from faultinject.rules import values
 from faultinject.rules.values import Mistake, duration_text, number_text, shown
 
 TYPE_CHECKING = False
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
         def operation(self, request: Request) -> str | None:
             """The storage operation."""
             ...
-
-    from faultinject.rules.types import WrittenRule
 
 
 class Key:
@@ -120,11 +117,11 @@ class Condition(Key):
             raise Mistake(problem)
         return text
 
-    def doubt(self, text: str) -> str:
+    def doubt(self, text: str) -> str:  # noqa: ARG002
         """Why hardly any request can have a valid value, and what may be meant; empty where nothing is to be said."""
         return ""
 
-    def doubt_name(self, name: str) -> str:
+    def doubt_name(self, name: str) -> str:  # noqa: ARG002
         """The same of the NAME of `header.NAME` and `query.NAME`."""
         return ""
 
@@ -159,39 +156,3 @@ def plain(values: tuple[str, ...]) -> Test:
 
 def _always(_: str) -> bool:
     return True
-
-
-HOUR = 3600.0
-"""The longest wait, seconds."""
-
-
-class Effect(Key):
-    """A key that shapes what is done to the exchange."""
-
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
-        """What a reader of the rule must know of it; nothing where the fault's own words say it.
-
-        Args:
-            rule: the rule that gives it.
-            text: the value as written.
-            name: the NAME behind the key, if it has one.
-        """
-        return ""
-
-
-class YesNo(Effect):
-    """An effect that is on or off."""
-
-    flag = True
-    default = False
-    default_text = "no"
-    unusual = ""
-    """What a value that is not the default comes to, in words."""
-
-    def parse(self, text: str) -> bool:
-        """Yes or no."""
-        return values.yes_no(text)
-
-    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
-        """The unusual."""
-        return "" if self.parse(text) is self.default else self.unusual

@@ -182,7 +182,8 @@ def test_a_late_error(ask):
     declaration, _, rest = body.partition(b"?>\n")
     assert declaration.startswith(b"<?xml")
     assert rest.lstrip(b" ").startswith(b"<Error>")
-    assert len(rest) - len(rest.lstrip(b" ")) == 2
+    # One each 200 ms, and one behind the rest; a machine that wakes late sends fewer.
+    assert len(rest) - len(rest.lstrip(b" ")) in (1, 2)
     assert b"<Code>InternalError</Code>" in rest
     [outcome] = faults.outcomes
     assert (outcome.did, outcome.status) == ("answered", 200)

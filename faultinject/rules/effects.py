@@ -1,15 +1,137 @@
-"""What an injected answer says, and how."""
+"""The effects: how the fault is given. One class each; `faults` says which takes which, `EFFECTS` in which order they stand.
+
+First when and how a fault acts on the exchange, then what an injected answer says, then what is done to a body on its way.
+"""
 
 from __future__ import annotations
 
 from faultinject.engine.hints import FORMS, MILLISECONDS
 from faultinject.rules import descriptions, values
-from faultinject.rules.key import Effect, YesNo
+from faultinject.rules.key import Key
 from faultinject.rules.values import Mistake, is_token, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.rules.types import WrittenRule
+
+HOUR = 3600.0
+"""The longest wait, seconds."""
+
+
+class Effect(Key):
+    """A key that shapes what is done to the exchange."""
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """What a reader of the rule must know of it; nothing where the fault's own words say it.
+
+        Args:
+            rule: the rule that gives it.
+            text: the value as written.
+            name: the NAME behind the key, if it has one.
+        """
+        return ""
+
+
+class YesNo(Effect):
+    """An effect that is on or off."""
+
+    flag = True
+    default = False
+    default_text = "no"
+    unusual = ""
+    """What a value that is not the default comes to, in words."""
+
+    def parse(self, text: str) -> bool:
+        """Yes or no."""
+        return values.yes_no(text)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """The unusual."""
+        return "" if self.parse(text) is self.default else self.unusual
+
+
+class When(Effect):
+    """`before`: the app never sees the request; `after`: it runs, and its answer is replaced.
+
+    >>> print(Rule("http:503", when="after"))
+    http:503,when=after
+    """
+
+    key = "when"
+    choices = ("before", "after")
+    default = "before"
+    default_text = "before"
+
+    def parse(self, text: str) -> str:
+        """`before` or `after`."""
+        return values.choice(text, self.choices)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """What `after` comes to."""
+        return rule.resolved.after if text == "after" else ""
+
+
+class Delay(Effect):
+    """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h.
+
+    >>> Rule("latency", delay="100ms..2s").value("delay")
+    (0.1, 2.0)
+    """
+
+    key = "delay"
+    seconds = True
+    default = (0.0, 0.0)
+    default_text = "0"
+
+    def parse(self, text: str) -> tuple[float, float]:
+        """Shortest and longest wait, seconds."""
+        return values.duration_range(text, HOUR)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """How late it is."""
+        return rule.resolved.delay_in_words(rule) if rule.value("delay")[1] else ""
+
+
+class Duration(Effect):
+    """How long `hang` says nothing before the connection closes; at most 1h.
+
+    >>> print(Rule("hang", duration="30s"))
+    hang,duration=30s
+    """
+
+    key = "duration"
+    seconds = True
+    default = 300.0
+    default_text = "5m"
+
+    def parse(self, text: str) -> float:
+        """Seconds."""
+        return values.duration(text, HOUR)
+
+
+class Drain(YesNo):
+    """Read the request's body before answering.
+
+    >>> print(Rule("http:503", drain=False))
+    http:503,drain=no
+    """
+
+    key = "drain"
+    unusual = "without reading the request's body"
+    default = True
+    default_text = "yes"
+
+
+class Http2(YesNo):
+    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests are left alone.
+
+    >>> print(Rule("reset", http2=True))
+    reset,http2=yes
+    """
+
+    key = "http2"
+    unusual = "over HTTP/2 together with all else on that connection"
+
 
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
@@ -222,3 +344,130 @@ class Exact(YesNo):
 
     key = "exact"
     unusual = "in the vendor's own words and order where the server lets us"
+
+
+class Of(Effect):
+    """The documented error that is cut or slowed, instead of the app's own answer.
+
+    >>> print(Rule("truncate", of="cos:InternalError"))
+    truncate,of=cos:InternalError
+    """
+
+    key = "of"
+    default_text = "the app's answer"
+
+    def parse(self, text: str) -> str:
+        """A documented error or a group of them."""
+        from faultinject.rules.faults.answering import Documented
+
+        if ":" not in text or text.lower().startswith("http:"):
+            raise Mistake(f"{shown(text)} is not a documented error, such as cos:InternalError")
+        if Documented(text).rows[0].status is None:
+            raise Mistake(
+                f"{shown(text)} is documented without a status, and only a rule of its own can give it one"
+            )
+        return text
+
+
+class Keep(Effect):
+    """The share of the body that `truncate` lets through, from 0 to below 1.
+
+    Of a body without a Content-Length it is the share of its first piece.
+
+    >>> print(Rule("truncate", keep=0.9))
+    truncate,keep=0.9
+    """
+
+    key = "keep"
+    number = True
+    default = 0.5
+    default_text = "0.5"
+
+    def parse(self, text: str) -> float:
+        """A share."""
+        share = values.decimal(text)
+        if share is None or share >= 1:
+            all_of_it = "; that would cut nothing" if share == 1 else ""
+            raise Mistake(f"{shown(text)} is not a share from 0 to below 1{all_of_it}")
+        return share
+
+
+class KeepBytes(Effect):
+    """The bytes of the body that `truncate` lets through; a body that is no longer passes untouched.
+
+    >>> print(Rule("truncate", keep_bytes="4KiB"))
+    truncate,keep_bytes=4KiB
+    """
+
+    key = "keep_bytes"
+    number = True
+    default_text = "none"
+
+    def parse(self, text: str) -> int:
+        """Bytes."""
+        return values.size(text)
+
+
+class Rate(Effect):
+    """How fast `drip` sends the body, bytes a second.
+
+    >>> print(Rule("drip", rate="1KiB"))
+    drip,rate=1KiB
+    """
+
+    key = "rate"
+    number = True
+    default_text = "none"
+
+    def parse(self, text: str) -> int:
+        """Bytes a second."""
+        rate = values.size(text)
+        if not rate:
+            raise Mistake("a rate of 0 would never end; it is 1 byte a second or more")
+        return rate
+
+
+class Flips(Effect):
+    """How many bytes of the body `corrupt` changes, 1 to 1000; all of a body that is shorter.
+
+    They are drawn over the Content-Length; of a body without one, over its first piece.
+
+    >>> print(Rule("corrupt", flips=3))
+    corrupt,flips=3
+    """
+
+    key = "flips"
+    number = True
+    default = 1
+    default_text = "1"
+
+    def parse(self, text: str) -> int:
+        """A number."""
+        return values.count(text, 1, 1000)
+
+
+EFFECTS: dict[str, Effect] = {
+    each.key: each
+    for each in (
+        When(),
+        Delay(),
+        RetryAfter(),
+        Hint(),
+        Status(),
+        Message(),
+        Resource(),
+        Share(),
+        ContentType(),
+        Set(),
+        Drain(),
+        Cors(),
+        Exact(),
+        Duration(),
+        Of(),
+        Keep(),
+        KeepBytes(),
+        Rate(),
+        Flips(),
+        Http2(),
+    )
+}
