@@ -99,3 +99,8 @@ def test_unless_compiles_to_the_same_tests():
 def test_a_host_may_be_an_address_with_colons():
     """Only a port is refused."""
     assert str(Rule("http:503", host=["::1", "[::1]", "a:b"])) == "http:503,host=::1,host=[::1],host=a:b"
+
+
+def test_a_client_may_have_a_name():
+    """Test clients report names, also such as begin and end like no address."""
+    assert str(Rule("http:503", client=["testclient", "X1"])) == "http:503,client=testclient,client=X1"
