@@ -138,5 +138,6 @@ duration = "5s"
 def test_keys_of_many_parts_are_refused():
     """The parser's time grows with the square of their number."""
     assert parse_toml("a" + ".a" * 500 + " = 1")
-    with pytest.raises(ValueError, match=r"^keys of too many parts$"):
-        parse_toml("a" + ".a" * 10_001 + " = 1")
+    for dot in (".", " . "):
+        with pytest.raises(ValueError, match=r"^keys of too many parts$"):
+            parse_toml("a" + f"{dot}a" * 10_001 + " = 1")
