@@ -486,3 +486,10 @@ def test_a_variable_that_is_only_a_little_alike_is_told_which_there_are():
         read_environment({**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEEDLING": "1"}, now=NOW)
     listed = ", ".join(VARIABLES)
     assert str(caught.value) == f"FAULTINJECT_SEEDLING is not a variable of faultinject; there are {listed}"
+
+
+def test_rules_of_variables_stand_in_the_order_of_their_names():
+    """Numbers as numbers, and before letters."""
+    environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}
+    found = read_environment({"FAULTINJECT_ENABLED": "1", **environ}, now=NOW).scenario
+    assert [each.name for each in found.rules] == ["9", "10", "a", "a9", "a10"]
