@@ -45,6 +45,7 @@ def parse_rules(text, where=""):
         ("http:503,unless.header.X_Test=", [Rule("http:503", unless={"header": {"x-test": ""}})]),
         ("http:503,query.my_param=a=b", [Rule("http:503", query={"my_param": "a=b"})]),
         ('http:503,query."tags[]"=x', [Rule("http:503", query={"tags[]": "x"})]),
+        ('http:503,unless.path="a b"', [Rule("http:503", unless={"path": "a b"})]),
         ('http:503,query."a.b c"=x', [Rule("http:503", query={"a.b c": "x"})]),
         ('http:503,query."a=b,c"=x', [Rule("http:503", query={"a=b,c": "x"})]),
         ('http:503,query."a\\"\\\\b"=x', [Rule("http:503", query={'a"\\b': "x"})]),
