@@ -201,6 +201,12 @@ def test_plain_data_has_numbers_where_they_say_the_same():
     }
 
 
+def test_plain_data_is_in_canonical_order():
+    """As text is, for who reads the TOML."""
+    data = Rule("http:503", times=1, unless={"path": "a"}, vendor="cos", method="PUT", name="n").to_dict()
+    assert [*data] == ["fault", "method", "vendor", "unless", "times", "name"]
+
+
 def test_the_vendor_says_how_requests_are_read():
     """The fault's own storage vendor, else the rule's, else none."""
     assert Rule("cos:SlowDown").vendor is vendors.get("cos")
