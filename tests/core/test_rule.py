@@ -12,6 +12,7 @@ from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults
 from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.vocabulary import KEYS
 
 
@@ -300,3 +301,10 @@ def test_quoted_names_work_as_keywords():
     """As in text."""
     assert Rule("http:503", **{'query."a\\"b"': "1"}) == Rule("http:503", query={'a"b': "1"})
     assert Rule("http:503", **{'unless.query."a b"': "1"}) == Rule("http:503", unless={"query": {"a b": "1"}})
+
+
+def test_backslashes_in_quotes_are_doubled():
+    """Before a quote and at the end they would mean something else."""
+    rule = Rule("http:503", message='a, \\"b\\')
+    assert str(rule) == r'http:503,message="a, \\\"b\\"'
+    assert Scenario.parse(str(rule)).rules == (rule,)
