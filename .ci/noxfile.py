@@ -47,6 +47,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def mutants(session: nox.Session) -> None:
+    """Break every line of the engine and the grammar, or those that the arguments name: under an hour on two processors."""
+    from_lock(session)
+    session.run("python", ".ci/mutants.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": None})
+
+
+@nox.session(python=PYTHONS[0])
 def lock(session: nox.Session) -> None:
     """Write the lock files anew, for every platform and Python, with the newest that pyproject.toml allows."""
     session.chdir(ROOT)

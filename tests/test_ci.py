@@ -1,5 +1,6 @@
 """What the full check, the jobs that share it, the sessions of nox and the lock files say must not drift apart."""
 
+import ast
 import re
 import runpy
 import tomllib
@@ -99,6 +100,36 @@ def test_nox_takes_them_from_there():
     """nox has a session of tests for the same Pythons."""
     pytest.importorskip("nox", reason="of the extra dev")
     assert runpy.run_path(str(ROOT / ".ci" / "noxfile.py"))["PYTHONS"] == PYTHONS
+
+
+MUTANTS = tomllib.loads((ROOT / ".ci" / "mutants.toml").read_text(encoding="utf-8"))["accepted"]
+
+
+def lines_of(place):
+    """The lines of a function that stands as `path:Class.function`, without indentation; none where there is no such one."""
+    path, _, name = place.partition(":")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    nodes = ast.parse(text).body
+    for each in name.split("."):
+        node = next((node for node in nodes if getattr(node, "name", None) == each), None)
+        if node is None:
+            return []
+        nodes = getattr(node, "body", [])
+    return [line.strip() for line in text.splitlines()[node.lineno - 1 : node.end_lineno]]
+
+
+@pytest.mark.parametrize("group", MUTANTS, ids=lambda each: each["reason"][:40])
+def test_accepted_mutants_are_of_lines_that_exist(group):
+    """Each has a reason, and goes with the line that it is a mutant of."""
+    assert len(group["reason"]) > 20
+    assert [each for each in group.get("functions", ()) if not lines_of(each)] == []
+    gone = [
+        each
+        for each in group.get("mutants", ())
+        if not set(each["from"].splitlines()) <= set(lines_of(each["in"]))
+    ]
+    assert gone == []
+    assert group.keys() <= {"reason", "functions", "mutants"}
 
 
 def wanted(extra):

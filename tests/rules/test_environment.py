@@ -478,3 +478,18 @@ def test_the_first_of_a_name_is_told_with_its_variable():
         match=r"^FAULTINJECT_RULE_X: x is already the name of rule 2 \(FAULTINJECT_RULES\);",
     ):
         read_environment(environ, now=NOW)
+
+
+def test_a_variable_that_is_only_a_little_alike_is_told_which_there_are():
+    """Half a resemblance would mislead."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment({**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEEDLING": "1"}, now=NOW)
+    listed = ", ".join(VARIABLES)
+    assert str(caught.value) == f"FAULTINJECT_SEEDLING is not a variable of faultinject; there are {listed}"
+
+
+def test_rules_of_variables_stand_in_the_order_of_their_names():
+    """Numbers as numbers, and before letters."""
+    environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}
+    found = read_environment({"FAULTINJECT_ENABLED": "1", **environ}, now=NOW).scenario
+    assert [each.name for each in found.rules] == ["9", "10", "a", "a9", "a10"]

@@ -88,6 +88,8 @@ def test_what_is_shown_is_short_and_no_key():
     """A value that is told in the log holds nothing that could be a key, and no control character."""
     assert production_reason({"PAY_ENV": "sk_live_51H8aBcDeFgHiJkLmNoPq"}) == "PAY_ENV=sk_live_…"
     assert production_reason({"ENV": "live\r\n\x1b[31m"}) == r"ENV=live\r\n\x1b[31m"
+    assert production_reason({"ENV": "EUProd-1"}) == "ENV=EUProd-1"
+    assert production_reason({"ENV": "prod " * 15 + "abcde"}) == "ENV=" + "prod " * 15 + "abcde"
     assert production_reason({"ENV": "prod " * 1000}) == "ENV=" + "prod " * 16 + "…"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from json import dumps
 
 from hypothesis import given
@@ -10,9 +12,12 @@ from hypothesis import strategies as st
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.faults import FAULTS
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import Reader, _quick
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.vocabulary import KEYS
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NASTY = st.text(st.sampled_from(list(" \t\r\n,;=\"\\'*?/.#[]{}%aé猫\x00\x7f\u2028\U0001f600-_")), max_size=10)
@@ -70,38 +75,40 @@ VALUES = {
     "name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True),
     "vendor": st.sampled_from(["cos", "jss"]),
 }
-TRIGGERS = ("probability", "skip", "every", "times", "per", "above", "begin", "end", "name")
 SAYING = ("when", "delay", "retry_after", "hint", "message", "set", "drain", "cors")
-FAULTS = {
+TAKEN = {
+    **{each.title: ("vendor", *each.takes) for each in FAULTS if ":" not in each.title},
     "cos:SlowDown": (*SAYING, "status", "resource", "exact"),
     "gateway:BadGateway": ("vendor", "message"),
     "http:503": ("vendor", *SAYING, "content_type"),
-    "latency": ("vendor", "when"),
-    "hang": ("vendor", "when", "delay", "duration", "drain", "http2"),
-    "reset": ("vendor", "when", "delay", "drain", "http2"),
-    "close": ("vendor", "when", "delay", "drain", "http2"),
     "truncate": ("delay", "of", "keep", "http2"),
     "truncate ": ("vendor", "delay", "keep_bytes", "http2"),
     "drip": ("delay", "of"),
-    "corrupt": ("vendor", "delay", "flips"),
 }
+"""Keys of each fault that may stand together; of one without a row all that it takes."""
 NEEDED = {"latency": "delay", "drip": "rate"}
 
 
-def _valid(values):
+def values_of(key):
+    """What a key may hold: of one without a strategy what its docstring shows."""
+    if key in VALUES:
+        return VALUES[key]
+    return st.just(literal_eval(re.search(rf"\b{key}=([^,)]+)", KEYS[key].__doc__)[1]))
+
+
+def _valid(keys):
     # At most 16 stars, 32 segments: the strategies stay far below.
-    return st.fixed_dictionaries({}, optional=values)
+    return st.fixed_dictionaries({}, optional={key: values_of(key) for key in keys})
 
 
 @st.composite
 def rules(draw):
-    fault = draw(st.sampled_from(sorted(FAULTS)))
-    conditions = {key: VALUES[key] for key in CONDITIONS}
-    keys = draw(_valid({key: VALUES[key] for key in (*CONDITIONS, *TRIGGERS, *FAULTS[fault])}))
+    fault = draw(st.sampled_from(sorted(TAKEN)))
+    keys = draw(_valid((*CONDITIONS, *TRIGGERS, "name", *TAKEN[fault])))
     if fault in NEEDED:
         keys[NEEDED[fault]] = draw(VALUES[NEEDED[fault]])
     if draw(st.booleans()):
-        keys["unless"] = draw(_valid(conditions))
+        keys["unless"] = draw(_valid(CONDITIONS))
         if not keys["unless"]:
             del keys["unless"]
     return Rule(fault.strip(), **keys)

@@ -12,6 +12,7 @@ from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults
 from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
 from faultinject.rules.vocabulary import KEYS
 
 
@@ -218,6 +219,12 @@ def test_plain_data_has_numbers_where_they_say_the_same():
     }
 
 
+def test_plain_data_is_in_canonical_order():
+    """As text is, for who reads the TOML."""
+    data = Rule("http:503", times=1, unless={"path": "a"}, vendor="cos", method="PUT", name="n").to_dict()
+    assert [*data] == ["fault", "method", "vendor", "unless", "times", "name"]
+
+
 def test_the_vendor_says_how_requests_are_read():
     """The fault's own storage vendor, else the rule's, else none."""
     assert Rule("cos:SlowDown").vendor is vendors.get("cos")
@@ -311,3 +318,10 @@ def test_quoted_names_work_as_keywords():
     """As in text."""
     assert Rule("http:503", **{'query."a\\"b"': "1"}) == Rule("http:503", query={'a"b': "1"})
     assert Rule("http:503", **{'unless.query."a b"': "1"}) == Rule("http:503", unless={"query": {"a b": "1"}})
+
+
+def test_backslashes_in_quotes_are_doubled():
+    """Before a quote and at the end they would mean something else."""
+    rule = Rule("http:503", message='a, \\"b\\')
+    assert str(rule) == r'http:503,message="a, \\\"b\\"'
+    assert Scenario.parse(str(rule)).rules == (rule,)

@@ -45,6 +45,8 @@ def parse_rules(text, where=""):
         ("http:503,unless.header.X_Test=", [Rule("http:503", unless={"header": {"x-test": ""}})]),
         ("http:503,query.my_param=a=b", [Rule("http:503", query={"my_param": "a=b"})]),
         ('http:503,query."tags[]"=x', [Rule("http:503", query={"tags[]": "x"})]),
+        ('http:503,unless.path="a b"', [Rule("http:503", unless={"path": "a b"})]),
+        ('http:503,query."a.b c"=x', [Rule("http:503", query={"a.b c": "x"})]),
         ('http:503,query."a=b,c"=x', [Rule("http:503", query={"a=b,c": "x"})]),
         ('http:503,query."a\\"\\\\b"=x', [Rule("http:503", query={'a"\\b': "x"})]),
         ("http:503,path==/photos/", [Rule("http:503", path="=/photos/")]),
@@ -59,6 +61,7 @@ def parse_rules(text, where=""):
 def test_the_grammar(text, rules):
     """Each row: a text and the rules that it means."""
     assert parse_rules(text) == rules
+    assert parse_rules(" ".join(map(str, rules))) == rules
 
 
 @pytest.mark.parametrize(

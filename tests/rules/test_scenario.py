@@ -262,6 +262,7 @@ def test_a_mistake_in_toml_without_a_file_has_its_key():
         ('{"rules": [{"fault": "http:503", "delay": 5}]}', ["rules.json: rules[0].delay: 5 has no unit; did you mean 5s?"]),
         ('{"rules": [{"fault": "http:503", "name": "a"}, {"fault": "http:504", "name": "a"}]}', ["rules.json: rules[1].name: a is already the name of rules[0] (rules.json); names must be unique"]),
         ('{"rules":\n[}', ["rules.json:2: Expecting value"]),
+        ('{"ruls": []}', ["rules.json: ruls is not a key of a scenario; did you mean rules?"]),
         ("[]", ['rules.json: a scenario is a table with "rules" and perhaps "seed"']),
         pytest.param("[" * 100000, ["rules.json: nested too deeply"], id="deep"),
         pytest.param("9" * 5000, ["rules.json: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"], id="digits"),

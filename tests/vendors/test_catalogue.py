@@ -11,6 +11,7 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from faultinject.vendors.documented import AGAIN, CATEGORIES
+from tests.first_vendors import FIRST_VENDORS
 
 PACKAGE = Path(vendors.__file__).parent
 SHAPES = {
@@ -37,8 +38,7 @@ SHAPES = {
     "tos": (62, 62),
 }
 """Rows and codes of each vendor's document."""
-FOUNDERS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")
-ROWS = [row for vendor in FOUNDERS for row in vendors.get(vendor).errors]
+ROWS = [row for vendor in FIRST_VENDORS for row in vendors.get(vendor).errors]
 each_vendor = pytest.mark.parametrize("vendor", SHAPES)
 
 
@@ -253,7 +253,7 @@ def test_messages_by_source():
     """What was seen on the wire, what is documented and what is our rendering are told apart."""
     counted = {
         vendor: Counter(row.message_source for row in vendors.get(vendor).errors)
-        for vendor in (*FOUNDERS, "s3")
+        for vendor in (*FIRST_VENDORS, "s3")
     }
     assert counted == {
         "cos": {"wire": 14, "doc": 3, "derived": 64},
@@ -336,7 +336,7 @@ def test_rows_are_well_formed(vendor, for_all):
         assert row.code.isascii()
         assert row.code == row.code.strip()
         assert row.code.isprintable()
-        assert row.description or vendor not in FOUNDERS
+        assert row.description or vendor not in FIRST_VENDORS
         assert row.source
         assert row.row >= 1
         assert row.message_source in {"wire", "doc", "derived"}

@@ -16,9 +16,9 @@ from faultinject import vendors
 from faultinject.exceptions import UnknownDocumentedError, UnknownVendor
 from faultinject.vendors.documented import FIELDS
 from faultinject.vendors.vendor import GROUPS
+from tests.first_vendors import FIRST_VENDORS
 
 PACKAGE = Path(faultinject.vendors.__file__).parent.parent
-FOUNDERS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")
 VENDORS = vendors.names()
 ROWS = [row for vendor in VENDORS for row in vendors.get(vendor).errors]
 
@@ -27,7 +27,7 @@ def test_names_are_the_built_vendors():
     """Every folder of the catalogue is a vendor, by its id with hyphens, sorted."""
     folders = [each.parent.name for each in PACKAGE.glob("vendors/*/errors.csv")]
     assert vendors.names() == vendors.own_names() == tuple(sorted(each.replace("_", "-") for each in folders))
-    assert {*FOUNDERS, "s3"} < {*VENDORS}
+    assert {*FIRST_VENDORS, "s3"} < {*VENDORS}
 
 
 def test_throttle_groups():
@@ -68,7 +68,9 @@ def test_throttle_groups():
 
 def test_server_groups():
     """`@server` is every 5xx, 567 included."""
-    assert {vendor: [row.label for row in vendors.get(vendor).group("@server")] for vendor in FOUNDERS} == {
+    assert {
+        vendor: [row.label for row in vendors.get(vendor).group("@server")] for vendor in FIRST_VENDORS
+    } == {
         "cos": ["InternalError", "NotImplemented", "ServiceUnavailable", "SlowDown"],
         "gateway": ["InternalServerError", "BadGateway", "ServiceUnavailable", "GatewayTimeout"],
         "jss": ["InternalError", "InvalidCallback"],
@@ -102,7 +104,7 @@ def test_groups_draw_over_codes_that_are_errors(vendor):
 def test_rows_outside_every_group():
     """Successes, redirects and the row without a status are injected only when named."""
     outside = [row.address for row in ROWS if row.status is None or row.status < 400]
-    assert [each for each in outside if each.partition(":")[0] in FOUNDERS] == [
+    assert [each for each in outside if each.partition(":")[0] in FIRST_VENDORS] == [
         "cos:InvalidAddressingHeader",
         "cos:PermanentRedirect",
         "cos:Redirect",

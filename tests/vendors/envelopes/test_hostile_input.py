@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from faultinject import Rule, vendors
 from faultinject.exceptions import ConfigurationError
+from tests.first_vendors import FIRST_VENDORS
 
 from .layout import check_fields, parse
 
@@ -78,8 +79,7 @@ WIRE = st.one_of(
 )
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-", min_size=1, max_size=12).map(str.encode)
 VENDORS = vendors.names()
-FOUNDERS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")
-READERS = {vendors.get(each).addressing: each for each in (*VENDORS, *reversed(FOUNDERS))}
+READERS = {vendors.get(each).addressing: each for each in (*VENDORS, *reversed(FIRST_VENDORS))}
 """A vendor for each way of reading bucket and key."""
 
 
@@ -89,8 +89,8 @@ def suitable(send, *texts):
     Where reading takes its time, one for each way by WSGI, and the first ones by ASGI.
     """
     if sum(map(len, texts)) >= 10_000:
-        return FOUNDERS if send.lower_case else sorted(READERS.values())
-    return sorted({*FOUNDERS, *READERS.values()}) if send.lower_case else VENDORS
+        return FIRST_VENDORS if send.lower_case else sorted(READERS.values())
+    return sorted({*FIRST_VENDORS, *READERS.values()}) if send.lower_case else VENDORS
 
 
 @lru_cache(64)
@@ -160,7 +160,7 @@ def test_any_message_and_resource(send, inject_with, for_all, message, resource)
             assert {value for where, value in fields if where.endswith(("title", "h1"))} == {
                 f"{answer.status} {told}"
             }
-        elif vendor in FOUNDERS:
+        elif vendor in FIRST_VENDORS:
             values = {name.lower(): value for name, value in fields}
             assert values["message"] == told
             assert values.get("resource", place) == place
@@ -241,7 +241,7 @@ def test_any_request(send, inject_with, for_all, method, path, query, headers):
         assert injector.errors == []
         fields = well_formed(answer)
         # COS's own SDK drops the whole error when one element is empty
-        assert vendor not in FOUNDERS or path[:1] not in (b"", b"/") or all(value for _, value in fields)
+        assert vendor not in FIRST_VENDORS or path[:1] not in (b"", b"/") or all(value for _, value in fields)
         assert "access-control-allow-origin" not in answer.names or dict(headers)[b"origin"].isascii()
         [outcome] = injector.journal.outcomes
         assert (outcome.did, outcome.status) == ("answered", answer.status)
@@ -294,9 +294,9 @@ def test_request_without_host(send, inject_with, for_all):
     def check(vendor):
         injector = inject_with(f"{vendor}:@all,unless.host=*.none")
         fields = well_formed(send(injector, "GET", "/photos/k", without=["HTTP_HOST"]))
-        assert vendor not in FOUNDERS or {value for name, value in fields if name.lower() == "resource"} <= {
-            "/photos/k"
-        }
+        assert vendor not in FIRST_VENDORS or {
+            value for name, value in fields if name.lower() == "resource"
+        } <= {"/photos/k"}
         [outcome] = injector.journal.outcomes
         assert (outcome.did, outcome.host, outcome.path, injector.errors) == ("answered", "", "/photos/k", [])
 
