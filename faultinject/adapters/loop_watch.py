@@ -71,6 +71,11 @@ class Wait:
         self.exchange.wakes.discard(self.wake)
         self._watch.remove(self)
 
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether something may end it that tells nobody."""
+        return self.exchange.silent or (self.connection is not None and self.file < 0)
+
     def wake(self) -> None:
         """End the sleep; of its own loop."""
         self._woken.set()
@@ -120,10 +125,10 @@ class Watch:
     def close(self) -> None:
         """Nobody waits."""
 
-    def look(self, *, at_connections: bool) -> None:
-        """Wake what is over."""
+    def look(self) -> None:
+        """Wake what is over and tells nobody."""
         for wait in list(self._waits):
-            left = at_connections and wait.connection is not None and wait.connection.left(0)
+            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
             if left or (wait.exchange.silent and wait.exchange.over):
                 wait.wake()
 
@@ -145,15 +150,13 @@ class AsyncioWatch(Watch):
     def add(self, wait: Wait) -> None:
         """One more waits."""
         super().add(wait)
-        looks = wait.exchange.silent
-        if wait.connection is not None:
-            wait.file = wait.connection.fileno()
-            if self._epoll is None:
-                looks = True
-            elif wait.file >= 0:
-                self._epoll.register(wait.file, select.EPOLLRDHUP)
-                self._by_file[wait.file] = wait
-        if looks and self._timer is None:
+        if wait.connection is not None and self._epoll is not None:
+            file = wait.connection.fileno()
+            with suppress(OSError, ValueError):  # the system has no room for it; it is released
+                self._epoll.register(file, select.EPOLLRDHUP)
+                self._by_file[file] = wait
+                wait.file = file
+        if wait.is_looked_at and self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
 
     def remove(self, wait: Wait) -> None:
@@ -185,8 +188,8 @@ class AsyncioWatch(Watch):
 
     def _tick(self) -> None:
         self._timer = None
-        self.look(at_connections=self._epoll is None)
-        if any(each.exchange.silent or self._epoll is None for each in self._waits):
+        self.look()
+        if any(each.is_looked_at for each in self._waits):
             self._timer = self._loop.call_later(TICK, self._tick)
 
 
@@ -203,7 +206,7 @@ class TrioWatch(Watch):
         from trio import sleep
 
         while self._waits:
-            self.look(at_connections=True)
+            self.look()
             await sleep(TICK)
 
 

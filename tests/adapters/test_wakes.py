@@ -174,12 +174,25 @@ def test_what_wakes_a_task(injector, client, backend, end):
     assert plan.waiting == ends.wakes == set()
 
 
-@pytest.mark.parametrize("lacks", ["epoll", "add_reader"])
+class Full:
+    """An `epoll` of a system that has no room for one connection more."""
+
+    def __init__(self, real):
+        self.fileno, self.poll, self.close = real.fileno, real.poll, real.close
+
+    def register(self, *_):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("lacks", ["epoll", "add_reader", "room"])
 def test_a_loop_that_cannot_hear_connections(injector, client, monkeypatch, lacks):
     """Another system, or a loop of Windows: they are looked at now and then."""
     near, connection = client
     if lacks == "epoll":
         monkeypatch.delattr(select, "epoll")
+    if lacks == "room":
+        real = select.epoll
+        monkeypatch.setattr(select, "epoll", lambda: Full(real()))
 
     async def scenario():
         if lacks == "add_reader":
@@ -331,7 +344,7 @@ def test_the_timer_ends_with_what_it_is_for(injector, monkeypatch):
     monkeypatch.setattr(loop_watch, "TICK", 0.01)
     looks = []
     real = loop_watch.Watch.look
-    monkeypatch.setattr(loop_watch.Watch, "look", lambda self, **more: looks.append(1) or real(self, **more))
+    monkeypatch.setattr(loop_watch.Watch, "look", lambda self: looks.append(1) or real(self))
 
     class Exchange:
         keep_alive = True
