@@ -91,12 +91,18 @@ async def pause(plan: Plan, seconds: float, ends: Ends, connection: Connection |
         ends: sees the exchange's end.
         connection: shows when the client leaves, where nobody listens for that.
     """
+    if seconds <= 0:
+        return
+    from faultinject.adapters.alarm import until_expiry
+    from faultinject.adapters.loop_watch import Wait
+
     clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
-    while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
-        if connection is not None and connection.left(0):
-            return
-        await anyio.sleep(min(left, _SLICE))
+    with Wait(plan, ends, connection) as wait:
+        while (left := end - clock()) > 0 and not plan.over(endings) and not ends.over:
+            if connection is not None and connection.left(0):
+                return
+            await wait.sleep(min(left, until_expiry(plan)))
 
 
 class Ends:
@@ -111,13 +117,17 @@ class Ends:
 
     Attributes:
         gone: whether the client has left; only a `Listener` hears that.
+        wakes: called when it has.
+        silent: whether it has another end, which nobody is told of.
     """
 
     def __init__(self, receive: Receive) -> None:
         self.gone = False
+        self.wakes: set[Callable[[], None]] = set()
         self._exchange = exchange = getattr(receive, "__self__", None)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
+        self.silent = self._kept != (None, None)
 
     @property
     def over(self) -> bool:
@@ -212,7 +222,10 @@ class Listener(Ends):
 
     def _note(self, message: Message) -> None:
         self._hearing.note(message)
-        self.gone = self.gone or self._hearing.gone
+        if self._hearing.gone and not self.gone:
+            self.gone = True
+            for wake in list(self.wakes):
+                wake()
 
 
 async def delivered(connection: Connection) -> bool:

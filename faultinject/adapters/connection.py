@@ -233,8 +233,10 @@ class Connection:
         """Wait at most `seconds` for room; True if there is some, or the client is gone and `push` will say so."""
         return bool(self._poll(select.POLLOUT, seconds))
 
-    def left(self, seconds: float) -> bool:
+    def left(self, seconds: float, alarm: int = -1) -> bool:
         """Wait at most `seconds` for the client to leave; True as soon as it has.
+
+        `alarm` is a descriptor that ends the wait early when it is readable.
 
         Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
         exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
@@ -243,8 +245,8 @@ class Connection:
         if self.fileno() < 0:
             return True
         if POLLRDHUP:
-            return bool(self._poll(POLLRDHUP, seconds))
-        end = monotonic() + seconds
+            return bool(self._poll(POLLRDHUP, seconds, alarm))
+        end = monotonic() + min(seconds, seconds if alarm < 0 else _SLICE)
         while got := self._poll(select.POLLIN, end - monotonic()):
             if got & _GONE or self._at_end():
                 return True
@@ -254,9 +256,12 @@ class Connection:
                 sleep(min(_SLICE, rest))  # what it has sent is for the server to read
         return False
 
-    def gone(self, seconds: float) -> bool:
-        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it."""
-        return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
+    def gone(self, seconds: float, alarm: int = -1) -> bool:
+        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it.
+
+        `alarm` is a descriptor that ends the wait early when it is readable.
+        """
+        return self.fileno() < 0 or bool(self._poll(0, seconds, alarm) & _GONE)
 
     def take_over(self) -> bool:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
@@ -267,16 +272,18 @@ class Connection:
         """
         return threads_run() and self._replace()
 
-    def _poll(self, events: int, seconds: float) -> int:
-        poll = _native_poll()
+    def _poll(self, events: int, seconds: float, alarm: int = -1) -> int:
+        poll = native_poll()
         poll.register(self._socket, events)
+        if alarm >= 0:
+            poll.register(alarm, select.POLLIN)
         end = monotonic() + seconds
-        wait = _gevent_sleep()
+        wait = gevent_sleep()
         found = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
         while wait is not None and not found and (left := end - monotonic()) > 0:
             wait(min(left, _LOOK))
             found = poll.poll(0)
-        return next((got for _, got in found), 0)
+        return next((got for number, got in found if number != alarm), 0)
 
     def _at_end(self) -> bool:
         # Once the server's descriptor is dead, nobody else can read what is left of the request.
@@ -326,7 +333,7 @@ class Connection:
             return True
 
 
-def _native_poll() -> select.poll:
+def native_poll() -> select.poll:
     """A poll of the system's: gevent's own knows nothing of a client that has left."""
     monkey = sys.modules.get("gevent.monkey")
     make = select.poll if monkey is None else monkey.get_original("select", "poll")
@@ -334,7 +341,7 @@ def _native_poll() -> select.poll:
     return poll
 
 
-def _gevent_sleep() -> Callable[[float], object] | None:
+def gevent_sleep() -> Callable[[float], object] | None:
     """The `sleep` of gevent where one of its greenlets asks, so that its loop goes on, patched or not; None elsewhere."""
     local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
     if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):

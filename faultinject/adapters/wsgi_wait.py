@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from _thread import allocate_lock
 from contextlib import suppress
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from faultinject.engine.types import Body
     from faultinject.vendors.multi_delete import Listing
 
-_SLICE = 0.05
 _AT_ONCE = 0.001
 
 
@@ -324,13 +322,12 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         connection: shows when the client leaves.
         reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
-    from threading import main_thread
+    from faultinject.adapters.alarm import Alarm, program_ends, until_expiry
 
     clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
-    while (left := end - clock()) > 0 and not plan.over(endings) and main_thread().is_alive():
-        if connection is None:
-            time.sleep(min(left, _SLICE))
-        elif (connection.gone if reads_on else connection.left)(min(left, _SLICE)):
-            return False
+    with Alarm(plan) as alarm:
+        while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
+            if alarm.sleep(min(left, until_expiry(plan)), connection, reads_on=reads_on):
+                return False
     return True

@@ -21,7 +21,7 @@ from faultinject.vendors.operations import headers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from faultinject.engine.actions import Action
     from faultinject.engine.compiled_rule import RuleLike
@@ -69,6 +69,8 @@ class Plan:
         """How often the scenario was replaced or switched off: a wait that began before one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
+        self.waiting: set[Callable[[], object]] = set()
+        """Called at each ending, on whatever thread that is: they wake what waits."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
@@ -239,6 +241,8 @@ class Plan:
         """Let the waits of this plan end: it is replaced or switched off."""
         self.ended = True
         self.endings += 1
+        for wake in list(self.waiting):
+            wake()
 
     def over(self, endings: int) -> bool:
         """Whether a wait is over that began after so many endings: replaced, switched off or expired."""

@@ -263,8 +263,10 @@ def out_of_reach(monkeypatch):
 def clock(monkeypatch):
     """A clock for waits, under both adapters; give it to `make_injector` as `waits`."""
     clock = Clock()
-    monkeypatch.setattr("faultinject.adapters.wsgi_wait.time.sleep", clock.sleep)
-    monkeypatch.setattr("anyio.sleep", clock.wait)
+    monkeypatch.setattr(
+        "faultinject.adapters.alarm.Alarm.sleep", lambda _, seconds, *__, **___: clock.sleep(seconds)
+    )
+    monkeypatch.setattr("faultinject.adapters.loop_watch.Wait.sleep", lambda _, seconds: clock.wait(seconds))
     return clock
 
 

@@ -166,7 +166,7 @@ def test_too_many_at_once_are_refused_by_wsgi(servers, make_injector):
         statuses.append(servers.wsgi(wrapped, servers.environ()).status)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faultinject.adapters.wsgi_wait.time.sleep", hold)
+        patch.setattr("faultinject.adapters.alarm.Alarm.sleep", lambda _, seconds, *__, **___: hold(seconds))
         threads = [threading.Thread(target=one) for _ in range(2)]
         for each in threads:
             each.start()

@@ -49,7 +49,11 @@ def test_a_date_counts_from_the_answer(servers, monkeypatch, when):
     from faultinject import Injector
 
     now = [1_800_000_000.25]
-    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+    def passing(_, seconds, *__, **___):
+        return now.__setitem__(0, now[0] + seconds)
+
+    monkeypatch.setattr("faultinject.adapters.alarm.Alarm.sleep", passing)
 
     def app(environ, start_response):
         start_response("200 OK", [])

@@ -20,7 +20,7 @@ from pathlib import Path
 from measure import Row, table
 
 CASES = (
-    "unmatched", "literals", "matched", "journaling", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "processes", "worker", "starting",
+    "unmatched", "literals", "matched", "journaling", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "processes", "worker", "waiting", "starting",
     "exploring", "auditing", "loopback", "peers",
 )  # fmt: skip
 README = Path(__file__).parents[2] / "README.md"

@@ -1,7 +1,7 @@
 """The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves until it is ended.
 
 APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %),
-`times` (30 %, counted), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
+`times` (30 %, counted), `hang`, `delay` (an hour), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from apps import NoopASGI, NoopWSGI, around, fastapi_hello, flask_hello, trivial
 RULES = {
     "all": "cos:SlowDown",
     "some": "cos:SlowDown,probability=0.3",
+    "hang": "hang,delay=1h",
+    "delay": "latency,delay=1h",
     "times": "cos:SlowDown,probability=0.3,times=1000000000",
 }
 APPS = {
@@ -78,7 +80,7 @@ def main(app: str, variant: str, port: int) -> None:
         "--worker-class",
         "gthread",
         "--threads",
-        "4",
+        os.environ.get("THREADS", "4"),
         "--log-level",
         "error",
     ]

@@ -280,7 +280,9 @@ def test_a_pause_cuts_no_delay_short(get, monkeypatch):
         with faults.pause():
             now[0] += seconds
 
-    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(
+        "faultinject.adapters.alarm.Alarm.sleep", lambda _, seconds, *__, **___: sleep(seconds)
+    )
     with inject("http:503", delay="1s") as faults:
         faults.injector._services.monotonic = lambda: now[0]
         assert get() == 503

@@ -1,0 +1,171 @@
+"""What wakes the threads that wait: the end of their scenario, and that of the program.
+
+All waits of one scenario share one pipe. A thread waits for it and for its client's connection in one system call,
+so 500 of them cost nothing until something happens. What is written into the pipe is never read: it wakes them all.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from contextlib import suppress
+
+from faultinject.adapters.connection import gevent_sleep, native_poll
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from faultinject.adapters.connection import Connection
+    from faultinject.engine.plan import Plan
+
+SLICE = 0.05
+"""Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
+LONGEST = 3600.0
+"""Seconds of one system call."""
+EXPIRY_SLICE = 5.0
+"""Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
+
+# A signal may come, and end a scenario, while its own thread holds it.
+_lock = threading.RLock()
+_bells: dict[Plan, Bell] = {}
+_registered = False
+_program_ends = False
+
+
+class Bell:
+    """The pipe that the waits of one scenario share until it has rung.
+
+    Attributes:
+        file: readable once it has rung; -1 where no pipe could be had.
+        users: how many wait.
+        rung: whether it has; a later wait needs another one.
+    """
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.rung = False
+        self.file = self._end = -1
+        self._process = os.getpid()
+        if hasattr(select, "poll"):  # pragma: no branch - Windows has none
+            with suppress(OSError):  # too many files are open
+                self.file, self._end = os.pipe()
+
+    def ring(self) -> None:
+        """Wake all that wait, once and for all; a child of their process does not."""
+        if self._process != os.getpid():
+            return
+        with _lock:
+            if not self.rung and self._end >= 0:
+                os.write(self._end, b"\0")
+            self.rung = True
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        for each in (self.file, self._end):
+            if each >= 0:
+                os.close(each)
+        self.file = self._end = -1
+
+
+class Alarm:
+    """The wait of one thread; a context manager.
+
+    Args:
+        plan: wakes it when it ends.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        _ring_at_end()
+        with _lock:
+            bell = _bells.get(plan)
+            if bell is None or bell.rung:
+                bell = _bells[plan] = Bell()
+                plan.waiting.add(bell.ring)
+            bell.users += 1
+        self._bell = bell
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        plan, bell = self._plan, self._bell
+        with _lock:
+            bell.users -= 1
+            if not bell.users:
+                plan.waiting.discard(bell.ring)
+                if _bells.get(plan) is bell:
+                    del _bells[plan]
+                bell.close()
+
+    def sleep(self, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+        """Sleep at most so long, and less when it rings or the client leaves; yes when that has left.
+
+        Args:
+            seconds: how long.
+            connection: shows when the client leaves.
+            reads_on: whether a client that has only ended its own side has not left.
+        """
+        file = self._bell.file
+        in_greenlet = gevent_sleep() is not None
+        if file < 0 or in_greenlet:
+            seconds = min(seconds, SLICE)
+        if connection is not None:
+            return (connection.gone if reads_on else connection.left)(seconds, file)
+        if file < 0 or in_greenlet:
+            time.sleep(seconds)
+            return False
+        poll = native_poll()
+        poll.register(file, select.POLLIN)
+        poll.poll(seconds * 1000)
+        return False
+
+
+def until_expiry(plan: Plan) -> float:
+    """Seconds after which a wait must look again, whether the time is over in which anything is injected."""
+    services = plan.services
+    if services.expires is None:
+        return LONGEST
+    return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
+
+
+def program_ends() -> bool:
+    """Whether the program has begun to end, so that nothing is waited for any more."""
+    return _program_ends or not threading.main_thread().is_alive()
+
+
+def _ring_at_end() -> None:
+    """From the first wait on the end of the program wakes them all: a thread that waits would keep it from ending."""
+    global _registered  # noqa: PLW0603
+    if _registered:
+        return
+    _registered = True
+    try:
+        # What `concurrent.futures` uses: called before threads are waited for, the last registered first.
+        threading._register_atexit(_end)  # type: ignore[attr-defined]  # noqa: SLF001
+    except RuntimeError:  # it has begun to end
+        _end()
+
+
+def _end() -> None:
+    global _program_ends  # noqa: PLW0603
+    _program_ends = True
+    for each in list(_bells.values()):
+        each.ring()
+
+
+def _after_fork() -> None:
+    """In the child nobody waits."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+    for plan, bell in _bells.items():
+        plan.waiting.discard(bell.ring)
+        bell.close()
+    _bells.clear()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)
