@@ -103,7 +103,8 @@ def test_no_more_than_twenty_mistakes_are_told():
         problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
         assert len(problems) == 21
         assert problems[-1].message == "these are the first 20 mistakes; there may be more"
-    assert len(mistakes(lambda: Scenario.parse("http:1 " * 30)).problems) == 21
+    for rules in ("http:1 " * 30, ["http:1 " * 30], ["http:1"] * 30):
+        assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
 
 
 def test_mistakes_behind_texts_in_three_quotes_have_their_line():
