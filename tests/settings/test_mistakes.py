@@ -74,7 +74,11 @@ def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
         told = messages(mistakes(lambda: Scenario.parse(text)))
         fault, keys = keys_of(text)
         table = {"fault": fault, **{key: plain(value) for key, value in keys.items()}}
-        assert messages(mistakes(lambda: Rule(fault, **keys))) == told
+        error = mistakes(lambda: Rule(fault, **keys))
+        assert messages(error) == told
+        assert sorted(each.where.removeprefix(fault).removeprefix(": ") for each in error.problems) == sorted(
+            each.where for each in mistakes(lambda: Scenario.parse(text)).problems
+        )
         assert messages(mistakes(lambda: Scenario.from_toml(toml(table)))) == told
         assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
 
