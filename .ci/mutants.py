@@ -475,6 +475,8 @@ def main(arguments: Iterable[str] | None = None) -> int:
             "no:randomly",
             "-p",
             "no:cacheprovider",
+            "-o",
+            "faulthandler_timeout=0",
             "--hypothesis-profile=mutants",
             *(f"--ignore=tests/core/{each}.py" for each in ELSEWHERE),
             *(options.tests or TESTS),

@@ -74,7 +74,11 @@ def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
         told = messages(mistakes(lambda: Scenario.parse(text)))
         fault, keys = keys_of(text)
         table = {"fault": fault, **{key: plain(value) for key, value in keys.items()}}
-        assert messages(mistakes(lambda: Rule(fault, **keys))) == told
+        error = mistakes(lambda: Rule(fault, **keys))
+        assert messages(error) == told
+        assert sorted(each.where.removeprefix(fault).removeprefix(": ") for each in error.problems) == sorted(
+            each.where for each in mistakes(lambda: Scenario.parse(text)).problems
+        )
         assert messages(mistakes(lambda: Scenario.from_toml(toml(table)))) == told
         assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
 
@@ -103,7 +107,8 @@ def test_no_more_than_twenty_mistakes_are_told():
         problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
         assert len(problems) == 21
         assert problems[-1].message == "these are the first 20 mistakes; there may be more"
-    assert len(mistakes(lambda: Scenario.parse("http:1 " * 30)).problems) == 21
+    for rules in ("http:1 " * 30, ["http:1 " * 30], ["http:1"] * 30):
+        assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
 
 
 def test_mistakes_behind_texts_in_three_quotes_have_their_line():
