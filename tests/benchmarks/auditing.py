@@ -16,7 +16,7 @@ from pathlib import Path
 from measure import Goal, Row
 
 LINES = 1_000_000
-TIMES = 10
+TIMES = 3
 LIMIT = 200
 CLIENTS = {
     "ids": "boto3's call ids, 30 % of requests fail",

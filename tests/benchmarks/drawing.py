@@ -16,7 +16,7 @@ from faultinject.vendors.addressing import exact_identity, with_placeholders
 
 LABEL = "cos:SlowDown,path=/photos/"
 KEYS = {"plain": "photos/2024/a.jpg", "UUID": "photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d.jpg"}
-LIMITS = {"plain": 3.5, "UUID": 5.5}
+LIMITS = {"plain": 4.0, "UUID": 5.5}
 
 
 def run() -> list[Row]:

@@ -49,7 +49,7 @@ def _flask() -> list[Row]:
         sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
     ]
     return rows + [
-        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.2), "bare")
+        sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.16), "bare")
         for fault in FAULTS
     ]
 
@@ -91,6 +91,6 @@ def _fastapi() -> list[Row]:
         )
     )
     return rows + [
-        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.25), "bare")
+        sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.3), "bare")
         for fault in FAULTS
     ]

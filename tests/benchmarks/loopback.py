@@ -34,7 +34,7 @@ VARIANTS = {
     "flask": ("bare", AGAIN, "all", "some"),
 }
 TITLES = {"raw": "raw ASGI on uvicorn", "fastapi": "FastAPI on uvicorn", "flask": "Flask on gunicorn"}
-GOALS = {"raw": (0.75, 0.85, 3.5), "fastapi": (2.5, 1.1, 2.0), "flask": (1.4, None, None)}
+GOALS = {"raw": (0.6, 0.7, 2.5), "fastapi": (1.7, 1.0, 1.7), "flask": (1.35, None, None)}
 
 
 @dataclass
