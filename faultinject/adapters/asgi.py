@@ -15,8 +15,8 @@ from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import Event
     from collections.abc import Sequence
-    from typing import Any
 
     from anyio.abc import TaskGroup
 
@@ -173,9 +173,10 @@ async def _body_at_hand(
     if request.expects_continue or request.content_type[:1] in _MULTIPART:
         return None, None
     action.entry.write("answered", answered=False, last=False)
-    cycle: Any = getattr(receive, "__self__", None)
+    cycle = getattr(receive, "__self__", None)
+    event: Event | None = getattr(cycle, "message_event", None)
     try:
-        if getattr(cycle, "more_body", True) is False and cycle.message_event.is_set():
+        if event is not None and getattr(cycle, "more_body", True) is False and event.is_set():
             # uvicorn has all of it and hands it out at once: no wait has to be ended.
             # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/httptools_impl.py, `receive`
             message, left = await receive(), LONGEST

@@ -142,3 +142,28 @@ def test_a_client_that_leaves_and_a_server_that_fails(receive, backend):
     """Nobody is answered, and the journal says so; a server that does not keep to ASGI is no error of the app."""
     statuses, [outcome] = ask(receive, backend=backend)
     assert (statuses, outcome.did) == ([], "failed")
+
+
+class Cycle:
+    """What uvicorn's `receive` is a method of; another server's may have one of the same names only."""
+
+    def __init__(self, **shown):
+        vars(self).update(shown)
+
+    async def receive(self):
+        await checkpoint()
+        return whole()
+
+
+class Set:
+    def is_set(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "shown", [{"more_body": False, "message_event": Set()}, {"more_body": False}, {"message_event": Set()}]
+)
+def test_what_the_server_shows_of_it(shown):
+    """Whatever is known before, the body is heard."""
+    statuses, [outcome] = ask(Cycle(**shown).receive)
+    assert (statuses, outcome.request_bytes, outcome.body_complete) == ([503], 4, True)
