@@ -14,7 +14,7 @@ ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%252
     "query",
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
-        "comp=list&restype=container&include=metadata%2Csnapshots,tags", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
+        "comp=list&restype=container&include=metadata%2Csnapshots%2ctags,copy", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
         "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
         "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
     ],
@@ -30,6 +30,20 @@ def test_what_is_documented_is_shown(query):
 def test_a_flag_has_no_value_to_show(name):
     """No vendor documents one."""
     assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
+
+
+@pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
+@pytest.mark.parametrize("name", ["mine", "x-y_z.0", "n" * 40])
+def test_an_unknown_parameter_shows_its_name(name, value):
+    """Letters, digits and what joins them, and no more of them than a token has."""
+    assert shown_query(f"{name}={value}") == f"{name}=…"
+
+
+@pytest.mark.parametrize("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
+def test_what_may_be_no_name_is_not_shown(name):
+    """A checksum stands for it and its value."""
+    shown = shown_query(f"{name}=x")
+    assert shown[0] == "…" and len(shown) == 5
 
 
 @pytest.mark.parametrize("end", ENDS)
