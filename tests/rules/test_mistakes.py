@@ -141,11 +141,12 @@ duration = "5s"
     ]
 
 
-def test_a_key_in_quotes_has_its_line():
-    """A name that has to be quoted is found as any other is."""
-    text = f'[[rules]]\nfault = "http:503"\nquery."a[]" = "{"*" * 17}"\n'
+@pytest.mark.parametrize(("key", "place"), [('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"')])
+def test_a_key_in_quotes_has_its_line(key, place):
+    """Whether they are of TOML's, or of a rule's own spelling."""
+    text = f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n'
     error = mistakes(lambda: Scenario.from_toml(text, where="x"))
-    assert str(error) == "x:3: rules[0].query.a[]: a pattern of 17 stars; at most 16 are allowed"
+    assert str(error) == f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed"
 
 
 def test_a_rule_has_the_line_of_its_header():
