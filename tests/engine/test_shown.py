@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.engine.snapshot import shown_path, shown_query, without_userinfo
+from faultinject.engine.snapshot import (
+    checksum_of_credential,
+    shown_path,
+    shown_query,
+    shown_target,
+    without_userinfo,
+)
 
 SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
@@ -15,7 +21,7 @@ ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%252
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
         "comp=list&restype=container&include=metadata%2Csnapshots%2ctags,copy", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
-        "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
+        "snapshot=2026-11-20T12%3a00%3a00Z", "no-cache", "read_only", "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
         "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
     ],
 )  # fmt: skip
@@ -77,6 +83,9 @@ def test_what_is_kept_back_is_told_apart():
         ("https://u:p@w@h", "https://h"),
         ("HTTP://u@h#f", "HTTP://h#f"),
         ("http://h/u:p@x", "http://h/u:p@x"),
+        ("http://h/a@b/c", "http://h/a@b/c"),
+        ("http:///a@b", "http:///a@b"),
+        ("http://u:p@h/http://x@y", "http://h/http://x@y"),
         ("h@x:443", "h@x:443"),
         ("/a/http://u:p@h", "/a/http://u:p@h"),
         ("*", "*"),
@@ -91,7 +100,50 @@ def test_a_path_with_a_query_in_it():
     """A presigned URL that was encoded as a whole is a path."""
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}")
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3D{SECRET}")
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3d{SECRET}")
     assert shown_path("/b/what?") == "/b/what?"
+
+
+@pytest.mark.parametrize("mark", ["%3F", "%3f"])
+@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+@pytest.mark.parametrize("before", ["/b/k", ""])
+def test_a_target_with_a_query_in_its_path(before, mark, sign):
+    """However it was encoded, and with a query of its own."""
+    shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
+    assert SECRET not in shown
+    assert shown.startswith(f"{before}?…") and shown.endswith("?acl&sig=…")
+
+
+@pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
+def test_a_target_without_secrets(target):
+    """It stays as it was sent."""
+    assert shown_target(target) == target
+
+
+@pytest.mark.parametrize("end", ENDS[:-1])
+@pytest.mark.parametrize("value", ["{end}{secret}", "a{end}{secret}{end}b"])
+def test_a_name_ends_at_the_first_sign(end, value):
+    """Whatever stands behind it, and where there is nothing before it."""
+    shown = shown_query("prefix=" + value.format(end=end, secret=SECRET))
+    assert SECRET not in shown and shown.partition("…")[0] in ("prefix=", "prefix=a")
+
+
+def test_a_credential_is_what_stays_the_same():
+    """The user of Basic, the nonce of Digest, the token of any other scheme; in any case of the scheme's name."""
+    same = [
+        ("Basic Y2F0OjE=", "bASIC Y2F0OjI="),
+        ('Digest username="cat", nonce="1", uri="/a"', 'digest uri="/b", nonce="1", cnonce="x"'),
+        ("Bearer abc", "bearer abc"),
+    ]
+    others = [
+        "Basic ZG9nOjE=",
+        'Digest username="cat", nonce="2", uri="/a"',
+        "Bearer abd",
+        "Digest",
+        "Token abc",
+    ]
+    assert [checksum_of_credential(one) == checksum_of_credential(other) for one, other in same] == [True] * 3
+    assert len({checksum_of_credential(each) for each in [*(one for one, _ in same), *others]}) == 8
 
 
 @given(
