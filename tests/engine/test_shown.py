@@ -70,6 +70,30 @@ def test_a_token_that_stands_alone(query):
     assert SECRET not in shown_query(query)
 
 
+@pytest.mark.parametrize("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
+def test_what_may_be_no_word_is_not_shown(word):
+    """Words are short, of small letters."""
+    shown = shown_query(word)
+    assert shown[0] == "…" and len(shown) == 5
+    assert shown_query("abcdefghijkl") == "abcdefghijkl"
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "longer"),
+    [
+        ("partNumber", "1" * 64, "1" * 65),
+        ("snapshot", "2" * 40, "2" * 41),
+        ("partNumber", "3", "X3"),
+        ("snapshot", "2026", "X2026"),
+        ("upload_id", "cf0b", "Xcf0b"),
+    ],
+)
+def test_numbers_and_times_have_a_length_and_their_signs(name, longest, longer):
+    """What is longer, or has other signs, is no value that a vendor documents."""
+    assert shown_query(f"{name}={longest}") == f"{name}={longest}"
+    assert shown_query(f"{name}={longer}") == f"{name}=…"
+
+
 def test_what_is_kept_back_is_told_apart():
     """Two listings of other partitions, or two keys, do not look like one request made twice."""
     assert len({shown_query(f"prefix=year%3D{year}/") for year in range(50)}) == 50
@@ -101,6 +125,7 @@ def test_a_path_with_a_query_in_it():
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}")
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3D{SECRET}")
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3d{SECRET}")
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}?x=1")
     assert shown_path("/b/what?") == "/b/what?"
 
 
@@ -112,6 +137,9 @@ def test_a_target_with_a_query_in_its_path(before, mark, sign):
     shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
     assert SECRET not in shown
     assert shown.startswith(f"{before}?…") and shown.endswith("?acl&sig=…")
+    path = f"{before}?X-Amz-Signature{sign}{SECRET}"
+    assert shown.partition("?acl")[0] == shown_path(path)
+    assert SECRET not in shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
 
 
 @pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
