@@ -27,6 +27,8 @@ def ask(servers, make_injector):
         ("cos:SlowDown,retry_after=2s,hint=date", 2.0, "date"),
         ("cos:SlowDown,set.retry-after=7", 7.0, "seconds"),
         ("cos:SlowDown,retry_after=2s,set.retry-after=7", 7.0, "seconds"),
+        # In floats a little more than whole milliseconds.
+        ("cos:SlowDown,retry_after=530000001ms,hint=x-amz-retry-after", 530000.001, "x-amz-retry-after"),
         ("cos:SlowDown,set.x-amz-retry-after=1500", 1.5, "x-amz-retry-after"),
         ("cos:SlowDown,set.x-ms-retry-after-ms=250", 0.25, "x-ms-retry-after-ms"),
         ("cos:SlowDown,set.retry-after=soon", None, "unreadable"),

@@ -104,7 +104,11 @@ def test_root_path_that_only_looks_like_one():
 
 def test_method_query_and_headers(view):
     """As sent; header names in any case, several values, none."""
-    request = view("pUt", query="a=1&b&c=%20+&a=2&=x&%61=3", headers=[*HEADERS, ("Content-Type", "x")])
+    request = view(
+        "pUt",
+        query="a=1&b&c=%20+&a=2&=x&%61=3",
+        headers=[*HEADERS, ("Content-Type", "x"), ("Content-Length", "3")],
+    )
     assert (request.method, request.query) == ("pUt", "a=1&b&c=%20+&a=2&=x&%61=3")
     assert request.query_values("a") == ("1", "2", "3")
     assert request.query_values("b") == ("",)
@@ -112,6 +116,7 @@ def test_method_query_and_headers(view):
     assert request.query_values("d") == ()
     assert request.header("x-test") == ("a",)
     assert request.header("content-type") == ("x",)
+    assert request.header("content-length") == ("3",)
     assert request.header("x-none") == ()
 
 

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.engine.snapshot import shown_path, shown_query, without_userinfo
+from faultinject.engine.snapshot import (
+    checksum_of_credential,
+    shown_path,
+    shown_query,
+    shown_target,
+    without_userinfo,
+)
 
 SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
@@ -14,8 +20,8 @@ ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%252
     "query",
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
-        "comp=list&restype=container&include=metadata%2Csnapshots,tags", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
-        "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
+        "comp=list&restype=container&include=metadata%2Csnapshots%2ctags,copy", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
+        "snapshot=2026-11-20T12%3a00%3a00Z", "no-cache", "read_only", "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
         "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
     ],
 )  # fmt: skip
@@ -30,6 +36,20 @@ def test_what_is_documented_is_shown(query):
 def test_a_flag_has_no_value_to_show(name):
     """No vendor documents one."""
     assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
+
+
+@pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
+@pytest.mark.parametrize("name", ["mine", "x-y_z.0", "n" * 40])
+def test_an_unknown_parameter_shows_its_name(name, value):
+    """Letters, digits and what joins them, and no more of them than a token has."""
+    assert shown_query(f"{name}={value}") == f"{name}=…"
+
+
+@pytest.mark.parametrize("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
+def test_what_may_be_no_name_is_not_shown(name):
+    """A checksum stands for it and its value."""
+    shown = shown_query(f"{name}=x")
+    assert shown[0] == "…" and len(shown) == 5
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -50,6 +70,30 @@ def test_a_token_that_stands_alone(query):
     assert SECRET not in shown_query(query)
 
 
+@pytest.mark.parametrize("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
+def test_what_may_be_no_word_is_not_shown(word):
+    """Words are short, of small letters."""
+    shown = shown_query(word)
+    assert shown[0] == "…" and len(shown) == 5
+    assert shown_query("abcdefghijkl") == "abcdefghijkl"
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "longer"),
+    [
+        ("partNumber", "1" * 64, "1" * 65),
+        ("snapshot", "2" * 40, "2" * 41),
+        ("partNumber", "3", "X3"),
+        ("snapshot", "2026", "X2026"),
+        ("upload_id", "cf0b", "Xcf0b"),
+    ],
+)
+def test_numbers_and_times_have_a_length_and_their_signs(name, longest, longer):
+    """What is longer, or has other signs, is no value that a vendor documents."""
+    assert shown_query(f"{name}={longest}") == f"{name}={longest}"
+    assert shown_query(f"{name}={longer}") == f"{name}=…"
+
+
 def test_what_is_kept_back_is_told_apart():
     """Two listings of other partitions, or two keys, do not look like one request made twice."""
     assert len({shown_query(f"prefix=year%3D{year}/") for year in range(50)}) == 50
@@ -63,6 +107,9 @@ def test_what_is_kept_back_is_told_apart():
         ("https://u:p@w@h", "https://h"),
         ("HTTP://u@h#f", "HTTP://h#f"),
         ("http://h/u:p@x", "http://h/u:p@x"),
+        ("http://h/a@b/c", "http://h/a@b/c"),
+        ("http:///a@b", "http:///a@b"),
+        ("http://u:p@h/http://x@y", "http://h/http://x@y"),
         ("h@x:443", "h@x:443"),
         ("/a/http://u:p@h", "/a/http://u:p@h"),
         ("*", "*"),
@@ -77,7 +124,54 @@ def test_a_path_with_a_query_in_it():
     """A presigned URL that was encoded as a whole is a path."""
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}")
     assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3D{SECRET}")
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature%3d{SECRET}")
+    assert SECRET not in shown_path(f"/b/k?X-Amz-Signature={SECRET}?x=1")
     assert shown_path("/b/what?") == "/b/what?"
+
+
+@pytest.mark.parametrize("mark", ["%3F", "%3f"])
+@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+@pytest.mark.parametrize("before", ["/b/k", ""])
+def test_a_target_with_a_query_in_its_path(before, mark, sign):
+    """However it was encoded, and with a query of its own."""
+    shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
+    assert SECRET not in shown
+    assert shown.startswith(f"{before}?…") and shown.endswith("?acl&sig=…")
+    path = f"{before}?X-Amz-Signature{sign}{SECRET}"
+    assert shown.partition("?acl")[0] == shown_path(path)
+    assert SECRET not in shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
+
+
+@pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
+def test_a_target_without_secrets(target):
+    """It stays as it was sent."""
+    assert shown_target(target) == target
+
+
+@pytest.mark.parametrize("end", ENDS[:-1])
+@pytest.mark.parametrize("value", ["{end}{secret}", "a{end}{secret}{end}b"])
+def test_a_name_ends_at_the_first_sign(end, value):
+    """Whatever stands behind it, and where there is nothing before it."""
+    shown = shown_query("prefix=" + value.format(end=end, secret=SECRET))
+    assert SECRET not in shown and shown.partition("…")[0] in ("prefix=", "prefix=a")
+
+
+def test_a_credential_is_what_stays_the_same():
+    """The user of Basic, the nonce of Digest, the token of any other scheme; in any case of the scheme's name."""
+    same = [
+        ("Basic Y2F0OjE=", "bASIC Y2F0OjI="),
+        ('Digest username="cat", nonce="1", uri="/a"', 'digest uri="/b", nonce="1", cnonce="x"'),
+        ("Bearer abc", "bearer abc"),
+    ]
+    others = [
+        "Basic ZG9nOjE=",
+        'Digest username="cat", nonce="2", uri="/a"',
+        "Bearer abd",
+        "Digest",
+        "Token abc",
+    ]
+    assert [checksum_of_credential(one) == checksum_of_credential(other) for one, other in same] == [True] * 3
+    assert len({checksum_of_credential(each) for each in [*(one for one, _ in same), *others]}) == 8
 
 
 @given(

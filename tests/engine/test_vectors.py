@@ -72,6 +72,22 @@ def test_the_published_vectors_decide(site, seed, label, identity, n, first, sha
     assert fires(site, rule, seed, share, lambda made: made.asks([target] * (n + 1))[-1]) == [True, False]
 
 
+def test_a_text_that_is_no_unicode_has_its_draw():
+    """ASGI servers may hand out half a surrogate pair."""
+    identity = "PUT /photos/\ud83d.jpg"
+    text = b"cos:SlowDown\0" + identity.encode("utf-8", "surrogatepass") + b"\x000"
+    digest = blake2b(text, key=seed_key("42"), digest_size=32).digest()
+    assert drawer(seed_key("42"), "cos:SlowDown", 2**64)(identity, 0) == digest
+
+
+@pytest.mark.parametrize(("earlier", "label"), [(0, "http:503"), (1, "http:503#2"), (2, "http:503#3")])
+def test_rules_of_one_label_are_numbered(site, earlier, label):
+    """So that each draws on its own: the second is `#2`."""
+    share = number(digest_of("0", label, "PUT /b/k", 0), 0) / 2**64
+    rules = "http:503,probability=0 " * earlier + "http:503"
+    assert fires(site, rules, "0", share, lambda made: made.ask("PUT /b/k")) == [True, False]
+
+
 def test_the_readme_publishes_these_five():
     """The table in the README is this list."""
     table = (

@@ -485,6 +485,14 @@ def test_hint_forms():
     assert found == [(None, None), (2.0, "seconds"), (3.0, "date"), (2.5, "date")]
 
 
+@pytest.mark.parametrize("rules", ["http:503,path=x", "http:503,probability=0", "http:503"])
+def test_a_query_that_was_encoded_as_path(rules):
+    """Nothing of the request looks secret but that: a signature in the path is one all the same."""
+    injector = injector_for(rules, record_all=rules.endswith("x"))
+    ask(injector, PATH_INFO="/photos/a.jpg?X-Amz-Signature=SECRET", CONTENT_LENGTH="")
+    assert only(injector).path.startswith("/photos/a.jpg?…")
+
+
 def test_the_file(tmp_path):
     """Mode 0600, appended to, one line a write, readable as JSON at any moment."""
     path = tmp_path / "journal"

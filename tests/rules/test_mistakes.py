@@ -141,6 +141,25 @@ duration = "5s"
     ]
 
 
+@pytest.mark.parametrize(("key", "place"), [('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"')])
+def test_a_key_in_quotes_has_its_line(key, place):
+    """Whether they are of TOML's, or of a rule's own spelling."""
+    text = f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n'
+    error = mistakes(lambda: Scenario.from_toml(text, where="x"))
+    assert str(error) == f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed"
+
+
+def test_a_rule_has_the_line_of_its_header():
+    """Lists in its keys are no lists of rules."""
+    text = '[[rules]]\ntimes = 1\nkey = [["a"], ["b"]]\n'
+    problems = mistakes(lambda: Scenario.from_toml(text, where="x")).problems
+    assert sorted(each.where for each in problems) == [
+        "x:1: rules[0]",
+        "x:3: rules[0].key",
+        "x:3: rules[0].key",
+    ]
+
+
 def test_keys_of_many_parts_are_refused():
     """The parser's time grows with the square of their number."""
     assert parse_toml("a" + ".a" * 500 + " = 1")
