@@ -53,7 +53,7 @@ class Line:
         time: when it came, unix seconds.
         arrived: the same on the monotonic clock.
         snapshot: what is kept of the request.
-        reading: how its address is read; None: nobody knows.
+        reading: how its address is read.
         rule: what the rule is called that it met, or None.
         n: its number by that rule, or None.
         stalled: for how long the machine had kept work waiting by then, seconds, or None; the journal knows.
@@ -89,7 +89,7 @@ class Line:
         time: float,
         arrived: float,
         snapshot: Snapshot,
-        reading: Addressing | None,
+        reading: Addressing,
         rule: str | None,
         n: int | None,
     ) -> None:

@@ -29,29 +29,26 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
 
     Args:
         line: as the journal keeps it.
-        reading: how its address is read, where the line does not say that nobody knows; None: as the line says.
+        reading: how its address is read; None: as the line says.
     """
     generation, seed, seed_key = line.origin
     (
         method, path, mount, query, host, client, port, key_id, credential, precondition, user_agent, content_length,
         headers,
     ) = line.snapshot  # fmt: skip
-    operation = bucket = key = None
-    own = line.reading
-    if own is not None:
-        own = reading or own
-        recalled = _Recalled(method, path[mount:], query, host, headers)
-        level, bucket, key, _ = own.read_place(recalled)
-        if query or headers:
-            operation = own.operation(recalled)
+    own = reading or line.reading
+    recalled = _Recalled(method, path[mount:], query, host, headers)
+    level, bucket, key, _ = own.read_place(recalled)
+    if query or headers:
+        operation = own.operation(recalled)
+    else:
+        # Nothing else of a request tells its operation then.
+        form = own.operations, method, level, host
+        if form in _operations:
+            operation = _operations[form]
         else:
-            # Nothing else of a request tells its operation then.
-            form = own.operations, method, level, host
-            if form in _operations:
-                operation = _operations[form]
-            else:
-                operation = own.operation(recalled)
-                _remember(_operations, form, operation)
+            operation = own.operation(recalled)
+            _remember(_operations, form, operation)
     size, digest, complete = line.body or (whole(content_length), None, None)
     arrived, answered, test = line.arrived, line.answered, line.test
     return (

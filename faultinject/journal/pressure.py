@@ -45,22 +45,21 @@ class Pressure:
 
         As it was at most a millisecond ago.
         """
-        if self._file is None:
+        file = self._file
+        if file is None:
             return None
         now = self._clock()
         if now - self._read >= FRESH:
-            self._read, self._stalled = now, self._sum()
+            self._read, self._stalled = now, self._sum(file)
         return self._stalled
 
-    def _sum(self) -> float | None:
-        if self._file is None:
-            return None
+    def _sum(self, file: int) -> float | None:
         try:
             # A program that becomes a daemon closes all files; the number may be another file's by now.
-            if identity(self._file) != self._identity:
+            if identity(file) != self._identity:
                 self._file = None
                 return None
-            text = os.pread(self._file, _LENGTH, 0)
+            text = os.pread(file, _LENGTH, 0)
             return int(text.partition(b"total=")[2].partition(b"\n")[0]) / 1e6
         except (OSError, ValueError):
             self.close()

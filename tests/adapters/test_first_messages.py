@@ -144,6 +144,29 @@ def test_a_client_that_leaves_and_a_server_that_fails(receive, backend):
     assert (statuses, outcome.did) == ([], "failed")
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_request_that_is_cancelled(backend):
+    """As by a server that stops: nothing is answered, and the fault is not counted."""
+    injector = Injector("cos:SlowDown,times=1", seed=1, environ={})
+
+    async def run():
+        begun = anyio.Event()
+
+        async def receive():
+            begun.set()
+            await anyio.sleep_forever()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ASGIFaultMiddleware(None, injector=injector), scope(), receive, None)
+            await begun.wait()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(run, backend=backend)
+    assert [each.did for each in injector.journal.outcomes] == ["failed"]
+    assert injector.counts()["rule-1"]["injected"] == 0
+    assert injector._services.active == 0
+
+
 class Cycle:
     """What uvicorn's `receive` is a method of; another server's may have one of the same names only."""
 
@@ -167,3 +190,20 @@ def test_what_the_server_shows_of_it(shown):
     """Whatever is known before, the body is heard."""
     statuses, [outcome] = ask(Cycle(**shown).receive)
     assert (statuses, outcome.request_bytes, outcome.body_complete) == ([503], 4, True)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_client_that_is_heard_leaving_a_hang(out_of_reach, servers, backend):
+    """Its connection is not found, so only the server tells: the fault was met, and the wait is over."""
+    out_of_reach()
+
+    async def receive():
+        await anyio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    injector = Injector("hang,delay=60s", seed=1, environ={})
+    live = servers.scope("GET", "/photos/cat.jpg", client=("127.0.0.1", 9))
+    anyio.run(ASGIFaultMiddleware(None, injector=injector), live, receive, None, backend=backend)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.fault, outcome.final) == ("closed", "hang", True)
+    assert outcome.answered - outcome.arrived < 30

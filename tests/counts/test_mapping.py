@@ -231,6 +231,7 @@ def test_a_python_without_ctypes(tmp_path, monkeypatch):
     store.publish({}, rules=1)
     counts = store.join()[2]
     assert counts.match(KEY, 0.0)
+    assert counts.take(Take(0, "", 9))
     os.truncate(of(store, "generation"), 0)
     assert store.generation == CUT
     os.truncate(of(store, "counts-1"), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from faultinject.engine import request as request_views
 from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.vendors.addressing import without_port
 
@@ -253,3 +254,16 @@ def test_header_names_fold_alike():
 def test_a_connection_is_shared_since_http_2(environ, scope, shared):
     """There the end of a connection would end other requests as well."""
     assert (wsgi(**environ).http2, asgi(**scope).http2) == (shared, shared)
+
+
+def test_headers_of_another_vendor_are_kept_too(monkeypatch):
+    """Their values, or only that they were there; each is told once."""
+    for name in ("SILENT", "RECORDED_AS", "RECORDED_KEYS", "_KNOWN", "_RECORDED_KEYS", "_RECORDED_NAMES"):
+        monkeypatch.setattr(f"faultinject.engine.request.{name}", getattr(request_views, name).copy())
+    monkeypatch.setattr("faultinject.engine.snapshot.SILENT", request_views.SILENT)
+    for _ in range(2):
+        request_views.record({"x-acme-part": True, "x-acme-source": False})
+    sent = [("X-Acme-Part", "3"), ("X-Acme-Source", "secret")]
+    for view in (wsgi(headers=sent), asgi(headers=sent)):
+        assert view.recorded("x-acme-part") == "3"
+        assert view.snapshot()[-1] == {"x-acme-part": "3", "x-acme-source": ""}
