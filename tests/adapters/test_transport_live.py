@@ -69,7 +69,10 @@ def ask_for_everything(port):
         pass
 
 
-@pytest.mark.parametrize("name", live.SERVERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=pytest.mark.slow) if each == "werkzeug" else each for each in live.SERVERS],
+)
 def test_nothing_is_left_behind(name, caplog):
     """Descriptors, threads and places after many faults are as before; the server has met nothing odd."""
     injector = Injector(RULES, seed=1, environ={})

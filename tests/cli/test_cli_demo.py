@@ -90,6 +90,7 @@ def test_the_command_that_gives_the_same_again(arguments, again):
         assert command_of(context, context.params["seed"] or "9") == f"faultinject demo {again}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "env",
     [

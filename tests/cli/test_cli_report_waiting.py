@@ -293,6 +293,7 @@ def test_the_client_is_done(run, journal):
     assert (code, err, json.loads(out)["left_out"]) == (1, "", {})
 
 
+@pytest.mark.slow
 def test_it_waits_by_itself(run, journal):
     """What is written stays what it is; the words of the wait go to standard error."""
     code, out, err = run("report", journal(now(calls(), ago=7)), "--format", "json")

@@ -123,6 +123,7 @@ def test_a_command_that_answers_all_and_ends_badly(program):
     assert done.failure == f"{sys.executable} wrote 'bye', which is no answer of the contract"
 
 
+@pytest.mark.slow
 def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch):
     """One in a session of its own keeps the pipe open; it is not waited for."""
     monkeypatch.setattr(process, "LEFT", 0.2)
@@ -141,6 +142,7 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypat
         os.kill(int(done.said), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_command_that_stops_answering(program):
     """It is alive and silent: a failure, with the call that it is about."""
     text = READY + "sys.stderr.write('stuck\\n'); sys.stderr.flush(); time.sleep(600)"

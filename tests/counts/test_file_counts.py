@@ -340,7 +340,9 @@ def same_bucket(key, bucket):
     return key[0] == bucket[0] and key[1] >> 4 == bucket[1] >> 4
 
 
-@pytest.mark.parametrize("count", [n_of, place_of], ids=["identities", "scopes"])
+@pytest.mark.parametrize(
+    "count", [n_of, pytest.param(place_of, marks=pytest.mark.slow)], ids=["identities", "scopes"]
+)
 def test_the_pairs_matched_last_are_kept(make_file_counts, count):
     """Of the 65,536 matched last hardly one is lost; of the longest forgotten nothing is left."""
     counts = make_file_counts()

@@ -69,6 +69,7 @@ def test_the_tables_do_not_crowd_each_other_out():
     assert counts.match([(0, "scope", "identity", None)], 0.0) == [(0, 1, True)]
 
 
+@pytest.mark.slow
 def test_taking_is_a_use_of_a_scope_too():
     """Between its match and its take no scope is lost, and the rule's own count lies outside of the table."""
     counts = MemoryCounts()
@@ -80,6 +81,7 @@ def test_taking_is_a_use_of_a_scope_too():
     assert not counts.take(Take(0, "mine", 1))
 
 
+@pytest.mark.slow
 def test_a_flood_of_scopes_never_forgets_what_the_whole_rule_took():
     """`times` of a rule holds for good; only scopes of its own that were long not matched begin anew."""
     counts = MemoryCounts()
@@ -92,6 +94,7 @@ def test_a_flood_of_scopes_never_forgets_what_the_whole_rule_took():
     assert [counts.matched(rule) for rule in (0, 1, 2)] == [KEPT + 10, KEPT + 10, 0]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     """Twice as many distinct keys need no more memory than the full tables."""
     counts = MemoryCounts()
@@ -135,6 +138,7 @@ def test_long_texts_cost_no_more_than_short_ones():
         assert counts.take(asks[3])
 
 
+@pytest.mark.slow
 def test_the_tables_stay_bounded_under_threads(in_many_threads):
     """Threads that all add and drop pairs neither fail nor let the tables grow, and forget nothing recent."""
     counts = MemoryCounts()

@@ -341,6 +341,7 @@ def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
     assert [line.split() for line in lines if line.split()[:1] == ["odd"]] == [["odd", "Something", "odd."]]
 
 
+@pytest.mark.slow
 def test_a_name_of_two_packages_is_nobodys(python: Python) -> None:
     """Which of them is meant nobody can say, so it is asked to take one away."""
     python.add("acme-thing 2.1", "vendors", "acme = faultinject_acme.vendor:VENDOR")

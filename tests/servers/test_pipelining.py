@@ -38,10 +38,7 @@ FAULTS = (
     "error-closes",
     "success",
 )
-MARKED = [
-    name if name in ("waitress", "uvicorn h11") else pytest.param(name, marks=pytest.mark.slow)
-    for name in KINDS
-]
+MARKED = [name if name == "uvicorn h11" else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
 _numbers = count()
 
 

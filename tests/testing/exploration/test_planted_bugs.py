@@ -90,7 +90,7 @@ def test_no_alarm(name):
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in ("rewind", "short", "queue") else pytest.param(name, marks=pytest.mark.slow)
+        name if name == "rewind" else pytest.param(name, marks=pytest.mark.slow)
         for name in CLIENTS
         if name != "threads"
     ],

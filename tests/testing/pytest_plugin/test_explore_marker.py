@@ -631,6 +631,7 @@ def test_shards(passes, run):
         result.stdout.fnmatch_lines([f"*::test_right[[]shard-{number}]: 1 request *; {runs} runs in *"])
 
 
+@pytest.mark.slow
 def test_xdist(project):
     """Workers make the runs; the controller shows the lines."""
     project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))

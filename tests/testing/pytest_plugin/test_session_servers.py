@@ -364,6 +364,7 @@ def test_a_server_forked_within_a_test(tests):
     tests(FORKED.replace('scope="session"', 'scope="function"')).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_workers_of_xdist(tests, monkeypatch, project):
     """Each has a session of its own."""
     pytest.importorskip("xdist")
