@@ -56,7 +56,9 @@ def test_a_probability_is_a_rate(site, p_of, attempts, probability):
     assert p_of.fits([sum(hits), 10_000 - sum(hits)], rates) > 0.001
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
 def test_a_rate_varies_as_chance_does(site, seed):
     """No seed gives suspiciously exact rates either: in runs of 100 the hits spread as the binomial says."""
     hits = first_attempts(site, "http:503,probability=0.3", seed, 5000)
@@ -81,7 +83,9 @@ def test_the_smallest_and_the_largest_chance_are_no_ends(site):
     assert [sum(made.ask() is not None for _ in range(500)) for made in plans] == [0, 500]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
 def test_raising_a_probability_only_adds_faults(site, seed):
     """Each attempt that fails at some probability fails at every higher one."""
     targets = [f"PUT /photos/k{number % 400}" for number in range(1200)]
@@ -118,7 +122,9 @@ def test_runs_are_as_long_as_chance_makes_them(site, p_of):
     assert p_of.fits(counts, [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16]) > 0.001
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
 def test_rules_draw_apart_from_each_other(site, p_of, seed):
     """Seeds, labels and twins: each changes everything, none of them half."""
     rules = ["http:503", "http:502", "cos:SlowDown", "http:503,method=PUT", "http:503,name=a"]
