@@ -6,8 +6,7 @@ from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
 from faultinject.adapters.driving import DECIDED, ClientGone, first_to_note, runs_app, skipped, undo
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
-from faultinject.engine.body_digest import LONGEST, PIECE, SeenBody
-from faultinject.engine.draw import blake2b
+from faultinject.engine.body_digest import LONGEST, SeenBody
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.exceptions import FaultInjectError
@@ -167,10 +166,9 @@ async def _body_at_hand(
     Raises:
         ClientGone: it left, or the server cannot read its body.
     """
-    length = request.content_length
-    if not action.answer.drain or action.listing is not None or length is None or length > PIECE:
+    if not action.answer.drain or action.listing is not None:
         return None, None
-    if request.expects_continue or request.content_type[:1] in _MULTIPART:
+    if request.expects_continue or not request.has_small_body:
         return None, None
     action.entry.write("answered", answered=False, last=False)
     cycle = getattr(receive, "__self__", None)
@@ -188,7 +186,7 @@ async def _body_at_hand(
         raise ClientGone from error
     if not whole:
         return None, (message, left)
-    return (len(piece), blake2b(piece, key=plan.origin[2], digest_size=16).hexdigest(), True), None
+    return request.whole_body(piece, plan.origin[2]), None
 
 
 async def _first_message(receive: Receive, plan: Plan) -> Heard:
@@ -201,10 +199,6 @@ async def _first_message(receive: Receive, plan: Plan) -> Heard:
     with move_on_after(LONGEST):
         message = await receive()
     return message, end - clock()
-
-
-# What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
-_MULTIPART = frozenset("mM \t")
 
 
 def _overheard(receive: Receive, seen: SeenBody) -> Receive:

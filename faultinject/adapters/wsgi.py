@@ -16,8 +16,7 @@ from faultinject.adapters.driving import (
 )
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked
-from faultinject.engine.body_digest import PIECE, SeenBody
-from faultinject.engine.draw import blake2b
+from faultinject.engine.body_digest import SeenBody
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
 from faultinject.injector.lookup import injector_for, refuse_eventlet
@@ -150,18 +149,14 @@ def _body_at_hand(environ: Environ, plan: Plan, action: Respond, request: WSGIRe
     """A small body that is in memory, as test clients have it: read, as `drain` would; None of any other."""
     source = environ.get("wsgi.input")
     length = request.content_length
-    if type(source) is not BytesIO or length is None or length > PIECE:
+    if type(source) is not BytesIO or length is None or not request.has_small_body:
         return None
-    if not action.answer.drain or action.listing is not None or request.content_type[:1] in _MULTIPART:
+    if not action.answer.drain or action.listing is not None:
         return None
     if source.closed or len(source.getbuffer()) - source.tell() < length:
         return None
     action.entry.write("answered", answered=False, last=False)
-    return length, blake2b(source.read(length), key=plan.origin[2], digest_size=16).hexdigest(), True
-
-
-# What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
-_MULTIPART = frozenset("mM \t")
+    return request.whole_body(source.read(length), plan.origin[2])
 
 
 def _pass(app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Pass) -> Iterable[bytes]:

@@ -16,6 +16,10 @@ LONGEST = 10.0
 """Seconds after which a body or a dropped answer is no longer read."""
 
 
+DIGEST_SIZE = 16
+"""Bytes of a digest."""
+
+
 class BodyDigest:
     """A keyed digest of a body in pieces; a multipart boundary, which is new on each attempt, does not change it.
 
@@ -30,7 +34,7 @@ class BodyDigest:
     __slots__ = ("_boundary", "_digest", "_tail", "size")
 
     def __init__(self, key: bytes, content_type: str = "") -> None:
-        self._digest = blake2b(key=key, digest_size=16)
+        self._digest = blake2b(key=key, digest_size=DIGEST_SIZE)
         self._boundary = boundary(content_type)
         self._tail = b""
         self.size = 0

@@ -156,7 +156,7 @@ class FullLine(Line):
 
 
 class Entry(FullLine):
-    """The journal's view of one request while it is under way; every `write` is one line."""
+    """The journal's view of one request while it is under way; every `write` is one line, the last one the entry itself."""
 
     __slots__ = ("fired", "held", "seen", "services", "take", "written")
 

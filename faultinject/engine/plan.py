@@ -113,6 +113,7 @@ class Plan:
     def _decide(
         self, request: Request, candidates: Sequence[int], now: float, arrived: float
     ) -> Action | None:
+        """Decide among any number of candidates, by any counts."""
         matched, keys = self._matching(request, candidates, now - self.started)
         if not matched:
             return None

@@ -6,6 +6,8 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
+from faultinject.engine.body_digest import DIGEST_SIZE, PIECE
+from faultinject.engine.draw import blake2b
 from faultinject.engine.snapshot import (
     LONGEST_TEXT,
     NONE_RECORDED,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from faultinject.engine.snapshot import Snapshot
+    from faultinject.engine.types import Body
     from faultinject.vendors.types import Target
 
 
@@ -96,6 +99,8 @@ class Request:
         @property
         def content_length(self) -> int | None: ...
         @property
+        def content_type(self) -> str: ...
+        @property
         def has_body(self) -> bool: ...
         @property
         def upgrades(self) -> bool: ...
@@ -130,6 +135,16 @@ class Request:
         # Nothing of it is secret, and nothing too long.
         mount = len(self.mount)
         return method, path, mount, "", host, client, port, None, None, None, agent, length or None, recorded
+
+    @property
+    def has_small_body(self) -> bool:
+        """Whether its body is one small piece, and has no boundaries: then `whole_body` is all that there is to it."""
+        length = self.content_length
+        return length is not None and length <= PIECE and self.content_type[:1] not in _MULTIPART
+
+    def whole_body(self, piece: bytes, key: bytes) -> Body:
+        """A small body that was read in one piece, as `BodyDigest` has it: bytes, digest, and that this was all."""
+        return len(piece), blake2b(piece, key=key, digest_size=DIGEST_SIZE).hexdigest(), True
 
     def query_values(self, name: str) -> tuple[str, ...]:
         """The decoded values of a query parameter; `("",)` for one without a value, `()` when absent."""
@@ -368,6 +383,8 @@ def header_name(raw: bytes) -> str:
 
 
 _LONGEST_NUMBER = 20  # as `whole` has it
+# What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
+_MULTIPART = frozenset("mM \t")
 _NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = {*RECORDED_HEADERS}
