@@ -26,18 +26,18 @@ if TYPE_CHECKING:
         def finder(self, on: Interface) -> Finder:
             """A function from an environ or a scope to the rules that may match."""
 
-    # Rules of one literal: their numbers, or a shelf of their own.
-    Drawer: TypeAlias = "list[int] | Filed"
-    Drawers = dict[Any, Drawer]
-    # Drawers that hold many rules: where each stands.
+    # Rules of one literal: their numbers, or a node of their own.
+    Postings: TypeAlias = "list[int] | Filed"
+    PostingsByLiteral = dict[Any, Postings]
+    # Postings of many rules: where each of them stands.
     Crowded = list[tuple[dict[Any, Any], Any]]
 
 CROWDED = 8
-"""More rules than this in one drawer are filed once more."""
+"""More rules than this of one literal are filed once more."""
 # Names of headers that are remembered in the spelling of clients, and the letters of the longest.
 _NAMES_REMEMBERED = 1024
 _LONGEST_NAME = 64
-_NOTHING: Drawers = {}
+_NOTHING: PostingsByLiteral = {}
 
 
 class Interface:
@@ -62,7 +62,9 @@ class Interface:
         split: Callable[[str, str], tuple[str, str]],
         host: Callable[[Place], str | bytes | None],
         query: Callable[[Place], str],
-        headers: Callable[[dict[str, Drawers]], Callable[[Place], Iterable[tuple[Drawers, str]]]],
+        headers: Callable[
+            [dict[str, PostingsByLiteral]], Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]
+        ],
         view: Callable[[Place], Request],
     ) -> None:
         self.path, self.mount, self.split = path, mount, split
@@ -76,9 +78,9 @@ class Interface:
         request = self.view(place)
         return request.path, request.below
 
-    def open(self, drawer: Drawer, place: Place, found: Found) -> Found:
-        """What was found so far and what is in a drawer, in the order written, each rule once."""
-        hit: Found = drawer if isinstance(drawer, list) else drawer.finder(self)(place)
+    def open(self, postings: Postings, place: Place, found: Found) -> Found:
+        """What was found so far and what is in one literal's postings, in the order written, each rule once."""
+        hit: Found = postings if isinstance(postings, list) else postings.finder(self)(place)
         return found if hit is None else together(hit, found)
 
 
@@ -94,21 +96,21 @@ class Facet:
 
     @abstractmethod
     def file(self, literal: Any, number: int, crowded: Crowded) -> None:
-        """Add a rule; `crowded` is told of a drawer that holds many."""
+        """Add a rule; `crowded` is told of postings that hold many."""
 
     @abstractmethod
     def look(self, on: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""
 
 
-def _put(drawers: dict[Any, Any], literal: str | None, number: int, crowded: Crowded) -> None:
-    drawer = drawers.get(literal)
-    if drawer is None:
-        drawers[literal] = [number]
-    elif drawer[-1] != number:
-        drawer.append(number)
-        if len(drawer) == CROWDED + 1:
-            crowded.append((drawers, literal))
+def _put(by_literal: dict[Any, Any], literal: str | None, number: int, crowded: Crowded) -> None:
+    postings = by_literal.get(literal)
+    if postings is None:
+        by_literal[literal] = [number]
+    elif postings[-1] != number:
+        postings.append(number)
+        if len(postings) == CROWDED + 1:
+            crowded.append((by_literal, literal))
 
 
 class Prefixes(Facet):
@@ -132,7 +134,7 @@ class Prefixes(Facet):
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        root, parts, where, mount, open_drawer = self._root, self._depth + 1, on.path, on.mount, on.open
+        root, parts, where, mount, open_postings = self._root, self._depth + 1, on.path, on.mount, on.open
 
         def by_prefix(place: Place, path: str | None = None) -> Found:
             if path is None:
@@ -143,13 +145,13 @@ class Prefixes(Facet):
             node = root.get(segments[1]) if len(segments) > 1 else None
             if node is None:
                 return None
-            found = open_drawer(node[None], place, None) if None in node else None
+            found = open_postings(node[None], place, None) if None in node else None
             for segment in segments[2:]:
                 node = node.get(segment)
                 if node is None:
                     break
                 if None in node:
-                    found = open_drawer(node[None], place, found)
+                    found = open_postings(node[None], place, found)
             return found
 
         def mounted(place: Place) -> Found:
@@ -163,24 +165,24 @@ class Prefixes(Facet):
 class Ends(Facet):
     """By the last segment of the path."""
 
-    __slots__ = ("_drawers",)
+    __slots__ = ("_by_literal",)
 
     def __init__(self) -> None:
-        self._drawers: Drawers = {}
+        self._by_literal: PostingsByLiteral = {}
 
     def file(self, literal: str, number: int, crowded: Crowded) -> None:
         """See `Facet.file`."""
         for form in _forms(literal):
-            _put(self._drawers, form, number, crowded)
+            _put(self._by_literal, form, number, crowded)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        drawers, where, mount = self._drawers, on.path, on.mount
+        by_literal, where, mount = self._by_literal, on.path, on.mount
 
         def by_end(place: Place) -> Found:
             path = on.paths(place)[0] if place.get(mount) else place.get(where, "")
-            drawer = drawers.get(path.rpartition("/")[2])
-            return None if drawer is None else on.open(drawer, place, None)
+            postings = by_literal.get(path.rpartition("/")[2])
+            return None if postings is None else on.open(postings, place, None)
 
         return by_end
 
@@ -192,14 +194,14 @@ class Segments(Ends):
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        drawers, where, mount = self._drawers, on.path, on.mount
+        by_literal, where, mount = self._by_literal, on.path, on.mount
 
         def by_segment(place: Place) -> Found:
             path = on.paths(place)[0] if place.get(mount) else place.get(where, "")
             found: Found = None
             for segment in path.split("/"):
-                if segment in drawers:
-                    found = on.open(drawers[segment], place, found)
+                if segment in by_literal:
+                    found = on.open(by_literal[segment], place, found)
             return found
 
         return by_segment
@@ -208,24 +210,24 @@ class Segments(Ends):
 class Hosts(Facet):
     """By the host, and, with a dot behind it, by its first label: virtual-host style, a bucket begins with it."""
 
-    __slots__ = ("_drawers",)
+    __slots__ = ("_by_literal",)
 
     def __init__(self) -> None:
-        self._drawers: Drawers = {}
+        self._by_literal: PostingsByLiteral = {}
 
     def file(self, literal: str, number: int, crowded: Crowded) -> None:
         """See `Facet.file`."""
-        _put(self._drawers, literal, number, crowded)
+        _put(self._by_literal, literal, number, crowded)
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        drawers, raw_host = self._drawers, on.host
-        remembered: dict[str | bytes | None, tuple[Drawer, ...]] = {}
+        by_literal, raw_host = self._by_literal, on.host
+        remembered: dict[str | bytes | None, tuple[Postings, ...]] = {}
 
-        def learn(raw: str | bytes | None) -> tuple[Drawer, ...]:
+        def learn(raw: str | bytes | None) -> tuple[Postings, ...]:
             host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
             names = (host, host.partition(".")[0] + ".")
-            found = tuple(drawers[each] for each in names if each in drawers)
+            found = tuple(by_literal[each] for each in names if each in by_literal)
             if raw is None or len(raw) <= LONGEST_HOST:
                 if len(remembered) >= HOSTS_REMEMBERED:
                     remembered.clear()
@@ -240,8 +242,8 @@ class Hosts(Facet):
             if not hits:
                 return None
             found: Found = None
-            for drawer in hits:
-                found = on.open(drawer, place, found)
+            for postings in hits:
+                found = on.open(postings, place, found)
             return found
 
         return by_host
@@ -253,7 +255,7 @@ class Headers(Facet):
     __slots__ = ("_names",)
 
     def __init__(self) -> None:
-        self._names: dict[str, Drawers] = {}
+        self._names: dict[str, PostingsByLiteral] = {}
 
     def file(self, literal: tuple[str, str | None], number: int, crowded: Crowded) -> None:
         """See `Facet.file`."""
@@ -266,11 +268,11 @@ class Headers(Facet):
 
         def by_header(place: Place) -> Found:
             found: Found = None
-            for drawers, value in there(place):
-                if value in drawers:
-                    found = on.open(drawers[value], place, found)
-                if None in drawers:
-                    found = on.open(drawers[None], place, found)
+            for by_literal, value in there(place):
+                if value in by_literal:
+                    found = on.open(by_literal[value], place, found)
+                if None in by_literal:
+                    found = on.open(by_literal[None], place, found)
             return found
 
         return by_header
@@ -290,13 +292,13 @@ class Parameters(Headers):
             found: Found = None
             for pair in query.split("&") if query else ():
                 name, _, value = pair.partition("=")
-                drawers = names.get(decode_name(name))
-                if drawers is not None:
+                by_literal = names.get(decode_name(name))
+                if by_literal is not None:
                     value = decode_form(value)
-                    if value in drawers:
-                        found = on.open(drawers[value], place, found)
-                    if None in drawers:
-                        found = on.open(drawers[None], place, found)
+                    if value in by_literal:
+                        found = on.open(by_literal[value], place, found)
+                    if None in by_literal:
+                        found = on.open(by_literal[None], place, found)
             return found
 
         return by_parameter
@@ -308,7 +310,7 @@ class Addresses(Facet):
     __slots__ = ("_read",)
 
     def __init__(self) -> None:
-        self._read: dict[Addressing, tuple[Drawers, Drawers, Drawers]] = {}
+        self._read: dict[Addressing, tuple[PostingsByLiteral, PostingsByLiteral, PostingsByLiteral]] = {}
 
     def file(self, literal: tuple[Addressing, int, str], number: int, crowded: Crowded) -> None:
         """See `Facet.file`."""
@@ -317,7 +319,7 @@ class Addresses(Facet):
 
     def look(self, on: Interface) -> Finder:
         """See `Facet.look`."""
-        read = [(how, *drawers) for how, drawers in self._read.items()]
+        read = [(how, *by_literal) for how, by_literal in self._read.items()]
 
         def by_address(place: Place) -> Found:
             found: Found = None
@@ -359,20 +361,24 @@ def _query_in_scope(scope: Place) -> str:
     return query.decode("latin-1") if query else ""
 
 
-def _headers_in_environ(names: dict[str, Drawers]) -> Callable[[Place], Iterable[tuple[Drawers, str]]]:
-    filed = {environ_key(name): drawers for name, drawers in names.items()}
+def _headers_in_environ(
+    names: dict[str, PostingsByLiteral],
+) -> Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]:
+    filed = {environ_key(name): by_literal for name, by_literal in names.items()}
 
-    def there(environ: Place) -> list[tuple[Drawers, str]]:
+    def there(environ: Place) -> list[tuple[PostingsByLiteral, str]]:
         fewer = filed if len(filed) <= len(environ) else environ
         return [(filed[key], environ[key]) for key in fewer if key in environ and key in filed]
 
     return there
 
 
-def _headers_in_scope(names: dict[str, Drawers]) -> Callable[[Place], Iterable[tuple[Drawers, str]]]:
-    remembered: dict[bytes, Drawers] = {}
+def _headers_in_scope(
+    names: dict[str, PostingsByLiteral],
+) -> Callable[[Place], Iterable[tuple[PostingsByLiteral, str]]]:
+    remembered: dict[bytes, PostingsByLiteral] = {}
 
-    def learn(raw: bytes) -> Drawers:
+    def learn(raw: bytes) -> PostingsByLiteral:
         found = names.get(header_name(raw), _NOTHING)
         if len(raw) <= _LONGEST_NAME:
             if len(remembered) >= _NAMES_REMEMBERED:
@@ -380,14 +386,14 @@ def _headers_in_scope(names: dict[str, Drawers]) -> Callable[[Place], Iterable[t
             remembered[raw] = found
         return found
 
-    def there(scope: Place) -> list[tuple[Drawers, str]]:
+    def there(scope: Place) -> list[tuple[PostingsByLiteral, str]]:
         found = []
         for raw, value in scope["headers"]:
-            drawers = remembered.get(raw)
-            if drawers is None:
-                drawers = learn(raw)
-            if drawers:
-                found.append((drawers, value.decode("latin-1")))
+            by_literal = remembered.get(raw)
+            if by_literal is None:
+                by_literal = learn(raw)
+            if by_literal:
+                found.append((by_literal, value.decode("latin-1")))
         return found
 
     return there

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Handle = Iterable[tuple[type["Facet"], Any]]
     Methods = dict[tuple[str, ...], frozenset[str]]
 
-# More methods than this tell nothing apart, and each costs a shelf of its own.
+# More methods than this tell nothing apart, and each costs a node of its own.
 _MOST_METHODS = 16
 # Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
 _ALL_CASES = 8
@@ -108,15 +108,15 @@ class Index:
         self.environ: dict[str, Finder] = {}
         self.scope: dict[str, Finder] = {}
         for method, some in numbers.items():
-            shelf = Shelf(some, handle)
-            in_environ, in_scope = ready(shelf.finder(ENVIRON)), ready(shelf.finder(SCOPE))
+            node = Node(some, handle)
+            in_environ, in_scope = ready(node.finder(ENVIRON)), ready(node.finder(SCOPE))
             for spelling in _spellings(method):
                 self.environ[spelling] = in_environ
                 self.scope[spelling] = in_scope
         anything = any_method or record_all
-        shelf = Shelf(other, handle)
-        self.environ_default = ready(shelf.finder(ENVIRON)) if anything else None
-        self.scope_default = ready(shelf.finder(SCOPE)) if anything else None
+        node = Node(other, handle)
+        self.environ_default = ready(node.finder(ENVIRON)) if anything else None
+        self.scope_default = ready(node.finder(SCOPE)) if anything else None
 
 
 def _methods(
@@ -230,7 +230,7 @@ def _segments(pattern: str, behind: int = 0) -> list[tuple[type[Facet], str]]:
     return found
 
 
-class Shelf:
+class Node:
     """Rules, each filed under one handle of its own.
 
     Args:
@@ -259,10 +259,10 @@ class Shelf:
                 if facet is None:
                     facet = facets[kind] = kind()
                 facet.file(literal, number, crowded)
-        for drawers, literal in crowded:
-            inner = Shelf(drawers[literal], handle, depth + 1)
+        for by_literal, literal in crowded:
+            inner = Node(by_literal[literal], handle, depth + 1)
             if inner._facets:
-                drawers[literal] = inner
+                by_literal[literal] = inner
 
     def finder(self, on: Interface) -> Finder:
         """A function from an environ or a scope to the rules that may match."""

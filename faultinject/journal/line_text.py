@@ -2,7 +2,7 @@
 
 What is the same in most lines of a process, such as rule, fault, host and user agent, is written once and remembered
 as a template; what changes with each request is put in between. The text is that of `printed_json.json_text`, letter
-for letter, at half the cost (`tests/audit/test_line_text.py`). A faster library would not give the same: msgspec and
+for letter, at half the cost (`tests/journal/test_line_text.py`). A faster library would not give the same: msgspec and
 orjson write some floats otherwise.
 """
 
