@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
     """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
-    announcement.refused(error)
+    log.refused(error)
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -15,7 +15,7 @@ from faultinject.adapters.patch import BRIDGES, PLACES, carry
 from faultinject.exceptions import UnsupportedServer
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import refuse_eventlet
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _around(app: Any, injector: Injector) -> Any:
     try:
         refuse_eventlet()
     except UnsupportedServer as error:
-        announcement.refused(error)
+        log.refused(error)
         return app
     import inspect
 
@@ -155,7 +155,7 @@ def _refused(_: Injector) -> Wrapper:
         try:
             refuse_eventlet({"eventlet.posthooks": []})
         except UnsupportedServer as error:
-            announcement.refused(error)
+            log.refused(error)
         return wrapped(*args, **keys)
 
     return wrapper

@@ -91,9 +91,9 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     """Nothing switches on: say so where somebody seems to have meant it."""
     global _looked  # noqa: PLW0603
     if rules_given:
-        from faultinject.journal import log as announcement
+        from faultinject.journal import log
 
-        announcement.forgotten()
+        log.forgotten()
     if _looked:
         return
     _looked = True
@@ -105,14 +105,14 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     ]
     found = [name for name in near if os.environ.get(name)]
     if found:
-        from faultinject.journal import log as announcement
+        from faultinject.journal import log
         from faultinject.rules.names import gives_rules, like_the_switch
 
         for name in like_the_switch(found)[:1]:
-            announcement.misspelled(name)
+            log.misspelled(name)
             return
         for name in sorted(filter(gives_rules, found))[:1]:
-            announcement.waiting(name)
+            log.waiting(name)
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:

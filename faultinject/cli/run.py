@@ -53,7 +53,7 @@ def run(
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
     from faultinject.injector.session_sync import import_hooks
-    from faultinject.journal import log as announcement
+    from faultinject.journal import log
     from faultinject.rules.names import is_rule
     from faultinject.rules.scenario import Scenario
 
@@ -93,7 +93,7 @@ def run(
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
-    announcement.on(chosen, scenario.rules, scenario.display_names)
+    log.on(chosen, scenario.rules, scenario.display_names)
     if not _is_python(program):
         click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
     try:

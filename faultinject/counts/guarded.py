@@ -9,7 +9,7 @@ from time import monotonic as _monotonic
 
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Guarded:
         self._monotonic = monotonic
         self._missed = Counter()
         self._told = 0
-        self._busy = announcement.Busy(monotonic)
+        self._busy = log.Busy(monotonic)
         self._state = _State(0.0, 0.0)
 
     holds = True
@@ -173,7 +173,7 @@ class Guarded:
         if state.pause and state.changes():
             self._state = _State(0.0, 0.0)
             missed = self.missed
-            announcement.store_back(missed - self._told)
+            log.store_back(missed - self._told)
             self._told = missed
 
     def _failed(self, state: _State, error: Exception) -> StoreUnavailable:
@@ -185,7 +185,7 @@ class Guarded:
             pause = min(2 * state.pause, LONGEST_PAUSE) or FIRST_PAUSE
             self._state = _State(pause, self._monotonic() + pause)
             if not state.pause:
-                announcement.store_away(error)
+                log.store_away(error)
         return StoreUnavailable(str(error))
 
 

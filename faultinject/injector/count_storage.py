@@ -43,7 +43,7 @@ _NEVER = -2
 _alike: dict[str, int] = {}
 
 
-class Sharing:
+class CountStorage:
     """The store of one injector.
 
     Args:
@@ -214,12 +214,12 @@ class Sharing:
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
-        from faultinject.journal import log as announcement
+        from faultinject.journal import log
 
         if self.directory is not None:
-            announcement.shared(self.directory.path, seed)
+            log.shared(self.directory.path, seed)
         elif self.salt:
-            announcement.detach(self.why)
+            log.detach(self.why)
 
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""

@@ -11,8 +11,8 @@ from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
 from faultinject.exceptions import FaultInjectError, Problem
 from faultinject.injector import instances as registry
-from faultinject.injector.count_storage import Sharing
-from faultinject.journal import log as announcement
+from faultinject.injector.count_storage import CountStorage
+from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
@@ -91,7 +91,7 @@ class Injector:
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
         self.clock = clock
-        self._failures = announcement.Failures()
+        self._failures = log.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
         self._services = Services(
@@ -116,15 +116,17 @@ class Injector:
         if store is not None:
             _check_store(store)
         alone = record_all or counts is not None
-        self._sharing = Sharing(None if alone else store or settings.store, alone=alone, make=counts)
+        self._count_storage = CountStorage(
+            None if alone else store or settings.store, alone=alone, make=counts
+        )
         self._announced = -1
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         self._change = allocate_lock()
-        if several_processes() and not self._sharing.settled and self.scenario.rules:
-            self._sharing.detach(self.scenario, self._given_seed())
+        if several_processes() and not self._count_storage.settled and self.scenario.rules:
+            self._count_storage.detach(self.scenario, self._given_seed())
         self._own = self._compile(self.scenario)
         registry.enter(self)
         if journal is not None:
@@ -147,7 +149,7 @@ class Injector:
             self._generation += 1
             self._injected = self.injected
             self._swap(self._compile(given, anew=True), given)
-        announcement.doubtful(given.rules, given.display_names)
+        log.doubtful(given.rules, given.display_names)
 
     def add(self, rules: Rules) -> None:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -159,11 +161,11 @@ class Injector:
         with self._change:
             given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
             self._generation += 1
-            counts = self._sharing.extend(given, self._seed) or self._own.counts
+            counts = self._count_storage.extend(given, self._seed) or self._own.counts
             plan = self._compile(given, counts=counts)
             plan.go_on_from(self._own)
             self._swap(plan, given)
-        announcement.doubtful(more, given.display_names[-len(more) :] if more else ())
+        log.doubtful(more, given.display_names[-len(more) :] if more else ())
 
     def put_in_force(self) -> None:
         """Let this injector's plan stand in the place of every other's, until it is taken out again."""
@@ -227,7 +229,7 @@ class Injector:
     @property
     def counted_in(self) -> object:
         """What tells the place of its counts from that of any other's."""
-        directory = self._sharing.directory
+        directory = self._count_storage.directory
         return self if directory is None else directory.path
 
     @property
@@ -261,33 +263,33 @@ class Injector:
         if self._killed:
             return
         if self._production is not None:
-            announcement.production(self._production)
+            log.production(self._production)
         elif self._own.expired:
             assert self._services.expires is not None
-            announcement.expired(self._services.expires)
+            log.expired(self._services.expires)
         elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            announcement.on(self.seed, self.scenario.rules, self.scenario.display_names)
-            self._sharing.tell(self.seed)
+            log.on(self.seed, self.scenario.rules, self.scenario.display_names)
+            self._count_storage.tell(self.seed)
 
     def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
-        if not self._sharing.settled:
+        if not self._count_storage.settled:
             with self._change:
-                if not self._sharing.settled:  # pragma: no branch - another thread was faster
+                if not self._count_storage.settled:  # pragma: no branch - another thread was faster
                     self._separate()
         return self._own
 
     def _separate(self, owner: int | None = None) -> None:
-        told = bool(self._sharing.salt)
-        self._sharing.detach(self.scenario, self._given_seed(), owner=owner)
+        told = bool(self._count_storage.salt)
+        self._count_storage.detach(self.scenario, self._given_seed(), owner=owner)
         self._swap(self._compile(self.scenario), self.scenario)
         self._heed()
         if self.enabled and self.scenario.rules and not told:
-            self._sharing.tell(self.seed)
+            self._count_storage.tell(self.seed)
 
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
-        if self._sharing.directory is not None:
+        if self._count_storage.directory is not None:
             self.follows = True
 
     def catch_up(self) -> None:
@@ -295,31 +297,34 @@ class Injector:
         follower = registry.follower()
         if follower is not None and follower.number.read() != follower.seen:
             follower.catch_up()
-        if self._sharing.stale:
+        if self._count_storage.stale:
             self._rejoin()
 
     def _rejoin(self) -> None:
         with self._change:
-            if not self._sharing.stale:  # pragma: no cover - another thread was faster
+            if not self._count_storage.stale:  # pragma: no cover - another thread was faster
                 return
             try:
-                seen, scenario, counts, self._seed = self._sharing.join()
+                seen, scenario, counts, self._seed = self._count_storage.join()
             except FaultInjectError as error:
-                if self._sharing.postpone():
-                    announcement.unread(error)
+                if self._count_storage.postpone():
+                    log.unread(error)
                 return
             self._generation += 1
             self._injected = self.injected
             self._swap(self._compile(scenario, counts=counts), scenario)
-            self._sharing.seen = seen
-        if self._sharing.replaced_by:
-            announcement.replaced(self._sharing.replaced_by)
+            self._count_storage.seen = seen
+        if self._count_storage.replaced_by:
+            log.replaced(self._count_storage.replaced_by)
         self.announce()
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = (
-            self.enabled and self._sharing.undecided and self.scenario.rules and not self.journal.requests
+            self.enabled
+            and self._count_storage.undecided
+            and self.scenario.rules
+            and not self.journal.requests
         )
         if needed and self._change.acquire(blocking=False):
             try:
@@ -351,7 +356,9 @@ class Injector:
 
     def _compile(self, scenario: Scenario, counts: Counts | None = None, *, anew: bool = False) -> Plan:
         if counts is None:
-            counts, self._seed = self._sharing.counts(scenario, self._seed, chosen=self._chosen, anew=anew)
+            counts, self._seed = self._count_storage.counts(
+                scenario, self._seed, chosen=self._chosen, anew=anew
+            )
         return Plan(
             scenario.rules,
             scenario.display_names,
@@ -359,7 +366,7 @@ class Injector:
             counts=counts,
             services=self._services,
             generation=self._generation,
-            salt=self._sharing.salt,
+            salt=self._count_storage.salt,
         )
 
     def _swap(self, plan: Plan, scenario: Scenario) -> None:
@@ -387,4 +394,4 @@ def _tell_expired(moment: float) -> None:
     A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
     and which servers without threads, or with greenlets, do not run.
     """
-    announcement.expired(moment, registry.injected)
+    log.expired(moment, registry.injected)

@@ -80,9 +80,9 @@ def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
 def _of_this_process(injector: Injector) -> Injector:
     """The injector; where this process takes part in a session, what that has in force goes before."""
     if os.environ.get("FAULTINJECT_SESSION"):
-        from faultinject.injector import session_sync as following
+        from faultinject.injector import session_sync
 
-        following.follow(os.environ)
+        session_sync.follow(os.environ)
     return injector
 
 

@@ -15,7 +15,7 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import PAUSE
 from faultinject.injector.injector import Injector
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 from faultinject.rules.scenario import Scenario
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ class Follower:
                 # What was in force is over, whatever came after it.
                 new, generation = None, self.seen
                 if published != self._unread:
-                    announcement.session_unread(error)
+                    log.session_unread(error)
                 self._again, self._unread = monotonic() + PAUSE, published
             else:
                 self._unread = None
@@ -239,7 +239,7 @@ def _after_fork() -> None:
         try:
             registry.follow(_follower(path), alone=True)
         except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
-            announcement.refused(error)
+            log.refused(error)
         registry.let_all_follow()
 
 

@@ -11,7 +11,7 @@ from sys import modules
 from faultinject.engine.counting import Counter
 from faultinject.engine.journal_entry import FIELDS, INJECTED, Outcome
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 from faultinject.journal.line_fields import values
 from faultinject.journal.pressure import Pressure
 from faultinject.rules.files import close_own, identity
@@ -92,8 +92,8 @@ class Journal:
             # Where nobody has loaded it, nobody has set a level.
             wanted = self._tells_injections
             if wanted is None:
-                wanted = self._tells_injections = announcement.injections_told()
-            told = wanted(announcement.DEBUG) and (line.final is None) is (line.did in INJECTED)
+                wanted = self._tells_injections = log.injections_told()
+            told = wanted(log.DEBUG) and (line.final is None) is (line.did in INJECTED)
         if file is None and not self._followers and not told:
             return
         try:
@@ -101,13 +101,13 @@ class Journal:
             if told or self._followers:
                 outcome = Outcome(**dict(zip(FIELDS, found, strict=True)))
                 if told:
-                    announcement.injection(outcome)
+                    log.injection(outcome)
             if file is not None:
                 file.write(found)
             for tell in self._followers:
                 tell(outcome)
         except Exception as error:
-            announcement.failed(error, line.rule or "")
+            log.failed(error, line.rule or "")
 
     def follow(self, tell: Callable[[Outcome], None]) -> None:
         """Call `tell` with each outcome when its line is written, on the thread of the request.
@@ -218,7 +218,7 @@ class JournalFile:
         if self._place is not None:
             self._place.failed()
         self.close()
-        announcement.journal_ends(self.path, why)
+        log.journal_ends(self.path, why)
 
     def end(self) -> None:
         """Say that no more comes of this process, if it has written anything."""

@@ -6,7 +6,7 @@ import time
 
 from faultinject.exceptions import ExplorationFailed, InjectionFailed
 from faultinject.injector.injector import Injector
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing.runaway import Watch, is_of_the_code
@@ -252,7 +252,7 @@ class Faults:
         self._publish()
         self._injector.put_in_force()
         scenario = self._injector.scenario
-        announcement.doubtful(scenario.rules, scenario.display_names)
+        log.doubtful(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(

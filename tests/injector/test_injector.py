@@ -13,7 +13,7 @@ import pytest
 from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError, NotBuiltYet
 from faultinject.injector import instances as registry
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -310,7 +310,7 @@ def test_expires_at_a_time():
 @pytest.fixture
 def unsaid(monkeypatch):
     """What other tests of this process have said has not been said, and what they have injected was nothing."""
-    monkeypatch.setattr(announcement, "_expired", {})
+    monkeypatch.setattr(log, "_expired", {})
     monkeypatch.setattr(registry, "_all", WeakSet())
 
 

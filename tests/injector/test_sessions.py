@@ -13,7 +13,7 @@ import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import InjectionFailed
-from faultinject.injector import session_sync as following
+from faultinject.injector import session_sync
 from faultinject.injector.session_sync import SESSION, Session
 from faultinject.testing.inject import Faults
 
@@ -161,8 +161,8 @@ def test_what_cannot_be_read(session, part):
 def test_what_can_be_read_again(session, monkeypatch, caplog):
     """It is tried once a second, and said once."""
     now = [0.0]
-    monkeypatch.setattr(following, "monotonic", lambda: now[0])
-    follower = following.Follower(session.path)
+    monkeypatch.setattr(session_sync, "monotonic", lambda: now[0])
+    follower = session_sync.Follower(session.path)
     session.publish(Scenario("http:503"), "1")
     [scenario] = Path(session.path).glob("scenario*")
     scenario.rename(f"{session.path}/kept")

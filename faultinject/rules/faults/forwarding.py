@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine import answers
-from faultinject.engine import body_transforms as shapes
+from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Forward, Pass
 from faultinject.engine.draw import delays
 from faultinject.rules import descriptions
@@ -131,7 +130,7 @@ class Truncate(Shaped):
         whole_connections = value("http2")
         return self.act_on(
             rule,
-            lambda _: shapes.Truncated(share, most),
+            lambda _: body_transforms.Truncated(share, most),
             lambda request: request.http2 and not whole_connections,
         )
 
@@ -162,7 +161,7 @@ class Drip(Shaped):
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the body through slowly."""
         rate = rule.rule.value("rate")
-        return self.act_on(rule, lambda _: shapes.Dripped(rate), lambda _: False)
+        return self.act_on(rule, lambda _: body_transforms.Dripped(rate), lambda _: False)
 
     def in_words(self, rule: WrittenRule) -> str:
         """How slowly."""
@@ -188,7 +187,7 @@ class Corrupt(Shaped):
     def prepare(self, rule: CompiledRule) -> Act:
         """Change bytes where the digest says."""
         flips = rule.rule.value("flips")
-        return self.act_on(rule, lambda digest: shapes.Corrupted(flips, digest), lambda _: False)
+        return self.act_on(rule, lambda digest: body_transforms.Corrupted(flips, digest), lambda _: False)
 
     def in_words(self, rule: WrittenRule) -> str:
         """How many bytes are wrong."""

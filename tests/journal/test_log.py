@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from faultinject import Injector, inject
-from faultinject.journal import log as announcement
+from faultinject.journal import log
 
 
 def announced(caplog, rules):
@@ -52,7 +52,7 @@ def test_many_doubts_are_counted(caplog):
 @pytest.fixture
 def nothing_said(monkeypatch):
     """As in a new process."""
-    monkeypatch.setattr(announcement, "_doubted", set())
+    monkeypatch.setattr(log, "_doubted", set())
 
 
 @pytest.mark.usefixtures("nothing_said")
@@ -76,7 +76,7 @@ def test_rules_that_come_later_are_doubted_too(caplog):
 @pytest.mark.usefixtures("nothing_said")
 def test_not_more_is_remembered_than_needed(caplog, monkeypatch):
     """Rules that a program makes without end fill neither memory nor log."""
-    monkeypatch.setattr(announcement, "_DOUBTS_KEPT", 5)
+    monkeypatch.setattr(log, "_DOUBTS_KEPT", 5)
     injector = Injector("http:503", seed=1)
     for number in range(20):
         injector.use(f"http:503,method=PUTT{number}")
