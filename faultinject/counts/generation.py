@@ -73,7 +73,7 @@ class Generation:
             if not self._is_whole():
                 return CUT
             self._map()
-        except (OSError, ValueError):  # cut again
+        except OSError:  # cut again
             return CUT
         return self._words[0] if self._mapping.whole else CUT
 

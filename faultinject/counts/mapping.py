@@ -12,6 +12,7 @@ goes to whoever had the signal before.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from _thread import allocate_lock
@@ -54,7 +55,7 @@ class Mapping:
         guarded: whether a fault in it is read as zeros; else its length is to be looked at before each access.
 
     Raises:
-        OSError: it cannot be mapped.
+        OSError: it cannot be mapped, or is shorter than that.
     """
 
     __slots__ = ("_file", "_size", "guarded", "map", "words")
@@ -62,7 +63,10 @@ class Mapping:
     def __init__(self, file: int, size: int) -> None:
         self._file = file
         self._size = size
-        self.map = mmap(file, size)
+        try:
+            self.map = mmap(file, size)
+        except ValueError as error:  # cut since its length was looked at
+            raise OSError(errno.EIO, "it was cut short") from error
         self.guarded = GUARDED and guard(self.map)
         self.words = memoryview(self.map).cast("q")
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from faultinject import Injector
 from faultinject.counts import mapping
 from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.filelock import FileLock
 from faultinject.counts.generation import CUT
 from faultinject.counts.table import SIZE
 from faultinject.engine.counting import Take
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
 
 KEY = [(0, "", "/", None)]
 SCOPED = [(0, "mine", "/", None)]
@@ -96,6 +97,42 @@ def test_a_word_that_is_cut_again_and_again(store, monkeypatch):
     assert store.number.read() == CUT
 
 
+@pytest.fixture
+def cut_before_the_map(monkeypatch):
+    """Has the next so many files cut when their lengths have been looked at, and before they are mapped."""
+    left = []
+
+    def cut(file, size):
+        if left and left.pop():
+            os.ftruncate(file, 3)
+        return real(file, size)
+
+    real = mapping.mmap
+    monkeypatch.setattr(mapping, "mmap", cut)
+    return lambda number: left.extend([True] * number)
+
+
+def test_cut_before_it_is_mapped(store, cut_before_the_map):
+    """A damaged file like any other: for who begins, who takes part, and who serves."""
+    cut_before_the_map(1)
+    with pytest.raises(
+        ConfigurationError, match=r"cannot be used \(it was cut short\): name another directory$"
+    ):
+        StoreDirectory(store.path)
+    assert store.publish({}, rules=1) == 2
+    cut_before_the_map(1)
+    with pytest.raises(StoreUnavailable, match=r"it was cut short$"):
+        store.join()
+
+
+def test_cut_before_a_worker_has_mapped_it(store, cut_before_the_map, monkeypatch):
+    """A server goes on: its next worker tries again."""
+    monkeypatch.setattr("faultinject.counts.holders.begun_with", lambda _: True)
+    cut_before_the_map(3)
+    environ = {"FAULTINJECT_STORE": f"file:{store.path}"}
+    assert Injector("http:503", environ=environ).errors == []
+
+
 def test_somebody_elses_signal(store):
     """Who had it before the store gets it."""
     store.join()
@@ -152,7 +189,7 @@ CUT_ALL_THE_TIME = """
 import os, sys
 from threading import Thread
 from faultinject.engine.counting import Take
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
 from faultinject.counts.directory import StoreDirectory
 
 path, rounds = sys.argv[1], int(sys.argv[2])
