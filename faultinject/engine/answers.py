@@ -173,10 +173,11 @@ class Answer:
             and (request.origin is None or not self.cors)
         ):
             entry.response_bytes = size = len(body)
-            named = [(name, ids[which]) for name, which in self._id_headers]
-            return Respond(
-                entry, self, [*self._first, ("Content-Length", str(size)), *named, *self._last], body, delay
-            )
+            headers = [*self._first, ("Content-Length", str(size))]
+            for name, which in self._id_headers:
+                headers.append((name, ids[which]))
+            headers += self._last
+            return Respond(entry, self, headers, body, delay)
         headers = self._first.copy()
         if self._bodyless:
             body = b""

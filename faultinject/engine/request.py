@@ -16,6 +16,7 @@ from faultinject.engine.snapshot import (
     RECORDED_KEYS,
     SILENT,
     take_snapshot,
+    told_by,
     without_userinfo,
 )
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
@@ -123,18 +124,21 @@ class Request:
     ) -> Snapshot:
         method, path, host = self.method, self.path, self.host
         if (
-            authorization
-            or recorded
+            recorded
             or self.query
             or "?" in path
             or (length and len(length) >= _LONGEST_NUMBER)
+            or len(method) + len(path) + len(host) + len(agent or "") > LONGEST_TEXT
         ):
             return take_snapshot(self, client, port, authorization, agent, length, recorded)
-        if len(method) + len(path) + len(host) + len(agent or "") > LONGEST_TEXT:
-            return take_snapshot(self, client, port, authorization, agent, length, recorded)
-        # Nothing of it is secret, and nothing too long.
+        # Nothing but the credential is secret, and nothing too long.
+        key = credential = None
+        if authorization:
+            key, credential = told_by(authorization)
         mount = len(self.mount)
-        return method, path, mount, "", host, client, port, None, None, None, agent, length or None, recorded
+        return (
+            method, path, mount, "", host, client, port, key, credential, None, agent, length or None, recorded,
+        )  # fmt: skip
 
     @property
     def has_small_body(self) -> bool:
@@ -199,7 +203,7 @@ class WSGIRequest(Request):
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
         text = self._environ.get("CONTENT_LENGTH")
-        if text is None:
+        if text is None or text == "":
             return None
         text = str(text)  # some test clients leave a number
         return int(text) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_NUMBER else None

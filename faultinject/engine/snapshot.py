@@ -106,9 +106,7 @@ def take_snapshot(
     method, path, host, query = request.method, request.path, request.host, request.query
     key = credential = precondition = None
     if authorization:
-        key = key_id(authorization)
-        if key is None:
-            credential = checksum_of_credential(authorization)
+        key, credential = told_by(authorization)
     if recorded:
         if key is None and credential is None and "x-auth-token" in recorded:
             credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
@@ -130,6 +128,12 @@ def take_snapshot(
         method, path, len(request.mount), query, host, client, port, key, credential, precondition, user_agent, length,
         recorded,
     )  # fmt: skip
+
+
+def told_by(authorization: str) -> tuple[str | None, int | None]:
+    """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
+    key = key_id(authorization)
+    return (key, None) if key is not None else (None, checksum_of_credential(authorization))
 
 
 def _cut(text: str) -> str:

@@ -142,8 +142,10 @@ class Envelope:
         for place, name in self._holes:
             if name == "resource":
                 filled[place] = self._escape(resource)
+            elif name in ids:
+                filled[place] = ids[name]
             else:
-                filled[place] = ids[name] if name in ids else more[name]
+                filled[place] = more[name]
         return "".join(filled).encode()
 
 
