@@ -4,10 +4,10 @@ version      the layout, so that another version of faultinject keeps out, and w
 lock         locked, never read
 generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
 scenario     JSON: generation, the number in the name of its counts, and what was published
-counts-N     see `stores.table`
+counts-N     see `counts.table`
 journal      JSON lines
 owner        the session that has the directory for itself, if one has
-holder-N     see `stores.holders`
+holder-N     see `counts.holders`
 """
 
 from __future__ import annotations

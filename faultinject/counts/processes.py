@@ -45,7 +45,7 @@ def server_process() -> int:
 
 
 def restarter() -> str | None:
-    """The process that may start another one in the place of this one when it ends, as `stores.owner` describes it.
+    """The process that may start another one in the place of this one when it ends, as `counts.owner` describes it.
 
     A server's master, which recycles its workers, or a reloader; None: nobody does.
     """

@@ -5,7 +5,7 @@
     scopes      4,096 buckets of 32 entries: 16 bytes of key, last use; matches, out, due, rated, nothing
     rules       65,536 rows: matches, out, due, rated; nothing; matched, injected, failed where no tally is left
     tallies     65,536 rows: 1 + the rule, matched, injected, failed; each belongs to the process that began it
-    end         one word that is never zero: see `stores.mapping`
+    end         one word that is never zero: see `counts.mapping`
 
 The file is sparse: a chunk takes room on the disk once something in it is used. Writes are made under the store's
 lock, but for those of a process to its own tallies, and each of them is one aligned word, so a process that is killed in

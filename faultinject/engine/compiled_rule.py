@@ -81,7 +81,7 @@ class CompiledRule:
         reading: how it reads bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
         takes_preflights: whether it is for CORS preflights as well.
-        spares: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
+        skips: a function from the number of a match in its scope to whether skip and every leave it alone; None for never.
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
         fired: how often its fault was decided on.
         undone: how many of these were not carried out.
@@ -92,7 +92,7 @@ class CompiledRule:
             draws nothing but ids; None: one always does.
         act: what the fault does to a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
-        certain: whether the probability is 1.
+        always_fires: whether the probability is 1.
         drawn: the digest of the nth match of an identity, or None when chance says no.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """

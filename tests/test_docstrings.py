@@ -1,0 +1,85 @@
+"""What a docstring names is there: arguments, attributes and modules, also after something was renamed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "faultinject"
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+CLASSES = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+MODULES = {
+    str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix(".__init__")
+    for path in TREES
+}
+ROOMS = {module.partition(".")[0] for module in MODULES} | {"core", "faults", "stores"}
+"""Those that there are, and those that there were."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def told(docstring: str, title: str) -> set[str]:
+    """The names of a section of a docstring, such as `Args`."""
+    found = re.search(rf"^{title}:\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
+    lines = re.findall(r"^    (\w+(?:(?:, | and )\w+)*):", found[1], re.MULTILINE) if found else []
+    return {name for line in lines for name in re.split(", | and ", line)}
+
+
+def parameters(function: Function) -> set[str]:
+    given = function.args
+    stars = [each for each in (given.vararg, given.kwarg) if each is not None]
+    return {each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *stars)}
+
+
+def attributes(class_: ast.ClassDef) -> set[str]:
+    """What an instance has: slots, annotations, methods, and what the methods set; with those of its bases here."""
+    found: set[str] = set()
+    for node in class_.body:
+        if isinstance(node, Function):
+            found.add(node.name)
+            found |= {
+                each.attr
+                for each in ast.walk(node)
+                if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+            }
+        elif isinstance(node, ast.AnnAssign | ast.Assign):
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            named = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+            found |= named
+            if "__slots__" in named and node.value is not None:
+                found |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
+    bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in class_.bases}
+    for base in CLASSES:
+        if base.name in bases and base is not class_:
+            found |= attributes(base)
+    return found
+
+
+def test_what_is_named_is_there() -> None:
+    """No word of a docstring is left of something that was renamed."""
+    missing = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef | Function):
+                continue
+            docstring = ast.get_docstring(node) or ""
+            takes = parameters(node) if isinstance(node, Function) else set()
+            if isinstance(node, ast.ClassDef):
+                takes = has = attributes(node)
+                for each in node.body:
+                    if isinstance(each, Function) and each.name == "__init__":
+                        takes = parameters(each)
+                missing += [(path, node.name, name) for name in told(docstring, "Attributes") - has]
+            missing += [(path, node.name, name) for name in told(docstring, "Args") - takes]
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", path.read_text(encoding="utf-8")):
+            if name.partition(".")[0] in ROOMS and not {name, name.rpartition(".")[0]} & MODULES:
+                missing.append((path, "module", name))
+    assert missing == []
+
+
+def test_something_is_named() -> None:
+    """The test above has something to look at."""
+    documented = [
+        told(ast.get_docstring(node) or "", title) for node in CLASSES for title in ("Args", "Attributes")
+    ]
+    assert sum(map(len, documented)) > 500
