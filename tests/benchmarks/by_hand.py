@@ -76,7 +76,7 @@ def rule() -> Give:
     return give
 
 
-def around_wsgi(_app: Any) -> Any:
+def around_wsgi(app: Any) -> Any:
     """A WSGI app in whose place the rule answers."""
     give = rule()
 
@@ -101,10 +101,11 @@ def around_wsgi(_app: Any) -> Any:
         )
         return [body]
 
+    vars(by_hand)["app"] = app
     return by_hand
 
 
-def around_asgi(_app: Any) -> Any:
+def around_asgi(app: Any) -> Any:
     """An ASGI app in whose place the rule answers."""
     give = rule()
 
@@ -135,4 +136,6 @@ def around_asgi(_app: Any) -> Any:
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    # FastAPI looks through all the middleware of an app at each request.
+    vars(by_hand)["app"] = app
     return by_hand

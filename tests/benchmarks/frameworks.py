@@ -86,7 +86,7 @@ def _fastapi() -> list[Row]:
     }
     blocks |= {fault: serves(around(fastapi_hello(), fault)) for fault in FAULTS}
     written = fastapi_hello()
-    written.middleware_stack = around_asgi(None)
+    written.middleware_stack = around_asgi(written.build_middleware_stack())
     blocks["by hand"] = serves(written)
     sample = side_by_side(blocks, rounds=121)
     loop.close()
