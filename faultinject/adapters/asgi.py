@@ -369,7 +369,7 @@ async def _respond(
         return
     body = None
     if drains:
-        from faultinject.adapters.asgi_wait import drain_or_fail
+        from faultinject.adapters.asgi_ending import drain_or_fail
 
         if heard is None:
             entry.write("answered", answered=False, last=False)

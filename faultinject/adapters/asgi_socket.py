@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 
-import anyio
-
 from faultinject.adapters.asgi_answer import respond
-from faultinject.adapters.asgi_ending import Ending, respond_and_end
-from faultinject.adapters.asgi_wait import Listener, delivered, drain_or_fail, in_tasks, noticed
+from faultinject.adapters.asgi_ending import Ending, drain_or_fail, respond_and_end
+from faultinject.adapters.asgi_wait import Listener, delivered, in_tasks, noticed, send_all
 from faultinject.adapters.client_errors import closed_error, in_process_scope, reset_error, timeout_error
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import delay_before, undo
@@ -20,16 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from faultinject.adapters.connection import Connection
     from faultinject.adapters.types import Receive, Scope, Send
     from faultinject.engine.actions import Disconnect, Respond
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
-
-PATIENCE = 10.0
-"""Seconds after which a client that reads nothing is given up."""
 
 
 class SocketResponder:
@@ -262,14 +256,3 @@ class SocketResponder:
 
 def _module(send: Send) -> str:
     return getattr(send, "__module__", None) or type(send).__module__
-
-
-async def send_all(connection: Connection, data: bytes) -> None:
-    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
-    rest = memoryview(data)
-    while rest:
-        sent = connection.push(rest)
-        rest = rest[sent:]
-        if not sent:
-            with anyio.fail_after(PATIENCE):
-                await anyio.wait_writable(connection.fileno())

@@ -9,8 +9,7 @@ from __future__ import annotations
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_socket import send_all
-from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause
+from faultinject.adapters.asgi_wait import delivered, ends_of, noticed, pause, send_all
 from faultinject.adapters.client_errors import in_process_scope
 from faultinject.adapters.connection import of_scope
 from faultinject.adapters.driving import ClientGone

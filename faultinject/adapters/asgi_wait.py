@@ -7,8 +7,8 @@ from contextlib import suppress
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.backlog import until_delivered
-from faultinject.adapters.driving import ClientGone, undo
+from faultinject.adapters.backlog import PATIENCE, until_delivered
+from faultinject.adapters.driving import ClientGone
 from faultinject.engine.body_digest import LONGEST, MOST, BodyDigest
 
 TYPE_CHECKING = False
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.connection import Connection
-    from faultinject.adapters.types import Heard, Message, Receive, Scope, Send
-    from faultinject.engine.actions import Respond
+    from faultinject.adapters.types import Heard, Message, Receive
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import ASGIRequest
     from faultinject.engine.types import Body
@@ -296,49 +295,6 @@ async def drain(
     return digest.size, digest.hexdigest(), hearing.whole
 
 
-async def drain_or_fail(
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    plan: Plan,
-    action: Respond,
-    request: ASGIRequest,
-    listener: Listener | None = None,
-    heard: Heard | None = None,
-) -> Body | None:
-    """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
-
-    Args:
-        scope: of the request.
-        receive: the server's.
-        send: the server's.
-        plan: the plan that decided.
-        action: the answer.
-        request: the view of the request.
-        listener: who receives, where somebody listens.
-        heard: as of `drain`, where nobody listens.
-    """
-    entry = action.entry
-    try:
-        body = await drain(listener.receive if listener else receive, plan, request, action.listing, heard)
-        action.answer_keys()
-    except ClientGone:
-        undo(plan, entry, "failed")
-        return None
-    except Exception as error:
-        # The body is half read: neither the app nor the vendor's answer makes sense any more.
-        plan.services.failed(error, entry.rule or "")
-        undo(plan, entry, "failed")
-        from faultinject.adapters.asgi_ending import fail
-
-        await fail(scope, receive, send, request)
-        return None
-    except BaseException:
-        undo(plan, entry, "failed")
-        raise
-    return body
-
-
 async def noticed(receive: Receive, *, unread: bool = False) -> None:
     """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so.
 
@@ -351,3 +307,14 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         await hearing.until_gone()
         if not hearing.gone:  # nobody tells: the server has had its turns, and gets one more
             await anyio.sleep(_SLICE)
+
+
+async def send_all(connection: Connection, data: bytes) -> None:
+    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
+    rest = memoryview(data)
+    while rest:
+        sent = connection.push(rest)
+        rest = rest[sent:]
+        if not sent:
+            with anyio.fail_after(PATIENCE):
+                await anyio.wait_writable(connection.fileno())

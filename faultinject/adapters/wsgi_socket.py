@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from threading import Thread
 
 from faultinject.adapters.client_errors import closed_error, in_process, reset_error, timeout_error
-from faultinject.adapters.closing import tell_wsgi
 from faultinject.adapters.connection import Connection, of_environ
 from faultinject.adapters.driving import undo
-from faultinject.adapters.lingering import end
 from faultinject.adapters.wsgi_ending import Ending, respond_and_end
+from faultinject.adapters.wsgi_past_server import dead, end_past, go_on, send_all
 from faultinject.adapters.wsgi_wait import delivered, wait
 from faultinject.http.wire import BLANK_EVERY, late_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from faultinject.adapters.types import Environ, Start
     from faultinject.engine.actions import Disconnect, Respond
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from faultinject.engine.types import Body
     from faultinject.http.types import Headers
 
-PATIENCE = 10.0
-"""Seconds after which a client that reads nothing is given up."""
 # Servers that close the connection without a byte when the app raises this; others answer 500, or nothing at all.
 _CLOSES_ON_ERROR = ("gunicorn/", "WSGIServer/")
 
@@ -170,48 +166,6 @@ def end_at_parting(
                 else:
                     connection.close()
     return dead(environ, start_response)
-
-
-def go_on(plan: Plan, entry: Entry, work: Callable[[], None]) -> None:
-    """Do the rest of a fault on a thread of its own: the server's worker is free, the client does not see that."""
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:
-            plan.services.failed(error, entry.rule or "")
-        finally:
-            plan.services.finish()
-
-    entry.held = True
-    try:
-        Thread(target=run, name="faultinject", daemon=True).start()
-    except RuntimeError:  # no more threads
-        run()
-
-
-def end_past(connection: Connection, *, unread: bool) -> None:
-    """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
-    if unread:
-        connection.take_over()
-    end(connection, unread=unread)
-
-
-def dead(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """What the server gets to send to a client that it has lost; what it has read of further requests is left alone."""
-    tell_wsgi(environ, start_response)
-    start_response("502 Bad Gateway", [("Content-Length", "0")])
-    return []
-
-
-def send_all(connection: Connection, data: bytes) -> None:
-    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
-    rest = memoryview(data)
-    while rest:
-        sent = connection.push(rest)
-        rest = rest[sent:]
-        if not sent and not connection.wait_writable(PATIENCE):
-            raise TimeoutError("the client reads nothing")
 
 
 class Late:

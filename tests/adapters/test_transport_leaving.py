@@ -86,7 +86,7 @@ def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injec
 
 def test_wsgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
     """A body that finds no room is given up after a while."""
-    monkeypatch.setattr("faultinject.adapters.wsgi_socket.PATIENCE", 0.05)
+    monkeypatch.setattr("faultinject.adapters.wsgi_past_server.PATIENCE", 0.05)
     app = App(bytes(50_000_000), bytes(50_000_000))
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
@@ -139,7 +139,7 @@ def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
 
 def test_asgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
     """A body that finds no room is given up after a while; the app comes to its end."""
-    monkeypatch.setattr("faultinject.adapters.asgi_socket.PATIENCE", 0.05)
+    monkeypatch.setattr("faultinject.adapters.asgi_wait.PATIENCE", 0.05)
     app = App(bytes(50_000_000), bytes(50_000_000))
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
