@@ -7,7 +7,7 @@ from faultinject.http.wire import whole
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.counting import Take
@@ -34,6 +34,8 @@ FIELDS = (
     "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
+
+_CONTENT_LENGTH = len("content-length")
 
 INJECTED = frozenset(
     "answered app_cut drain_cut delayed truncated dripped corrupted reset closed raised".split()
@@ -230,13 +232,20 @@ class Entry(FullLine):
             services.journal(self)
         self.written = True
 
-    def saw(self, status: str | int, lengths: Iterable[str]) -> None:
-        """Note the status and the Content-Length of the app's own answer."""
+    def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
+        """Note the status and the Content-Length of the app's own answer, whose headers are texts or bytes."""
         self.status = whole(status)
+        self.response_bytes = None
         try:
-            self.response_bytes = whole(next(iter(lengths), None))
+            for name, value in headers:
+                if len(name) != _CONTENT_LENGTH:
+                    continue
+                in_bytes = isinstance(name, bytes)
+                if name.lower() == (b"content-length" if in_bytes else "content-length"):
+                    self.response_bytes = whole(value.decode("latin-1") if in_bytes else value)
+                    return
         except Exception:  # odd headers are between the app and its server
-            self.response_bytes = None
+            return
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Line
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Target
 
 REMEMBERED = 1_000
 """How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
 _digests: dict[tuple[str | int, bytes], str] = {}
-_operations: dict[tuple[Operations, str, str, str], str | None] = {}
+_operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 
 
 def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
@@ -43,7 +42,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         operation = own.operation(recalled)
     else:
         # Nothing else of a request tells its operation then.
-        form = own.operations, method, level, host
+        form = own, method, level, host
         if form in _operations:
             operation = _operations[form]
         else:
@@ -80,8 +79,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.fault,
         line.when,
         line.applied,
-        bool(headers and not GUARDS.isdisjoint(headers))
-        or bool(query and any(each in query for each in QUERY_GUARDS)),
+        bool(headers or query) and _is_guarded(headers, query),
         None if precondition is None else _digest_of(precondition, seed_key),
         line.hint,
         line.hint_form,
@@ -95,6 +93,10 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.n,
         line.final,
     )
+
+
+def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
+    return not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS)
 
 
 class _Recalled:
