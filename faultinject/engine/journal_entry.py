@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from faultinject.engine.snapshot import Snapshot
     from faultinject.engine.types import Body, Fired
     from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.types import Target
 
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
@@ -64,6 +65,7 @@ class Line:
         applied: whether the app ran.
         answered: when the answer began, on the monotonic clock; None where that is not known.
         body: bytes read of the request's body, their digest, whether that was all.
+        place: what the address names, where it has been read and the line keeps all of it; None: to be read.
         final: whether a line was there before, of which this is the end; None: it is the first.
     """
 
@@ -82,6 +84,7 @@ class Line:
     hint: float | None = None
     hint_form: str | None = None
     body: Body | None = None
+    place: Target | None = None
     final: bool | None = None
 
     def __init__(
@@ -120,8 +123,8 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "applied", "body", "did", "fault", "final", "hint", "hint_form", "request_id", "response_bytes",
-        "status", "when",
+        "answered", "applied", "body", "did", "fault", "final", "hint", "hint_form", "place", "request_id",
+        "response_bytes", "status", "when",
     )  # fmt: skip
 
     def __init__(
@@ -154,6 +157,7 @@ class FullLine(Line):
         self.hint = entry.hint
         self.hint_form = entry.hint_form
         self.body = body
+        self.place = entry.place
         self.final = final
 
 
@@ -189,7 +193,7 @@ class Entry(FullLine):
         self.n = n
         self.take = take
         self.fault = self.when = self.fired = self.seen = self.stalled = self.test = None
-        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
         self.held = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False

@@ -16,6 +16,7 @@ from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry, Line
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
+from faultinject.engine.snapshot import keeps_address
 from faultinject.vendors.addressing import Addressing, common
 from faultinject.vendors.operations import headers_of
 
@@ -196,6 +197,8 @@ class Plan:
                 number,
                 taken,
             )
+            if services.record_all and request.read_by is rule.reading and keeps_address(snapshot, request):
+                entry.place = request.place
             digest = digest or rule.drawn(identity, n) or b""
             try:
                 services.places_left.pop()

@@ -132,6 +132,16 @@ def take_snapshot(
     )  # fmt: skip
 
 
+def keeps_address(snapshot: Snapshot, request: Addressed) -> bool:
+    """Whether all that tells what the address of a request names is kept as it is."""
+    return (
+        snapshot[1] is request.path
+        and snapshot[4] is request.host
+        and not request.query
+        and snapshot[12] is NONE_RECORDED
+    )
+
+
 def _cut(text: str) -> str:
     return text[:LONGEST_TEXT]
 

@@ -36,17 +36,19 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         headers,
     ) = line.snapshot  # fmt: skip
     own = reading or line.reading
-    recalled = _Recalled(method, path[mount:], query, host, headers)
-    level, bucket, key, _ = own.read_place(recalled)
-    if query or headers:
-        operation = own.operation(recalled)
+    recalled = None
+    place = line.place
+    if place is None or own is not line.reading:
+        recalled = _Recalled(method, path[mount:], query, host, headers)
+        place = own.read_place(recalled)
+    level, bucket, key, _ = place
+    # Nothing else of a request tells its operation where it has neither query nor such headers.
+    form = None if query or headers else (own, method, level, host)
+    if form in _operations:
+        operation = _operations[form]
     else:
-        # Nothing else of a request tells its operation then.
-        form = own, method, level, host
-        if form in _operations:
-            operation = _operations[form]
-        else:
-            operation = own.operation(recalled)
+        operation = own.operation(recalled or _Recalled(method, path[mount:], query, host, headers))
+        if form is not None:
             _remember(_operations, form, operation)
     size, digest, complete = line.body or (whole(content_length), None, None)
     arrived, answered, test = line.arrived, line.answered, line.test
