@@ -1,7 +1,7 @@
 """A line of a journal file: the JSON text of its fields.
 
 The text is that of `printed_json.json_text`, letter for letter (`tests/journal/test_line_text.py`), and msgspec writes
-it in a tenth of the time. What msgspec would write otherwise is given to it as text: floats that Python writes with an
+it at less than half the cost. What msgspec would write otherwise is given to it as text: floats that Python writes with an
 exponent, or as no number at all. What it refuses, such as half of a surrogate pair, `json_text` writes.
 """
 
