@@ -21,6 +21,7 @@ REMEMBERED = 1_000
 """How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
 _digests: dict[tuple[str | int, bytes], str] = {}
 _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
+_UNKNOWN = ""
 
 
 def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
@@ -44,9 +45,9 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
     level, bucket, key, _ = place
     # Nothing else of a request tells its operation where it has neither query nor such headers.
     form = None if query or headers else (own, method, level, host)
-    if form in _operations:
-        operation = _operations[form]
-    else:
+    # One step: another thread may clear what is remembered.
+    operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
+    if operation is _UNKNOWN:
         operation = own.operation(recalled or _Recalled(method, path[mount:], query, host, headers))
         if form is not None:
             _remember(_operations, form, operation)

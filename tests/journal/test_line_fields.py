@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware, vendors
+from faultinject.journal import line_fields
 from faultinject.vendors.addressing import Addressing
 
 ADDRESSES = (
@@ -32,13 +33,13 @@ def app(environ, start_response):
     return []
 
 
-def told(rule, requests, *, record_all=True, reading=None):
+def told(rule, requests, *, method="POST", record_all=True, reading=None):
     """What the journal says of requests that a rule is for."""
     injector = Injector(rule, seed=1, environ={}, record_all=record_all)
     injector.journal.reading = reading
     faulty = WSGIFaultMiddleware(app, injector=injector)
     for (host, path, query), headers, mount in requests:
-        environ = {"REQUEST_METHOD": "POST", "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query}
+        environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query}
         environ |= {"HTTP_HOST": host, "wsgi.input": io.BytesIO(), "SERVER_PROTOCOL": "HTTP/1.1", **headers}
         list(faulty(environ, lambda *_: None))
     found = injector.journal.outcomes
@@ -66,3 +67,18 @@ def test_a_journal_with_a_reading_of_its_own_reads_the_address_anew():
     assert (bucket, key) == ("photos", "cat.jpg")
     [(*_, bucket, key, _)] = told("azure-blob:ServerBusy", [request], reading=Addressing())
     assert (bucket, key) == ("account", "photos/cat.jpg")
+
+
+def test_a_memory_that_another_thread_clears_loses_no_line(monkeypatch):
+    """What is remembered is asked for in one step: between two it may be gone."""
+
+    class Forgetful(dict):
+        def __contains__(self, form):
+            found = super().__contains__(form)
+            self.clear()  # as another thread does that finds it full
+            return found
+
+    monkeypatch.setattr(line_fields, "_operations", Forgetful())
+    request = (("127.0.0.1", "/photos/cat.jpg", ""), {}, "")
+    operations = [operation for _, operation, *_ in told("cos:SlowDown", [request] * 3, method="PUT")]
+    assert operations == ["PutObject"] * 3
