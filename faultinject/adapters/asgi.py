@@ -237,13 +237,8 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
         if message["type"] == "http.response.start" and not started:
             started = True
             headers = message.get("headers", ())
-            if isinstance(headers, list | tuple):  # what can be looked at once only is the server's
-                lengths = (
-                    value.decode("latin-1") for name, value in headers if name.lower() == b"content-length"
-                )
-                entry.saw(message["status"], lengths)
-            else:
-                entry.saw(message["status"], ())
+            # What can be looked at once only is the server's.
+            entry.saw(message["status"], headers if isinstance(headers, list | tuple) else ())
             entry.write(did, applied=True)
         await send(message)
 

@@ -179,7 +179,7 @@ def _watched(
         nonlocal started
         write = start_response(status, headers, *more, **named)
         started = True
-        entry.saw(status[:3], (value for name, value in headers if name.lower() == "content-length"))
+        entry.saw(status[:3], headers)
         entry.write(did, applied=True)
         return write
 

@@ -7,13 +7,14 @@ from faultinject.http.wire import whole
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from faultinject.engine.body_digest import SeenBody
     from faultinject.engine.counting import Take
     from faultinject.engine.snapshot import Snapshot
     from faultinject.engine.types import Body, Fired
     from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.types import Target
 
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
@@ -34,6 +35,8 @@ FIELDS = (
     "n", "final",
 )  # fmt: skip
 """The fields of a journal line, in order; a reader ignores those it does not know."""
+
+_CONTENT_LENGTH = len("content-length")
 
 INJECTED = frozenset(
     "answered app_cut drain_cut delayed truncated dripped corrupted reset closed raised".split()
@@ -62,6 +65,7 @@ class Line:
         applied: whether the app ran.
         answered: when the answer began, on the monotonic clock; None where that is not known.
         body: bytes read of the request's body, their digest, whether that was all.
+        place: what the address names, where it has been read and the line keeps all of it; None: to be read.
         final: whether a line was there before, of which this is the end; None: it is the first.
     """
 
@@ -80,6 +84,7 @@ class Line:
     hint: float | None = None
     hint_form: str | None = None
     body: Body | None = None
+    place: Target | None = None
     final: bool | None = None
 
     def __init__(
@@ -118,8 +123,8 @@ class FullLine(Line):
     """
 
     __slots__ = (
-        "answered", "applied", "body", "did", "fault", "final", "hint", "hint_form", "request_id", "response_bytes",
-        "status", "when",
+        "answered", "applied", "body", "did", "fault", "final", "hint", "hint_form", "place", "request_id",
+        "response_bytes", "status", "when",
     )  # fmt: skip
 
     def __init__(
@@ -152,6 +157,7 @@ class FullLine(Line):
         self.hint = entry.hint
         self.hint_form = entry.hint_form
         self.body = body
+        self.place = entry.place
         self.final = final
 
 
@@ -187,7 +193,7 @@ class Entry(FullLine):
         self.n = n
         self.take = take
         self.fault = self.when = self.fired = self.seen = self.stalled = self.test = None
-        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = None
+        self.status = self.response_bytes = self.request_id = self.hint = self.hint_form = self.place = None
         self.held = False
         """Whether the fault goes on when the adapter has returned; who holds it says when it is over."""
         self.written = False
@@ -230,13 +236,20 @@ class Entry(FullLine):
             services.journal(self)
         self.written = True
 
-    def saw(self, status: str | int, lengths: Iterable[str]) -> None:
-        """Note the status and the Content-Length of the app's own answer."""
+    def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
+        """Note the status and the Content-Length of the app's own answer, whose headers are texts or bytes."""
         self.status = whole(status)
+        self.response_bytes = None
         try:
-            self.response_bytes = whole(next(iter(lengths), None))
+            for name, value in headers:
+                if len(name) != _CONTENT_LENGTH:
+                    continue
+                in_bytes = isinstance(name, bytes)
+                if name.lower() == (b"content-length" if in_bytes else "content-length"):
+                    self.response_bytes = whole(value.decode("latin-1") if in_bytes else value)
+                    return
         except Exception:  # odd headers are between the app and its server
-            self.response_bytes = None
+            return
 
     def forget(self) -> None:
         """No fault is given after all: nothing of its answer is true of the app's."""

@@ -16,6 +16,7 @@ from faultinject.engine.draw import seed_key
 from faultinject.engine.journal_entry import Entry, Line
 from faultinject.engine.request import record
 from faultinject.engine.rule_index import Index
+from faultinject.engine.snapshot import place_kept
 from faultinject.vendors.addressing import Addressing, common
 from faultinject.vendors.operations import headers_of
 
@@ -196,6 +197,8 @@ class Plan:
                 number,
                 taken,
             )
+            if services.record_all:
+                entry.place = place_kept(request, rule.reading, snapshot)
             digest = digest or rule.drawn(identity, n) or b""
             try:
                 services.places_left.pop()
@@ -331,7 +334,9 @@ class Plan:
         if n is not None and n < 0:
             n = None
         snapshot = request.snapshot()
-        return Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, None)
+        entry = Entry(self.services, next(_seq), self.origin, now, arrived, snapshot, reading, name, n, None)
+        entry.place = place_kept(request, reading, snapshot)
+        return entry
 
     def _matching(
         self, request: Request, candidates: Sequence[int], age: float

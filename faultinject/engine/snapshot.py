@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.types import Target
+
     # Method, path, length of the mount point, shown query, host, client, port, access-key id, checksum of the
     # credential, checksum of the preconditions, user agent, Content-Length, and those of RECORDED_HEADERS that the request has.
     Snapshot = tuple[
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
         query: str
         host: str
         mount: str
+        read_by: object
+        place: Target
 
-    from collections.abc import Mapping
 
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
@@ -134,6 +138,19 @@ def told_by(authorization: str) -> tuple[str | None, int | None]:
     """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
     key = key_id(authorization)
     return (key, None) if key is not None else (None, checksum_of_credential(authorization))
+
+
+def place_kept(request: Addressed, reading: Addressing, snapshot: Snapshot) -> Target | None:
+    """What the address names, if `reading` has read it and all that tells it is kept as it is; else None."""
+    if (
+        request.read_by is reading
+        and snapshot[1] is request.path
+        and snapshot[4] is request.host
+        and not request.query
+        and snapshot[12] is NONE_RECORDED
+    ):
+        return request.place
+    return None
 
 
 def _cut(text: str) -> str:

@@ -23,6 +23,7 @@ _BEFORE_RFC_9110 = {
     422: "Unprocessable Entity",
 }
 _reasons: dict[int, str] = {}
+_TOO_LONG = 10**19
 
 
 def reason(status: int) -> str:
@@ -136,8 +137,12 @@ class Framing:
 
 def whole(value: object) -> int | None:
     """The number that up to 19 decimal digits are, as in a Content-Length; None for anything else."""
-    text = "" if value is None else str(value)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+    if value is None:
+        return None
+    if type(value) is int:
+        return value if 0 <= value < _TOO_LONG else None
+    text = str(value)
+    return int(text) if len(text) < 20 and text.isascii() and text.isdecimal() else None
 
 
 def length_of(headers: Iterable[tuple[str, str]]) -> int | None:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from faultinject.engine.journal_entry import Line
     from faultinject.vendors.addressing import Addressing
-    from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Target
 
 REMEMBERED = 1_000
 """How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
 _digests: dict[tuple[str | int, bytes], str] = {}
-_operations: dict[tuple[Operations, str, str, str], str | None] = {}
+_operations: dict[tuple[Addressing, str, str, str], str | None] = {}
+_UNKNOWN = ""
 
 
 def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
@@ -37,17 +37,19 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         headers,
     ) = line.snapshot  # fmt: skip
     own = reading or line.reading
-    recalled = _Recalled(method, path[mount:], query, host, headers)
-    level, bucket, key, _ = own.read_place(recalled)
-    if query or headers:
-        operation = own.operation(recalled)
-    else:
-        # Nothing else of a request tells its operation then.
-        form = own.operations, method, level, host
-        if form in _operations:
-            operation = _operations[form]
-        else:
-            operation = own.operation(recalled)
+    recalled = None
+    place = line.place
+    if place is None or own is not line.reading:
+        recalled = _Recalled(method, path[mount:], query, host, headers)
+        place = own.read_place(recalled)
+    level, bucket, key, _ = place
+    # Nothing else of a request tells its operation where it has neither query nor such headers.
+    form = None if query or headers else (own, method, level, host)
+    # One step: another thread may clear what is remembered.
+    operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
+    if operation is _UNKNOWN:
+        operation = own.operation(recalled or _Recalled(method, path[mount:], query, host, headers))
+        if form is not None:
             _remember(_operations, form, operation)
     size, digest, complete = line.body or (whole(content_length), None, None)
     arrived, answered, test = line.arrived, line.answered, line.test
@@ -80,8 +82,7 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.fault,
         line.when,
         line.applied,
-        bool(headers and not GUARDS.isdisjoint(headers))
-        or bool(query and any(each in query for each in QUERY_GUARDS)),
+        bool(headers or query) and _is_guarded(headers, query),
         None if precondition is None else _digest_of(precondition, seed_key),
         line.hint,
         line.hint_form,
@@ -95,6 +96,10 @@ def values(line: Line, reading: Addressing | None) -> tuple[object, ...]:
         line.n,
         line.final,
     )
+
+
+def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
+    return not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS)
 
 
 class _Recalled:

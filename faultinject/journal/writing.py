@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = 10_000
 """Lines that the ring keeps."""
+_PID = FIELDS.index("pid")
 LARGEST_FILE = 1 << 30
 """Bytes at which a journal file takes no more lines."""
 
@@ -209,7 +210,7 @@ class JournalFile:
             size = found.st_size + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
-                self._place.write(os.getpid(), size)
+                self._place.write(values[_PID], size)  # type: ignore[arg-type]  # the line of this very process
             if not full and os.write(file, data) == len(data):
                 return
             why = "it has reached 1 GiB" if full else "no space left"

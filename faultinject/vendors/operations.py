@@ -140,8 +140,10 @@ class Operations:
 
         A deprecated twin, which looks on the wire like its successor, means that one.
         """
-        known = self._known
-        found = [known[text] if text in known else self._find_names(text) for text in texts]
+        found = []
+        for text in texts:
+            names = self._known.get(text)  # one step: other threads forget
+            found.append(self._find_names(text) if names is None else names)
         return found[0] if len(found) == 1 else frozenset().union(*found)
 
     def _find_names(self, text: str) -> frozenset[str]:

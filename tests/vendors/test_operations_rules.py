@@ -267,6 +267,20 @@ def test_any_number_of_names_and_patterns_is_looked_up():
         pair = names[number % 97], names[number // 97]
         assert known.methods(pair) == known.methods(pair[:1]) | known.methods(pair[1:])
     assert known.meant(["PutObject", "Abort*"]) == {"PutObject", "AbortMultipartUpload"}
+
+
+def test_a_memory_that_another_thread_clears_is_asked_once(monkeypatch):
+    """What is looked up is either there or found anew."""
+
+    class Cleared(dict):
+        def __contains__(self, text):
+            there = super().__contains__(text)
+            self.clear()  # as another thread does that finds it full
+            return there
+
+    known = operations_of(vendors.get("cos"))
+    monkeypatch.setattr(known, "_known", Cleared({"PutObject": frozenset(("PutObject",))}))
+    assert known.meant(["PutObject"]) == {"PutObject"}
     assert known.methods(["PutObject", "AbortMultipartUpload"]) == {"PUT", "DELETE"}
 
 
