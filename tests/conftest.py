@@ -1,10 +1,12 @@
 """What the whole suite shares."""
 
+import faulthandler
 import gc
 import os
 import re
 import signal
 import socket
+import time
 from ast import literal_eval
 from pathlib import Path
 
@@ -114,6 +116,31 @@ def pytest_configure(config):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+    if config.pluginmanager.hasplugin("faulthandler"):
+        config.pluginmanager.register(Watchdog(config))
+
+
+class Watchdog:
+    """Whoever hangs shows where: the stacks of all threads, 110 to 120 s after the test began.
+
+    pytest's own `faulthandler_timeout` starts and joins a thread for each test, which costs more than most tests do.
+    """
+
+    def __init__(self, config):
+        with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            self.file = os.fdopen(os.dup(2), "w")
+        self.set_at = float("-inf")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self):
+        if time.monotonic() - self.set_at > 10:
+            faulthandler.dump_traceback_later(120, file=self.file)
+            self.set_at = time.monotonic()
+        return (yield)
+
+    def pytest_unconfigure(self):
+        faulthandler.cancel_dump_traceback_later()
+        self.file.close()
 
 
 @pytest.hookimpl(wrapper=True)

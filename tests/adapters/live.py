@@ -38,7 +38,7 @@ def werkzeug_server(app):
     """The development server, a thread for each connection: its port."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     server.daemon_threads = True
-    with thread(server.serve_forever, server.shutdown):
+    with thread(lambda: server.serve_forever(0.01), server.shutdown):
         yield server.server_port
     server.server_close()
 

@@ -83,7 +83,7 @@ def run(serve, stop):
 def wsgiref_server():
     with WSGIServer(("127.0.0.1", 0), Silent) as server:
         server.set_app(wsgi_verdict)
-        with run(server.serve_forever, server.shutdown):
+        with run(lambda: server.serve_forever(0.01), server.shutdown):
             yield server.server_port
 
 
@@ -91,7 +91,7 @@ def wsgiref_server():
 def werkzeug_server():
     server = make_server("127.0.0.1", 0, wsgi_verdict)
     server.log = lambda *_: None
-    with run(server.serve_forever, server.shutdown):
+    with run(lambda: server.serve_forever(0.01), server.shutdown):
         yield server.server_port
     server.server_close()
 

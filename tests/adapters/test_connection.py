@@ -930,7 +930,7 @@ def werkzeug_server(app, certificate=None):
         "127.0.0.1", 0, app.wsgi, threaded=True, request_handler=Quiet, ssl_context=certificate
     )
     server.daemon_threads = False  # closing it waits for them
-    with thread(server.serve_forever, server.shutdown):
+    with thread(lambda: server.serve_forever(0.01), server.shutdown):
         yield server.server_port
     server.server_close()
 
@@ -938,7 +938,7 @@ def werkzeug_server(app, certificate=None):
 @contextmanager
 def wsgiref_server(app):
     server = make_plain_server("127.0.0.1", 0, app.wsgi, Threads, QuietPlain)
-    with thread(server.serve_forever, server.shutdown):
+    with thread(lambda: server.serve_forever(0.01), server.shutdown):
         yield server.server_port
     server.server_close()
 

@@ -206,7 +206,7 @@ def test_a_slow_body_holds_no_thread_of_the_server():
         began = time.monotonic()
         for _ in range(5):
             assert live.ask(port).saw == (200, b"0123456789", "FIN")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 8, "a slow body takes ten seconds"
         injector.disable()
         for each in held:
             with each, suppress(OSError):

@@ -247,7 +247,7 @@ def test_costs_grow_with_the_length(cost):
     before = process_time()
     with pytest.raises(ConfigurationError):
         cost()
-    assert process_time() - before < 4
+    assert process_time() - before < 15
 
 
 def test_dots_elsewhere():

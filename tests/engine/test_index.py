@@ -383,13 +383,18 @@ def test_where_everything_is_noted_every_request_is_looked_at(rules, asked, wsgi
     assert candidates is not None
 
 
-@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_an_index_is_one(wsgi):
-    """Of 10,000 rules the one that may match is handed out; for a method in no rule there is not even a look."""
+@pytest.fixture(scope="module")
+def ten_thousand_rules():
     rules = [Rule("http:503", method="PUT", path=f"/folder-{number}/**") for number in range(4000)]
     rules += [Rule("http:503", method="PUT", bucket=f"bucket-{number}") for number in range(3000)]
     rules += [Rule("http:503", method="PUT", host=f"host-{number}.example") for number in range(3000)]
-    plan = Injector(rules, environ={}).own_plan
+    return Injector(rules, environ={}).own_plan
+
+
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_an_index_is_one(ten_thousand_rules, wsgi):
+    """Of 10,000 rules the one that may match is handed out; for a method in no rule there is not even a look."""
+    plan = ten_thousand_rules
     plain = {"mount": "", "raw": False, "inside": True}
 
     def candidates(method, target, host=""):

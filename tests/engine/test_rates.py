@@ -72,7 +72,7 @@ def test_a_rate_varies_as_chance_does(site, seed):
 @pytest.mark.parametrize("attempts", [first_attempts, repeats])
 def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
     """The ends are certain, whatever is drawn."""
-    assert set(attempts(site, f"http:503,probability={probability}", "0", 3000)) == {hit}
+    assert set(attempts(site, f"http:503,probability={probability}", "0", 500)) == {hit}
 
 
 def test_the_smallest_and_the_largest_chance_are_no_ends(site):
@@ -99,13 +99,13 @@ def test_raising_a_probability_only_adds_faults(site, seed):
 
 
 @pytest.mark.parametrize("probability", [0.3, 0.5])
-@pytest.mark.parametrize("lag", [1, 2, 3, 16])
 @pytest.mark.parametrize("attempts", [first_attempts, repeats], ids=["identities", "attempts"])
-def test_one_draw_tells_nothing_of_another(site, p_of, attempts, lag, probability):
+def test_one_draw_tells_nothing_of_another(site, p_of, attempts, probability):
     """An attempt and the next of one thing, and neighbours among things, are independent."""
     for seed in SEEDS[:3]:
         hits = attempts(site, f"http:503,probability={probability}", seed, 3000)
-        assert p_of.independent(zip(hits, hits[lag:], strict=False)) > 0.001
+        for lag in (1, 2, 3, 16):
+            assert p_of.independent(zip(hits, hits[lag:], strict=False)) > 0.001
 
 
 def test_runs_are_as_long_as_chance_makes_them(site, p_of):
@@ -145,7 +145,7 @@ def drawn(site, rule, seed, count):
     return found
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", [*SEEDS[:2], pytest.param(SEEDS[2], marks=pytest.mark.slow)])
 def test_no_number_serves_two_decisions(site, p_of, seed):
     """Chance, the row of a group, the delay and the ids are independent of one another.
 

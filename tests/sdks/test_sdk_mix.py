@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
 import pytest
 import requests
@@ -24,20 +25,24 @@ def expected(row, resource, request_id):
     return [("code", row.code), ("message", row.message), ("resource", resource), ("request_id", request_id)]
 
 
-@each_row
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+PLACES = {"/mybucket?uploads": "mybucket", "/mybucket/a%20b/%E7%8C%AB%26": "/mybucket/a b/猫&"}
+REQUESTS = list(product(["GET", "PUT", "POST", "DELETE"], PLACES))
+
+
 @pytest.mark.parametrize(
-    ("path", "resource"),
-    [("/mybucket?uploads", "mybucket"), ("/mybucket/a%20b/%E7%8C%AB%26", "/mybucket/a b/猫&")],
-    ids=["bucket", "object"],
+    ("row", "method", "path"),
+    [(ROWS[0], *each) for each in REQUESTS]
+    # The method and the place make the same of each row: each gets one or another of them.
+    + [(row, *REQUESTS[number % len(REQUESTS)]) for number, row in enumerate(ROWS[1:])],
+    ids=lambda each: getattr(each, "label", each),
 )
-def test_row(row, method, path, resource, server, client):
+def test_row(row, method, path, server, client):
     """Status, type and the four fields in order; the id is the header's; redirects name no other place."""
     server.use(row.address)
     got = client.request(method, server.url + path, data=b"" if method == "GET" else b"x" * 100)
     request_id = got.headers["X-Request-Id"]
     assert (got.status_code, got.history, got.headers["Content-Type"]) == (row.status, [], "application/json")
-    assert got.json(object_pairs_hook=list) == expected(row, resource, request_id)
+    assert got.json(object_pairs_hook=list) == expected(row, PLACES[path], request_id)
     assert (server.last.request_id, "Location" in got.headers) == (request_id, False)
 
 

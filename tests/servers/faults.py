@@ -250,8 +250,9 @@ def drip(trial):
         trial.server.outcome(long)
         others = "waited"
         # Under TLS not even the connection may come about.
-        with suppress(TimeoutError), trial.server.connect(patience=2) as another:
-            other = another.ask("GET", trial.path("else"), patience=2)
+        patience = trial.patience(2, "others answered")
+        with suppress(TimeoutError), trial.server.connect(patience=patience) as another:
+            other = another.ask("GET", trial.path("else"), patience=patience)
             if other.end != "open":
                 assert is_photo(other)
                 others = "answered"
@@ -329,7 +330,7 @@ def part_of_an_upload(trial, rule, right):
     path = trial.path(rule, "put")
     with trial.connect() as client:
         client.send(request("PUT", path, b"x" * 300_000)[:1000])
-        answer = client.answer(patience=1)
+        answer = client.answer(patience=trial.patience(1, "before the whole upload"))
         when = "before the whole upload"
         if answer.end == "open":
             client.send(b"x" * 300_000)
@@ -346,7 +347,8 @@ def error_expect(trial):
     head, _, body = request("PUT", path, b"x" * 1000, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
     with trial.connect() as client:
         client.send(head + b"\r\n\r\n")
-        answer = client.answer(patience=1, interim=True)
+        patience = max(trial.patience(1, saw) for saw in ("instead of 100", "after 100"))
+        answer = client.answer(patience=patience, interim=True)
         saw = "instead of 100"
         if not answer.line:
             saw = "after 100" if answer.interim else "without 100"

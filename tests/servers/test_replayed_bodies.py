@@ -43,9 +43,9 @@ def test_others_are_served(name, tmp_path):
             with server.connect() as first:
                 first.send(request("POST", path, b"x" * 1000))
                 with server.connect() as other:
-                    answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n", patience=5)
+                    answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n")
                     assert answer.status == 200, rule
-                first.answer("POST", patience=5)
+                first.answer("POST")
             outcome = server.outcome(path, until=lambda outcome: outcome["final"])
             assert outcome["did"] != "failed", rule
     finally:

@@ -73,7 +73,7 @@ def test_ten_seconds_are_ten_seconds(pool, way):
     assert wrong == {}
     for each in clients:
         with each.server.connect() as other:
-            answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n", patience=5)
+            answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n")
         assert answer.status == 200, each.server.name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import count
 
+from .probe import PATIENCE
 from .results import RESULTS, WRITING
 from .rules import TEXTS
 
@@ -47,7 +48,12 @@ class Trial:
         says = answer.one("connection") == "close" or answer.line.startswith("HTTP/1.0")
         return says or self.server.name.startswith("uWSGI")
 
-    def until(self, true, patience=5.0):
+    def patience(self, seconds, wanted):
+        """So many seconds for what may never come; more where the results have it, as it comes late on a busy machine."""
+        known = self._known is not None and not WRITING and wanted in self._known["saw"]
+        return PATIENCE if known else seconds
+
+    def until(self, true, patience=PATIENCE):
         """Wait for that to become true."""
         end = time.monotonic() + patience
         while not true():
@@ -61,7 +67,7 @@ class Trial:
         elif wanted is None:
             time.sleep(SETTLED)
             return self.server.outcome(path)["did"]
-        return self.server.outcome(path, until=lambda outcome: outcome["did"] == wanted, patience=2)["did"]
+        return self.server.outcome(path, until=lambda outcome: outcome["did"] == wanted)["did"]
 
     def seen(self, saw, path):
         """What goes into the results."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.audit.reports import sentences
@@ -138,11 +140,19 @@ def _matrix(sections: Sequence[Section]) -> list[tuple[str, list[str | None]]]:
 
 def _template() -> Template:
     try:
-        from jinja2 import Environment, FunctionLoader, StrictUndefined
+        import jinja2  # noqa: F401 - what is missing is told by a sentence
     except ImportError:
         from faultinject.exceptions import MissingExtra
 
         raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
+    return _compiled_template()
+
+
+@cache
+def _compiled_template() -> Template:
+    """Compiled once in a process, which takes longer than a small page does."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
     environment = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
