@@ -7,7 +7,8 @@ def test_a_line_so_far_stands_by_itself(site):
     """What is learnt of the request behind it is in the final line, and changes nothing of what was said."""
     made = site("latency,delay=1s")
     entry = made.decide().entry
-    entry.saw("200", [("Content-Length", "3")])
+    # Another name of as many letters stands before it.
+    entry.saw("200", [("X-Content-Kind", "9"), ("Content-Length", "3")])
     entry.write("delayed", applied=True, last=False)
     entry.saw("500", [(b"content-length", b"7")])
     [so_far] = made.outcomes
