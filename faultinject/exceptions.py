@@ -84,7 +84,7 @@ class UnsupportedServer(FaultInjectError, RuntimeError):
 
 
 class MissingExtra(FaultInjectError, ImportError):
-    """A feature needs an optional dependency; the message names the `pip install` that brings it."""
+    """A feature needs an optional dependency; the message names the command that installs it here."""
 
 
 class RuleNotMatched(FaultInjectError, AssertionError):
