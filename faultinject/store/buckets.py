@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import RLock
 
@@ -117,6 +117,11 @@ class Buckets:
                 raise StoreError("bucket_exists")
             self.budget.take(ENTRY + header_cost(headers))
             self._buckets[name] = Bucket(name, now, now, headers)
+
+    def adopt(self, buckets: Iterable[Bucket]) -> None:
+        """Have these buckets with what is in them, whose bytes have been taken."""
+        with self.lock:
+            self._buckets |= {each.name: each for each in buckets}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
         """Give a bucket other headers."""

@@ -146,7 +146,7 @@ def put_object(call: Call) -> Answer:
     """PutObject and, with the vendor's `copy-source` header, CopyObject."""
     for name in call.dialect.absent:
         if is_set(call.header(name)):
-            raise StoreError("not_implemented", f"the embedded store has no {name}")
+            raise StoreError("not_implemented", f"the embedded store does not support {name}")
     source = copy_source(call)
     if source is not None:
         return _copy_object(call, source)

@@ -72,14 +72,14 @@ def judge_own(header: Header, stored: Stored | None) -> None:
     """
     for name in ("if-metageneration-match", "if-match-size", "if-match-last-modified-time"):
         if header(name) is not None:
-            raise StoreError("not_implemented", f"the embedded store has no {name}")
+            raise StoreError("not_implemented", f"the embedded store does not support {name}")
     generation = header("if-generation-match")
     if generation is None:
         return
     if (generation == "0") != (stored is None):
         raise StoreError("precondition")
     if stored is not None:
-        raise StoreError("not_implemented", "the embedded store has no generations")
+        raise StoreError("not_implemented", "the embedded store does not support generations")
 
 
 def read_range(text: str | None, size: int) -> tuple[int, int] | None:

@@ -87,16 +87,16 @@ def perform(call: Call) -> Answer:
         raise StoreError("uri")
     name = call.service.reading.operation(WSGIRequest(call.request.environ))
     if name is not None and name not in HANDLED:
-        raise StoreError("not_implemented", f"the embedded store has no {name}")
+        raise StoreError("not_implemented", f"the embedded store does not support {name}")
     level = "object" if call.key else "bucket" if call.bucket else "service"
     subresource = next((name for name in SUBRESOURCES if call.has(name)), "")
     operation = ROUTES.get((level, call.request.method, subresource))
     if operation is None:
         raise StoreError("method")
     if name is not None and not subresource and HANDLED[name] is not operation:
-        raise StoreError("not_implemented", f"the embedded store has no {name} of this form")
+        raise StoreError("not_implemented", f"the embedded store does not support {name} of this form")
     for absent in _absent(call, level, subresource):
-        raise StoreError("not_implemented", f"the embedded store has no ?{absent}")
+        raise StoreError("not_implemented", f"the embedded store does not support ?{absent}")
     if level == "object":
         call.check_version()
     return operation(call)

@@ -124,6 +124,11 @@ class ObjectStore:
         )
 
     @property
+    def buckets(self) -> Buckets:
+        """Where it keeps what it holds."""
+        return self._service.buckets
+
+    @property
     def used_bytes(self) -> int:
         """The bytes held now, counted as for `max_bytes`."""
         return self._budget.used

@@ -133,7 +133,7 @@ def test_composites(photos):
         photos.blob("k").compose([photos.blob("a")], if_source_generation_match=[first + 1])
     with pytest.raises(NotFound, match="No such object: photos/gone"):
         photos.blob("k").compose([photos.blob("a"), photos.blob("gone")])
-    with pytest.raises(BadRequest, match="the embedded store has no deleteSourceObjects"):
+    with pytest.raises(BadRequest, match="the embedded store does not support deleteSourceObjects"):
         photos.blob("k").compose([photos.blob("a")], delete_source_objects=True)
     with pytest.raises(BadRequest):
         photos.blob("k").compose([photos.blob("a"), composed])
@@ -183,23 +183,26 @@ def test_what_the_store_has_not_is_refused_in_words(photos, gcs, tmp_path):
     blob.upload_from_string(b"x")
     photos.blob("k/acl").upload_from_string(b"y")
     for words, refused in (
-        ("no access control", blob.make_public),
-        ("no access control", lambda: list(blob.acl)),
-        ("no access control", photos.get_iam_policy),
-        ("no moveTo", lambda: photos.move_blob(blob, "m")),
-        ("no matchGlob", lambda: list(photos.list_blobs(match_glob="k*"))),
-        ("no includeTrailingDelimiter", lambda: list(photos.list_blobs(include_trailing_delimiter=True))),
-        ("buckets without settings", photos.patch),
+        ("access control", blob.make_public),
+        ("access control", lambda: list(blob.acl)),
+        ("access control", photos.get_iam_policy),
+        ("moveTo", lambda: photos.move_blob(blob, "m")),
+        ("matchGlob", lambda: list(photos.list_blobs(match_glob="k*"))),
+        ("includeTrailingDelimiter", lambda: list(photos.list_blobs(include_trailing_delimiter=True))),
+        ("settings of buckets", photos.patch),
     ):
-        with pytest.raises(BadRequest, match=f"the embedded store has {words}"):
+        with pytest.raises(BadRequest, match=f"the embedded store does not support {words}"):
             refused()
-    with pytest.raises(BadRequest, match="the embedded store has no batches"), gcs.batch():
+    with pytest.raises(BadRequest, match="the embedded store does not support batches"), gcs.batch():
         blob.delete()
     file = tmp_path / "file"
     file.write_bytes(b"x" * 3)
     with pytest.raises(Exception, match="Request failed with status code") as caught:
         upload_chunks_concurrently(file, photos.blob("m"), chunk_size=2, worker_type="thread")
-    assert "the embedded store has no XML API here; --vendor gcs-xml has it" in caught.value.response.text
+    assert (
+        "the embedded store does not support the XML API here; --vendor gcs-xml does"
+        in caught.value.response.text
+    )
     assert [each.name for each in photos.list_blobs()] == ["k", "k/acl"]
 
 

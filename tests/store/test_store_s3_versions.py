@@ -185,7 +185,7 @@ def test_conditions_that_the_store_has_not(name):
     client.put("/photos/k", data=b"content")
     answer = client.delete("/photos/k", headers={f"x-amz-{name}": "7"})
     assert (answer.status_code, code(answer)) == (501, "NotImplemented")
-    assert f"the embedded store has no {name}" in answer.get_data(as_text=True)
+    assert f"the embedded store does not support {name}" in answer.get_data(as_text=True)
     assert client.get("/photos/k").data == b"content"
 
 

@@ -48,7 +48,7 @@ def _answer(call: AzureCall, environ: dict[str, Any]) -> Answer:
         if not one.valid:
             raise StoreError("uri")
         if (one.level, one.request.method, one.request.args.get("comp")) != ("blob", "DELETE", None):
-            raise StoreError("not_implemented", "the embedded store has deletions only in batches")
+            raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
         refuse_absent(one)
         return delete_blob(one)
     except StoreError as error:

@@ -38,7 +38,7 @@ def put_blob(call: AzureCall) -> Answer:
     if kind is None:
         raise StoreError("header")
     if kind != "BlockBlob":
-        raise StoreError("unsupported_header", f"the embedded store has block blobs only, no {kind}")
+        raise StoreError("unsupported_header", f"the embedded store supports block blobs only, not {kind}")
     settings = dict(call.settings())
     settings.setdefault("Content-Type", call.header("content-type") or "application/octet-stream")
     call.service.buckets.find(call.bucket)

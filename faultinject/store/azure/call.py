@@ -175,7 +175,7 @@ class AzureCall(Exchange):
         except ValueError:
             raise StoreError("source") from None
         if not known and host_bucket(host, self.service.endpoints) is None:
-            raise StoreError("unsupported_header", "the embedded store copies from itself only")
+            raise StoreError("unsupported_header", "the embedded store supports copies from itself only")
         _refuse_past(parse_qs(parts.query, keep_blank_values=True))
         bucket, key = _named(host, unquote(parts.path), self.service)
         if not key:
@@ -199,13 +199,13 @@ def refuse_absent(call: AzureCall) -> None:
     _refuse_past(call.request.args)
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
-            raise StoreError("unsupported_header", f"the embedded store has no {name}")
+            raise StoreError("unsupported_header", f"the embedded store does not support {name}")
     if (call.header("x-ms-delete-snapshots") or "").lower() == "only":
-        raise StoreError("unsupported_header", "the embedded store has no snapshots")
+        raise StoreError("unsupported_header", "the embedded store does not support snapshots")
     tier = call.header(TIER)
     if tier is not None and tier.lower() not in TIERS:
         if tier.lower() in ABSENT_TIERS:
-            raise StoreError("unsupported_header", f"the embedded store has no tier {tier}")
+            raise StoreError("unsupported_header", f"the embedded store does not support tier {tier}")
         raise StoreError("header_value", f"The value of {TIER} is no access tier of a block blob.")
 
 
@@ -217,7 +217,7 @@ def _refuse_past(parameters: Container[str]) -> None:
     """
     for name in ("snapshot", "versionid"):
         if name in parameters:
-            raise StoreError("not_implemented", f"the embedded store has no {name}s")
+            raise StoreError("not_implemented", f"the embedded store does not support {name}s")
 
 
 def new_etag(now: float) -> str:

@@ -54,7 +54,7 @@ def perform(call: AzureCall) -> Answer:
         raise StoreError("uri")
     comp = call.request.args.get("comp", "")
     if comp in ABSENT or (call.level == "account" and comp == "properties"):
-        raise StoreError("not_implemented", f"the embedded store has no comp={comp}")
+        raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")
     refuse_absent(call)
     if comp not in COMPS:
         raise StoreError("argument")

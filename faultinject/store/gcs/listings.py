@@ -46,7 +46,7 @@ def change_bucket(_: GcsCall) -> Answer:
     Raises:
         StoreError: `not_implemented`.
     """
-    raise StoreError("not_implemented", "the embedded store has buckets without settings")
+    raise StoreError("not_implemented", "the embedded store does not support settings of buckets")
 
 
 def delete_bucket(call: GcsCall) -> Answer:
@@ -63,7 +63,7 @@ def list_objects(call: GcsCall) -> Answer:
     """objects.list."""
     for name in ABSENT:
         if call.argument(name).lower() not in ("", "false"):
-            raise StoreError("not_implemented", f"the embedded store has no {name}")
+            raise StoreError("not_implemented", f"the embedded store does not support {name}")
     rows = call.service.buckets.objects(call.bucket)
     start, end = call.argument("startOffset"), call.argument("endOffset")
     wanted = (key for key in rows if key >= start and (not end or key < end))

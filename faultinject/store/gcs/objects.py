@@ -74,7 +74,7 @@ def compose_object(call: GcsCall) -> Answer:
             `precondition`; `not_implemented`, when they are to be deleted.
     """
     if call.document.get("deleteSourceObjects"):
-        raise StoreError("not_implemented", "the embedded store has no deleteSourceObjects")
+        raise StoreError("not_implemented", "the embedded store does not support deleteSourceObjects")
     destination = call.document.get("destination") or {}
     if not isinstance(destination, dict):
         raise StoreError("argument")

@@ -18,7 +18,7 @@ ABSENT = {
     "moveTo": "moveTo",
     "notificationConfigs": "notifications",
     "restore": "soft deletion",
-    "xml": "XML API here; --vendor gcs-xml has it",
+    "xml": "the XML API here; --vendor gcs-xml does",
 }
 """From a word behind the name of a bucket or of an object, and from what is no path of the JSON API, to what it is
 that the service has there and this store has not."""

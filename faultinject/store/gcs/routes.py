@@ -50,7 +50,7 @@ def perform(call: GcsCall) -> Answer:
     if not call.valid:
         raise StoreError("uri")
     if call.kind in ABSENT:
-        raise StoreError("not_implemented", f"the embedded store has no {ABSENT[call.kind]}")
+        raise StoreError("not_implemented", f"the embedded store does not support {ABSENT[call.kind]}")
     method = call.request.method
     if call.kind == "upload objects":
         kind = "session" if call.argument("upload_id") else call.argument("uploadType") or "multipart"
