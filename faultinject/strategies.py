@@ -1,9 +1,10 @@
-"""Hypothesis strategies: scenarios to draw and to shrink. Needs `pip install "faultinject[hypothesis]"`."""
+"""Hypothesis strategies: scenarios to draw and to shrink. Needs the extra `hypothesis`."""
 
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.scenario import Scenario
+from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, whole
 from faultinject.testing.exploration.points import Trace, exact
 from faultinject.testing.exploration.sweep import sweep_of
@@ -11,7 +12,9 @@ from faultinject.testing.exploration.sweep import sweep_of
 try:
     from hypothesis import strategies
 except ImportError:
-    raise MissingExtra('scenarios() needs Hypothesis: pip install "faultinject[hypothesis]"') from None
+    from faultinject.installation import install_extra
+
+    raise MissingExtra(f"scenarios() needs Hypothesis: {install_extra('hypothesis')}") from None
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +38,11 @@ def scenarios(
         max_faults: slots, each of which may stay empty: so a failure shrinks to the fewest.
 
     Raises:
-        ConfigurationError: a rule is wrong, or none of the faults fits any of the requests.
+        ConfigurationError: a rule is wrong, there are no requests, or none of the faults fits any of the requests.
     """
     sweep = sweep_of(faults, Bounds())
+    if not requests:
+        raise ConfigurationError(f"there are no requests to draw from: none was seen. {unwrapped.advice()}")
     trace = Trace(sorted(requests, key=lambda each: each.arrived), sweep.reading)
     points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
     live = any(each.connection is not None for each in requests)

@@ -242,6 +242,8 @@ async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ent
             entry.write(did, applied=True)
         await send(message)
 
+    # An app that knows its client's own `send` need send it no more than the start.
+    vars(watch)["passes_to"] = send
     try:
         await app(scope, receive, watch)
     finally:
@@ -280,12 +282,24 @@ async def _forward(
         try:
             # A client that loses its patience has met the fault; what it asked for takes place all the same.
             await listener.wait(plan, action.delay, listens=not request.expects_continue)
-        except BaseException:
-            undo(plan, entry, "failed")
+        except BaseException as error:
+            if transform is None and _is_impatient(error, scope):
+                entry.write("delayed")
+            else:
+                undo(plan, entry, "failed")
             raise
         await app(scope, listener.receive, send)
 
     await in_tasks(later)
+
+
+def _is_impatient(error: BaseException, scope: Scope) -> bool:
+    """Whether a client of this process has ended a wait by its own time-out; a server that cancels is about to end itself."""
+    from anyio import get_cancelled_exc_class
+
+    from faultinject.adapters.client_errors import in_process_scope
+
+    return isinstance(error, get_cancelled_exc_class()) and in_process_scope(scope)
 
 
 def _marked(app: ASGIApp, entry: Entry) -> ASGIApp:

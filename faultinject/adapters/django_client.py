@@ -1,15 +1,17 @@
-"""Django's own test client, which calls no WSGI app: its handler takes an environ and gives a response of Django's."""
+"""Django's own test clients, which call no app: their handlers take an environ or a scope, and give a response of Django's."""
 
 from __future__ import annotations
 
-from faultinject.adapters import wsgi
+from io import BytesIO
+
+from faultinject.adapters import asgi, wsgi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from typing import Any
 
-    from faultinject.adapters.types import Environ, Start
+    from faultinject.adapters.types import Environ, Message, Receive, Scope, Send, Start
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
 
@@ -43,9 +45,110 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
             close = getattr(result, "close", None)
             if close is not None:
                 close()
-        return _response(environ, content, started[0], started[1], response)
+        answer = _response(content, started[0], started[1])
+        if response is not None:
+            answer.wsgi_request = response.wsgi_request
+        else:
+            from django.core.handlers.wsgi import WSGIRequest
+
+            answer.wsgi_request = WSGIRequest(environ)
+        return answer
 
     return call
+
+
+def wrap_async(
+    handler: Callable[[Scope], Awaitable[Any]], injector: Injector
+) -> Callable[[Scope], Awaitable[Any]]:
+    """The same for `AsyncClient`. A stream that a fault has changed, or delayed, comes when it is complete."""
+
+    async def call(scope: Scope) -> Any:
+        response: Any = None
+        untouched = False
+        started: Message = {}
+        pieces: list[bytes] = []
+
+        async def app(_: Scope, receive: Receive, send: Send) -> None:
+            nonlocal response, untouched
+            response = await handler(scope if receive is given else await _with_body(scope, receive))
+            untouched = getattr(send, "passes_to", send) is take
+            headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in _headers(response)
+            ]
+            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            if untouched:
+                return  # the client gets what the handler gave, unread
+            async for piece in _pieces(response):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body"})
+
+        body = scope.get("_body_file")
+
+        async def given() -> Message:
+            nonlocal body
+            if body is False:
+                from anyio import sleep_forever
+
+                await sleep_forever()  # the client stays
+            content = b"" if body is None else body.read()
+            body = False
+            return {"type": "http.request", "body": content}
+
+        async def take(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                started.update(message)
+            else:
+                pieces.append(message.get("body", b""))
+
+        await asgi.wrap(app, injector)(_as_servers_have_it(scope), given, take)
+        if untouched:
+            return response
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in started["headers"]]
+        answer = _response(b"".join(pieces), f"{started['status']}", headers)
+        if response is not None:
+            answer.asgi_request = response.asgi_request
+        else:
+            from django.core.handlers.asgi import ASGIRequest
+
+            answer.asgi_request = ASGIRequest(scope, BytesIO())
+        return answer
+
+    return call
+
+
+def _as_servers_have_it(scope: Scope) -> Scope:
+    """The scope of Django's factory, whose query is text and whose client looks like that of a server."""
+    query = scope.get("query_string", b"")
+    return {
+        **scope,
+        "query_string": query.encode("latin-1", "replace") if isinstance(query, str) else query,
+        "client": (*scope["client"][:1], None) if scope.get("client") else None,
+        "extensions": {**scope.get("extensions", {}), "http.response.debug": {}},
+    }
+
+
+async def _with_body(scope: Scope, receive: Receive) -> Scope:
+    """A scope for Django's handler with the body that comes by `receive`."""
+    from django.test.client import FakePayload
+
+    if "_body_file" not in scope:
+        return scope
+    content, more = b"", True
+    while more:
+        message = await receive()
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+    return {**scope, "_body_file": FakePayload(content)}
+
+
+async def _pieces(response: Any) -> AsyncIterator[bytes]:
+    if response.streaming and response.is_async:
+        async for piece in response.streaming_content:
+            yield piece
+    else:
+        for piece in response.streaming_content if response.streaming else response:
+            yield piece
 
 
 def _headers(response: Any) -> Headers:
@@ -53,18 +156,16 @@ def _headers(response: Any) -> Headers:
     return [*response.items(), *cookies]
 
 
-def _response(environ: Environ, content: bytes, status: str, headers: Headers, replaced: Any) -> Any:
-    """What Django's client gives for an answer, with the request that it looks for there."""
-    from django.core.handlers.wsgi import WSGIRequest
+def _response(content: bytes, status: str, headers: Headers) -> Any:
+    """What Django's client gives for an answer; it looks there for the request as well."""
     from django.http import HttpResponse
 
     code, _, reason = status.partition(" ")
-    response = HttpResponse(content, status=int(code), reason=reason)
+    response = HttpResponse(content, status=int(code), reason=reason or None)
     del response["Content-Type"]
     for name, value in headers:
         if name.lower() == "set-cookie":
             response.cookies.load(value)
         else:
             response[name] = value
-    response.wsgi_request = WSGIRequest(environ) if replaced is None else replaced.wsgi_request
     return response

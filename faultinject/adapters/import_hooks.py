@@ -55,16 +55,19 @@ def hook() -> None:
 
 def _framework(injector: Injector) -> Callable[[ModuleType], None]:
     def put_on(module: ModuleType) -> None:
-        import wrapt
-
-        name, around = PLACES[module.__name__]
-
-        def call(wrapped: Call, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-            return around(wrapped, injector)(*args, **keys)
-
-        wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
+        for name, around in PLACES[module.__name__]:
+            _put_around(module, name, around, injector)
 
     return put_on
+
+
+def _put_around(module: ModuleType, name: str, around: Call, injector: Injector) -> None:
+    import wrapt
+
+    def call(wrapped: Call, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
+        return around(wrapped, injector)(*args, **keys)
+
+    wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
 
 
 def _server(injector: Injector) -> Callable[[ModuleType], None]:

@@ -34,8 +34,9 @@ def install(
     """Put faults around an app, if they are switched on; else the very object comes back untouched.
 
     Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped.
-    Faults sit outside everything that the app does, also outside middleware that is added later. Installing
-    twice does not inject twice: with rules, the second replaces the first's.
+    Faults sit outside everything that the app does; on Starlette and FastAPI also outside middleware that is added
+    later. What is put around Flask's `app.wsgi_app` afterwards, such as `ProxyFix`, stands outside of the faults.
+    Installing twice does not inject twice: with rules, the second replaces the first's.
 
     Args:
         app: a Flask, Starlette or FastAPI app, or any WSGI or ASGI callable.

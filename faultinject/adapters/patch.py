@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.adapters import asgi, django_client, wsgi
 from faultinject.adapters.driving import DECIDED, NOTED
+from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
 
@@ -13,14 +14,17 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-PLACES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "django.core.handlers.asgi": ("ASGIHandler", asgi.wrap),
-    "django.core.handlers.wsgi": ("WSGIHandler", wsgi.wrap),
-    "django.test.client": ("ClientHandler", django_client.wrap),
-    "flask.app": ("Flask", wsgi.wrap),
-    "starlette.applications": ("Starlette", asgi.wrap),
+PLACES: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
+    "django.core.handlers.asgi": (("ASGIHandler", asgi.wrap),),
+    "django.core.handlers.wsgi": (("WSGIHandler", wsgi.wrap),),
+    "django.test.client": (
+        ("ClientHandler", django_client.wrap),
+        ("AsyncClientHandler", django_client.wrap_async),
+    ),
+    "flask.app": (("Flask", wsgi.wrap),),
+    "starlette.applications": (("Starlette", asgi.wrap),),
 }
-"""By module: the class whose `__call__` every request of an app passes, and what is put around it."""
+"""By module: the classes whose `__call__` every request of an app passes, and what is put around it."""
 
 BRIDGES: dict[str, str] = {
     "a2wsgi.asgi": "build_scope",
@@ -62,8 +66,7 @@ class Patch:
     def __init__(self) -> None:
         import wrapt
 
-        # Settings of the environment belong to those who inject, not to the place where it happens.
-        self._injector = Injector(Scenario([]), environ={})
+        self._injector: Injector | None = None
         self._patched: list[tuple[type, Any, Any]] = []
         self._over = False
         for name in PLACES:
@@ -74,14 +77,21 @@ class Patch:
     def _put_on(self, module: ModuleType) -> None:
         if self._over:
             return
+        if self._injector is None:
+            # Settings of the environment belong to those who inject, not to the place where it happens.
+            self._injector = Injector(Scenario([]), environ={})
+        for name, around in PLACES[module.__name__]:
+            self._patch(module, name, around)
+
+    def _patch(self, module: ModuleType, name: str, around: Callable[..., Any]) -> None:
         import wrapt
 
-        name, around = PLACES[module.__name__]
         framework = getattr(module, name)
         original = vars(framework)["__call__"]
 
         def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-            inner = wrapped if self._over else around(wrapped, self._injector)
+            injector = self._injector
+            inner = wrapped if injector is None else around(wrapped, injector)
             return inner(*args, **keys)
 
         wrapt.wrap_function_wrapper(module, f"{name}.__call__", call)
@@ -90,6 +100,9 @@ class Patch:
     def undo(self) -> None:
         """Put back what was there; where somebody else has patched since, ours stays and does nothing."""
         self._over = True
+        if self._injector is not None:
+            instances.lay_bare(self._injector)
+            self._injector = None
         while self._patched:
             framework, original, ours = self._patched.pop()
             if vars(framework)["__call__"] is ours:

@@ -219,7 +219,7 @@ def _forward(
         from faultinject.adapters.wsgi_wait import hold
 
         # A client that loses its patience has met the fault; what it asked for takes place all the same.
-        hold(environ, plan, entry, action.delay)
+        hold(environ, plan, entry, action.delay, met="delayed" if transform is None else "")
     if transform is not None:
         from faultinject.adapters.wsgi_transform import transform_body
 

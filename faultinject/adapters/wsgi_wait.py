@@ -292,13 +292,33 @@ def delivered(connection: Connection) -> bool:
         connection.gone(seconds)
 
 
-def hold(environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False) -> bool:
-    """Wait before a fault is given; no when the client left first. When the server stops us, it is not given."""
+def hold(
+    environ: Environ, plan: Plan, entry: Entry, seconds: float, *, applied: bool = False, met: str = ""
+) -> bool:
+    """Wait before a fault is given; no when the client left first. When the server stops us, it is not given.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        entry: of the request.
+        seconds: how long.
+        applied: whether the app has run.
+        met: the outcome's word where the wait is the fault: a client of this process whose own time-out ends it has met it.
+    """
     try:
         return wait_for_client(environ, plan, seconds)
-    except BaseException:
-        undo(plan, entry, "failed", applied=applied)
+    except BaseException as error:
+        if met and not isinstance(error, KeyboardInterrupt | SystemExit) and _is_called_in_process(environ):
+            entry.write(met)
+        else:
+            undo(plan, entry, "failed", applied=applied)
         raise
+
+
+def _is_called_in_process(environ: Environ) -> bool:
+    from faultinject.adapters.client_errors import in_process
+
+    return in_process(environ)
 
 
 def wait_for_client(environ: Environ, plan: Plan, seconds: float) -> bool:

@@ -102,6 +102,7 @@ def _environ(request: Any) -> Environ:
         "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
         "QUERY_STRING": url.query,
         "RAW_URI": url.path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": url.netloc.rpartition("@")[2],
         "wsgi.input": source if source is not None else BytesIO(),
         "wsgi.url_scheme": url.scheme,

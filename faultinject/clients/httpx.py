@@ -208,6 +208,7 @@ def _environ(request: httpx.Request) -> Environ:
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
         "RAW_URI": path.decode("latin-1"),
+        "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.input": _Input(request),
         "wsgi.url_scheme": request.url.scheme,
     }

@@ -1,1 +1,1 @@
-"""Where counts live."""
+"""Where counts live: in memory, or in a directory that processes share."""

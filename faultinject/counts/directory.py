@@ -68,7 +68,7 @@ class StoreDirectory:
     def __init__(self, path: str, *, make: bool = True) -> None:
         self._directory = -1
         if not AVAILABLE:  # pragma: no cover - Windows
-            raise ConfigurationError("the store `file:` needs a system with flock; here is `memory:`")
+            raise ConfigurationError("the store `file:` needs a system with flock; use `memory:` here")
         self.path = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
         self.journal = f"{path}/journal"
         try:
@@ -147,7 +147,9 @@ class StoreDirectory:
             if replace and holders.lost():
                 if not self._published:
                     self.remove()  # made by this process; what was moved away may be put back
-                raise StoreUnavailable(f"the store {self.path} was removed under this server, and made anew")
+                raise StoreUnavailable(
+                    f"the store {self.path} was removed and replaced while this server was running"
+                )
             found = self._last()
             begun = holders.begun()
             if found is None and begun == agreed and self._published:

@@ -165,7 +165,7 @@ class FileLock:
     def _queue(self) -> None:
         """Wait for the threads before."""
         if not self._take_turn(timeout=LOST):
-            raise StoreUnavailable(f"the other threads of this process have had {self.path} for {LOST:g} s")
+            raise StoreUnavailable(f"the other threads of this process have held {self.path} for {LOST:g} s")
 
     def _ask(self, patience: float) -> None:
         """Ask again and again: another process has it, or it cannot be had at all."""

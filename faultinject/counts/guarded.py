@@ -165,7 +165,9 @@ class Guarded:
 
     def _ask_again(self, state: _State) -> None:
         if not state.over(self._monotonic()):
-            raise _LeftAlone("the store failed a moment ago and is left alone")
+            raise _LeftAlone(
+                "the store failed a moment ago; faultinject pauses before it uses the store again"
+            )
 
     def _answered(self, state: _State) -> None:
         if self._busy.unsaid:

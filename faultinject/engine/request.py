@@ -9,6 +9,7 @@ from __future__ import annotations
 from faultinject.engine.body_digest import DIGEST_SIZE, PIECE
 from faultinject.engine.draw import blake2b
 from faultinject.engine.snapshot import (
+    BODILESS,
     LONGEST_TEXT,
     NONE_RECORDED,
     RECORDED_AS,
@@ -252,12 +253,20 @@ class WSGIRequest(Request):
         recorded = NONE_RECORDED
         if not _RECORDED_KEYS.isdisjoint(environ):
             recorded = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
+        length = get("CONTENT_LENGTH")
+        if (
+            not length
+            and self.method not in BODILESS
+            and "HTTP_TRANSFER_ENCODING" not in environ
+            and get("SERVER_PROTOCOL", "")[5:] in _ANNOUNCING
+        ):
+            length = "0"
         return self._take_snapshot(
             get("REMOTE_ADDR"),
             get("REMOTE_PORT"),
             get("HTTP_AUTHORIZATION"),
             get("HTTP_USER_AGENT"),
-            get("CONTENT_LENGTH"),
+            length,
             recorded,
         )
 
@@ -326,7 +335,7 @@ class ASGIRequest(Request):
         known = self._known
         length = self.content_length
         if length is None:
-            return "transfer-encoding" in known or self._scope.get("http_version") not in ("1.0", "1.1")
+            return "transfer-encoding" in known or self._scope.get("http_version") not in _ANNOUNCING
         return length > 0
 
     def header(self, name: str) -> tuple[str, ...]:
@@ -372,6 +381,13 @@ class ASGIRequest(Request):
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
         length = known.get("content-length")
+        if (
+            not length
+            and self.method not in BODILESS
+            and "transfer-encoding" not in known
+            and self._scope.get("http_version") in _ANNOUNCING
+        ):
+            length = "0"
         return self._take_snapshot(host, port, authorization, agent, length, recorded)
 
 
@@ -395,6 +411,8 @@ _RECORDED_NAMES = {*RECORDED_HEADERS}
 _DECIDING = "authorization content-length content-type expect host origin transfer-encoding upgrade user-agent".split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
+# Versions in which a request that announces no body has none (RFC 9112, 6.3).
+_ANNOUNCING = frozenset(("1.0", "1.1"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
 

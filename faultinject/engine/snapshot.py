@@ -96,6 +96,9 @@ SILENT = {*RECORDED_HEADERS} - VALUED
 
 NONE_RECORDED: Mapping[str, str] = {}
 
+BODILESS = frozenset(("GET", "HEAD", "DELETE"))
+"""Methods whose requests have no body where none is announced, whatever the version of HTTP."""
+
 
 def take_snapshot(
     request: Addressed,

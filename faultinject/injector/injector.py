@@ -180,7 +180,7 @@ class Injector:
         self._own.end()
 
     def enable(self) -> None:
-        """Switch on, unless the environment says no."""
+        """Switch faults on, unless the environment switches them off."""
         with registry.changes:
             self._enabled = not self._killed
             self._own.ended = False
@@ -272,7 +272,7 @@ class Injector:
             self._count_storage.tell(self.seed)
 
     def detach(self) -> Plan:
-        """Several processes serve the app: they share a directory, unless `memory:` was asked for outright."""
+        """Several processes serve the app: they share a directory, unless its store is `memory:`."""
         if not self._count_storage.settled:
             with self._change:
                 if not self._count_storage.settled:  # pragma: no branch - another thread was faster

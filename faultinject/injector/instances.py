@@ -65,6 +65,9 @@ PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
 
 _all: WeakSet[Any] = WeakSet()
+# Those that are around nothing: they have stood in the place of the others, or what they were around is untouched again.
+_bare: WeakSet[Any] = WeakSet()
+_entered = 0
 _overrides: list[Any] = []
 # Of one thread again and again: a fork may come while it is held, and other injectors change before that.
 _lock = RLock()
@@ -93,7 +96,9 @@ changes = Changes()
 
 def enter(injector: Member) -> None:
     """One more injector."""
+    global _entered  # noqa: PLW0603
     with _lock:
+        _entered += 1
         _all.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
 
@@ -104,9 +109,27 @@ def injected() -> int:
     return sum(by_place.values())
 
 
+def entered() -> int:
+    """How many injectors there were in this process so far."""
+    return _entered
+
+
+def reaches_something() -> bool:
+    """Whether an injector is around something, or may be; one that only stands in the place of others is not."""
+    with _lock:
+        return any(each not in _bare for each in _all)
+
+
+def lay_bare(injector: Member) -> None:
+    """An injector is around nothing any more."""
+    with _lock:
+        _bare.add(injector)
+
+
 def put_first(injector: Member) -> None:
     """Let an injector's plan stand in the place of every other's."""
     with changes:
+        _bare.add(injector)
         _overrides.append(injector)
 
 

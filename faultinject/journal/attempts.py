@@ -125,6 +125,8 @@ class Attempt:
             return self.did if self.did != "closed" else (self.fault or "closed").partition(",")[0]
         documented = self.documented
         if self.status is None:
+            if _gave_up(self.did, applied=self.applied):
+                return "latency"
             return "500" if self._raised else "?"
         status = str(self.status)
         # Swift has no codes, and Kodo's are its statuses.
@@ -145,6 +147,8 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
     if did in BROKEN:
         return "timeout" if (fault or "").startswith("hang") else "transport"
     if status is None:
+        if _gave_up(did, applied=applied):
+            return "timeout"
         return "server" if _raised(did, applied=applied) else None
     documented = None if fault is None or did not in INJECTED else _find(fault)
     if documented is not None and status < 300:
@@ -158,6 +162,11 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
 
 def _raised(did: str, *, applied: bool) -> bool:
     return did == "app_failed" or (did == "failed" and not applied)
+
+
+def _gave_up(did: str, *, applied: bool) -> bool:
+    """Whether a client's own time-out has ended a delay, before the app ran."""
+    return did == "delayed" and not applied
 
 
 @lru_cache(1024)

@@ -1,6 +1,8 @@
-"""What a client's caller asked for: one attempt or more."""
+"""Calls: what a program asked its client for, in one attempt or more."""
 
 from __future__ import annotations
+
+from faultinject.engine.snapshot import BODILESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,10 +11,7 @@ if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
 
 FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "told"
-"""What joined the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""
-
-BODILESS = frozenset(("GET", "HEAD", "DELETE"))
-"""Methods whose requests have no body where none is announced."""
+"""What grouped the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""
 
 
 class Call:
@@ -20,25 +19,25 @@ class Call:
 
     Args:
         attempts: at least one.
-        signal: what joined them, one of the four words above.
+        signal: what grouped them, one of the four words above.
         closed: whether it is over: nothing more can come.
-        shared: whether other calls for the same thing went on at once, or may have, so that nothing is sure.
-        crossed: whether only its connections speak for that, of which one was used on, as those of a pool are.
-        cut: whether its beginning is missing: its first attempt says of itself that it is a retry.
+        shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
+        crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
+        cut: whether its beginning is missing: its first attempt is marked as a retry.
         name: what the test or the driver calls it, or the phase of a plan; None where nobody said.
         returned: whether its caller got a result (True) or an error (False); None where nobody said.
         error: the error's text, where the caller got one and said so.
-        alone: whether its client asked for nothing else between its first attempt and its last.
-        followed: why a like request that came right after its last failure is not held to be of it, though it may be:
+        alone: whether its client sent no other request between its first attempt and its last.
+        followed: why a similar request right after its last failure may be a retry and does not count as one:
             `other body`, `other key`, `later`; None where none came.
         follows: likewise, why its first attempt may be of the call before.
-        again: seconds after which, when it had failed, its client asked for the same under another id of its SDK, with
-            nothing changed; None: it did not within ten seconds.
+        again: seconds after its failure at which its client repeated the request under another id of its SDK, with nothing
+            changed; None: it did not within ten seconds.
 
     Attributes:
         first: the first attempt.
         last: the last attempt.
-        retries: how often it was tried again.
+        retries: attempts after the first.
     """
 
     __slots__ = (
@@ -139,7 +138,7 @@ class Call:
 
     @property
     def inferred(self) -> bool:
-        """Whether its attempts were joined by their looks alone."""
+        """Whether its attempts were grouped by fingerprint alone."""
         return self.signal == FINGERPRINT
 
     def to_dict(self) -> dict[str, object]:

@@ -22,7 +22,7 @@ DAMAGED = "damaged"
 TORN = "torn"
 TWICE = "there twice"
 TOO_LONG = "longer than 1 MiB"
-ORPHANED = "the end of a request that is not there"
+ORPHANED = "the end of a request whose beginning is missing"
 """Why a line is skipped."""
 
 _TYPES: dict[str, Any] = {

@@ -58,7 +58,7 @@ def _warn_of(doubts: list[tuple[str, str]]) -> None:
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:
-        _warn("faultinject: and %s more values that hardly any request can have", len(doubts) - _MOST_RULES)
+        _warn("faultinject: and %s more values that almost no request can have", len(doubts) - _MOST_RULES)
 
 
 def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
@@ -87,7 +87,7 @@ def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
 def detach(why: str = "") -> None:
     """Several processes serve the app, and they share no counts."""
     cause = why or "FAULTINJECT_STORE is memory:"
-    _warn("faultinject: several processes, each counts for itself and replay is off, because %s", cause)
+    _warn("faultinject: several processes count separately and replay is off, because %s", cause)
 
 
 def shared(path: str, seed: str) -> None:
@@ -119,7 +119,7 @@ def misspelled(variable: str) -> None:
 def waiting(variable: str) -> None:
     """It is off, and a variable of the environment gives rules."""
     _warn(
-        "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set that to 1, or to 0 to hear no more of it",
+        "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence this message",
         visible(variable),
     )
 
@@ -171,7 +171,7 @@ def refused(error: Exception) -> None:
 
 def journal_ends(path: str, why: str) -> None:
     """A journal's file takes no more lines."""
-    _log().error("faultinject: the journal %s takes no more lines: %s", path, why)
+    _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
 
 
 def store_busy(number: int) -> None:
@@ -224,27 +224,29 @@ class Busy:
 
 def store_away(error: Exception) -> None:
     """The store that processes share cannot be had: nothing is injected until it is back."""
-    _log().error("faultinject: nothing is injected while the store is away: %s", error)
+    _log().error("faultinject: nothing is injected while the store is unavailable: %s", error)
 
 
 def unread(error: Exception) -> None:
     """What another process of the store put in force cannot be read here."""
-    _log().error("faultinject: new rules cannot be read, those before them stay in force: %s", error)
+    _log().error("faultinject: the new rules cannot be read, the previous ones stay in force: %s", error)
 
 
 def replaced(by: int) -> None:
     """The store that processes share got other rules from another server, or another program."""
-    _warn("faultinject: process %s has put other rules in force", by)
+    _warn("faultinject: process %s has changed the rules", by)
 
 
 def session_unread(error: Exception) -> None:
     """What the session put in force cannot be read here; most likely it has ended."""
-    _log().error("faultinject: the rules of the session cannot be read, it has none in force here: %s", error)
+    _log().error(
+        "faultinject: the rules of the session cannot be read, so this process has none in force: %s", error
+    )
 
 
 def store_back(missed: int) -> None:
     """The store can be had again."""
-    _warn("faultinject: the store is back; %s decisions passed without it", missed)
+    _warn("faultinject: the store is available again; %s requests passed without a decision", missed)
 
 
 def injections_told() -> Callable[[int], bool]:

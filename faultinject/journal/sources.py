@@ -81,9 +81,7 @@ class Source:
                     break
                 size += len(piece)
                 if size > MOST_WITHOUT and not self.good:
-                    raise ReportError(
-                        f"{self._name}: no line of a journal of faultinject in its first 64 MiB"
-                    )
+                    raise ReportError(f"{self._name}: no line of a faultinject journal in its first 64 MiB")
                 whole = piece.endswith(b"\n")
                 if part or (not whole and len(piece) == LONGEST):
                     if not part:
@@ -133,4 +131,4 @@ def _nothing(count: int, skipped: dict[str, int]) -> str:
         return "empty"
     lines = "1 line" if count == 1 else f"{count:,} lines"
     why = ", ".join(f"{number:,} {why}" if len(skipped) > 1 else why for why, number in skipped.items())
-    return f"{lines}, none of a journal of faultinject: {why}"
+    return f"{lines}, none of them from a faultinject journal: {why}"

@@ -9,8 +9,9 @@ import socketserver
 import sys
 import time
 import traceback
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import FileWrapper
@@ -265,6 +266,20 @@ class Server(socketserver.ThreadingTCPServer):
             self.address_family = sock.family
             self.server_address = sock.getsockname()
         self._thread: Thread | None = None
+        self._open: dict[Thread, socket.socket] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer the requests of a new connection on a thread of its own, which `stop` can end."""
+        thread = Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self._open[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The life of a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.pop(current_thread(), None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Show an error of our own; that a client has gone is none."""
@@ -293,6 +308,14 @@ class Server(socketserver.ThreadingTCPServer):
         """Serve beside the program, until it is shut down or the program ends."""
         self._thread = Thread(target=self.serve_forever, daemon=True)
         self._thread.start()
+
+    def stop(self) -> None:
+        """End what `start` began, and all connections: no thread and no socket of it stays."""
+        self.__exit__()
+        for thread, connection in list(self._open.items()):
+            with suppress(OSError):  # its thread was quicker
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(STALLED)
 
     def __enter__(self) -> Self:
         self.start()

@@ -234,7 +234,7 @@ async def ask_asgi(injector, *, read=True, headers=KNOWN, version="1.1"):
         "headers": list(headers),
     }  # fmt: skip
     await ASGIFaultMiddleware(app, injector=injector)(scope, receive, send)
-    return given[0] is receive
+    return bool(given) and given[0] is receive
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
@@ -253,3 +253,16 @@ def test_asgi_where_not_every_request_is_recorded():
     """The app gets the server's `receive`; so does a request without a body."""
     assert asyncio.run(ask_asgi(Injector("http:503,probability=0", environ={})))
     assert asyncio.run(ask_asgi(recorded(), headers=()))
+
+
+@pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503,path=films/"])
+@pytest.mark.parametrize("wire", ["wsgi", "asgi"])
+def test_a_request_that_announces_no_body_sent_none(wire, rule):
+    """So is a file on record that was read to its end by the first attempt: it is zero bytes, not unknown."""
+    injector = recorded(rule)
+    if wire == "wsgi":
+        ask_wsgi(injector, WAYS["read"], b"", CONTENT_LENGTH=None, SERVER_PROTOCOL="HTTP/1.1")
+    else:
+        asyncio.run(ask_asgi(injector, headers=(), read=False))
+    [outcome] = injector.journal.outcomes
+    assert (outcome.request_bytes, outcome.request_digest) == (0, None)

@@ -242,7 +242,7 @@ def test_rules_in_the_environment_of_what_is_off(environment, caplog, name):
     install(flask_app())
     install(flask_app())
     assert caplog.messages == [
-        f"faultinject is off: {name} is set, FAULTINJECT_ENABLED is not; set that to 1, or to 0 to hear no more of it"
+        f"faultinject is off: {name} is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence this message"
     ]
 
 

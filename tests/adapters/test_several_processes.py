@@ -23,7 +23,7 @@ def app(environ, start_response):
 
 app = faultinject.install(app)
 """
-LOG = "several processes, each counts for itself and replay is off, because FAULTINJECT_STORE is memory:"
+LOG = "several processes count separately and replay is off, because FAULTINJECT_STORE is memory:"
 
 
 @pytest.fixture(params=[[], ["--preload"]], ids=["workers", "preloaded"])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import anyio
+import anyio.lowlevel
 import pytest
+from werkzeug.test import Client
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware, inject
 from faultinject.adapters.asgi_wait import Ends, Listener, pause
@@ -151,6 +156,32 @@ def test_asgi_waits_end_when_the_client_leaves(servers, make_injector, backend):
     anyio.run(wrapped, servers.scope(), receive, send, backend=backend)
     assert (only(injector).did, only(injector).injected) == ("failed", False)
     assert injector.counts()["rule-1"]["injected"] == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("rule", ["http:503,delay=20ms,times=1", "http:503,delay=20ms,times=1,when=after"])
+def test_a_client_that_leaves_just_before_the_wait_ends(servers, make_injector, backend, rule):
+    """A busy machine looks at its sockets late: a server hears of the end then, and tells it some steps later."""
+    injector = make_injector(rule)
+    left = [{"type": "http.request"}, {"type": "http.disconnect"}]
+
+    async def receive():
+        if len(left) == 1:
+            time.sleep(0.05)  # noqa: ASYNC251 - the wait ends meanwhile, on a machine that is busy
+            for _ in range(4):
+                await anyio.lowlevel.checkpoint()
+        return left.pop(0)
+
+    async def send(message):
+        raise AssertionError("nobody is there")
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    anyio.run(ASGIFaultMiddleware(app, injector=injector), servers.scope(), receive, send, backend=backend)
+    assert (only(injector).did, only(injector).injected) == ("failed", False)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -377,3 +408,99 @@ def test_a_wait_ends_however_short_the_switch_off_was(swift):
     plan.services.monotonic = monotonic
     wait(plan, 0.001)
     assert len(looks) <= 4
+
+
+IMPATIENT = [
+    ("latency,delay=1h", "delayed", False),
+    ("latency,delay=1h,when=after", "delayed", True),
+    ("http:503,delay=1h", "failed", False),
+    ("corrupt,delay=1h", "failed", False),
+]
+
+
+@pytest.mark.parametrize("record_all", [False, True])
+@pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_test_client_s_own_time_out_has_met_the_latency(
+    servers, make_injector, backend, rule, did, applied, record_all
+):
+    """As a client that leaves a server: the wait is the fault. An error or a change that never came is none."""
+    injector = make_injector(f"{rule},times=1", record_all=record_all)
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"app"})
+
+    async def receive():
+        await anyio.sleep_forever()
+
+    async def send(message):
+        pass
+
+    wrapped = ASGIFaultMiddleware(app, injector=injector)
+    scope = servers.scope(extensions={"http.response.debug": {}})
+
+    async def scenario():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wrapped, scope, receive, send)
+            while not injector.journal.outcomes:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(scenario, backend=backend)
+    outcome = only(injector)
+    assert (outcome.did, outcome.applied) == (did, applied)
+    # The wait before the next attempt begins where this one was given up.
+    assert (outcome.answered is not None) == (did == "delayed" and not applied)
+    assert injector.injected == injector.counts()["rule-1"]["injected"] == (did == "delayed")
+
+
+@pytest.mark.parametrize(("rule", "did", "applied"), [each for each in IMPATIENT if "after" not in each[0]])
+def test_a_wsgi_test_client_s_own_time_out(monkeypatch, make_injector, rule, did, applied):
+    """The same where what ends the wait is raised in it, as by gevent's Timeout or an alarm."""
+
+    class Timeout(BaseException):
+        pass
+
+    def sleep(seconds):
+        raise Timeout
+
+    sleeping(monkeypatch, sleep)
+    injector = make_injector(f"{rule},times=1")
+    client = Client(WSGIFaultMiddleware(lambda environ, start_response: [], injector=injector))
+    with pytest.raises(Timeout):
+        client.get("/films/cat")
+    outcome = only(injector)
+    assert (outcome.did, outcome.applied) == (did, applied)
+    # The wait before the next attempt begins where this one was given up.
+    assert (outcome.answered is not None) == (did == "delayed" and not applied)
+    assert injector.injected == (did == "delayed")
+
+
+def test_what_follows_a_time_out_is_its_retry():
+    """A failure of the call, with the wait between the two from the time-out on."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"app"})
+
+    wrapped = ASGIFaultMiddleware(app, [])
+
+    async def scenario():
+        httpx = pytest.importorskip("httpx")
+        transport = httpx.ASGITransport(wrapped)
+        async with httpx.AsyncClient(transport=transport, base_url="http://storage.example") as client:
+            first = asyncio.ensure_future(client.get("/films/cat"))
+            while not faults.outcomes:
+                await asyncio.sleep(0)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            await client.get("/films/cat")
+
+    with inject("latency,delay=1h,times=1") as faults:
+        asyncio.run(scenario())
+    [call] = faults.calls
+    assert [each.kind for each in call.attempts] == ["timeout", None]
+    assert 0 <= call.gaps[0] < 60

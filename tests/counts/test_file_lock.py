@@ -166,7 +166,10 @@ def test_a_thread_that_is_slow_is_waited_for(lock, pauses):
 def test_a_turn_that_never_ends(lock, monkeypatch):
     """A thread that was torn out of its turn hangs nobody for ever."""
     monkeypatch.setattr(filelock, "LOST", 0.01)
-    with lock, pytest.raises(StoreUnavailable, match=r"threads of this process have had .*/lock for 0.01 s$"):
+    with (
+        lock,
+        pytest.raises(StoreUnavailable, match=r"threads of this process have held .*/lock for 0.01 s$"),
+    ):
         lock.acquire()
     with pytest.raises(ZeroDivisionError), lock:
         _ = 1 / 0

@@ -86,11 +86,11 @@ def test_no_room_later(mounted, caplog, monkeypatch):
     filler = fill(place)
     assert [get(injector, f"/b/{number}") for number in range(64)] == [200] * 64
     assert injector.counts()["rule-1"]["failed"] == 64
-    assert caplog.text.count("nothing is injected while the store is away") == 1
+    assert caplog.text.count("nothing is injected while the store is unavailable") == 1
     filler.unlink()
     now[0] += 2.0
     assert [get(injector, "/b/cat") for _ in range(5)] == [503] * 3 + [200] * 2
-    assert "the store is back; 64 decisions passed without it" in caplog.text
+    assert "the store is available again; 64 requests passed without a decision" in caplog.text
 
 
 def test_no_room_for_other_rules(mounted):

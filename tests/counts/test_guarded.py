@@ -8,7 +8,7 @@ from faultinject.counts.guarded import Guarded
 from faultinject.engine.counting import Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 
-AWAY = "faultinject: nothing is injected while the store is away: "
+AWAY = "faultinject: nothing is injected while the store is unavailable: "
 BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"
 
 
@@ -95,7 +95,7 @@ def test_a_failure_is_told_and_the_store_left_alone(guarded, store, clock, caplo
     store.asked.clear()
     clock[0] += 0.999
     for each in ASKS.values():
-        with pytest.raises(StoreUnavailable, match="left alone"):
+        with pytest.raises(StoreUnavailable, match="faultinject pauses before it uses the store again"):
             each(guarded)
     for each in TOLD.values():
         each(guarded)
@@ -104,7 +104,9 @@ def test_a_failure_is_told_and_the_store_left_alone(guarded, store, clock, caplo
     clock[0] += 0.001
     assert ASKS[name](guarded)
     assert (guarded.away, guarded.missed) == (False, 4)
-    assert caplog.messages[1:] == ["faultinject: the store is back; 4 decisions passed without it"]
+    assert caplog.messages[1:] == [
+        "faultinject: the store is available again; 4 requests passed without a decision"
+    ]
     for each in ASKS.values():
         assert each(guarded)
 
@@ -130,7 +132,7 @@ def test_pauses_double_up_to_half_a_minute(guarded, store, clock, caplog):
         clock[0] += 30
         assert ASKS["match"](guarded)
         assert caplog.messages == [
-            f"{AWAY}broken", "faultinject: the store is back; 15 decisions passed without it",
+            f"{AWAY}broken", "faultinject: the store is available again; 15 requests passed without a decision",
         ]  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def test_one_tries_and_the_others_wait_for_what_it_finds(guarded, store, clock, 
     inside = []
 
     def tried():
-        with pytest.raises(StoreUnavailable, match="left alone"):
+        with pytest.raises(StoreUnavailable, match="faultinject pauses before it uses the store again"):
             guarded.match([], 0.0)
         inside.append(True)
         clock[0] += 1

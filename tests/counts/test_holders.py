@@ -156,11 +156,15 @@ def test_a_later_worker_finds_another_directory(path, place):
     """One that was made in the place of the first; what that had is told by what stands beside it."""
     agree(path, "a")
     Path(path).rename(f"{path}.away")
-    with pytest.raises(StoreUnavailable, match=r"/store was removed under this server, and made anew$"):
+    with pytest.raises(
+        StoreUnavailable, match=r"/store was removed and replaced while this server was running$"
+    ):
         agree(path, "a")
     assert not os.path.lexists(path), "nothing is in the way of what was moved away"
     StoreDirectory(path).publish({"rules": "a"}, rules=1)
-    with pytest.raises(StoreUnavailable, match=r"/store was removed under this server, and made anew$"):
+    with pytest.raises(
+        StoreUnavailable, match=r"/store was removed and replaced while this server was running$"
+    ):
         agree(path, "a")
     assert os.path.lexists(path), "it is somebody's"
     StoreDirectory(path).remove()

@@ -267,3 +267,28 @@ def test_headers_of_another_vendor_are_kept_too(monkeypatch):
     for view in (wsgi(headers=sent), asgi(headers=sent)):
         assert view.recorded("x-acme-part") == "3"
         assert view.snapshot()[-1] == {"x-acme-part": "3", "x-acme-source": ""}
+
+
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "version", "length"),
+    [
+        ("PUT", [], "1.1", "0"),
+        ("POST", [], "1.0", "0"),
+        ("PATCH", [("Content-Length", "")], "1.1", "0"),
+        ("PUT", [("Content-Length", "5")], "1.1", "5"),
+        ("PUT", [CHUNKED], "1.1", None),
+        ("PUT", [], "2", None),
+        ("PUT", [], "", None),
+        ("GET", [], "1.1", None),
+        ("DELETE", [], "1.1", None),
+    ],
+)
+def test_a_body_that_nobody_announces(view, method, headers, version, length):
+    """Over HTTP/1.x there is none (RFC 9112, 6.3); over HTTP/2 nobody knows, nor of a chunked one that was not read."""
+    spoken = {"SERVER_PROTOCOL": f"HTTP/{version}"} if view is wsgi else {"http_version": version}
+    request = view(method, headers=[*HEADERS, *headers], **spoken)
+    assert request.snapshot()[11] == length
+    assert request.content_length == (5 if length == "5" else None)

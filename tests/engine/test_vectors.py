@@ -15,7 +15,7 @@ import pytest
 from faultinject import Scenario, vendors
 from faultinject.engine.draw import drawer, seed_key
 
-# The five that the README publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
+# The five that the documentation publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
 VECTORS = [
     ("42", "cos:SlowDown", "PUT /photos/cat.jpg", 0, "61d7986f09238c5bc9ba571c5f7d44b2", 0.38219597540695655),
     ("42", "cos:SlowDown", "PUT /photos/cat.jpg", 1, "1c3ef73632e7c31b72261c9dac8fd0af", 0.1103357798882874),
@@ -88,10 +88,10 @@ def test_rules_of_one_label_are_numbered(site, earlier, label):
     assert fires(site, rules, "0", share, lambda made: made.ask("PUT /b/k")) == [True, False]
 
 
-def test_the_readme_publishes_these_five():
-    """The table in the README is this list."""
+def test_the_documentation_publishes_these_five():
+    """The table of the documentation is this list."""
     table = (
-        (Path(__file__).parents[2] / "README.md")
+        (Path(__file__).parents[2] / "docs" / "explanation" / "replay.md")
         .read_text()
         .partition("| seed | label |")[2]
         .splitlines()[2:7]

@@ -97,7 +97,7 @@ def test_a_command_that_is_not_python(run, tmp_path):
     (tmp_path / "file").touch()
     code, out, error = run("--", "ls", str(tmp_path / "file"))
     assert (code, out) == (0, f"{tmp_path / 'file'}\n")
-    assert error.splitlines()[1:] == ["ls is not Python itself: only Pythons that it starts get faults"]
+    assert error.splitlines()[1:] == ["ls is not Python: only the Python processes that it starts get faults"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_scripts_of_python_are_known(run, tmp_path, first, told):
     script.write_text(f"{first}\n")
     script.chmod(0o755)
     _, _, error = run("--", str(script))
-    assert ("is not Python itself" in error) is told
+    assert ("is not Python: only" in error) is told
 
 
 def test_options_of_the_command_are_its_own(run):
@@ -135,7 +135,7 @@ def test_options_of_the_command_are_its_own(run):
             ["ls"],
             ("-r", RULE, "--strict"),
             {"FAULTINJECT_ENABLED": "0"},
-            "FAULTINJECT_ENABLED=0 keeps every fault away",
+            "FAULTINJECT_ENABLED=0 switches all faults off; unset it",
         ),
         (
             ["ls"],
@@ -179,12 +179,12 @@ OFF = {
     "switched off": (
         ("-r", RULE),
         {"FAULTINJECT_ENABLED": " No "},
-        "FAULTINJECT_ENABLED=0 keeps every fault away; unset it",
+        "FAULTINJECT_ENABLED=0 switches all faults off",
     ),
     "switched off, no rule": (
         (),
         {"FAULTINJECT_ENABLED": "0"},
-        "FAULTINJECT_ENABLED=0 keeps every fault away; unset it",
+        "FAULTINJECT_ENABLED=0 switches all faults off",
     ),
     "production": (
         ("-r", RULE),
@@ -192,7 +192,11 @@ OFF = {
         "APP_ENV=production looks like production, where nothing is injected; to inject there set"
         " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h",
     ),
-    "expired": (("-r", RULE), {"FAULTINJECT_EXPIRES": PAST}, "FAULTINJECT_EXPIRES has passed; set it anew"),
+    "expired": (
+        ("-r", RULE),
+        {"FAULTINJECT_EXPIRES": PAST},
+        "FAULTINJECT_EXPIRES has passed; set a later one",
+    ),
     "no rule": ((), {}, "there is no rule: give one, such as -r cos:SlowDown,times=2"),
     "no rule, on": ((), {"FAULTINJECT_ENABLED": "1"}, None),
     "rules of the environment": ((), {"FAULTINJECT_RULES": RULE, "FAULTINJECT_ENABLED": "0"}, None),

@@ -112,7 +112,7 @@ def test_memory_asked_for_outright(start):
     workers = len({each["pid"] for each in lines})
     assert workers > 1
     assert statuses.count(503) == 100 * workers
-    assert "each counts for itself and replay is off, because FAULTINJECT_STORE is memory:" in server.log
+    assert "count separately and replay is off, because FAULTINJECT_STORE is memory:" in server.log
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_no_place_for_a_directory(start, tmp_path):
     (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
     server = start(WAYS["gunicorn"], **ON | {"TMPDIR": str(tmp_path)})
     assert ask(server, 1)[0] == 503
-    assert "each counts for itself and replay is off, because the store " in server.log
+    assert "count separately and replay is off, because the store " in server.log
     assert "is no directory" in server.log
 
 

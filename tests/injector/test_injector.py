@@ -22,7 +22,9 @@ STAGES = (
     "ENV", "APP_ENV", "ENVIRONMENT", "FLASK_ENV", "DJANGO_ENV", "FASTAPI_ENV", "NODE_ENV", "DEPLOY_ENV", "STAGE"
 )  # fmt: skip
 
-APART = "faultinject: several processes, each counts for itself and replay is off, because FAULTINJECT_STORE is memory:"
+APART = (
+    "faultinject: several processes count separately and replay is off, because FAULTINJECT_STORE is memory:"
+)
 
 
 def app(environ, start_response):

@@ -64,10 +64,10 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     assert not place.exists()
     now[0] += 2.0
     assert get(late) == 200
-    away = [each for each in caplog.messages if "while the store is away" in each]
+    away = [each for each in caplog.messages if "while the store is unavailable" in each]
     assert away == [
-        f"faultinject: nothing is injected while the store is away: the store {place} was removed under this server,"
-        " and made anew"
+        f"faultinject: nothing is injected while the store is unavailable: the store {place} was removed and"
+        " replaced while this server was running"
     ]
     (tmp_path / "away").rename(place)
     now[0] += 2.0
@@ -151,7 +151,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, monkeypatch, caplog):
     assert get(first) == 503
     make(place, "http:500", "?replace", seed="s")
     assert get(first) == 500
-    assert f"faultinject: process {os.getppid()} has put other rules in force" in caplog.messages
+    assert f"faultinject: process {os.getppid()} has changed the rules" in caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     monkeypatch.setattr("faultinject.counts.directory.StoreDirectory.agree", agree)
     injector = make()
     assert get(injector, **{"wsgi.multiprocess": True}) == 503
-    assert caplog.messages[1].endswith("each counts for itself and replay is off, because no space left")
+    assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
     with pytest.raises(StoreUnavailable, match="no space left"):
         make(store=f"file:{tempfile.gettempdir()}/store")
 
@@ -212,9 +212,7 @@ def test_no_directory_can_be_had(place, caplog):
     found = in_children(2, lambda: [get(injector) for _ in range(30)])
     assert [each.count(503) for each in found] == [20, 20]
     assert get(injector, **{"wsgi.multiprocess": True}) == 503
-    assert any(
-        "each counts for itself and replay is off, because the store" in each for each in caplog.messages
-    )
+    assert any("count separately and replay is off, because the store" in each for each in caplog.messages)
 
 
 def test_requests_of_a_server_of_several_processes(caplog, place):
@@ -301,7 +299,7 @@ def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
         each.write_text("{")
     assert [get(other), get(other)] == [503, 503]
     assert [each for each in caplog.messages if "cannot be read" in each] == [
-        f"faultinject: new rules cannot be read, those before them stay in force: {store}/scenario-2 cannot be read:"
+        f"faultinject: the new rules cannot be read, the previous ones stay in force: {store}/scenario-2 cannot be read:"
         " Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
     ]
     one.use("http:502")
@@ -334,7 +332,7 @@ def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, c
     for _ in range(3):
         assert get(other) == 503
         now += 2 * sharing.PAUSE
-    assert caplog.text.count("those before them stay in force") == 1
+    assert caplog.text.count("the previous ones stay in force") == 1
     (tmp_path / "kept").rename(scenario)
     assert get(other) == 500
 
@@ -346,7 +344,7 @@ def test_a_word_that_is_cut_or_lost(tmp_path, caplog, content):
     one, other = make(store=f"file:{store}"), make(store=f"file:{store}")
     (store / "generation").write_bytes(content)
     assert [get(one), get(other), get(one)] == [503] * 3
-    assert caplog.text.count("those before them stay in force") == 2
+    assert caplog.text.count("the previous ones stay in force") == 2
     one.use("http:500")
     assert [get(one), get(other)] == [500, 500]
     (store / "generation").write_bytes(content)

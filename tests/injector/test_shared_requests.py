@@ -290,4 +290,4 @@ def test_requests_of_a_store_that_is_gone(make, place, caplog):
     os.close(injector._count_storage.directory.lock._file)
     injector._count_storage.directory.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
     assert [get(injector), get(injector)] == [200, 200]
-    assert sum("nothing is injected while the store is away" in each for each in caplog.messages) == 1
+    assert sum("nothing is injected while the store is unavailable" in each for each in caplog.messages) == 1

@@ -32,6 +32,8 @@ from tests.audit.traffic import request
         (request(0, "reset", did="closed", fault=None), "transport", "closed"),
         (request(0, "hang"), "timeout", "hang"),
         (request(0, "slow"), None, "200"),
+        (request(0, "slow", did="delayed", status=None, applied=True), None, "?"),
+        (request(0, "slow", did="delayed", status=None, applied=False), "timeout", "latency"),
         (request(0, "?", did="app_failed"), "server", "500"),
         (request(0, "?", did="failed", applied=False), "server", "500"),
         (request(0, "?", did="failed", applied=True), None, "?"),

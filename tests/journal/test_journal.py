@@ -569,8 +569,8 @@ def test_the_file_stops_at_its_bound(tmp_path, monkeypatch, caplog):
         ask(injector)
     assert path.stat().st_size <= 2 * size + size // 2
     assert len(path.read_text().splitlines()) == 2
-    assert [each.getMessage() for each in caplog.records if "takes no more lines" in each.getMessage()] == [
-        f"faultinject: the journal {path} takes no more lines: it has reached 1 GiB"
+    assert [each.getMessage() for each in caplog.records if "has stopped" in each.getMessage()] == [
+        f"faultinject: writing to the journal {path} has stopped: it has reached 1 GiB"
     ]
     assert len(injector.journal.outcomes) == 5
 
@@ -585,7 +585,7 @@ def test_a_full_disk_ends_the_file_and_nothing_else(tmp_path, monkeypatch, caplo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "write", full)
         assert b"SlowDown" in ask(injector)
-    assert "takes no more lines: No space left on device" in caplog.text
+    assert "has stopped: No space left on device" in caplog.text
     assert injector.errors == []
     assert b"SlowDown" in ask(injector)
 

@@ -45,7 +45,7 @@ def test_what_hardly_any_request_matches_is_said(caplog):
 def test_many_doubts_are_counted(caplog):
     """Ten thousand slips are not ten thousand lines."""
     told = announced(caplog, " ".join(f"http:503,path=/{number},method=PUTT" for number in range(25)))
-    assert told == "faultinject: and 5 more values that hardly any request can have"
+    assert told == "faultinject: and 5 more values that almost no request can have"
     assert len(caplog.messages) == 22
 
 
@@ -68,7 +68,7 @@ def test_rules_that_come_later_are_doubted_too(caplog):
     assert caplog.messages == [
         "faultinject: rule-1: method=PUTT: HTTP knows no such method; did you mean PUT?",
         "faultinject: two: method=GTE: HTTP knows no such method; did you mean GET?",
-        "faultinject: rule-1: host=h:*: the port is not looked at; did you mean h?",
+        "faultinject: rule-1: host=h:*: the port is ignored; did you mean h?",
     ]
     assert {each.levelname for each in caplog.records} == {"WARNING"}
 

@@ -375,10 +375,10 @@ def test_what_begins_like_a_gzip_file_and_is_none(journal):
     [
         ("", "empty"),
         ("\n\n", "empty"),
-        ("Hello\n", "1 line, none of a journal of faultinject: not JSON"),
-        ("Hello\n[]\n[]\n", "3 lines, none of a journal of faultinject: 1 not JSON, 2 another tool's"),
-        (line(0, v=2) * 1_200, "1,200 lines, none of a journal of faultinject: of a later version"),
-        ("x" * (3 << 20), "1 line, none of a journal of faultinject: longer than 1 MiB"),
+        ("Hello\n", "1 line, none of them from a faultinject journal: not JSON"),
+        ("Hello\n[]\n[]\n", "3 lines, none of them from a faultinject journal: 1 not JSON, 2 another tool's"),
+        (line(0, v=2) * 1_200, "1,200 lines, none of them from a faultinject journal: of a later version"),
+        ("x" * (3 << 20), "1 line, none of them from a faultinject journal: longer than 1 MiB"),
     ],
     ids=["empty", "empty lines", "a line", "lines", "a later version", "no lines"],
 )

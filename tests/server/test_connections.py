@@ -485,6 +485,26 @@ def test_a_socket_of_somebody_else_s():
     assert sock.fileno() == -1
 
 
+def test_stop_ends_connections_as_well():
+    """An idle one, and one whose request is still read: their clients learn of it, and no thread stays."""
+    before = set(threading.enumerate())
+    server = Server(app)
+    server.start()
+    idle, sending = (socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(2))
+    idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
+    sending.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+    assert sending.recv(1000).startswith(b"HTTP/1.1 100 ")
+    server.stop()
+    assert set(threading.enumerate()) <= before
+    for each in (idle, sending):
+        with each:
+            while each.recv(1000):
+                """What was answered before the end."""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), 10)
+
+
 def test_the_address_of_a_server_of_its_own():
     """On loopback."""
     with Server(app) as server:

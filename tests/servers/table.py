@@ -1,4 +1,4 @@
-"""The README's tables of servers: of faults, made of `results.json`, and of what is after one, made of `kept.json`."""
+"""The documentation's tables of servers: of faults, made of `results.json`, and of what is after one, made of `kept.json`."""
 
 from __future__ import annotations
 
