@@ -43,14 +43,10 @@ class Method(Condition):
         """A method that HTTP does not know, or that is never looked at."""
         method = text if text in METHODS else text.removeprefix("=").upper()
         if method in METHODS:
-            return "" if method != "CONNECT" else "a CONNECT is never matched"
+            return "" if method != "CONNECT" else "no rule matches CONNECT"
         if "*" in method and text[0] != "=":
             fits = folded(method)
-            return (
-                ""
-                if any(fits(each.lower()) for each in METHODS)
-                else "no method that HTTP knows is like this"
-            )
+            return "" if any(fits(each.lower()) for each in METHODS) else "no HTTP method has this form"
         several = method.split("|")
         if METHODS.issuperset(several):
             return (
@@ -111,11 +107,11 @@ class Host(Condition):
         """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
         host, colon, port = super().parse(text).rpartition(":")
         if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
-            raise Mistake(f"{shown(text)}: the port is not looked at; did you mean {shown(host)}?")
+            raise Mistake(f"{shown(text)}: the port is ignored; did you mean {shown(host)}?")
         if text[-1] == ".":
             meant = text.removesuffix(".").removeprefix("=")
             hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
-            raise Mistake(f"{shown(text)}: a dot at the end is not looked at{hint}")
+            raise Mistake(f"{shown(text)}: a dot at the end is ignored{hint}")
         return text
 
     def doubt(self, text: str) -> str:
@@ -124,7 +120,7 @@ class Host(Condition):
             host, _, port = text.rpartition(":")
             if not host.strip("=") or ":" in host or not port:
                 return ""
-            return f"the port is not looked at; did you mean {shown(host)}?"
+            return f"the port is ignored; did you mean {shown(host)}?"
         host = text.rpartition("://")[2].partition("/")[0]
         start, _, port = host.rpartition(":")
         if port.isdecimal():
@@ -207,7 +203,10 @@ class Operation(Condition):
         known = operations_of(vendor)
         if not known.meant((text,)):
             whose = "S3" if vendor is None else vendor.id
-            raise Mistake(f"{shown(text)} is no operation of {whose}{_suggestion(text, known)}")
+            guess = (
+                _suggestion(text, known) or f"; 'faultinject vendors {whose.lower()} --operations' lists them"
+            )
+            raise Mistake(f"{shown(text)} is no operation of {whose}{guess}")
 
     def compile(self, values: tuple[str, ...], name: str, context: Context) -> Check:  # noqa: ARG002
         """See `Condition.compile`."""
@@ -216,7 +215,7 @@ class Operation(Condition):
 
 
 class Bucket(Condition):
-    """The bucket as the vendor reads it; a request without one is left alone.
+    """The bucket as the vendor reads it; a request without one does not match.
 
     >>> print(Rule("http:503", bucket="photos-*"))
     http:503,bucket=photos-*
@@ -244,7 +243,7 @@ class Bucket(Condition):
 
 
 class ObjectKey(Condition):
-    """The object's key as the vendor reads it, a pattern like `path`; a request without one is left alone.
+    """The object's key as the vendor reads it, a pattern like `path`; a request without one does not match.
 
     >>> print(Rule("http:503", key="2024/**/*.jpg"))
     http:503,key=2024/**/*.jpg
@@ -349,7 +348,7 @@ def _encoded(text: str, kept: str = "%2F") -> str:
 
     parts = text.replace(kept.lower(), kept).split(kept) if kept else [text]
     meant = kept.join(map(unquote, parts))
-    return f"it is compared decoded; did you mean {shown(meant)}?" if meant != text else ""
+    return f"values are compared after decoding; did you mean {shown(meant)}?" if meant != text else ""
 
 
 def _network(text: str) -> Network:

@@ -93,7 +93,7 @@ class Delay(Effect):
 
 
 class Duration(Effect):
-    """How long `hang` says nothing before the connection closes; at most 1h.
+    """How long `hang` waits before the connection closes; at most 1h.
 
     >>> print(Rule("hang", duration="30s"))
     hang,duration=30s
@@ -123,7 +123,7 @@ class Drain(YesNo):
 
 
 class Http2(YesNo):
-    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests are left alone.
+    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests get no fault.
 
     >>> print(Rule("reset", http2=True))
     reset,http2=yes
@@ -154,7 +154,7 @@ FORBIDDEN = frozenset(
 
 
 class RetryAfter(Effect):
-    """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up.
+    """The wait that the answer asks for, in the form of `hint`; `Retry-After` has whole seconds, rounded up.
 
     >>> Rule("http:503", retry_after=1.5).value("retry_after")
     1.5
@@ -176,7 +176,7 @@ class RetryAfter(Effect):
 
 
 class Hint(Effect):
-    """How `retry_after` is said: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds.
+    """The form of `retry_after`: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds.
 
     The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
 
@@ -241,10 +241,10 @@ class Resource(_Said):
 
 
 class Share(Effect):
-    """The share of the keys that get the error where a DeleteObjects is answered with status 200, 0 to 1.
+    """The share of the keys that fail in a DeleteObjects answered with status 200, 0 to 1.
 
-    Each key is drawn for on its own; the others are said to be deleted. With `when=before` none is, with `after` all
-    are. A body that is not read, no such request or longer than 2 MiB gets the error as a whole.
+    There is one draw for each key; the answer reports the other keys as deleted. With `when=before` the app deletes none,
+    with `after` all. The whole request gets the error if its body is not read, lists no keys, or is longer than 2 MiB.
 
     >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
     cos:InternalError,operation=DeleteObjects,status=200,share=0.5
@@ -310,12 +310,12 @@ class Set(Effect):
     def check_text(self, name: str, text: str) -> None:
         """Raise `Mistake` when a connection is to do anything but close."""
         if name == "connection" and text.strip().lower() != "close":
-            raise Mistake(f"{shown(text)} is for the server to say; a rule can ask for set.connection=close")
+            raise Mistake(f"{shown(text)} is the server's choice; a rule can only set set.connection=close")
 
     def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
         """The header, or what it comes to."""
         if name == "connection":
-            return "behind which the connection closes"
+            return "and the connection closes behind it"
         return f"with the header {name}: {text}"
 
 
@@ -343,7 +343,7 @@ class Exact(YesNo):
     """
 
     key = "exact"
-    unusual = "in the vendor's own words and order where the server lets us"
+    unusual = "in the vendor's own words and order where the server allows it"
 
 
 class Of(Effect):

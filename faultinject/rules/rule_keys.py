@@ -26,9 +26,9 @@ class Conditions(TypedDict, total=False):
     operation: Values
     """The storage operation as the rule's vendor names it, `PutObject` for every relative of S3."""
     bucket: Values
-    """The bucket as the vendor reads it; a request without one is left alone."""
+    """The bucket as the vendor reads it; a request without one does not match."""
     key: Values
-    """The object's key as the vendor reads it, a pattern like `path`; a request without one is left alone."""
+    """The object's key as the vendor reads it, a pattern like `path`; a request without one does not match."""
     client: Values
     """The client's address, or a network that holds it, as the server reports it."""
     size: Values
@@ -65,9 +65,9 @@ class RuleKeys(Conditions, total=False):
     delay: float | str | timedelta
     """Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h."""
     retry_after: float | str | timedelta
-    """Ask the client to wait, as `hint` says: in `Retry-After` whole seconds, rounded up."""
+    """The wait that the answer asks for, in the form of `hint`; `Retry-After` has whole seconds, rounded up."""
     hint: Literal["seconds", "date", "x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms"]
-    """How `retry_after` is said: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds."""
+    """The form of `retry_after`: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds."""
     status: int | str
     """The status instead of the documented one, 200 to 599."""
     message: str
@@ -75,7 +75,7 @@ class RuleKeys(Conditions, total=False):
     resource: str
     """The resource that the envelope names, instead of the request's."""
     share: float | str
-    """The share of the keys that get the error where a DeleteObjects is answered with status 200, 0 to 1."""
+    """The share of the keys that fail in a DeleteObjects answered with status 200, 0 to 1."""
     content_type: str
     """The Content-Type of `http:NNN`."""
     set: Mapping[str, str]
@@ -87,7 +87,7 @@ class RuleKeys(Conditions, total=False):
     exact: bool | str
     """Send the vendor's own reason phrase, header case and order past the server, and close the connection."""
     duration: float | str | timedelta
-    """How long `hang` says nothing before the connection closes; at most 1h."""
+    """How long `hang` waits before the connection closes; at most 1h."""
     of: str
     """The documented error that is cut or slowed, instead of the app's own answer."""
     keep: float | str
@@ -99,4 +99,4 @@ class RuleKeys(Conditions, total=False):
     flips: int | str
     """How many bytes of the body `corrupt` changes, 1 to 1000; all of a body that is shorter."""
     http2: bool | str
-    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests are left alone."""
+    """Break a whole HTTP/2 connection, with all the requests on it; without it such requests get no fault."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
     Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
 
-MISQUOTED = "a quote can only stand round a whole value or name"
+MISQUOTED = "quotes must enclose a whole value or name"
 _remembered: dict[str, Entry] = {}
 
 

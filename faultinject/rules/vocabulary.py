@@ -107,7 +107,7 @@ def split_key(raw: str) -> tuple[bool, str, str | None]:
         return unless, key, None
     if name[:1] == '"':
         if len(name) < 2 or name[-1] != '"':
-            raise Mistake(f"{shown(raw)}: the quotes go round the whole name", at_key=True)
+            raise Mistake(f"{shown(raw)}: the quotes must enclose the whole name", at_key=True)
         name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\") if "\\" in name else name[1:-1]
     return unless, key, name
 
@@ -230,7 +230,9 @@ def _check(
             at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"
         )
         assert error.vendor is not None
-        wrong.append((index, Mistake(f"{error.text} is read as {error.vendor.id} reads it", at_key=True)))
+        wrong.append(
+            (index, Mistake(f"{error.text} always reads requests as {error.vendor.id} does", at_key=True))
+        )
     wrong.extend((-1, each) for each in fault.check(options) if not _is_wrong(each.missing, entries))
 
 

@@ -42,7 +42,7 @@ CATEGORIES = (
 
 
 AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-first")
-"""What a document can ask for before an error's request is sent again."""
+"""What a document can demand before a client sends an error's request again."""
 
 
 class DocumentedError:
@@ -66,10 +66,10 @@ class DocumentedError:
         reason: the vendor's own reason phrase, or empty where it is the standard one.
         form: which of the vendor's envelopes it comes in; empty for the usual one.
         unverified: whether no document or wire sample was at hand to confirm it; the note says why.
-        again: what the document asks for before the request is sent again: to authorize anew (`after-authorize`), to
-            renew what it is authorized by (`after-refresh`), to look at what it is in conflict with (`with-care`), to
-            begin anew what it is a part of (`new-session`), to ask for the state of things (`query-first`). Empty
-            where it asks for nothing. Who sends it again does no wrong by the document, retryable or not.
+        again: what the document demands before a client sends the request again: to authorize anew (`after-authorize`), to
+            renew its credentials (`after-refresh`), to check what it conflicts with (`with-care`), to begin its upload or
+            session anew (`new-session`), to query the state first (`query-first`). Empty where it demands nothing. A
+            client that does so and sends the request again is right by the document, retryable or not.
     """
 
     __slots__ = FIELDS

@@ -147,11 +147,11 @@ class Vendor:
         return found
 
     def asked_form(self, row: DocumentedError, request: FailedRequest, status: int) -> str:
-        """The name of the form that a request asks for, or empty."""
+        """The name of the form that a request demands, or empty."""
         return "" if self.form_for is None else self.form_for(row, request, status)
 
     def form_of(self, row: DocumentedError, asked: str = "") -> Form:
-        """The envelope that a row comes in: the one that the request asks for, else its own, else the usual one."""
+        """The envelope of a row: the one that the request demands, else its own, else the usual one."""
         name = asked or row.form
         return self.forms[name] if name else self.form
 

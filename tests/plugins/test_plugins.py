@@ -486,9 +486,21 @@ def shown(plugin: str) -> dict[str, str]:
 @pytest.mark.parametrize("plugin", ["acme", "empty"])
 def test_the_page_shows_what_is_installed_here(plugin: str) -> None:
     """Whoever copies the page's blocks has the packages of these tests, file by file."""
-    files = {
+    assert shown(plugin) == files_of(plugin)
+
+
+def test_the_guide_shows_the_same_package() -> None:
+    """The how-to guide has the contributor's page's vendor, file by file, and a test of its own."""
+    guide = (ROOT / "docs" / "how-to" / "your-own-vendor.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
+    assert found.pop("test_acme.py")
+    assert found == files_of("acme")
+
+
+def files_of(plugin: str) -> dict[str, str]:
+    """The files of a package of these tests."""
+    return {
         str(path.relative_to(HERE / plugin)): path.read_text(encoding="utf-8")
         for path in (HERE / plugin).rglob("*.*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert shown(plugin) == files

@@ -50,7 +50,7 @@ def modules_with_examples():
     for found in pkgutil.walk_packages(faultinject.__path__, "faultinject."):
         if found.name != "faultinject.__main__" and not found.ispkg:
             source = found.module_finder.find_spec(found.name).loader.get_source(found.name)
-            if ">>> " in source:
+            if any(line.startswith(">>> ") for line in map(str.strip, source.splitlines())):
                 yield found.name
 
 

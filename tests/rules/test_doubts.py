@@ -9,7 +9,7 @@ from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.rule import Rule
 from faultinject.vendors.operations import operations_of
 
-DECODED = "it is compared decoded; did you mean"
+DECODED = "values are compared after decoding; did you mean"
 
 
 def test_a_doubt_says_what_may_be_meant(golden):

@@ -60,7 +60,14 @@ def test_every_name_that_is_listed_is_taken(vendor):
     [
         ({"operation": "PutObjekt"}, "PutObjekt is no operation of S3; did you mean PutObject?"),
         ({"operation": "putobject"}, "putobject is no operation of S3; did you mean PutObject?"),
-        ({"operation": "Frobnicate*"}, "Frobnicate* is no operation of S3"),
+        (
+            {"operation": "Frobnicate*"},
+            "Frobnicate* is no operation of S3; 'faultinject vendors s3 --operations' lists them",
+        ),
+        (
+            {"operation": "PutBlob", "vendor": "azure-blob"},
+            "PutBlob is no operation of azure-blob; 'faultinject vendors azure-blob --operations' lists them",
+        ),
         (
             {"operation": "block_blob.upload"},
             "block_blob.upload is no operation of S3; it is one of azure-blob",

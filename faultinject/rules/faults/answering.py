@@ -71,7 +71,7 @@ class Documented(Fault):
             yield Mistake(f"share: {self.text} is sent as a page, and never for a single key")
             return
         if any(options.get("status", str(each.status)) != "200" for each in self.rows):
-            message = "share needs status=200: no other answer says of each key what became of it"
+            message = "share needs status=200: only an answer with that status reports each key"
             yield Mistake(message, missing="status")
         if "drain" in options and not values.yes_no(options["drain"]):
             yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
@@ -91,7 +91,7 @@ class Documented(Fault):
     def delay_in_words(self, rule: WrittenRule) -> str:
         """A status below 300 goes out at once; only the error behind it is late."""
         late = f"{descriptions.wait(rule)} late"
-        return f"the error {late} behind its head" if self._statuses(rule)[0] < 300 else late
+        return f"the error {late} after the head" if self._statuses(rule)[0] < 300 else late
 
     def fails(self, rule: WrittenRule) -> bool:
         """Only by its status: what a client makes of an error in a 200 is its own affair."""

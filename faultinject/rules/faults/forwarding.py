@@ -121,7 +121,7 @@ class Truncate(Shaped):
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
         """How much is kept is said once."""
         if "keep" in options and "keep_bytes" in options:
-            yield Mistake("keep and keep_bytes say the same thing; give one of them")
+            yield Mistake("keep and keep_bytes exclude each other; give one of them")
 
     def prepare(self, rule: CompiledRule) -> Act:
         """Let a part of the body through."""

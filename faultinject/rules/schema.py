@@ -1,0 +1,269 @@
+"""The JSON Schema of rule files, made from the vocabulary: what editors complete, explain and mark as wrong.
+
+It is of 2020-12, and has only keywords that mean the same in draft 4, which is as far as some editors read
+(https://github.com/tamasfe/taplo). What needs arithmetic on texts, such as `2s..1s`, it lets pass; `faultinject check`
+says all.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from faultinject.exceptions import UnknownDocumentedError
+from faultinject.http.patterns import STARS
+from faultinject.rules import faults
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.effects import EFFECTS, FORBIDDEN
+from faultinject.rules.key import Condition
+from faultinject.rules.values import BYTES, NO, SECONDS, YES
+from faultinject.rules.vocabulary import KEYS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from faultinject.rules.key import Key
+
+    Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+_DURATION = f"{_DECIMAL}(?:{'|'.join(SECONDS)})"
+_SIZE = f"[0-9]{{1,18}}(?:{'|'.join(BYTES)})?"
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - of HTTP, https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+_PATTERN = rf"=[\s\S]*|[^*]*(?:\*[^*]*){{0,{STARS}}}"
+
+
+def _text(pattern: str) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+
+
+def _number(least: float, most: float, pattern: str, *, whole: bool = True) -> Schema:
+    number = {"type": "integer" if whole else "number", "minimum": least, "maximum": most}
+    return {"anyOf": [number, _text(pattern)]}
+
+
+def _any_case(words: Iterable[str]) -> str:
+    """A pattern of any of the words in any case, `_` for `-`: without flags, which not all editors know."""
+    signs = {"-": "[-_]"}
+    each = (
+        "".join(f"[{a.lower()}{a.upper()}]" if a.isalpha() else signs.get(a, a) for a in word)
+        for word in words
+    )
+    return "|".join(each)
+
+
+_SHARE = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
+_COUNT = _number(0, 10**18, "[0-9]+")
+_LINE = _text("[ -~]*")
+FORMS: Mapping[str, Schema] = {
+    "name": {"anyOf": [{"type": "integer", "minimum": 0}, _text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]},
+    "method": _text(f"=?{_TOKEN}"),
+    "host": _text(r"(?![^:]*:[0-9]+$)(?!.*\]:[0-9]+$)(?!.*\.$).+"),
+    "size": {
+        "anyOf": [{"type": "integer", "minimum": 0}, _text(rf"{_SIZE}(?:\.\.(?:{_SIZE})?)?|\.\.{_SIZE}")]
+    },
+    "probability": _number(0, 1, _SHARE, whole=False),
+    "share": _number(0, 1, _SHARE, whole=False),
+    "skip": _COUNT,
+    "times": _COUNT,
+    "every": _number(1, 10**18, "0*[1-9][0-9]*"),
+    "above": _text(f"0*[1-9][0-9]*/(?:{_DURATION}|{'|'.join(SECONDS)})"),
+    "delay": _text(rf"{_DURATION}(?:\.\.{_DURATION})?"),
+    "status": _number(200, 599, "[2-5][0-9][0-9]"),
+    "content_type": _text("[ -~]+"),
+    "keep": {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 1, "not": {"enum": [1]}},
+            _text(r"0+\.?[0-9]*|\.[0-9]+"),
+        ]
+    },
+    "keep_bytes": _number(0, 10**18 - 1, _SIZE),
+    "rate": _number(1, 10**18 - 1, f"(?!0+[A-Z]?){_SIZE}"),
+    "flips": _number(1, 1000, "0*[1-9][0-9]{0,3}"),
+}
+"""The values of the keys that have a form of their own; of others `Key` says enough."""
+
+
+def rules_schema() -> Schema:
+    """The schema of a file of rules, with the vendors and faults of other packages that are installed here."""
+    return {
+        "$schema": DIALECT,
+        "title": "faultinject rules",
+        "description": "A scenario: a seed and rules, each a fault with its conditions, triggers and effects.",
+        "type": "object",
+        "properties": {
+            "seed": {
+                "description": "The seed of all draws: the same seed gives the same faults.",
+                "type": ["string", "integer"],
+            },
+            "rules": {
+                "description": "The rules. The first that matches a request and passes its triggers fires.",
+                "type": "array",
+                "items": {"$ref": "#/$defs/rule"},
+            },
+        },
+        "additionalProperties": False,
+        "$defs": {
+            "rule": _rule(),
+            "documented": {"enum": _addresses()},
+            "operation": {"enum": _operations()},
+        },
+    }
+
+
+def _rule() -> Schema:
+    keys = {word: _described(key, _form(key)) for word, key in KEYS.items()}
+    conditions = {word: keys[word] for word in CONDITIONS}
+    unless: Schema = {
+        "description": "Negated conditions: if one of them holds, the rule does not match.",
+        "type": "object",
+        "properties": conditions,
+        "patternProperties": _behind_a_dot(conditions),
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "required": ["fault"],
+        "properties": {"fault": _fault(), **keys, "unless": unless},
+        "patternProperties": {
+            **_behind_a_dot(keys),
+            # A key in quotes is read as in a rule's text; so is one with hyphens.
+            **{f"^unless\\.{word}$": each for word, each in conditions.items() if not KEYS[word].named},
+            **{f"^unless\\.{word}\\..": {} for word in conditions if KEYS[word].named},
+            **{f"^{word.replace('_', '-')}$": each for word, each in keys.items() if "_" in word},
+        },
+        "additionalProperties": False,
+        "allOf": [*_takes(), *_needs(), *_excludes()],
+    }
+
+
+def _behind_a_dot(keys: Iterable[str]) -> Schema:
+    """Names in one key in quotes, as `"header.x-test"`."""
+    return {f"^{word}\\..": {} for word in keys if KEYS[word].named}
+
+
+def _form(key: Key) -> Schema:
+    """The values that a key takes."""
+    if key.key == "set":
+        return _table(_LINE, f"(?!(?:{_any_case(sorted(FORBIDDEN))})$){_TOKEN}")
+    if key.key == "of":
+        return {"allOf": [{"$ref": "#/$defs/documented"}, {"not": {"enum": _without_status()}}]}
+    if key.key == "vendor":
+        return {"enum": _storage_vendors()}
+    form = FORMS.get(key.key) or _plain(key)
+    if not isinstance(key, Condition):
+        return form
+    several = {"anyOf": [form, {"type": "array", "minItems": 1, "items": form}]}
+    return _table(several, _TOKEN if key.header else ".+") if key.named else several
+
+
+def _plain(key: Key) -> Schema:
+    if key.choices:
+        known = [each for each in key.choices if "-" in each]
+        named: Schema = {"enum": list(key.choices)}
+        return {"anyOf": [named, _text(_any_case(known).replace("[-_]", "-"))]} if known else named
+    if key.flag:
+        words = _text(_any_case(sorted(YES | NO)))
+        return {"anyOf": [{"type": "boolean"}, words, {"enum": [0, 1]}]}
+    if key.seconds:
+        return _text(_DURATION)
+    if isinstance(key, Condition):
+        if key.key == "operation":
+            return {"anyOf": [{"$ref": "#/$defs/operation"}, {"type": "string", "pattern": r"^=.|\*"}]}
+        least = 0 if key.named else 1
+        return {"anyOf": [{"minLength": least, **_text(_PATTERN)}, {"type": "number"}]}
+    return {"type": ["string", "number"]}
+
+
+def _table(form: Schema, names: str) -> Schema:
+    return {"type": "object", "patternProperties": {f"^{names}$": form}, "additionalProperties": False}
+
+
+def _described(key: Key, form: Schema) -> Schema:
+    meaning = " ".join((key.__doc__ or "").partition(">>> ")[0].split())
+    default = f" Default: {key.default_text}." if key.default_text else ""
+    return {"description": f"{meaning}{default}", **form}
+
+
+def _fault() -> Schema:
+    own = [each.title for each in faults.every() if ":" not in each.title]
+    return {
+        "description": "The fault: a documented error, `http:NNN` or a broken exchange.",
+        "anyOf": [{"enum": own}, _text("http:[45][0-9][0-9]"), {"$ref": "#/$defs/documented"}],
+    }
+
+
+def _addresses() -> list[str]:
+    """All documented errors, with the groups that hold any."""
+    from faultinject import vendors
+    from faultinject.vendors.vendor import GROUPS
+
+    found = []
+    for name in vendors.names():
+        vendor = vendors.get(name)
+        found += [each.address for each in vendor.errors]
+        for group in GROUPS:
+            with suppress(UnknownDocumentedError):  # nothing is in it
+                vendor.group(group)
+                found.append(f"{name}:{group}")
+    return found
+
+
+def _storage_vendors() -> list[str]:
+    from faultinject import vendors
+
+    return [name for name in vendors.names() if vendors.get(name).addressing is not None]
+
+
+def _operations() -> list[str]:
+    from faultinject import vendors
+    from faultinject.vendors.operations import operations_of
+
+    return sorted(set().union(*(operations_of(vendors.get(name)).names for name in _storage_vendors())))
+
+
+def _takes() -> list[Schema]:
+    """An effect stands only with the faults that take it."""
+    return [_unless_absent(word, [each for each in faults.every() if word in each.takes]) for word in EFFECTS]
+
+
+def _unless_absent(word: str, takers: Iterable[type[faults.Fault]]) -> Schema:
+    names = "|".join(map(_named, takers))
+    fits = {"properties": {"fault": {"pattern": f"^(?:{names})$"}}}
+    return {"anyOf": [{"not": {"required": [word]}}, fits]}
+
+
+def _named(fault: type[faults.Fault]) -> str:
+    """A pattern of the texts that are read as that fault."""
+    return {"vendor:Code": "(?!http:).+:.+", "http:NNN": "http:.+"}.get(fault.title, fault.title)
+
+
+def _needs() -> list[Schema]:
+    """What a fault cannot do without, as it says itself: a latency its delay, an error without a status one."""
+    needs: dict[str, list[str]] = {}
+    for text in [*(each.title for each in faults.every() if ":" not in each.title), *_without_status()]:
+        for word in [each.missing for each in faults.get(text).check({}) if each.missing]:
+            needs.setdefault(word, []).append(text)
+    return [
+        {"anyOf": [{"required": [word]}, {"not": {"properties": {"fault": {"enum": texts}}}}]}
+        for word, texts in needs.items()
+    ]
+
+
+def _excludes() -> list[Schema]:
+    """A documented error of a storage vendor is read as that one does, and what is kept of a body is said once."""
+    storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
+    return [
+        {"not": {"required": ["keep", "keep_bytes"]}},
+        {"not": {"required": ["fault", "vendor"], "properties": {"fault": storage}}},
+        {"not": {"required": ["of", "vendor"], "properties": {"of": storage}}},
+    ]
+
+
+def _without_status() -> list[str]:
+    from faultinject import vendors
+
+    rows = (each for name in vendors.names() for each in vendors.get(name).errors)
+    return [each.address for each in rows if each.status is None]
