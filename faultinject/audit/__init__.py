@@ -1,1 +1,1 @@
-"""What is read of the journal; nothing here is on a request's path but the appending of a line."""
+"""The verdict: evidence, checks, profiles and reports. It only reads the journal, and no request waits for it."""

@@ -25,29 +25,29 @@ CODES = {"fail": 1, "undecided": 3}
 """What a command exits with; 0 for the other results."""
 
 NOT_GIVEN = {
-    "refused": "refused (too many under way: FAULTINJECT_MAX_ACTIVE; or HTTP/2 without http2=yes)",
-    "failed": "failed (the log says why, or the client left first)",
-    "nothing_to_cut": "on answers with nothing to cut",
-    "app_failed": "on errors of the app's own",
+    "refused": "refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without http2=yes)",
+    "failed": "failed (see the log, or the client disconnected first)",
+    "nothing_to_cut": "without effect (the answer has nothing to cut)",
+    "app_failed": "replaced by an error of the app itself",
 }
 """Faults that were to be given and were not, by what `did` says, in words."""
 LEFT_OUT = {
-    "open": ("may not have been over", "Say --finished when the client is done."),
+    "open": ("may still have been running", "Add --finished if the client is done."),
     "shared": (
-        "went on for one thing at the same time, which cannot be told apart",
-        "Let calls at the same time have keys of their own.",
+        "ran at the same time as another call for the same object, which mixes their attempts",
+        "Use a different key for each concurrent call.",
     ),
     "followed": (
-        "came right before a like request with something changed, which may be of them",
-        "Name the calls: faults.call().",
+        "came right before a similar but changed request, which may be a retry",
+        "Wrap each call in faults.call().",
     ),
-    "repeated": ("came again as they do when all is well", "Name the calls: faults.call()."),
+    "repeated": ("recurred as they also do without faults", "Wrap each call in faults.call()."),
     "begun earlier": (
-        "began before the journal does",
-        "Switch the journal on before the client begins.",
+        "began before the journal",
+        "Start the journal before the client.",
     ),
-    "too many": ("are more than is kept", "Judge a shorter journal."),
-    "further clients": ("are of more clients than are judged", "Judge a journal of fewer clients."),
+    "too many": ("exceeded the number of calls that is kept", "Judge a shorter journal."),
+    "further clients": ("came from more clients than are judged", "Judge a journal of fewer clients."),
 }
 """Why calls are left out, and what to do where that is why there is nothing to judge."""
 NOT_ENDED = {"open": ("had not ended at the deadline", "Raise the deadline.")}
@@ -105,19 +105,19 @@ def conclude(
     told = _told_once(findings)
     wrong, doubtful = (_names(told, verdict) for verdict in (FAIL, WARN))
     missing = [*undecided(findings, require, driven=driven)]
-    also = f"; not decided, though required: {_row(missing)}" if missing else ""
+    also = f"; required but not decided: {_row(missing)}" if missing else ""
     if wrong or (strict and doubtful):
-        parts = [_say(wrong, "says no", "say no")] if wrong else []
+        parts = [_say(wrong, "failed")] if wrong else []
         if strict and doubtful:
-            parts.append(_say(doubtful, "warns, which is a failure here", "warn, which is a failure here"))
+            parts.append(_say(doubtful, "warned (strict: a warning is a failure)"))
         return Conclusion("fail", FAIL, "; ".join(parts) + also)
     if not any(each.verdict != INCONCLUSIVE for each in findings):
         why = _nothing(findings, attempts, calls, evidence, left_out, not_given)
         return Conclusion("undecided", "Nothing could be judged", why)
     if missing:
-        return Conclusion("undecided", "Not decided, though required", _row(missing))
+        return Conclusion("undecided", "Required but not decided", _row(missing))
     if doubtful:
-        return Conclusion("warn", WARN, f"no check says no, {_say(doubtful, 'warns', 'warn')}")
+        return Conclusion("warn", WARN, f"no check failed, {_say(doubtful, 'warned')}")
     passed, unknown = (_names(told, verdict) for verdict in (PASS, INCONCLUSIVE))
     rest = f", {len(unknown)} not decided" if unknown else ""
     return Conclusion("pass", PASS, f"{counted(len(passed), 'check')} passed{rest}")
@@ -176,8 +176,8 @@ def _name(finding: Finding) -> str:
     return finding.name if finding.client is None else f"{finding.name} of {finding.client}"
 
 
-def _say(names: Sequence[str], one: str, several: str) -> str:
-    return f"{counted(len(names), 'check')} {one if len(names) == 1 else several}: {_row(names)}"
+def _say(names: Sequence[str], what: str) -> str:
+    return f"{counted(len(names), 'check')} {what}: {_row(names)}"
 
 
 def _row(names: Sequence[str]) -> str:
@@ -197,14 +197,14 @@ def _nothing(
     if not findings:
         return "every check is ignored. Ignore fewer."
     if not attempts:
-        return "no request is on record. Let the client run while faults and journal are on."
+        return "the journal has no requests. Run the client while faults and journal are on."
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     judged = sum(
         each.retries > 0 or each.first.failed or each.first.injected for one in evidence for each in one.calls
     )
     if judged:
-        met = f"{counted(judged, 'call')} met a fault or {'was' if judged == 1 else 'were'} tried again"
-        return f"{met}, too few for any check{lost}. What each needs stands with it."
+        met = f"{counted(judged, 'call')} met a fault or retried"
+        return f"{met}, not enough data for any check{lost}. Each check says what it needs."
     if left_out:
         words = LEFT_OUT | (NOT_ENDED if any(each.driven for each in evidence) else {})
         number = sum(left_out.values())
@@ -212,14 +212,14 @@ def _nothing(
         reasons = [(n, *words.get(reason, (reason, ""))) for reason, n in left_out.items()]
         alone = "it" if number == 1 else "they"
         why = ", ".join(f"{alone if len(reasons) == 1 else f'{n:,}'} {said}" for n, said, _ in reasons)
-        others = "" if number == calls else ", and no fault met the others"
+        others = "" if number == calls else ", and the others met no fault"
         verb = "was" if number == 1 else "were"
         return (
             f"{which} {verb} left out: {why}{others}{lost}. {' '.join(each[2] for each in reasons)}".rstrip()
         )
-    met = "no fault met a call, and none was tried again"
+    met = "no call met a fault, and none retried"
     driven = any(each.driven for each in evidence)
-    advice = "Ask for more of the plan." if driven else "`faultinject check` says what the rules match."
+    advice = "Select more of the plan." if driven else "`faultinject check` shows what the rules match."
     return f"{met}{lost}. {advice}"
 
 

@@ -77,7 +77,7 @@ class Contrast:
         """The same in words."""
         found = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
         again, got = (sum(numbers) for numbers in zip(*found, strict=True))
-        return f"of {got} things that it got it asked for {again or 'none'} again"
+        return f"of {got} successful requests the client repeated {again or 'none'}"
 
 
 @dataclass(frozen=True)

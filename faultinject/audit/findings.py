@@ -22,7 +22,7 @@ class Finding:
         check: the check's name, such as `gives up`.
         verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
         n: how many calls, waits or requests it rests on.
-        message: what was measured, in one line; INCONCLUSIVE says what would decide it.
+        message: the measurement, in one line; INCONCLUSIVE says what to add.
         reference: the document that asks for it, in one line.
         calls: some of the calls that show it, the most telling first.
         subject: what it is about where a check looks at several things: `503 SlowDown`, `seconds`; else None.

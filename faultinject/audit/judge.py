@@ -33,6 +33,42 @@ CALIBRATION, OUTAGE = "cal", "out"
 that is out, which are too many for measuring."""
 
 
+RULES, FAULTS = 100, 10
+"""How many rules of a journal are told, and how many faults of each."""
+
+
+@dataclass
+class FaultsOfRule:
+    """What became of the faults that a rule chose.
+
+    Attributes:
+        faults: their names, such as `cos:SlowDown`.
+        given: how many were given.
+        refused: how many were refused, for there were too many at the same time, or it was HTTP/2.
+        failed: how many could not be given for another reason.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    given: int = 0
+    refused: int = 0
+    failed: int = 0
+
+    def see(self, attempt: Attempt) -> None:
+        """Count the fault of an attempt."""
+        if attempt.fault is not None and attempt.fault not in self.faults and len(self.faults) < FAULTS:
+            self.faults.append(attempt.fault)
+        if attempt.injected:
+            self.given += 1
+        elif attempt.did == "refused":
+            self.refused += 1
+        else:
+            self.failed += 1
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain data."""
+        return {"faults": self.faults, "given": self.given, "refused": self.refused, "failed": self.failed}
+
+
 @dataclass
 class Judgement:
     """What a journal says of the clients in it.
@@ -47,6 +83,7 @@ class Judgement:
             `shared`, `repeated`, `followed`, `open`, `begun earlier`, `too many`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
         not_given: how many faults were decided on and could not be given, by what `did` says of them.
+        rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.
         awaited: of each call that may still go on, when it must be over, seconds of the journal's monotonic clock.
         turnaround: how fast the client is when it does not wait.
         profile: what is promised for the client.
@@ -70,6 +107,7 @@ class Judgement:
     others: dict[str, Evidence] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     not_given: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, FaultsOfRule] = field(default_factory=dict)
     awaited: Sequence[float] = ()
     require: Collection[str] = ()
     strict: bool = False
@@ -114,6 +152,7 @@ class Judgement:
             "left_out": self.left_out,
             "skipped": self.skipped,
             "not_given": self.not_given,
+            "rules": {name: each.to_dict() for name, each in self.rules.items()},
             "turnaround": {
                 "median": turnaround.median,
                 "p95": turnaround.p95,
@@ -163,10 +202,10 @@ def judge(
     by_client = CallsByClient(driven=driven, habits=habits)
     starts = _Starts(told if driven else ())
     meter = Meter(by_client.client, driven=driven)
-    lost = _Lost()
+    faults = _Faults()
 
     def tell(call: Call) -> None:
-        lost.see(call)
+        faults.see(call)
         by_client.take(call)
 
     grouper = Grouper(driven=driven, told=told, tell=tell)
@@ -188,7 +227,7 @@ def judge(
         for each in clients
     }
     found = _judgement(by_client, evidence, ignore, dict(skipped or {}))
-    return replace(found, not_given=lost.faults, awaited=awaited, require=require)
+    return replace(found, not_given=faults.not_given, rules=faults.rules, awaited=awaited, require=require)
 
 
 def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Finding]:
@@ -208,17 +247,26 @@ def judge_calls(evidence: Evidence, ignore: Collection[str] = ()) -> list[Findin
     return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
-class _Lost:
-    """Faults that were decided on and could not be given."""
+class _Faults:
+    """Faults that were decided on: whether they were given, by rule."""
 
     def __init__(self) -> None:
-        self.faults: dict[str, int] = {}
+        self.not_given: dict[str, int] = {}
+        self.rules: dict[str, FaultsOfRule] = {}
 
     def see(self, call: Call) -> None:
         """Take a call."""
         for attempt in call.attempts:
-            if attempt.did in NOT_GIVEN:
-                self.faults[attempt.did] = self.faults.get(attempt.did, 0) + 1
+            lost = attempt.did in NOT_GIVEN
+            if lost:
+                self.not_given[attempt.did] = self.not_given.get(attempt.did, 0) + 1
+            if (lost or attempt.injected) and attempt.rule is not None:
+                rule = self.rules.get(attempt.rule)
+                if rule is None:
+                    if len(self.rules) >= RULES:
+                        continue
+                    rule = self.rules[attempt.rule] = FaultsOfRule()
+                rule.see(attempt)
 
 
 class _Starts:

@@ -18,6 +18,8 @@ KINDS = ("throttle", "server", "transport")
 LATEST = 0.5
 """Seconds that a machine is late by at most which still answers, in the middle of many cases."""
 _IDLE, _PER_LOAD = 0.05, 0.45
+SATURATED = 0.75
+"""Share of a time in which work was kept waiting for a processor, from which on milliseconds of work may take seconds."""
 
 
 class Wait(NamedTuple):
@@ -73,14 +75,16 @@ def lateness(before: Attempt, after: Attempt, gap: float) -> float | None:
     """How much of a wait between two requests may be the machine's doing, seconds; None where that is not known.
 
     The machine tells for how long it kept work waiting for a processor meanwhile; with several processors that is an
-    average, so that one piece of work may have waited twice as long. Who waits for seconds works for milliseconds of
-    them: of a longer wait the share counts in which work was kept waiting, 0.5 s at most.
+    average, so that one piece of work may have waited twice as long. A client that waits for seconds works for
+    milliseconds of them: of a longer wait the share counts in which work was kept waiting, 0.5 s at most. Of a machine
+    that kept work waiting nearly all the time nobody knows how long: all of that may be its doing.
     """
     if before.stalled is None or after.stalled is None or before.clock != after.clock or not is_near(after):
         return None
     stalled = max(0.0, after.stalled - before.stalled)
     whole = max(after.arrived - before.arrived, gap, 1e-6)
-    return min(2 * stalled, _IDLE + _PER_LOAD * min(1.0, stalled / whole))
+    share = min(1.0, stalled / whole)
+    return min(gap, 2 * stalled) if share >= SATURATED else min(2 * stalled, _IDLE + _PER_LOAD * share)
 
 
 def is_near(attempt: Attempt) -> bool:

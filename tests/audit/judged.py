@@ -45,7 +45,7 @@ def judgement(*findings, **more):
     """A judgement of these findings."""
     found = [
         finding(
-            "retry-after", FAIL, "seconds: 5 of 5 came after 0.50 s instead of 3 s", calls=[
+            "retry-after", FAIL, "seconds: 5 of 5 retried after 0.50 s instead of 3 s", calls=[
                 call(attempt(1, 0.0, hint=3.0, hint_form="seconds"), attempt(2, 0.501, None, 200))
             ], subject="seconds",
         ),

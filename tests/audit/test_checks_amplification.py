@@ -33,7 +33,7 @@ def outage(*attempts, name="out", closed=True):
     ],
 )
 def test_a_client_saves_retries_when_nothing_works(early, late, profile, expected):
-    """The last third of an outage makes 1.1 requests per call at most; above 70 % of the first third is no budget."""
+    """The last third of an outage makes 1.1 attempts per call at most; above 70 % of the first third is no budget."""
     assert (
         verdict("retry budget", outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile) == expected
     )
@@ -46,11 +46,11 @@ def test_a_tenth_of_a_retry_is_saved_enough(more, expected):
 
 
 def test_the_numbers_of_an_outage_are_told():
-    """What everybody compares: requests per call, and retries in all."""
+    """What everybody compares: attempts per call, and retries in all."""
     attempts = [3] * 17 + [2] + [1] * 102
     assert (
         finding("retry budget", outage(*attempts)).message
-        == "requests per call 1.9 → 1.0, 35 retries in 120 calls"
+        == "attempts per call 1.9 → 1.0, 35 retries in 120 calls"
     )
 
 
@@ -121,12 +121,14 @@ def test_calls_at_once_are_no_row():
 
 def test_the_row_may_be_the_callers_own_loop_where_nobody_drives():
     """The message says so, or why it is not."""
-    told = "3 things were asked for by up to 3 calls of the SDK in a row: a layer above retries"
-    assert finding("nested retries", rows(3, 3)).message == f"{told}, or a caller calls again"
+    told = "3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries"
+    assert finding("nested retries", rows(3, 3)).message == f"{told}, or the caller repeats its call"
     assert finding("nested retries", rows(3, 3), contrast=Contrast({"PUT": (0, 41)})).message == (
-        f"{told}, as of 41 things that it got it asked for none again"
+        f"{told}, as of 41 successful requests the client repeated none"
     )
-    assert finding("nested retries", rows(3, 3), driven=True).message.endswith("a layer above retries")
+    assert finding("nested retries", rows(3, 3), driven=True).message.endswith(
+        "a layer above the SDK retries"
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_the_product_is_told():
     """How many layers, and how much the wait falls."""
     looks = {"signal": FINGERPRINT}
     assert finding("nested retries", calls(5, 1, 1.2, 0.1, 1, 1.2, 0.1, 1, 1.2, **looks)).message == (
-        "9 attempts = 3 × 3: the wait falls by 12 after every third"
+        "9 attempts = 3 × 3: the wait falls by a factor of 12 after every third attempt"
     )
     assert "6 attempts = 3 × 2" in finding("nested retries", calls(6, 1, 0.1, 1, 0.1, 1, **looks)).message
 
@@ -265,7 +267,7 @@ def test_one_more_chance_for_a_slow_read_is_allowed(method, copies, expected):
     said = finding("overlap", found, others, driven=True)
     assert said.verdict == expected
     if expected == PASS:
-        assert said.message == "3 of 3 slow requests were hedged: one copy of a read, after 0.10 s"
+        assert said.message == "3 of 3 slow requests were hedged: one copy of a read, after 0.10 s (median)"
 
 
 @pytest.mark.parametrize(("late", "expected"), [(1, PASS), (2, FAIL)])
@@ -329,7 +331,7 @@ def test_answers_that_ask_to_wait_hide_what_a_budget_does():
 def test_how_soon_the_copy_comes_is_told():
     """The client's patience."""
     assert finding("overlap", slow(3), slow(3, 0.1), driven=True).message == (
-        "3 of 6 slow requests were sent twice, the copy after 0.10 s"
+        "3 of 6 slow requests were sent twice, the copy after 0.10 s at the earliest"
     )
 
 

@@ -72,11 +72,12 @@ def test_where_nothing_is_known_of_the_machine_a_short_wait_may_be_none(gap, exp
         (0.06, 0.01, INCONCLUSIVE),
         (0.11, 0.05, INCONCLUSIVE),
         (0.019, 0.01, FAIL),
-        (0.6, 0.5, PASS),
+        (0.7, 0.5, PASS),
+        (0.6, 0.5, INCONCLUSIVE),
     ],
 )
 def test_a_machine_tells_how_much_of_a_wait_may_be_its_own_doing(gap, stalled, expected):
-    """Twice the time for which it kept work waiting meanwhile, and never more than half a second."""
+    """Twice the time for which it kept work waiting meanwhile, half a second at most; all where it did so nearly always."""
     every = [{"stalled": 7.0}, {"stalled": 7.0}, {"stalled": 7.0 + stalled}]
     assert verdict("backoff", calls(10, 0.001, gap, every=every), turnaround=UNKNOWN) == expected
 
@@ -234,10 +235,12 @@ def test_jitter_is_never_called_rigid(low, seed):
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
     """Both say the same: people are told once, machines find both."""
     herd = calls(20, 1.0, 2.0)
-    assert finding("jitter", herd).message == ("no jitter: waits repeat to within 0.1 %: 1.00, 2.00 s")
+    assert finding("jitter", herd).message == (
+        "no jitter: the waits repeat to within 0.1 % (medians 1.00, 2.00 s)"
+    )
     found = finding("thundering herd", herd)
     assert (found.verdict, found.said_by) == (FAIL, "jitter")
-    assert found.message == "if all fail at once, 100 % come back within the same 0.10 s"
+    assert found.message == "if all calls fail together, 100 % of them retry within the same 0.10 s"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +276,7 @@ def test_a_machine_that_spreads_waits_itself_hides_a_herd(together, apart, noise
 
 def test_short_first_waits_tell_nothing_of_a_herd():
     """Below 100 ms the tenth of a wait is the machine's."""
-    assert finding("thundering herd", calls(20, 0.09)).message.startswith("the first wait is too short")
+    assert finding("thundering herd", calls(20, 0.09)).message.startswith("the first waits are too short")
     assert verdict("thundering herd", calls(20, 0.11)) == FAIL
 
 
@@ -339,7 +342,7 @@ def test_the_saw_tooth_of_two_layers_is_not_judged_for_growth():
     """It would be called waits that do not grow."""
     sawtooth = calls(6, 1.0, 2.0, 0.01, 1.0, 2.0, 0.01, 1.0, 2.0, signal=FINGERPRINT)
     found = finding("backoff grows", sawtooth)
-    assert (found.verdict, found.message[:27]) == (INCONCLUSIVE, "the waits of nested retries")
+    assert (found.verdict, found.message[:24]) == (INCONCLUSIVE, "nested retries mix the w")
 
 
 def test_the_calls_of_an_outage_are_too_busy_for_measuring():
@@ -365,7 +368,7 @@ def test_clients_that_come_back_at_the_same_beat_are_a_herd(period):
     """At the next full half second, second, five: their waits differ, and they come at once."""
     found = finding("thundering herd", at_a_beat(40, period))
     assert found.verdict == FAIL
-    assert "come back in the same tenth of every" in found.message
+    assert "fall in the same tenth of every" in found.message
     assert verdict("thundering herd", at_a_beat(40, period, late=period / 20)) == FAIL
     assert verdict("thundering herd", at_a_beat(40, period, strays=10)) == WARN
     assert verdict("thundering herd", at_a_beat(19, period)) == INCONCLUSIVE

@@ -54,7 +54,7 @@ def test_the_same_length_proves_nothing():
     """What the app reads is on record where every request is; else the length alone."""
     unread = {"request_digest": None, "body_complete": None}
     assert verdict("same bytes", again(3, unread, signal=SDK_ID)) == INCONCLUSIVE
-    assert "of 3 others only the lengths are known" in finding("same bytes", again(3, unread)).message
+    assert "Of 3 others the journal has only the length" in finding("same bytes", again(3, unread)).message
     assert verdict("same bytes", again(3, unread), again(3)) == PASS
     twice = calls(3, 0.5, 0.5, last=FINE, every=[{}, {}, unread])
     assert verdict("same bytes", twice) == PASS
@@ -74,9 +74,9 @@ def test_a_driver_knows_which_attempts_belong_together():
 def test_what_was_sent_the_second_time_is_told():
     """Nothing, or other bytes."""
     nothing = again(4, NOTHING, signal=SDK_ID)
-    assert finding("same bytes", again(52), nothing).message == "4 of 56 sent 0 bytes the second time"
+    assert finding("same bytes", again(52), nothing).message == "4 of 56 retried calls sent 0 bytes on retry"
     assert finding("same bytes", again(52), again(4, OTHER, signal=SDK_ID)).message == (
-        "4 of 56 sent other bytes the second time"
+        "4 of 56 retried calls sent different bytes on retry"
     )
 
 
@@ -125,9 +125,9 @@ def test_a_key_or_a_precondition_makes_a_repetition_safe():
     found = finding("non-idempotent retry", lost(3, 0.5, guarded=True))
     assert (found.verdict, found.message) == (
         PASS,
-        "none of 3 lost POSTs was sent again without a key or a precondition",
+        "0 of 3 lost POSTs were retried without an Idempotency-Key or a precondition",
     )
-    assert finding("non-idempotent retry", lost(3)).message == "none of 3 lost POSTs was sent again"
+    assert finding("non-idempotent retry", lost(3)).message == "0 of 3 lost POSTs were retried"
 
 
 def test_an_answer_that_was_lost_before_the_app_ran_did_no_harm():
@@ -141,9 +141,9 @@ def test_effects_are_counted():
     found = finding(
         "non-idempotent retry", lost(3, 0.5), lost(1, 0.5, last=refused), lost(1, 0.5, last=RESET)
     )
-    assert found.message == "5 of 5 lost POSTs were sent again, 3 took effect twice"
+    assert found.message == "5 of 5 lost POSTs were retried, 3 took effect twice"
     assert finding("non-idempotent retry", lost(3, 0.5, last=LOST)).message == (
-        "3 of 3 lost POSTs were sent again, 3 took effect twice"
+        "3 of 3 lost POSTs were retried, 3 took effect twice"
     )
 
 
@@ -178,7 +178,7 @@ def test_a_post_to_a_path_that_looks_like_a_bucket_is_no_request_of_storage():
 def test_a_second_request_whose_answer_is_not_on_record_took_effect():
     """Nothing was done to it; the app ran."""
     found = finding("non-idempotent retry", lost(3, 0.5, last=FINE | {"status": None}))
-    assert found.message == "3 of 3 lost POSTs were sent again, 3 took effect twice"
+    assert found.message == "3 of 3 lost POSTs were retried, 3 took effect twice"
 
 
 def test_one_told_post_that_took_effect_twice_is_proof_enough():
@@ -194,7 +194,7 @@ def test_another_key_does_not_make_a_repetition_safe():
     found = finding("non-idempotent retry", keyed)
     assert (found.verdict, found.message) == (
         WARN,
-        "3 of 3 lost POSTs were sent again under another Idempotency-Key",
+        "3 of 3 lost POSTs were retried with another Idempotency-Key",
     )
     unclear = lost(3, about={"followed": "other body"})
     assert verdict("non-idempotent retry", [], open=unclear) == INCONCLUSIVE
@@ -247,13 +247,16 @@ def test_an_error_in_a_200_is_taken_for_what_it_is(swallowed, raised, unsaid, re
 def test_what_would_show_more_is_an_error_of_the_vendor_seen(fault, example):
     """Where that vendor documents errors in a 200; else one of S3."""
     found = calls(1, fault=fault) if fault else []
-    assert f"give more: {example},status=200,times=1,per=call" in finding("error in 200", found).message
+    assert (
+        f"Send more, for example {example},status=200,times=1,per=call"
+        in finding("error in 200", found).message
+    )
 
 
 def test_what_the_caller_saw_is_told():
     """An error for an answer and a success for the caller."""
     assert finding("error in 200", hidden(3, returned=True)).message == (
-        "3 of 3: the answer was an error, the caller saw success"
+        "3 of 3 errors in a 200 were reported to the caller as success"
     )
 
 

@@ -62,8 +62,8 @@ def test_a_client_that_tries_nothing_again_fails():
     found = finding("retries", calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), calls(5, kind=DENIED))
     assert (found.verdict, found.n, found.subject) == (FAIL, 4, None)
     assert found.message == (
-        "nothing is ever tried again: 0 of 4 calls tried again after 503 SlowDown (2), 500 InternalError (2), reset (2), "
-        "although the vendor says that it may pass"
+        "the client never retries: 0 of 4 calls retried after 503 SlowDown (2), 500 InternalError (2), reset (2), "
+        "although the vendor documents it as retryable"
     )
 
 
@@ -115,14 +115,14 @@ def test_each_answer_has_a_finding_with_its_numbers():
         "429": (WARN, 3),
         "reset": (PASS, 3),
     }
-    assert found[0].message == "503 SlowDown: 4 of 4 calls tried again"
-    assert found[1].message == "429: 0 of 3 calls tried again, although such failures pass"
+    assert found[0].message == "503 SlowDown: 4 of 4 calls retried"
+    assert found[1].message == "429: 0 of 3 calls retried, although such failures are transient"
     assert len(found[0].calls) == 4
 
 
 def test_the_vendors_word_is_given_as_the_reason():
     """A row that says "slow down" is more than a status."""
-    assert finding("retries", calls(3)).message.endswith("although the vendor says that it may pass")
+    assert finding("retries", calls(3)).message.endswith("although the vendor documents it as retryable")
 
 
 @pytest.mark.parametrize(
@@ -267,10 +267,10 @@ LOOKS = {"signal": FINGERPRINT}
 def test_several_callers_may_be_refused_the_same():
     """Three tests want their 403: looks alone cannot tell them from a client that asks again, a driver can."""
     found = [*calls(2, 0.5, kind=DENIED, **LOOKS), *calls(1, kind=DENIED, **LOOKS)]
-    told = "403 AccessDenied asked for again in 2 of 3 calls: by one caller or by several?"
+    told = "2 of 3 calls retried after 403 AccessDenied, or several callers sent the request."
     assert finding("permanent", found).message.startswith(told)
     assert verdict("permanent", found) == INCONCLUSIVE
-    assert finding("permanent", found, driven=True).message == "403 AccessDenied sent again in 2 of 3 calls"
+    assert finding("permanent", found, driven=True).message == "2 of 3 calls retried after 403 AccessDenied"
     assert verdict("permanent", found, driven=True) == FAIL
     assert verdict("permanent", [*calls(1, 0.5, kind=DENIED), *calls(2, kind=DENIED)]) == FAIL
 
@@ -280,11 +280,11 @@ def test_three_things_that_are_asked_for_again_are_worth_a_question():
     found = finding("permanent", calls(3, 0.5, kind=DENIED, **LOOKS))
     assert (found.verdict, found.message) == (
         WARN,
-        "403 AccessDenied sent again in 3 of 3 calls, or by several callers",
+        "3 of 3 calls retried after 403 AccessDenied, or several callers sent the request",
     )
     found = finding("permanent", calls(3, 0.5, kind=DENIED, about={"alone": True}, **LOOKS))
     assert found.verdict == FAIL
-    assert found.message.endswith("but nothing else came between them, for 3 things")
+    assert found.message.endswith("but no other request came between those to 3 objects")
 
 
 @pytest.mark.parametrize("changed", [{"credential": "b"}, {"precondition": "b"}])
@@ -349,8 +349,8 @@ def test_a_call_ends_soon(attempts, expected):
 
 def test_how_often_and_how_long_is_told():
     """Also where all is well: the number is what people look for."""
-    assert finding("gives up", calls(3, 1, 1.9)).message == "never more than 3 attempts, 2.90 s"
-    assert finding("gives up", calls(3, *[0.1] * 29), driven=True).message == "up to 30 attempts in a call"
+    assert finding("gives up", calls(3, 1, 1.9)).message == "at most 3 attempts per call, within 2.90 s"
+    assert finding("gives up", calls(3, *[0.1] * 29), driven=True).message == "up to 30 attempts per call"
 
 
 @pytest.mark.parametrize(("number", "expected"), [(2, INCONCLUSIVE), (3, PASS)])
@@ -398,20 +398,23 @@ ALONE = {"about": {"alone": True}}
 @pytest.mark.parametrize(
     ("more", "contrast", "expected", "why"),
     [
-        ({}, {}, WARN, "it may be a caller that calls again"),
-        ({}, {"PUT": (0, 2)}, WARN, "it may be a caller that calls again"),
-        ({}, {"PUT": (0, 3)}, FAIL, "but of 3 things that it got it asked for none again"),
-        ({}, {"PUT": (4, 40)}, FAIL, "but of 40 things that it got it asked for 4 again"),
-        ({}, {"PUT": (5, 40)}, WARN, "it may be a caller that calls again"),
-        ({}, {"GET": (0, 40)}, WARN, "it may be a caller that calls again"),
-        (ALONE, {}, FAIL, "but nothing else came between them, for 3 things"),
+        ({}, {}, WARN, "a caller that repeats its call looks the same"),
+        ({}, {"PUT": (0, 2)}, WARN, "a caller that repeats its call looks the same"),
+        ({}, {"PUT": (0, 3)}, FAIL, "but of 3 successful requests the client repeated none"),
+        ({}, {"PUT": (4, 40)}, FAIL, "but of 40 successful requests the client repeated 4"),
+        ({}, {"PUT": (5, 40)}, WARN, "a caller that repeats its call looks the same"),
+        ({}, {"GET": (0, 40)}, WARN, "a caller that repeats its call looks the same"),
+        (ALONE, {}, FAIL, "but no other request came between those to 3 objects"),
     ],
 )
 def test_looks_alone_prove_what_cannot_be_explained_otherwise(more, contrast, expected, why):
     """The message says which explanation is ruled out, or is not."""
     endless = calls(3, *[0.1] * 25, signal=FINGERPRINT, **more)
     said = finding("gives up", endless, contrast=Contrast(contrast))
-    assert (said.verdict, said.message.partition("; looks alone joined the attempts")[2].lstrip(",: ")) == (
+    assert (
+        said.verdict,
+        said.message.partition("; the attempts were grouped by fingerprint alone")[2].lstrip(",: "),
+    ) == (
         expected,
         why,
     )

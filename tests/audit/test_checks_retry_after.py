@@ -46,7 +46,7 @@ def test_a_client_that_waits_long_anyhow_shows_nothing(usual, expected):
 def test_nothing_is_known_of_a_client_that_is_never_seen_without_a_hint():
     """Three seconds may be its usual wait."""
     assert finding("retry-after", asked(3, 3.01)).message == (
-        "seconds: none was early, but is that due to Retry-After? waits without it would tell"
+        "seconds: 0 of 3 retried too early, perhaps not because of Retry-After. Add failures without it"
     )
     assert verdict("retry-after", asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)) == INCONCLUSIVE
 
@@ -70,8 +70,8 @@ def test_each_way_of_asking_has_a_finding():
         ("seconds", PASS, 5),
         ("x-amz-retry-after", PASS, 5),
     ]
-    assert found[0].message == "date: 3 of 3 came after 0.50 s instead of 3 s"
-    assert found[1].message == "seconds: 5 of 5 waited, 3.01 s where 3 s were asked for"
+    assert found[0].message == "date: 3 of 3 retried after 0.50 s instead of 3 s"
+    assert found[1].message == "seconds: 5 of 5 waited: 3.01 s where Retry-After asked for 3 s"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_clock_of_another_host_may_be_a_second_off_for_a_date(client, expect
 def test_seconds_read_as_milliseconds_are_guessed():
     """A client that is faster with Retry-After than without it has read it wrong."""
     assert finding("retry-after", asked(3, 0.003), calls(5, 1.0)).message == (
-        "seconds: 3 of 3 came after 3.0 ms instead of 3 s, shorter than without Retry-After: read as milliseconds?"
+        "seconds: 3 of 3 retried after 3.0 ms instead of 3 s, sooner than without Retry-After: the client may read it as milliseconds"
     )
     assert "milliseconds" not in finding("retry-after", asked(3, 0.003), calls(5, 0.012)).message
     assert "milliseconds" not in finding("retry-after", asked(3, 0.5), calls(5, 5.0)).message
@@ -136,7 +136,7 @@ def test_a_client_that_never_tries_this_again_is_not_stopped_by_the_hint():
     """What it does without Retry-After has to be known first."""
     assert verdict("malformed retry-after", junk(3)) == INCONCLUSIVE
     assert finding("malformed retry-after", junk(3), calls(3)).message == (
-        "0 answers with a malformed Retry-After seen, 3 decide: is the same failure tried again without Retry-After?"
+        "Not enough data: 0 of 3 answers with a malformed Retry-After. Let the same failure come without Retry-After too"
     )
     assert verdict("malformed retry-after", junk(3, kind=INTERNAL), USUAL) == INCONCLUSIVE
 

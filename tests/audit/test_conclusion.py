@@ -34,18 +34,18 @@ def conclusion(*findings, attempts=10, calls=10, evidence=(), left_out=None, not
     [
         ([PASS], False, "pass", 0, "PASS: 1 check passed"),
         ([PASS, PASS, INCONCLUSIVE], True, "pass", 0, "PASS: 2 checks passed, 1 not decided"),
-        ([WARN, PASS], False, "warn", 0, "WARN: no check says no, 1 check warns: a"),
-        ([WARN, WARN], False, "warn", 0, "WARN: no check says no, 2 checks warn: a, b"),
-        ([WARN, PASS], True, "fail", 1, "FAIL: 1 check warns, which is a failure here: a"),
-        ([FAIL, WARN, FAIL], False, "fail", 1, "FAIL: 2 checks say no: a, c"),
+        ([WARN, PASS], False, "warn", 0, "WARN: no check failed, 1 check warned: a"),
+        ([WARN, WARN], False, "warn", 0, "WARN: no check failed, 2 checks warned: a, b"),
+        ([WARN, PASS], True, "fail", 1, "FAIL: 1 check warned (strict: a warning is a failure): a"),
+        ([FAIL, WARN, FAIL], False, "fail", 1, "FAIL: 2 checks failed: a, c"),
         (
             [FAIL, WARN, WARN],
             True,
             "fail",
             1,
-            "FAIL: 1 check says no: a; 2 checks warn, which is a failure here: b, c",
+            "FAIL: 1 check failed: a; 2 checks warned (strict: a warning is a failure): b, c",
         ),
-        ([FAIL] * 8, False, "fail", 1, "FAIL: 8 checks say no: a, b, c, d, e, f and 2 more"),
+        ([FAIL] * 8, False, "fail", 1, "FAIL: 8 checks failed: a, b, c, d, e, f and 2 more"),
     ],
 )
 def test_what_was_decided(verdicts, strict, result, code, sentence):
@@ -57,9 +57,9 @@ def test_what_was_decided(verdicts, strict, result, code, sentence):
 def test_what_two_checks_say_is_told_once():
     """Unless the other is another client's."""
     told = [finding("jitter", FAIL), finding("thundering herd", FAIL, said_by="jitter")]
-    assert conclusion(*told).reason == "1 check says no: jitter"
+    assert conclusion(*told).reason == "1 check failed: jitter"
     told[1].client = "curl/8"
-    assert conclusion(*told).reason == "2 checks say no: jitter, thundering herd of curl/8"
+    assert conclusion(*told).reason == "2 checks failed: jitter, thundering herd of curl/8"
 
 
 MET = Evidence([call(), call(), CLEAN])
@@ -70,33 +70,33 @@ MET = Evidence([call(), call(), CLEAN])
     [
         (
             {"attempts": 0, "calls": 0},
-            "no request is on record. Let the client run while faults and journal are on.",
+            "the journal has no requests. Run the client while faults and journal are on.",
         ),
         (
             {},
-            "no fault met a call, and none was tried again. `faultinject check` says what the rules match.",
+            "no call met a fault, and none retried. `faultinject check` shows what the rules match.",
         ),
         (
             {"evidence": [Evidence([CLEAN], driven=True)]},
-            "no fault met a call, and none was tried again. Ask for more of the plan.",
+            "no call met a fault, and none retried. Select more of the plan.",
         ),
         (
             {"not_given": {"refused": 9, "failed": 1}},
-            "no fault met a call, and none was tried again; 10 faults could not be given: 9 refused (too many under way:"
-            " FAULTINJECT_MAX_ACTIVE; or HTTP/2 without http2=yes), 1 failed (the log says why, or the client left"
-            " first). `faultinject check` says what the rules match.",
+            "no call met a fault, and none retried; 10 faults could not be given: 9 refused (more at the same"
+            " time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without http2=yes), 1 failed (see the log, or the client"
+            " disconnected first). `faultinject check` shows what the rules match.",
         ),
         (
             {"evidence": [MET]},
-            "2 calls met a fault or were tried again, too few for any check. What each needs stands with it.",
+            "2 calls met a fault or retried, not enough data for any check. Each check says what it needs.",
         ),
         (
             {"evidence": [Evidence([call()])]},
-            "1 call met a fault or was tried again, too few for any check. What each needs stands with it.",
+            "1 call met a fault or retried, not enough data for any check. Each check says what it needs.",
         ),
         (
             {"left_out": {"open": 10}},
-            "all 10 calls were left out: they may not have been over. Say --finished when the client is done.",
+            "all 10 calls were left out: they may still have been running. Add --finished if the client is done.",
         ),
         (
             {"left_out": {"open": 10}, "evidence": [Evidence([], driven=True)]},
@@ -104,18 +104,18 @@ MET = Evidence([call(), call(), CLEAN])
         ),
         (
             {"left_out": {"open": 1}},
-            "1 call was left out: it may not have been over, and no fault met the others. Say --finished when the"
+            "1 call was left out: it may still have been running, and the others met no fault. Add --finished if the"
             " client is done.",
         ),
         (
             {"left_out": {"shared": 3, "begun earlier": 1}},
-            "4 calls were left out: 3 went on for one thing at the same time, which cannot be told apart, 1 began before"
-            " the journal does, and no fault met the others. Let calls at the same time have keys of their own. Switch"
-            " the journal on before the client begins.",
+            "4 calls were left out: 3 ran at the same time as another call for the same object, which mixes their attempts,"
+            " 1 began before the journal, and the others met no fault. Use a different key for each concurrent call."
+            " Start the journal before the client.",
         ),
         (
             {"left_out": {"odd": 2}},
-            "2 calls were left out: they odd, and no fault met the others.",
+            "2 calls were left out: they odd, and the others met no fault.",
         ),
     ],
 )
@@ -180,7 +180,7 @@ def test_what_is_required(require, missing):
     found = conclusion(*TOLD, require=require)
     assert (found.exit_code, found.result) == ((3, "undecided") if missing else (0, "pass"))
     if missing:
-        assert found.sentence == f"Not decided, though required: {', '.join(missing)}"
+        assert found.sentence == f"Required but not decided: {', '.join(missing)}"
 
 
 def test_all_asks_for_everything_where_a_driver_made_the_calls():
@@ -196,7 +196,7 @@ def test_a_failure_stands_above_what_was_not_decided():
     found = conclusion(finding("a", FAIL), finding("b", INCONCLUSIVE), require=["b"])
     assert (found.exit_code, found.sentence) == (
         1,
-        "FAIL: 1 check says no: a; not decided, though required: b",
+        "FAIL: 1 check failed: a; required but not decided: b",
     )
 
 

@@ -88,7 +88,7 @@ def test_the_report_as_data():
     assert json.loads(json.dumps(found)) == found
     assert list(found) == [
         "v", "result", "reason", "client", "calls", "attempts", "seconds", "signal", "left_out", "skipped", "not_given",
-        "turnaround", "profile", "findings",
+        "rules", "turnaround", "profile", "findings",
     ]  # fmt: skip
     assert (found["v"], found["client"], found["profile"]) == (1, "acme/1.0", "rfc")
     assert (found["result"], found["not_given"]) == ("pass", {})
@@ -107,7 +107,7 @@ def test_the_report_as_data():
         "subject": "503 SlowDown",
         "verdict": "PASS",
         "n": 3,
-        "message": "503 SlowDown: 3 of 3 calls tried again",
+        "message": "503 SlowDown: 3 of 3 calls retried",
         "reference": CHECKS["retries"].reference,
     }
     assert [each["answer"] for each in example["attempts"]] == ["503 SlowDown", "200"]

@@ -24,26 +24,26 @@ HOSTILE = "</script><b>&amp;\"'|`[x](http://evil)@all #1\x00\x1b[31m\u202e\ud800
 
 def test_text():
     """What is wrong as a table, the calls that show it, what passed in one line, and what could not be told."""
-    rfc = judgement().profile
     assert render(judgement()) == dedent(
-        f"""\
-        FAIL: 1 check says no: retry-after: seconds
+        """\
+        FAIL: 1 check failed: retry-after: seconds
         Boto3/1.44.5
         ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass
-        1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). Without a wait its next
-        request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.
+        1,243 calls, 3,531 attempts in 6.01 s. Attempts were grouped into calls by SDK id (1,200), fingerprint (43). Without
+        backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20). Profile: rfc (What the RFCs ask of
+        every client).
 
-        verdict  check                 measured                                 n    reference
-        ✕ FAIL   retry-after: seconds  5 of 5 came after 0.50 s instead of 3 s  5    RFC 9110 10.2.3
-        ! WARN   retry budget          requests per operation 3.0 → 3.0         120  SRE book
+        ✕ FAIL  retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)
+            reference: RFC 9110 10.2.3
+            - GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
 
-        ✕ retry-after: seconds
-            GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
+        ! WARN  retry budget: requests per operation 3.0 → 3.0 (n = 120)
+            reference: SRE book
 
         ✓ passed: retries (503 SlowDown, 500), gives up
         ? not decided:
-            thundering herd                first retry after 71 ms: too short to tell
-            overlap, non-idempotent retry  no slow requests
+            thundering herd: first retry after 71 ms: too short to tell
+            overlap, non-idempotent retry: no slow requests
         """
     )
 
@@ -68,21 +68,21 @@ def test_text_of_an_empty_ring():
 def test_a_journal_without_faults_says_so():
     """Where nothing was put to the test, no report looks like a success."""
     idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), evidence=Evidence([], clean=9))
-    said = "Nothing could be judged: no fault met a call, and none was tried again."
+    said = "Nothing could be judged: no call met a fault, and none retried."
     assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
     assert (found := json.loads(render(idle, "json")))["result"] == "undecided"
-    assert found["reason"].startswith("no fault met a call")
+    assert found["reason"].startswith("no call met a fault")
 
 
 def test_the_first_line_says_the_result():
     """In every format that people read, and in words that programs find."""
     found = judgement(finding("a", WARN))
-    said = "WARN: no check says no, 1 check warns: a"
+    said = "WARN: no check failed, 1 check warned: a"
     assert render(found).splitlines()[0] == said
     assert render(found, "markdown").splitlines()[0] == f"### {said}"
     assert suite(found).findtext("system-out").startswith(f"{said}. ")
     assert (json.loads(render(found, "json"))["result"], found.conclusion.exit_code) == ("warn", 0)
-    said = "FAIL: 1 check warns, which is a failure here: a"
+    said = "FAIL: 1 check warned (strict: a warning is a failure): a"
     assert render(found, strict=True).splitlines()[0] == said
     assert json.loads(render(found, "json", strict=True))["result"] == "fail"
 
@@ -115,11 +115,11 @@ def test_what_two_checks_say_is_told_once(format_):
 def test_what_nobody_else_says_is_told():
     """Where the other finding was ignored, or is another client's, nothing is lost."""
     alone = judgement(finding("thundering herd", FAIL, said_by="jitter"))
-    assert "✕ FAIL   thundering herd" in render(alone)
+    assert "✕ FAIL  thundering herd" in render(alone)
     other = judgement(
         finding("jitter", FAIL, client="a"), finding("thundering herd", FAIL, client="b", said_by="jitter")
     )
-    assert "✕ FAIL   thundering herd of b" in render(other)
+    assert "✕ FAIL  thundering herd of b" in render(other)
 
 
 def test_several_clients():
@@ -134,10 +134,10 @@ def test_several_clients():
         )
     )
     assert text.splitlines()[:2] == [
-        "FAIL: 1 check says no: backoff of Boto3/1.44.5",
+        "FAIL: 1 check failed: backoff of Boto3/1.44.5",
         "Boto3/1.44.5 and 1 other client",
     ]
-    assert "✕ FAIL   backoff of Boto3/1.44.5  " in text
+    assert "✕ FAIL  backoff of Boto3/1.44.5: " in text
     assert "✓ passed: Boto3/1.44.5: gives up; curl/8.1: gives up, retries (500)" in text
 
 
@@ -221,14 +221,14 @@ def test_provenance():
         turnaround=Turnaround(),
     )
     assert provenance(found)[1:-1] == [
-        "Attempts were joined by word of the test or driver (3), SDK id (1).",
-        "Left out: 12 calls for one thing at the same time, which cannot be told apart.",
-        "Left out: 1 call that may not have been over when the journal was read.",
+        "Attempts were grouped into calls by test label (3), SDK id (1).",
+        "Left out: 12 calls that ran at the same time as another for the same object, which mixes their attempts.",
+        "Left out: 1 call that may still have been running when the journal was read.",
         "Left out: 2 calls (odd).",
-        "3 faults could not be given: 2 refused (too many under way: FAULTINJECT_MAX_ACTIVE; or HTTP/2 without"
-        " http2=yes), 1 failed (the log says why, or the client left first).",
-        "Lines that were skipped: not JSON (3), torn (1).",
-        "How fast this client is without a wait is not known: too few requests followed each other at once.",
+        "3 faults could not be given: 2 refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without"
+        " http2=yes), 1 failed (see the log, or the client disconnected first).",
+        "Skipped lines: not JSON (3), torn (1).",
+        "The client's turnaround without backoff is unknown: too few requests followed each other at once.",
     ]
 
 
@@ -310,10 +310,10 @@ def test_junit():
     [failure] = cases["retry-after: seconds"]
     assert (failure.tag, failure.attrib) == (
         "failure",
-        {"message": "5 of 5 came after 0.50 s instead of 3 s", "type": "FAIL"},
+        {"message": "5 of 5 retried after 0.50 s instead of 3 s", "type": "FAIL"},
     )
     assert failure.text.splitlines() == [
-        "FAIL: 5 of 5 came after 0.50 s instead of 3 s (n = 5; RFC 9110 10.2.3)",
+        "FAIL: 5 of 5 retried after 0.50 s instead of 3 s (n = 5; RFC 9110 10.2.3)",
         "GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200",
     ]
     assert [(each.tag, each.get("message")) for each in cases["overlap"]] == [("skipped", "no slow requests")]
@@ -332,11 +332,11 @@ def test_junit():
     [
         (
             judgement(finding("gives up", INCONCLUSIVE), evidence=Evidence([])),
-            "Nothing could be judged: no fault met a call",
+            "Nothing could be judged: no call met a fault",
         ),
         (
             judgement(finding("a", PASS), finding("b", INCONCLUSIVE), require=["b"]),
-            "Not decided, though required: b",
+            "Required but not decided: b",
         ),
     ],
 )
@@ -362,16 +362,16 @@ def test_markdown():
     rfc = judgement().profile
     assert render(judgement(), "markdown") == dedent(
         f"""\
-        ### FAIL: 1 check says no: retry-after: seconds
+        ### FAIL: 1 check failed: retry-after: seconds
 
         **Boto3/1.44.5: ✕ 1 fail  ! 1 warning  ? 3 not decided  ✓ 3 pass**
 
-        1,243 calls, 3,531 attempts in 6.01 s. Attempts were joined by SDK id (1,200), fingerprint (43). \
-Without a wait its next request comes after 0.3 ms (95 % within 1.5 ms, of 20). Judged as rfc: {rfc.title}.
+        1,243 calls, 3,531 attempts in 6.01 s. Attempts were grouped into calls by SDK id (1,200), fingerprint (43). \
+Without backoff the next request comes after 0.3 ms (median; 95 % within 1.5 ms; n = 20). Profile: rfc ({rfc.title}).
 
         | verdict | check | measured | n | reference |
         | --- | --- | --- | ---: | --- |
-        | ✕ FAIL | retry-after: seconds | 5 of 5 came after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
+        | ✕ FAIL | retry-after: seconds | 5 of 5 retried after 0.50 s instead of 3 s | 5 | RFC 9110 10.2.3 |
         | ! WARN | retry budget | requests per operation 3.0 → 3.0 | 120 | SRE book |
 
         <details><summary>What shows it</summary>
@@ -384,10 +384,12 @@ Without a wait its next request comes after 0.3 ms (95 % within 1.5 ms, of 20). 
 
         ✓ **passed:** retries (503 SlowDown, 500), gives up
 
-        ? **not decided:**
+        <details><summary>? <b>not decided:</b> thundering herd, overlap, non-idempotent retry</summary>
 
         - thundering herd: first retry after 71 ms: too short to tell
         - overlap, non-idempotent retry: no slow requests
+
+        </details>
         """
     )
 
@@ -436,7 +438,10 @@ def test_markdown_makes_no_link_mention_or_tag_of_a_request():
     """What a request says is shown: as code, or with every special character escaped."""
     text = render(hostile(), "markdown")
     bare = re.sub(r"(`+) ?.*? ?\1", "", text).replace("<!-- -->", "")
-    assert re.findall(r"<[^>]*>", bare) == ["<details>", "<summary>", "</summary>", "</details>"]
+    assert re.findall(r"<[^>]*>", bare) == [
+        *("<details>", "<summary>", "</summary>", "</details>"),
+        *("<details>", "<summary>", "<b>", "</b>", "</summary>", "</details>"),
+    ]
     assert not re.findall(r"(?<!\\)[\[\]]", bare)
     assert not re.findall(r"http://|@all|#1", re.sub(r"(`+) ?.*? ?\1", "", text))
 

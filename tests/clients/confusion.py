@@ -128,7 +128,7 @@ def record(subject, path, more):
     kept = more | {
         "seconds": round(done.seconds, 1),
         "until": done.until,
-        "told": [{name: getattr(each, name) for name in TOLD} for each in done.told],
+        "told": [{name: getattr(each, name) for name in TOLD} for each in done.windows],
         "outcomes": [each.to_dict() for each in done.outcomes],
     }
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=4) as file:

@@ -12,13 +12,13 @@ ENOUGH, GREEN = "undecided, enough", "false green"
 OUTCOMES = (RIGHT, CAUGHT, OPEN_HEALTHY, OPEN_BROKEN, ENOUGH, ALARM, GREEN)
 
 INTRO = """\
-## Programs that nobody drives
+## Programs without a driver
 
-Right and wrong programs in pairs, as people write them, each in a process of its own before `faultinject serve`; what
-is compared is what `faultinject report` says of the journal, where the first table has a driver's. What is true
-follows from what a program does. A *false alarm* is a FAIL or WARN that is not true, a *false green* a PASS of what is
-wrong; *undecided, enough* is INCONCLUSIVE, or silence, where the journal has all that it takes, but sometimes for a
-machine with less to do. A WARN is enough where FAIL is true: looks alone seldom prove it.
+Right and wrong programs in pairs, as people write them, each in a process of its own against `faultinject serve`. No
+driver labels their calls: the table has the verdicts of `faultinject report` on their journals. The truth follows from
+the source of each program. A *false alarm* is a FAIL or WARN that is not true, a *false green* a PASS of something
+wrong. *Undecided, enough* is INCONCLUSIVE, or silence, although the journal has enough data; a less busy machine would
+sometimes decide it. A WARN is enough where a FAIL is true, because a fingerprint alone seldom proves it.
 """
 
 

@@ -44,34 +44,35 @@ that shows that there is none."""
     minimum="an outage of 100 calls",
 )
 def retry_budget(evidence: Evidence) -> Iterator[Said]:
-    """When everything fails for long, a retry budget ends the retries.
+    """In a long outage, a retry budget limits the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers asked to wait: a client may have obeyed instead.
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead.
     """
     if not evidence.outages:
-        yield unknown(0, "no outage of 100 calls of one client seen: `faultinject conformance` makes one")
+        yield unknown(
+            0,
+            "Not enough data: no outage of 100 calls by one client. Run `faultinject conformance`, which causes one",
+        )
         return
     for calls in evidence.outages.values():
         third = len(calls) // 3
         n, late = len(calls), calls[-third:]
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
-        told = f"requests per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
+        told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
         promised = evidence.profile is not None and evidence.profile.budget
         if any(call.last.hint_form is not None for call in calls):
-            yield unknown(
-                n, f"{told}, but the answers asked to wait: an outage without that would tell", late
-            )
+            yield unknown(n, f"{told}, but the answers had Retry-After. Cause an outage without it", late)
         elif any(not call.closed for call in calls):
-            yield unknown(n, f"{told} so far: some have not ended", late)
+            yield unknown(n, f"{told} so far. Some calls have not ended", late)
         elif after <= SAVED:
             yield passed(n, told, late)
         elif after > WASTED * before:
-            yield (failed if promised else warned)(n, f"{told}: no retry budget holds them back", late)
+            yield (failed if promised else warned)(n, f"{told}: no retry budget limits the retries", late)
         else:
-            yield unknown(n, f"{told}: a longer outage would tell", late)
+            yield unknown(n, f"{told}. Cause a longer outage", late)
 
 
 @check(
@@ -82,59 +83,69 @@ def retry_budget(evidence: Evidence) -> Iterator[Said]:
 def nested_retries(evidence: Evidence) -> Iterator[Said]:
     """Only one layer retries: retries are not nested.
 
-    With an SDK's ids: calls that failed to the end and were followed within 10 s by another one for the same thing,
-    at two things or more. FAIL where a driver made them, or where what succeeds is not asked for again; else WARN; at
-    one thing nothing is said. Where the other one succeeded: FAIL where a driver made them, or where it came within a
-    second and what succeeds is not asked for again. Without ids: calls in which the wait falls at the beginning of each part of p attempts
-    and rises again in it, to less than half and to more than 1.5 times in the middle, and in 90 % of 8 cases or more,
-    and elsewhere in less than 20 % (WARN).
+    With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
+    object, at two objects or more. FAIL where a driver made them, or where the client does not repeat successful calls;
+    else WARN; one object alone is not judged. Where the other call succeeded: FAIL where a driver made them, or where it
+    came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
+    the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
+    times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN).
     """
     ended = [call for call in evidence.calls if call.first.kind in KINDS and call.last.kind in KINDS]
     if len(ended) < EXHAUSTED:
         yield unknown(
             len(ended),
-            too_few(len(ended), EXHAUSTED, "failed call", "let calls fail to the end: http:503"),
+            too_few(
+                len(ended), EXHAUSTED, "failed call", "Let calls fail on every attempt, for example http:503"
+            ),
             ended,
         )
         return
     chains = _chains(evidence)
     if len(chains) > 1:
         longest = max(chains, key=len)
-        told = f"{len(chains)} things were asked for by up to {len(longest)} calls of the SDK in a row"
+        told = f"{len(chains)} objects were requested by up to {len(longest)} SDK calls in a row"
         methods = {call.first.method for chain in chains for call in chain}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above retries", longest)
+            yield failed(len(ended), f"{told}: a layer above the SDK retries", longest)
         elif all(map(evidence.contrast.shows_retries, methods)):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above retries, as {why}", longest)
+            yield failed(len(ended), f"{told}: a layer above the SDK retries, as {why}", longest)
         else:
-            yield warned(len(ended), f"{told}: a layer above retries, or a caller calls again", longest)
+            yield warned(
+                len(ended), f"{told}: a layer above the SDK retries, or the caller repeats its call", longest
+            )
         return
     zero = evidence.turnaround.zero
     pattern = _pattern([call for call in ended if call.signal != SDK_ID], zero)
     if pattern is not None:
         attempts, part, falls, calls = pattern
         told = f"{attempts} attempts = {attempts // part} × {part}"
-        told += f": the wait falls by {plain(min(falls, 1000))} after every {ordinal(part)}"
+        told += (
+            f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
+        )
         yield warned(len(ended), told, calls)
     elif chains:
         yield unknown(
-            len(ended), "one thing was asked for again by a layer above: was it the caller?", chains[0]
+            len(ended),
+            f"one object was requested again, by a layer above the SDK or by the caller. {NAME_THEM}",
+            chains[0],
         )
     elif again := _asked_for_again(ended):
-        told = f"{counted(len(again), 'call')} of the SDK failed, and what they were for was asked for again soon"
+        told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         methods = {call.first.method for call in again}
         if evidence.driven:
-            yield failed(len(ended), f"{told}: a layer above retries", again)
+            yield failed(len(ended), f"{told}: a layer above the SDK retries", again)
         elif all(map(evidence.contrast.shows_retries, methods)) and all(
             (call.again or 0) < POLL for call in again
         ):
             why = evidence.contrast.said(methods)
-            yield failed(len(ended), f"{told}: a layer above retries, as {why}", again)
+            yield failed(len(ended), f"{told}: a layer above the SDK retries, as {why}", again)
         else:
-            yield unknown(len(ended), f"{told}: by a layer above, or by the caller? {NAME_THEM}", again)
+            yield unknown(
+                len(ended), f"{told}, by a layer above the SDK or by the caller. {NAME_THEM}", again
+            )
     else:
-        yield passed(len(ended), f"no sign of a second layer in {len(ended)} failed calls", ended)
+        yield passed(len(ended), f"no second retry layer in {len(ended)} failed calls", ended)
 
 
 def _asked_for_again(calls: Sequence[Call]) -> list[Call]:
@@ -214,18 +225,19 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 @check(
     "overlap",
     reference="none: a second copy doubles the load",
-    minimum="3 slow requests of calls with own keys",
+    minimum="3 slow requests of calls with keys of their own",
 )
 def overlap(evidence: Evidence) -> Iterator[Said]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
-    FAIL: any, but for a single copy of a GET or HEAD that comes after a wait, in the middle of all such copies: such a
-    hedge is allowed, and counts as PASS. Only where a driver or a test says which requests belong together.
+    FAIL: any. A single copy of a GET or HEAD that comes after a wait (the median of all such copies) is a hedge and
+    counts as PASS. Judged only where a driver or a test says which requests belong together.
     """
     if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
         yield unknown(
-            0, "copies of a request cannot be told from other calls: `faultinject conformance` decides"
+            0,
+            "copies of a request look like other calls. Run `faultinject conformance`, which tells them apart",
         )
         return
     arrivals: dict[Hashable, list[float]] = {}
@@ -238,7 +250,12 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     if len(slow) < FEWEST:
         yield unknown(
             len(slow),
-            too_few(len(slow), FEWEST, "slow request", "delay more: latency,delay=400ms,times=1,per=call"),
+            too_few(
+                len(slow),
+                FEWEST,
+                "slow request",
+                "Delay more, for example latency,delay=400ms,times=1,per=call",
+            ),
             calls,
         )
         return
@@ -254,14 +271,14 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     many = counted(len(slow), "slow request")
     if doubled:
         soonest = seconds(min(after[0] for _, after in doubled))
-        told = f"{len(doubled)} of {many} were sent twice, the copy after {soonest}"
+        told = f"{len(doubled)} of {many} were sent twice, the copy after {soonest} at the earliest"
         yield failed(len(slow), told, [call for call, _ in doubled])
     elif copied:
         usual = seconds(median(hedges))
-        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {usual}"
+        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {usual} (median)"
         yield passed(len(slow), told, [call for call, _, _ in copied])
     else:
-        yield passed(len(slow), f"none of {len(slow)} slow requests was sent twice", calls)
+        yield passed(len(slow), f"0 of {len(slow)} slow requests were sent twice", calls)
 
 
 def _copies(attempt: Attempt, arrivals: Sequence[float]) -> list[float]:

@@ -6,7 +6,7 @@ from math import exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.words import counted, plain, seconds, too_few
+from faultinject.audit.checks.words import plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
 
-TOO_BUSY = "a busy machine alone may take as long; requests without a fault, or less to do, would tell"
+TOO_BUSY = "A busy machine alone may take as long. Add requests without faults, or reduce the machine's load"
 LATER = 10
 """Waits before a second or later retry that it takes to say whether there are any."""
 ONCE = 5
@@ -56,18 +56,17 @@ SURE = 2.6
 def backoff(evidence: Evidence) -> Iterator[Said]:
     """A client backs off before its second retry and all later ones.
 
-    The median of all waits from the second on. FAIL: shorter than what cannot be told from none: a machine that has too
-    much to do only makes waits longer. WARN: there is only one retry, in 5 failed calls or more, and it comes at once.
-    PASS: longer than that, also without what the machine may have added; where neither the machine nor the client's
-    requests without a fault tell what that is, half a second.
+    The median of all waits from the second on. FAIL: it is as short as without backoff (a busy machine only makes waits
+    longer). WARN: there is only one retry, in 5 failed calls or more, and it has no backoff. PASS: it is longer, even
+    without what a busy machine may have added: half a second where nothing in the journal measures that.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     zero = evidence.turnaround.zero
     if len(later) >= LATER:
         middle = median([wait.seconds for wait in later])
-        told = f"second and later retries after {seconds(middle)}"
+        told = f"the second and later retries wait {seconds(middle)} (median)"
         if zero <= middle and not _is_long(later, evidence):
-            yield unknown(len(later), f"{told}: {TOO_BUSY}", _calls(later))
+            yield unknown(len(later), f"{told}. {TOO_BUSY}", _calls(later))
         else:
             yield (failed if middle < zero else passed)(len(later), told, _calls(later))
         return
@@ -79,16 +78,19 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
     once = [wait for wait in ended if wait.retry == 1]
     if len(once) < ONCE or len(once) < len(ended):
         yield unknown(
-            len(later), too_few(len(later), LATER, "wait", "let calls fail three times or more: http:503")
+            len(later),
+            too_few(len(later), LATER, "wait", "Let calls fail three times or more, for example http:503"),
         )
         return
     middle = median([wait.seconds for wait in once])
     if middle < zero:
-        yield warned(len(once), f"the only retry comes at once, after {seconds(middle)}", _calls(once))
+        yield warned(
+            len(once), f"the only retry has no backoff: it waits {seconds(middle)} (median)", _calls(once)
+        )
     elif not _is_long(once, evidence):
-        yield unknown(len(once), f"the only retry comes after {seconds(middle)}: {TOO_BUSY}", _calls(once))
+        yield unknown(len(once), f"the only retry waits {seconds(middle)} (median). {TOO_BUSY}", _calls(once))
     else:
-        yield passed(len(once), f"the only retry comes after {seconds(middle)}", _calls(once))
+        yield passed(len(once), f"the only retry waits {seconds(middle)} (median)", _calls(once))
 
 
 def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
@@ -110,8 +112,8 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     """The backoff has jitter: waits differ from call to call.
 
     For each kind of failure and each retry the spread of the waits, from the shortest to the second longest (of many
-    the longest twentieth goes), against their median. Rigid: below 5 % of it and below what the machine does by itself;
-    with jitter: above 12 % and three times the machine's, and below the median too, as a machine only adds. FAIL: more than
+    the longest twentieth goes), against their median. Rigid: below 5 % of it and below the machine's own noise;
+    with jitter: above 12 % and three times that noise, and also below the median, as a machine only adds. FAIL: more than
     half are rigid. PASS: more than half have jitter and none is rigid.
     """
     groups = []
@@ -127,10 +129,11 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     n = sum(len(group) for _, _, group in spreads)
     if not spreads:
         if seen < ALIKE:
-            yield unknown(n, too_few(seen, ALIKE, "wait", "let more calls fail: http:503"))
+            yield unknown(n, too_few(seen, ALIKE, "wait", "Let more calls fail, for example http:503"))
         else:
             yield unknown(
-                n, "the waits are too short to tell: longer ones, or a machine with less to do, would decide"
+                n,
+                "the waits are too short to measure their jitter. Configure longer waits, or reduce the machine's load",
             )
         return
     noise = evidence.turnaround.noise
@@ -148,15 +151,18 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
         share = max(spread / middle for spread, middle, _ in rigid)
         middles = ", ".join(f"{middle:.2f}" for _, middle, _ in rigid[:6])
         yield failed(
-            n, f"no jitter: waits repeat to within {plain(max(share * 100, 0.1))} %: {middles} s", calls
+            n,
+            f"no jitter: the waits repeat to within {plain(max(share * 100, 0.1))} % (medians {middles} s)",
+            calls,
         )
         return
-    shares = ", ".join(f"{spread / middle:.0%}" for spread, middle, _ in spreads[:6])
+    shares = ", ".join(f"{100 * spread / middle:.0f} %" for spread, middle, _ in spreads[:6])
+    told = f"the waits vary by {shares} of their median"
     # Of all: it may be the machine that made those that are long enough as long.
     if len(loose) > len(groups) / 2 and not rigid:
-        yield passed(n, f"waits are spread over {shares} of their median", calls)
+        yield passed(n, told, calls)
     else:
-        yield unknown(n, f"waits are spread over {shares} of their median: more calls would tell", calls)
+        yield unknown(n, f"{told}. Let more calls fail", calls)
 
 
 def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
@@ -166,7 +172,7 @@ def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
         found = [wait.seconds for wait in group]
         if retry == 1 and len(found) >= HERD and (middle := median(found)) >= LONG_ENOUGH:
             share = most_within(found, middle / 10) / len(found)
-            told = f"if all fail at once, {share:.0%} come back within the same {seconds(middle / 10)}"
+            told = f"if all calls fail together, {share:.0%} of them retry within the same {seconds(middle / 10)}"
             if worst is None or share > worst[0]:
                 worst = share, told.replace("%", " %"), group
     return worst
@@ -189,8 +195,9 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
         if share <= MANY_TOGETHER or beats < BEATS_SEEN or (worst is not None and share <= worst[0]):
             continue
         if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
-            told = f"{share:.0%} come back in the same tenth of every {seconds(period)}".replace("%", " %")
-            worst = share, f"{told}, though they failed at other times", group
+            told = f"{share:.0%} of the first retries fall in the same tenth of every {seconds(period)}"
+            told = told.replace("%", " %")
+            worst = share, f"{told}, although the failures do not", group
     return worst
 
 
@@ -204,7 +211,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
     in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
-    FAIL: 90 % or more. WARN: more than half. Below 90 % that tenth has to be twice what the machine does by itself.
+    FAIL: 90 % or more. WARN: more than half. Below 90 % that tenth has to be twice the machine's own noise.
     """
     beat = _beat(evidence)
     if beat is not None:
@@ -216,9 +223,9 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
         first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
         n = max(map(len, first), default=0)
         if n < HERD:
-            yield unknown(n, too_few(n, HERD, "first wait", "let more calls fail: http:503"))
+            yield unknown(n, too_few(n, HERD, "first wait", "Let more calls fail, for example http:503"))
         else:
-            yield unknown(n, "the first wait is too short to tell: clients that wait longer could be judged")
+            yield unknown(n, "the first waits are too short to judge. Configure waits of 100 ms or more")
         return
     share, told, group = herd
     n, calls = len(group), _calls(group)
@@ -228,7 +235,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     elif median([wait.seconds for wait in group]) / 10 < 2 * evidence.doubt and not (
         share <= MANY_TOGETHER and PASS in rule
     ):
-        said = unknown(n, f"{told}: a machine with less to do would tell whether there are more", calls)
+        said = unknown(n, f"{told}. More of them may: reduce the machine's load to measure it", calls)
     else:
         said = (warned if share > MANY_TOGETHER else passed)(n, told, calls)
     yield said._replace(said_by="jitter") if said.verdict in (FAIL, WARN) and FAIL in rule else said
@@ -242,12 +249,13 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
 def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     """The backoff becomes longer from retry to retry.
 
-    The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors to both
-    sides. WARN: certainly less than 1.25 times a retry. PASS: certainly more than 1.15 times. Not judged where retries
-    are nested.
+    The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
+    sides. WARN: certainly a factor below 1.25 per retry. PASS: certainly above 1.15. Not judged where retries are nested.
     """
     if any(said.verdict in (FAIL, WARN) for said in nested_retries(evidence)):
-        yield unknown(0, "the waits of nested retries are mixed: one layer alone could be judged")
+        yield unknown(
+            0, "nested retries mix the waits of two layers. Switch one layer off to judge the other"
+        )
         return
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in evidence.waits_by_number.items():
@@ -262,10 +270,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     if not said:
         kind = max(usable, key=lambda each: len(usable[each]), default="")
         n = sum(map(len, usable.get(kind, ())))
-        told = (
-            f"{counted(n, 'wait')} of 50 ms or more before {counted(len(usable.get(kind, ())), 'retry')} seen"
-        )
-        yield unknown(n, f"{told}, 6 before two decide: let calls fail three times or more")
+        told = f"Not enough data: {n} of 6 waits of 50 ms or more, before {len(usable.get(kind, ()))} of 2 retries"
+        yield unknown(n, f"{told}. Let calls fail three times or more, for example http:503")
         return
     yield min(said, key=lambda each: (WARN, PASS, INCONCLUSIVE).index(each.verdict))
 
@@ -276,23 +282,27 @@ def _growth(kind: str, found: Sequence[Wait], certain: float) -> Said:
     margin = SURE * max(error, 0.01)
     low, high = exp(by - margin), exp(by + margin)
     n = len(found)
-    told = f"waits grow by {exp(by):.1f} per retry [{low:.1f}, {high:.1f}] after {kind} failures"
+    told = (
+        f"the waits grow by a factor of {exp(by):.1f} per retry [{low:.1f}, {high:.1f}] after {kind} failures"
+    )
     if (
         high < STANDING
         and min(median([wait.seconds for wait in group]) for group in by_number(found).values()) < certain
     ):
         return unknown(
             n,
-            f"{told}: requests without a fault would tell how far the machine has a part in it",
+            f"{told}. A busy machine may be the cause: add requests without faults",
             _calls(found),
         )
     if high < STANDING:
         return warned(
-            n, f"waits do not grow: by {exp(by):.2f} per retry [{low:.2f}, {high:.2f}]", _calls(found)
+            n,
+            f"the waits do not grow: by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}]",
+            _calls(found),
         )
     if low > GROWING:
         return passed(n, told, _calls(found))
-    return unknown(n, f"{told}: more calls, or more attempts in each, would decide", _calls(found))
+    return unknown(n, f"{told}. Add calls, or attempts per call", _calls(found))
 
 
 def _calls(found: Sequence[Wait]) -> list[Call]:

@@ -113,16 +113,16 @@ def weighed(said: Said, evidence: Evidence) -> Said:
     things = {fingerprint(call.first) for call in looks}
     alone = len(things) >= LIKELY and all(call.alone for call in looks)
     if all(map(evidence.contrast.shows_retries, methods)):
-        why = f"; looks alone joined the attempts, but {evidence.contrast.said(methods)}"
+        why = f"; the attempts were grouped by fingerprint alone, but {evidence.contrast.said(methods)}"
     elif alone:
-        why = (
-            f"; looks alone joined the attempts, but nothing else came between them, for {len(things)} things"
-        )
+        why = f"; the attempts were grouped by fingerprint alone, but no other request came between those to {len(things)} objects"
     elif 2 * sum(map(_is_uneven, looks)) >= len(looks):
-        why = "; looks alone joined the attempts, which come as unevenly as those of several callers"
-        return said._replace(verdict=INCONCLUSIVE, message=f"{said.message}{why}: {NAME_THEM}")
+        why = "; the attempts were grouped by fingerprint alone, and their timing is as uneven as that of several callers"
+        return said._replace(verdict=INCONCLUSIVE, message=f"{said.message}{why}. {NAME_THEM}")
     else:
-        why = "; looks alone joined the attempts: it may be a caller that calls again"
+        why = (
+            "; the attempts were grouped by fingerprint alone: a caller that repeats its call looks the same"
+        )
         return said._replace(verdict=WARN, message=said.message + why)
     return said._replace(message=said.message + why)
 

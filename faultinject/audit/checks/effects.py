@@ -35,8 +35,8 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
     """Every attempt of a call sends the same bytes.
 
     Length and digest of the bodies in one call (a multipart boundary may change). FAIL: they differ, and more than
-    looks joined the attempts, or nothing was sent at all. WARN: a shorter body, joined by looks alone. PASS: the same
-    digests; the same length alone proves nothing.
+    a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone
+    groups them. PASS: the same digests; the same length alone proves nothing.
     """
     everyone = [
         call
@@ -55,22 +55,24 @@ def same_bytes(evidence: Evidence) -> Iterator[Said]:
             everyone,
         )
     elif not other:
-        yield passed(n, f"the same bytes in {n} calls that were tried again", calls)
+        yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:
-        what = "0 bytes the second time" if len(empty) == len(certain) else "other bytes the second time"
-        yield failed(n, f"{len(certain)} of {n} sent {what}", certain)
+        what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
+        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain)
     else:
         yield warned(
-            n, f"{len(other)} of {n} sent fewer bytes the second time, or another body to the same key", other
+            n,
+            f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
+            other,
         )
 
 
 def _few_bodies(seen: int, lengths: int) -> str:
     """Why nothing can be said, and what would decide it."""
-    how = "let more uploads be tried again: http:503,times=1,per=call"
+    how = "Let more uploads be retried, for example http:503,times=1,per=call"
     if lengths:
-        how = f"of {counted(lengths, 'other')} only the lengths are known: record every request, or times=2,per=call"
-    return too_few(seen, FEWEST, "repeated upload", how)
+        how = f"Of {counted(lengths, 'other')} the journal has only the length: record every request, or use times=2,per=call"
+    return too_few(seen, FEWEST, "retried upload", how)
 
 
 @check(
@@ -81,8 +83,8 @@ def _few_bodies(seen: int, lengths: int) -> str:
 def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     """A POST whose answer was lost is not retried without an Idempotency-Key or a precondition.
 
-    POST and PATCH requests that the app has carried out and whose answer never came (`reset,when=after`): sent again
-    without an Idempotency-Key or a precondition? FAIL: yes. WARN: it is a request of a storage service, which allows it.
+    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
+    neither an Idempotency-Key nor a precondition. WARN: likewise, to a storage service, which allows it.
     """
     lost = [call for call in evidence.everyone if any(map(is_lost_write, call.attempts))]
     again = [call for call in lost if lost_write(call) is not None]
@@ -92,24 +94,26 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Said]:
     proven = [call for call in twice if call in harmful and _is_told(call, evidence)]
     if n < FEWEST and not proven:
         yield unknown(
-            n, too_few(n, FEWEST, "lost POST", "lose more answers: reset,when=after,times=1,per=call"), lost
+            n,
+            too_few(
+                n, FEWEST, "lost POST", "Lose more answers, for example reset,when=after,times=1,per=call"
+            ),
+            lost,
         )
     elif again:
-        told = f"{len(again)} of {n} lost POSTs were sent again, {len(twice)} took effect twice"
+        told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
         yield failed(n, told, harmful) if harmful else warned(n, told, again)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
-        yield warned(
-            n, f"{len(keyed)} of {n} lost POSTs were sent again under another Idempotency-Key", keyed
-        )
+        yield warned(n, f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key", keyed)
     elif any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
-        told = f"{len(unclear)} of {n} lost POSTs were followed by a like request with something changed"
-        yield unknown(n, f"{told}: {NAME_THEM}", unclear)
+        told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
+        yield unknown(n, f"{told}. {NAME_THEM}", unclear)
     else:
         kept = all(is_lost_write(call.last) for call in lost)
-        how = "was sent again" if kept else "was sent again without a key or a precondition"
-        yield passed(n, f"none of {n} lost POSTs {how}", lost)
+        how = "retried" if kept else "retried without an Idempotency-Key or a precondition"
+        yield passed(n, f"0 of {n} lost POSTs were {how}", lost)
 
 
 def _is_told(call: Call, evidence: Evidence) -> bool:
@@ -134,8 +138,8 @@ def _hidden_by(evidence: Evidence) -> str:
 def error_in_200(evidence: Evidence) -> Iterator[Said]:
     """An error inside of a 200 is treated as an error.
 
-    Calls that got a 200 whose body is an error. FAIL: the caller was told of success, where a test or a driver says
-    what it was told. WARN: not tried again, and nobody says what the caller was told. PASS: tried again, or raised.
+    Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,
+    and nothing says what the caller got. PASS: a retry, or an error to the caller.
     """
     found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
     n = len(found)
@@ -149,15 +153,15 @@ def error_in_200(evidence: Evidence) -> Iterator[Said]:
                 n,
                 FEWEST,
                 "answer of 200 with an error in it",
-                f"give more: {_hidden_by(evidence)},status=200,times=1,per=call",
+                f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call",
             ),
             found,
         )
     elif swallowed:
-        told = f"{len(swallowed)} of {n}: the answer was an error, the caller saw success"
+        told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
         yield failed(n, told, swallowed)
     elif silent:
-        told = f"{len(silent)} of {n} not tried again: whether the caller saw an error is not in the journal"
+        told = f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the caller saw an error"
         yield warned(n, told, silent)
     else:
-        yield passed(n, f"{n} of {n} tried again, or the caller saw an error", found)
+        yield passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)

@@ -42,12 +42,12 @@ LIKELY, UNLIKELY = 0.01, 1e-4
 """Probabilities that waits as uneven as these were drawn evenly."""
 
 
-@check("attempts", reference=PROFILE, minimum="3 calls that failed to the end, tried again")
+@check("attempts", reference=PROFILE, minimum="3 calls that failed to the end, with retries")
 def attempts(evidence: Evidence) -> Iterator[Said]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    What the client says of itself (`amz-sdk-request: max=5`) holds before the profile. Where it also promises a quota,
-    fewer attempts may be the quota's doing: then more fails, and fewer in all of the first 10 calls.
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
+    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls.
     """
     profile = evidence.profile
     if profile is None or profile.attempts is None:
@@ -63,12 +63,16 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
     ]
     n = len(calls)
     if n < FEWEST:
-        yield unknown(n, too_few(n, FEWEST, "failed call", "let calls fail to the end: http:503"), calls)
+        yield unknown(
+            n,
+            too_few(n, FEWEST, "failed call", "Let calls fail on every attempt, for example http:503"),
+            calls,
+        )
         return
     promised = own_limit(calls[0]) or profile.attempts
     more = [call for call in calls if len(call.attempts) > (own_limit(call) or profile.attempts)]
     fewer = [call for call in calls if len(call.attempts) < (own_limit(call) or profile.attempts)]
-    what = f"{profile.name} promises {promised}{', unless it is set otherwise' if evidence.detected else ''}"
+    what = f"{profile.name} promises {promised}{', unless configured otherwise' if evidence.detected else ''}"
     if more:
         made = max(len(call.attempts) for call in more)
         yield failed(n, f"{made} attempts in {len(more)} of {n} calls; {what}", more)
@@ -80,7 +84,7 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
     else:
         yield unknown(
             n,
-            f"fewer than {promised} attempts in {len(fewer)} of {n} calls: a fresh client has its quota",
+            f"fewer than {promised} attempts in {len(fewer)} of {n} calls. Its quota may be used up: use a new client",
             fewer,
         )
 
@@ -89,10 +93,10 @@ def attempts(evidence: Evidence) -> Iterator[Said]:
 def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     """No backoff is longer than the client promises.
 
-    The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turn-around's p95. PASS: 2 % at most. FAIL:
-    more, by what the machine may have added to each: in a driven run as much as its first requests are late, elsewhere
-    what it tells itself, and 500 ms where it does not. What is late by less may be the machine's doing, unless it is a
-    quarter of all and the machine is seen to be quick. A wait without jitter may take a quarter more; a promise not to
+    The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turnaround's p95. PASS: 2 % at most. FAIL:
+    more, even without what a busy machine may have added: in a driven run the delay of its first requests, elsewhere what
+    the server measures itself, and 500 ms where it does not. A smaller excess may be the machine's, unless a quarter of
+    all waits have it and the machine is seen to be quick. A wait without jitter may be a quarter longer; a promise not to
     wait is not judged.
     """
     profile = evidence.profile
@@ -105,7 +109,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     late = [(wait, most) for wait, most in held if wait.seconds > most + overhead]
     later = [(wait, most) for wait, most in late if wait.seconds > most + overhead + _added(wait, evidence)]
     if n < BOUNDED:
-        yield unknown(n, too_few(n, BOUNDED, "wait", "let more calls fail: http:503"))
+        yield unknown(n, too_few(n, BOUNDED, "wait", "Let more calls fail, for example http:503"))
         return
     told = f"{len(late)} of {n} waits are longer than {profile.name} promises"
     if len(late) <= LATE * n:
@@ -115,7 +119,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
         told += f": {seconds(wait.seconds)} before retry {wait.retry}, at most {seconds(most)}"
         yield failed(n, told, _calls(late))
     else:
-        yield unknown(n, f"{told}, but not by much: a machine with less to do would decide", _calls(late))
+        yield unknown(n, f"{told}, but not by much. Reduce the machine's load", _calls(late))
 
 
 def _added(wait: Wait, evidence: Evidence) -> float:
@@ -136,10 +140,10 @@ def _often(late: list[tuple[Wait, float]], overhead: float, n: int, turnaround: 
 
 @check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
 def full_jitter(evidence: Evidence) -> Iterator[Said]:
-    """Where the client promises full jitter, waits are drawn uniformly between nothing and their bound.
+    """Where the client promises full jitter, waits are uniform between 0 and their bound.
 
-    Kolmogorov and Smirnov's test of (wait − turn-around) / bound. PASS: p above 0.01. FAIL: below 0.0001, and further
-    from an even draw than a busy machine makes many waits look (0.15, and what it may have added to each).
+    A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a distance
+    from the uniform distribution that no busy machine explains (0.15, and what it may have added to each).
     """
     profile = evidence.profile
     if profile is None or profile.distribution is None:
@@ -154,17 +158,17 @@ def full_jitter(evidence: Evidence) -> Iterator[Said]:
     n = len(shares)
     if n < DRAWN:
         yield unknown(
-            n, too_few(n, DRAWN, "wait", "let more calls fail, in the way that has the longer waits")
+            n, too_few(n, DRAWN, "wait", "Let more calls fail, in the way that has the longer waits")
         )
         return
     distance, probability = uniform(shares)
-    told = f"{n} waits against an even draw: p = {probability:.2g}"
+    told = f"{n} waits compared with a uniform distribution: p = {probability:.2g}"
     if probability > LIKELY:
         yield passed(n, told, _calls(held))
     elif probability < UNLIKELY and distance > FAR + _share_added(evidence, held):
-        yield failed(n, f"{told}; {profile.name} promises one", _calls(held))
+        yield failed(n, f"{told}; {profile.name} promises full jitter", _calls(held))
     else:
-        yield unknown(n, f"{told}: more waits would decide", _calls(held))
+        yield unknown(n, f"{told}. Let more calls fail", _calls(held))
 
 
 def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
@@ -180,18 +184,23 @@ def retry_quota(evidence: Evidence) -> Iterator[Said]:
     if profile is None or not profile.quota:
         return
     if not evidence.outages:
-        yield unknown(0, "no outage of 100 calls of one client seen: `faultinject conformance` makes one")
+        yield unknown(
+            0,
+            "Not enough data: no outage of 100 calls by one client. Run `faultinject conformance`, which causes one",
+        )
     for calls in evidence.outages.values():
         n, made = len(calls), sum(call.retries for call in calls)
         promised = profile.outage_retries(calls[0].first.kind or "")
         if promised is None or len({call.first.kind for call in calls}) > 1:
             yield unknown(
-                n, f"{counted(made, 'retry')} in {n} calls: nothing is promised for these failures", calls
+                n,
+                f"{counted(made, 'retry')} in {n} calls; {profile.name} promises nothing for these failures",
+                calls,
             )
         elif made > promised:
             yield failed(n, f"{made} retries in {n} calls; {profile.name} promises {promised}", calls)
         elif any(not call.closed for call in calls):
-            yield unknown(n, f"{made} retries in {n} calls so far: some have not ended", calls)
+            yield unknown(n, f"{made} retries in {n} calls so far. Some calls have not ended", calls)
         elif made == promised:
             yield passed(n, f"{made} retries in {n} calls", calls)
         else:

@@ -57,51 +57,51 @@ MANY, TOO_MANY = 10, 20
 def retries(evidence: Evidence) -> Iterator[Said]:
     """A transient failure is retried.
 
-    FAIL: the client retries nothing, though 3 calls or more got an answer that may pass. Else one finding for each
-    such answer: of the calls that first got it, how many have two attempts or more. PASS: all of the first 10, or 90 %.
-    WARN: none. A POST that was not tried again counts for nothing, unless a storage SDK that tries others again sent it;
-    nor does an answer that asks for a wait of more than 5 s. Not to try again after an answer of which nobody says that it may pass is
-    no fault, nor after one whose document asks for something before: a new token, a look at what is there.
+    FAIL: the client never retries, though 3 calls or more got a transient failure. Else one finding for each such
+    answer: of the calls that first got it, how many have two attempts or more. PASS: all of the first 10, or 90 %.
+    WARN: none. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an
+    answer whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor
+    after one whose documentation asks for another step first: a new token, a look at the present state.
     """
     by_answer = _by_answer(evidence)
     if not by_answer:
-        how = "let calls fail in a way that may pass: http:503,times=1,per=call"
+        how = "Let calls fail with a transient error, for example http:503,times=1,per=call"
         yield unknown(0, too_few(0, FEWEST, "call", how))
     given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
-        n, told = len(given_up), f"0 of {len(given_up)} calls tried again after {answers}"
+        n, told = len(given_up), f"0 of {len(given_up)} calls retried after {answers}"
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
         if unclear:
-            why = f"{counted(unclear, 'other call')} may show that some are"
+            why = f"{counted(unclear, 'other call')} may have retried"
             yield unknown(n, f"{told}, but {why}. {NAME_THEM}", given_up)
         else:
-            told = f"nothing is ever tried again: {told}, although {_why(given_up[0])}"
+            told = f"the client never retries: {told}, although {_why(given_up[0])}"
             yield failed(n, told, given_up)._replace(whatever=True)
         return
     for answer, calls in by_answer.items():
         n, again = len(calls), [call for call in calls if call.retries]
-        told = f"{answer}: {len(again)} of {n} calls tried again"
+        told = f"{answer}: {len(again)} of {n} calls retried"
         if n < FEWEST:
-            missing = too_few(n, FEWEST, "call", "let more get this answer")
+            missing = too_few(n, FEWEST, "call", "Let more calls get this answer")
             yield unknown(n, f"{answer}: {missing}", calls, answer)
         elif all(call.retries for call in calls[:JUDGED]) or len(again) >= 0.9 * n:
             yield passed(n, told, again, answer)
         elif not again and _may_be_spent(evidence, calls):
-            why = "others may have used up its budget: a client of its own would tell"
-            yield unknown(n, f"{told}: {why}", calls, answer)
+            why = "Other calls may have used up the retry budget: use a separate client for these"
+            yield unknown(n, f"{told}. {why}", calls, answer)
         elif not again:
             yield warned(n, f"{told}, although {_why(calls[0])}", calls, answer)
         else:
-            why = "is there a budget or a deadline? a client of its own would tell"
-            yield unknown(n, f"{told}: {why}", again, answer)
+            why = "A retry budget or a deadline may be the cause: use a separate client for these"
+            yield unknown(n, f"{told}. {why}", again, answer)
 
 
 def _why(call: Call) -> str:
     """Why a client ought to have tried a call again."""
     documented = call.first.documented
     said = documented is not None and documented.retryable == "yes"
-    return "the vendor says that it may pass" if said else "such failures pass"
+    return "the vendor documents it as retryable" if said else "such failures are transient"
 
 
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
@@ -159,12 +159,12 @@ def _is_upload(attempt: Attempt) -> bool:
 def permanent(evidence: Evidence) -> Iterator[Said]:
     """A permanent failure is not retried.
 
-    Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no document calls worth
-    another try, be it with a new token or with care: FAIL when any has two attempts, or is followed within a second by
-    another call of the same SDK for the same thing, one after the other (then a layer above asks again; WARN where
-    nobody drives). Who asks again later, with another token or precondition, or after a write to that place, may
-    rightly hope for another answer. Looks alone prove little here, as several callers may be refused the same: WARN for
-    three things or more, FAIL where nothing else was asked for in between.
+    Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
+    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
+    call within a second (then a layer above the SDK retries; WARN without a driver). A request that comes later, with
+    another token or precondition, or after a write to that place, may get another answer and is no retry. Where
+    fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects or more, FAIL
+    where no other request came in between.
     """
     copied = {id(call) for call in evidence.everyone if _is_copied(evidence, call)}
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in copied]
@@ -175,37 +175,38 @@ def permanent(evidence: Evidence) -> Iterator[Said]:
     above += [call for call in everyone if _is_asked_for_above(call) and fingerprint(call.first) not in known]
     n = len({id(call) for call in (*calls, *again, *above)})
     if n < FEWEST:
-        yield unknown(n, too_few(n, FEWEST, "call", "let calls fail for good: http:403"), calls)
+        yield unknown(
+            n, too_few(n, FEWEST, "call", "Let calls fail permanently, for example http:403"), calls
+        )
         return
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or calls}))
     proven = [call for call in again if evidence.driven or not call.inferred]
     things = {fingerprint(call.first) for call in again or above}
     if proven:
-        yield failed(n, f"{answers} sent again in {len(proven)} of {n} calls", proven)
-    elif again and len(things) >= FEWEST:
-        told = f"{answers} sent again in {len(again)} of {n} calls"
-        if all(call.alone for call in again):
+        yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven)
+    elif again:
+        told = f"{len(again)} of {n} calls retried after {answers}"
+        if len(things) < FEWEST:
+            yield unknown(n, f"{told}, or several callers sent the request. {NAME_THEM}", again)
+        elif all(call.alone for call in again):
             yield failed(n, told, again)
         else:
-            yield warned(n, f"{told}, or by several callers", again)
-    elif again:
-        told = f"{answers} asked for again in {len(again)} of {n} calls: by one caller or by several?"
-        yield unknown(n, f"{told} {NAME_THEM}", again)
-    elif above and (evidence.driven or len(things) >= FEWEST):
-        told = f"{answers} asked for again in {counted(len(above), 'call')} by a layer above the SDK"
-        yield (
-            failed(n, told, above) if evidence.driven else warned(n, f"{told}, or by several callers", above)
-        )
+            yield warned(n, f"{told}, or several callers sent the request", again)
     elif above:
-        told = f"{answers} asked for again in {counted(len(above), 'call')}: by a layer above the SDK?"
-        yield unknown(n, f"{told} {NAME_THEM}", above)
+        told = f"a layer above the SDK retried {counted(len(above), 'call')} after {answers}"
+        if evidence.driven:
+            yield failed(n, told, above)
+        elif len(things) >= FEWEST:
+            yield warned(n, f"{told}, or several callers sent the request", above)
+        else:
+            yield unknown(n, f"{told}, or several callers sent the request. {NAME_THEM}", above)
     elif n - len(unclear := _of_the_same_things(later, everyone)) < FEWEST:
         told = (
-            f"{answers} asked for again after a second or more: a client that waits for a change, or a retry?"
+            f"after {answers} the same request came a second or more later: a retry, or polling for a change."
         )
         yield unknown(n, f"{told} {NAME_THEM}", unclear)
     else:
-        yield passed(n, f"none of {n} calls asked again after {answers}", calls)
+        yield passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
 def _of_the_same_things(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
@@ -264,27 +265,31 @@ def _repeated_above(calls: Sequence[Call], *, driven: bool) -> tuple[list[Call],
 def gives_up(evidence: Evidence) -> Iterator[Said]:
     """A call that never succeeds gives up after a few attempts.
 
-    The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call that made
-    more than 20 needs no end to be judged.
+    The most attempts of a call. FAIL: more than the profile allows, or than 20. WARN: more than 10. A call with more
+    than 20 is judged before it ends.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call)]
     endless = [call for call in evidence.everyone if len(call.attempts) > _limit(call, evidence.profile)]
     n = len({id(call) for call in (*ended, *endless)})
     if n < FEWEST:
-        yield unknown(n, too_few(n, FEWEST, "failed call", "let calls fail to the end: http:503"), ended)
+        yield unknown(
+            n,
+            too_few(n, FEWEST, "failed call", "Let calls fail on every attempt, for example http:503"),
+            ended,
+        )
         return
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
     most = len(longest[0].attempts)
     if endless:
         profile, limit = evidence.profile, _limit(longest[0], evidence.profile)
         allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
-        told = f"up to {most} attempts in a call{allowed}"
+        told = f"up to {most} attempts per call{allowed}"
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)))
     elif most > MANY:
-        yield warned(n, f"up to {most} attempts in a call", longest)
+        yield warned(n, f"up to {most} attempts per call", longest)
     else:
         took = max(call.last.arrived - call.first.arrived for call in ended)
-        yield passed(n, f"never more than {counted(most, 'attempt')}, {seconds(took)}", longest)
+        yield passed(n, f"at most {counted(most, 'attempt')} per call, within {seconds(took)}", longest)
 
 
 def _failed_to_the_end(call: Call) -> bool:

@@ -33,11 +33,11 @@ MISREAD = 0.2
     minimum="3 answers with Retry-After that were followed by another attempt",
 )
 def retry_after(evidence: Evidence) -> Iterator[Said]:
-    """A client that is asked to wait by Retry-After waits that long.
+    """A client waits as long as Retry-After asks.
 
-    One finding for each way of asking (seconds, a date, a vendor's header): from the answer to the next arrival, 50 ms
-    less than asked at most. FAIL: two are earlier, or all. PASS: none, and without Retry-After the client waits
-    less than half as long.
+    One finding for each form (seconds, a date, a vendor's header): the time from the answer to the next arrival may be at
+    most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
+    than half as long.
     """
     by_form: dict[str, list[Hinted]] = {}
     for wait in hinted(evidence.everyone):
@@ -51,7 +51,7 @@ def retry_after(evidence: Evidence) -> Iterator[Said]:
                 0,
                 FEWEST,
                 "answer with Retry-After",
-                "ask calls that are tried again to wait: http:503,retry_after=3s,times=1,per=call",
+                "Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call",
             ),
         )
     for form, waits in sorted(by_form.items()):
@@ -64,7 +64,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
     if n < FEWEST:
         return unknown(
             n,
-            f"{form}: {too_few(n, FEWEST, 'answer with Retry-After', 'ask more: retry_after=3s,times=1,per=call')}",
+            f"{form}: {too_few(n, FEWEST, 'answer with Retry-After', 'Send more, for example http:503,retry_after=3s,times=1,per=call')}",
             calls,
             form,
         )
@@ -75,22 +75,22 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
     usual = _usual(evidence, waits)
     if len(early) >= 2 or len(early) == n:
         middle = median([wait.seconds for wait, _ in early])
-        told = f"{form}: {len(early)} of {n} came after {seconds(middle)}"
+        told = f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
         if usual and middle < evidence.turnaround.zero and middle < MISREAD * median(usual):
-            told += ", shorter than without Retry-After: read as milliseconds?"
+            told += ", sooner than without Retry-After: the client may read it as milliseconds"
         return failed(n, told, [wait.call for wait, _ in early], form)
     if early:
         return unknown(
             n,
-            f"{form}: 1 of {n} was early: more answers with Retry-After would decide",
+            f"{form}: 1 of {n} retried too early. Send more answers with Retry-After",
             [early[0][0].call],
             form,
         )
     if len(usual) < FEWEST:
         return unknown(
             n,
-            f"{form}: none was early, but is that due to Retry-After? waits without it would tell",
+            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After. Add failures without it",
             calls,
             form,
         )
@@ -99,10 +99,13 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Hinted]) -> Said:
     if len(told_by) < FEWEST:
         more = seconds(2 * longest)
         return unknown(
-            n, f"{form}: the client waits {seconds(longest)} anyhow: ask for more than {more}", calls, form
+            n,
+            f"{form}: the client waits {seconds(longest)} without Retry-After too. Ask for more than {more}",
+            calls,
+            form,
         )
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
-    told = f"{form}: {n} of {n} waited, {seconds(middle)} where {plain(wanted)} s were asked for"
+    told = f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s"
     return passed(n, told, calls, form)
 
 
@@ -131,8 +134,8 @@ def _usual(evidence: Evidence, waits: Sequence[Hinted]) -> list[float]:
 def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     """A malformed Retry-After does not keep a client from retrying.
 
-    Of the calls that got `Retry-After: soon` with a failure that the client tries again otherwise, how many were tried
-    again. FAIL: none. PASS: all.
+    Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
+    FAIL: none. PASS: all.
     """
     found = []
     for call in evidence.calls:
@@ -147,17 +150,15 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Said]:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        what = "give more: http:503,set.retry-after=soon,times=1,per=call"
+        what = "Send more, for example http:503,set.retry-after=soon,times=1,per=call"
         if len(found) >= FEWEST:
-            what = "is the same failure tried again without Retry-After?"
+            what = "Let the same failure come without Retry-After too"
         yield unknown(n, too_few(n, FEWEST, "answer with a malformed Retry-After", what), calls)
         return
     tried = sum(again for _, _, again in usable)
     if not tried:
-        yield failed(n, f"a malformed Retry-After stops the client: 0 of {n} calls tried again", calls)
+        yield failed(n, f"a malformed Retry-After stops the retries: 0 of {n} calls retried", calls)
     elif tried == n:
-        yield passed(n, f"{tried} of {n} calls tried again after a malformed Retry-After", calls)
+        yield passed(n, f"{tried} of {n} calls retried after a malformed Retry-After", calls)
     else:
-        yield unknown(
-            n, f"{tried} of {n} calls tried again after a malformed Retry-After: more would decide", calls
-        )
+        yield unknown(n, f"{tried} of {n} calls retried after a malformed Retry-After. Send more", calls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NAME_THEM = "`with faults.call()` around each call, or `faultinject conformance`, would tell"
+NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
 
 
@@ -49,5 +49,9 @@ def ordinal(number: int) -> str:
 
 
 def too_few(seen: int, needed: int, what: str, how: str) -> str:
-    """Why nothing can be said, and what would decide it."""
-    return f"{counted(seen, what)} seen, {needed} decide: {how}"
+    """The sample size seen and needed, and what gives more.
+
+    >>> too_few(19, 20, "first wait", "Let more calls fail, for example http:503")
+    'Not enough data: 19 of 20 first waits. Let more calls fail, for example http:503'
+    """
+    return f"Not enough data: {seen} of {counted(needed, what)}. {how}"

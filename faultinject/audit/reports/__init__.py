@@ -12,13 +12,20 @@ FORMATS = {"text": ".txt", "html": ".html", "json": ".json", "junit": ".xml", "m
 """The formats, and how files of each are called."""
 
 
-def render(judgement: Judgement, format: str = "text", *, strict: bool = False) -> str:  # noqa: A002 - the option's name
+def render(
+    judgement: Judgement,
+    format: str = "text",  # noqa: A002 - the option's name
+    *,
+    strict: bool = False,
+    verbose: bool = True,
+) -> str:
     """The judgement in one of the `FORMATS`, with a line end at its end.
 
     Args:
         judgement: what was found.
         format: its name.
         strict: whether a warning is a failure, also where the judgement was not asked for as such.
+        verbose: whether the text says of each check that is not decided what it needs; the other formats always do.
 
     Raises:
         ConfigurationError: there is no such format.
@@ -31,7 +38,7 @@ def render(judgement: Judgement, format: str = "text", *, strict: bool = False) 
     if format == "text":
         from faultinject.audit.reports.text import text
 
-        return text(judgement)
+        return text(judgement, verbose=verbose)
     if format == "json":
         from faultinject.rules.printed_json import json_text
 

@@ -44,7 +44,11 @@ def markdown(judgement: Judgement) -> str:
         blocks.append(f"{SIGNS[PASS]} **passed:** {plain(good)}")
     if unknown := sentences.undecided(findings):
         told = "\n".join(f"- {plain(what)}: {plain(why)}" for what, why in unknown)
-        blocks.append(f"{SIGNS[INCONCLUSIVE]} **not decided:**\n\n{told}")
+        head = f"{SIGNS[INCONCLUSIVE]} <b>not decided:</b> {plain(sentences.names(findings, INCONCLUSIVE))}"
+        blocks += [f"<details><summary>{head}</summary>", told, "</details>"]
+    if faults := sentences.faults_by_rule(judgement):
+        told = "\n".join(f"- {plain(each)}" for each in faults)
+        blocks += ["<details><summary>Faults by rule</summary>", told, "</details>"]
     return "\n\n".join(blocks) + "\n"
 
 

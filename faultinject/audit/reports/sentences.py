@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""
+RULES, FAULTS = 10, 3
+"""Rules whose faults are told, and the faults of each that are named."""
 LONGEST = 80
 """Characters of a path or a user agent that are shown."""
-SIGNALS = {TOLD: "word of the test or driver"}
-"""What joined attempts, in words where its name alone would not tell."""
+SIGNALS = {TOLD: "test label"}
+"""What grouped attempts into calls, in words where its name alone would not tell."""
 REASONS = {
-    "shared": "for one thing at the same time, which cannot be told apart",
-    "open": "that may not have been over when the journal was read",
-    "followed": "right before a like request with something changed, which may be of them",
-    "repeated": "that came again as they do when all is well",
-    "begun earlier": "whose beginning is not in the journal, or may be in the call before",
-    "too many": "beyond what is kept",
+    "shared": "that ran at the same time as another for the same object, which mixes their attempts",
+    "open": "that may still have been running when the journal was read",
+    "followed": "right before a similar but changed request, which may be a retry",
+    "repeated": "that recurred as they also do without faults",
+    "begun earlier": "whose first attempt is not in the journal, or may belong to the previous call",
+    "too many": "beyond the number that is kept",
 }
 """Why calls are left out, in words."""
 
@@ -67,7 +69,7 @@ def tally(findings: Iterable[Finding]) -> list[tuple[str, int, str]]:
 
 
 def result(judgement: Judgement) -> str:
-    """What it comes to: `FAIL: 1 check says no: jitter`, `Nothing could be judged: no fault met a call`."""
+    """What it comes to: `FAIL: 1 check failed: jitter`, `Nothing could be judged: no call met a fault`."""
     return quoted(judgement.conclusion.sentence)
 
 
@@ -88,29 +90,42 @@ def measured(finding: Finding) -> str:
 
 
 def provenance(judgement: Judgement) -> list[str]:
-    """What the verdicts rest on, in sentences: how much was seen, what joined it, what counts for nothing."""
+    """What the verdicts rest on, in sentences: how much was seen, what grouped it into calls, what counts for nothing."""
     calls, attempts = counted(judgement.calls, "call"), counted(judgement.attempts, "attempt")
     told = [f"{calls}, {attempts} in {seconds(judgement.seconds)}."]
     if judgement.signal:
         signals = {SIGNALS.get(signal, signal): n for signal, n in judgement.signal.items()}
-        told.append(f"Attempts were joined by {_numbered(signals)}.")
+        told.append(f"Attempts were grouped into calls by {_numbered(signals)}.")
     for reason, n in judgement.left_out.items():
         told.append(f"Left out: {counted(n, 'call')} {REASONS.get(reason, f'({quoted(reason)})')}.")
     if judgement.not_given:
         told.append(f"{quoted(faults_not_given(judgement.not_given))}.")
     if judgement.skipped:
-        told.append(f"Lines that were skipped: {_numbered(judgement.skipped)}.")
+        told.append(f"Skipped lines: {_numbered(judgement.skipped)}.")
     turnaround = judgement.turnaround
     if turnaround.median is None or turnaround.p95 is None:
         told.append(
-            "How fast this client is without a wait is not known: too few requests followed each other at once."
+            "The client's turnaround without backoff is unknown: too few requests followed each other at once."
         )
     else:
         told.append(
-            f"Without a wait its next request comes after {seconds(turnaround.median)}"
-            f" (95 % within {seconds(turnaround.p95)}, of {turnaround.n})."
+            f"Without backoff the next request comes after {seconds(turnaround.median)}"
+            f" (median; 95 % within {seconds(turnaround.p95)}; n = {turnaround.n})."
         )
-    told.append(f"Judged as {judgement.profile.name}: {judgement.profile.title}.")
+    told.append(f"Profile: {judgement.profile.name} ({judgement.profile.title}).")
+    return told
+
+
+def faults_by_rule(judgement: Judgement) -> list[str]:
+    """What became of the faults of each rule: `rule-1 (cos:SlowDown): 5 given, 0 refused, 0 failed`."""
+    told = []
+    for name, each in list(judgement.rules.items())[:RULES]:
+        faults = ", ".join(each.faults[:FAULTS])
+        more = f" and {len(each.faults) - FAULTS} more" if len(each.faults) > FAULTS else ""
+        numbers = f"{each.given:,} given, {each.refused:,} refused, {each.failed:,} failed"
+        told.append(f"{shortened(quoted(name))} ({quoted(faults)}{more}): {numbers}")
+    if len(judgement.rules) > RULES:
+        told.append(f"{counted(len(judgement.rules) - RULES, 'more rule')}")
     return told
 
 

@@ -60,12 +60,12 @@ def a_budget(endpoint):
 
 @program("no budget, asked to wait", *ASKED_LATER, named=True, true={"retry budget"})
 def no_budget_but_asked_to_wait(endpoint):
-    """Four attempts each; later ones end at once, as the server asks for a wait of a minute."""
+    """Four attempts each; later ones end at once, because Retry-After is a minute."""
     outage(endpoint, 10_000)
 
 
 def obedient(endpoint, waits):
-    """Reads that are tried again after what the server asks for, or not."""
+    """Reads that are retried after the server's Retry-After, or not."""
     client = Sender(endpoint, "reader")
 
     def read(number):

@@ -33,7 +33,7 @@ def heartbeat(endpoint):
 
 @program("heartbeat twice", LOST, caught={"non-idempotent retry"})
 def heartbeat_twice(endpoint):
-    """httpx: the same, and a POST whose answer was lost is sent again at once."""
+    """httpx: the same, and a POST whose answer was lost is retried at once."""
     beat(endpoint, again=True)
 
 

@@ -1,4 +1,4 @@
-"""The bytes of an upload that is tried again."""
+"""The bytes of an upload that is retried."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def encrypted(name):
 
 @program("the same bytes", DOWN, passes={"same bytes"})
 def same_bytes(endpoint):
-    """requests: an upload is tried again with the same bytes."""
+    """requests: an upload is retried with the same bytes."""
     upload(endpoint, lambda name: name.encode() * 40)
 
 
 @program("other bytes", DOWN, true={"same bytes"})
 def other_bytes(endpoint):
-    """requests: it is tried again with other bytes of the same length."""
+    """requests: it is retried with other bytes of the same length."""
     upload(endpoint, encrypted)
 
 
@@ -73,19 +73,19 @@ def order(endpoint, body):
 
 @program("one key, the same bytes", TWICE, passes={"same bytes"})
 def keyed_same_bytes(endpoint):
-    """urllib3: an order with an Idempotency-Key is tried again with the same bytes."""
+    """urllib3: an order with an Idempotency-Key is retried with the same bytes."""
     order(endpoint, lambda name: name.encode() * 40)
 
 
 @program("one key, other bytes", TWICE, caught={"same bytes"})
 def keyed_other_bytes(endpoint):
-    """urllib3: it is tried again under the same key with other bytes of the same length."""
+    """urllib3: it is retried under the same key with other bytes of the same length."""
     order(endpoint, encrypted)
 
 
 @program("different uploads", "http:503,method=PUT,times=1,per=call")
 def different_uploads(endpoint):
-    """Twelve threads write versions of six objects, each tried again with its own bytes."""
+    """Twelve threads write versions of six objects, each retried with its own bytes."""
     client = Sender(endpoint, "writer")
 
     def write(item):

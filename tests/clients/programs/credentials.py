@@ -119,11 +119,11 @@ def signing(endpoint, waits):
 
 @program("token per request", "http:503,path=/documents/*,times=2,per=call", timed=True)
 def token_per_request(endpoint):
-    """A token is signed for each request, as some services demand; 503 is tried again with full jitter."""
+    """A token is signed for each request, as some services demand; 503 is retried with full jitter."""
     signing(endpoint, lambda: full_jitter(3))
 
 
 @program("token per request, endless", "http:503,path=/documents/*", true={"gives up", "backoff"})
 def token_per_request_endless(endpoint):
-    """The same, and 503 is tried again at once, thirty times."""
+    """The same, and 503 is retried at once, thirty times."""
     signing(endpoint, lambda: at_once(30))

@@ -19,7 +19,7 @@ def refused(endpoint, path="/documents/secret"):
 
 
 def insisted(endpoint, path="/documents/secret"):
-    """What a test does whose client asks three times."""
+    """What a test does whose client tries three times."""
     for _ in range(3):
         refused(endpoint, path)
 
@@ -40,7 +40,7 @@ def three_unnamed_tests(endpoint):
 
 @program("three tries", SECRET, named=True, caught={"permanent"})
 def three_tries(endpoint):
-    """requests: three tests, in each of which the client asks three times."""
+    """requests: three tests, in each of which the client tries three times."""
     for name in ("anonymous", "reader", "writer"):
         with call(name, None):
             insisted(endpoint)
@@ -48,7 +48,7 @@ def three_tries(endpoint):
 
 @program("three tries of each", SECRET, caught={"permanent"})
 def three_tries_of_each(endpoint):
-    """requests: six documents, for each of which the client asks three times."""
+    """requests: six documents, for each of which the client tries three times."""
     for number in range(6):
         insisted(endpoint, f"/documents/{number}")
 

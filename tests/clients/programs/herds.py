@@ -11,7 +11,7 @@ DOWN = "http:503,path=/documents/*,times=1,per=call"
 
 
 def come_back(endpoint, wait):
-    """Forty calls that begin one after the other; each is tried again once."""
+    """Forty calls that begin one after the other; each is retried once."""
     client = Sender(endpoint, "herd")
 
     def read(number):

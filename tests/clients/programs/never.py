@@ -15,7 +15,7 @@ CUT = "reset,path=/documents/*,times=1,per=call"
 PATHS = [f"/documents/{number}" for number in range(8)]
 
 
-@program("never tries again", DOWN, caught={"retries"})
+@program("never retries", DOWN, caught={"retries"})
 def never(endpoint):
     """requests as it is: an answer 503 is the caller's."""
     with requests.Session() as session:
@@ -24,7 +24,7 @@ def never(endpoint):
             session.get(endpoint + path)
 
 
-@program("never tries again, reset", CUT, caught={"retries*"})
+@program("never retries, reset", CUT, caught={"retries*"})
 def never_after_resets(endpoint):
     """httpx as it is: a broken connection is the caller's."""
     with httpx.Client(base_url=endpoint, headers={"User-Agent": "reader/1.0"}, trust_env=False) as client:
@@ -35,7 +35,7 @@ def never_after_resets(endpoint):
                 continue
 
 
-@program("tries again", DOWN, passes={"retries: 503"})
+@program("retries", DOWN, passes={"retries: 503"})
 def again(endpoint):
     """requests with urllib3's Retry."""
     retry = Retry(total=3, backoff_factor=0.1, status_forcelist=[503])
@@ -46,9 +46,9 @@ def again(endpoint):
             session.get(endpoint + path)
 
 
-@program("tries again, reset", CUT, passes={"retries: reset"})
+@program("retries, reset", CUT, passes={"retries: reset"})
 def again_after_resets(endpoint):
-    """urllib3 with its own retries: a broken connection is tried again."""
+    """urllib3 with its own retries: a broken connection is retried."""
     with urllib3.PoolManager(
         retries=Retry(total=3, backoff_factor=0.1), headers={"User-Agent": "reader/1.0"}
     ) as pool:
@@ -58,7 +58,7 @@ def again_after_resets(endpoint):
 
 @program("no POST again", "http:503,method=POST,times=1,per=call")
 def no_post_again(endpoint):
-    """requests: a POST is not tried again, as nobody knows what it did."""
+    """requests: a POST is not retried, because its effect is unknown."""
     with requests.Session() as session:
         session.trust_env = False
         for number in range(8):

@@ -53,7 +53,7 @@ def google_plain(endpoint):
 
 @program("google-cloud-storage, old token", PLAIN, app=GCS, caught={"permanent"})
 def google_insists(endpoint):
-    """google-cloud-storage without a token, in a loop that asks three times."""
+    """google-cloud-storage without a token, in a loop that tries three times."""
     nobody = AnonymousCredentials()
     with storage.Client("cats", nobody, client_options={"api_endpoint": endpoint}) as client:
         for name in NAMES:
@@ -75,7 +75,7 @@ def google_auth(endpoint):
 
 @program("requests, old token", "http:401,path=/photos/*,times=1,per=call", app=GCS, caught={"permanent"})
 def requests_insists(endpoint):
-    """requests with the same token, asked three times."""
+    """requests with the same token, tried three times."""
     with requests.Session() as session:
         session.trust_env = False
         session.headers["Authorization"] = "Bearer old"
@@ -96,7 +96,7 @@ def b2(endpoint):
 
 @program("b2 by hand, old token", "http:401,path=/b2api/**,times=1,per=call", caught={"permanent"})
 def b2_by_hand(endpoint):
-    """urllib3: the calls of B2's API, each asked three times with the same token."""
+    """urllib3: the calls of B2's API, each tried three times with the same token."""
     with urllib3.PoolManager(retries=False) as pool:
         headers = {"User-Agent": "backup/1.0", "Authorization": "old"}
         for number in range(6):

@@ -52,7 +52,7 @@ def named_tight_loop(endpoint):
 
 
 def report(endpoint, body):
-    """Send six reports, each tried again by tenacity; a body is made by a function for each attempt, or once."""
+    """Send six reports, each retried by tenacity; a body is made by a function for each attempt, or once."""
 
     @tenacity.retry(
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.4), stop=tenacity.stop_after_attempt(4)

@@ -86,6 +86,8 @@ class Section:
         self.provenance = sentences.provenance(judgement)
         self.passed = sentences.passed(findings)
         self.undecided = sentences.undecided(findings)
+        self.undecided_names = sentences.names(findings, INCONCLUSIVE)
+        self.rules = sentences.faults_by_rule(judgement)
         clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]
         met = [each for each in clients if each[1].calls]
         self.clients = [Pictures(name, evidence, findings) for name, evidence in met[:CLIENTS]]
@@ -143,8 +145,9 @@ def _template() -> Template:
         import jinja2  # noqa: F401 - what is missing is told by a sentence
     except ImportError:
         from faultinject.exceptions import MissingExtra
+        from faultinject.installation import install_extra
 
-        raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
+        raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
     return _compiled_template()
 
 
