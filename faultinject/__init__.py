@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from faultinject.testing.inject import Pause as Pause
     from faultinject.testing.inject import Run as Run
     from faultinject.testing.inject import inject as inject
+    from faultinject.testing.storage import Storage as Storage
+    from faultinject.testing.storage import StorageFactory as StorageFactory
     from faultinject.testing.verdicts import NamedCall as NamedCall
     from faultinject.vendors.documented import DocumentedError as DocumentedError
     from faultinject.vendors.vendor import Vendor as Vendor
@@ -69,6 +71,8 @@ __all__ = [
     "Rules",
     "Run",
     "Scenario",
+    "Storage",
+    "StorageFactory",
     "Vendor",
     "WSGIFaultMiddleware",
     "exceptions",
@@ -104,6 +108,8 @@ _PLACES = {
     "Rules": "rules.scenario",
     "Run": "testing.inject",
     "Scenario": "rules.scenario",
+    "Storage": "testing.storage",
+    "StorageFactory": "testing.storage",
     "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
     "explore": "testing.explore",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
-from faultinject.exceptions import ExplorationFailed, InjectionFailed
+from faultinject.exceptions import ExplorationFailed, InjectionFailed, RuleNotMatched
+from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
+from faultinject.testing import unwrapped
 from faultinject.testing.runaway import Watch, is_of_the_code
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
@@ -42,6 +44,9 @@ def inject(
 ) -> Faults:
     """A context manager, also `async with`: faults for its block, everywhere in the process.
 
+    They come where a middleware is around an app, whatever rules it has, or a transport around a client; under pytest also
+    in apps of Flask, Django, Starlette and FastAPI that nobody wrapped.
+
     Args:
         rule: a rule as text or `Rule`; text may hold several. Or a whole `Scenario`.
         rules: more of them.
@@ -53,12 +58,15 @@ def inject(
 
     Raises:
         ConfigurationError: a rule is wrong.
+        RuleNotMatched: at the end of the block, when nothing in this process could see a request.
 
+    >>> from faultinject import WSGIFaultMiddleware
+    >>> app = WSGIFaultMiddleware(lambda environ, start_response: [], rules=[])
     >>> with inject("cos:SlowDown", times=2) as faults:
     ...     faults.injected
     0
     """
-    return Faults(gather(rule, *rules, **keys), seed=seed)
+    return Faults(gather(rule, *rules, **keys), seed=seed, alone=True)
 
 
 class Faults:
@@ -69,6 +77,7 @@ class Faults:
         seed: stands above the scenario's own.
         test: a function to the id of the running test, for the journal.
         session: where other processes learn of it, or None.
+        alone: whether nobody else says so when no request could be seen.
     """
 
     def __init__(
@@ -78,12 +87,15 @@ class Faults:
         seed: str | int | None = None,
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
+        alone: bool = False,
     ) -> None:
         self._counts: SessionCounts | None = None
         counts = None if session is None else self._new_counts
         self._injector = Injector(scenario, seed=seed, test=test, record_all=True, counts=counts)
         self._explorations: list[Exploration] = []
         self._session = session
+        self._alone = alone
+        self._entered = 0
         self._generations: set[int] = set()
         self._in_force = False
         self._verdicts = Verdicts(self)
@@ -100,9 +112,8 @@ class Faults:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What happened to each request, in order, in this process and in those that take part in its session."""
-        own, others = self._injector.journal.outcomes, self._elsewhere()
-        return sorted([*own, *others], key=lambda each: each.arrived) if others else own
+        """What happened to each request, by arrival, in this process and in those that take part in its session."""
+        return sorted([*self._injector.journal.outcomes, *self._elsewhere()], key=lambda each: each.arrived)
 
     @property
     def env(self) -> dict[str, str]:
@@ -201,21 +212,21 @@ class Faults:
 
     @property
     def calls(self) -> list[Call]:
-        """What the client's callers asked for so far, each thing with its attempts, by the first of them."""
+        """The calls so far, each with its attempts, in the order of their first attempts."""
         return self._verdicts.calls
 
     def call(self, name: str) -> NamedCall:
-        """A context manager, also `async with`, around one thing that the test asks for.
+        """A context manager, also `async with`, around one call of the test.
 
-        At its end the calls in it are known to be over, and what came of them: requests alone do not tell.
+        At its end the call is known to be over, and whether its caller saw an error: a journal alone does not tell.
         """
         return self._verdicts.call(name)
 
     def findings(self, *, profile: Profile | str | None = None) -> list[Finding]:
-        """What every check says of the client, the worst first; what was asked for so far is taken to be over.
+        """What every check says of the client, the worst first; the calls so far count as finished.
 
         Args:
-            profile: what is promised for the client: a name, the path of a TOML file; by default its user agent says.
+            profile: the client's promises: a name, or the path of a TOML file; by default the user agent chooses it.
 
         Raises:
             ConfigurationError: there is no such profile.
@@ -247,6 +258,9 @@ class Faults:
         self._verdicts.assert_retries(profile, ignore, require, strict=strict)
 
     def __enter__(self) -> Faults:
+        for each in unwrapped.reach:
+            each()
+        self._entered = instances.entered()
         self._in_force = True
         self._verdicts.begin()
         self._publish()
@@ -265,6 +279,24 @@ class Faults:
             self._session.publish(Scenario([]), self.seed, in_force=False)
         if error is None:
             self._tell_failures()
+            if self._alone:
+                self._tell_blindness()
+
+    def _tell_blindness(self) -> None:
+        """Fail where there was nothing that could have seen a request: such a block does nothing, whatever the code does.
+
+        An injector that was made meanwhile may be gone again, and is not held for nothing.
+        """
+        injector = self._injector
+        if (
+            not injector.journal.requests
+            and injector.may_inject
+            and self._entered == instances.entered()
+            and not instances.reaches_something()
+        ):
+            raise RuleNotMatched(
+                f"inject() saw no request, as nothing in this process is wrapped. {unwrapped.advice()}"
+            )
 
     def _tell_failures(self) -> None:
         """Fail where a request got no fault because of an error of ours, or of the counts that processes share."""
@@ -274,7 +306,7 @@ class Faults:
         passed = injector.undecided + sum(each.undecided for each in self._elsewhere())
         if passed:
             what = "1 request" if passed == 1 else f"{passed} requests"
-            raise InjectionFailed(f"{what} passed, as nobody could tell which fault to inject: see the log")
+            raise InjectionFailed(f"{what} passed without a decision about faults: see the log")
 
     def _publish(self, *, keep_counts: bool = False, in_force: bool = True) -> None:
         """Tell the processes of the session."""
@@ -405,7 +437,8 @@ class Exploration:
         from faultinject.testing.exploration.sweep import sweep_of
         from faultinject.testing.exploration.wording import PYTHON
 
-        self.sweep = sweep_of(faults, bounds)
+        wording = wording or PYTHON
+        self.sweep = sweep_of(faults, bounds, unseen=wording.unseen)
         self.seconds = 0.0
         self.begun = self.over = False
         self.met: set[int] = set()
@@ -413,7 +446,7 @@ class Exploration:
         self._test = test
         self._session = session
         self._end = end
-        self._wording = wording or PYTHON
+        self._wording = wording
         self._began = time.monotonic()
 
     @property

@@ -153,7 +153,7 @@ class Verdicts:
                 continue
             matched = faults.matched(number)
             if matched:
-                met = f"{matched} requests met its conditions"
+                met = f"{matched} {'request' if matched == 1 else 'requests'} met its conditions"
             else:
                 met = nearest_request(rule, outcomes, faults.injector.own_plan)
             silent.append(f"{name} ({rule}) injected nothing: {met}")
@@ -241,7 +241,7 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
     checks = len(judgement.findings)
     dropped = judgement.skipped.get(DROPPED)
     gone = f"; {dropped} requests are {DROPPED}" if dropped else ""
-    yield f"{len(wrong)} of {checks} checks found something wrong (profile {judgement.profile.name}{gone})"
+    yield f"{len(wrong)} of {checks} checks found a problem (profile {judgement.profile.name}{gone})"
     for finding in sentences.merged(wrong):
         head = f"{SIGNS[finding.verdict]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"
         yield f"{head} ({quoted(finding.reference)})"
@@ -256,7 +256,7 @@ def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
     from faultinject.audit.reports import sentences
     from faultinject.engine.journal_entry import quoted
 
-    yield f"not decided, though required: {quoted(', '.join(missing))}"
+    yield f"required but not decided: {quoted(', '.join(missing))}"
     for finding in missing.values():
         if finding is not None:
             yield f"{SIGNS[INCONCLUSIVE]} {sentences.subject_of(finding)}: {sentences.measured(finding)}"

@@ -299,7 +299,7 @@ def test_assert_all_fired(get):
     message = str(caught.value)
     assert isinstance(caught.value, AssertionError)
     assert (
-        "never (http:500,path=b,probability=0,name=never) injected nothing: 1 requests met its conditions"
+        "never (http:500,path=b,probability=0,name=never) injected nothing: 1 request met its conditions"
         in message
     )
     assert "rule-3 (http:502,path=c) injected nothing: " in message
@@ -308,6 +308,19 @@ def test_assert_all_fired(get):
     with inject("http:503") as faults:
         get()
         faults.assert_all_fired()
+
+
+def test_a_request_within_a_request(get):
+    """Outcomes are in the order of arrival: the request to an app comes before those that the app makes."""
+
+    def calling(environ, start_response):
+        get("/storage")
+        start_response("200 OK", [])
+        return [b""]
+
+    with inject("http:503,path=/storage") as faults:
+        Client(WSGIFaultMiddleware(calling, [])).get("/upload")
+    assert [each.path for each in faults.outcomes] == ["/upload", "/storage"]
 
 
 def test_outcomes(get):

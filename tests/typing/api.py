@@ -28,6 +28,8 @@ from faultinject import (
     Rules,
     Run,
     Scenario,
+    Storage,
+    StorageFactory,
     Vendor,
     WSGIFaultMiddleware,
     explore,
@@ -108,6 +110,21 @@ def of_a_block() -> None:
         faults.assert_retries(profile="rfc", ignore=["jitter"])
     inject(Rule("http:503"), "reset")
     inject(Scenario([Rule("http:503"), "reset"], seed="a"))
+
+
+def of_a_store(faultinject_store: StorageFactory) -> None:
+    """What the fixture gives."""
+    storage = faultinject_store("cos")
+    assert_type(storage, Storage)
+    assert_type(storage.url, str)
+    assert_type(storage.host, str)
+    assert_type(storage.port, int)
+    assert_type(storage.vendor, str)
+    assert_type(storage.client, str)
+    assert_type(storage.client_kwargs, dict[str, Any])
+    storage.reset()
+    storage.port = 8000  # type: ignore[misc]
+    faultinject_store()  # type: ignore[call-arg]
 
 
 async def of_an_async_block() -> None:

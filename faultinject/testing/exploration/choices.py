@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -39,15 +40,23 @@ class Choice:
         source: what the user wrote that it comes from: a rule, or a vendor id.
         where: rules whose conditions say where the vendor's document has it, any of them; none: it does not say.
         standard: whether it is of a standard set; what the user wrote alone comes wherever its own conditions hold.
+        within: a rule whose conditions say where the user wants that set; None: everywhere.
     """
 
     def __init__(
-        self, rule: Rule, source: str, where: tuple[Rule, ...] = (), *, standard: bool = False
+        self,
+        rule: Rule,
+        source: str,
+        where: tuple[Rule, ...] = (),
+        *,
+        standard: bool = False,
+        within: Rule | None = None,
     ) -> None:
         self.rule = rule
         self.source = source
         self.where = where
         self.standard = standard
+        self.within = within
 
     @property
     def hangs(self) -> bool:
@@ -83,7 +92,9 @@ class Choice:
 
 
 def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[Choice]:
-    """Every fault that is meant: a bare vendor id stands for its standard set, a group for each of its members.
+    """Every fault that is meant: a vendor id stands for its standard set, a group for each of its members.
+
+    Conditions behind a vendor id, as in `cos,bucket=photos`, say where its set comes.
 
     Args:
         faults: what the user wrote.
@@ -95,12 +106,16 @@ def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[C
     found: dict[str, Choice] = {}
     problems: list[Problem] = []
     for given in faults:
-        if isinstance(given, str) and given.strip() not in OWN and vendors.known(given.strip()):
-            vendor = given.strip()
+        vendor, within, rules = _read(given)
+        if within is not None:
+            problems += _refused(within, vendor)
+            problems += _not_of_a_set(within, vendor)
+        if vendor:
+            wanted = "" if within is None else _conditions(within)
             for rule, where in standard_set(vendor, exhaustive=exhaustive):
-                found.setdefault(str(rule), Choice(rule, vendor, where, standard=True))
-            continue
-        for rule in Scenario(given).rules:
+                choice = Choice(rule, f"{vendor}{wanted}", where, standard=True, within=within)
+                found.setdefault(f"{rule}{wanted}", choice)
+        for rule in rules:
             problems += _refused(rule)
             for each in _single(rule):
                 if str(each) not in found or found[str(each)].standard:
@@ -112,16 +127,43 @@ def choices(faults: Sequence[str | Rule], *, exhaustive: bool = False) -> list[C
     return list(found.values())
 
 
-def _refused(rule: Rule) -> Iterator[Problem]:
+def _read(given: str | Rule) -> tuple[str, Rule | None, Sequence[Rule]]:
+    """The vendor whose standard set is meant or "", a rule that says where it is wanted or None, and the other rules."""
+    if isinstance(given, str):
+        vendor, comma, where = given.strip().partition(",")
+        if vendor not in OWN and vendors.known(vendor):
+            if not comma:
+                return vendor, None, ()
+            within, *others = Scenario(f"{vendors.get(vendor).errors[0].address},{where}").rules
+            return vendor, within, others
+    return "", None, Scenario(given).rules
+
+
+def _conditions(rule: Rule) -> str:
+    return spelling.conditions(rule.conditions) + spelling.conditions(rule.unless, "unless.")
+
+
+def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
+    if more := [key for key in rule.options if key not in _DECIDED]:
+        one, _ = next(standard_set(vendor))
+        yield Problem(
+            f"{vendor} stands for its standard set, which takes conditions alone: no {listed(more)}; name a fault for it,"
+            f" such as {one}",
+            where=str(rule).replace(rule.fault, vendor, 1),
+        )
+
+
+def _refused(rule: Rule, vendor: str = "") -> Iterator[Problem]:
+    where = str(rule).replace(rule.fault, vendor or rule.fault, 1)
     wrong = [key for key in rule.options if key in _DECIDED]
     if wrong:
-        yield Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=str(rule))
+        yield Problem(f"explore decides where a fault comes: no {listed(wrong)}", where=where)
     unknown = [key for key in (*rule.conditions, *rule.unless) if key.partition(".")[0] in _NEVER_KNOWN]
     if unknown:
         known = "it can by method, path, query, operation, bucket and key"
-        yield Problem(f"explore cannot tell by {listed(unknown)}; {known}", where=str(rule))
+        yield Problem(f"explore cannot tell by {listed(unknown)}; {known}", where=where)
     if rule.options.get("times") == "0":
-        yield Problem("times=0 never injects", where=str(rule))
+        yield Problem("times=0 never injects", where=where)
 
 
 def _single(rule: Rule) -> Iterator[Rule]:

@@ -127,8 +127,8 @@ class Judge:
         yield _finding(
             SAME_BYTES,
             WARN if call.inferred and not sent_nothing(call) else FAIL,
-            f"request {hit.number(one)} sent {_bytes(sent)}, request {hit.number(other)}, which tries it again,"
-            f" {_bytes(again) if again != sent else 'other bytes'}",
+            f"request {hit.number(one)} sent {_bytes(sent)}, request {hit.number(other)}, which retries it,"
+            f" {_bytes(again) if again != sent else 'different bytes'}",
         )
 
     def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
@@ -143,15 +143,13 @@ class Judge:
         twice = ", and took effect twice" if took_effect(again) else ""
         own = self._names_itself(lost, again)
         known = (
-            "; no two runs send these bytes: if the server knows them again by that, all is well"
-            if own
-            else ""
+            "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
         )
         yield _finding(
             NON_IDEMPOTENT_RETRY,
             WARN if own or is_storage_call(lost) else FAIL,
-            f"request {hit.number(lost)} ({lost.method}) was done and its answer lost; request {hit.number(again)} sent"
-            f" it again without a precondition or an Idempotency-Key{twice}{known}",
+            f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
+            f" it without a precondition or an Idempotency-Key{twice}{known}",
         )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
@@ -177,8 +175,10 @@ class Judge:
         )
         writes = sum(with_placeholders(each.path) == path and _writes(each.method) for each in outcomes)
         if call.returned or writes <= usual:
-            what = "its caller saw success" if call.returned else "nothing was done about it"
-            message = f"request {hit.number(last)} was answered {last.answer}, an error in spite of its status, and {what}"
+            what = "the caller saw success" if call.returned else "the client did not react"
+            message = (
+                f"request {hit.number(last)} got {last.answer}, an error in spite of its status, and {what}"
+            )
             yield _finding(ERROR_IN_200, FAIL if call.returned else WARN, message)
 
     def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:

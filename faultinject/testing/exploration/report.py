@@ -86,7 +86,7 @@ def warned(sweep: Sweep) -> list[str]:
     lines = []
     for found in alike.values():
         finished, finding = min(found, key=lambda each: each[0].size)
-        more = f", and {_count(len(found) - 1, 'run')} more alike" if found[1:] else ""
+        more = f", and {_count(len(found) - 1, 'similar run')}" if found[1:] else ""
         lines.append(quoted(f"{finding.check}: {finding.message} ({finished.text}{more})"))
     return lines
 
@@ -120,7 +120,8 @@ def incomplete(sweep: Sweep) -> list[str]:
     for source in dict.fromkeys(each.source for each in sweep.choices):
         mine = [each for each in sweep.choices if each.source == source]
         if not any(map(sweep.covers, mine)):
-            found.append(f"{source} was injected in no run{_nearest(mine[0].rule, sweep.requests, sweep)}")
+            asked = mine[0].within or mine[0].rule
+            found.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
     return found
 
 
@@ -169,7 +170,9 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         notes.append(f"not reached: {quoted(each.text)}{near}")
     notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
     if sum(each.seconds for each in sweep.finished) > 1 and _backoff(sweep) > 0.5:
-        notes.append("more than half of the time was the client's own backoff: give it a short one in tests")
+        notes.append(
+            "more than half of the time was the client's own backoff: configure a shorter one in tests"
+        )
     if notes:
         yield ""
         yield from notes
@@ -190,7 +193,7 @@ def _group(group: Group, wording: Wording) -> Iterator[str]:
     yield f"  replay: {wording.replay(run.scenario.rules)}"
     if group.others:
         more = " …" if group.others[1:] else ""
-        yield f"  and {len(group.others)} more alike: {quoted(group.others[0].text)}{more}"
+        yield f"  and {len(group.others)} similar: {quoted(group.others[0].text)}{more}"
 
 
 def _what(rule: Rule) -> str:

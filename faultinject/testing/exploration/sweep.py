@@ -16,6 +16,7 @@ from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
+from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun
 from faultinject.testing.exploration.choices import Choice, choices
@@ -25,7 +26,7 @@ from faultinject.vendors.addressing import Addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from faultinject.engine.journal_entry import Outcome
     from faultinject.journal.call_window import CallWindow
@@ -48,6 +49,7 @@ class Sweep:
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
+        unseen: what to do where no request was seen.
 
     Attributes:
         reading: how the code's requests are read: as the first vendor that is among the choices does.
@@ -67,6 +69,7 @@ class Sweep:
         endpoints: tuple[str, ...] = (),
         first: Iterable[str] = (),
         share: tuple[int, int] = (0, 1),
+        unseen: Callable[[], str] = unwrapped.advice,
     ) -> None:
         self.choices = choices
         self.bounds = bounds or Bounds()
@@ -82,6 +85,7 @@ class Sweep:
         self._judge = Judge(self.bounds.ignore)
         self._first = list(first)
         self._share = share
+        self._unseen = unseen
         self._somewhere: set[Choice] = set()
         self._stood_for: set[Choice] = set()
         self._plain: list[FinishedRun] = []
@@ -206,11 +210,13 @@ class Sweep:
     def applies(self, choice: Choice, point: Point) -> bool:
         """Whether a fault can come at a point, and says something there that a client can tell."""
         outcome = point.outcome
-        found = self.compare(choice.rule, outcome)
-        if found.failed or not self._allowed(choice, outcome):
+        found = [self.compare(each, outcome) for each in (choice.rule, choice.within) if each is not None]
+        if any(each.failed for each in found) or not self._allowed(choice, outcome):
             return False
-        if found.unknown:
-            kept_back = f"the journal keeps back what {listed(found.unknown, 'and')} asks about; ask about something else"
+        if unknown := [key for each in found for key in each.unknown]:
+            kept_back = (
+                f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
+            )
             self._leave_out(f"{choice.rule.fault} at {point.name}", kept_back)
             return False
         if choice.needs_body and (
@@ -278,8 +284,7 @@ class Sweep:
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
             raise ExplorationFailed(
-                "no middleware saw a request: nothing can be explored. Flask, Django, Starlette and FastAPI apps of this"
-                " process are seen by themselves; put WSGIFaultMiddleware or ASGIFaultMiddleware around any other app"
+                f"no middleware saw a request, so there is nothing to explore. {self._unseen()}"
             )
         if len(first) >= KEPT:
             raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
@@ -408,6 +413,7 @@ def sweep_of(
     *,
     first: Iterable[str] = (),
     share: tuple[int, int] = (0, 1),
+    unseen: Callable[[], str] = unwrapped.advice,
 ) -> Sweep:
     """The sweep of these faults in this environment.
 
@@ -417,11 +423,11 @@ def sweep_of(
     """
     settings = read_environment(os.environ, now=time.time(), rules_given=True, forced=True)
     if settings.enabled is False:
-        raise ConfigurationError("FAULTINJECT_ENABLED=0 keeps every fault away; unset it to explore")
+        raise ConfigurationError("FAULTINJECT_ENABLED=0 switches all faults off; unset it to explore")
     reason = None if settings.production_allowed else production_reason(os.environ)
     if reason is not None:
         raise ProductionRefused(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
     found = choices(faults, exhaustive=bounds.exhaustive)
-    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share)
+    return Sweep(found, bounds=bounds, endpoints=settings.endpoints, first=first, share=share, unseen=unseen)

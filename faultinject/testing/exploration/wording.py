@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine.journal_entry import quoted
+from faultinject.testing import unwrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +27,18 @@ class Wording:
     Args:
         replay: from the rules of a scenario to what shows it again.
         exhaustive: the argument by which nothing is left out that can be tried.
+        unseen: what to do where no request was seen.
     """
 
     def __init__(
-        self, replay: Callable[[Sequence[Rule]], str] = marker, exhaustive: str = "exhaustive=True"
+        self,
+        replay: Callable[[Sequence[Rule]], str] = marker,
+        exhaustive: str = "exhaustive=True",
+        unseen: Callable[[], str] = unwrapped.advice,
     ) -> None:
         self.replay = replay
         self.exhaustive = exhaustive
+        self.unseen = unseen
 
 
 PYTHON = Wording()

@@ -1,16 +1,18 @@
-"""The pytest plugin: options, marker and fixture. The engine is imported when a collected test needs it."""
+"""The pytest plugin: options, markers and fixtures. The engine is imported when a collected test needs it."""
 
 from __future__ import annotations
 
 import pytest
 
+from faultinject.testing import unwrapped
 from faultinject.testing.pytest_plugin.options import SEED, SHARD, SUMMARY, configure, pytest_addoption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from faultinject.testing.inject import Faults
+    from faultinject.testing.storage import StorageFactory
 
 __all__ = ["pytest_addoption"]
 
@@ -18,10 +20,23 @@ __all__ = ["pytest_addoption"]
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known and choose the session's seed."""
     configure(config)
+    _reach(config)
     if config.getoption("faultinject_report") is not None and not config.option.collectonly:
         from faultinject.testing.pytest_plugin.reported import collect
 
         collect(config)
+
+
+def _reach(config: pytest.Config) -> None:
+    """A block of `inject()` reaches unwrapped apps whichever tests are selected, as a marked test does."""
+
+    def reach() -> None:
+        from faultinject.testing.pytest_plugin.patched import patch
+
+        patch(config)
+
+    unwrapped.reach.append(reach)
+    config.add_cleanup(lambda: unwrapped.reach.remove(reach))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -41,6 +56,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from faultinject.testing.pytest_plugin.marked import begin
 
         begin(session.config).expect(session.items)
+    if any("faultinject_store" in getattr(each, "fixturenames", ()) for each in session.items):
+        from faultinject.testing.pytest_plugin import stored
+
+        stored.begin(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -85,6 +104,23 @@ def faults(request: pytest.FixtureRequest) -> Faults:
     from faultinject.testing.pytest_plugin.marked import begin
 
     return begin(request.config).faults(request)
+
+
+@pytest.fixture(scope="session")
+def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory]:
+    """The session's object stores, for an app that calls storage.
+
+    `storage = faultinject_store("cos")` starts the store of a vendor in a thread, on a free port of loopback, or gives the
+    one that this session has started. It has `url`, `host`, `port` and
+    `client_kwargs`, what the vendor's Python client takes. The marker and `faults` reach its requests; conditions such as
+    `bucket=` and `operation=` leave those of your own app alone. What a test and its fixtures store is gone when it ends,
+    what a fixture of wider scope stores when that fixture ends.
+    """
+    from faultinject.testing.pytest_plugin import stored
+
+    factory = stored.begin_with(request)
+    yield factory
+    factory.close()
 
 
 def _needs_faults(items: Iterable[pytest.Item]) -> bool:

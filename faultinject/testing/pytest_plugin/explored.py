@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 from hashlib import blake2b
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from faultinject.audit.reports.ascii import readable
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import Bounds, whole
@@ -223,7 +225,7 @@ class _Exploring:
         return call
 
     def _said(self, sweep: Sweep) -> str:
-        return report(sweep, self._seconds)
+        return readable(report(sweep, self._seconds), os.environ)
 
     @property
     def _seconds(self) -> float:
@@ -280,7 +282,7 @@ class _Exploring:
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
     """A line for each explored test, and one for each thing that the second judge finds suspicious."""
     return [
-        f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
+        readable(f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}", os.environ)
         for each in reports
         for name, text in getattr(each, "user_properties", ())
         if name in (SUMMARY, WARNING)

@@ -9,17 +9,19 @@ import unittest
 
 import pytest
 
-from faultinject.adapters.patch import Patch
 from faultinject.audit.nearest import nearest_request
+from faultinject.audit.reports.ascii import readable
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.rules.environment import is_switched_on
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
+from faultinject.testing import unwrapped
 from faultinject.testing.inject import Faults
 from faultinject.testing.pytest_plugin.explored import EXPLORED, ExploredTests, explored
 from faultinject.testing.pytest_plugin.marks import MarkedRules, markers
 from faultinject.testing.pytest_plugin.options import SEED
+from faultinject.testing.pytest_plugin.patched import patch
 from faultinject.testing.pytest_plugin.record import record, replay
 
 TYPE_CHECKING = False
@@ -89,10 +91,7 @@ class MarkedTest:
             lines.append(f"  {self._plan.names[number]} ({self._plan.rules[number]})")
             lines.append(f"    {nearest_request(self._plan.rules[number], outcomes, self._plan)}")
         if not outcomes and len(lines) == 1 + 2 * len(missed):
-            lines.append(
-                "Flask, Django, Starlette and FastAPI apps of this process are seen by themselves; put WSGIFaultMiddleware"
-                " or ASGIFaultMiddleware around any other app."
-            )
+            lines.append(unwrapped.advice())
         message = "\n".join(lines)
         if says == "error":
             pytest.fail(message, pytrace=False)
@@ -133,7 +132,8 @@ class MarkedTests:
             self._only = _only(config)
         except FaultInjectError as error:
             raise pytest.UsageError(str(error)) from None
-        self._patch = None if self._off else Patch()
+        if not self._off:
+            patch(config)
         self._session = None if self._off else _session()
         self._environ: dict[str, str | None] = {}
         if self._session is not None:
@@ -202,7 +202,7 @@ class MarkedTests:
         if marked is not None:
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
-                report.sections.append(("faultinject", text))
+                report.sections.append(("faultinject", readable(text, os.environ)))
             if call.when == "teardown":
                 del item.stash[MARKED]
                 if self._session is not None:  # pragma: no branch - Windows
@@ -210,9 +210,7 @@ class MarkedTests:
         return report
 
     def pytest_unconfigure(self) -> None:
-        """Leave the frameworks as they were."""
-        if self._patch is not None:
-            self._patch.undo()
+        """Leave the environment as it was."""
         for name, value in self._environ.items():
             if value is None:
                 os.environ.pop(name, None)

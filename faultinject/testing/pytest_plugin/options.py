@@ -51,18 +51,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--faultinject-report",
         metavar="FILE.html",
-        help="judge what clients did about the faults of all tests, and write it to this file: .html, .json, .md, .txt"
+        help="judge how clients handled the faults of all tests, and write the report to this file: .html, .json, .md, .txt"
         " or .xml (JUnit)",
+    )
+    group.addoption(
+        "--faultinject-report-fail",
+        action="store_true",
+        help="with --faultinject-report: also fail a run whose tests pass if a check of the report says FAIL",
     )
     parser.addini("faultinject_seed", "seed of a session's faults, or random", default="0")
     parser.addini(
         "faultinject_unmatched",
-        "what to do about a marker's rule whose conditions no request met: error (default), warn or ignore",
+        "when no request meets the conditions of a marker's rule: error (default), warn or ignore",
         default="error",
     )
     parser.addini(
         "faultinject_incomplete",
-        "what to do about an exploration that was cut off, or a fault of it that came nowhere: error (default) or warn",
+        "when an exploration is incomplete, or injected one of its faults in no run: error (default) or warn",
         default="error",
     )
 
@@ -81,6 +86,10 @@ def configure(config: pytest.Config) -> None:
     says = config.getini("faultinject_unmatched")
     if says not in UNMATCHED:
         raise pytest.UsageError(f"faultinject_unmatched: {says!r} is not one of {', '.join(UNMATCHED)}")
+    if config.getoption("faultinject_report_fail") and config.getoption("faultinject_report") is None:
+        raise pytest.UsageError(
+            "--faultinject-report-fail: there is no report; add --faultinject-report=FILE"
+        )
     given = getattr(config, "workerinput", {}).get("faultinject_seed")
     config.stash[SEED] = _seed(config) if given is None else given
 

@@ -97,6 +97,7 @@ class SessionReport:
     def __init__(self, config: pytest.Config) -> None:
         given: str = config.getoption("faultinject_report")
         self._given = given
+        self._fails = config.getoption("faultinject_report_fail")
         self._path = config.invocation_params.dir / given
         self._format = format_of(given) if given.lower().endswith(tuple(FORMATS.values())) else "html"
         if not self._path.parent.is_dir():
@@ -106,8 +107,10 @@ class SessionReport:
                 f"--faultinject-report: {given!r} is a folder; name a file, such as report.html"
             )
         if self._format == "html" and find_spec("jinja2") is None:
+            from faultinject.installation import install_extra
+
             raise pytest.UsageError(
-                '--faultinject-report: HTML needs jinja2: pip install "faultinject[report]"; or name a file .txt or .json'
+                f"--faultinject-report: HTML needs jinja2: {install_extra('report')}; or name a file .txt or .json"
             )
         self._kept = tempfile.TemporaryDirectory(prefix="faultinject-report-")
         self.folder = self._kept.name
@@ -138,11 +141,17 @@ class SessionReport:
         self._said = f"{self._given}: {counts(sentences.merged(judgement.findings))}"
         if judgement.conclusion.result == "undecided":
             self._said = f"{self._given}: {sentences.result(judgement)}"
+        if self._fails and judgement.conclusion.result == "fail":
+            self._said += "; so the run fails (--faultinject-report-fail)"
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what it comes to."""
+        from faultinject.audit.reports.ascii import readable
+
         terminalreporter.section("faultinject: report")
-        terminalreporter.write_line(self._said)
+        terminalreporter.write_line(readable(self._said, os.environ))
 
     def pytest_unconfigure(self) -> None:
         """Remove what was collected."""

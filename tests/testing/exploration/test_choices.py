@@ -230,6 +230,62 @@ def test_rules(faults, expected):
     assert faults_of(*faults) == expected
 
 
+def test_conditions_say_where_a_standard_set_comes():
+    """Beside those that members of the set have themselves, and not in their place."""
+    requests = ["PUT /b/k", "GET /b/k", "PUT /other/k", "PUT /b/k?partNumber=1&uploadId=x"]
+    everywhere = scenarios(requests, "cos")
+    for narrowed, holds in [
+        ("cos,bucket=b", lambda text: "path=/b/k" in text),
+        ("cos,unless.bucket=b", lambda text: "path=/other/k" in text),
+        (" cos, operation=UploadPart ", lambda text: "query.partNumber=1" in text),
+        ("cos,method=PUT", lambda text: "method=PUT" in text),
+        (
+            "cos,bucket=other reset,method=GET",
+            lambda text: "/other/k" in text or text == "reset,method=GET,path=/b/k,times=1",
+        ),
+        ("cos,bucket=b,method=GET", lambda text: "path=/b/k" in text and "method=GET" in text),
+    ]:
+        expected = [each for each in everywhere if holds(each)]
+        assert 0 < len(expected) < len(everywhere)
+        assert sorted(scenarios(requests, narrowed)) == sorted(expected), narrowed
+
+
+@pytest.mark.parametrize(
+    "faults", [("cos", "cos,bucket=b"), ("cos,bucket=b", "cos,method=PUT"), ("cos,bucket=b", "cos:SlowDown")]
+)
+def test_a_fault_of_two_sets_comes_once(faults):
+    """Wherever they overlap."""
+    found = scenarios(["PUT /b/k"], *faults)
+    assert sorted(found) == sorted(scenarios(["PUT /b/k"], "cos"))
+
+
+def test_a_set_that_no_request_gets():
+    """The nearest request is that by the conditions of the set."""
+
+    def code():
+        assert call("PUT", "/other/k")
+        assert call("GET", "/other/k")
+
+    _, error = exploring(code, "cos,bucket=b,method=GET")
+    assert "cos,method=GET,bucket=b was injected in no run (nearest: GET /other/k)" in str(error)
+
+
+def test_a_standard_set_takes_conditions_alone():
+    """Effects are those of one fault."""
+    for wrong, why in [
+        (
+            "cos,times=2",
+            "cos,times=2: cos stands for its standard set, which takes conditions alone: no times; name a fault",
+        ),
+        ("cos,bucket=b,delay=1s", "no delay"),
+        ("cos,skip=1", "cos,skip=1: explore decides where a fault comes: no skip"),
+        ("cos,header.x=1", "explore cannot tell by header.x"),
+        ("cos,bukket=b", "bukket is not a key; did you mean bucket?"),
+    ]:
+        with pytest.raises(ConfigurationError, match=re.escape(why)):
+            choices([wrong])
+
+
 def test_a_group_is_each_of_its_members():
     """A group is no draw."""
     throttle = [each.address for each in faultinject.vendors.get("qingstor").group("@throttle")]

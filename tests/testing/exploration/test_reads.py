@@ -231,7 +231,7 @@ def test_what_the_journal_keeps_back():
     """A rule that asks about it cannot be placed, and that is named."""
     exploration, error = exploring(lambda: send("GET", "/b/k?mine=x"), "gateway", "reset,query.mine=x")
     assert str(error).splitlines()[-2:] == [
-        "left out: reset at GetObject /b/k (the journal keeps back what query.mine=x asks about; ask about something else)",
+        "left out: reset at GetObject /b/k (the journal does not record what query.mine=x asks about; use another condition)",
         "incomplete: reset,query.mine=x was injected in no run (nearest: GET /b/k)",
     ]
     assert exploration.runs != []

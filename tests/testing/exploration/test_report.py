@@ -35,14 +35,14 @@ def test_the_text():
             1 UploadPart            503 PUT /b/a?partNumber=1&uploadId=x  <- http:503
             2 AbortMultipartUpload  200 DELETE /b/a?uploadId=x
           replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/a,query.partNumber=1,query.uploadId=,times=2")
-          and 2 more alike: cos:SlowDown,method=PUT,path=/b/a,query.partNumber=1,query.uploadId=,times=1 …
+          and 2 similar: cos:SlowDown,method=PUT,path=/b/a,query.partNumber=1,query.uploadId=,times=1 …
 
         AssertionError: second
           when request 2 (PutObject /b/b) gets: http:503
             1 UploadPart  200 PUT /b/a?partNumber=1&uploadId=x
             2 PutObject   503 PUT /b/b  <- http:503
           replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/b,times=2")
-          and 2 more alike: cos:SlowDown,method=PUT,path=/b/b,times=1 …"""
+          and 2 similar: cos:SlowDown,method=PUT,path=/b/b,times=1 …"""
     )
 
 
@@ -185,7 +185,7 @@ def test_causes_are_told_apart_by_line_and_operation():
 
     exploration, error = exploring(code, "http:503", "http:500")
     assert str(error).count("replay: ") == 2
-    assert str(error).count(" and 1 more alike: ") == 2
+    assert str(error).count(" and 1 similar: ") == 2
     assert len(exploration.runs) == 4
 
 
@@ -242,5 +242,5 @@ def test_backoff_is_told(monkeypatch):
     assert error is None
     assert "(backoff 100%)" in exploration.report()
     assert exploration.report().splitlines()[-1] == (
-        "more than half of the time was the client's own backoff: give it a short one in tests"
+        "more than half of the time was the client's own backoff: configure a shorter one in tests"
     )

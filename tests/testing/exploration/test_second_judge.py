@@ -47,7 +47,7 @@ def test_other_bytes_fail_a_run_that_passes():
     assert isinstance(error, ExplorationFailed)
     assert error.__cause__ is None
     assert str(error).splitlines()[2:] == [
-        "same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes",
+        "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
         "  when request 1 (PutObject /b/k) gets: cos:SlowDown",
         "    1 PutObject  503 PUT /b/k  <- cos:SlowDown",
         "    2 PutObject  200 PUT /b/k",
@@ -61,9 +61,9 @@ def test_other_bytes_fail_a_run_that_passes():
     ("code", "failed", "warned"),
     [
         (putting(b"meow", b"meow"), "", ""),
-        (putting(b"meow", b"me"), "", "4 bytes, request 2, which tries it again, 2 bytes"),
-        (putting(b"meow", b"me", headers=ID), "4 bytes, request 2, which tries it again, 2 bytes", ""),
-        (putting(b"meow", b"meow", b""), "4 bytes, request 3, which tries it again, 0 bytes", ""),
+        (putting(b"meow", b"me"), "", "4 bytes, request 2, which retries it, 2 bytes"),
+        (putting(b"meow", b"me", headers=ID), "4 bytes, request 2, which retries it, 2 bytes", ""),
+        (putting(b"meow", b"meow", b""), "4 bytes, request 3, which retries it, 0 bytes", ""),
         (putting(b"meow", b"meow and more"), "", ""),
     ],
     ids=["same", "shorter, by looks", "shorter, by the client's id", "third", "longer: another call"],
@@ -78,7 +78,7 @@ def test_same_bytes(code, failed, warned):
 def test_other_bytes_of_the_same_length():
     """Where both bodies were read, their digests tell."""
     fails, _ = judged(putting(b"meow", b"purr", headers=ID), f"{SLOW_DOWN},times=2")
-    assert fails == ["same bytes: request 1 sent 4 bytes, request 2, which tries it again, other bytes"]
+    assert fails == ["same bytes: request 1 sent 4 bytes, request 2, which retries it, different bytes"]
 
 
 def test_requests_that_the_code_makes_anyway():
@@ -102,7 +102,7 @@ def test_a_finding_stands_beside_an_error():
     _, error = exploring(code, SLOW_DOWN)
     lines = str(error).splitlines()
     assert lines[2] == "KeyError: 'noticed'"
-    assert "  ✕ same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes" in lines
+    assert "  ✕ same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes" in lines
 
 
 def test_giving_up_is_no_excuse():
@@ -128,8 +128,8 @@ def test_an_error_behind_a_200_that_nobody_did_anything_about():
     failed, warned = judged(code, HIDDEN)
     assert failed == []
     assert warned == [
-        "warning: error in 200: request 1 was answered 200 InternalError, an error in spite of its status, and nothing"
-        " was done about it (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
+        "warning: error in 200: request 1 got 200 InternalError, an error in spite of its status, and the client"
+        " did not react (cos:InternalError,method=PUT,path=/b/to,times=1,status=200)"
     ]
 
 
@@ -170,8 +170,8 @@ def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
         error = ""
     except ExplorationFailed as failed:
         error = str(failed)
-    assert ("error in 200: request 1 was answered 200 InternalError" in error) == swallowed
-    assert ("its caller saw success" in error) == swallowed
+    assert ("error in 200: request 1 got 200 InternalError" in error) == swallowed
+    assert ("the caller saw success" in error) == swallowed
     assert warnings(exploration) == []
 
 
@@ -193,7 +193,7 @@ def test_non_idempotent_retry(method, path, headers, verdict):
     code = putting(b"meow", b"meow", method=method, path=path, headers=headers)
     failed, warned = judged(code, LOST)
     said = (
-        f"non-idempotent retry: request 1 ({method}) was done and its answer lost; request 2 sent it again without a"
+        f"non-idempotent retry: request 1 ({method}) was carried out and its answer lost; request 2 retried it without a"
         " precondition or an Idempotency-Key, and took effect twice"
     )
     assert failed == [said] * (verdict == "fails")
@@ -229,7 +229,7 @@ def test_a_body_that_holds_an_id_of_its_call():
     """It is another one in each run, and the same one in both attempts: the server may know it again by that."""
     failed, [warned] = judged(ordering(str.encode), LOST)
     assert failed == []
-    assert "; no two runs send these bytes: if the server knows them again by that, all is well" in warned
+    assert "; each run sends different bytes: the retry is safe if the server recognises them" in warned
 
 
 def test_a_body_that_is_new_in_each_attempt_of_one_call():
@@ -241,7 +241,7 @@ def test_a_body_that_is_new_in_each_attempt_of_one_call():
                 return
 
     _, error = exploring(code, LOST)
-    assert "non-idempotent retry: request 1 (POST) was done and its answer lost" in str(error)
+    assert "non-idempotent retry: request 1 (POST) was carried out and its answer lost" in str(error)
 
 
 def test_a_body_that_is_new_in_each_attempt():
@@ -272,7 +272,7 @@ def test_clearing_up_after_a_failure_is_no_retry():
     """It got through, and the code took that for no success."""
     assert judged(clearing(error=True), SLOW_DOWN, allow=OSError) == ([], [])
     _, [warned] = judged(clearing(error=False), SLOW_DOWN)
-    assert "same bytes: request 1 sent 10 bytes, request 2, which tries it again, 2 bytes" in warned
+    assert "same bytes: request 1 sent 10 bytes, request 2, which retries it, 2 bytes" in warned
 
 
 @pytest.mark.parametrize("error", [True, False])
@@ -298,7 +298,7 @@ def test_a_write_that_comes_anyway_mends_no_error_in_200():
 
     failed, warned = judged(code, f"{HIDDEN},method=PUT")
     assert failed == []
-    assert ["nothing was done about it" in each for each in warned] == [True]
+    assert ["the client did not react" in each for each in warned] == [True]
 
 
 def test_an_empty_write_that_comes_anyway_hides_no_other():
@@ -318,7 +318,7 @@ def test_a_repeat_that_is_refused_itself():
     code = putting(b"meow", b"meow", method="POST", path="/orders/new")
     failed, _ = judged(code, f"{LOST},method=POST", SLOW_DOWN, depth=2)
     assert failed == [
-        "non-idempotent retry: request 1 (POST) was done and its answer lost; request 2 sent it again without a"
+        "non-idempotent retry: request 1 (POST) was carried out and its answer lost; request 2 retried it without a"
         " precondition or an Idempotency-Key, and took effect twice"
     ]
 
@@ -386,7 +386,7 @@ def test_an_upload_of_code_that_broke_down():
 def test_several_alike_are_one_line():
     """Runs that show the same are counted."""
     [line] = [each for each in judged(upload(), "http:500", "http:503")[1] if "partNumber" in each]
-    assert line.endswith("times=1, and 1 run more alike)")
+    assert line.endswith("times=1, and 1 similar run)")
 
 
 @pytest.mark.parametrize("ignore", ["same bytes", ["non-idempotent retry", "same bytes"]])

@@ -321,7 +321,7 @@ def test_no_request():
     """Code of which no middleware sees a request cannot be explored."""
     _, error = exploring(lambda: None, "reset")
     assert str(error).startswith(
-        "no middleware saw a request: nothing can be explored. Flask, Django, Starlette and FastAPI"
+        "no middleware saw a request, so there is nothing to explore. Flask, Django, Starlette and FastAPI"
     )
 
 

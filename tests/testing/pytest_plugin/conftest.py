@@ -5,6 +5,7 @@ Hypothesis' own plugin takes longer than all the rest of such a run together.
 
 import warnings
 
+import boto3
 import fastapi
 import flask
 import httpx
@@ -14,12 +15,17 @@ import uvicorn
 import werkzeug.serving
 import wrapt
 
+import faultinject.adapters.alarm
+import faultinject.adapters.asgi_wait
 import faultinject.adapters.install
+import faultinject.adapters.loop_watch
+import faultinject.adapters.wsgi_wait
 import faultinject.audit.judge
 import faultinject.audit.nearest
 import faultinject.audit.reports.html
 import faultinject.testing.pytest_plugin.marked
 import faultinject.testing.pytest_plugin.reported
+import faultinject.testing.pytest_plugin.stored
 from faultinject import vendors
 
 with warnings.catch_warnings():

@@ -70,7 +70,7 @@ def test_a_test_that_fails(run, project):
             "    1 PutObject  200 PUT /b/a",
             "    2 PutObject  PUT /b/k  <- reset",
             '  replay: @pytest.mark.faultinject("reset,method=PUT,path=/b/k,times=1")',
-            "  and 6 more alike: *",
+            "  and 6 similar: *",
             "*::test_wrong: 2 requests without faults, *",
             "FAILED *::test_wrong - AssertionError: gave up*",
         ]
@@ -383,7 +383,7 @@ def test_no_request(run):
     """A test that makes no request cannot be explored."""
     result = run(RIGHT.replace("assert upload(client)", "pass"))
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["no middleware saw a request: nothing can be explored.*"])
+    result.stdout.fnmatch_lines(["no middleware saw a request, so there is nothing to explore.*"])
 
 
 def test_runs_that_are_not_independent(run):
@@ -739,7 +739,7 @@ def test_the_second_judge(run):
     result.stdout.fnmatch_lines(
         [
             "1 request without faults, 1 fault; 1 run in *, 1 failed, *",
-            "same bytes: request 1 sent 4 bytes, request 2, which tries it again, 0 bytes",
+            "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
             '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
         ]
     )

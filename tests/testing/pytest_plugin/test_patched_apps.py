@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import flask
 import pytest
 
 APPS = {
@@ -200,9 +201,12 @@ def test_frameworks_are_put_back(run):
 def test_patch_over_ours_stays():
     """Where somebody has patched after us, that patch is kept and ours does nothing any more."""
     script = """if True:
+        import sys
+
         import flask
         from faultinject import inject
         from faultinject.adapters.patch import Patch
+        from faultinject.exceptions import RuleNotMatched
 
         patch = Patch()
         ours = flask.Flask.__call__
@@ -216,8 +220,12 @@ def test_patch_over_ours_stays():
             assert app.test_client().get("/").status_code == 503
         patch.undo()
         assert vars(flask.Flask)["__call__"] is theirs
-        with inject("http:503"):
-            assert app.test_client().get("/").status_code == 404
+        try:
+            with inject("http:503"):
+                assert app.test_client().get("/").status_code == 404
+        except RuleNotMatched:
+            sys.exit(0)
+        sys.exit("nobody noticed")
     """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
@@ -300,5 +308,139 @@ def test_django_s_test_client(passes):
     def test_without():
         assert Client().get("/photos/1").content == b"app"
     """,
+        2,
+    )
+
+
+BLOCKS = """
+    import faultinject
+    import flask
+    import pytest
+
+    def test_inject(client):
+        with faultinject.inject("http:503", times=1) as faults:
+            assert [client.get("/a").status_code for _ in range(2)] == [503, 200]
+        assert (faults.injected, faults.attempts) == (1, 2)
+
+    def test_explore(client):
+        exploration = faultinject.explore("http:503")
+        for run in exploration:
+            with run:
+                assert client.get("/a").status_code in (200, 503)
+        assert len(exploration.runs) == 1
+
+    def test_record(client):
+        assert [each.path for each in faultinject.record(lambda: client.get("/a"))] == ["/a"]
+
+    def test_later():
+        assert flask.Flask("later").test_client().get("/").status_code == 404
+
+    @pytest.mark.faultinject("http:500")
+    def test_marked(client):
+        assert client.get("/a").status_code == 500
+"""
+
+
+@pytest.mark.parametrize("selected", [None, "inject", "explore", "record"])
+def test_blocks_reach_unwrapped_apps_whichever_tests_are_selected(passes, selected):
+    """`-k` changes what is run and nothing else; a marked test elsewhere makes no difference."""
+    if selected is None:
+        passes(BLOCKS, 5)
+    else:
+        result = passes(BLOCKS, 1, "-k", f"test_{selected}")
+        result.assert_outcomes(passed=1, deselected=4)
+
+
+def test_the_patch_of_a_block_ends_with_the_session(passes):
+    """The frameworks are put back as after marked tests."""
+    before = vars(flask.Flask)["__call__"]
+    passes("""
+        import faultinject
+
+        def test(client):
+            with faultinject.inject("http:503"):
+                assert client.get("/a").status_code == 503
+    """)
+    assert vars(flask.Flask)["__call__"] is before
+
+
+def test_django_s_async_client(passes):
+    """As its sync client: an error, a broken connection, a changed body, a query, a body, a stream; else untouched."""
+    passes(
+        DJANGO
+        + """
+    import asyncio
+    from itertools import count
+    from django.test import AsyncClient
+
+    async def streamed(request):
+        async def pieces():
+            for each in count() if request.path == "/endless" else range(2):
+                yield b"ab"[each % 2:][:1]
+
+        return StreamingHttpResponse(pieces())
+
+    async def echo(request):
+        answer = HttpResponse(request.body, headers={"X-App": request.GET.get("x", "1")})
+        answer.set_cookie("who", "me")
+        return answer
+
+    urlpatterns[:] = [re_path("^stream|^endless", streamed), re_path("^plain", view), re_path("", echo)]
+
+    @pytest.mark.faultinject("cos:SlowDown,set.set-cookie=a=b", times=1, path="photos/", query={"x": "2"})
+    @pytest.mark.faultinject("reset", path="reset")
+    @pytest.mark.faultinject("hang", path="hang")
+    @pytest.mark.faultinject("corrupt", path=["corrupt", "stream/corrupt"])
+    @pytest.mark.faultinject("truncate", path="cut")
+    @pytest.mark.faultinject("latency,delay=1ms", path=["late", "plain/late"])
+    @pytest.mark.faultinject("cos:SlowDown", when="after", path="after")
+    def test(faults):
+        async def ask():
+            client = AsyncClient()
+            answer = await client.put("/photos/1?x=2", b"body")
+            assert (answer.status_code, answer.asgi_request.path) == (503, "/photos/1")
+            assert b"<Code>SlowDown</Code>" in answer.content
+            assert answer["Content-Type"] == "application/xml"
+            assert client.cookies["a"].value == "b"
+            answer = await client.put("/photos/1?x=2", b"body")
+            assert (answer.status_code, answer.content, answer["X-App"]) == (200, b"body", "2")
+            assert client.cookies["who"].value == "me"
+            with pytest.raises(ConnectionResetError):
+                await client.get("/reset")
+            with pytest.raises(TimeoutError):
+                await client.get("/hang")
+            answer = await client.put("/corrupt", b"body")
+            assert (answer.status_code, len(answer.content), answer["X-App"]) == (200, 4, "1")
+            assert answer.content != b"body"
+            assert (answer.cookies["who"].value, answer.asgi_request.path) == ("me", "/corrupt")
+            with pytest.raises(OSError, match="closed after"):
+                await client.put("/cut", b"body")
+            assert (await client.put("/late", b"body")).content == b"body"
+            assert (await client.get("/plain/late")).content == b"app"
+            assert (await client.put("/after", b"body")).status_code == 503
+            answer = await client.get("/stream/corrupt")
+            assert (len(answer.content), answer.content != b"ab") == (2, True)
+            answer = await client.get("/stream")
+            assert [each async for each in answer.streaming_content] == [b"a", b"b"]
+            answer = await client.get("/endless")
+            assert await anext(aiter(answer.streaming_content)) == b"a"
+            assert (await client.get("/plain")).content == b"app"
+
+        asyncio.run(ask())
+        faults.assert_all_fired()
+        first, second, *_ = faults.outcomes
+        assert [(each.request_bytes, each.connection, each.client) for each in (first, second)] == [
+            (4, None, "127.0.0.1")
+        ] * 2
+        assert first.request_digest == second.request_digest is not None
+
+    def test_without():
+        async def ask():
+            client = AsyncClient()
+            assert (await client.get("/photos/1")).status_code == 200
+            assert (await client.put("/reset", b"body")).content == b"body"
+
+        asyncio.run(ask())
+""",
         2,
     )

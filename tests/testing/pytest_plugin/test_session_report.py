@@ -91,12 +91,44 @@ def test_all_tests(report):
     result.stdout.fnmatch_lines(["*= faultinject: report =*", "report.json: ✕ 1 fail  ! 0 warnings  *"])
 
 
+@pytest.mark.parametrize("option", [(), ("--faultinject-report-fail",)])
+def test_a_report_that_fails_the_run(run, option):
+    """Only where that is asked for: tests that pass end with 1 where a check says FAIL, and that is said."""
+    result = run(SOURCE, "--faultinject-report=report.json", *option)
+    result.assert_outcomes(passed=9)
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if option else pytest.ExitCode.OK)
+    said = "report.json: ✕ 1 fail  *; so the run fails (--faultinject-report-fail)"
+    (result.stdout.fnmatch_lines if option else result.stdout.no_fnmatch_line)(said)
+
+
+def test_a_report_without_a_failure_fails_nothing(run):
+    """Nor does one that could not judge anything."""
+    options = ("--faultinject-report=report.json", "--faultinject-report-fail")
+    for selected in ("slow_down", "test_forbidden and 0"):
+        assert run(SOURCE, *options, "-k", selected).ret == 0
+
+
+def test_a_run_that_fails_by_itself_keeps_its_status(run):
+    """One status for both."""
+    options = ("--faultinject-report=report.json", "--faultinject-report-fail")
+    assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_report_that_is_to_fail_the_run_must_be_asked_for(run):
+    """Else nothing would be judged, and the run be green."""
+    result = run(SOURCE, "--faultinject-report-fail")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--faultinject-report-fail: there is no report; add --faultinject-report=FILE"]
+    )
+
+
 def test_nothing_to_judge(run, project):
     """A report that says nothing does not look like a good one."""
     result = run(SOURCE, "--faultinject-report=report.html", "-k", "test_forbidden and 0")
     result.stdout.fnmatch_lines(
         [
-            "report.html: Nothing could be judged: 1 call met a fault or was tried again, too few for any check.*"
+            "report.html: Nothing could be judged: 1 call met a fault or retried, not enough data for any check.*"
         ]
     )
 
@@ -123,8 +155,11 @@ def test_other_formats(run, project, name, begin):
 def test_xdist(project):
     """Workers note what they see, the controller judges all of it."""
     project.makepyfile(SOURCE)
-    result = project.runpytest_subprocess("-n2", "--faultinject-report=report.json")
+    result = project.runpytest_subprocess(
+        "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
+    )
     result.assert_outcomes(passed=9)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = json.loads((project.path / "report.json").read_text())
     assert (found["calls"], found["attempts"]) == (CALLS, ATTEMPTS)
     assert verdicts(found)["permanent", None] == "FAIL"
@@ -169,7 +204,7 @@ def test_without_jinja2(run, monkeypatch):
     monkeypatch.setattr("faultinject.testing.pytest_plugin.reported.find_spec", lambda name: None)
     result = run(SOURCE, "--faultinject-report=report.html")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(['*pip install "faultinject[[]report[]]"; or name a file .txt or .json'])
+    result.stderr.fnmatch_lines(["*pip install *[[]report[]]*; or name a file .txt or .json"])
 
 
 @pytest.mark.parametrize(("failing", "ret"), [("", 3), ("assert 0", 1)])
@@ -255,3 +290,33 @@ def test_servers_in_other_processes(project, report):
     result.assert_outcomes(passed=3)
     assert (found["calls"], found["attempts"]) == (3, 6)
     assert verdicts(found)["permanent", None] == "FAIL"
+
+
+def test_a_locale_without_other_characters(run, monkeypatch):
+    """What is said in the terminal is plain ASCII there; pytest would write `\\u2715` for a cross."""
+    source = (
+        UPLOAD
+        + """
+    @pytest.mark.faultinject("cos:SlowDown")
+    def test_many(client):
+        upload(client, "/b/" + "k" * 200, tries=50)
+
+    @pytest.mark.faultinject_explore("reset")
+    def test_empties(client):
+        try:
+            client.put("/b/k", data=b"meow")
+        except OSError:
+            client.put("/b/k", data=b"")
+"""
+    )
+    signs = set()
+    for locale in ("C.UTF-8", "C"):
+        monkeypatch.setenv("LC_ALL", locale)
+        result = run(source, "--faultinject-report=report.txt", "-p", "no:cacheprovider")
+        result.assert_outcomes(failed=2)
+        text = str(result.stdout)
+        signs |= {each for each in "✕✓…" if each in text}
+    assert signs == set("✕✓…")
+    assert text.isascii()
+    for each in ("x 1 fail", "+ 0 pass", "... 10 more ..."):
+        assert each in text

@@ -162,11 +162,11 @@ FIVE = """
     "command",
     [
         f'{GUNICORN}, "apps:app"',
-        f'{GUNICORN}, "--preload", "apps:app"',
+        pytest.param(f'{GUNICORN}, "--preload", "apps:app"', marks=pytest.mark.slow),
         f'{GUNICORN}, "installed:app"',
-        f'{GUNICORN}, "-k", "asgi", "apps:asgi"',
+        pytest.param(f'{GUNICORN}, "-k", "asgi", "apps:asgi"', marks=pytest.mark.slow),
         f'{UVICORN}, "apps:asgi"',
-        f'{UVICORN}, "installed:asgi"',
+        pytest.param(f'{UVICORN}, "installed:asgi"', marks=pytest.mark.slow),
     ],
 )
 def test_servers_of_several_processes(tests, command):
@@ -245,7 +245,7 @@ def test_rules_that_no_request_met(tests):
         @pytest.mark.faultinject("http:500", "http:501,path=photos/", times=0) if False else pytest.mark.faultinject("http:500,times=0")
         def test_matched(url, faults):
             assert ask(url + "/photos/1") == 200
-            with pytest.raises(AssertionError, match="1 requests met its conditions"):
+            with pytest.raises(AssertionError, match="1 request met its conditions"):
                 faults.assert_all_fired()
     """)
     result.assert_outcomes(passed=1, failed=1)

@@ -1,0 +1,127 @@
+"""An object store of the running process, for tests of code that is a client of one."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from faultinject.adapters.wsgi import wrap
+from faultinject.exceptions import ConfigurationError, FaultInjectError
+from faultinject.injector.injector import Injector
+from faultinject.rules.environment import read_environment
+from faultinject.rules.scenario import Scenario
+from faultinject.server.connections import Server
+from faultinject.store.contents import ResettableStore
+from faultinject.testing.sdk_clients import CLIENTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+class Storage:
+    """An object store on a free port of loopback, in a thread of this process.
+
+    `faultinject_store("cos")` gives it. The marker, `inject()`, `faults` and exploration reach its requests; without
+    any of them they pass.
+
+    Args:
+        vendor: whose dialect it speaks.
+    """
+
+    def __init__(self, vendor: str) -> None:
+        now = time.time()
+        settings = read_environment(os.environ, now=now, rules_given=True, forced=True)
+        self._vendor = vendor
+        self.app = ResettableStore(vendor, endpoints=settings.endpoints)
+        # Settings of the environment belong to those who inject, not to the place where it happens.
+        self._server = Server(wrap(self.app, Injector(Scenario([]), environ={})))
+        self._server.start()
+
+    @property
+    def vendor(self) -> str:
+        """Whose dialect it speaks, such as `cos`."""
+        return self._vendor
+
+    @property
+    def url(self) -> str:
+        """Where it is, such as `http://127.0.0.1:40123`, without a slash at the end."""
+        return self._server.url
+
+    @property
+    def host(self) -> str:
+        """The address it listens on, `127.0.0.1`."""
+        return str(self._server.server_address[0])
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
+    def client(self) -> str:
+        """The constructor of the vendor's Python client that takes `client_kwargs`, such as `qcloud_cos.CosConfig`."""
+        return CLIENTS[self._vendor][0]
+
+    @property
+    def client_kwargs(self) -> dict[str, Any]:
+        """What `client` takes: the address and credentials, of which none is checked. A new dict each time.
+
+        Raises:
+            MissingExtra: it holds an object of the vendor's SDK, which is not installed.
+        """
+        __tracebackhide__ = True
+        try:
+            return CLIENTS[self._vendor][1](self.host, self.port)
+        except FaultInjectError as error:
+            raise error.with_traceback(None) from None
+
+    def reset(self) -> None:
+        """Put back what it held when the test began: what fixtures of wider scope have stored, else nothing.
+
+        The fixture does so at the end of each test; a loop of `faults.explore()` needs it at the beginning of each run.
+        """
+        self.app.reset()
+
+    def close(self) -> None:
+        """End its threads and connections; the fixture does so at the end of the session."""
+        self._server.stop()
+
+    def __repr__(self) -> str:
+        return f"<Storage {self._vendor} {self.url}>"
+
+
+class StorageFactory:
+    """What the fixture `faultinject_store` is: a function from a vendor to its store, one for each vendor and session."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, Storage] = {}
+
+    def __call__(self, vendor: str) -> Storage:
+        """The session's object store that speaks this vendor's dialect, started on first use.
+
+        Args:
+            vendor: a vendor's id, such as `cos`.
+
+        Raises:
+            UnknownVendor: there is no such vendor; the message names the nearest.
+            ConfigurationError: the embedded store does not speak that vendor's dialect.
+        """
+        __tracebackhide__ = True
+        if not isinstance(vendor, str):
+            raise ConfigurationError(f"{vendor!r} is not a vendor; give an id as text, such as 'cos'")
+        if vendor not in self._started:
+            try:
+                self._started[vendor] = Storage(vendor)
+            except FaultInjectError as error:
+                raise error.with_traceback(None) from None  # pytest shows the test's line, and not ours
+        return self._started[vendor]
+
+    def __iter__(self) -> Iterator[Storage]:
+        return iter(list(self._started.values()))
+
+    def close(self) -> None:
+        """End all of them."""
+        while self._started:
+            self._started.popitem()[1].close()

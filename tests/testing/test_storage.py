@@ -1,0 +1,240 @@
+"""`Storage`: each vendor's Python client is made with `client_kwargs` alone, and reaches the store."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+import threading
+import warnings
+
+import pytest
+import requests
+
+import faultinject
+from faultinject.exceptions import MissingExtra
+from faultinject.store.error_codes import ERROR_CODES
+from faultinject.testing.sdk_clients import CLIENTS
+
+pytestmark = [
+    pytest.mark.live,
+    # The SDKs' source, their use of old functions, and the sockets that they leave to the garbage.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture(scope="module")
+def storages():
+    factory = faultinject.StorageFactory()
+    yield factory
+    factory.close()
+
+
+def named(path):
+    """What a dotted name stands for."""
+    module, _, name = path.rpartition(".")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(importlib.import_module(module), name)
+
+
+def boto3_client(client, kwargs):
+    made = client("s3", **kwargs)
+    made.create_bucket(Bucket="photos")
+    made.put_object(Bucket="photos", Key="cat", Body=b"meow")
+    content = made.get_object(Bucket="photos", Key="cat")["Body"].read()
+    made.close()
+    return content
+
+
+def azure(client, kwargs):
+    with client(**kwargs) as service:
+        container = service.create_container("photos")
+        container.upload_blob("cat", b"meow")
+        return container.download_blob("cat").readall()
+
+
+def bos(client, kwargs):
+    from baidubce.services.bos.bos_client import BosClient
+
+    made = BosClient(client(**kwargs))
+    made.create_bucket("photos")
+    made.put_object_from_string("photos", "cat", "meow")
+    return made.get_object_as_string("photos", "cat")
+
+
+def cos(client, kwargs):
+    from qcloud_cos import CosS3Client
+
+    with requests.Session() as session:
+        made = CosS3Client(client(**kwargs), session=session)
+        assert "Buckets" in made.list_buckets()  # the service, which has a host of its own
+        made.create_bucket("photos-1250000000")
+        made.put_object("photos-1250000000", b"meow", "cat")
+        return made.get_object("photos-1250000000", "cat")["Body"].get_raw_stream().read()
+
+
+def gcs(client, kwargs):
+    made = client(**kwargs)
+    cat = made.create_bucket("photos").blob("cat")
+    cat.upload_from_string(b"meow")
+    content = cat.download_as_bytes()
+    made.close()
+    return content
+
+
+def jss(client, kwargs):
+    requests.put(f"{kwargs['end_point']}/photos", timeout=10)  # its own way to make a bucket sends nothing
+    bucket = client(**kwargs).bucket("photos")
+    bucket.object("cat").put_data("meow", "cat")
+    return bucket.object("cat").get().content
+
+
+def minio(client, kwargs):
+    made = client(**kwargs)
+    made.make_bucket("photos")
+    made.put_object("photos", "cat", io.BytesIO(b"meow"), 4)
+    answer = made.get_object("photos", "cat")
+    content = answer.read()
+    answer.close()
+    answer.release_conn()
+    made._http.clear()
+    return content
+
+
+def obs(client, kwargs):
+    made = client(**kwargs)
+    assert made.createBucket("photos").status == 200
+    assert made.putContent("photos", "cat", "meow").status == 200
+    content = made.getObject("photos", "cat", loadStreamInMemory=True).body.buffer
+    made.close()
+    return content
+
+
+def oss(client, kwargs):
+    bucket = client(bucket_name="photos", **kwargs)
+    bucket.create_bucket()
+    bucket.put_object("cat", b"meow")
+    content = bucket.get_object("cat").read()
+    bucket.session.session.close()
+    return content
+
+
+def qingstor(client, kwargs):
+    service = client(**kwargs)
+    bucket = service.Bucket("photos", "")
+    assert bucket.put().status_code == 201
+    bucket.put_object("cat", body=b"meow")
+    content = bucket.get_object("cat").content
+    service.client.close()
+    return content
+
+
+WAYS = {
+    "boto3.client": boto3_client,
+    "azure.storage.blob.BlobServiceClient": azure,
+    "baidubce.bce_client_configuration.BceClientConfiguration": bos,
+    "qcloud_cos.CosConfig": cos,
+    "google.cloud.storage.Client": gcs,
+    "jss_upload.jss.Jss": jss,
+    "minio.Minio": minio,
+    "obs.ObsClient": obs,
+    "oss2.Bucket": oss,
+    "qingstor.sdk.service.qingstor.QingStor": qingstor,
+}
+
+
+def test_every_store_has_its_client():
+    """A vendor whose dialect the store speaks has a client here; TOS's package does not go with the others' versions."""
+    assert set(CLIENTS) == set(ERROR_CODES)
+    assert {client for client, _ in CLIENTS.values()} == {*WAYS, "tos.TosClientV2"}
+
+
+@pytest.mark.parametrize("vendor", [each for each in sorted(CLIENTS) if each != "tos"])
+def test_the_client_reaches_the_store(storages, vendor):
+    """Stores and loads an object; the rule's conditions see bucket and operation in each of its requests."""
+    storage = storages(vendor)
+    slow = faultinject.vendors.get(vendor).group("@throttle")[0].address
+    bucket = "photos-1250000000" if vendor == "cos" else "photos"
+    with faultinject.inject(slow, bucket="nobody-s") as faults:
+        assert WAYS[storage.client](named(storage.client), storage.client_kwargs) == b"meow"
+    assert faults.attempts >= 3
+    assert faults.injected == 0
+    seen = [(each.operation, each.bucket) for each in faults.outcomes if each.key == "cat"]
+    assert {each for _, each in seen} <= {bucket}
+    assert seen
+    assert all(operation for operation, _ in seen)
+    storage.reset()
+
+
+def test_tos_is_its_proxy(storages):
+    """What its SDK takes; a request by that proxy names the bucket in its host."""
+    kwargs = storages("tos").client_kwargs
+    assert {*kwargs} == {"ak", "sk", "endpoint", "region", "proxy_host", "proxy_port"}
+    proxy = {"http": f"http://{kwargs['proxy_host']}:{kwargs['proxy_port']}"}
+    host = kwargs["endpoint"].replace("http://", "http://photos.")
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = proxy
+        assert session.put(host, timeout=10).status_code == 200
+        assert session.put(f"{host}/cat", data=b"meow", timeout=10).status_code == 200
+        assert session.get(f"{host}/cat", timeout=10).content == b"meow"
+
+
+def test_a_users_own_settings_stand_beside_them(storages):
+    """Retries and time-outs are not among them, so that nothing is given twice."""
+    from botocore.config import Config
+
+    kwargs = storages("s3").client_kwargs
+    kwargs["region_name"] = "eu-west-1"
+    made = named("boto3.client")("s3", config=Config(retries={"total_max_attempts": 1}), **kwargs)
+    with faultinject.inject("s3:SlowDown", times=1), pytest.raises(made.exceptions.ClientError):
+        made.list_buckets()
+    made.close()
+    assert storages("s3").client_kwargs["region_name"] == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "module", "package"),
+    [
+        ("bos", "baidubce", "bce-python-sdk"),
+        ("gcs", "google", "google-cloud-storage"),
+        ("oss", "oss2", "oss2"),
+        ("qingstor", "qingstor", "qingstor-sdk"),
+    ],
+)
+def test_an_sdk_that_is_missing(storages, monkeypatch, vendor, module, package):
+    """The message names the command that brings it."""
+    storage = storages(vendor)
+    for each in [each for each in sys.modules if f"{each}.".startswith(f"{module}.")]:
+        monkeypatch.delitem(sys.modules, each)
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(
+        sys, "meta_path", [each for each in sys.meta_path if not hasattr(each, "known_source_files")]
+    )
+    with pytest.raises(MissingExtra, match=f"which is not installed: .*pip install (.* )?{package}$"):
+        storage.client_kwargs  # noqa: B018 - the look is what is tested
+
+
+def test_a_broken_sdk_says_so_itself(storages, monkeypatch, tmp_path):
+    """An SDK that lacks something of its own is not called missing."""
+    (tmp_path / "oss2.py").write_text("import crcmod_is_not_there\n")
+    monkeypatch.delitem(sys.modules, "oss2", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="crcmod_is_not_there"):
+        storages("oss").client_kwargs  # noqa: B018 - the look is what is tested
+    sys.modules.pop("oss2", None)
+
+
+def test_close_ends_threads_and_connections():
+    """A client that keeps its connection learns of the end, and nobody answers any more."""
+    before = set(threading.enumerate())
+    storage = faultinject.Storage("s3")
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(storage.url, timeout=10).status_code == 200
+        assert len(set(threading.enumerate()) - before) == 2
+        storage.close()
+        assert set(threading.enumerate()) <= before
+        with pytest.raises(requests.ConnectionError):
+            session.get(storage.url, timeout=10)

@@ -1,0 +1,158 @@
+"""Where nothing in a process is wrapped, `inject()` and `explore()` say that they do nothing; under pytest they reach the frameworks' apps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+APP = """
+import asyncio
+import flask
+import unittest
+import faultinject
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject.exceptions import ExplorationFailed, FaultInjectError, RuleNotMatched
+
+app = flask.Flask("app")
+ask = lambda: app.test_client().get("/").status_code
+"""
+SAID = (
+    "Wrap the app in WSGIFaultMiddleware or ASGIFaultMiddleware (rules=[] will do), or give the client a FaultTransport."
+    " Only under pytest do Flask, Django, Starlette and FastAPI apps of the process need no set-up."
+)
+
+
+def outside_pytest(script, **environ):
+    """What a process of its own prints, without a variable of ours."""
+    ran = subprocess.run(
+        [sys.executable, "-c", APP + script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**{name: value for name, value in os.environ.items() if "FAULTINJECT" not in name}, **environ},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+TOLD = """
+try:
+    with faultinject.inject("http:503"):
+        assert ask() == 404
+except RuleNotMatched as error:
+    print(error)
+"""
+
+
+def test_a_block_that_can_see_nothing_fails():
+    """A test whose app nobody wrapped must not pass as if its faults had come."""
+    said = f"inject() saw no request, as nothing in this process is wrapped. {SAID}"
+    assert outside_pytest(TOLD) == said
+    awaited = """
+async def block():
+    async with faultinject.inject("http:503"):
+        ask()
+
+try:
+    asyncio.run(block())
+except RuleNotMatched as error:
+    print(error)
+"""
+    assert outside_pytest(awaited) == said
+
+
+def test_an_earlier_block_is_around_nothing():
+    """Blocks that are over, or go on around this one, do not count."""
+    twice = """
+one = faultinject.inject("http:500")
+try:
+    with one:
+        pass
+except RuleNotMatched:
+    one.__enter__()
+"""
+    assert outside_pytest(twice + TOLD).startswith("inject() saw no request")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "kept = WSGIFaultMiddleware(app, [])",
+        "kept = ASGIFaultMiddleware(app, [])",
+        "app.wsgi_app = WSGIFaultMiddleware(app.wsgi_app, [])",
+        "faultinject.install(app, 'http:418', enabled=True)",
+        "from faultinject.clients.httpx import FaultTransport; kept = FaultTransport(rules=[])",
+        "kept = Injector([])",
+    ],
+)
+def test_a_block_that_may_see_something_is_left_alone(wrapped):
+    """No request came through it: that may be what the test is about."""
+    quiet = "\nwith faultinject.inject('http:503') as faults:\n    pass\nprint(faults.attempts)"
+    assert outside_pytest(f"{wrapped}{quiet}") == "0"
+
+
+def test_what_is_made_and_gone_within_the_block():
+    """It may have seen a request, had there been one."""
+    assert (
+        outside_pytest(
+            "with faultinject.inject('http:503'):\n    WSGIFaultMiddleware(app, [])\nprint('well')"
+        )
+        == "well"
+    )
+
+
+def test_the_block_s_own_error_goes_first():
+    """An exception in the block is not replaced."""
+    script = "try:\n    with faultinject.inject('http:503'):\n        1 / 0\nexcept ZeroDivisionError:\n    print('its own')"
+    assert outside_pytest(script) == "its own"
+
+
+def test_where_faults_are_switched_off_nothing_is_missed():
+    """FAULTINJECT_ENABLED=0 keeps them away on purpose."""
+    quiet = "with faultinject.inject('http:503'):\n    ask()\nprint('off')"
+    assert outside_pytest(quiet, FAULTINJECT_ENABLED="0") == "off"
+
+
+def test_under_unittest_the_test_fails():
+    """Its reporter shows it as a failure: an AssertionError."""
+    script = """
+class Test(unittest.TestCase):
+    def test(self):
+        with faultinject.inject("http:503"):
+            ask()
+
+result = unittest.TestResult()
+unittest.defaultTestLoader.loadTestsFromTestCase(Test).run(result)
+print(len(result.failures), len(result.errors))
+"""
+    assert outside_pytest(script) == "1 0"
+
+
+def test_exploring_says_what_is_true_there():
+    """Outside pytest no app is seen by itself."""
+    script = """
+try:
+    for run in faultinject.explore("http:503"):
+        with run:
+            ask()
+except ExplorationFailed as error:
+    print(error)
+"""
+    assert outside_pytest(script) == f"no middleware saw a request, so there is nothing to explore. {SAID}"
+
+
+def test_nothing_to_draw_from():
+    """Hypothesis has no request to put a fault at."""
+    script = """
+from faultinject.strategies import scenarios
+try:
+    scenarios(faultinject.record(ask), "http:503")
+except FaultInjectError as error:
+    print(error)
+"""
+    assert outside_pytest(script) == f"there are no requests to draw from: none was seen. {SAID}"
