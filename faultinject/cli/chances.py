@@ -128,7 +128,7 @@ def _never(rule: Rule) -> str | None:
             return f"its conditions and unless.{key} exclude each other"
     methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
     if methods == {"CONNECT"}:
-        return "a CONNECT is never matched"
+        return "no rule matches CONNECT"
     kept = rule.vendor.reserved if rule.vendor is not None else ()
     buckets = [each.removeprefix("=") for each in rule.conditions.get("bucket", ())]
     if buckets and all(each in kept for each in buckets):

@@ -21,7 +21,9 @@ class RuleCommand(click.Command):
 
 
 @click.command(
-    cls=RuleCommand, context_settings=CONTEXT, short_help="Check rules: what they mean and what they come to."
+    cls=RuleCommand,
+    context_settings=CONTEXT,
+    short_help="Check rules: what they mean and how often they fire.",
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
@@ -29,6 +31,9 @@ class RuleCommand(click.Command):
     "--request", metavar="'METHOD /PATH'", help="Say how this request is read and which rule would fire."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
+@click.option(
+    "--mount", metavar="/APP", default="/", help="The mount point of the app, with which that path begins."
+)
 @click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -39,6 +44,7 @@ def check(
     file: str | None,
     request: str | None,
     host: str,
+    mount: str,
     seed: str | None,
     as_json: bool,
 ) -> int:
@@ -56,10 +62,10 @@ def check(
     from faultinject.cli import rules as reading
     from faultinject.exceptions import ConfigurationError
 
-    for name in ("host", "seed") if request is None else ():
+    for name in ("host", "mount", "seed") if request is None else ():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"--{name} is for the request of --request, and there is none")
-    asked = None if request is None else explanation.parse_request(request, host)
+            raise click.UsageError(f"--{name} needs a request: add --request 'PUT /photos/cat.jpg'")
+    asked = None if request is None else explanation.parse_request(request, host, mount)
     settings = None
     try:
         scenario = reading.read_rules_of(rules, file)

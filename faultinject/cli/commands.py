@@ -48,6 +48,7 @@ class Command:
         self._store = self._empty()
         self._kill: Callable[[], None] = _nothing
         self._ended = ""
+        self.requests = 0
         self._app = wrap(self._serve, Injector([], environ={}))
         self._environ = dict(os.environ)
 
@@ -97,6 +98,7 @@ class Command:
         return ObjectStore(self._vendor, endpoints=self._endpoints)
 
     def _serve(self, environ: Any, start_response: Any) -> Any:
+        self.requests += 1
         return self._store(environ, start_response)
 
     def _wait(self, command: str | Sequence[str]) -> tuple[int, str]:

@@ -30,8 +30,8 @@ DEADLINE = "30s"
     metavar="CLIENT",
     help="An SDK (see --list), a factory MODULE:NAME, or a command.  [default: every SDK that is installed]",
 )
-@click.option("--list", "lists", is_flag=True, help="Show the SDKs that there is a driver for.")
-@click.option("--contract", is_flag=True, help="Show what a command of yours has to do.")
+@click.option("--list", "lists", is_flag=True, help="List the SDKs that have a driver.")
+@click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
 @click.option(
     "--vendor",
     metavar="VENDOR",
@@ -40,21 +40,21 @@ DEADLINE = "30s"
 @click.option(
     "--profile",
     metavar="PROFILE",
-    help="What is promised for the client.  [default: by its user agent, else rfc]",
+    help="The profile to judge the client by.  [default: by its user agent, else rfc]",
 )
 @click.option(
     "--deadline",
     default=DEADLINE,
     show_default=True,
     metavar="DURATION",
-    help="How long one client has; what is not over then is not decided, and silence is a failure.",
+    help="The time limit of one client. Calls that have not ended then are not decided; a silent client fails.",
 )
 @click.option(
     "--phase",
     "phases",
     multiple=True,
     metavar="PHASE",
-    help="Only this part of the plan; may be given again.",
+    help="Run only this phase of the plan. May be given again.",
 )
 @click.option(
     "-o",
@@ -66,7 +66,7 @@ DEADLINE = "30s"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
-    "--compare", metavar="OLD.json", help="Say what changed since these results; only what is worse fails."
+    "--compare", metavar="OLD.json", help="Show what changed since these results. Only a worse result fails."
 )
 @click.option(
     "--journal", metavar="DIRECTORY", help="Keep each client's journal there, for `faultinject report`."
@@ -78,6 +78,7 @@ DEADLINE = "30s"
     help="Exit with 3 if this check is not decided; all: every check. May be given again.",
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
+@click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def conformance(
     *,
     clients: tuple[str, ...],
@@ -93,8 +94,9 @@ def conformance(
     journal: str | None,
     require: tuple[str, ...],
     strict: bool,
+    verbose: bool,
 ) -> int:
-    """Ask a client for some 200 calls that meet every kind of fault, and judge what it does about them.
+    """Let a client make about 200 calls that meet every kind of fault, and judge its retries.
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
     ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
@@ -134,7 +136,7 @@ def conformance(
     if as_json:
         show.json(new)
     elif len(found) == 1:
-        show.one(found[0])
+        show.one(found[0], verbose=verbose)
     else:
         show.several(found, new)
     show.failures(found)
@@ -195,7 +197,9 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     if vendor not in CODES:
         raise ConfigurationError(f"--vendor: {vendor!r} is none of {', '.join(CODES)}")
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
-        raise MissingExtra('no SDK is installed: pip install "faultinject[conformance]"')
+        from faultinject.installation import install_extra
+
+        raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
 
 

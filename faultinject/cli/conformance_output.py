@@ -36,11 +36,11 @@ def json(document: dict[str, Any]) -> None:
     click.echo(json_text(document, 2))
 
 
-def one(result: Result) -> None:
+def one(result: Result, *, verbose: bool = False) -> None:
     """The whole verdict on one client."""
     from faultinject.cli import verdict
 
-    verdict.show(result.run.judgement)
+    verdict.show(result.run.judgement, verbose=verbose)
 
 
 def several(results: Sequence[Result], document: dict[str, Any]) -> None:
@@ -125,7 +125,9 @@ def writer(path: str) -> Write:
         try:
             import jinja2  # noqa: F401 - now, not when all is done
         except ImportError:
-            raise MissingExtra('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
+            from faultinject.installation import install_extra
+
+            raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
 
     def write(results: Sequence[Result], document: dict[str, Any]) -> None:
         with open_to_write(path) as file:

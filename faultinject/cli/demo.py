@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Collection, Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,19 +15,40 @@ from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
     from faultinject.audit.judge import Judgement
+    from faultinject.audit.reports.text import Paragraph
     from faultinject.cli.scoreboard import Attempt, Scoreboard
     from faultinject.cli.workload import Workload
     from faultinject.injector.injector import Injector
 
-# Errors that the SDK retries, and two that COS documents as passing and that the SDK does not retry.
-SHARES = (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))
+# Server errors, which the SDK retries, and two client errors, which COS documents as retryable and the SDK does not
+# retry. COS documents OperationAborted for writes alone.
+WRITES, READS = ("PUT", "POST", "DELETE"), ("GET", "HEAD")
+SHARES: tuple[tuple[tuple[str, ...], tuple[tuple[str, float], ...]], ...] = (
+    (WRITES, (("cos:@server", 0.7), ("cos:OperationAborted", 0.15), ("cos:RequestTimeout", 0.15))),
+    (READS, (("cos:@server", 0.7), ("cos:RequestTimeout", 0.3))),
+)
 
 
-# What a row of the live table needs, in characters.
+# What a row of the live table needs, in characters, and the rows that are shown without --verbose.
 NARROWEST = 80
+ROWS = 10
+
+# Calls that no retry can save, spread over the operations: what needs failed calls always has enough of them.
+LOST = range(11, 100, 21)
+
+# Checks for which this workload has no calls; the command that is told next has them.
+ELSEWHERE = (
+    "retry-after",
+    "malformed retry-after",
+    "non-idempotent retry",
+    "error in 200",
+    "retry budget",
+    "overlap",
+)
+NEXT = "conformance --client cos"
 
 
-@click.command(context_settings=CONTEXT, short_help="Watch a real SDK fight 30 % of documented errors.")
+@click.command(context_settings=CONTEXT, short_help="Watch a real SDK meet 30 % of documented errors.")
 @click.option("--seed", help="Replays a run; by default one is chosen and shown.")
 @click.option(
     "--probability",
@@ -34,17 +57,22 @@ NARROWEST = 80
     type=click.FloatRange(0, 1),
     help="The share of attempts that get an error.",
 )
-@click.option("--calls", default=150, show_default=True, type=click.IntRange(1, 999), help="How many calls.")
+@click.option("--calls", default=240, show_default=True, type=click.IntRange(1, 999), help="How many calls.")
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help="The server's port.  [default: any free one]"
 )
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show every attempt, and the whole report with the calls behind it."
+)
 @click.pass_context
-def demo(context: click.Context, seed: str | None, probability: float, calls: int, port: int) -> int:
-    """Watch a real SDK fight documented errors: the COS SDK against the embedded object store.
+def demo(
+    context: click.Context, *, seed: str | None, probability: float, calls: int, port: int, verbose: bool
+) -> int:
+    """Watch a real SDK meet documented errors: the COS SDK against the embedded object store.
 
-    Everything is on loopback and in memory. It ends by itself within about 20 seconds. Of the environment only
-    FAULTINJECT_ENABLED=0 is heeded, which stops it; it also runs where the environment says production, because
-    nothing but its own store gets faults.
+    Everything is on loopback and in memory. The demo ends by itself within about 20 seconds. FAULTINJECT_ENABLED=0
+    stops it; it ignores all other variables, and also runs where the environment says production, because only its
+    own store gets faults.
     """
     import os
     from importlib.metadata import version
@@ -55,18 +83,21 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     from faultinject.cli.scoreboard import COLUMNS, Scoreboard, silent
     from faultinject.cli.workload import Workload, load_sdk
     from faultinject.injector.injector import Injector
+    from faultinject.installation import own_command
     from faultinject.rules.environment import read_environment
     from faultinject.store import ObjectStore
 
     sdk = load_sdk()
     switch = {"FAULTINJECT_ENABLED": os.environ.get("FAULTINJECT_ENABLED", "")}
     reading.refuse_switched_off(read_environment(switch, now=time.time(), rules_given=True))
-    injector = Injector(rules_for(probability), seed=seed, environ={}, record_all=True)
+    injector = Injector(
+        [*lost_calls(probability), *rules_for(probability)], seed=seed, environ={}, record_all=True
+    )
     sock = listening.listen("127.0.0.1", port)
     url = listening.url_of(sock)
     listening.heed_interrupts()
     live = _is_wide_terminal()
-    lines = Lines()
+    lines = Lines(None if verbose else ROWS)
     board = Scoreboard(silent if live else lines.show)
     injector.journal.follow(board.saw)
     server = listening.wsgi_server(wrap(ObjectStore("cos"), injector), sock)
@@ -77,13 +108,15 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
     injector.enable()
 
     click.echo(f"cos-python-sdk-v5 {version('cos-python-sdk-v5')} against the embedded object store on {url}")
-    click.echo(f"{calls} calls, {probability:.0%} documented errors of Tencent COS, seed {injector.seed}\n")
+    click.echo(
+        f"{calls} calls, {100 * probability:.0f} % documented errors of Tencent COS, seed {injector.seed}\n"
+    )
     try:
         if not live:
             click.echo(_line(COLUMNS))
         workload.start()
         if live:
-            _watch(workload, board)
+            _watch(workload, board, None if verbose else ROWS)
         while not workload.over and lines.error is None:
             time.sleep(0.05)
     finally:
@@ -91,45 +124,104 @@ def demo(context: click.Context, seed: str | None, probability: float, calls: in
         server.shutdown()
     if lines.error is not None:
         raise lines.error  # pragma: no cover - a closed pipe, in a process of its own
+    if not verbose and board.rows > ROWS:
+        click.echo(f"({board.rows - ROWS} more attempts: -v shows all)")
     click.echo()
-    for line in layout.aligned(board.summary()):
-        click.echo(line)
-    click.echo()
-    verdict.show(_judgement(injector, board))
-    click.echo(f"\nThe same again: {command_of(context, injector.seed)}")
+    judgement = _judgement(injector, board, ignore=() if verbose else ELSEWHERE)
+    if verbose:
+        for line in layout.aligned(board.summary()):
+            click.echo(line)
+        click.echo()
+    verdict.write(_headline(judgement, board), judgement)
+    if verbose:
+        verdict.show(judgement, verbose=True)
+    else:
+        verdict.write(_problems(judgement), judgement)
+    program = own_command()
+    click.echo(f"\nNext, every check:  {program} {NEXT}")
+    click.echo(f"The same again:     {program} {arguments_of(context, injector.seed)}")
     return 0
 
 
-def _judgement(injector: Injector, board: Scoreboard) -> Judgement:
+def lost_calls(probability: float) -> list[Any]:
+    """The rule under which a few calls fail on every attempt; none where no errors are wanted."""
+    from faultinject.cli.workload import key_of
+    from faultinject.rules.rule import Rule
+
+    return [Rule("cos:ServiceUnavailable", key=[*map(key_of, LOST)])] if probability else []
+
+
+def _headline(judgement: Judgement, board: Scoreboard) -> Iterator[Paragraph]:
+    """The result in one sentence, and whose fault it is."""
+    from faultinject.audit.findings import FAIL, INCONCLUSIVE
+    from faultinject.audit.reports.sentences import counted, merged
+    from faultinject.audit.reports.text import EMPTY, QUIET, RESULT, Paragraph, wrong_of
+
+    findings = merged(judgement.findings)
+    failed = [each.check for each in findings if each.verdict == FAIL]
+    unknown = sum(each.verdict == INCONCLUSIVE for each in findings)
+    undecided = f", {counted(unknown, 'check')} not decided" if unknown else ""
+    problems = f"{counted(len(failed), 'problem') if failed else 'no problem'} found{undecided}"
+    if judgement.conclusion.result == "undecided":
+        problems = "nothing could be judged"
+    yield Paragraph(f"{board.headline(jitter='jitter' not in failed)}: {problems}", RESULT)
+    if wrong_of(findings):
+        whose = "The errors were injected on purpose: each ✕ is a problem of the SDK, not of the store or of your machine."
+        yield Paragraph(whose, QUIET)
+    yield EMPTY
+
+
+def _problems(judgement: Judgement) -> Iterator[Paragraph]:
+    """What is wrong with the SDK, and what passed, without the calls that show it."""
+    from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
+    from faultinject.audit.reports import sentences
+    from faultinject.audit.reports.text import INDENT, Paragraph, problem, wrong_of
+
+    findings = sentences.merged(judgement.findings)
+    for each in wrong_of(findings):
+        yield from problem(each)
+    for verdict, word in ((PASS, "passed"), (INCONCLUSIVE, "not decided")):
+        if names := sentences.names(findings, verdict):
+            yield Paragraph(f"{SIGNS[verdict]} {word}: {names}", verdict, "", INDENT)
+
+
+def _judgement(injector: Injector, board: Scoreboard, *, ignore: Collection[str]) -> Judgement:
     """What the audit says of the SDK."""
     from faultinject.audit.judge import judge
     from faultinject.journal.reading import of_outcomes
 
     return judge(
-        of_outcomes(injector.journal.outcomes), driven=True, told=board.windows(), until=time.monotonic()
+        of_outcomes(injector.journal.outcomes),
+        driven=True,
+        told=board.windows(),
+        until=time.monotonic(),
+        ignore=ignore,
     )
 
 
-def command_of(context: click.Context, seed: str) -> str:
-    """The command line that gives the same run again: the seed, and every option that is not its default."""
-    words = ["faultinject", "demo", "--seed", seed]
+def arguments_of(context: click.Context, seed: str) -> str:
+    """The arguments that give the same run again: the seed, and every option that is not its default."""
+    words = ["demo", "--seed", seed]
     for option in context.command.params:
         value = context.params.get(option.name or "")
-        if option.name != "seed" and value != option.default:
+        if isinstance(value, bool):
+            words += [option.opts[-1]] if value else []
+        elif option.name != "seed" and value != option.default:
             words += [option.opts[0], str(value)]
     return shlex.join(words)
 
 
 def rules_for(probability: float) -> list[Any]:
-    """Rules that together answer that share of all attempts."""
+    """Rules that together answer that share of all attempts, of those that write and of those that read."""
     from faultinject.rules.rule import Rule
 
     rules = []
-    left = 1.0
-    for fault, share in SHARES:
-        chance = min(1.0, probability * share / left) if left > 0 else 0.0
-        left -= probability * share
-        rules.append(Rule(fault, probability=round(chance, 6)))
+    for methods, shares in SHARES:
+        left = 1.0
+        for fault, share in shares:
+            chance = min(1.0, probability * share / left) if left > 0 else 0.0
+            left -= probability * share
+            rules.append(Rule(fault, method=methods, probability=round(chance, 6)))
     return rules
 
 
@@ -148,21 +240,29 @@ def _is_wide_terminal() -> bool:
 class Lines:
     """One line an attempt, written by many threads.
 
+    Args:
+        most: how many are written; None: all.
+
     Attributes:
         error: why standard output took no more lines, for the program's own thread to raise; else None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.error: OSError | None = None
+        self._left = most
+        self._lock = Lock()
 
     def show(self, attempt: Attempt) -> None:
         """Write an attempt."""
-        if self.error is not None:
-            return
-        try:
-            click.echo(_line(attempt.cells()))
-        except OSError as error:
-            self.error = error
+        with self._lock:
+            if self.error is not None or self._left == 0:
+                return
+            if self._left is not None:
+                self._left -= 1
+            try:
+                click.echo(_line(attempt.cells()))
+            except OSError as error:
+                self.error = error
 
 
 def _line(cells: tuple[str, ...]) -> str:
@@ -170,7 +270,7 @@ def _line(cells: tuple[str, ...]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _watch(workload: Workload, board: Scoreboard) -> None:
+def _watch(workload: Workload, board: Scoreboard, most: int | None) -> None:
     """Show the newest attempts and the numbers until the calls are done."""
     from rich.console import Console
     from rich.live import Live
@@ -178,12 +278,12 @@ def _watch(workload: Workload, board: Scoreboard) -> None:
     console = Console()
     with Live(console=console, refresh_per_second=10, screen=False) as live:
         while not workload.over:
-            live.update(_picture(board, console.height))
+            live.update(_picture(board, console.height, most))
             time.sleep(0.1)
-        live.update(_picture(board, console.height))
+        live.update(_picture(board, console.height, most))
 
 
-def _picture(board: Scoreboard, height: int) -> Any:
+def _picture(board: Scoreboard, height: int, most: int | None) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -199,7 +299,7 @@ def _picture(board: Scoreboard, height: int) -> Any:
     )
     for column in COLUMNS:
         table.add_column(column, no_wrap=True)
-    for attempt in board.latest(max(4, height - 12)):
+    for attempt in board.latest(min(max(4, height - 12), most or height)):
         style = {"gave": "red", "reco": "green"}.get(attempt.verdict[:4], "")
         *cells, verdict = attempt.cells()
         table.add_row(*map(Text, cells), Text(verdict, style=style))

@@ -77,22 +77,32 @@ class ServerOutlook:
             lines.append(("seed", settings.seed or "chosen and logged at start"))
             if settings.expires is not None:
                 moment = datetime.fromtimestamp(settings.expires, UTC).isoformat(" ", "seconds")
-                over = settings.expires <= self._now
-                what = " has passed: nothing will be injected" if over else ", if it is started now"
+                what = (
+                    " has passed: nothing will be injected" if self._is_over() else ", if it is started now"
+                )
                 lines.append(("expires", f"{moment}{what}"))
             if not settings.header:
                 lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
         return lines
 
+    def _refusal(self) -> str | None:
+        """What keeps faults away although they are switched on, or None."""
+        if self.production is not None and not self.environment.production_allowed:
+            return f"off: {self.production} looks like production"
+        if self._is_over():
+            return "off: FAULTINJECT_EXPIRES has passed"
+        return None
+
+    def _is_over(self) -> bool:
+        return self.environment.expires is not None and self.environment.expires <= self._now
+
     def _switch_in_words(self) -> str:
         if self.enabled:
-            return "on"
+            return self._refusal() or "on"
         if self.switch is False:
-            return "off: FAULTINJECT_ENABLED says so, and that stands above everything"
+            return "off: FAULTINJECT_ENABLED switches all faults off, and overrides everything else"
         if len(self.variables):
-            return (
-                "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 it would be as below"
-            )
+            return "off: FAULTINJECT_ENABLED is not set, so install() does nothing; with 1 the following would apply"
         return "off: FAULTINJECT_ENABLED is not set, so install() does nothing"
 
 

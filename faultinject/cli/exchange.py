@@ -23,7 +23,7 @@ SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
 SAFE = "/!$&'()*+,;=:@~%"
 
 
-def environ(method: str, target: str, host: str, body: bytes = b"") -> dict[str, Any]:
+def environ(method: str, target: str, host: str, body: bytes = b"", mount: str = "") -> dict[str, Any]:
     """The environ of a request.
 
     Args:
@@ -31,14 +31,16 @@ def environ(method: str, target: str, host: str, body: bytes = b"") -> dict[str,
         target: path and query; characters that cannot stand in a request line are encoded.
         host: the Host header, perhaps with a port.
         body: its body.
+        mount: the beginning of the path below which the app is mounted, as `mount_of` gives it.
     """
     path, mark, query = target.partition("?")
     raw = quote(path.encode("utf-8", "surrogateescape"), safe=SAFE)
+    whole = unquote_to_bytes(raw).decode("latin-1")
     query = quote(query.encode("utf-8", "surrogateescape"), safe=SAFE + "?")
     return {
         "REQUEST_METHOD": method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(raw).decode("latin-1"),
+        "SCRIPT_NAME": whole[: len(mount)],
+        "PATH_INFO": whole[len(mount) :],
         "QUERY_STRING": query,
         "RAW_URI": raw + mark + query,
         "REQUEST_URI": raw + mark + query,
@@ -56,6 +58,16 @@ def environ(method: str, target: str, host: str, body: bytes = b"") -> dict[str,
         "wsgi.multiprocess": False,
         "wsgi.run_once": True,
     }
+
+
+def mount_of(given: str, target: str) -> str | None:
+    """The mount point as servers have it, bytes as Latin-1 text; None where it is not the beginning of that path."""
+    mount, path = (
+        unquote_to_bytes(quote(each.encode("utf-8", "surrogateescape"), safe=SAFE)).decode("latin-1")
+        for each in (given.rstrip("/"), target.partition("?")[0])
+    )
+    begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
+    return mount if begins and given[:1] == "/" else None
 
 
 def request_of(request: dict[str, Any]) -> WSGIRequest:

@@ -17,11 +17,11 @@ from faultinject.rules.values import visible
 from faultinject.vendors.addressing import Addressing
 
 
-def parse_request(text: str, host: str) -> dict[str, Any]:
+def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
     """The environ of `PUT /a/b?x=1`; a path alone is a GET.
 
     Raises:
-        UsageError: the text is no request.
+        UsageError: the text is no request, or its path does not begin with the mount point.
     """
     method, blank, target = text.strip().partition(" ")
     if not blank:
@@ -32,7 +32,13 @@ def parse_request(text: str, host: str) -> dict[str, Any]:
         raise click.UsageError(
             f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
-    return exchange.environ(method, target, host)
+    found = exchange.mount_of(mount, target)
+    if found is None:
+        raise click.UsageError(
+            f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
+            " give the whole path, as the client sends it"
+        )
+    return exchange.environ(method, target, host, mount=found)
 
 
 class Explanation:
@@ -153,7 +159,9 @@ class Explanation:
         rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
         layout.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
         if any(map(chances.counts, chosen)):
-            click.echo("(while times last and windows are open; skip, every and above for a call on its own)")
+            click.echo(
+                "(before times is used up, between begin and end; skip, every and above for a single call)"
+            )
         click.echo("\nAll n attempts of one call fail:")
         layout.show(("n", "chance"), [(str(n), percent(each)) for n, each in enumerate(self.all_fail, 1)])
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
     from faultinject.testing.inject import Exploration
 
+NOTHING = (
+    "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
+    " variable ENDPOINT"
+)
+"""Why nothing was explored where the command works and makes no request."""
 EVERY = 0.2
 """Seconds between two lines of progress on a terminal."""
 
@@ -33,21 +38,21 @@ EVERY = 0.2
     multiple=True,
     required=True,
     metavar="RULE",
-    help="A fault and where it may come; a vendor stands for its standard set. May be given again.",
+    help="A fault, and conditions that say where; a vendor stands for its standard set. May be given again.",
 )
 @click.option(
     "--depth",
     default=1,
     show_default=True,
     type=click.IntRange(1, 2),
-    help="2: also a second fault in what the command does because of the first.",
+    help="2: also inject a second fault into the requests that follow the first.",
 )
 @click.option(
     "--max-runs",
     default=500,
     show_default=True,
     type=click.IntRange(1),
-    help="Runs with faults at most; more needed is an error.",
+    help="The maximum number of runs with faults. Needing more is an error.",
 )
 @click.option(
     "--vendor",
@@ -59,11 +64,9 @@ EVERY = 0.2
     "--ignore",
     multiple=True,
     metavar="CHECK",
-    help='What the second judge is not to look at, such as "non-idempotent retry". May be given again.',
+    help='A check that the second judge leaves out, such as "non-idempotent retry". May be given again.',
 )
-@click.option(
-    "--exhaustive", is_flag=True, help="Also try what is left out by default, and named in the report."
-)
+@click.option("--exhaustive", is_flag=True, help="Also try what the report lists as left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def explore(
@@ -80,9 +83,10 @@ def explore(
 ) -> int:
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
-    It finds an object store, which is emptied before each run, at the address in the variable ENDPOINT. Its exit code
-    is the judge: 0 is well. A second judge looks at its requests: other bytes the second time fail, whatever the exit
-    code. Exit code 1 here: a fault broke it, or one came in no run; 2: nothing could be explored.
+    The variable ENDPOINT has the address of an object store, which is emptied before each run. The exit code of COMMAND
+    is the first judge: 0 passes. The second judge looks at its requests: a retry with different bytes fails, whatever
+    the exit code. This command exits with 1 when a fault broke COMMAND or was injected in no run, and with 2 when
+    nothing could be explored.
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
@@ -106,7 +110,11 @@ def explore(
         rules,
         Bounds(depth, max_runs, ignore=ignore, exhaustive=exhaustive),
         end=running.end,
-        wording=Wording(lambda found: _replay(found, vendor, command), "--exhaustive"),
+        wording=Wording(
+            lambda found: _replay(found, vendor, command, reset),
+            "--exhaustive",
+            lambda: "Let the command send its requests to the address in the variable ENDPOINT.",
+        ),
     )
     with running:
         try:
@@ -139,9 +147,12 @@ def _explore(exploration: Exploration, running: Command) -> None:
             with run:
                 running.run()
     except CommandFailed as error:
-        raise ExplorationFailed(
-            f"without faults the command fails: {error}\n{error.output}".rstrip()
-        ) from None
+        output = f"its output:\n{error.output}" if error.output else "it wrote no output"
+        raise ExplorationFailed(f"the command fails without faults: {error}; {output}") from None
+    except ExplorationFailed:
+        if running.requests:
+            raise
+        raise ExplorationFailed(NOTHING) from None
     finally:
         if shows:
             click.echo(f"\r{'':40}\r", nl=False, err=True)
@@ -155,9 +166,11 @@ def _vendor_of(rules: Sequence[str]) -> str:
     return next((each for each in named if each in ERROR_CODES), "cos")
 
 
-def _replay(rules: Sequence[Rule], vendor: str, command: Sequence[str]) -> str:
-    """The two commands that show a failure again."""
+def _replay(rules: Sequence[Rule], vendor: str, command: Sequence[str], reset: str | None) -> str:
+    """The commands that show a failure again: a store with the faults, what prepares it, and the command."""
     serve = ["faultinject", "serve", "--vendor", vendor]
     for each in rules:
         serve += ["-r", str(each)]
-    return f"{shlex.join(serve)}\n          ENDPOINT=http://127.0.0.1:8000 {shlex.join(command)}"
+    asking = [] if reset is None else [["sh", "-c", reset]]
+    lines = [f"ENDPOINT=http://127.0.0.1:8000 {shlex.join(each)}" for each in (*asking, command)]
+    return "\n          ".join([shlex.join(serve), *lines])

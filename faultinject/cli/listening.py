@@ -69,7 +69,9 @@ def uvicorn_server(app: Any) -> uvicorn.Server:
     try:
         from uvicorn import Config, Server
     except ImportError:
-        raise MissingExtra('an ASGI app is served by uvicorn: pip install "faultinject[serve]"') from None
+        from faultinject.installation import install_extra
+
+        raise MissingExtra(f"an ASGI app is served by uvicorn: {install_extra('serve')}") from None
     from faultinject.server.connections import IDLE
 
     config = Config(app, log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=int(IDLE))

@@ -24,13 +24,18 @@ SHARE = 4
 
 
 def follow(
-    journals: Sequence[str], look: Callable[[], Judgement], *, rest: Callable[[float], None] = time.sleep
+    journals: Sequence[str],
+    look: Callable[[], Judgement],
+    *,
+    verbose: bool = False,
+    rest: Callable[[float], None] = time.sleep,
 ) -> NoReturn:
     """Look at journals again and again; at Ctrl-C the whole report is written, and the interrupt goes on.
 
     Args:
         journals: the files; they need not be there yet.
         look: judges them as they are now.
+        verbose: whether the whole report says of each check that is not decided what it needs.
         rest: waits so many seconds.
     """
     from faultinject.cli import listening
@@ -55,7 +60,7 @@ def follow(
                 rest(max(EVERY, SHARE * (time.monotonic() - began)))
     except KeyboardInterrupt:
         if judgement is not None:
-            verdict.show(judgement)
+            verdict.show(judgement, verbose=verbose)
         raise
 
 
@@ -69,7 +74,6 @@ class Lines:
     def tell(self, news: Judgement | str) -> None:
         """Write what is new: a verdict that was another before, or why there is none yet."""
         from faultinject.audit.reports import sentences
-        from faultinject.engine.journal_entry import quoted
 
         if isinstance(news, str):
             if news != self._said:
@@ -79,7 +83,7 @@ class Lines:
         for each in news.findings:
             subject = sentences.subject_of(each)
             if self._verdicts.get(subject, INCONCLUSIVE) != each.verdict:
-                click.echo(f"{SIGNS[each.verdict]} {each.verdict}  {subject}: {quoted(each.message)}")
+                click.echo(f"{SIGNS[each.verdict]} {each.verdict}  {subject}: {sentences.measured(each)}")
             self._verdicts[subject] = each.verdict
 
 
@@ -92,9 +96,7 @@ def _screen() -> tuple[AbstractContextManager[Any], Callable[[Judgement | str], 
     live = Live(auto_refresh=False, transient=True)
 
     def update(news: Judgement | str) -> None:
-        shown = (
-            Text(f"waiting: {news}") if isinstance(news, str) else Group(*verdict.picture(news, brief=True))
-        )
+        shown = Text(f"waiting: {news}") if isinstance(news, str) else Group(*verdict.picture(news))
         live.update(shown, refresh=True)
 
     return live, update

@@ -28,14 +28,13 @@ LARGEST_BODY = 64 << 20
 @click.option("--body", metavar="FILE", help="A file with its body, which names the keys of a DeleteObjects.")
 @click.option(
     "--seed",
-    help="What ids and the choice from a group are drawn from.  [default: $FAULTINJECT_SEED, else 0]",
+    help="The seed of ids and of the choice from a group.  [default: $FAULTINJECT_SEED, else 0]",
 )
 def preview(rule: str, method: str | None, path: str, host: str, body: str | None, seed: str | None) -> int:
     """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
 
-    The rule's probability and other triggers are left aside: the fault is always shown. A server adds its own
-    Date, Server and Connection, but to an answer with exact=yes. A fault that has no bytes of its own is told
-    on standard error.
+    It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date, Server and
+    Connection, except to an answer with exact=yes. Standard error describes a fault without bytes of its own.
     """
     from faultinject.cli import exchange
     from faultinject.cli.descriptions import effects_on_request
@@ -55,12 +54,12 @@ def preview(rule: str, method: str | None, path: str, host: str, body: str | Non
     action = trial.ask(request)
     if action is None:
         _tell(
-            f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown all the same"
+            f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown anyway"
         )
         trial = exchange.Trial([exchange.unconditional(always)], seed)
         action = trial.ask(request)
     if action is None:
-        raise ConfigurationError(f"no fault is ever given to a {visible(method)} request")
+        raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not isinstance(action, Respond):
         _tell(f"the request gets {effects_on_request(shown)}")
         return 0
@@ -96,11 +95,11 @@ def _sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
         return body, [
             *notes,
-            f"of a body of {descriptions.count(len(body), 'byte')} nothing is cut or slowed",
+            f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
         ]
     body = transform.feed(body)
     if transform.cuts:
-        notes.append("behind these bytes the connection closes")
+        notes.append("the connection closes after these bytes")
     if transform.rate is not None:
         notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
     return body, notes

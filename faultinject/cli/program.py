@@ -1,6 +1,6 @@
 """The program `faultinject`: its commands, and what becomes of errors.
 
-Exit codes: 0 fine, 1 a check said no, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
+Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from faultinject import __version__
+from faultinject.audit.reports.ascii import fit
 from faultinject.cli.check import check
 from faultinject.cli.conformance import conformance
 from faultinject.cli.demo import demo
@@ -23,6 +24,7 @@ from faultinject.cli.layout import CONTEXT
 from faultinject.cli.preview import preview
 from faultinject.cli.report import report
 from faultinject.cli.run import run
+from faultinject.cli.schema import schema
 from faultinject.cli.serve import serve
 from faultinject.cli.vendors import vendors
 from faultinject.exceptions import ConfigurationError, FaultInjectError, plain
@@ -118,14 +120,12 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (demo, serve, run, explore, report, conformance, vendors, preview, check):
+for each in (demo, serve, run, explore, report, conformance, vendors, preview, check, schema):
     program.add_command(each)
 
 
 def main() -> None:
     """Run the program with the arguments of the process."""
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        fit(stream, os.environ)
     program.main(prog_name="faultinject")

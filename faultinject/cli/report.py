@@ -24,7 +24,7 @@ PIECE = 1 << 20
 """Bytes of the standard input that are copied at a time."""
 
 
-@click.command(context_settings=CONTEXT, short_help="Judge what clients did about the faults in a journal.")
+@click.command(context_settings=CONTEXT, short_help="Judge how clients handled the faults in a journal.")
 @click.argument("journals", nargs=-1, required=True, metavar="JOURNAL...")
 @click.option(
     "--profile",
@@ -52,9 +52,10 @@ PIECE = 1 << 20
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
-    "--finished", is_flag=True, help="The client is done: do not wait for calls that may still go on."
+    "--finished", is_flag=True, help="The client is done: do not wait for calls that may still be running."
 )
 @click.option("--follow", is_flag=True, help="Show a live table while the journals grow, until Ctrl-C.")
+@click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def report(
     *,
     journals: tuple[str, ...],
@@ -66,8 +67,9 @@ def report(
     strict: bool,
     finished: bool,
     follow: bool,
+    verbose: bool,
 ) -> int:
-    """Join the requests in journals to calls, and judge how their client retried.
+    """Group the requests in journals into calls, and judge how their client retried.
 
     A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
     are read as one. Right after the last requests it waits until their calls must be over, at most about ten seconds,
@@ -89,11 +91,11 @@ def report(
     gc.set_threshold(200_000, 20, 20)
     if follow:
         if output is not None or format_ is not None:
-            raise click.UsageError("--follow shows a table: it goes with neither --format nor --output")
+            raise click.UsageError("--follow cannot be combined with --format or --output")
         if STANDARD in journals or any(each.exists() and not each.is_file() for each in map(Path, journals)):
-            raise click.UsageError("--follow reads its journals again and again: give it files")
+            raise click.UsageError("--follow reads its journals repeatedly, so it needs files")
         followed = Journals(journals, profile, ignore, require)
-        live.follow(journals, lambda: followed.judge(finished=finished))
+        live.follow(journals, lambda: followed.judge(finished=finished), verbose=verbose)
     chosen = format_ or format_of(output or "")
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)
@@ -103,8 +105,8 @@ def report(
         with kept_input(journals) as standard:
             judgement = judge_when_over(Journals(journals, profile, ignore, require, standard=standard))
     judgement = replace(judgement, strict=strict)
-    if output is None and chosen == "text":
-        verdict.show(judgement)
+    if output in (None, STANDARD) and chosen == "text":
+        verdict.show(judgement, verbose=verbose)
     elif output is None or output == STANDARD:
         with click.open_file(STANDARD, "w", encoding="utf-8") as file:
             file.write(render(judgement, chosen))

@@ -14,7 +14,7 @@ from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
 
-SWITCHED_OFF = "FAULTINJECT_ENABLED=0 keeps every fault away; unset it"
+SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 
 
 def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
@@ -65,7 +65,7 @@ def refuse_switched_off(settings: Environment) -> None:
         ConfigurationError: it does.
     """
     if settings.enabled is False:
-        raise ConfigurationError(SWITCHED_OFF)
+        raise ConfigurationError(f"{SWITCHED_OFF}; unset it")
 
 
 def in_production(settings: Environment) -> str:

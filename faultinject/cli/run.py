@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
 )
-@click.option("--strict", is_flag=True, help="Exit with 2 where nothing would be injected.")
+@click.option("--strict", is_flag=True, help="Exit with 2 if nothing would be injected.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def run(
     *,
@@ -60,9 +60,7 @@ def run(
     if not command:
         raise click.UsageError("a command is missing, as in: faultinject run -- gunicorn app:app")
     if os.name == "nt":  # pragma: no cover - Windows
-        raise ConfigurationError(
-            "run needs a system where a process can become another, which Windows cannot"
-        )
+        raise ConfigurationError("run does not work on Windows, where a process cannot replace itself")
     settings = reading.services()
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     program = shutil.which(command[0])
@@ -70,6 +68,7 @@ def run(
         raise ConfigurationError(f"{command[0]}: command not found")
     why = _why_off(settings, scenario)
     if why and strict:
+        reading.refuse_switched_off(settings)
         raise ConfigurationError(why)
     if why:
         click.echo(f"faultinject: {command[0]} runs untouched, without faults: {why}", err=True)
@@ -95,7 +94,9 @@ def run(
         environ["FAULTINJECT_JOURNAL"] = journal
     log.on(chosen, scenario.rules, scenario.display_names)
     if not _is_python(program):
-        click.echo(f"{command[0]} is not Python itself: only Pythons that it starts get faults", err=True)
+        click.echo(
+            f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
+        )
     try:
         _become(program, command, environ)
     finally:
@@ -113,7 +114,7 @@ def _why_off(settings: Environment, scenario: Scenario) -> str:
     if why := reading.in_production(settings):
         return why
     if settings.expires is not None and settings.expires <= time.time():
-        return "FAULTINJECT_EXPIRES has passed; set it anew"
+        return "FAULTINJECT_EXPIRES has passed; set a later one"
     return "" if scenario.rules else "there is no rule: give one, such as -r cos:SlowDown,times=2"
 
 

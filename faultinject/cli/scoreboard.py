@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from faultinject.audit.reports.sentences import counted
 
 if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
@@ -139,6 +143,41 @@ class Scoreboard:
         with self._lock:
             return self._shown[-count:]
 
+    @property
+    def rows(self) -> int:
+        """How many attempts of calls that were hit there are."""
+        with self._lock:
+            return len(self._shown)
+
+    def headline(self, *, jitter: bool) -> str:
+        """What the SDK hid, what it did not, and how it waits, in a sentence without its end.
+
+        Args:
+            jitter: whether its waits differ from call to call, or nobody knows.
+        """
+        with self._lock:
+            calls = list(self._calls.values())
+        faults = [
+            (call.recovered, each) for call in calls for each in call.attempts if each.injected is not None
+        ]
+        hidden, lost = (
+            sum(recovered for recovered, _ in faults),
+            sum(call.succeeded is False for call in calls),
+        )
+        said = f"The COS SDK hid {hidden} of {counted(len(faults), 'injected fault')}; {counted(lost, 'call')} failed"
+        waits: dict[int, list[float]] = {}
+        for call in calls:
+            for number, (one, other) in enumerate(pairwise(call.attempts)):
+                waits.setdefault(number, []).append(other.arrived - one.arrived)
+        medians = ", ".join(f"{median(waits[number]):.1f}".removesuffix(".0") for number in sorted(waits))
+        if not medians:
+            return f"{said}; it never retried"
+        return (
+            f"{said}; it waits {medians} s"
+            if jitter
+            else f"{said}; it waits exactly {medians} s, without jitter"
+        )
+
     def progress(self) -> str:
         """How far it is, in one line."""
         with self._lock:
@@ -160,7 +199,7 @@ class Scoreboard:
             ("calls", len(calls), ""),
             ("attempts", len(attempts), f"{len(attempts) / max(1, len(calls)):.2f} a call"),
             ("injected faults", injected, f"{100 * injected / max(1, len(attempts)):.0f} % of the attempts"),
-            ("recovered", sum(call.recovered for call in calls), "hit by a fault, and the caller never knew"),
+            ("recovered", sum(call.recovered for call in calls), "hit by a fault, hidden from the caller"),
             (
                 "given up",
                 len(lost),
@@ -168,7 +207,7 @@ class Scoreboard:
             ),
         ]
         if cut:
-            rows.append(("cut short", cut, "still under way when the time was over"))
+            rows.append(("cut short", cut, "still running at the time limit"))
         return [(name, str(number), remark) for name, number, remark in rows]
 
 

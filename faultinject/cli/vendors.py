@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     """List the vendors, one vendor's documented errors (cos), or one error in full (cos:SlowDown).
 
-    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. With --operations it is what
-    operation=NAME can be in a rule of that vendor, with the method and the form by which each is told.
+    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the names
+    that operation=NAME takes in a rule of that vendor, with the method and the form of each.
     """
     from faultinject import vendors as catalogue
     from faultinject.cli.explanation import print_json

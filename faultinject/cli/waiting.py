@@ -187,8 +187,10 @@ class Notice:
 
     def show(self, seconds: float, calls: int) -> None:
         """Say it, unless it has been said."""
-        which = "1 call that may still go on" if calls == 1 else f"{calls:,} calls that may still go on"
-        text = f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (the client is done? --finished)"
+        which = (
+            "1 call that may still be running" if calls == 1 else f"{calls:,} calls that may still be running"
+        )
+        text = f"waiting {max(1, ceil(round(seconds, 2)))} s for {which} (--finished does not wait)"
         if self._terminal:
             text = text[: get_terminal_size().columns - 1]
         if self._terminal and text != self._said:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BUCKET = "demo-1250000000"
 REGION = "ap-guangzhou"
 OPERATIONS = ("PutObject", "GetObject", "HeadObject", "CopyObject", "DeleteObject")
-WORKERS = 8
+WORKERS = 12
 BEGIN_FOR = 12.0
 """Seconds in which calls are begun: the SDK may wait 1 + 2 + 3 s in each."""
 END_AFTER = 19.0
@@ -38,7 +38,9 @@ def load_sdk() -> Any:
             import qcloud_cos
             import requests  # noqa: F401 - the SDK's own
         except ImportError:
-            raise MissingExtra('demo needs the SDK of Tencent COS: pip install "faultinject[demo]"') from None
+            from faultinject.installation import install_extra
+
+            raise MissingExtra(f"demo needs the SDK of Tencent COS: {install_extra('demo')}") from None
     for name in ("qcloud_cos", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return qcloud_cos

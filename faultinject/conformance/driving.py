@@ -195,7 +195,7 @@ def run(
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])
     elif silent := silence(windows, attempts, until=until, deadline=deadline):
-        failure = f"it stopped answering: nothing was heard of it for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
+        failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
     if failure:
         judgement.findings.insert(0, Finding(ANSWERS, FAIL, len(windows), failure, CONTRACT))
     return Run(

@@ -23,26 +23,27 @@ COMMAND = "faultinject conformance -o examples/conformance/README.md"
 HEAD = """\
 # What storage SDKs do about faults
 
-Made on {made} by `{command}` (faultinject {faultinject}, Python {python} on {system}). Every SDK was asked for the same
-calls, against a store on the same machine that answers with the documented errors of the SDK's own service. Judged is
-what the server saw and what the caller got. SDKs are as they come, but for what stands beside their names."""
+Made on {made} by `{command}` (faultinject {faultinject}, Python {python} on {system}). Every SDK made the same
+calls, against a store on the same machine that answers with the documented errors of the SDK's own service. The verdicts
+rest on the requests that the server saw and on the results that the caller got. SDKs have their default settings, unless
+their title names another one."""
 
 FACTS = """\
-Waits are medians, in seconds, before the first, second, … retry. The outage is 120 calls within 2.4 seconds, of which
-none can succeed: every retry in it is more load for a service that has too much of it."""
+Waits are medians, in seconds, before the first, second, … retry. The outage is 120 calls within 2.4 seconds. None of
+them can succeed, so every retry only adds load to an overloaded service."""
 
 LEGEND = f"""\
 {SIGNS[PASS]} right · {SIGNS[FAIL]} wrong · {SIGNS[WARN]} worth knowing · {SIGNS[INCONCLUSIVE]} not decided · empty: no
-promise is known. What each check demands stands in [the README](../../README.md#reading-the-verdict). Services document
-an error in a 200 for the end of a multipart upload; `error in 200` was tried with uploads too."""
+promise is known. [Checks](../../docs/reference/checks.md) says what each check demands. Services document an error in a
+200 for the end of a multipart upload; the plan tries `error in 200` with plain uploads too."""
 
 CALLS = """\
-Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then all the others at
-once."""
+Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then all other phases
+at the same time."""
 
 OWN = """\
-`faultinject conformance --client 'COMMAND…'` runs the same with a command of yours; `--vendor` says whose errors it
-gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint)` makes an object with
+`faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses whose errors
+it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint)` makes an object with
 some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 
@@ -119,9 +120,9 @@ def _client(client: dict[str, Any]) -> list[str]:
         lines.append(f"- {SIGNS[INCONCLUSIVE]} not decided: {plain(', '.join(unknown))}")
     seen = (
         f"{sentences.counted(report['calls'], 'call')}, {sentences.counted(report['attempts'], 'request')} in"
-        f" {seconds(client['seconds'])}; judged as `{report['profile']}`."
+        f" {seconds(client['seconds'])}; profile `{report['profile']}`."
     )
-    return [f"### {plain(title)}", seen, "\n".join(lines) or "Nothing to say against it."]
+    return [f"### {plain(title)}", seen, "\n".join(lines) or "No problem found."]
 
 
 def _calls(calls: Iterable[tuple[str, int]]) -> str:

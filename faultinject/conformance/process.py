@@ -22,30 +22,35 @@ if TYPE_CHECKING:
     from faultinject.conformance.plan import PlannedCall
 
 CONTRACT = r"""
-The command is started once. On its standard input comes first, in one line:
+faultinject starts the command once, and writes one line to its standard input:
 
     {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "conformance-1250000000", "etag": "\"…\"", "clients": ["cal", "thr", …]}
 
-It makes a client for each name in `clients`, since clients keep budgets, and says on its standard output that it is
-ready. `kinds` are the calls that it can do, by default all four; `client` is its name and version:
+The command makes one client for each name in `clients`, because clients keep retry budgets. Then it writes to its
+standard output that it is ready. `kinds` are the calls that it can make, by default all four; `client` is its name and
+version:
 
     {"ready": true, "kinds": ["get", "put", "post", "complete"], "client": "acme-storage 2.1"}
 
-From then on a line comes for each call at the moment when it has to begin, whatever other calls are going on:
+After that, faultinject writes a line for each call at the moment when the call must begin. Other calls may still be
+running then:
 
     {"key": "thr-003", "do": "put", "client": "thr"}
 
-`get` reads the object of that key in the bucket, `put` writes one of a few hundred bytes, `post` begins a multipart
-upload, `complete` ends the upload whose id is the key and whose one part has the number 1 and the ETag of the first
-line. The key must be a whole segment in the path of each request of the call, and of no other's. When the call has
-ended, whenever that is, the command says what its caller got:
+- `get` reads the object of that key in the bucket.
+- `put` writes an object of a few hundred bytes.
+- `post` begins a multipart upload.
+- `complete` ends the upload whose id is the key. Its one part has the number 1 and the ETag of the first line.
+
+The key must be a whole segment in the path of each request of its call, and in no other request. When a call ends, the
+command writes what the caller got:
 
     {"key": "thr-003", "ok": true}
     {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
 
-At the end of its input it may exit; at the deadline it is ended, with everything that it has started. One that exits
-before, writes something else, or is silent with calls open has failed, whatever else was seen of it; what it has
-written to standard error is shown then.
+At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
+started. The client fails if the command exits before that, writes another line, or stays silent while calls are
+running. faultinject then shows the command's standard error.
 """.strip()
 """What a command has to do."""
 
@@ -119,7 +124,7 @@ class Process:
             {"v": 1, "endpoint": endpoint, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": list(names)}
         )
         if not self._ready.wait(READY):
-            self._fail(f"did not say within {READY:g} s that it is ready")
+            self._fail(f"did not report within {READY:g} s that it is ready")
         if self.failure:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
@@ -157,7 +162,7 @@ class Process:
     def _listen(self) -> None:
         while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
-                self._fail(f"wrote {line.strip()[:200]!r}, which is no answer of the contract")
+                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract")
                 return
         if self._closing:
             return

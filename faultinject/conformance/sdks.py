@@ -88,7 +88,11 @@ def of(client: str, vendor: str) -> Sdk:
     if client in SDKS:
         found = SDKS[client]
         if found.version is None:
-            raise MissingExtra(f"{found.title} is not installed: pip install {found.package}")
+            from faultinject.installation import install_package
+
+            raise MissingExtra(
+                f"{found.title} is not installed: {install_package(found.package or found.name)}"
+            )
         return found
     if FACTORY.fullmatch(client):
         return Sdk(client, client, None, _python(client), vendor)

@@ -203,7 +203,7 @@ def test_a_journal_without_an_end_from_the_standard_input():
         result = subprocess.run(command, stdin=endless, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr == (
-        "faultinject: the standard input: no line of a journal of faultinject in its first 64 MiB\n"
+        "faultinject: the standard input: no line of a faultinject journal in its first 64 MiB\n"
     )
 
 
@@ -214,7 +214,7 @@ def test_follow(kind, tmp_path):
     KINDS[kind](path)
     result = testing.CliRunner().invoke(program, ["report", "--follow", str(path)])
     assert result.exit_code == 2
-    assert result.stderr.endswith("Error: --follow reads its journals again and again: give it files\n")
+    assert result.stderr.endswith("Error: --follow reads its journals repeatedly, so it needs files\n")
 
 
 def test_a_line_of_a_hundred_megabytes(tmp_path):
@@ -229,7 +229,7 @@ def test_a_line_of_a_hundred_megabytes(tmp_path):
         file.writelines(lines[20:])
     result = testing.CliRunner().invoke(program, ["report", str(path), "--finished"])
     assert result.exit_code == 1
-    assert "skipped: longer than 1 MiB (1)." in " ".join(result.stdout.split())
+    assert "Skipped lines: longer than 1 MiB (1)." in " ".join(result.stdout.split())
 
 
 COSTLY = {

@@ -207,19 +207,28 @@ def test_an_expiry_that_has_passed(run):
     """The end of injection is told, and that nothing will be injected."""
     env = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
     _, out, _ = run("check", env={**env, "FAULTINJECT_EXPIRES": "2001-09-09T01:46:40Z"})
-    assert ["expires", "2001-09-09 01:46:40+00:00 has passed: nothing will be injected"] in [
-        line.split(maxsplit=1) for line in out.splitlines()
-    ]
+    lines = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert lines[0] == ["faults", "off: FAULTINJECT_EXPIRES has passed"]
+    assert ["expires", "2001-09-09 01:46:40+00:00 has passed: nothing will be injected"] in lines
+
+
+def test_faults_are_not_on_where_production_refuses_them(run):
+    """The first line says what a server does, not what the switch says."""
+    env = {"STAGE": "live", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
+    code, out, _ = run("check", env=env)
+    assert (code, out.splitlines()[0].split(maxsplit=1)) == (
+        2,
+        ["faults", "off: STAGE=live looks like production"],
+    )
 
 
 def test_production_allowed(run):
     """Allowed for a while, it is fine, and said."""
     env = {"STAGE": "live", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
     code, out, _ = run("check", env={**env, "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"})
-    assert code == 0
-    assert ["production", "STAGE=live looks like it, and allowed"] in [
-        line.split(maxsplit=1) for line in out.splitlines()
-    ]
+    lines = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert (code, lines[0]) == (0, ["faults", "on"])
+    assert ["production", "STAGE=live looks like it, and allowed"] in lines
 
 
 def test_production_is_no_matter_while_off(run):
@@ -230,3 +239,43 @@ def test_production_is_no_matter_while_off(run):
 def test_words_hide_what_does_not_print():
     """Text from a rule comes out escaped."""
     assert "\u202e" not in sentence(Rule("http:503", path="a\u202eb"))
+
+
+@pytest.mark.parametrize(
+    ("mount", "target", "path", "bucket"),
+    [
+        ("/storage", "/storage/photos/cat.jpg", "storage/photos/", "photos"),
+        ("/storage/", "/storage/photos/cat.jpg?x=1", "storage/photos/", "photos"),
+        ("/ü", "/%C3%BC/photos/cat.jpg", "ü/photos/", "photos"),
+        ("/a%20b", "/a b/photos/cat.jpg", "a b/photos/", "photos"),
+        ("/", "/storage/photos/cat.jpg", "storage/photos/", "storage"),
+    ],
+)
+def test_a_mounted_app(run, mount, target, path, bucket):
+    """Its rules see the whole path, and read bucket and key below the mount point, as `DispatcherMiddleware` calls it."""
+    rule = f'http:503,path="{path}",bucket={bucket}'
+    code, out, err = run("check", rule, "--request", f"GET {target}", "--mount", mount, "--json")
+    assert (code, err) == (0, "")
+    [read] = json.loads(out)["request"]["read"]
+    assert read["bucket"] == bucket
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--request", "/apple/a", "--mount", "/app"],
+            "--mount: the path /apple/a does not begin with the mount",
+        ),
+        (
+            ["--request", "/app/a", "--mount", "app"],
+            "does not begin with the mount point app; give the whole path",
+        ),
+        (["--mount", "/app"], "--mount needs a request: add --request 'PUT /photos/cat.jpg'"),
+    ],
+)
+def test_a_mount_point_that_cannot_be(run, arguments, said):
+    """Exit code 2 and what would be right."""
+    code, out, err = run("check", "http:503", *arguments)
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.split())

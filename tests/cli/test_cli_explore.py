@@ -82,7 +82,7 @@ def test_the_second_judge(run, program):
     arguments = ("explore", "-r", "cos:SlowDown,path=photos/cat")
     code, output, _ = run(*arguments, "--", *command)
     assert code == 1
-    assert "\nsame bytes: request 2 sent 4 bytes, request 3, which tries it again, 0 bytes\n" in output
+    assert "\nsame bytes: request 2 sent 4 bytes, request 3, which retries it, 0 bytes\n" in output
     assert run(*arguments, "--ignore", "same bytes", "--", *command)[0] == 0
     code, _, errors = run(*arguments, "--ignore", "same byte", "--", *command)
     assert (code, errors) == (
@@ -107,7 +107,7 @@ def test_a_wrong_command(run, program, start):
         "    | gave up on PUT /photos/cat",
         "  replay: faultinject serve --vendor cos -r reset,method=PUT,path=/photos/cat,times=1",
         f"          ENDPOINT=http://127.0.0.1:8000 {shlex.join(command)}",
-        "  and 1 more alike: cos:SlowDown,method=PUT,path=/photos/cat,times=1",
+        "  and 1 similar: cos:SlowDown,method=PUT,path=/photos/cat,times=1",
     ]
     words = shlex.split(output.partition("replay: faultinject ")[2].splitlines()[0])
     served = start(*words, "--port", "0")
@@ -169,7 +169,7 @@ def test_the_store_is_emptied(run, program):
     )
     assert code == 2
     assert errors.startswith(
-        "faultinject: without faults the command fails: exit code 3\ngave up on GET /photos/cat\n"
+        "faultinject: the command fails without faults: exit code 3; its output:\ngave up on GET /photos/cat\n"
     )
     reset = shlex.join(program(RIGHT, "prepare.py"))
     code, output, _ = run(
@@ -181,6 +181,18 @@ def test_the_store_is_emptied(run, program):
         "explore", "-r", "reset", "--reset", "echo no database; exit 4", "--", *program(RIGHT)
     )
     assert (code, output, errors) == (2, "", "faultinject: --reset fails: exit code 4\nno database\n")
+
+
+def test_the_replay_prepares_the_store_too(run, program):
+    """Without what --reset does the command would fail for another reason."""
+    reset = shlex.join(program(RIGHT, "prepare.py"))
+    command = program("ask('GET', '/photos/cat', 1)")
+    code, output, _ = run("explore", "-r", "reset", "--reset", reset, "--", *command)
+    assert code == 1
+    replay = output.partition("  replay: ")[2].splitlines()[:3]
+    assert replay[0].startswith("faultinject serve --vendor cos -r reset,method=GET,")
+    for line, words in zip(replay[1:], (["sh", "-c", reset], command), strict=True):
+        assert shlex.split(line) == ["ENDPOINT=http://127.0.0.1:8000", *words]
 
 
 def test_a_command_that_never_stops(run, program):
@@ -213,7 +225,10 @@ def test_a_command_that_is_killed(run, program, number, said):
     code, _, errors = run("explore", "-r", "reset", "--", *program(source))
     lines = errors.splitlines()
     assert code == 2
-    assert lines[:2] == [f"faultinject: without faults the command fails: {said}", "… 10 more lines …"]
+    assert lines[:2] == [
+        f"faultinject: the command fails without faults: {said}; its output:",
+        "… 10 more lines …",
+    ]
     assert lines[2:] == [str(each) for each in range(10, 30)]
 
 
@@ -228,7 +243,8 @@ def test_a_command_that_is_killed(run, program, number, said):
         (["-r", "reset", "--vendor", "acme", "--", "true"], "acme"),
         (["-r", "reset", "--depth", "3", "--", "true"], "3 is not in the range 1<=x<=2"),
         (["-r", "reset", "--max-runs", "0", "--", "true"], "0 is not in the range x>=1"),
-        (["-r", "reset", "--", "true"], "faultinject: no middleware saw a request: nothing can be explored."),
+        (["-r", "reset", "--", "true"], "faultinject: the command sent nothing to $ENDPOINT, so there is nothing to explore."),
+        (["-r", "reset", "--", "false"], "faultinject: the command fails without faults: exit code 1; it wrote no output\n"),
     ],
 )  # fmt: skip
 def test_wrong_use(run, arguments, said):

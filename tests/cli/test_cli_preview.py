@@ -114,9 +114,7 @@ def test_a_rule_for_other_requests_is_shown_all_the_same(run_bytes):
     """Where the request does not meet the conditions, standard error says so and the fault is shown."""
     code, data, err = run_bytes("preview", "http:503,path=photos/", "--path", "x/y")
     assert code == 0
-    assert (
-        err == "faultinject: GET x/y does not meet the rule's conditions; its fault is shown all the same\n"
-    )
+    assert err == "faultinject: GET x/y does not meet the rule's conditions; its fault is shown anyway\n"
     assert data == run_bytes("preview", "http:503")[1]
 
 
@@ -159,7 +157,7 @@ def test_a_cut_error(run_bytes, key, kept):
     head, body = whole(run_bytes, "jss:SlowDown,name=x")
     assert len(body) == 120
     code, data, err = run_bytes("preview", f"truncate,of=jss:SlowDown,name=x{key}")
-    assert (code, err) == (0, "faultinject: behind these bytes the connection closes\n")
+    assert (code, err) == (0, "faultinject: the connection closes after these bytes\n")
     assert masked(data) == masked(head + b"\r\n\r\n" + body[:kept])
 
 
@@ -193,7 +191,7 @@ def test_nothing_to_cut(run_bytes, rule, method, size):
     code, data, err = run_bytes("preview", rule, "--method", method)
     assert (code, masked(data)) == (0, masked(head + b"\r\n\r\n" + body))
     assert len(body) == size
-    assert err == f"faultinject: of a body of {size} bytes nothing is cut or slowed\n"
+    assert err == f"faultinject: of a body of {size} bytes nothing can be cut or slowed\n"
 
 
 def test_the_vendors_own_head(run_bytes):
@@ -276,7 +274,7 @@ def test_connect_gets_no_fault(run):
     """What leaves HTTP is never matched, and that is said."""
     code, out, err = run("preview", "http:503", "--method", "CONNECT")
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "faultinject: no fault is ever given to a CONNECT request"
+    assert err.splitlines()[-1] == "faultinject: a CONNECT request never gets a fault"
 
 
 def test_the_environ_is_a_right_one():

@@ -13,7 +13,18 @@ import faultinject
 
 pytestmark = pytest.mark.live
 
-COMMANDS = ["demo", "serve", "run", "explore", "report", "conformance", "vendors", "preview", "check"]
+COMMANDS = [
+    "demo",
+    "serve",
+    "run",
+    "explore",
+    "report",
+    "conformance",
+    "vendors",
+    "preview",
+    "check",
+    "schema",
+]
 
 
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])

@@ -17,6 +17,7 @@ from faultinject.audit.findings import WARN, Finding
 from faultinject.cli import verdict
 from faultinject.cli.program import program
 from faultinject.cli.waiting import Journals
+from faultinject.installation import install_extra
 
 from .journals import forbidden, gives_up, line, text, throttled
 
@@ -45,7 +46,7 @@ def test_a_failure_is_exit_code_1(run, journal):
     """A client that repeats what is forbidden fails, and its calls are shown."""
     code, out, err = run("report", journal(forbidden()))
     assert (code, err) == (1, "")
-    assert "✕ FAIL   permanent" in out
+    assert "✕ FAIL  permanent: " in out
     assert "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied" in out
 
 
@@ -106,12 +107,12 @@ def test_an_unknown_check_to_ignore(run, journal):
 @pytest.mark.parametrize(
     ("name", "options", "begins"),
     [
-        ("report.txt", [], "fail: 1 check says no: permanent\n"),
+        ("report.txt", [], "fail: 1 check failed: permanent\n"),
         ("report.html", [], "<!doctype html>"),
         ("report.json", [], "{\n"),
         ("report.xml", [], '<?xml version="1.0" encoding="utf-8"?>\n'),
-        ("report.md", [], "### fail: 1 check says no: permanent\n"),
-        ("report", ["--format", "markdown"], "### fail: 1 check says no: permanent\n"),
+        ("report.md", [], "### fail: 1 check failed: permanent\n"),
+        ("report", ["--format", "markdown"], "### fail: 1 check failed: permanent\n"),
         ("report.md", ["--format", "json"], "{\n"),
     ],
 )
@@ -201,7 +202,7 @@ def test_what_was_skipped_is_said(run, tmp_path):
     code, out, _ = run("report", str(path), "--format", "json")
     found = json.loads(out)
     assert (code, found["attempts"], sum(found["skipped"].values())) == (1, 8, 2)
-    assert "Lines that were skipped: " in run("report", str(path))[1]
+    assert "Skipped lines: " in run("report", str(path))[1]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,7 @@ def test_one_line_is_a_journal(run, journal):
     code, out, err = run("report", journal([line(1, 0, fault=None, did="passed", status=200)]))
     assert (code, err) == (3, "")
     assert "1 call, 1 attempt in 0.0 ms." in out
-    assert out.startswith("Nothing could be judged: no fault met a call, and none was tried again.")
+    assert out.startswith("Nothing could be judged: no call met a fault, and none retried.")
 
 
 def test_what_is_required_must_be_decided(run, journal):
@@ -262,16 +263,16 @@ def test_what_is_required_must_be_decided(run, journal):
     code, out, _ = run("report", path, "--require", "permanent")
     assert (code, out.splitlines()[0]) == (0, "PASS: 1 check passed, 14 not decided")
     code, out, _ = run("report", path, "--require", "permanent", "--require", "retry-after")
-    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: retry-after")
+    assert (code, out.splitlines()[0]) == (3, "Required but not decided: retry-after")
     code, out, _ = run("report", path, "--require", "backoff grows")
-    assert (code, out.splitlines()[0]) == (3, "Not decided, though required: backoff grows")
+    assert (code, out.splitlines()[0]) == (3, "Required but not decided: backoff grows")
     code, out, _ = run("report", path, "--require", "all", "--ignore", "retry-after", "--format", "json")
     assert (code, json.loads(out)["result"]) == (3, "undecided")
     assert "overlap" not in json.loads(out)["reason"]
     code, out, _ = run("report", journal(forbidden()), "--require", "retry-after")
     assert (code, out.splitlines()[0]) == (
         1,
-        "FAIL: 1 check says no: permanent; not decided, though required: retry-after",
+        "FAIL: 1 check failed: permanent; required but not decided: retry-after",
     )
 
 
@@ -310,7 +311,7 @@ def test_faults_that_could_not_be_given(run, journal):
     code, out, _ = run("report", journal(refused))
     assert (
         code,
-        " ".join(out.split()).count("3 faults could not be given: 3 refused (too many under way"),
+        " ".join(out.split()).count("3 faults could not be given: 3 refused (more at the same time"),
     ) == (3, 2)
     code, out, _ = run(
         "report", journal([*forbidden(), *({**each, "pid": 8} for each in refused)]), "--format", "json"
@@ -360,8 +361,8 @@ def test_a_terminal_gets_colours(monkeypatch, capsys, journal):
     path = journal([*lines, *throttled(calls=1)])
     assert program.main(["report", path], prog_name="faultinject", standalone_mode=False) == 1
     out = capsys.readouterr().out
-    assert "─" in out
-    assert "FAIL: 1 check says no: permanent of [bold]x[/]\\x1b[2J" in out
+    assert "\x1b[1mFAIL: 1 check" in out
+    assert "FAIL: 1 check failed: permanent of [bold]x[/]\\x1b[2J" in out
     assert "[bold]x[/]\\x1b[2J and 1 other client" in out
     assert "✕ FAIL" in out
     assert "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied  [seq 0 1]" in out
@@ -376,7 +377,7 @@ def test_a_terminal_without_findings(monkeypatch, capsys, journal):
     assert program.main(["report", path], prog_name="faultinject", standalone_mode=False) == 3
     out = capsys.readouterr().out
     assert "─" not in out
-    assert "Nothing could be judged: no fault met a call" in out
+    assert "Nothing could be judged: no call met a fault" in out
 
 
 def test_a_terminal_with_a_finding_that_no_call_shows(monkeypatch, capsys, journal):
@@ -388,7 +389,7 @@ def test_a_terminal_with_a_finding_that_no_call_shows(monkeypatch, capsys, journ
     verdict.show(dataclasses.replace(Journals([journal(forbidden())], None, ()).judge(), findings=[warning]))
     out = capsys.readouterr().out
     assert out.count("retry budget") == 2
-    assert "WARN: no check says no, 1 check warns: retry budget" in out
+    assert "WARN: no check failed, 1 check warned: retry budget" in out
     assert "decided:" not in out
     assert "passed" not in out
 
@@ -413,7 +414,7 @@ def test_html_without_jinja(run, journal, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     code, out, err = run("report", journal(forbidden()), "--format", "html")
     assert (code, out) == (2, "")
-    assert 'pip install "faultinject[report]"' in err
+    assert install_extra("report") in err
 
 
 def test_a_journal_of_a_real_server(tmp_path):
@@ -462,3 +463,55 @@ def test_standard_output_is_utf_8_in_every_format_but_text(format_):
     ]
     assert found[0] == found[1]
     assert found[1].decode("utf-8")
+
+
+def test_undecided_checks_are_one_line_unless_all_is_asked_for(run, journal):
+    """By default their names and how to see more; `--verbose` says what each needs, and so does a file."""
+    path = journal(forbidden())
+    folded = run("report", path)[1]
+    assert " ".join(folded.split()).endswith(" (--verbose says what each needs)")
+    assert "Not enough data" not in folded
+    whole = run("report", path, "--verbose")[1]
+    assert "    retry-after: Not enough data: 0 of 3 answers with Retry-After." in whole
+    assert "--verbose" not in whole
+
+
+def test_faults_are_counted_by_rule(run, journal):
+    """Given, refused and failed; many rules are cut in the text and in the data."""
+    lines = [*forbidden(), line(1, 60.0, did="refused", status=200, path="/refused")]
+    path = journal([{**each, "rule": "deny"} for each in lines])
+    whole = " ".join(run("report", path)[1].split())
+    assert "faults by rule: deny (cos:AccessDenied, cos:SlowDown): 8 given, 1 refused, 0 failed" in whole
+    many = [line(n, n, rule=f"r{n}", fault=f"http:{500 + n}", path=f"/{n}") for n in range(120)]
+    one = [line(n, 200 + n, rule="r0", fault=f"cos:E{n}", path=f"/x{n}", did="failed") for n in range(20)]
+    _, out, _ = run("report", journal([*many, *one]), "--format", "json")
+    rules = json.loads(out)["rules"]
+    assert (len(rules), len(rules["r0"]["faults"]), rules["r0"]["failed"]) == (100, 10, 20)
+    told = run("report", journal([*many, *one]))[1]
+    assert "    r0 (http:500, cos:E0, cos:E1 and 7 more): 1 given, 0 refused, 20 failed\n" in told
+    assert "    90 more rules\n" in told
+
+
+def test_no_color_is_heeded(monkeypatch, capsys, journal):
+    """A terminal gets the plain text where NO_COLOR is set to anything."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert program.main(["report", journal(forbidden())], prog_name="faultinject", standalone_mode=False) == 1
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_live_picture_has_no_empty_parts(journal):
+    """Of a judgement without findings there are the client, the counts and what they rest on."""
+    found = Journals([journal(forbidden())], None, ()).judge()
+    parts = [
+        len(list(verdict.picture(dataclasses.replace(found, findings=each)))) for each in ([], found.findings)
+    ]
+    assert parts == [3, 6]
+
+
+def test_nothing_is_drawn_without_rich(monkeypatch):
+    """A terminal alone draws no live table."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert verdict.draws() is False

@@ -14,7 +14,7 @@ import pytest
 from faultinject.cli import live
 from faultinject.cli.waiting import Journals
 
-from .journals import forbidden, text
+from .journals import forbidden, text, throttled
 
 pytestmark = pytest.mark.live
 
@@ -55,12 +55,19 @@ def test_a_line_for_each_change(follow, capsys):
     follow(LINES[:100], LINES[100:middle], LINES[middle:])
     out = capsys.readouterr().out
     assert re.match(r"waiting: .*journal\.jsonl", out)
-    assert (
-        re.findall(r"^✕ FAIL  permanent: .*", out, re.MULTILINE)
-        == [line for line in out.splitlines() if line.startswith("✕ FAIL  permanent: ")][:1]
-    )
-    assert out.rindex("uploader/1.0\n") > out.index("✕ FAIL  permanent: ")
-    assert "✕ FAIL   permanent" in out
+    changes, _, whole = out.partition("FAIL: 1 check failed: permanent\n")
+    assert changes.count("✕ FAIL  permanent: ") == 1
+    assert whole.startswith("uploader/1.0\n")
+    assert "✕ FAIL  permanent: " in whole
+
+
+def test_a_line_names_its_subject_once(follow, capsys):
+    """`retries: 503 SlowDown` is judged, and the message does not begin with that again."""
+    follow(text(throttled()))
+    out = capsys.readouterr().out
+    assert re.findall(r"^✓ PASS  retries: .*", out, re.MULTILINE) == [
+        "✓ PASS  retries: 503 SlowDown: 20 of 20 calls retried"
+    ]
 
 
 def test_nothing_ever_came(follow, capsys):
@@ -92,14 +99,14 @@ def test_a_live_table_is_no_file(run, options):
     """`--follow` goes with no format and no file."""
     code, out, err = run("report", "journal.jsonl", "--follow", *options)
     assert (code, out) == (2, "")
-    assert "--follow shows a table" in err
+    assert "--follow cannot be combined" in err
 
 
 def test_standard_input_cannot_be_followed(run):
     """It cannot be read again."""
     code, out, err = run("report", "-", "--follow")
     assert (code, out) == (2, "")
-    assert "--follow reads its journals again" in err
+    assert "--follow reads its journals repeatedly" in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for others")

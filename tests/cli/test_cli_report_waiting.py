@@ -223,10 +223,10 @@ def test_a_slow_look_is_not_taken_again_and_again(report, monkeypatch, tmp_path)
 def test_a_journal_without_a_request(report):
     """A process that ended behind a rotation leaves its end alone: there is nothing to judge, and nothing to wait for."""
     found, took = report(end(), 0.0)
-    assert (found.conclusion.reason.split(".")[0], took) == ("no request is on record", 0)
+    assert (found.conclusion.reason.split(".")[0], took) == ("the journal has no requests", 0)
 
 
-SAYS = "waiting {} s for 4 calls that may still go on (the client is done? --finished)"
+SAYS = "waiting {} s for 4 calls that may still be running (--finished does not wait)"
 
 
 def test_what_is_said(report, capsys):
@@ -235,7 +235,7 @@ def test_what_is_said(report, capsys):
     out, err = capsys.readouterr()
     assert (out, err) == ("", SAYS.format(10) + "\n")
     report(gave_up(1), 3.0)
-    assert capsys.readouterr().err.startswith("waiting 7 s for 1 call that may still go on (")
+    assert capsys.readouterr().err.startswith("waiting 7 s for 1 call that may still be running (")
     report(gave_up(), 60.0)
     assert capsys.readouterr() == ("", "")
 
@@ -343,7 +343,7 @@ def test_a_live_table_of_a_client_that_is_done(run, journal, monkeypatch):
 
     seen = []
 
-    def follow(journals, look):
+    def follow(journals, look, *, verbose):
         seen.append(look().left_out)
         raise KeyboardInterrupt  # the last report, which waits, is not what is asked here
 

@@ -17,6 +17,7 @@ import requests
 
 from faultinject import Scenario
 from faultinject.cli import listening, loading
+from faultinject.installation import install_extra
 from faultinject.store.error_codes import ERROR_CODES
 
 pytestmark = pytest.mark.live
@@ -340,7 +341,7 @@ def test_what_is_under_way_at_the_end_is_on_record(here, start):
             "--journal: cannot write to '/no/such/j': No such file or directory",
         ),
         ((), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to '/no/such/j'"),
-        (("--journal", "j"), {"FAULTINJECT_ENABLED": "0"}, "FAULTINJECT_ENABLED=0 keeps every fault away"),
+        (("--journal", "j"), {"FAULTINJECT_ENABLED": "0"}, "FAULTINJECT_ENABLED=0 switches all faults off"),
     ],
 )
 def test_a_journal_that_cannot_be_written(here, run, given, env, message):
@@ -480,7 +481,7 @@ def test_uvicorn_is_missing(here, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert run("serve", "shop:api") == (
         *(2, ""),
-        'faultinject: an ASGI app is served by uvicorn: pip install "faultinject[serve]"\n',
+        f"faultinject: an ASGI app is served by uvicorn: {install_extra('serve')}\n",
     )
 
 
@@ -488,7 +489,7 @@ def test_the_kill_switch_keeps_rules_away(run):
     """FAULTINJECT_ENABLED=0 stands above rules given here."""
     assert run("serve", "-r", "http:503", env={"FAULTINJECT_ENABLED": "0"}) == (
         *(2, ""),
-        "faultinject: FAULTINJECT_ENABLED=0 keeps every fault away; unset it\n",
+        "faultinject: FAULTINJECT_ENABLED=0 switches all faults off; unset it\n",
     )
 
 

@@ -72,9 +72,9 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     [
         ("raise SystemExit('no such region')", "ended with exit code 1\nno such region"),
         (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9"),
-        (HEAD + "print('hello', flush=True)\ntime.sleep(60)", "wrote 'hello', which is no answer of the contract"),
-        (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no answer of the contract"),
-        (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no answer of the contract"),
+        (HEAD + "print('hello', flush=True)\ntime.sleep(60)", "wrote 'hello', which is no line of the contract"),
+        (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no line of the contract"),
+        (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no line of the contract"),
     ],
 )  # fmt: skip
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
@@ -94,11 +94,11 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("sys.stderr.write('no more\\n'); sys.stderr.flush(); sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
         (CLOSED, "closed its standard output"),
-        ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no answer"),
-        ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no answer of the contract"),
-        ("say(key=call)\ntime.sleep(60)", "which is no answer of the contract"),
-        ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no answer of the contract"),
-        ("while True: print('x' * 1000000, end='', flush=True)", "which is no answer of the contract"),
+        ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no line of"),
+        ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no line of the contract"),
+        ("say(key=call)\ntime.sleep(60)", "which is no line of the contract"),
+        ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no line of the contract"),
+        ("while True: print('x' * 1000000, end='', flush=True)", "which is no line of the contract"),
     ],
 )  # fmt: skip
 def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, message):
@@ -112,7 +112,7 @@ def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, me
     assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
     finding = done.judgement.findings[0]
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
-    assert done.judgement.conclusion.sentence == "FAIL: 1 check says no: answers"
+    assert done.judgement.conclusion.sentence == "FAIL: 1 check failed: answers"
     assert done.said == ("no more" if "no more" in text else "")
 
 
@@ -120,7 +120,7 @@ def test_a_command_that_answers_all_and_ends_badly(program):
     """It failed, and no call had to be named."""
     text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
     done = run(program(text), name="broken", phases=short("cal"))
-    assert done.failure == f"{sys.executable} wrote 'bye', which is no answer of the contract"
+    assert done.failure == f"{sys.executable} wrote 'bye', which is no line of the contract"
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_command_that_stops_answering(program):
     """It is alive and silent: a failure, with the call that it is about."""
     text = READY + "sys.stderr.write('stuck\\n'); sys.stderr.flush(); time.sleep(600)"
     done = run(program(text), name="silent", phases=short("cal", "den"), deadline=1.5)
-    assert done.failure.startswith("it stopped answering: nothing was heard of it for ")
+    assert done.failure.startswith("it stopped answering: no answer for ")
     assert done.failure.endswith(" s; 1 call had not ended: cal-001 of phase cal")
     assert done.judgement.conclusion.exit_code == 1
     assert done.said == "stuck"
@@ -156,7 +156,7 @@ def test_a_command_that_stops_answering(program):
 def test_a_command_that_says_nothing_is_not_waited_for_for_ever(program, monkeypatch):
     """It has a minute to be ready."""
     monkeypatch.setattr(process, "READY", 0.2)
-    with pytest.raises(ConfigurationError, match=r"did not say within 0\.2 s that it is ready"):
+    with pytest.raises(ConfigurationError, match=r"did not report within 0\.2 s that it is ready"):
         run(program("import sys\nsys.stdin.read()"), name="silent", phases=short("cal"))
 
 

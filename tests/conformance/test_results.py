@@ -204,7 +204,7 @@ def test_the_page_says_what_was_found():
     assert "| retry-after | ✓ |\n| " in text
     assert "- ✕ **gives up**: measured <sub>RFC 9110</sub>\n- ! **jitter**: measured" in text
     assert "- ? not decided: backoff grows" in text
-    assert "242 calls, 395 requests in 3.50 s; judged as `rfc`." in text
+    assert "242 calls, 395 requests in 3.50 s; profile `rfc`." in text
     assert '{"key": "thr-003", "ok": true}' in text
 
 
@@ -224,7 +224,7 @@ def test_the_page_of_a_client_without_a_fault():
     client["facts"] = measurements(call("thr", *range(1, 9)))
     text = page(new)
     assert "### ACME's SDK\n" in text
-    assert "Nothing to say against it." in text
+    assert "No problem found." in text
     assert "| ACME's SDK |  | 9 | 1.00, 2.00, 3.00, 4.00, 5.00, 6.00, … |  |  |" in text
 
 
