@@ -10,12 +10,14 @@ import time
 from ast import literal_eval
 from pathlib import Path
 
+import httpcore
 import pytest
 from hypothesis import HealthCheck, settings
 
 from faultinject.hooks import __path__ as hooks
 
 pytest_plugins = ["pytester"]
+assert httpcore  # httpx keeps its errors, and must find the same ones after a run of pytest within pytest
 ROOT = Path(__file__).parents[1]
 
 # How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's comes
@@ -26,6 +28,11 @@ settings.register_profile(
 )
 settings.register_profile("mutants", settings.get_profile("suite"), max_examples=5)
 settings.load_profile("suite")
+
+# What is shown is as wide as the terminal and coloured as it wishes, whoever starts the tests.
+os.environ["COLUMNS"] = "120"
+for variable in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR"):
+    os.environ.pop(variable, None)
 
 # Google's client would ask for buckets from threads of its own, which outlive a test.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
@@ -105,8 +112,8 @@ def pytest_collection_finish():
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One more than there are processors, as a third of the time goes by in waiting for servers and clients, which only what is live does."""
-    return (os.cpu_count() or 1) + (config.option.markexpr != "not live")
+    """Twice as many as there are processors where servers and clients are waited for, which only what is live does."""
+    return (os.cpu_count() or 1) * (1 if config.option.markexpr == "not live" else 2)
 
 
 @pytest.hookimpl(trylast=True)

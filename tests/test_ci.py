@@ -64,6 +64,18 @@ def test_every_part_is_a_function():
     assert len({*WHOLE, *PIECES}) == len(WHOLE) + len(PIECES)
 
 
+def test_the_site_is_built_with_locked_tools():
+    """A new release of Sphinx or of the theme breaks nobody's build, and a warning is an error."""
+    body = SCRIPT.partition("\ndocs() {\n")[2].partition("\n}\n")[0]
+    assert body.index("locked\n") < body.index(".venv/bin/sphinx-build -q -W")
+    assert "-m slow tests/test_site.py" in body
+    named = {canonicalize_name(each.name) for each in wanted("docs")}
+    assert named <= {canonicalize_name(each.name) for each in wanted("dev")}
+    source = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+    assert {"furo", "myst-parser", "sphinx-copybutton"} <= named
+    assert all(each.replace("-", "_") in source for each in named - {"sphinx"})
+
+
 def test_jobs_leave_nothing_out():
     """Between them the jobs run all that the full check runs: of the tests both halves, `dist` within `wheel`."""
     run = set().union(*(parts(job) for job in WORKFLOWS["ci"]["jobs"].values()))

@@ -1,4 +1,4 @@
-"""The tables of the README are what the code says. `python tests/test_docs.py` writes them anew."""
+"""The tables of the documentation are what the code says. `python -m tests.test_docs` writes them anew."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import inspect
 import json
 import re
 import runpy
-from collections.abc import Iterable
+import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from faultinject import vendors
 from faultinject.audit import profiles
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.conclusion import LEFT_OUT
 from faultinject.audit.profiles.profile import Waits
 from faultinject.audit.reports import render
 from faultinject.cli.waiting import Journals
@@ -26,19 +28,10 @@ from faultinject.rules.key import Key
 from faultinject.rules.names import VARIABLES
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.vocabulary import KEYS
+from tests import command_lines, python_page, vendor_pages
+from tests.documents import PAGES, ROOT, table, table_of, write_table
 
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table in Markdown."""
-    heads = tuple(heads)
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(
-        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
 
 
 def example(key: object) -> str:
@@ -110,7 +103,14 @@ def vendor_rows() -> str:
         throttles = ", ".join(f"`{row.address}`" for row in vendor.group("@throttle"))
         headers = ", ".join(f"`{header}`" for header, _ in vendor.id_headers) or "none"
         rows.append(
-            (f"`{name}`", vendor.title, len(vendor.errors), f"`{vendor.content_type}`", headers, throttles)
+            (
+                f"[`{name}`](vendors/{name}.md)",
+                vendor.title,
+                len(vendor.errors),
+                f"`{vendor.content_type}`",
+                headers,
+                throttles,
+            )
         )
     return table(("id", "service", "rows", "Content-Type", "id headers", "throttling"), rows)
 
@@ -124,6 +124,11 @@ def checks() -> str:
     """One row a check."""
     rows = ((f"`{name}`", each.demand, each.minimum, each.reference) for name, each in CHECKS.items())
     return table(("check", "demands", "needs", "reference"), rows)
+
+
+def left_out() -> str:
+    """One row a reason why calls are left out of a report."""
+    return table(("the report says that calls", "what to do"), LEFT_OUT.values())
 
 
 def profile_rows() -> str:
@@ -152,7 +157,7 @@ def in_words(waits: Waits) -> str:
 def report() -> str:
     """The verdict on a journal that the COS SDK left."""
     found = Journals([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ()).judge()
-    return f"```text\n{render(found)}```"
+    return f"```text\n{render(found, verbose=False)}```"
 
 
 def measured(folder: str, results: str, name: str = "table") -> str:
@@ -176,6 +181,31 @@ def clients() -> str:
     return measured("sdks", "transport.json")
 
 
+def rooms() -> str:
+    """One row a layer of the imports, the leaves first, with what its modules and packages say of themselves."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [layers] = [
+        each["layers"]
+        for each in settings["tool"]["importlinter"]["contracts"]
+        if each["type"] == "layers" and each["containers"] == ["faultinject"]
+    ]
+    rows = (
+        (f"`{name}`", first_line(name))
+        for layer in layers
+        for name in layer.split(" | ")
+        if not name.startswith("(")
+    )
+    return table(("room", "what it holds"), rows)
+
+
+def first_line(name: str) -> str:
+    """The first sentence of a module's or a package's docstring."""
+    place = ROOT / "faultinject" / name
+    source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return docstring.splitlines()[0]
+
+
 TABLES = {
     "faults": faults,
     "vendors": vendor_rows,
@@ -189,22 +219,36 @@ TABLES = {
     "clients": clients,
     "report": report,
     "checks": checks,
+    "left-out": left_out,
     "profiles": profile_rows,
+    "commands": command_lines.commands,
+    "exit-codes": command_lines.exit_codes,
+    "rooms": rooms,
 }
-
-
-def between(text: str, name: str) -> str:
-    """What stands between the markers of that name."""
-    [found] = re.findall(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
-    return found
+MADE = {
+    "docs/reference/python.md": python_page.page,
+    **{
+        f"docs/reference/vendors/{name}.md": partial(vendor_pages.page, name) for name in vendor_pages.names()
+    },
+}
+"""Pages that are made as a whole."""
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_table_of_the_readme_is_what_the_code_says(name: str) -> None:
-    """A new key, fault or vendor, or a changed word of a docstring, is in the README."""
-    assert between(README.read_text(encoding="utf-8"), name) == f"{TABLES[name]()}\n", (
-        "python tests/test_docs.py writes it anew"
-    )
+def test_table_is_what_the_code_says(name: str) -> None:
+    """A new key, fault or vendor, or a changed word of a docstring, is on its page."""
+    assert table_of(name)[1] == f"{TABLES[name]()}\n", "python -m tests.test_docs writes it anew"
+
+
+@pytest.mark.parametrize("page", MADE)
+def test_page_is_what_the_code_says(page: str) -> None:
+    """A new row, operation or public name, or a changed docstring, is on its page."""
+    assert PAGES.get(page) == MADE[page](), "python -m tests.test_docs writes it anew"
+
+
+def test_no_page_is_left_of_a_vendor_that_has_gone() -> None:
+    """The folder of vendors holds made pages alone."""
+    assert [each for each in PAGES if each.startswith("docs/reference/vendors/") and each not in MADE] == []
 
 
 def test_every_key_is_in_one_table() -> None:
@@ -218,27 +262,34 @@ def test_every_key_is_in_one_table() -> None:
 
 
 def test_every_field_of_the_journal_is_explained() -> None:
-    """The README's table of fields holds each field of a line, once."""
-    section = README.read_text(encoding="utf-8").partition("## Reading the journal")[2].partition("\n## ")[0]
-    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    """The table of fields holds each field of a line, once."""
+    cells = [
+        line.split("|")[1]
+        for line in PAGES["docs/reference/journal.md"].splitlines()
+        if line.startswith("| `")
+    ]
     assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(FIELDS)
 
 
-def test_every_field_of_the_json_report_is_named() -> None:
-    """The README's paragraph holds each field of the object and of a finding, in their order."""
-    prose = (
-        README.read_text(encoding="utf-8")
-        .partition("The object of `--format json` has ")[2]
-        .partition("Objects may")[0]
-    )
+def test_every_field_of_the_json_report_is_explained() -> None:
+    """The two tables hold each field of the object and of a finding, in their order."""
+    page = PAGES["docs/reference/report.md"]
     found = Journals([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ()).judge()
     fields = [*found.to_dict(), *found.findings[0].to_dict(), "client"]
-    assert re.findall(r"`(\w+)`", prose) == fields
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == fields
+
+
+def test_every_reason_to_leave_a_call_out_is_explained() -> None:
+    """The table of the explanation has the reasons of the JSON report, each once."""
+    page = PAGES["docs/explanation/verdict.md"].partition("## When it cannot know")[2]
+    reasons = re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE)
+    assert sorted(reasons) == sorted(LEFT_OUT)
 
 
 def test_every_outcome_that_this_version_has_is_explained() -> None:
     """What `did` may say, injected and not, is what the code may write."""
-    [row] = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("| `did` |")]
+    journal = PAGES["docs/reference/journal.md"]
+    [row] = [line for line in journal.splitlines() if line.startswith("| `did` |")]
     done, _, passed = row.partition("injected")
     told = set(re.findall(r"`(\w+)`", done)) - {"did"}
     assert told == INJECTED
@@ -292,8 +343,8 @@ def test_the_contributors_page_is_there_and_names_things() -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
     for name, make in TABLES.items():
-        old = f"<!-- {name} -->\n{between(text, name)}<!-- /{name} -->"
-        text = text.replace(old, f"<!-- {name} -->\n{make()}\n<!-- /{name} -->")
-    README.write_text(text)
+        write_table(name, make())
+    for page, make in MADE.items():
+        (ROOT / page).parent.mkdir(exist_ok=True)
+        (ROOT / page).write_text(make(), encoding="utf-8")

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "faultinject"
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-CLASSES = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {
     str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix(".__init__")
-    for path in TREES
+    for path in FILES
 }
 ROOMS = {module.partition(".")[0] for module in MODULES} | {"core", "faults", "stores"}
 """Those that there are, and those that there were."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """The package, read."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+@cache
+def classes() -> list[ast.ClassDef]:
+    """Those of the package."""
+    return [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
 def told(docstring: str, title: str) -> set[str]:
@@ -49,7 +61,7 @@ def attributes(class_: ast.ClassDef) -> set[str]:
             if "__slots__" in named and node.value is not None:
                 found |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
     bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in class_.bases}
-    for base in CLASSES:
+    for base in classes():
         if base.name in bases and base is not class_:
             found |= attributes(base)
     return found
@@ -58,7 +70,7 @@ def attributes(class_: ast.ClassDef) -> set[str]:
 def test_what_is_named_is_there() -> None:
     """No word of a docstring is left of something that was renamed."""
     missing = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if not isinstance(node, ast.ClassDef | Function):
                 continue
@@ -80,6 +92,6 @@ def test_what_is_named_is_there() -> None:
 def test_something_is_named() -> None:
     """The test above has something to look at."""
     documented = [
-        told(ast.get_docstring(node) or "", title) for node in CLASSES for title in ("Args", "Attributes")
+        told(ast.get_docstring(node) or "", title) for node in classes() for title in ("Args", "Attributes")
     ]
     assert sum(map(len, documented)) > 500

@@ -127,8 +127,8 @@ for wait, ignore in ((2.0, ()), (0.5, ()), (0.5, ["{name}"])):
     print([(each.verdict, each.message, len(each.calls)) for each in findings if each.check == "{name}"])
 """
     assert run(copy, "-c", ask).splitlines() == [
-        "[('PASS', 'none of 3 came back within a second', 0)]",
-        "[('FAIL', '3 of 3 came back within a second', 3)]",
+        "[('PASS', '0 of 3 calls retried within a second', 0)]",
+        "[('FAIL', '3 of 3 calls retried within a second', 3)]",
         "[]",
     ]
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stores a photo and looks whether it is there. curl tries again, or so it seems.
+# Stores a photo and looks whether it is there. curl retries a 503, and no broken connection.
 set -eu
 
 ask() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stores a photo and looks whether it is there. A connection that breaks is tried again too.
+# Stores a photo and looks whether it is there. curl retries broken connections too.
 set -eu
 
 ask() {

@@ -35,7 +35,7 @@ def test_errors_with_a_status_are_repeated(shop: Shop, faults: faultinject.Fault
 
 @pytest.mark.faultinject("reset", when="after", times=1, method="POST")
 def test_a_reset_gets_past_a_loop_over_statuses(shop: Shop, faults: faultinject.Faults) -> None:
-    """The order is placed, the client is told that it failed, its caller tries again: two orders."""
+    """The app places the order, the client sees a failure, its caller calls again: two orders."""
     with pytest.raises(httpx.TransportError):
         shop.order("cat food")
     assert [each.did for each in faults.outcomes] == ["reset"]

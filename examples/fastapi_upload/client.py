@@ -11,7 +11,7 @@ SLOW = frozenset(("SlowDown", "ServiceUnavailable", "InternalError"))
 
 
 class StorageError(Exception):
-    """The service said no, and a retry would not help or did not.
+    """The service answered with an error, and a retry would not help or did not.
 
     Attributes:
         code: the service's word for it.

@@ -13,7 +13,7 @@ class Album:
 
     Args:
         url: where the service is, such as http://127.0.0.1:5000.
-        retries: how often one call is tried again.
+        retries: how often one call is retried.
         backoff: seconds; the wait before the nth retry is backoff * 2**(n - 1), none before the first.
     """
 

@@ -33,9 +33,9 @@ def _compared(interface: str) -> list[Row]:
         }
     )
     told = {
-        "chance": "chance says no, 10,000 rules",
+        "chance": "draw does not fire, 10,000 rules",
         "times": "`times` used up, `per=call`, 10,000 rules",
-        "address": "bucket and key, chance says no",
+        "address": "bucket and key, draw does not fire",
     }
     return [
         sample.row(

@@ -1,4 +1,4 @@
-"""Exploration and percentages on the same clients: `python tests/benchmarks/planted.py` prints the README's table.
+"""Exploration and percentages on the same clients: `python tests/benchmarks/planted.py` prints the table of the page on exploration.
 
 The clients of `tests/testing/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many runs there
 are, which of them fails first, and how long it takes. Percentages: each request gets one of the same faults with that
@@ -28,7 +28,7 @@ from faultinject.exceptions import ExplorationFailed
 from faultinject.testing.exploration.choices import Choice, choices
 from faultinject.testing.exploration.report import groups
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "exploration.md"
 BEGIN, END = "<!-- exploration -->", "<!-- /exploration -->"
 PERCENTAGES = (0.01, 0.05, 0.1, 0.3)
 MOST = 400
@@ -54,7 +54,9 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=15, help="how many seeds a percentage is tried with")
     parser.add_argument("--write", metavar="FILE", help="put the table into this file instead of printing it")
-    parser.add_argument("--write-readme", action="store_true", help="put the table into README.md")
+    parser.add_argument(
+        "--write-page", action="store_true", help="put the table into docs/explanation/exploration.md"
+    )
     options = parser.parse_args()
     logging.disable()
     found = [by_exploration(name) for name in CLIENTS]
@@ -64,10 +66,10 @@ def main() -> None:
     table = "\n".join([*HEAD, *rows])
     if options.write:
         Path(options.write).write_text(f"{BEGIN}\n{table}\n{END}\n")
-    elif options.write_readme:
-        page = README.read_text()
+    elif options.write_page:
+        page = PAGE.read_text()
         before, rest = page.split(BEGIN, 1)
-        README.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
+        PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
     else:
         print(table)
 

@@ -23,7 +23,7 @@ CASES = (
     "unmatched", "literals", "matched", "journaling", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "processes", "worker", "waiting", "starting",
     "exploring", "auditing", "loopback", "peers",
 )  # fmt: skip
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "project" / "benchmarks.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
@@ -35,7 +35,9 @@ def main() -> int:
         "cases", nargs="*", metavar="case", help=f"which cases to run (all): {' '.join(CASES)}"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--write-readme", action="store_true", help="put the table into README.md")
+    parser.add_argument(
+        "--write-page", action="store_true", help="put the table into docs/project/benchmarks.md"
+    )
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.cases) - set(CASES):
@@ -51,7 +53,7 @@ def main() -> int:
         )
     else:
         print(f"{_machine()}\n\n{table(rows)}")
-    if options.write_readme:
+    if options.write_page:
         _write(f"{_machine()}\n\n{table(rows)}")
     return 0
 
@@ -103,11 +105,11 @@ def _version(name: str) -> str | None:
 
 
 def _write(text: str) -> None:
-    page = README.read_text()
+    page = PAGE.read_text()
     if BEGIN not in page or END not in page:
-        raise SystemExit(f"README.md has no {BEGIN} … {END}")
+        raise SystemExit(f"{PAGE} has no {BEGIN} … {END}")
     before, rest = page.split(BEGIN, 1)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
 
 
 if __name__ == "__main__":

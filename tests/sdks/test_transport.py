@@ -1,6 +1,6 @@
 """Real clients on real servers, each under every fault of the connection: what they raise, and how often they try.
 
-The README's table is made of `transport.json`, and that is what is measured here.
+The documentation's table is made of `transport.json`, and that is what is measured here.
 """
 
 from __future__ import annotations

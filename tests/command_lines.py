@@ -1,0 +1,68 @@
+"""The reference of the command line: every command with its options, from the click program."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from faultinject.cli.program import program
+from tests.documents import escaped, table
+
+EXIT_CODES = {
+    "demo": {},
+    "serve": {0: "also after Ctrl-C, SIGTERM and SIGHUP"},
+    "run": {"any": "the code of the command that it runs"},
+    "explore": {1: "a fault broke the command, or came in no run", 2: "nothing could be explored"},
+    "report": {
+        1: "a check says FAIL; with `--strict` also WARN",
+        2: "there is no journal to read",
+        3: "nothing could be judged, or a check of `--require` was not decided",
+    },
+    "conformance": {
+        1: "a check says FAIL (with `--strict` also WARN), or a client dies, stops answering or breaks the contract",
+        3: "nothing could be judged of a client, or a check of `--require` was not decided",
+    },
+    "vendors": {},
+    "preview": {},
+    "check": {1: "a rule can never fire, or no rule is for the request"},
+    "schema": {},
+}
+"""What a code means of one command, where that is more than of all."""
+
+
+def commands() -> str:
+    """One section a command."""
+    whole = click.Context(program, info_name="faultinject", **program.context_settings)
+    return "\n\n".join(
+        section(command, click.Context(command, info_name=name, parent=whole, **command.context_settings))
+        for name, command in program.commands.items()
+    )
+
+
+def section(command: click.Command, context: click.Context) -> str:
+    """Usage, help and options of a command."""
+    usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
+    paragraphs = (command.help or "").partition("\f")[0].split("\n\n")
+    records = [each.get_help_record(context) for each in command.get_params(context)]
+    rows = [(flags(record[0]), escaped(record[1])) for record in records if record]
+    return "\n\n".join(
+        (
+            f"## {context.info_name}",
+            f"```text\n{usage}\n```",
+            *(escaped(" ".join(each.split())) for each in paragraphs),
+            table(("option", "meaning"), rows),
+        )
+    )
+
+
+def flags(text: str) -> str:
+    """`-r, --rule RULE` with its flags as code."""
+    return re.sub(r"(?<![\w`-])(--?[a-z][\w-]*)", r"`\1`", escaped(text))
+
+
+def exit_codes() -> str:
+    """One row a command and code that has a meaning of its own."""
+    assert list(EXIT_CODES) == list(program.commands)
+    rows = ((f"`{name}`", code, meaning) for name, own in EXIT_CODES.items() for code, meaning in own.items())
+    return table(("command", "code", "meaning"), rows)

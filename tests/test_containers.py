@@ -1,0 +1,209 @@
+"""The files of the containers' page do what it says: their commands run in a process of their own, without Docker."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from faultinject import Scenario
+from faultinject.cli.program import program
+from faultinject.engine.journal_entry import INJECTED
+from faultinject.rules.names import VARIABLES
+from tests.documents import BLOCKS
+
+pytestmark = pytest.mark.live
+
+PAGE = "docs/how-to/containers.md"
+FILES = {
+    each.info.removeprefix("file="): each.body
+    for each in BLOCKS
+    if each.page == PAGE and (each.info or "").startswith("file=")
+}
+COMPOSE = yaml.safe_load(FILES["compose.yaml"])
+FAULTS, DEPLOYMENT = yaml.safe_load_all(FILES["kubernetes.yaml"])
+WORKFLOW = yaml.safe_load(FILES[".github/workflows/retries.yml"])
+PATIENCE = 60.0
+
+
+def instruction(file: str, name: str) -> list[str]:
+    """The words of ENTRYPOINT or CMD; none where there is no such instruction."""
+    lines = [line for line in FILES[file].splitlines() if line.startswith(f"{name} ")]
+    return json.loads(lines[0].removeprefix(f"{name} ")) if lines else []
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def surroundings() -> dict[str, str]:
+    """The environment, with the programs of this Python first and without what a reader may have set."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    return clean | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
+
+
+@contextmanager
+def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[int]:
+    """What the image would run, in a folder instead of `/app` and `/journal`; its port."""
+    port = free_port()
+    published = next(
+        line.removeprefix("EXPOSE ") for line in FILES[file].splitlines() if line.startswith("EXPOSE")
+    )
+
+    def own(text: str) -> str:
+        return (
+            text.replace("0.0.0.0", "127.0.0.1")
+            .replace(published, str(port))
+            .replace("/journal/", f"{folder}/")
+        )
+
+    words = [own(each) for each in instruction(file, "ENTRYPOINT") + instruction(file, "CMD")]
+    environ = surroundings() | {name: own(value) for name, value in environment.items()}
+    process = subprocess.Popen(
+        words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while True:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, process.stdout.read().decode()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def put(port: int, path: str) -> int:
+    """The status of a PUT."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("PUT", path, b"meow")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def report(journal: Path) -> tuple[int, str]:
+    """What `report` says of it."""
+    command = [sys.executable, "-m", "faultinject", "report", "--format", "markdown", str(journal)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout
+
+
+def test_the_app_fails_twice_in_all(tmp_path):
+    """With the variables of compose; the two workers share their counts, and the journal can be judged."""
+    (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
+    with container(tmp_path, "Dockerfile", COMPOSE["services"]["app"]["environment"]) as port:
+        assert sorted(put(port, "/photos/cat.jpg") for _ in range(8)) == [201] * 6 + [503] * 2
+    lines = map(json.loads, (tmp_path / "app.jsonl").read_text().splitlines())
+    assert len({(each["pid"], each["seq"]) for each in lines if each.get("did") in INJECTED}) == 2
+
+
+def test_without_variables_the_app_is_untouched(tmp_path):
+    """The same image, the same command."""
+    (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
+    with container(tmp_path, "Dockerfile", {}) as port:
+        assert [put(port, "/photos/cat.jpg") for _ in range(4)] == [201] * 4
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".jsonl"] == []
+
+
+def test_the_store_fails_twice_for_every_call(tmp_path):
+    """And is there for any language, path style."""
+    with container(tmp_path, "store.Dockerfile", {}) as port:
+        assert [put(port, "/photos") for _ in range(3)] == [503, 503, 200]
+        assert [put(port, "/photos/cat.jpg") for _ in range(3)] == [503, 503, 200]
+    code, text = report(tmp_path / "store.jsonl")
+    assert code in (0, 1, 3)
+    assert "SlowDown" in text or "judged" in text
+
+
+def test_variables_are_those_that_there_are():
+    """In compose and in Kubernetes; their rules are right."""
+    container_ = DEPLOYMENT["spec"]["template"]["spec"]["containers"][0]
+    environments = [
+        COMPOSE["services"]["app"]["environment"],
+        FAULTS["data"] | {each["name"]: each["value"] for each in container_["env"]},
+    ]
+    for environment in environments:
+        assert set(environment) <= set(VARIABLES)
+        assert all(isinstance(value, str) for value in environment.values())
+        assert Scenario.parse(environment["FAULTINJECT_RULES"]).rules
+    assert container_["envFrom"][0]["configMapRef"]["name"] == FAULTS["metadata"]["name"]
+
+
+def test_files_name_each_other():
+    """What is built and copied is there, ports and volumes are the same everywhere."""
+    copied = {line.split()[1] for line in FILES["Dockerfile"].splitlines() if line.startswith("COPY")} - {
+        "wheels"
+    }
+    assert copied <= set(FILES)
+    services = COMPOSE["services"]
+    assert services["store"]["build"]["dockerfile"] in FILES
+    for name, file in (("app", "Dockerfile"), ("store", "store.Dockerfile")):
+        [published] = services[name]["ports"]
+        assert f"EXPOSE {published.rpartition(':')[2]}\n" in FILES[file]
+        assert services[name]["volumes"] == ["journal:/journal"]
+    assert set(COMPOSE["volumes"]) == {"journal"}
+
+
+def test_commands_of_the_workflow_exist():
+    """Each `faultinject` of a step is a command with options that it has."""
+    steps = WORKFLOW["jobs"]["retries"]["steps"]
+    lines = [line for step in steps for line in step.get("run", "").splitlines()]
+    found = [shlex.split(line.split(" | ")[0].rstrip(" &")) for line in lines if "faultinject " in line]
+    assert [words[1] for words in found] == ["serve", "report"]
+    for words in found:
+        command = program.commands[words[1]]
+        options = {flag for each in command.params for flag in each.opts}
+        assert {each for each in words if each.startswith("--")} <= options
+
+
+CLIENT = """#!/bin/sh
+for attempt in 1 2 3; do curl --silent --output /dev/null --request PUT "$ENDPOINT/photos"; done
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
+def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
+    """Its scripts run as a runner runs them; the journal holds the client's requests and no others."""
+    (tmp_path / "run-my-client").write_text(CLIENT)
+    (tmp_path / "run-my-client").chmod(0o755)
+    port = str(free_port())
+    named = {step["name"]: step for step in WORKFLOW["jobs"]["retries"]["steps"] if "name" in step}
+    environ = surroundings() | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    codes = []
+    for name in ("Meet faults", "Report"):
+        script = named[name]["run"].replace("9000", port)
+        codes.append(
+            subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+                cwd=tmp_path,
+                env=environ,
+                timeout=PATIENCE,
+                check=False,
+            ).returncode
+        )
+    assert codes == [0, 3]  # one call decides nothing
+    assert "not enough data for any check" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    lines = map(json.loads, (tmp_path / "store.jsonl").read_text(encoding="utf-8").splitlines())
+    requests = [(each["method"], each["path"]) for each in lines if each.get("method")]
+    assert set(requests) == {("PUT", "/photos")}

@@ -1,0 +1,154 @@
+"""The documentation site: it is built without a warning, its links lead somewhere, and a real browser shows it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.audit.browser import Browser, command
+from tests.documents import DOCS, PAGES
+
+pytestmark = pytest.mark.slow
+
+LOOKS = {
+    "light": {"width": 1200},
+    "dark": {"width": 1200, "dark": True},
+    "narrow": {"width": 400},
+    "narrow and dark": {"width": 400, "dark": True},
+}
+SHOWN = ("index", "reference/rules", "reference/vendors/cos", "reference/python", "explanation/verdict")
+# What stands out of the window's right edge, unless it is scrolled in a box of its own.
+TOO_WIDE = """[...document.querySelectorAll('article *')].filter(each => {
+    for (let box = each; box; box = box.parentElement)
+        if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(box).overflowX) && box !== document.documentElement
+            && box !== document.body) return false;
+    return each.getBoundingClientRect().right > innerWidth + 1;
+}).map(each => each.outerHTML.slice(0, 90))"""
+# The brightness of text and of what is behind it differ.
+CONTRAST = """(() => {
+    const light = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number); return r + g + b; };
+    return Math.abs(light(getComputedStyle(document.querySelector('article p')).color)
+        - light(getComputedStyle(document.body).backgroundColor));
+})()"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site; a warning is an error."""
+    pytest.importorskip("sphinx", reason="of the extra docs")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "html"
+
+
+class Links(HTMLParser):
+    """What a page refers to, and the anchors that it has."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.targets += [given[name] for name in ("href", "src") if given.get(name)]
+        self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
+
+
+def test_every_page_is_built(site):
+    """And search has an index."""
+    for page in PAGES:
+        if page.startswith("docs/"):
+            assert (site / page.removeprefix("docs/")).with_suffix(".html").is_file()
+    assert (site / "searchindex.js").is_file()
+
+
+def test_every_link_inside_leads_somewhere(site):
+    """To a file that is there, and an anchor that it has."""
+    pages = {path: Links(path) for path in site.rglob("*.html")}
+    broken = []
+    for path, page in pages.items():
+        for target in page.targets:
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            place = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not place.is_file() or (
+                parts.fragment and place in pages and unquote(parts.fragment) not in pages[place].anchors
+            ):
+                broken.append((path.relative_to(site).as_posix(), target))
+    assert sum(len(each.targets) for each in pages.values()) > 1000
+    assert broken == []
+
+
+def test_links_outside_are_encrypted(site):
+    """None goes to a machine of somebody's, none without TLS."""
+    for path in site.rglob("*.html"):
+        for target in Links(path).targets:
+            assert not re.match(r"http:|file:|//", target), (path.name, target)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium, as the tests of the HTML report use it."""
+    if command() is None:
+        pytest.skip("needs Chromium")
+    found = Browser(tmp_path_factory.mktemp("browser"))
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("page", SHOWN)
+@pytest.mark.parametrize("look", LOOKS)
+def test_page_in_a_browser(site, browser, look, page):
+    """Nothing is too wide, text can be read, and the console is silent; all that it loads is its own."""
+    browser.look(**LOOKS[look])
+    browser.open((site / f"{page}.html").as_uri())
+    assert browser.complaints == []
+    assert [each for each in browser.requests if not each.startswith(("file:", "data:"))] == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.evaluate(TOO_WIDE) == []
+    assert browser.evaluate(CONTRAST) > 300
+    dark = browser.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert dark is bool(LOOKS[look].get("dark"))
+
+
+def test_pages_are_readable_without_javascript(site, browser):
+    """Text, tables, code and navigation are shown."""
+    browser.ask("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.look(width=1200)
+        browser.open((site / "reference/rules.html").as_uri())
+        root = browser.ask("DOM.getDocument")["root"]["nodeId"]
+        # The theme's script takes this class away.
+        [page] = browser.ask("DOM.querySelectorAll", nodeId=root, selector="html.no-js")["nodeIds"]
+        for selector in ("article h1", "article p", "article table", ".sidebar-tree", "article .highlight"):
+            node = browser.ask("DOM.querySelector", nodeId=page, selector=selector)["nodeId"]
+            box = browser.ask("DOM.getBoxModel", nodeId=node)["model"]  # an error where it is not shown
+            assert box["width"] > 100, selector
+            assert box["height"] > 10, selector
+        assert not browser.complaints
+    finally:
+        browser.ask("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_wide_table_keeps_the_names_of_its_rows_in_sight(site, browser):
+    """Scrolled to its right end, and nothing of another column shows beside them."""
+    browser.look(width=1200)
+    browser.open((site / "reference/servers.html").as_uri())
+    table = "[...document.querySelectorAll('.table-wrapper')].find(each => each.scrollWidth > each.clientWidth + 300)"
+    browser.evaluate(f"{table}.scrollLeft = 1e6")
+    cell = f"{table}.querySelector('tbody tr > :first-child').getBoundingClientRect()"
+    outside = f"{cell}.left - {table}.getBoundingClientRect().left"
+    assert -1 <= browser.evaluate(outside) <= 1

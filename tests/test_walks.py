@@ -1,0 +1,196 @@
+"""The tutorials and guides that make files: each is followed from an empty folder, and shows what really comes.
+
+A block `file=NAME` is written, a block of `sh` is run in a shell, and a block of `text` behind it is what it prints. In
+`sh stays` a server begins, which is asked to end at the end of the page; what it prints until then holds each line of the
+block behind it. `sh stays anew` ends the servers before it first, as Ctrl-C does. `sh exit=1` ends with that status.
+`sh install` is for readers: what it installs is there already.
+`...` in what is printed stands for anything, a line of `...` for any lines. Port 8000 becomes a free one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.documents import BLOCKS, Block
+
+pytestmark = pytest.mark.live
+
+PAGES = sorted({each.page for each in BLOCKS if each.info and "file=" in each.info})
+# A beginner has nothing but these; the others take more time than a suite that is run all day has.
+WALKS = [
+    page if page.startswith("docs/tutorials/") else pytest.param(page, marks=pytest.mark.slow)
+    for page in PAGES
+]
+PATIENCE = 60.0
+
+
+def pattern(shown: str) -> re.Pattern[str]:
+    """What a shown output stands for; blanks at the ends of lines do not count."""
+    lines = [
+        r"(?:.*\n)*?"
+        if line.strip() == "..."
+        else re.escape(line.rstrip()).replace(r"\.\.\.", ".*") + r"\s*\n"
+        for line in shown.splitlines()
+    ]
+    return re.compile(rf"{''.join(lines)}\s*")
+
+
+class Walk:
+    """A reader in an empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = str(free.getsockname()[1])
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+        for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER"):
+            environ.pop(name, None)
+        path = os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", "")))
+        # The imports of these plugins take longer than the tests of the pages, which need neither.
+        self.environ = environ | {
+            "PATH": path,
+            "PYTHONUNBUFFERED": "1",
+            "PYTEST_ADDOPTS": "-p no:anyio -p no:hypothesispytest",
+            "COLUMNS": "120",
+            "LC_ALL": "C.UTF-8",
+        }
+        self.servers: list[tuple[subprocess.Popen[bytes], Path]] = []
+        self.printed: str | None = None
+        self.stays = False
+
+    def own(self, text: str) -> str:
+        return text.replace("8000", self.port)
+
+    def take(self, block: Block) -> None:
+        """Do what a block says."""
+        info = (block.info or "").split()
+        named = dict(each.split("=", 1) for each in info if "=" in each)
+        if "file" in named:
+            path = self.folder / named["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.own(block.body), encoding="utf-8")
+        elif block.language == "sh" and "install" not in info:
+            if "anew" in info:
+                self.end(signal.SIGINT)
+            self.run(block, stays="stays" in info, status=int(named.get("exit", 0)))
+        elif block.language == "text" and self.printed is not None:
+            self.compare(block)
+
+    def run(self, block: Block, *, stays: bool, status: int) -> None:
+        command = ["bash", "-euo", "pipefail", "-c", self.own(block.body)]
+        output = self.folder.parent / f"output-{len(self.servers)}"
+        self.stays = stays
+        if stays:
+            with output.open("wb") as file:
+                process = subprocess.Popen(
+                    command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL, stdout=file,
+                    stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+            self.servers.append((process, output))
+            self.printed = ""
+            self.until(lambda: self.answers() or process.poll() is not None, block.place)
+            assert process.poll() is None, output.read_text()
+            return
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        self.printed = done.stdout.decode()
+        assert done.returncode == status, f"{block.place}\n{self.printed}"
+
+    def answers(self) -> bool:
+        """Whether something listens on the port."""
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", int(self.port))) == 0
+
+    def until(self, true: object, place: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not true():  # type: ignore[operator]
+            assert time.monotonic() < end, place
+            time.sleep(0.05)
+
+    def compare(self, block: Block) -> None:
+        shown = self.own(block.body)
+        if self.stays:
+            _, output = self.servers[-1]
+            for line in shown.splitlines():
+                self.until(
+                    lambda line=line: pattern(line).search(f"{output.read_text()}\n"),
+                    f"{block.place}: {line}",
+                )
+        else:
+            assert pattern(shown).fullmatch(f"{self.printed}\n"), (
+                f"{block.place} shows\n{shown}\nbut\n{self.printed}"
+            )
+        self.printed = None
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        for process, _ in reversed(self.servers):
+            if process.poll() is None:
+                os.killpg(process.pid, how)
+        for process, _ in self.servers:
+            try:
+                process.wait(20)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+        # Their workers have gone as well. Whether the port is free says less: another program may have got it.
+        self.until(
+            lambda: not any(lives(process.pid) for process, _ in self.servers), "the servers have ended"
+        )
+
+
+def lives(group: int) -> bool:
+    """Whether a process of that group lives; one that has ended and that nobody has reaped yet does not."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    if not Path("/proc/self/stat").exists():  # elsewhere the dead are reaped
+        return True
+    return any(is_alive_in(group, each) for each in Path("/proc").glob("[0-9]*/stat"))
+
+
+def is_alive_in(group: int, stat: Path) -> bool:
+    """Whether that process is of the group and runs."""
+    try:
+        state, _parent, its, *_ = stat.read_text(errors="replace").rpartition(")")[2].split()
+    except (OSError, ValueError):  # it has gone meanwhile
+        return False
+    return int(its) == group and state not in ("Z", "X")
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_page_can_be_followed(page: str, tmp_path: Path) -> None:
+    """From an empty folder to what it shows."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    walk = Walk(folder)
+    try:
+        for block in BLOCKS:
+            if block.page == page:
+                walk.take(block)
+    finally:
+        walk.end()
+
+
+def test_who_has_ended_and_is_not_reaped_does_not_live() -> None:
+    """A page is over when its servers are, also where the first process of a container reaps nobody."""
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None
+    assert lives(process.pid)
+    process.stdin.close()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not lives(process.pid)
+    process.wait()
+    assert not lives(process.pid)

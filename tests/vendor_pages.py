@@ -1,0 +1,142 @@
+"""The reference pages of the vendors: all that the catalogue knows of one, each row of its table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from faultinject import vendors
+from faultinject.store.error_codes import ERROR_CODES
+from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.operations import operations_of
+from faultinject.vendors.vendor import Vendor
+from tests.documents import escaped, table
+
+ADDRESSING = {
+    "s3": "as S3: virtual-host style below its endpoints, else the first segment of the path",
+    "azure": "as Azure: the container is the bucket, the blob the key",
+    "gcs": "as Google's JSON API: `/storage/v1/b/BUCKET/o/KEY`",
+    "kodo": "as Kodo: base64 of `BUCKET:KEY` in the path",
+    "b2": "as B2: `/file/BUCKET/KEY` and the parameters of its native API",
+    "swift": "as Swift: the container is the bucket, the object the key",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The vendors that come with faultinject, sorted."""
+    return vendors.own_names()
+
+
+def page(name: str) -> str:
+    """The whole page of a vendor."""
+    vendor = vendors.get(name)
+    parts = [
+        f"# {vendor.title}\n",
+        f"The vendor `{name}` has {counted(len(vendor.errors), 'documented error')}. A rule names one as"
+        f" `{vendor.errors[0].address}`. This page is made from the catalogue; `faultinject vendors {name}` prints the"
+        f" same rows, and [Vendors](../vendors.md) explains their columns.\n",
+        "## On the wire\n",
+        f"{wire(vendor)}\n",
+        "## Errors\n",
+        f"{errors(vendor)}\n",
+        "## Operations\n",
+        f"{operations(vendor)}\n",
+        "## Sources\n",
+        f"{sources(vendor)}\n",
+    ]
+    return "\n".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def code(words: object) -> str:
+    """Words as code, separated by commas."""
+    return ", ".join(f"`{each}`" for each in words)
+
+
+def wire(vendor: Vendor) -> str:
+    """What an answer looks like, and how a request is read."""
+    forms = sorted({form.content_type for form in vendor.forms.values()} - {vendor.content_type})
+    rows = [
+        ("Content-Type", f"`{vendor.content_type}`" + (f"; of single errors {code(forms)}" if forms else "")),
+        ("id headers", code(header for header, _ in vendor.id_headers) or "none"),
+        ("Server", f"`{vendor.server}`" if vendor.server else "not documented"),
+        ("asks to wait by", waiting(vendor)),
+        (
+            "an answer to HEAD",
+            "no Content-Type, Content-Length 0" if vendor.bare_head else "the headers of the answer to GET",
+        ),
+        ("errors of single keys", "in a 200 to a request that deletes several" if vendor.deletes else "none"),
+        ("an error in a 200", code(vendor.errors_in_200) or "none documented"),
+        ("endpoints", code(vendor.endpoints) or "none: any host"),
+        ("bucket and key", ADDRESSING.get(vendor.addressing, "not read: no storage vendor")),
+        (
+            "embedded store",
+            f"speaks it: `faultinject serve --vendor {vendor.id}`; see [Point your SDK](../../how-to/point-your-sdk.md)"
+            if vendor.id in ERROR_CODES
+            else "does not speak it; put the faults in front of a server of yours",
+        ),
+    ]
+    return table(("what", "value"), rows)
+
+
+def waiting(vendor: Vendor) -> str:
+    """How `retry_after` is said where the rule has no `hint`."""
+    return {"seconds": "`Retry-After` in seconds", "date": "`Retry-After` with a date"}.get(
+        vendor.hint, f"`{vendor.hint}` in milliseconds"
+    )
+
+
+def errors(vendor: Vendor) -> str:
+    """One row an error."""
+    return table(
+        ("code", "status", "message", "retryable", "message_source", "notes"),
+        (
+            (
+                f"`{row.label}`",
+                row.status or "none",
+                escaped(row.message),
+                row.retryable,
+                row.message_source,
+                notes(row),
+            )
+            for row in vendor.errors
+        ),
+    )
+
+
+def notes(row: DocumentedError) -> str:
+    """What is peculiar about a row."""
+    said = [
+        f"only {escaped(row.where)}" if row.where else "",
+        f"first: {row.again}" if row.again else "",
+        "not verified" if row.unverified else "",
+        escaped(row.note),
+    ]
+    return "; ".join(filter(None, said))
+
+
+def operations(vendor: Vendor) -> str:
+    """The names that `operation=` takes."""
+    if vendor.addressing is None:
+        return "It is no storage vendor: its rules read requests the S3 way."
+    found = sorted(operations_of(vendor).names)
+    return (
+        f"`operation=` takes {counted(len(found), 'name')}; `faultinject vendors {vendor.id} --operations` prints the"
+        f" method and the form of each.\n\n{code(found)}"
+    )
+
+
+def sources(vendor: Vendor) -> str:
+    """The documents and recordings behind the rows, the most used first."""
+    found = Counter(row.source for row in vendor.errors).most_common()
+    return "\n".join(f"- {linked(source)} ({counted(number, 'row')})" for source, number in found)
+
+
+def linked(text: str) -> str:
+    """A text whose addresses are links."""
+    parts = re.split(r"(https?://[^\s,;()]+)", text)
+    return "".join(f"<{each}>" if number % 2 else escaped(each) for number, each in enumerate(parts))
