@@ -342,7 +342,10 @@ def test_a_rate_is_exact_under_threads(site, in_threads, frequent_switches):
 
 @pytest.mark.parametrize("round_", range(3))
 def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_threads, frequent_switches, round_):
-    """The app fails every second time on its own: those takes go back, and exactly a hundred faults are injected."""
+    """The app fails every second time on its own: those takes go back, and exactly a hundred faults are injected.
+
+    A take may go back when the other threads have no requests left: later ones get it then.
+    """
     from itertools import count
 
     tick = count()
@@ -353,7 +356,9 @@ def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_threads,
 
     made = site("http:503,times=100,when=after", app=app)
     answers = [each for asked in in_threads(64, lambda _: made.asks(["PUT /b/k"] * 10)) for each in asked]
-    assert Counter(answers) == {ONE: 100, None: 540}
+    assert 100 - 64 < Counter(answers)[ONE] <= 100
+    answers += made.asks(["PUT /b/k"] * 160)
+    assert Counter(answers) == {ONE: 100, None: 700}
     did = Counter(each.did for each in made.outcomes)
     assert did["answered"] == 100 == made.counts[ONE][1]
     assert did["app_failed"] > 10 and set(did) == {"answered", "app_failed", "passed"}
