@@ -156,7 +156,7 @@ def run(
     """Run the plan against a client and judge it.
 
     Args:
-        client: makes a client of this process, given the endpoint; or the words of a command that keeps to the
+        client: makes a client of this process, given the endpoint and the bucket; or the words of a command that keeps to the
             contract in `faultinject.conformance.process`.
         name: what the client is called.
         vendor: which service is played: a key of `plan.CODES`.
@@ -224,7 +224,7 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
 
 def _open(client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls) -> Client:
     if callable(client):
-        return InThreads(client, url, names, calls.end)
+        return InThreads(client, url, plan.BUCKET, names, calls.end)
     return Process(client, url, names, calls.end, calls.wake)
 
 

@@ -43,7 +43,7 @@ at the same time."""
 
 OWN = """\
 `faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses whose errors
-it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint)` makes an object with
+it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint, bucket)` makes an object with
 some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 

@@ -23,7 +23,7 @@ class Client:
     title = "own 2.0"
     attempts = {attempts}
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, bucket):
         self.endpoint = endpoint
 
     def get(self, key):
@@ -268,7 +268,7 @@ def test_nothing_is_installed(run, monkeypatch):
 def test_all_that_is_installed_is_driven(run, monkeypatch):
     """Without a client, every SDK that is there."""
     own = sdks.of("good_client:Client", "cos")
-    monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "pytest", own.command)})
+    monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest")})
     _, out, _ = run("conformance", "--phase", "den", "--json")
     assert [each["client"] for each in json.loads(out)["clients"]] == ["one"]
 

@@ -74,8 +74,8 @@ def test_every_phase_has_a_client_of_its_own():
     """Budgets are kept by client, so a fresh one is made for each phase, and closed."""
     made = []
 
-    def factory(endpoint):
-        made.append(Direct(endpoint))
+    def factory(endpoint, bucket):
+        made.append(Direct(endpoint, bucket))
         return made[-1]
 
     run(factory, name="direct", phases=short("cal", "den", "nf"))
@@ -86,8 +86,8 @@ def test_a_client_need_not_do_everything():
     """Kinds of calls that a client has not are not asked for; nor need it be closed."""
 
     class Reader:
-        def __init__(self, endpoint):
-            self.get = Direct(endpoint).get
+        def __init__(self, endpoint, bucket):
+            self.get = Direct(endpoint, bucket).get
 
     done = run(Reader, name="reader", phases=short("lost", "okerr", "nf"))
     assert [each.key for each in done.windows] == ["nf-001"]
@@ -174,7 +174,7 @@ def test_progress_is_told():
 def test_a_client_that_cannot_be_made_is_an_error():
     """What its factory raises is not lost."""
 
-    def factory(_endpoint):
+    def factory(_endpoint, _bucket):
         raise LookupError("no such region")
 
     with pytest.raises(LookupError, match="no such region"):

@@ -238,7 +238,7 @@ def test_a_factory_of_python_keeps_the_contract():
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     """`python -m faultinject.conformance MODULE:FACTORY` finds it in the current directory; what it prints is no answer."""
-    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint): pass\n    def get(self, key): print(key)\n"
+    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint, bucket): pass\n    def get(self, key): print(key)\n"
     (tmp_path / "own_storage.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]

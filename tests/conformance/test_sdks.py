@@ -70,7 +70,9 @@ def test_a_client_that_is_none(client, hint):
 
 def test_an_sdk_that_is_not_installed(monkeypatch):
     """The message says how to install it, and it is not among those that are run."""
-    monkeypatch.setitem(sdks.SDKS, "acme", sdks.Sdk("acme", "ACME's SDK", "acme-no-such-sdk", ("true",)))
+    monkeypatch.setitem(
+        sdks.SDKS, "acme", sdks.Sdk("acme", "ACME's SDK", "s3", home="pip", package="acme-no-such-sdk")
+    )
     with pytest.raises(MissingExtra, match=r"ACME's SDK is not installed: .*pip install .*acme-no-such-sdk"):
         sdks.of("acme", "cos")
     assert "acme" not in [each.name for each in sdks.installed()]

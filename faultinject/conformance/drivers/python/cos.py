@@ -23,9 +23,11 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
         port = urlsplit(endpoint).port
         config = CosConfig(
             Region="ap-guangzhou",
@@ -40,17 +42,17 @@ class Client:
 
     def get(self, key: str) -> None:
         """GetObject."""
-        self._cos.get_object(plan.BUCKET, key)["Body"].get_raw_stream().read()
+        self._cos.get_object(self._name, key)["Body"].get_raw_stream().read()
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._cos.put_object(plan.BUCKET, BODY, key)
+        self._cos.put_object(self._name, BODY, key)
 
     def post(self, key: str) -> None:
         """CreateMultipartUpload."""
-        self._cos.create_multipart_upload(plan.BUCKET, key)
+        self._cos.create_multipart_upload(self._name, key)
 
     def complete(self, key: str) -> None:
         """CompleteMultipartUpload."""
         parts = {"Part": [{"ETag": plan.ETAG, "PartNumber": 1}]}
-        self._cos.complete_multipart_upload(plan.BUCKET, key, key, parts)
+        self._cos.complete_multipart_upload(self._name, key, key, parts)

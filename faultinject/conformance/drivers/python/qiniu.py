@@ -8,8 +8,6 @@ import qiniu
 from qiniu.http.endpoint import Endpoint
 from qiniu.http.region import Region, ServiceName
 
-from faultinject.conformance import plan
-
 BODY = b"written by qiniu"
 
 
@@ -25,9 +23,11 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
         self._host = endpoint.removeprefix("http://")
         self._auth = qiniu.Auth("id", "key")
 
@@ -35,7 +35,7 @@ class Client:
         """An upload by a form."""
         hosts: Any = [Endpoint(f"{self._host}/{key}", "http") for _ in range(2)]
         region = Region("z0", services={ServiceName.UP: hosts})
-        token = self._auth.upload_token(plan.BUCKET, key)
+        token = self._auth.upload_token(self._name, key)
         result, info = qiniu.put_data(token, key, BODY, regions=[region])
         if result is None:
             raise Failed(f"{info.status_code} {info.error}")

@@ -25,10 +25,12 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
         mode: of retries: `standard` or `legacy`.
     """
 
-    def __init__(self, endpoint: str, mode: str = "standard") -> None:
+    def __init__(self, endpoint: str, bucket: str, mode: str = "standard") -> None:
+        self._name = bucket
         session = boto3.Session("id", "key", region_name="us-east-1")
         config = Config(s3={"addressing_style": "path"}, retries={"mode": mode})
         self._s3: Any = session.client("s3", endpoint_url=endpoint, config=config)
@@ -36,20 +38,20 @@ class Client:
 
     def get(self, key: str) -> None:
         """GetObject."""
-        self._s3.get_object(Bucket=plan.BUCKET, Key=key)["Body"].read()
+        self._s3.get_object(Bucket=self._name, Key=key)["Body"].read()
 
     def put(self, key: str) -> None:
         """PutObject."""
-        self._s3.put_object(Bucket=plan.BUCKET, Key=key, Body=BODY)
+        self._s3.put_object(Bucket=self._name, Key=key, Body=BODY)
 
     def post(self, key: str) -> None:
         """CreateMultipartUpload."""
-        self._s3.create_multipart_upload(Bucket=plan.BUCKET, Key=key)
+        self._s3.create_multipart_upload(Bucket=self._name, Key=key)
 
     def complete(self, key: str) -> None:
         """CompleteMultipartUpload."""
         parts = {"Parts": [{"ETag": plan.ETAG, "PartNumber": 1}]}
-        self._s3.complete_multipart_upload(Bucket=plan.BUCKET, Key=key, UploadId=key, MultipartUpload=parts)
+        self._s3.complete_multipart_upload(Bucket=self._name, Key=key, UploadId=key, MultipartUpload=parts)
 
     def close(self) -> None:
         """Close its connections."""

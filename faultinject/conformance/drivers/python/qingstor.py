@@ -25,13 +25,15 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
         config = Config("id", "key")
         config.host, config.port, config.protocol = "127.0.0.1", urlsplit(endpoint).port, "http"
         self._service: Any = QingStor(config)
-        self._bucket = self._service.Bucket(plan.BUCKET, "")
+        self._bucket = self._service.Bucket(self._name, "")
 
     def get(self, key: str) -> None:
         """Get Object."""

@@ -19,9 +19,11 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
         self._minio: Any = Minio(
             endpoint=urlsplit(endpoint).netloc,
             access_key="id",
@@ -32,7 +34,7 @@ class Client:
 
     def get(self, key: str) -> None:
         """GetObject."""
-        answer = self._minio.get_object(bucket_name=plan.BUCKET, object_name=key)
+        answer = self._minio.get_object(bucket_name=self._name, object_name=key)
         try:
             answer.read()
         finally:
@@ -42,17 +44,17 @@ class Client:
     def put(self, key: str) -> None:
         """PutObject."""
         self._minio.put_object(
-            bucket_name=plan.BUCKET, object_name=key, data=io.BytesIO(BODY), length=len(BODY)
+            bucket_name=self._name, object_name=key, data=io.BytesIO(BODY), length=len(BODY)
         )
 
     def post(self, key: str) -> None:
         """CreateMultipartUpload, as a large `put_object` begins."""
         self._minio._create_multipart_upload(  # noqa: SLF001
-            bucket_name=plan.BUCKET, object_name=key, headers={}
+            bucket_name=self._name, object_name=key, headers={}
         )
 
     def complete(self, key: str) -> None:
         """CompleteMultipartUpload, as a large `put_object` ends."""
         self._minio._complete_multipart_upload(  # noqa: SLF001
-            bucket_name=plan.BUCKET, object_name=key, upload_id=key, parts=[Part(1, plan.ETAG.strip('"'))]
+            bucket_name=self._name, object_name=key, upload_id=key, parts=[Part(1, plan.ETAG.strip('"'))]
         )

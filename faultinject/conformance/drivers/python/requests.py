@@ -16,10 +16,11 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self._url = f"{endpoint}/{plan.BUCKET}"
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._url = f"{endpoint}/{bucket}"
         self._session = requests.Session()
         self._session.trust_env = False
         retries = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504])

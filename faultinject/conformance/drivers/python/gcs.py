@@ -13,8 +13,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from faultinject.conformance import plan
-
 BODY = b"written by google-cloud-storage"
 TIMEOUT = 12.0
 """Seconds after which it gives up; by default 120, which is more than a plan waits."""
@@ -29,17 +27,19 @@ class Client:
 
     Args:
         endpoint: the server's URL.
+        bucket: where its keys are.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
         nobody: Any = AnonymousCredentials
         self._storage: Any = storage.Client(
-            project=plan.BUCKET, credentials=nobody(), client_options={"api_endpoint": endpoint}
+            project=self._name, credentials=nobody(), client_options={"api_endpoint": endpoint}
         )
 
     def get(self, key: str) -> None:
         """objects.get with `alt=media`."""
-        self._storage.bucket(plan.BUCKET).blob(key).download_as_bytes(retry=RETRY)
+        self._storage.bucket(self._name).blob(key).download_as_bytes(retry=RETRY)
 
     def put(self, key: str) -> None:
         """objects.insert: a POST without a precondition, as by default."""

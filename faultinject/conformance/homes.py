@@ -1,0 +1,168 @@
+"""Where SDKs are installed: the Python environment, folders of their own, the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Home(Protocol):
+        """Where SDKs of one kind are."""
+
+        def version(self, package: str) -> str | None:
+            """The version that is here, or None."""
+
+        def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+            """The words of the command that drives it.
+
+            Args:
+                folder: of the driver, beside this file in `drivers`.
+                driver: as `clients.toml` has it.
+                package: likewise.
+            """
+
+        def install(self, package: str) -> str:
+            """What makes it be here."""
+
+
+DRIVERS = Path(__file__).parent / "drivers"
+PINNED = "PINNED_SDKS"
+"""Names the folder of distributions that cannot be in one environment with others, as `pip install --target` makes it."""
+JAVASCRIPT = "JAVASCRIPT_SDKS"
+"""Names the folder whose `node_modules` has the SDKs for JavaScript."""
+JAVA = "JAVA_SDKS"
+"""Names the folder of jars."""
+ANSWER = 20.0
+"""Seconds that a program may take to say its version."""
+
+
+class Pip:
+    """Distributions of this Python's environment, and those of `PINNED_SDKS`, which stand before."""
+
+    def version(self, package: str) -> str | None:
+        """The version of the distribution."""
+        folder = _pinned(package)
+        if folder is not None:
+            return next(iter(metadata.distributions(name=package, path=[folder]))).version
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """A process of this Python, with the factory."""
+        pinned = _pinned(package)
+        words = python(f"faultinject.conformance.drivers.{folder}.{driver}")
+        return words if pinned is None else (*words, pinned)
+
+    def install(self, package: str) -> str:
+        """By pip."""
+        return f"pip install {package}"
+
+
+class Npm:
+    """Packages of the folder that `JAVASCRIPT_SDKS` names."""
+
+    def version(self, package: str) -> str | None:
+        """The version in the package's own description."""
+        folder = os.environ.get(JAVASCRIPT)
+        if not folder or shutil.which("node") is None:
+            return None
+        try:
+            said = json.loads(Path(folder, "node_modules", package, "package.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        version = said.get("version") if isinstance(said, dict) else None
+        return version if isinstance(version, str) else None
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """Node, with the driver."""
+        del package
+        return ("node", str(DRIVERS / folder / driver))
+
+    def install(self, package: str) -> str:
+        """By npm."""
+        return f"npm install --prefix sdks {package} && export {JAVASCRIPT}=$PWD/sdks"
+
+
+class Program:
+    """Programs of the machine, driven from Python."""
+
+    def version(self, package: str) -> str | None:
+        """What the program says of itself; `unknown` where that is no number."""
+        path = shutil.which(package)
+        return None if path is None else _said(path)
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """A process of this Python, with the factory that starts the program."""
+        del package
+        return python(f"faultinject.conformance.drivers.{folder}.{driver}")
+
+    def install(self, package: str) -> str:
+        """As Debian has it."""
+        return f"apt-get install {package}"
+
+
+class Jar:
+    """Jars of the folder that `JAVA_SDKS` names."""
+
+    def version(self, package: str) -> str | None:
+        """The version in the name of the jar."""
+        folder = os.environ.get(JAVA)
+        if not folder or shutil.which("java") is None:
+            return None
+        named = re.compile(re.escape(package) + r"-(\d[\w.]*)\.jar")
+        found = (named.fullmatch(each.name) for each in sorted(Path(folder).glob("*.jar")))
+        return next((each[1] for each in found if each is not None), None)
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """Java, which compiles the driver as it starts it."""
+        del package
+        jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
+        return ("java", "-cp", jars, str(DRIVERS / folder / driver))
+
+    def install(self, package: str) -> str:
+        """The jar has to be had from somewhere."""
+        return f"put {package}-VERSION.jar and what it needs into a folder, and export {JAVA}=FOLDER"
+
+
+HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "jar": Jar()}
+"""By the name that `clients.toml` has."""
+
+
+def python(factory: str) -> tuple[str, ...]:
+    """The words of the command that serves the contract for a factory in Python."""
+    return (sys.executable, "-m", "faultinject.conformance", factory)
+
+
+def _pinned(package: str) -> str | None:
+    """The folder of `PINNED_SDKS`, if the distribution is in it."""
+    folder = os.environ.get(PINNED)
+    if not folder or next(iter(metadata.distributions(name=package, path=[folder])), None) is None:
+        return None
+    return folder
+
+
+@cache
+def _said(path: str) -> str:
+    """The first thing like a version that the program prints of itself."""
+    for word in ("--version", "version"):
+        try:
+            done = subprocess.run(  # noqa: S603 - found on the path
+                [path, word], capture_output=True, text=True, errors="replace", timeout=ANSWER, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if found := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
+            return found[0]
+    return "unknown"
