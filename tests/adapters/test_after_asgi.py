@@ -243,10 +243,10 @@ def test_a_silent_stream_is_cut(monkeypatch, run, make_injector):
 
 def test_an_app_that_works_long_is_not_cut(monkeypatch, run, make_injector):
     """The bound is for its answer: a long upload is the app's effect."""
-    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.005)
+    monkeypatch.setattr("faultinject.adapters.asgi_after.LONGEST", 0.15)
 
     async def app(scope, receive, send):
-        await anyio.sleep(0.02)
+        await anyio.sleep(0.3)
         await start(send)
         await body(send)
 

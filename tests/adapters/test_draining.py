@@ -179,8 +179,8 @@ def test_asgi_seconds_are_bounded(monkeypatch, servers, make_injector, backend):
     """A client that stalls holds us no longer than the bound."""
     import anyio
 
-    monkeypatch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.01)
-    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.01)
+    monkeypatch.setattr("faultinject.adapters.asgi_wait.LONGEST", 0.5)
+    monkeypatch.setattr("faultinject.adapters.asgi.LONGEST", 0.5)
     injector = make_injector(RULE)
     left = [{"type": "http.request", "body": b"x", "more_body": True}]
 
