@@ -159,6 +159,13 @@ def test_a_client_is_known_by_its_user_agent(user_agent, expected):
     assert fitting == ([] if expected == "rfc" else [expected])
 
 
+@pytest.mark.parametrize("name", profiles.names())
+def test_every_mark_is_found_without_parsing(name):
+    """Only profiles whose marks a user agent holds are parsed: a line says each mark as it is."""
+    marks = profiles.get(name).marks
+    assert [each.text for each in marks] == profiles._marks()[name]
+
+
 def test_every_profile_can_be_checked():
     """Its reference names a version, a commit or an address; one without a number says that nothing is promised."""
     for name in profiles.names():
