@@ -79,7 +79,7 @@ VALUES = {
 SAYING = ("when", "delay", "retry_after", "hint", "message", "set", "drain", "cors")
 TAKEN = {
     **{each.title: ("vendor", *each.takes) for each in FAULTS if ":" not in each.title},
-    **{name: ("when", "delay", "after_bytes", "http2") for name in ("reset", "close")},
+    **dict.fromkeys(("reset", "close"), ("when", "delay", "after_bytes", "http2")),
     "hang": ("when", "delay", "duration", "drain", "http2"),
     "cos:SlowDown": (*SAYING, "status", "resource", "exact"),
     "cos:SlowDown ": ("delay", "after_bytes", "cors", "exact"),
