@@ -63,10 +63,11 @@ def service_adapter(vendor: str) -> ServiceAdapter:
     if vendor == "gcs":
         from faultinject.store.gcs import routes as gcs
         from faultinject.store.gcs.call import FinishedUploads
+        from faultinject.store.gcs.kept import HmacKeys
         from faultinject.store.gcs.resources import describe as describe_object
 
         return ServiceAdapter(
-            partial(gcs.GcsCall, FinishedUploads()), gcs.perform, GCS_NAMES, describe_object
+            partial(gcs.GcsCall, FinishedUploads(), HmacKeys()), gcs.perform, GCS_NAMES, describe_object
         )
     from faultinject.store import s3
     from faultinject.store.call import Call
