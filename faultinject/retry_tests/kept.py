@@ -48,6 +48,7 @@ class RetryTest:
         self._injector = injector
         self._left = {operation: deque(each) for operation, each in instructions.items()}
         self._plans: dict[str, Plan] = {}
+        self._all_plans: list[Plan] = []
         self._completed = self._ended = False
         self._lock = Lock()
 
@@ -61,14 +62,14 @@ class RetryTest:
             plan = self._plans.get(operation)
             if plan is None:
                 plan = self._plans[operation] = self._injector.plan_beside([left[0].rule])
+                self._all_plans.append(plan)
             return left[0], plan
 
     def end(self) -> None:
         """Nothing more is injected; what waits goes on at once."""
         with self._lock:
             self._ended = True
-            plans = list(self._plans.values())
-        for plan in plans:
+        for plan in self._all_plans:
             plan.end()
 
     def describe(self) -> dict[str, Any]:
@@ -113,7 +114,10 @@ class RetryTests:
             Refusal: something of it is wrong.
         """
         if not isinstance(transport, str) or transport.upper() not in ("HTTP", "GRPC"):
-            raise Refusal(400, f"The requested transport <{_short(transport)}> is not supported is invalid.")
+            raise Refusal(
+                400,
+                f"The requested transport <{_short(transport)}> is not supported in the testbench is invalid.",
+            )
         if transport.upper() == "GRPC":
             raise Refusal(501, "Retry Test API over GRPC is not implemented.")
         identity = uuid4().hex

@@ -102,7 +102,8 @@ def _is_download(environ: WSGIEnvironment) -> bool:
 
 
 def _query(environ: WSGIEnvironment, name: str) -> str:
-    return parse_qs(environ.get("QUERY_STRING", "")).get(name, [""])[0]
+    query: str = environ.get("QUERY_STRING", "")
+    return parse_qs(query).get(name, [""])[0]
 
 
 def _nothing(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 AZURE_NAMES = re.compile(r"\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
 """https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
-GCS_NAMES = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
-"""https://cloud.google.com/storage/docs/buckets#naming"""
+GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+"""Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
 
 
 @dataclass(frozen=True, slots=True)
