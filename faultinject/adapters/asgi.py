@@ -261,6 +261,11 @@ async def _forward(
     request: ASGIRequest,
 ) -> None:
     entry, transform = action.entry, action.transform
+    if action.upload is not None:
+        from faultinject.adapters.asgi_middle import forward_with_a_pause
+
+        await forward_with_a_pause(app, scope, receive, send, plan, action, request, action.upload)
+        return
     entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
     if transform is None and plan.services.marked:
         app = _marked(app, entry)
@@ -368,6 +373,11 @@ async def _respond(
         from faultinject.adapters.asgi_after import respond_after
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
+        return
+    if answer.upto is not None:
+        from faultinject.adapters.asgi_middle import respond_in_the_middle
+
+        await respond_in_the_middle(app, scope, receive, send, plan, action, request, end, answer.upto)
         return
     has_body = request.has_body
     drains = has_body and answer.drain and not request.expects_continue

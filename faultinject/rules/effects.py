@@ -93,7 +93,7 @@ class Delay(Effect):
 
 
 class Duration(Effect):
-    """How long `hang` waits before the connection closes; at most 1h.
+    """How long `hang` waits before the connection closes, and `stall` before it goes on; at most 1h.
 
     >>> print(Rule("hang", duration="30s"))
     hang,duration=30s
@@ -346,6 +346,30 @@ class Exact(YesNo):
     unusual = "in the vendor's own words and order where the server allows it"
 
 
+class AfterBytes(Effect):
+    """The fault comes after so many bytes of a body: with `when=before` of the request's, with `after` of the answer's.
+
+    A body that ends before gets no fault. A `stall` and an answer need one that is longer: behind its last byte there is
+    nothing to hold back or to cut off. Of a request's body no more than that is read.
+
+    >>> print(Rule("reset", method="PUT", after_bytes="256KiB"))
+    reset,method=PUT,after_bytes=256KiB
+    """
+
+    key = "after_bytes"
+    number = True
+    default_text = "none"
+
+    def parse(self, text: str) -> int:
+        """Bytes."""
+        return values.size(text)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """Of which body."""
+        whose = "answer" if rule.value("when") == "after" else "request"
+        return f"after {descriptions.count(self.parse(text), 'byte')} of the {whose}'s body"
+
+
 class Of(Effect):
     """The documented error that is cut or slowed, instead of the app's own answer.
 
@@ -463,6 +487,7 @@ EFFECTS: dict[str, Effect] = {
         Cors(),
         Exact(),
         Duration(),
+        AfterBytes(),
         Of(),
         Keep(),
         KeepBytes(),

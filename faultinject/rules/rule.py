@@ -34,8 +34,8 @@ class Rule:
     """What is done to which requests, and how often.
 
     Args:
-        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `hang`, `reset`, `close`, `truncate`, `drip` or
-            `corrupt`.
+        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
+            `drip` or `corrupt`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
             `header`, `query`, `set` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
             `timedelta`, or seconds.
