@@ -73,7 +73,9 @@ def serve(
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None)
+        served = _with_faults(served, scenario, seed, records=path is not None or vendor == "gcs")
+        if vendor == "gcs":
+            served = _with_retry_tests(served, settings)
         server = listening.uvicorn_server(served) if kind == "asgi" else None
         sock = listening.listen(host, port)
         return _serve(served, server, sock, title, vendor or "cos")
@@ -132,6 +134,15 @@ def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: 
         return served
     with _announced_below():
         return install(served, scenario, seed=seed, enabled=True)
+
+
+def _with_retry_tests(served: Any, settings: Environment) -> Any:
+    """The store with Google's `/retry_test` in front, unless the environment switches faults off."""
+    from faultinject import get_injector
+    from faultinject.retry_tests.face import RetryTestFace
+
+    injector = get_injector(served)
+    return served if injector is None else RetryTestFace(served, injector, settings.endpoints)
 
 
 def _app(address: str) -> tuple[Any, str, str]:

@@ -251,6 +251,7 @@ ERROR_CODES = {
         "multipart": "badRequest",
         "no_bucket": "notFound",
         "no_key": "notFound",
+        "no_member": "notFound",
         "no_route": "notFound",
         "no_upload": "notFound",
         "not_implemented": "badRequest",
