@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from faultinject.conformance.plan import Codes, Phase
     from faultinject.engine.journal_entry import Outcome
 
+SEED = "conformance"
+"""What every draw of a run is made with."""
+
 
 class ServedPlan:
     """The faults in force and what came of them.
@@ -44,7 +47,7 @@ class ServedPlan:
 
 @contextmanager
 def serving(
-    codes: Codes, phases: Sequence[Phase], *, seed: str = "conformance", journal: str | None = None
+    codes: Codes, phases: Sequence[Phase], *, seed: str = SEED, journal: str | None = None
 ) -> Iterator[ServedPlan]:
     """Serve a filled store with the faults of the phases.
 
