@@ -11,13 +11,15 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
 
 DEADLINE = "30s"
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 @click.command(
@@ -29,6 +31,12 @@ DEADLINE = "30s"
     multiple=True,
     metavar="CLIENT",
     help="An SDK (see --list), a factory MODULE:NAME, or a command.  [default: every SDK that is installed]",
+)
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Every SDK that is installed; say which are not, and how to install them.",
 )
 @click.option("--list", "lists", is_flag=True, help="List the SDKs that have a driver.")
 @click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
@@ -82,6 +90,7 @@ DEADLINE = "30s"
 def conformance(
     *,
     clients: tuple[str, ...],
+    whole: bool,
     lists: bool,
     contract: bool,
     vendor: str | None,
@@ -100,13 +109,14 @@ def conformance(
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
     ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
-    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided.
+    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided. Ctrl-C
+    ends the client that is running, writes what there is by then, and exits with 130.
     """
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
-    from faultinject.conformance import results
+    from faultinject.conformance import results, sdks
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -116,6 +126,8 @@ def conformance(
     if lists:
         show.sdks()
         return 0
+    if whole and clients:
+        raise click.UsageError("--all is every SDK; leave out --client")
     _refuse_switched_off()
     seconds = _seconds(deadline)
     _check_phases(phases)
@@ -128,11 +140,32 @@ def conformance(
 
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
-    found = [
-        _run(each, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
-        for each in _chosen(clients, vendor or "cos")
-    ]
-    new = results.document(found, day=_today(), version=_version(), deadline=seconds)
+    asked = _chosen(clients, vendor or "cos")
+    missing = sdks.missing() if whole else []
+    show.skipped(missing)
+
+    def one(sdk: Sdk) -> Result:
+        return _run(sdk, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
+
+    found, failed, complete = _run_all(asked, one, whole=whole)
+    if not found:
+        why = (
+            f"no client could be started: {failed[0]['reason']}"
+            if failed
+            else "interrupted before anything was measured"
+        )
+        click.echo(f"faultinject: {why}", err=True)
+        return 2 if failed else INTERRUPTED
+    new = results.document(
+        found,
+        day=_today(),
+        version=_version(),
+        deadline=seconds,
+        complete=complete,
+        whole=whole or not clients,
+        skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
+        failed=failed,
+    )
     if as_json:
         show.json(new)
     elif len(found) == 1:
@@ -143,6 +176,11 @@ def conformance(
     show.busy(found)
     for write in writers:
         write(found, new)
+    if not complete:
+        click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
+        return INTERRUPTED
+    if failed:
+        return 1
     if old is None:
         return results.conclusion(found).exit_code
     if show.changes(old, new, quiet=as_json, strict=strict):
@@ -203,6 +241,33 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     return [sdks.of(each, vendor) for each in clients]
 
 
+def _run_all(
+    asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
+) -> tuple[list[Result], list[dict[str, str]], bool]:
+    """The results, the clients that could not be started, and whether nobody interrupted it.
+
+    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named it is
+    an error.
+    """
+    from faultinject.exceptions import FaultInjectError
+
+    found: list[Result] = []
+    failed: list[dict[str, str]] = []
+    for number, each in enumerate(asked, 1):
+        if whole:
+            click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
+        try:
+            found.append(run(each))
+        except KeyboardInterrupt:
+            return found, failed, False
+        except FaultInjectError as error:
+            if not whole:
+                raise
+            failed.append({"client": each.name, "reason": str(error)})
+            click.echo(f"{each.name}: {error}", err=True)
+    return found, failed, True
+
+
 def _run(
     sdk: Sdk,
     names: Sequence[str],
@@ -244,7 +309,7 @@ def _run(
         if shows:
             click.echo(f"\r{'':60}\r", nl=False, err=True)
     done = replace(done, judgement=replace(done.judgement, strict=strict))
-    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done)
+    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done, sdk.language, sdk.vendor)
 
 
 def _plain(name: str) -> str:

@@ -74,8 +74,18 @@ def _shares(numbers: dict[str, Any]) -> Iterator[tuple[str, float, str]]:
     counted = [(*each, ("not obeyed", "some obeyed", "obeyed")) for each in hints if each[1] is not None]
     counted += [(*each, tried) for each in rows]
     counted += [
-        ("error in 200", hidden["noticed"], hidden["calls"], ("taken for success", "some noticed", "noticed")),
-        ("body on retry", compared["same"], compared["compared"], ("another", "sometimes another", "the same")),
+        (
+            "error in 200",
+            hidden["noticed"],
+            hidden["calls"],
+            ("taken for success", "some noticed", "noticed"),
+        ),
+        (
+            "body on retry",
+            compared["same"],
+            compared["compared"],
+            ("another", "sometimes another", "the same"),
+        ),
         ("overlapping attempts", overlap["overlapping"], overlap["calls"], ("none", "some", "all")),
     ]
     for what, part, whole, (none, some, every) in counted:

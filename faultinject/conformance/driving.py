@@ -9,8 +9,10 @@ from threading import Condition
 
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judge import judge
+from faultinject.audit.lateness import LateTime
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
+from faultinject.conformance.heartbeat import Heartbeat
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import silence
@@ -68,6 +70,7 @@ class Run:
         judgement: what is to be said of the client.
         failure: what it did against the contract, in one line; empty where that is nothing.
         said: the end of what it has written to standard error.
+        late_times: what was to be done at a time and was done later, seconds of the journal's monotonic clock.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Run:
     judgement: Judgement
     failure: str = ""
     said: str = ""
+    late_times: Sequence[LateTime] = ()
 
 
 class Calls:
@@ -180,9 +184,11 @@ def run(
     with serving(codes, phases, journal=journal) as served:
         opened = _open(client, served.url, [each.name for each in phases], calls)
         began = time.monotonic()
-        late: list[float] = []
+        asked: list[LateTime] = []
+        heartbeat = Heartbeat()
         try:
-            _ask(phases, opened, calls, began + deadline, late)
+            with heartbeat:
+                _ask(phases, opened, calls, began + deadline, asked)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -190,7 +196,10 @@ def run(
             opened.close()
         outcomes = served.outcomes
     attempts, windows = of_outcomes(outcomes), calls.windows
-    judgement = judge(attempts, driven=True, told=windows, until=until, profile=profile, require=require)
+    late = [*asked, *heartbeat.late]
+    judgement = judge(
+        attempts, driven=True, told=windows, until=until, profile=profile, require=require, late=late
+    )
     failure = opened.failure
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])
@@ -205,10 +214,11 @@ def run(
         windows,
         until,
         until - began,
-        _p95(late),
+        _p95([each.done - each.due for each in asked]),
         judgement,
         failure,
         opened.said,
+        late,
     )
 
 
@@ -232,7 +242,7 @@ def _p95(numbers: Sequence[float]) -> float:
     return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
 
 
-def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
+def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[LateTime]) -> None:
     """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
     asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
 
@@ -252,7 +262,7 @@ def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, la
     for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
         if calls.wait(min(began + each.at, until), failed) or time.monotonic() >= until:
             return
-        late.append(time.monotonic() - began - each.at)
+        late.append(LateTime(began + each.at, time.monotonic()))
         calls.begin(each)
         client.start(each)
     calls.wait(until, idle)

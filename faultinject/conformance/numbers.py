@@ -44,7 +44,9 @@ def numbers(run: Run) -> dict[str, Any]:
     evidence = run.judgement.evidence
     calls = evidence.everyone
     of = {kind: [each for each in calls if each.name == phase] for kind, phase in KINDS.items()}
-    made = [len(each.attempts) for found in of.values() for each in found if each.closed and not each.succeeded]
+    made = [
+        len(each.attempts) for found in of.values() for each in found if each.closed and not each.succeeded
+    ]
     backoff = {kind: _backoff(found) for kind, found in of.items()}
     sized = [each for each in calls if each.retries and each.first.request_bytes]
     compared = [each.same_bytes for each in sized]

@@ -120,11 +120,22 @@ class Process:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._write(
-            {"v": 1, "endpoint": endpoint, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": list(names)}
-        )
-        if not self._ready.wait(READY):
-            self._fail(f"did not report within {READY:g} s that it is ready")
+        try:
+            self._write(
+                {
+                    "v": 1,
+                    "endpoint": endpoint,
+                    "bucket": plan.BUCKET,
+                    "etag": plan.ETAG,
+                    "clients": list(names),
+                }
+            )
+            if not self._ready.wait(READY):
+                self._fail(f"did not report within {READY:g} s that it is ready")
+        except BaseException:  # Ctrl-C: nobody else could end it
+            self.failure = "interrupted"
+            self.close()
+            raise
         if self.failure:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())

@@ -258,8 +258,16 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
 def _facts(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
     for what, value in _in_words(new).items():
         was = _in_words(old)[what]
-        if was != value:
+        if was != value and not (what == "attempts" and _both_vary(old, new)):
             yield Change(name, what, was, value)
+
+
+def _both_vary(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether chance decides how many attempts a call makes, before and now, and some numbers are the same."""
+    ranges = [each["facts"]["attempts"] for each in (old, new)]
+    if None in ranges or any(fewest == most for fewest, most in ranges):
+        return False
+    return max(fewest for fewest, _ in ranges) <= min(most for _, most in ranges)
 
 
 def _in_words(client: dict[str, Any]) -> dict[str, str]:

@@ -127,7 +127,9 @@ def _numbers() -> Schema:
     row = _object(
         {
             "answer": _about(_TEXT, "The first answer of a call, such as `503 SlowDown`."),
-            "documented": _about(_TEXT, "What the vendor's document says of trying again; – where it does not."),
+            "documented": _about(
+                _TEXT, "What the vendor's document says of trying again; – where it does not."
+            ),
             "calls": _COUNT,
             "retried": _COUNT,
         }
@@ -161,7 +163,9 @@ def _numbers() -> Schema:
                 _object({"calls": _COUNT, "retried": _COUNT, "noticed": _COUNT}),
                 "Errors in a 200; noticed: tried again, or the caller got an error.",
             ),
-            "bytes": _object({"compared": _COUNT, "same": _COUNT}, "Bodies of uploads that were tried again."),
+            "bytes": _object(
+                {"compared": _COUNT, "same": _COUNT}, "Bodies of uploads that were tried again."
+            ),
             "overlap": _object(
                 {"calls": _COUNT, "overlapping": _COUNT},
                 "Retried calls, and those whose next attempt came before the last one's answer.",

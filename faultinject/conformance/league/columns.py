@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 SHOWN = 6
 """Retries whose waits are written out."""
 WORDS = {
-    PASS: "does what its reference asks for",
-    FAIL: "does not",
-    WARN: "does what the reference advises against",
+    PASS: "as its reference asks",
+    FAIL: "not as its reference asks",
+    WARN: "worth knowing",
     INCONCLUSIVE: "not decided",
 }
 """What a verdict means, for people who did not choose the check."""
@@ -109,14 +109,20 @@ def _outage_retries(client: Client) -> float | None:
 
 def _gives_up(client: Client) -> str:
     found = client["numbers"]["gives_up"]
-    return ", ".join(seconds(each["median"]) if each else "–" for each in found.values()) if any(found.values()) else ""
+    return (
+        ", ".join(seconds(each["median"]) if each else "–" for each in found.values())
+        if any(found.values())
+        else ""
+    )
 
 
 def _longest(client: Client) -> float | None:
     return max((each["median"] for each in client["numbers"]["gives_up"].values() if each), default=None)
 
 
-def _part(group: str, part: str, whole: str = "calls") -> tuple[Callable[[Client], str], Callable[[Client], float | None]]:
+def _part(
+    group: str, part: str, whole: str = "calls"
+) -> tuple[Callable[[Client], str], Callable[[Client], float | None]]:
     """A share of the numbers, as text and as value."""
 
     def text(client: Client) -> str:
@@ -133,7 +139,9 @@ def _part(group: str, part: str, whole: str = "calls") -> tuple[Callable[[Client
 def tally(client: Client) -> str:
     """How many verdicts of each kind: `✕ 2, ! 1, ✓ 14`; those that nobody could reach are left out."""
     said = [each["verdict"] for each in client["report"]["findings"]]
-    return ", ".join(f"{SIGNS[each]} {said.count(each)}" for each in VERDICTS if each != INCONCLUSIVE and each in said)
+    return ", ".join(
+        f"{SIGNS[each]} {said.count(each)}" for each in VERDICTS if each != INCONCLUSIVE and each in said
+    )
 
 
 def _failed(client: Client) -> float:

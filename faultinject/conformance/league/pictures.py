@@ -94,7 +94,14 @@ class Pictures:
         rows = []
         for number, each in enumerate(client["numbers"]["backoff"][kind][:SHOWN]):
             all_of_them = axis(each["waits"][0]), axis(each["waits"][-1])
-            rows.append((ROW * (number + 0.5), all_of_them, (axis(each["low"]), axis(each["high"])), axis(each["median"])))
+            rows.append(
+                (
+                    ROW * (number + 0.5),
+                    all_of_them,
+                    (axis(each["low"]), axis(each["high"])),
+                    axis(each["median"]),
+                )
+            )
         told = waits(client, kind) or "no retry"
         return Curve(ROW * max(1, len(rows)), f"{name(client)}: {told}", rows)  # fmt: skip
 
