@@ -12,7 +12,7 @@ from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
 from faultinject.audit.habits import Habits
-from faultinject.audit.lateness import LateTime, LateTimes, of_starts
+from faultinject.audit.lateness import LateTime, LateTimes
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.turnaround import Meter
 from faultinject.journal.lines import TORN
@@ -225,7 +225,7 @@ def judge(
     awaited = grouper.awaited()
     grouper.end(None if skipped and TORN in skipped else until)
     clients = by_client.clients()
-    late_times = LateTimes((*late, *of_starts(starts.seen)))
+    late_times = LateTimes(late, starts.seen)
     evidence = {
         each: replace(
             by_client.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen),

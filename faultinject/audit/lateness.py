@@ -25,7 +25,7 @@ NEAR = 0.25
 FEW = 2
 """Waits that are long together by chance."""
 EXPLAINED = 0.5
-"""Seconds by which a machine is late at most that still answers; what is later is the client's doing."""
+"""Seconds by which a machine may be late that mostly keeps time."""
 
 
 class LateTime(NamedTuple):
@@ -44,11 +44,20 @@ class LateTimes:
     """All that was late in a run.
 
     Args:
-        found: in any order; what was not late enough is left out.
+        found: what a driver did later than it was to, in any order; what was not late enough is left out.
+        starts: every call and the first request of it.
+
+    Attributes:
+        room: seconds by which a wait may be too long that the machine explains: three times what delays first requests.
     """
 
-    def __init__(self, found: Iterable[LateTime] = ()) -> None:
-        late = sorted(each for each in found if each.done - each.due >= LATE)
+    def __init__(self, found: Iterable[LateTime] = (), starts: Sequence[LateTime] = ()) -> None:
+        delays = sorted(each.done - each.due for each in starts)
+        usual = delays[len(delays) // 2] if delays else 0.0
+        slow = delays[(len(delays) * 9 - 1) // 10] - delays[0] if delays else 0.0
+        self.room = max(EXPLAINED, USUAL * slow)
+        slow_starts = [each for each in starts if each.done - each.due > USUAL * usual]
+        late = sorted(each for each in (*found, *slow_starts) if each.done - each.due >= LATE)
         # Times that touch are one, so that begins and ends rise together.
         self._spans: list[LateTime] = []
         for each in late:
@@ -59,27 +68,11 @@ class LateTimes:
                 self._spans.append(each)
         self._ends = [each.done + NEAR for each in self._spans]
 
-    def __len__(self) -> int:
-        return len(self._spans)
-
-    def meets(self, begin: float, end: float) -> bool:
-        """Whether something was late between these times, or close to them."""
-        place = bisect_left(self._ends, begin)
-        return place < len(self._spans) and self._spans[place].due - NEAR <= end
-
     def disturb(self, wait: Wait) -> bool:
-        """Whether a wait ended while something was late."""
+        """Whether a wait ended while something was late, or close to that."""
         end = wait.call.attempts[wait.retry].arrived
-        return self.meets(end, end)
-
-
-def of_starts(starts: Sequence[LateTime]) -> list[LateTime]:
-    """Of calls and their first requests those that came late: three times as long after their call as usual."""
-    delays = sorted(each.done - each.due for each in starts)
-    if not delays:
-        return []
-    usual = delays[len(delays) // 2]
-    return [each for each in starts if each.done - each.due > max(LATE, USUAL * usual)]
+        place = bisect_left(self._ends, end)
+        return place < len(self._spans) and self._spans[place].due - NEAR <= end
 
 
 def together(ends: Sequence[float]) -> list[bool]:

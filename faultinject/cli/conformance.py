@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +12,12 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
+    from faultinject.server.certificates import Certificate
 
 DEADLINE = "30s"
 INTERRUPTED = 130
@@ -85,6 +87,11 @@ INTERRUPTED = 130
     metavar="CHECK",
     help="Exit with 3 if this check is not decided; all: every check. May be given again.",
 )
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Speak TLS, with a certificate of its own making that the client is told to trust.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def conformance(
@@ -102,6 +109,7 @@ def conformance(
     compare: str | None,
     journal: str | None,
     require: tuple[str, ...],
+    tls: bool,
     strict: bool,
     verbose: bool,
 ) -> int:
@@ -144,10 +152,22 @@ def conformance(
     missing = sdks.missing() if whole else []
     show.skipped(missing)
 
-    def one(sdk: Sdk) -> Result:
-        return _run(sdk, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
+    with _certificate() if tls else nullcontext() as certificate:
 
-    found, failed, complete = _run_all(asked, one, whole=whole)
+        def one(sdk: Sdk) -> Result:
+            return _run(
+                sdk,
+                phases,
+                promised,
+                seconds,
+                journal,
+                require,
+                quiet=as_json,
+                strict=strict,
+                certificate=certificate,
+            )
+
+        found, failed, complete = _run_all(asked, one, whole=whole)
     if not found:
         why = (
             f"no client could be started: {failed[0]['reason']}"
@@ -241,6 +261,15 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
     return [sdks.of(each, vendor) for each in clients]
 
 
+@contextmanager
+def _certificate() -> Iterator[Certificate]:
+    from faultinject.server.certificates import certificate
+
+    with certificate() as made:
+        click.echo(f"certificate to trust: {made.authority}", err=True)
+        yield made
+
+
 def _run_all(
     asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
 ) -> tuple[list[Result], list[dict[str, str]], bool]:
@@ -278,6 +307,7 @@ def _run(
     *,
     quiet: bool,
     strict: bool = False,
+    certificate: Certificate | None = None,
 ) -> Result:
     from dataclasses import replace
     from pathlib import Path
@@ -304,6 +334,7 @@ def _run(
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch if shows else None,
+            certificate=certificate,
         )
     finally:
         if shows:

@@ -21,7 +21,7 @@ from faultinject.journal.reading import of_outcomes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Protocol
 
     from faultinject.audit.judge import Judgement
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Phase, PlannedCall
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.server.certificates import Certificate
 
     class Client(Protocol):
         """Whoever makes the calls: threads of this process, or another process."""
@@ -156,6 +157,7 @@ def run(
     phases: Sequence[Phase] | None = None,
     journal: str | None = None,
     watch: Callable[[int], None] | None = None,
+    certificate: Certificate | None = None,
 ) -> Run:
     """Run the plan against a client and judge it.
 
@@ -172,6 +174,7 @@ def run(
         phases: other phases than the whole plan.
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
+        certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
 
     A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so.
 
@@ -181,8 +184,10 @@ def run(
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
-    with serving(codes, phases, journal=journal) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls)
+    context = None if certificate is None else certificate.context()
+    trust = {} if certificate is None else certificate.trust
+    with serving(codes, phases, journal=journal, context=context) as served:
+        opened = _open(client, served.url, [each.name for each in phases], calls, trust)
         began = time.monotonic()
         asked: list[LateTime] = []
         heartbeat = Heartbeat()
@@ -232,10 +237,12 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {what} had not ended: {named}{more}"
 
 
-def _open(client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls) -> Client:
+def _open(
+    client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls, trust: Mapping[str, str]
+) -> Client:
     if callable(client):
         return InThreads(client, url, plan.BUCKET, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake)
+    return Process(client, url, names, calls.end, calls.wake, trust)
 
 
 def _p95(numbers: Sequence[float]) -> float:

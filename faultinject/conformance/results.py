@@ -267,7 +267,8 @@ def _both_vary(old: dict[str, Any], new: dict[str, Any]) -> bool:
     ranges = [each["facts"]["attempts"] for each in (old, new)]
     if None in ranges or any(fewest == most for fewest, most in ranges):
         return False
-    return max(fewest for fewest, _ in ranges) <= min(most for _, most in ranges)
+    (fewest, most), (fewest_now, most_now) = ranges
+    return bool(max(fewest, fewest_now) <= min(most, most_now))
 
 
 def _in_words(client: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import counted, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
-from faultinject.audit.lateness import EXPLAINED, together
+from faultinject.audit.lateness import together
 from faultinject.audit.statistics import uniform
 from faultinject.audit.waits import KINDS, LATEST
 
@@ -98,8 +98,8 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     more, even without what a busy machine may have added: in a driven run the delay of its first requests, elsewhere what
     the server measures itself, and 500 ms where it does not. A smaller excess may be the machine's, unless a quarter of
     all waits have it and the machine is seen to be quick. In a driven run a wait does not count that ends while the driver
-    or the client's first requests are late; nor do three within a quarter of a second that are half a second longer at
-    most, if less than half of the waits before that retry are too long. A wait without jitter may be a quarter longer; a
+    or the client's first requests are late; nor do three within a quarter of a second, if less than half of the waits
+    before that retry are too long. Half a second of excess is explained so, more where first requests are late by more. A wait without jitter may be a quarter longer; a
     promise not to wait is not judged.
     """
     profile = evidence.profile
@@ -107,8 +107,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
         return
     turnaround = evidence.turnaround
     overhead = OVERHEAD + 2 * (UNKNOWN if turnaround.p95 is None else turnaround.p95)
-    bounded = [wait for wait in evidence.waits if _longest(profile, wait)]
-    held = [(wait, _longest(profile, wait)) for wait in evidence.undisturbed(bounded, BOUNDED)]
+    held = [(wait, most) for wait in evidence.waits if (most := _longest(profile, wait))]
     n = len(held)
     late = [(wait, most) for wait, most in held if wait.seconds > most + overhead]
     excused = _excused(late, held, overhead, evidence)
@@ -124,11 +123,21 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
         wait, most = max(late, key=lambda each: each[0].seconds - each[1])
         told += f": {seconds(wait.seconds)} before retry {wait.retry}, at most {seconds(most)}"
         yield failed(n, told, _calls(late))
+    elif (calm := _calm(late, held, evidence)) is not None:
+        told = f"{calm} of {calm} waits are within the bounds of {profile.name}"
+        yield passed(calm, f"{told}; {n - calm} others ended while the machine was late", _calls(held))
     elif len(own) < len(late):
         told += f", {len(late) - len(own)} of them while others were late too"
         yield unknown(n, f"{told}. Reduce the machine's load", _calls(late))
     else:
         yield unknown(n, f"{told}, but not by much. Reduce the machine's load", _calls(late))
+
+
+def _calm(late: list[tuple[Wait, float]], held: list[tuple[Wait, float]], evidence: Evidence) -> int | None:
+    """How many waits ended while nothing was late, if they are enough and none of them is too long; else None."""
+    calm = [wait for wait, _ in held if not evidence.late_times.disturb(wait)]
+    too_long = any(not evidence.late_times.disturb(wait) for wait, _ in late)
+    return None if too_long or len(calm) < BOUNDED else len(calm)
 
 
 def _excused(
@@ -143,14 +152,15 @@ def _excused(
         return [False] * len(late)
     numbers = [(wait.kind, wait.retry) for wait, _ in late]
     all_numbers = [(wait.kind, wait.retry) for wait, _ in held]
-    little = [wait.seconds - most - overhead <= EXPLAINED for wait, most in late]
+    times = evidence.late_times
+    little = [wait.seconds - most - overhead <= times.room for wait, most in late]
     seldom = [2 * numbers.count(each) < all_numbers.count(each) for each in numbers]
     candidates = [by_little and rare for by_little, rare in zip(little, seldom, strict=True)]
     ends = [wait.call.attempts[wait.retry].arrived for wait, _ in late]
     crowded = iter(together([end for end, fits in zip(ends, candidates, strict=True) if fits]))
     return [
-        (fits and next(crowded)) or (by_little and evidence.late_times.disturb(wait))
-        for (wait, _), by_little, fits in zip(late, little, candidates, strict=True)
+        (fits and next(crowded)) or ((by_little or rare) and times.disturb(wait))
+        for (wait, _), by_little, rare, fits in zip(late, little, seldom, candidates, strict=True)
     ]
 
 
