@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -11,13 +12,16 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
+    from faultinject.server.certificates import Certificate
 
 DEADLINE = "30s"
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 @click.command(
@@ -29,6 +33,12 @@ DEADLINE = "30s"
     multiple=True,
     metavar="CLIENT",
     help="An SDK (see --list), a factory MODULE:NAME, or a command.  [default: every SDK that is installed]",
+)
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Every SDK that is installed; say which are not, and how to install them.",
 )
 @click.option("--list", "lists", is_flag=True, help="List the SDKs that have a driver.")
 @click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
@@ -77,11 +87,17 @@ DEADLINE = "30s"
     metavar="CHECK",
     help="Exit with 3 if this check is not decided; all: every check. May be given again.",
 )
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Speak TLS, with a certificate of its own making that the client is told to trust.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def conformance(
     *,
     clients: tuple[str, ...],
+    whole: bool,
     lists: bool,
     contract: bool,
     vendor: str | None,
@@ -93,6 +109,7 @@ def conformance(
     compare: str | None,
     journal: str | None,
     require: tuple[str, ...],
+    tls: bool,
     strict: bool,
     verbose: bool,
 ) -> int:
@@ -100,13 +117,14 @@ def conformance(
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
     20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
-    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided.
+    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided. Ctrl-C
+    ends the client that is running, writes what there is by then, and exits with 130.
     """
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
-    from faultinject.conformance import results
+    from faultinject.conformance import results, sdks
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -116,6 +134,8 @@ def conformance(
     if lists:
         show.sdks()
         return 0
+    if whole and clients:
+        raise click.UsageError("--all is every SDK; leave out --client")
     _refuse_switched_off()
     seconds = _seconds(deadline)
     _check_phases(phases)
@@ -128,11 +148,44 @@ def conformance(
 
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
-    found = [
-        _run(each, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
-        for each in _chosen(clients, vendor or "cos")
-    ]
-    new = results.document(found, day=_today(), version=_version(), deadline=seconds)
+    asked = _chosen(clients, vendor or "cos")
+    missing = sdks.missing() if whole else []
+    show.skipped(missing)
+
+    with _certificate() if tls else nullcontext() as certificate:
+
+        def one(sdk: Sdk) -> Result:
+            return _run(
+                sdk,
+                phases,
+                promised,
+                seconds,
+                journal,
+                require,
+                quiet=as_json,
+                strict=strict,
+                certificate=certificate,
+            )
+
+        found, failed, complete = _run_all(asked, one, whole=whole)
+    if not found:
+        why = (
+            f"no client could be started: {failed[0]['reason']}"
+            if failed
+            else "interrupted before anything was measured"
+        )
+        click.echo(f"faultinject: {why}", err=True)
+        return 2 if failed else INTERRUPTED
+    new = results.document(
+        found,
+        day=_today(),
+        version=_version(),
+        deadline=seconds,
+        complete=complete,
+        whole=whole or not clients,
+        skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
+        failed=failed,
+    )
     if as_json:
         show.json(new)
     elif len(found) == 1:
@@ -143,6 +196,11 @@ def conformance(
     show.busy(found)
     for write in writers:
         write(found, new)
+    if not complete:
+        click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
+        return INTERRUPTED
+    if failed:
+        return 1
     if old is None:
         return results.conclusion(found).exit_code
     if show.changes(old, new, quiet=as_json, strict=strict):
@@ -222,6 +280,42 @@ def _check_vendor(id: str) -> None:  # noqa: A002
         )
 
 
+@contextmanager
+def _certificate() -> Iterator[Certificate]:
+    from faultinject.server.certificates import certificate
+
+    with certificate() as made:
+        click.echo(f"certificate to trust: {made.authority}", err=True)
+        yield made
+
+
+def _run_all(
+    asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
+) -> tuple[list[Result], list[dict[str, str]], bool]:
+    """The results, the clients that could not be started, and whether nobody interrupted it.
+
+    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named it is
+    an error.
+    """
+    from faultinject.exceptions import FaultInjectError
+
+    found: list[Result] = []
+    failed: list[dict[str, str]] = []
+    for number, each in enumerate(asked, 1):
+        if whole:
+            click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
+        try:
+            found.append(run(each))
+        except KeyboardInterrupt:
+            return found, failed, False
+        except FaultInjectError as error:
+            if not whole:
+                raise
+            failed.append({"client": each.name, "reason": str(error)})
+            click.echo(f"{each.name}: {error}", err=True)
+    return found, failed, True
+
+
 def _run(
     sdk: Sdk,
     names: Sequence[str],
@@ -232,6 +326,7 @@ def _run(
     *,
     quiet: bool,
     strict: bool = False,
+    certificate: Certificate | None = None,
 ) -> Result:
     from dataclasses import replace
     from pathlib import Path
@@ -258,12 +353,13 @@ def _run(
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch if shows else None,
+            certificate=certificate,
         )
     finally:
         if shows:
             click.echo(f"\r{'':60}\r", nl=False, err=True)
     done = replace(done, judgement=replace(done.judgement, strict=strict))
-    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done)
+    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done, sdk.language, sdk.vendor)
 
 
 def _plain(name: str) -> str:

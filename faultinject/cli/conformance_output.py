@@ -15,6 +15,7 @@ from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
     from faultinject.conformance.results import Result
+    from faultinject.conformance.sdks import Sdk
 
     Write = Callable[[Sequence[Result], dict[str, Any]], None]
 
@@ -64,6 +65,12 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+
+
+def skipped(sdks: Sequence[Sdk]) -> None:
+    """Which clients are not measured since they are not installed, and what installs them, to standard error."""
+    for each in sdks:
+        click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
 
 
 def failures(results: Sequence[Result]) -> None:
@@ -145,5 +152,9 @@ def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
 def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
     from faultinject.audit.reports.html import page as whole
 
+    if len(results) != 1 or document["all"]:
+        from faultinject.conformance.league import page as league
+
+        return league(document)
     title = f"What storage SDKs do about faults, {document['made']}"
     return whole([each.run.judgement for each in results], title=title)

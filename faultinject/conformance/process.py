@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from threading import Event, Thread
+from types import MappingProxyType
 
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
@@ -16,7 +17,7 @@ from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.conformance.answering import Tell
     from faultinject.conformance.plan import PlannedCall
@@ -75,6 +76,7 @@ class Process:
         names: the phases.
         tell: called when a call has ended.
         wake: called when the command has failed.
+        more: variables of its environment, besides this process's own.
 
     Attributes:
         kinds: the calls that it can do.
@@ -87,7 +89,13 @@ class Process:
     """
 
     def __init__(
-        self, words: Sequence[str], endpoint: str, names: Sequence[str], tell: Tell, wake: Callable[[], None]
+        self,
+        words: Sequence[str],
+        endpoint: str,
+        names: Sequence[str],
+        tell: Tell,
+        wake: Callable[[], None],
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
@@ -109,7 +117,7 @@ class Process:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=_environment(),
+                env={**_environment(), **more},
                 start_new_session=True,
             )
         except OSError as error:
@@ -120,11 +128,22 @@ class Process:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._write(
-            {"v": 1, "endpoint": endpoint, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": list(names)}
-        )
-        if not self._ready.wait(READY):
-            self._fail(f"did not report within {READY:g} s that it is ready")
+        try:
+            self._write(
+                {
+                    "v": 1,
+                    "endpoint": endpoint,
+                    "bucket": plan.BUCKET,
+                    "etag": plan.ETAG,
+                    "clients": list(names),
+                }
+            )
+            if not self._ready.wait(READY):
+                self._fail(f"did not report within {READY:g} s that it is ready")
+        except BaseException:  # Ctrl-C: nobody else could end it
+            self.failure = "interrupted"
+            self.close()
+            raise
         if self.failure:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())

@@ -106,6 +106,11 @@ def of(client: str, vendor: str) -> Sdk:
     return Sdk(client, client, vendor, tuple(words))
 
 
+def missing() -> list[Sdk]:
+    """Those that are not installed here."""
+    return [each for each in SDKS.values() if each.version is None]
+
+
 def installed() -> list[Sdk]:
     """Those that are installed here."""
     return [each for each in SDKS.values() if each.version is not None]

@@ -14,11 +14,15 @@ from faultinject.server.connections import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Sequence
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
     from faultinject.engine.journal_entry import Outcome
+
+SEED = "conformance"
+"""What every draw of a run is made with."""
 
 
 class ServedPlan:
@@ -46,7 +50,12 @@ class ServedPlan:
 
 @contextmanager
 def serving(
-    codes: Codes, phases: Sequence[Phase], *, seed: str = "conformance", journal: str | None = None
+    codes: Codes,
+    phases: Sequence[Phase],
+    *,
+    seed: str = SEED,
+    journal: str | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[ServedPlan]:
     """Serve a filled store with the faults of the phases.
 
@@ -55,10 +64,11 @@ def serving(
         phases: of the plan.
         seed: of the scenario.
         journal: a file that gets every outcome as well, or None.
+        context: what encrypts its connections, or None.
     """
     injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
     app = wrap(store(codes.vendor, phases), injector)
-    with Server(app, sys.stderr) as server:
+    with Server(app, sys.stderr, context=context) as server:
         try:
             yield ServedPlan(server.url, injector)
         finally:
