@@ -91,6 +91,7 @@ def rules_schema() -> Schema:
     """The schema of a file of rules, with the vendors and faults of other packages that are installed here."""
     return {
         "$schema": DIALECT,
+        "$id": "urn:faultinject:schema:rules:1",
         "title": "faultinject rules",
         "description": "A scenario: a seed and rules, each a fault with its conditions, triggers and effects.",
         "type": "object",
