@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from faultinject.server.certificates import Certificate
 
 JOURNAL = "FAULTINJECT_JOURNAL"
+RETRY_TESTS = "gcs"
+"""Whose store has `/retry_test`."""
 
 
 @click.command(
@@ -79,8 +81,8 @@ def serve(
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None or vendor == "gcs")
-        if vendor == "gcs":
+        served = _with_faults(served, scenario, seed, records=path is not None or vendor == RETRY_TESTS)
+        if vendor == RETRY_TESTS:
             served = _with_retry_tests(served, settings)
         server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
         sock = listening.listen(host, port)
@@ -219,6 +221,8 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and vendor == RETRY_TESTS:
+        click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
 

@@ -93,13 +93,13 @@ class RetryTestFace:
     ) -> Iterable[bytes]:
         """A request of a test."""
         test = self._tests.find(identity)
-        found = test.first(self._reading.operation(WSGIRequest(environ)))
-        if found is None or not self.injector.enabled:
+        operation = self._reading.operation(WSGIRequest(environ))
+        instruction = test.first(operation)
+        if instruction is None or operation is None or not self.injector.enabled:
             return self.app(environ, start_response)
-        instruction, plan = found
-        app: WSGIApplication | None = self.app
-        if instruction.shape is not None:
-            app = instruction.shape(self.app, environ)
-        if app is None:
+        shape = instruction.shape
+        shaped = (self.app, {}) if shape is None else shape(self.app, environ)
+        plan = None if shaped is None else test.plan(operation, instruction, instruction.rule(shaped[1]))
+        if shaped is None or plan is None:
             return self.app(environ, start_response)
-        return exchange(app, environ, start_response, plan, (0,))
+        return exchange(shaped[0], environ, start_response, plan, (0,))

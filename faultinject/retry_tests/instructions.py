@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
@@ -17,8 +19,6 @@ from faultinject.rules.rule import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from faultinject.retry_tests.middle import Shape
 
 KIB = 1024
@@ -36,16 +36,23 @@ class Instruction:
 
     Attributes:
         text: as it was given.
-        rule: what is done, once, to a request of its operation.
-        shape: which of these requests it is for, and what the app gets of them; None: all, and all of it.
+        fault: what is done, once, to a request of its operation.
+        keys: of the fault's rule.
+        shape: which of these requests it is for, what the app gets of them, and what more the rule says for them; None:
+            all, all of it, and nothing.
     """
 
     text: str
-    rule: Rule
+    fault: str
+    keys: Mapping[str, Any]
     shape: Shape | None = None
 
+    def rule(self, effects: Mapping[str, Any] = MappingProxyType({})) -> Rule:
+        """The rule for a request, with the effects that depend on it."""
+        return Rule(self.fault, **{**self.keys, **effects})
 
-Made = tuple[str, dict[str, "Any"], "Shape | None"]
+
+Made = tuple[str, dict[str, Any], "Shape | None"]
 """The fault, its effects, and the shape."""
 
 
@@ -85,7 +92,7 @@ def _broken_at_last(size: str) -> Made:
 def _stall(seconds: str, kib: str) -> Made:
     if int(seconds) > LONGEST_STALL:
         raise ValueError
-    return middle.stall(int(seconds), int(kib) * KIB)
+    return "stall", {"duration": int(seconds)}, middle.stall(int(kib) * KIB)
 
 
 FORMS: Mapping[str, Callable[..., Made]] = {
@@ -123,9 +130,11 @@ def read(text: str, operation: str, name: str) -> Instruction:
                 keys: dict[str, Any] = {"name": name, "operation": operation, "times": 1, **effects}
                 if not fault.startswith("gcs:"):
                     keys["vendor"] = "gcs"
-                return Instruction(text, Rule(fault, **keys), shape)
+                instruction = Instruction(text, fault, keys, shape)
+                instruction.rule()
             except (ConfigurationError, ValueError):
                 break
+            return instruction
     if NOT_OVER_HTTP.fullmatch(text):
         raise Refusal(501, f"The fault injection request <{text}> over HTTP is not implemented.")
     raise Refusal(400, f"The fault injection request <{text}> is invalid.")

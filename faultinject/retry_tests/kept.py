@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.injector.injector import Injector
     from faultinject.retry_tests.instructions import Instruction
+    from faultinject.rules.rule import Rule
     from faultinject.vendors.vendor import Vendor
 
 MOST_TESTS = 2000
@@ -47,23 +48,30 @@ class RetryTest:
         """When its last request came, in seconds of the clock of those that keep it."""
         self._injector = injector
         self._left = {operation: deque(each) for operation, each in instructions.items()}
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, dict[str, Plan]] = {}
         self._all_plans: list[Plan] = []
         self._completed = self._ended = False
         self._lock = Lock()
 
-    def first(self, operation: str | None) -> tuple[Instruction, Plan] | None:
-        """The instruction in force for an operation, and the plan of its rule; None when nothing is to be done."""
+    def first(self, operation: str | None) -> Instruction | None:
+        """The instruction in force for an operation; None when nothing is to be done."""
         with self._lock:
             self._settle()
             left = self._left.get(operation or "")
-            if operation is None or not left or self._ended:
-                return None
-            plan = self._plans.get(operation)
+            return left[0] if left and not self._ended else None
+
+    def plan(self, operation: str, instruction: Instruction, rule: Rule) -> Plan | None:
+        """The plan of a rule of that instruction; None when it is done by now."""
+        with self._lock:
+            left = self._left[operation]
+            if self._ended or not left or left[0] is not instruction:
+                return None  # pragma: no cover - another thread was faster
+            plans = self._plans.setdefault(operation, {})
+            plan = plans.get(str(rule))
             if plan is None:
-                plan = self._plans[operation] = self._injector.plan_beside([left[0].rule])
+                plan = plans[str(rule)] = self._injector.plan_beside([rule])
                 self._all_plans.append(plan)
-            return left[0], plan
+            return plan
 
     def end(self) -> None:
         """Nothing more is injected; what waits goes on at once."""
@@ -82,8 +90,8 @@ class RetryTest:
 
     def _settle(self) -> None:
         """An instruction whose rule has injected its fault is done."""
-        for operation, plan in list(self._plans.items()):
-            if plan.totals()[0][1]:
+        for operation, plans in list(self._plans.items()):
+            if any(plan.totals()[0][1] for plan in plans.values()):
                 del self._plans[operation]
                 self._left[operation].popleft()
                 self._completed = not any(self._left.values())
@@ -126,10 +134,8 @@ class RetryTests:
         with self._lock:
             self._tests[identity] = test
             given_up = []
-            for oldest in list(self._tests.values()):
-                if len(self._tests) <= MOST_TESTS and now - oldest.used <= LIFETIME:
-                    break
-                given_up.append(self._tests.pop(oldest.identity))
+            while len(self._tests) > MOST_TESTS or now - next(iter(self._tests.values())).used > LIFETIME:
+                given_up.append(self._tests.popitem(last=False)[1])
         for each in given_up:
             each.end()
         return test

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    Shape = Callable[[WSGIApplication, WSGIEnvironment], WSGIApplication | None]
-    """From the app and a request to the app that the rule is put around; None: the request is not meant."""
+    Shaped = tuple[WSGIApplication, dict[str, Any]]
+    Shape = Callable[[WSGIApplication, WSGIEnvironment], Shaped | None]
+    """From the app and a request to the app that the rule is put around, and the effects of the rule that depend on the
+    request; None: the request is not meant."""
 
 LENGTH, RANGE, INPUT = "CONTENT_LENGTH", "HTTP_CONTENT_RANGE", "wsgi.input"
 _SPAN = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15}|\*)/(?:[0-9]{1,15}|\*)")
@@ -28,47 +30,50 @@ def upload_until(after: int) -> Shape:
         after: bytes of the object, all pieces of a resumable upload together.
     """
 
-    def shape(app: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication | None:
+    def shape(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
         piece = _piece(environ)
         if piece is None or piece[1] < after:
             return None
         start = piece[0]
         if not _is_session(environ) or start >= after:
-            return _nothing
+            return _nothing, {}
 
         def first_bytes(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             data = _read(environ[INPUT], after - start)
             head = {LENGTH: str(after - start), RANGE: f"bytes {start}-{after - 1}/*"}
             return app({**environ, **head, INPUT: io.BytesIO(data)}, start_response)
 
-        return first_bytes
+        return first_bytes, {}
 
     return shape
 
 
-def download(app: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication | None:
+def download(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
     """Requests for the content of an object."""
-    return app if _is_download(environ) else None
+    return (app, {}) if _is_download(environ) else None
 
 
-def upload_session(app: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication | None:
+def upload_session(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
     """Pieces of resumable uploads."""
-    return app if _is_session(environ) else None
+    return (app, {}) if _is_session(environ) else None
 
 
-def stall(seconds: int, after: int) -> tuple[str, dict[str, Any], Shape]:
-    """The rule of a stall: its fault, its effects, and which requests it is for.
+def stall(after: int) -> Shape:
+    """Uploads and downloads that go beyond a byte, and where in their own bodies that is.
 
-    The whole request waits, or the whole answer: nothing of the body goes before.
+    Args:
+        after: bytes of the object, all pieces of a resumable upload together; of what is downloaded, of the answer.
     """
 
-    def shape(app: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication | None:
+    def shape(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
         if _is_download(environ):
-            return app
+            return app, {"when": "after", "after_bytes": after}
         piece = _piece(environ)
-        return app if piece is not None and piece[0] <= after <= piece[1] else None
+        if piece is None or not piece[0] <= after < piece[1]:
+            return None
+        return app, {"when": "before", "after_bytes": after - piece[0]}
 
-    return "latency", {"delay": seconds}, shape
+    return shape
 
 
 def _piece(environ: WSGIEnvironment) -> tuple[int, int] | None:
@@ -87,8 +92,7 @@ def _piece(environ: WSGIEnvironment) -> tuple[int, int] | None:
     found = _SPAN.fullmatch(span)
     if found is None:
         return None
-    start = int(found[1])
-    return start, start + size if found[2] == "*" else int(found[2]) + 1
+    return int(found[1]), int(found[1]) + size
 
 
 def _is_session(environ: WSGIEnvironment) -> bool:

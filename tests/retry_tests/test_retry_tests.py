@@ -175,7 +175,7 @@ def test_downloads_that_break(bench):
 def _pieces(answer):
     """What comes before the connection ends."""
     try:
-        yield from answer.iter_content(1)
+        yield from answer.iter_content(4)
     except requests.exceptions.ChunkedEncodingError:
         return
 
@@ -245,20 +245,40 @@ def test_the_answer_to_an_upload_that_is_cut(bench):
 
 
 def test_stalls(bench):
-    """Uploads and downloads that reach the place wait; others do not."""
-    test = bench.create({INSERT: ["stall-for-1s-after-256K"], GET: ["stall-for-1s-after-1K"]})
+    """In the middle of an upload or of a download that goes beyond the place; others do not wait."""
+    test = bench.create({INSERT: ["stall-for-1s-after-256K"] * 2, GET: ["stall-for-1s-after-1K"]})
     media = f"{UPLOAD}?uploadType=media&name=k"
+    session = bench.start()
+    total = len(CONTENT)
     took = []
-    for method, path, data in (
-        ("POST", media, b"short"),
-        ("POST", media, CONTENT),
-        ("GET", f"{PHOTOS}/o/k", None),
-        ("GET", f"{PHOTOS}/o/k?alt=media", None),
-    ):
+
+    def timed(*request, **options):
         began = time.monotonic()
-        assert bench.ask(method, path, test, data=data).status_code == 200
-        took.append(time.monotonic() - began >= 1)
-    assert took == [False, True, False, True]
+        answer = bench.ask(*request, test, **options)
+        took.append((answer.status_code, time.monotonic() - began >= 1))
+        return answer
+
+    timed("POST", media, data=b"short")
+    timed("POST", media, data=CONTENT)
+    for start, stop in ((0, 256 * KIB), (256 * KIB, total)):
+        span = {"Content-Range": f"bytes {start}-{stop - 1}/{total}"}
+        timed("PUT", session, data=CONTENT[start:stop], headers=span)
+    timed("GET", f"{PHOTOS}/o/k")
+    assert timed("GET", f"{PHOTOS}/o/k?alt=media").content == CONTENT
+    assert took == [(200, False), (200, True), (308, False), (200, True), (200, False), (200, True)]
+    assert bench.left(test) == ({INSERT: [], GET: []}, True)
+
+
+def test_a_download_stalls_behind_what_came_before(bench):
+    """The client has that already."""
+    bench.ask("POST", f"{UPLOAD}?uploadType=media&name=k", data=CONTENT)
+    test = bench.create({GET: ["stall-for-600s-after-1K"]})
+    headers = {"x-retry-test-id": test}
+    path = f"{bench.server.url}{PHOTOS}/o/k?alt=media"
+    with requests.get(path, headers=headers, stream=True, timeout=20) as answer:
+        assert answer.raw.read(KIB) == CONTENT[:KIB]
+        bench.ask("DELETE", f"/retry_test/{test}")
+        assert answer.raw.read() == CONTENT[KIB:]
 
 
 def test_a_test_that_is_deleted_while_a_request_waits(bench):

@@ -152,6 +152,8 @@ CASES = [
     ("no_route", lambda v: v.ask("GET", "/storage/v1/projects/p/other")),
     ("no_route", lambda v: v.ask("GET", f"{BUCKET}/other")),
     ("no_route", lambda v: v.ask("GET", "/storage/v2/b")),
+    ("no_route", lambda v: v.ask("GET", "/storage/v1/c")),
+    ("no_route", lambda v: v.ask("GET", "/upload/storage/v1/projects/p/serviceAccount")),
     ("no_route", lambda v: v.ask("GET", f"{THERE}/other")),
     ("no_route", lambda v: v.ask("GET", f"{THERE}/")),
     ("no_route", lambda v: v.ask("GET", f"{BUCKET}/o//there")),
