@@ -66,7 +66,7 @@ def serving(
     injector.journal.end()
 
 
-OWN = {"kodo": "faultinject.store.kodo:KodoStore"}
+OWN = {"kodo": "faultinject.store.kodo:KodoStore", "swift": "faultinject.store.swift:SwiftStore"}
 """Stores that take what a plan asks for, and no more."""
 
 
