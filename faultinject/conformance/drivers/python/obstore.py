@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from faultinject.conformance.drivers.python import without_aws_settings
@@ -13,8 +12,6 @@ import obstore  # noqa: E402 - it reads the environment
 from obstore.store import S3Store  # noqa: E402 - likewise
 
 BODY = b"written by obstore"
-TIMEOUT = timedelta(seconds=12)
-"""After which it gives up; by default 3 minutes, which is more than a plan waits."""
 
 
 class Client:
@@ -34,7 +31,6 @@ class Client:
             secret_access_key="key",  # noqa: S106 - nobody checks signatures here
             virtual_hosted_style_request=False,
             client_options={"allow_http": True},
-            retry_config={"retry_timeout": TIMEOUT},
         )
 
     def get(self, key: str) -> None:

@@ -11,12 +11,12 @@ for name in ("swiftclient", "urllib3"):
     logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 BODY = b"written by python-swiftclient"
-LONGEST = 2
-"""Seconds of its longest wait; by default 64, and five waits then take 31, which is more than a plan waits."""
 
 
 class Client:
     """python-swiftclient's connection, with a token; it counts its attempts, so that every call has one of its own.
+
+    A call that meets nothing but errors waits for 31 seconds.
 
     Args:
         endpoint: the server's URL.
@@ -36,7 +36,7 @@ class Client:
         self._do("put_object", key, BODY)
 
     def _do(self, call: str, *arguments: object) -> None:
-        there: Any = Connection(preauthurl=self._url, preauthtoken="token", max_backoff=LONGEST)
+        there: Any = Connection(preauthurl=self._url, preauthtoken="token")
         try:
             getattr(there, call)(self._name, *arguments)
         finally:
