@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 from functools import partial
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from faultinject.conformance import plan
+from faultinject.conformance.drivers.python import without_aws_settings
+
+without_aws_settings()
+
+import boto3  # noqa: E402 - it reads the environment as it is loaded
+from botocore.config import Config  # noqa: E402 - likewise
 
 BODY = b"written by boto3"
-
-# What the user has set for his own buckets, such as AWS_MAX_ATTEMPTS, is not what the SDK does by itself.
-kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-os.environ.clear()
-os.environ.update(kept, AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 
 class Client:
@@ -26,7 +23,7 @@ class Client:
     Args:
         endpoint: the server's URL.
         bucket: where its keys are.
-        mode: of retries: `standard` or `legacy`.
+        mode: of retries: `standard`, `legacy` or `adaptive`.
     """
 
     def __init__(self, endpoint: str, bucket: str, mode: str = "standard") -> None:
@@ -60,3 +57,5 @@ class Client:
 
 legacy = partial(Client, mode="legacy")
 """The same in the mode that was boto3's default for long."""
+adaptive = partial(Client, mode="adaptive")
+"""The same in the mode that limits its own rate as well."""
