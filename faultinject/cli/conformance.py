@@ -35,7 +35,7 @@ DEADLINE = "30s"
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose errors a client of your own gets: cos, qingstor, gcs, kodo.  [default: cos]",
+    help="The vendor that is played for a client of your own, with its documented errors.  [default: cos]",
 )
 @click.option(
     "--profile",
@@ -99,7 +99,7 @@ def conformance(
     """Let a client make about 200 calls that meet every kind of fault, and judge its retries.
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
-    ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
+    20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
     breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided.
     """
     from faultinject.audit import profiles
@@ -188,19 +188,38 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor.
+        ConfigurationError: there is no such vendor, or no store for it.
     """
     from faultinject.conformance import sdks
-    from faultinject.conformance.plan import CODES
-    from faultinject.exceptions import ConfigurationError, MissingExtra
+    from faultinject.exceptions import MissingExtra
 
-    if vendor not in CODES:
-        raise ConfigurationError(f"--vendor: {vendor!r} is none of {', '.join(CODES)}")
+    _check_vendor(vendor)
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         from faultinject.installation import install_extra
 
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
+
+
+def _check_vendor(id: str) -> None:  # noqa: A002
+    """Look whether there is such a service, and a store for it.
+
+    Raises:
+        ConfigurationError: there is not; the message names the nearest vendor, or those that are played.
+    """
+    from faultinject.conformance.plan import CODES
+    from faultinject.conformance.serving import played
+    from faultinject.exceptions import ConfigurationError
+
+    try:
+        codes = CODES[id]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--vendor: {error}") from None
+    if codes.vendor not in played():
+        there = ", ".join(played())
+        raise ConfigurationError(
+            f"--vendor: no store plays {id}, so no client can be pointed at it; there are {there}"
+        )
 
 
 def _run(

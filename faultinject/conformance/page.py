@@ -34,12 +34,12 @@ them can succeed, so every retry only adds load to an overloaded service."""
 
 LEGEND = f"""\
 {SIGNS[PASS]} right · {SIGNS[FAIL]} wrong · {SIGNS[WARN]} worth knowing · {SIGNS[INCONCLUSIVE]} not decided · empty: no
-promise is known. [Checks](../../docs/reference/checks.md) says what each check demands. Services document an error in a
-200 for the end of a multipart upload; the plan tries `error in 200` with plain uploads too."""
+promise is known. [Checks](../../docs/reference/checks.md) says what each check demands. Only a service that
+documents an error in a 200 for the end of a multipart upload sends one, and only there."""
 
 CALLS = """\
-Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then all other phases
-at the same time."""
+Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then one phase begins after
+the other. A service is asked only for errors and hints that it documents: a phase that needs another is left out."""
 
 OWN = """\
 `faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses whose errors

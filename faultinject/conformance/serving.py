@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.conformance import plan
+from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import Injector
 from faultinject.server.connections import Server
 
@@ -64,12 +66,32 @@ def serving(
     injector.journal.end()
 
 
-def store(vendor: str, phases: Sequence[Phase]) -> Any:
-    """The service, with everything in it that the phases read or complete."""
-    from faultinject.store import ObjectStore
-    from faultinject.store.kodo import KodoStore
+OWN = {"kodo": "faultinject.store.kodo:KodoStore"}
+"""Stores that take what a plan asks for, and no more."""
 
-    store: Any = KodoStore() if vendor == "kodo" else ObjectStore(vendor)
+
+def played() -> tuple[str, ...]:
+    """The vendors that there is a store for, sorted."""
+    from faultinject.store.error_codes import ERROR_CODES
+
+    return tuple(sorted({*ERROR_CODES, *OWN}))
+
+
+def store(vendor: str, phases: Sequence[Phase]) -> Any:
+    """The service, with everything in it that the phases read or complete.
+
+    Raises:
+        ConfigurationError: no store speaks for the vendor.
+    """
+    from faultinject.store import ObjectStore
+
+    if vendor not in played():
+        raise ConfigurationError(f"no store plays {vendor}: conformance plays {', '.join(played())}")
+    if vendor in OWN:
+        module, _, name = OWN[vendor].partition(":")
+        store: Any = getattr(import_module(module), name)()
+    else:
+        store = ObjectStore(vendor)
     keys: dict[str, list[str]] = {kind: [] for kind in plan.KINDS}
     for phase in phases:
         for asked in phase.asked():
