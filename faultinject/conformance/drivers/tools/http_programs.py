@@ -25,7 +25,9 @@ class Client:
         body: the option for the method, the one for a file with the body, and what stands before the file's name.
     """
 
-    def __init__(self, endpoint: str, bucket: str, words: tuple[str, ...], body: tuple[str, str, str]) -> None:
+    def __init__(
+        self, endpoint: str, bucket: str, words: tuple[str, ...], body: tuple[str, str, str]
+    ) -> None:
         self._url = f"{endpoint}/{bucket}"
         self._words = words
         self._body = body

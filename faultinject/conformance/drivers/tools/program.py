@@ -12,7 +12,18 @@ from threading import BoundedSemaphore
 
 TAIL = 2000
 """Bytes that are kept of what a program writes."""
-USERS_OWN = ("aws", "rclone_", "restic_", "wgetrc", "curl_", "netrc", "xdg_", "http_proxy", "https_proxy", "all_proxy")
+USERS_OWN = (
+    "aws",
+    "rclone_",
+    "restic_",
+    "wgetrc",
+    "curl_",
+    "netrc",
+    "xdg_",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+)
 """What variables begin with, in small letters, that the user has set for his own storage."""
 
 starting = BoundedSemaphore(os.cpu_count() or 1)
