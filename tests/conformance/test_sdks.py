@@ -14,27 +14,49 @@ CALLS = [
     Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
     Phase("den", "{denied}", (("get", 1),), "forbidden"),
 ]
-NOT_PUT_OR_GET = {"gcs", "qiniu"}
+KINDS = {
+    **dict.fromkeys(
+        ("gcs", "obstore", "opendal", "opendal-retry", "pyarrow", "qiniu", "s3fs", "swift"), ["get", "put"]
+    ),
+    "azure-blob": ["get", "put", "complete"],
+    # Of other languages.
+    **dict.fromkeys(("gcs-js", "qiniu-js", "rclone", "s3cmd"), ["get", "put"]),
+    "azure-blob-js": ["get", "put", "complete"],
+    "restic": ["put"],
+}
+"""What a client can do that cannot do all."""
+REQUESTS = (
+    {"pyarrow": {"cal-001": 2}, "s3fs": {"cal-001": 2}, "bos": {"den-001": 2}}
+    | dict.fromkeys(("stamina", "tenacity"), {"den-001": 3})
+    | {"s3cmd": {"cal-001": 2}, "rclone": {"cal-002": 3}, "restic": {"cal-002": 3}}
+)
+"""Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
+BESIDE = {"s3cmd", "rclone", "restic"}
+"""Whose calls have requests to the bucket beside those to the key."""
+PATIENT = {"aws-cli", "rclone", "restic", "s3cmd"}
+"""Who waits longer than half a minute in an outage, or takes long to start."""
 
 
 @pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
 def test_an_sdk_does_its_calls(sdk):
-    """Without a fault every call succeeds, with one request, which has its key in the path; an error is told."""
+    """Without a fault every call succeeds, and every request has the key of one call in its path; an error is told."""
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
-    kinds = ["get", "put"] if sdk.name in NOT_PUT_OR_GET else plan.KINDS
-    keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in kinds]
-    assert [(each.key, each.returned, each.error) for each in done.windows[:-1]] == [
+    keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in KINDS.get(sdk.name, plan.KINDS)]
+    assert [(each.key, each.returned, each.error) for each in done.windows if each.key in keys] == [
         (each, True, None) for each in keys
     ]
-    assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
-    assert "403" in done.windows[-1].error or "denied" in done.windows[-1].error.lower()
-    paths = [each.path.split("/") for each in done.outcomes]
-    assert [len([each for each in paths if key in each]) for key in [*keys, "den-001"]] == [1] * (
-        len(keys) + 1
-    )
-    assert len(paths) == len(keys) + 1
+    if "get" in KINDS.get(sdk.name, plan.KINDS):
+        keys.append("den-001")
+        assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
+        words = ("403", "denied", "forbidden", "not authorized")
+        assert any(each in done.windows[-1].error.lower() for each in words)
+    found = [[key for key in keys if key in each.path.split("/")] for each in done.outcomes]
+    if sdk.name in BESIDE:
+        found = [each for each in found if each]
+    wanted = dict.fromkeys(keys, 1) | REQUESTS.get(sdk.name, {})
+    assert sorted(found) == [[key] for key, number in wanted.items() for _ in range(number)]
 
 
 @pytest.mark.slow
@@ -43,6 +65,8 @@ def test_an_sdk_is_through_within_half_a_minute(sdk):
     """The whole plan ends before the deadline, and no call is left open."""
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
+    if sdk.name in PATIENT:
+        pytest.skip(f"{sdk.title} takes longer")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws)
     assert done.seconds < 30
     assert [each.key for each in done.windows if each.ended is None] == []

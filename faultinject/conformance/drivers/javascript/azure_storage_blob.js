@@ -4,6 +4,7 @@
 const { drain, sdk, serve } = require("./contract.js");
 
 const { BlobServiceClient, StorageSharedKeyCredential } = sdk("@azure/storage-blob");
+const BLOCK = "AAAA"; // the one of each upload
 const BODY = "written by @azure/storage-blob";
 
 serve(({ endpoint, bucket }) => {
@@ -12,5 +13,6 @@ serve(({ endpoint, bucket }) => {
   return {
     get: async (key) => drain((await container.getBlobClient(key).download()).readableStreamBody),
     put: (key) => container.getBlockBlobClient(key).upload(BODY, BODY.length),
+    complete: (key) => container.getBlockBlobClient(key).commitBlockList([BLOCK]),
   };
 });
