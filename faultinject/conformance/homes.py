@@ -126,10 +126,10 @@ class Jar:
         return next((each[1] for each in found if each is not None), None)
 
     def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
-        """Java, which compiles the driver as it starts it."""
+        """Java, with the file that compiles the driver and speaks for it."""
         del package
         jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
-        return ("java", "-cp", jars, str(DRIVERS / folder / driver))
+        return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
     def install(self, package: str) -> str:
         """The jar has to be had from somewhere."""

@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
+import time
 from contextlib import suppress
-from threading import Event, Thread
+from pathlib import Path
+from threading import Event, Lock, Thread
 from types import MappingProxyType
 
 from faultinject.conformance import plan
@@ -50,8 +51,8 @@ command writes what the caller got:
     {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
-started. The client fails if the command exits before that, writes another line, or stays silent while calls are
-running. faultinject then shows the command's standard error.
+started. The client fails if the command exits before that, writes another line, answers a call that is not running,
+stays silent while calls are running, or leaves processes behind. faultinject then shows the command's standard error.
 """.strip()
 """What a command has to do."""
 
@@ -64,7 +65,9 @@ GRACE = 2.0
 TAIL = 2000
 """Bytes of standard error that are shown."""
 LEFT = 1.0
-"""Seconds for what it has written to be read when it is dead; a process that it has let go of may hold the pipe."""
+"""Seconds for what it has written to be read when it is dead, and for its processes to end; a process that it has let go
+of may hold the pipe."""
+HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
 class Process:
@@ -107,13 +110,14 @@ class Process:
         self._ready = Event()
         self._dead = Event()
         self._closing = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._running: set[str] = set()
+        self._lock = Lock()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
@@ -121,13 +125,18 @@ class Process:
                 start_new_session=True,
             )
         except OSError as error:
-            self._errors.close()
             raise ConfigurationError(f"{words[0]} cannot be run: {error.strerror}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
+        assert self._process.stderr is not None
+        self._stdin, self._stdout, self._stderr = (
+            self._process.stdin,
+            self._process.stdout,
+            self._process.stderr,
+        )
+        self._readers = [Thread(target=each, daemon=True) for each in (self._read, self._read_errors)]
+        for each in self._readers:
+            each.start()
         try:
             self._write(
                 {
@@ -139,7 +148,7 @@ class Process:
                 }
             )
             if not self._ready.wait(READY):
-                self._fail(f"did not report within {READY:g} s that it is ready")
+                self._fail(f"did not report within {READY:g} s that it is ready{HINT}")
         except BaseException:  # Ctrl-C: nobody else could end it
             self.failure = "interrupted"
             self.close()
@@ -150,6 +159,8 @@ class Process:
 
     def start(self, asked: PlannedCall) -> None:
         """Ask for a call."""
+        with self._lock:
+            self._running.add(asked.key)
         self._write({"key": asked.key, "do": asked.kind, "client": asked.phase})
 
     def close(self) -> None:
@@ -159,14 +170,18 @@ class Process:
             self._stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0 if self.failure else GRACE)
+        if self._process.returncode is None or self.failure or self._running:
+            left = 0
+        else:
+            left = _left(self._process.pid)
+        if left:
+            processes = "a process" if left == 1 else f"{left} processes"
+            self.failure = f"{self._words[0]} ended and left {processes} behind"
         _kill(self._process)
         self._process.wait()
         self._dead.set()
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - TAIL))
-        self.said = self._errors.read().decode(errors="replace").rstrip()
-        self._errors.close()
-        self._reader.join(LEFT)
+        for each in self._readers:
+            each.join(LEFT)
 
     def _write(self, line: dict[str, object]) -> None:
         with suppress(OSError):  # it has ended, which its reader finds
@@ -178,15 +193,24 @@ class Process:
         self._dead.wait()  # a pipe that nobody reads would be its last words
         self._stdout.close()
 
+    def _read_errors(self) -> None:
+        said = b""
+        while more := os.read(self._stderr.fileno(), LONGEST_LINE):  # a flood of it is read, and not kept
+            said = (said + more)[-TAIL:]
+            self.said = said.decode(errors="replace").rstrip()
+        self._stderr.close()
+
     def _listen(self) -> None:
         while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
-                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract")
+                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract{HINT}")
+            if self.failure:
                 return
         if self._closing:
             return
+        early = "" if self._ready.is_set() else f" before it was ready{HINT}"
         try:
-            self._fail(f"ended with {_said(self._process.wait(GRACE))}")
+            self._fail(f"ended with {_said(self._process.wait(GRACE))}{early}")
         except subprocess.TimeoutExpired:
             self._fail("closed its standard output")
 
@@ -208,6 +232,12 @@ class Process:
         key, ok, error = said.get("key"), said.get("ok"), said.get("error")
         if not (isinstance(key, str) and isinstance(ok, bool)):
             return False
+        with self._lock:
+            known = key in self._running
+            self._running.discard(key)
+        if not known:
+            self._fail(f"answered {key[:200]!r}, a call that was not running")
+            return True
         self._tell(key, ok, None if ok or error is None else str(error)[:LONGEST_ERROR])
         return True
 
@@ -229,6 +259,24 @@ def _kill(process: subprocess.Popen[str]) -> None:
         return
     with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _left(group: int) -> int:
+    """How many processes of the group there still are, when they had time to end; 0 where it cannot be found out."""
+    end = time.monotonic() + LEFT
+    while number := sum(1 for each in Path("/proc").glob("[0-9]*/stat") if _lives(each, group)):
+        if time.monotonic() >= end:
+            break
+        time.sleep(0.05)
+    return number
+
+
+def _lives(stat: Path, group: int) -> bool:
+    try:
+        state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(its_group) == group and state not in "ZX"
 
 
 def _said(code: int) -> str:

@@ -15,7 +15,9 @@ CUT = {"fault": "reset", "did": "reset", "status": 200, "when": "after", "applie
 def ranged(part, arrived, kind, **more):
     """A download that asks for a part; None: for all."""
     hint = None if part is None else {"part": part}
-    return attempt(arrived, kind, method="GET", attempt_hint=hint, request_bytes=None, request_digest=None, **more)
+    return attempt(
+        arrived, kind, method="GET", attempt_hint=hint, request_bytes=None, request_digest=None, **more
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,16 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("raise SystemExit('no such region')", "ended with exit code 1\nno such region"),
-        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9"),
-        (HEAD + "print('hello', flush=True)\ntime.sleep(60)", "wrote 'hello', which is no line of the contract"),
+        (
+            "raise SystemExit('no such region')",
+            "ended with exit code 1 before it was ready; `faultinject conformance --contract` says what a command has to do"
+            "\nno such region",
+        ),
+        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
+        (
+            HEAD + "print('hello', flush=True)\ntime.sleep(60)",
+            "wrote 'hello', which is no line of the contract; `faultinject conformance --contract` says what a command has",
+        ),
         (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no line of the contract"),
         (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no line of the contract"),
     ],
@@ -99,6 +106,8 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("say(key=call)\ntime.sleep(60)", "which is no line of the contract"),
         ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no line of the contract"),
         ("while True: print('x' * 1000000, end='', flush=True)", "which is no line of the contract"),
+        ("say(key='x', ok=True)\ntime.sleep(60)", "answered 'x', a call that was not running"),
+        ("while True: say(key='x', ok=True)", "answered 'x', a call that was not running"),
     ],
 )  # fmt: skip
 def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, message):
@@ -120,7 +129,9 @@ def test_a_command_that_answers_all_and_ends_badly(program):
     """It failed, and no call had to be named."""
     text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
     done = run(program(text), name="broken", phases=short("cal"))
-    assert done.failure == f"{sys.executable} wrote 'bye', which is no line of the contract"
+    assert done.failure.startswith(
+        f"{sys.executable} wrote 'bye', which is no line of the contract; `faultinject "
+    )
 
 
 @pytest.mark.slow
@@ -191,13 +202,45 @@ def alive(pid):
         return False
 
 
-def test_what_is_said_of_an_unknown_call_is_nothing(program):
-    """A key that was not asked for, or is said twice, changes nothing."""
-    text = (
-        READY + "say(key='x', ok=True)\nsay(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"
+def test_a_command_that_answers_twice(program):
+    """Its first answer counts, and the second fails."""
+    done = run(
+        program(READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"),
+        name="odd",
+        phases=short("cal", calls=(("get", 1),)),
     )
-    done = run(program(text), name="odd", phases=short("cal"))
     assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
+    assert done.failure == f"{sys.executable} answered 'cal-001', a call that was not running"
+
+
+def test_a_flood_of_standard_error_is_not_kept(program):
+    """Its end is; the calls are made."""
+    text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
+    done = run(program(text), name="loud", phases=short("cal"))
+    assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
+    assert len(done.said) == process.TAIL
+    assert done.said.endswith("xend")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted by /proc")
+@pytest.mark.parametrize(("number", "words"), [(1, "a process"), (2, "2 processes")])
+def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words):
+    """They are ended, and the client fails; one that ends by itself in time is none."""
+    monkeypatch.setattr(process, "LEFT", 0.5)
+    text = ASKING + (
+        "import subprocess\n"
+        "quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)\n"
+        f"for seconds in (0.1, *[600] * {number}):\n"
+        "    sleep = f'import time; time.sleep({seconds})'\n"
+        "    child = subprocess.Popen([sys.executable, '-c', sleep], **quiet)\n"
+        "sys.stderr.write(str(child.pid) + '\\n'); sys.stderr.flush()\n"
+    )
+    done = run(program(text), name="untidy", phases=short("cal"))
+    assert done.failure == f"{sys.executable} ended and left {words} behind"
+    end = time.monotonic() + 20
+    while alive(int(done.said)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(int(done.said))
 
 
 def test_a_factory_of_python_keeps_the_contract():
