@@ -8,7 +8,6 @@ from faultinject.audit.grouping import group
 
 from .made import FINE, attempt
 
-
 CUT = {"fault": "reset", "did": "reset", "status": 200, "when": "after", "applied": True}
 
 
