@@ -361,3 +361,97 @@ def test_over_http2_a_connection_is_left_alone(make_injector, send, rule):
         injector = make_injector(rule)
         assert send(injector, "PUT", body=b"abc", http_version="2").status == 200
         assert last(injector)[0] == "refused"
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
+def test_an_app_that_starts_twice(make_injector, servers, rule):
+    """PEP 3333 lets it, with an error in its hand; the journal has one end."""
+    from faultinject import WSGIFaultMiddleware
+
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        try:
+            raise Broken
+        except Broken as error:
+            start_response("500 Broken", [], (Broken, error, None))
+        raise Broken
+
+    injector = make_injector(rule)
+    environ = servers.environ("PUT", body=b"abcdefghij")
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    with pytest.raises(Broken):
+        servers.wsgi(WSGIFaultMiddleware(app, injector=injector), environ)
+    assert last(injector)[0] == ("stalled" if rule.startswith("stall") else "nothing_to_cut")
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=8", "stall,duration=1h,after_bytes=8"])
+def test_an_upload_that_is_given_up(make_injector, servers, rule, send):
+    """Its client has left before so many bytes came: nothing was done."""
+    import asyncio
+
+    from faultinject import ASGIFaultMiddleware
+
+    if send.kind == "wsgi":
+        return
+    told = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return told.pop(0)
+
+    injector = make_injector(rule)
+    app = ASGIFaultMiddleware(Taking().asgi, injector=injector)
+    scope = servers.scope("PUT", body=b"abcdefghij")
+    if rule.startswith("stall"):
+        with pytest.raises(Broken):
+            asyncio.run(app(scope, receive, None))
+    else:
+        asyncio.run(app(scope, receive, None))
+    assert last(injector)[0] == ("app_failed" if rule.startswith("stall") else "failed")
+    assert counted(injector) == 0
+
+
+def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers, send):
+    """The app hears of it from the server."""
+    import asyncio
+
+    from faultinject import ASGIFaultMiddleware
+
+    if send.kind == "wsgi":
+        return
+    heard = []
+
+    async def app(scope, receive, send):
+        heard.extend([await receive(), await receive()])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    injector = make_injector("cos:SlowDown,after_bytes=8")
+    scope = servers.scope("PUT", headers=[("transfer-encoding", "chunked")])
+    receive = servers.messages(b"abc", more=[{"type": "http.disconnect"}])
+    asyncio.run(servers.asgi(ASGIFaultMiddleware(app, injector=injector), scope, receive))
+    assert heard == [
+        {"type": "http.request", "body": b"abc", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+
+def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector, servers):
+    """Nothing comes behind them, so nothing stalls."""
+    from faultinject import WSGIFaultMiddleware
+
+    injector = make_injector("stall,duration=1h,after_bytes=10")
+    app = Taking(how=lambda body: (body.read(size) for size in (10, 5)))
+    environ = servers.environ("PUT", body=b"abcdefghij")
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
+    assert (app.body, last(injector)[0]) == (b"abcdefghij", "nothing_to_cut")
+
+
+def test_a_connection_that_cannot_be_reset(wire, make_injector, monkeypatch):
+    """The journal says what was done."""
+    monkeypatch.setattr("faultinject.adapters.connection.Connection.reset", lambda self: self.close())
+    injector = make_injector("reset,when=after,after_bytes=7")
+    seen = wire(injector, App())
+    assert seen.saw == (200, WHOLE[:7], "FIN")
+    assert last(injector)[0] == "closed"
