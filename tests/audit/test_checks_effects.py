@@ -292,7 +292,9 @@ def test_a_resumed_upload_is_no_upload_of_other_bytes(signal):
     assert finding("same bytes", broken, whole).n == 0
     twice = calls(3, 0.5, 0.5, signal=signal, last=FINE, every=[WHOLE_OF_IT, REST, REST])
     assert all(each.resumed and each.same_bytes is None for each in twice)
-    other = calls(3, 0.5, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, REST, {**REST, "request_digest": "x"}])
+    other = calls(
+        3, 0.5, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, REST, {**REST, "request_digest": "x"}]
+    )
     assert verdict("same bytes", other) == FAIL
 
 
@@ -302,4 +304,6 @@ def test_a_repeat_of_the_same_part_is_held_against_it():
     assert verdict("same bytes", same) == PASS
     assert not any(each.resumed for each in same)
     emptied = {**WHOLE_OF_IT, "request_bytes": 0, "request_digest": "none"}
-    assert verdict("same bytes", calls(3, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, emptied])) == FAIL
+    assert (
+        verdict("same bytes", calls(3, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, emptied])) == FAIL
+    )

@@ -8,14 +8,15 @@ from faultinject.audit.grouping import group
 
 from .made import FINE, attempt
 
-
 CUT = {"fault": "reset", "did": "reset", "status": 200, "when": "after", "applied": True}
 
 
 def ranged(part, arrived, kind, **more):
     """A download that asks for a part; None: for all."""
     hint = None if part is None else {"part": part}
-    return attempt(arrived, kind, method="GET", attempt_hint=hint, request_bytes=None, request_digest=None, **more)
+    return attempt(
+        arrived, kind, method="GET", attempt_hint=hint, request_bytes=None, request_digest=None, **more
+    )
 
 
 @pytest.mark.parametrize(
