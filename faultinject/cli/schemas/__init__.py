@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faultinject.cli.schemas import catalogue, journal, report, rules
+from faultinject.cli.schemas import catalogue, fidelity, journal, report, rules
 from faultinject.cli.schemas.forms import Schema
 from faultinject.rules.schema import rules_schema
 
@@ -17,6 +17,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
     "changes": ("faultinject vendors --diff OLD.json --json", catalogue.changes),
     "check": ("faultinject check --json", rules.check),
     "explore": ("faultinject explore --json", rules.explore),
+    "fidelity": ("faultinject fidelity --json", fidelity.fidelity),
     "conformance": ("faultinject conformance --json", report.conformance),
 }
 """By name: what it is of, and what makes it."""
