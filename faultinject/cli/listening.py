@@ -81,6 +81,8 @@ def uvicorn_server(app: Any, certificate: Certificate | None = None) -> uvicorn.
 
     config = Config(
         app,
+        # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
+        loop="auto" if certificate is None else "asyncio",
         log_level="warning",
         timeout_graceful_shutdown=2,
         timeout_keep_alive=int(IDLE),

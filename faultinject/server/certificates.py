@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 """The variables by which clients are told whom to trust: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
-NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
+NAMES = ("localhost", "127.0.0.1", "::1")
 """What it is for, beside the host that is listened on."""
 
 

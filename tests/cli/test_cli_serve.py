@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -136,6 +137,24 @@ def test_no_faults_of_one_test_where_faults_are_off(start):
     assert len(head) == 3
     assert requests.get(f"{url}/retry_tests", timeout=10).status_code == 400
     process.interrupt()
+
+
+@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+def test_with_tls(start, here, app):
+    """Whatever is served, by our own server or by uvicorn: it is printed whom to trust, and gone at the end."""
+    pytest.importorskip("trustme")
+    process = start("serve", *app, "--port", "0", "--tls", "-r", "http:503,method=PUT,times=1,name=slow")
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert url.startswith("https://127.0.0.1:")
+    [path] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
+    assert f"    export SSL_CERT_FILE={path}" in head
+    answers = [requests.put(f"{url}/photos/cat.jpg", data=b"meow", timeout=10, verify=path) for _ in range(2)]
+    assert answers[0].status_code == 503
+    assert answers[1].status_code != 503
+    del answers  # and with them the connections, which are not waited for
+    assert process.interrupt()[0] == 0
+    assert not Path(path).parent.exists()
 
 
 def test_requests_that_got_no_decision(start, tmp_path):
