@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from faultinject.conformance import plan, run, sdks
 from faultinject.conformance.plan import Phase
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from tests.documents import PAGES
 
 CALLS = [
     Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
@@ -34,6 +36,8 @@ REQUESTS = {
     "tenacity": {"den-001": 3},
 }
 """Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
+REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
+"""What an error of a refusal has in it; b2sdk takes it for a wrong key of encryption."""
 BESIDE = {"s3cmd", "rclone", "restic"}
 """Whose calls have requests to the bucket beside those to the key."""
 PATIENT = {
@@ -41,8 +45,6 @@ PATIENT = {
     *("s3cmd", "s3fs", "swift"),
 }
 """Who waits longer than half a minute in an outage, or takes long to start: their last calls are left open."""
-FORBIDDEN = ("403", "denied", "forbidden", "not authorized", "sse-c")
-"""What an error says that tells of a 403; b2sdk takes it for a wrong key of encryption."""
 
 
 @pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
@@ -58,12 +60,23 @@ def test_an_sdk_does_its_calls(sdk):
     if "get" in KINDS.get(sdk.name, plan.KINDS):
         keys.append("den-001")
         assert (done.windows[-1].key, done.windows[-1].returned) == ("den-001", False)
-        assert any(each in done.windows[-1].error.lower() for each in FORBIDDEN)
+        assert any(each in done.windows[-1].error.lower() for each in REFUSED)
     found = [[key for key in keys if key in each.path.split("/")] for each in done.outcomes]
     if sdk.name in BESIDE:
         found = [each for each in found if each]
     wanted = dict.fromkeys(keys, 1) | REQUESTS.get(sdk.name, {})
     assert sorted(found) == [[key] for key, number in wanted.items() for _ in range(number)]
+
+
+PATIENT = {"aiobotocore", "azure-blob", "b2", "boto3-adaptive", "obstore", "s3fs", "swift"} | {
+    "aws-cli",
+    "azure-blob-js",
+    "gcs-js",
+    "rclone",
+    "restic",
+    "s3cmd",
+}
+"""Those whose own waits or starts may take longer than half a minute: their last calls are left open."""
 
 
 @pytest.mark.slow
@@ -73,7 +86,7 @@ def test_an_sdk_is_through_within_half_a_minute(sdk):
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
     if sdk.name in PATIENT:
-        pytest.skip(f"{sdk.title} takes longer")
+        pytest.skip("it waits longer")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws)
     assert done.seconds < 30
     assert [each.key for each in done.windows if each.ended is None] == []
@@ -107,3 +120,13 @@ def test_an_sdk_that_is_not_installed(monkeypatch):
     with pytest.raises(MissingExtra, match=r"ACME's SDK is not installed: .*pip install .*acme-no-such-sdk"):
         sdks.of("acme", "cos")
     assert "acme" not in [each.name for each in sdks.installed()]
+
+
+def test_the_page_tells_how_each_is_installed():
+    """`docs/how-to/clients-of-every-language.md` names each client of npm and of the machine."""
+    page = PAGES["docs/how-to/clients-of-every-language.md"]
+    told = {word for block in re.findall(r"```text\n(.*?)```", page, re.DOTALL) for word in block.split()}
+    homes = [each for each in sdks.SDKS.values() if each.home in ("npm", "program")]
+    assert [each.name for each in homes if (each.debian or each.package) not in told] == []
+    jars = [each for each in sdks.SDKS.values() if each.home == "jar"]
+    assert [each.name for each in jars if f"`{each.package}-VERSION.jar`" not in page] == []

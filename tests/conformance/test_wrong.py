@@ -1,0 +1,50 @@
+"""Clients that are wrong on purpose, in several languages: each is caught."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from faultinject.conformance import plan, run
+from faultinject.conformance.homes import DRIVERS
+
+pytestmark = pytest.mark.live
+WRONG = Path(__file__).parent / "wrong"
+NAMES = ("cal", "thr", "den", "nf", "bad", "ra")
+REFUSED = {"permanent", "retry-after"}
+
+
+def built(tmp_path, *words):
+    """The program that a compiler makes; it is given the file's name last."""
+    program = tmp_path / "wrong"
+    made = subprocess.run(
+        [*words, "-o", program, WRONG / f"retries_refusals.{'go' if 'go' in words else 'c'}"],
+        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    return [str(program)]
+
+
+@pytest.mark.parametrize(
+    ("needed", "command", "failed"),
+    [
+        ("node", lambda _: ["node", str(WRONG / "retries_at_once.js")], {*REFUSED, "backoff"}),
+        ("curl", lambda _: ["sh", str(WRONG / "retries_refusals.sh")], REFUSED),
+        ("javac", lambda _: ["java", str(DRIVERS / "java" / "Contract.java"), str(WRONG / "RetriesRefusals.java")], REFUSED),
+        ("cc", lambda folder: built(folder, "cc"), REFUSED),
+        ("go", lambda folder: built(folder, "go", "build"), REFUSED),
+    ],
+    ids=["JavaScript", "shell", "Java", "C", "Go"],
+)  # fmt: skip
+def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
+    """It asks again for what is refused; the one in JavaScript asks at once and as often as it can."""
+    if shutil.which(needed) is None:
+        pytest.skip(f"{needed} is not here")
+    phases = plan.chosen(plan.CODES["cos"], names=NAMES)
+    done = run(command(tmp_path), name="wrong", phases=phases)
+    found = {each.name.partition(":")[0] for each in done.judgement.findings if each.verdict == "FAIL"}
+    assert (done.failure, done.judgement.conclusion.exit_code) == ("", 1)
+    assert failed <= found
