@@ -176,7 +176,8 @@ def run(
         watch: called with the number of calls that have ended, whenever one does.
         certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
 
-    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so.
+    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
+    request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
         ConfigurationError: the client could not be started, or there is no such profile or check.
@@ -201,9 +202,11 @@ def run(
             opened.close()
         outcomes = served.outcomes
     attempts, windows = of_outcomes(outcomes), calls.windows
+    keys = {each.key for each in windows}
+    judged = [each for each in attempts if not keys.isdisjoint(each.path.split("/"))]
     late = [*asked, *heartbeat.late]
     judgement = judge(
-        attempts, driven=True, told=windows, until=until, profile=profile, require=require, late=late
+        judged, driven=True, told=windows, until=until, profile=profile, require=require, late=late
     )
     failure = opened.failure
     if failure:

@@ -40,11 +40,6 @@ REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
 """What an error of a refusal has in it; b2sdk takes it for a wrong key of encryption."""
 BESIDE = {"s3cmd", "rclone", "restic"}
 """Whose calls have requests to the bucket beside those to the key."""
-PATIENT = {
-    *("aiobotocore", "aws-cli", "azure-blob", "b2", "boto3-adaptive", "obstore", "rclone", "restic"),
-    *("s3cmd", "s3fs", "swift"),
-}
-"""Who waits longer than half a minute in an outage, or takes long to start: their last calls are left open."""
 
 
 @pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
