@@ -348,7 +348,7 @@ def _run(
             name=sdk.name,
             vendor=sdk.vendor,
             deadline=deadline,
-            profile=profile,
+            profile=profile or sdk.profile or None,
             require=require,
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),

@@ -31,6 +31,7 @@ class Sdk:
         note: what is not its default, or empty.
         aws: whether it is AWS's own.
         debian: the Debian package of a program, where its name is another.
+        profile: what it is judged by, where its user agent says too little; empty: found out by it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Sdk:
     note: str = ""
     aws: bool = False
     debian: str = ""
+    profile: str = ""
 
     @property
     def version(self) -> str | None:

@@ -238,10 +238,6 @@ def test_the_contract_is_shown(run):
         (("--deadline", "10ms"), "--deadline: less than a second"),
         (("--vendor", "azure"), "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
         (("--vendor", "gateway"), "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
-        (
-            ("--vendor", "b2"),
-            "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob",
-        ),
         (("--phase", "x"), "--phase: 'x' is none of cal, thr"),
         (("--client", "boto"), "did you mean boto3?"),
         (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json"),
@@ -258,13 +254,21 @@ def test_wrong_use(run, arguments, message):
 
 
 def test_a_vendor_that_no_store_plays(run, monkeypatch):
-    """A vendor of another package has rows, and perhaps no store."""
+    """It is said before anything is run, with those that one plays."""
     monkeypatch.delitem(serving.OWN, "b2")
-    code, _, err = run("conformance", "--client", "good_client:Client", "--vendor", "b2")
-    assert (
-        code,
-        "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob" in err,
-    ) == (2, True)
+    code, out, err = run("conformance", "--vendor", "b2", *SHORT)
+    assert (code, out) == (2, "")
+    assert "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob" in err
+
+
+def test_a_profile_of_the_clients_own(run, monkeypatch):
+    """A client that is told from others by no user agent says whose promises it has; --profile stands above it."""
+    words = (sys.executable, "-m", "faultinject.conformance", "good_client:Client")
+    own = sdks.Sdk("own", "own", "cos", words, home="pip", package="faultinject", profile="sre")
+    monkeypatch.setitem(sdks.SDKS, "own", own)
+    for more, profile in (((), "sre"), (("--profile", "rfc"), "rfc")):
+        _, out, _ = run("conformance", "--client", "own", "--phase", "den", "--json", *more)
+        assert json.loads(out)["clients"][0]["report"]["profile"] == profile
 
 
 def test_the_kill_switch_is_heeded(run):

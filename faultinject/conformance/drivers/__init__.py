@@ -10,4 +10,5 @@ Each table of `clients.toml` is a client, by the name that `--client` takes:
     note      what is not its default
     aws       whether it is AWS's own, and knows AWS's own headers
     debian    for a program: the Debian package, where its name is another
+    profile   what it is judged by, where its user agent is that of another client
 """

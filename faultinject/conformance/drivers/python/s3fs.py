@@ -9,6 +9,9 @@ from faultinject.conformance.drivers.python import without_aws_settings
 without_aws_settings()
 
 import s3fs  # noqa: E402 - it reads the environment as it is loaded
+from fsspec.config import conf  # noqa: E402 - likewise
+
+conf.clear()  # what the user has set for his own file systems
 
 BODY = b"written by s3fs"
 
