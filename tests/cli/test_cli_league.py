@@ -12,8 +12,8 @@ from threading import Thread
 
 import pytest
 
+from faultinject.cli.schemas.league import league as league_schema
 from faultinject.conformance import sdks
-from faultinject.conformance.schema import league_schema
 
 pytestmark = pytest.mark.live
 

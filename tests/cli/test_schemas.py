@@ -181,7 +181,7 @@ def test_explore(run, tmp_path):
 CLIENT = """
 import urllib.request
 class Client:
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, bucket):
         self.endpoint = endpoint
     def get(self, key):
         urllib.request.urlopen(f"{self.endpoint}/conformance-1250000000/{key}").close()

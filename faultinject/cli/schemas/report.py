@@ -1,21 +1,10 @@
-"""Verdicts: the report on a journal, and the results of a conformance run, which hold one for each client."""
+"""Verdicts: the report on a journal; the results of a conformance run hold one for each client."""
 
 from __future__ import annotations
 
 from faultinject.audit.findings import VERDICTS
 from faultinject.cli.schemas import forms
-from faultinject.cli.schemas.forms import (
-    COUNT,
-    COUNTS,
-    DAY,
-    NUMBER,
-    SECONDS,
-    TEXT,
-    WORDS,
-    YES,
-    Fields,
-    Schema,
-)
+from faultinject.cli.schemas.forms import COUNT, COUNTS, NUMBER, SECONDS, TEXT, WORDS, YES, Schema
 
 RESULT = forms.one_of("fail", "warn", "pass", "undecided")
 
@@ -114,58 +103,4 @@ def report() -> Schema:
         "faultinject report",
         "What clients did about faults, as `faultinject report --format json` writes it. Times are seconds.",
         judgement(),
-    )
-
-
-def conformance() -> Schema:
-    """Of `conformance --json`."""
-    null = forms.or_null
-    waits = forms.listed(SECONDS)
-    outage: Fields = {
-        "calls": (COUNT, "How many calls were made while nothing worked."),
-        "requests": (COUNT, "How many requests."),
-        "retries": (NUMBER, "How many of them are retries."),
-    }
-    facts = forms.record(
-        {
-            "attempts": (
-                null({"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}),
-                "Attempts of a call that always fails: the fewest and the most.",
-            ),
-            "throttled": (waits, "By number of retry the median wait after a throttle error, seconds."),
-            "failed": (waits, "The same when the server fails."),
-            "outage": (forms.record(outage), "What was sent while nothing worked."),
-        }
-    )
-    client = forms.record(
-        {
-            "client": (WORDS, "As `--client` takes it."),
-            "title": (TEXT, "For people."),
-            "note": (TEXT, "What is not its default, or empty."),
-            "version": (null(TEXT), "Of the client; null where nobody knows."),
-            "seconds": (SECONDS, "How long the run took."),
-            "late": (NUMBER, "How late calls began, seconds: how busy the machine was."),
-            "failure": (null(TEXT), "What the client did against the contract; null for nothing."),
-            "facts": (facts, "What was measured."),
-            "report": (judgement(), "The verdict, as `faultinject report` writes it."),
-        }
-    )
-    return forms.published(
-        "conformance",
-        1,
-        "faultinject conformance results",
-        "What storage clients did in a fixed plan of faults, as `faultinject conformance --json` prints it.",
-        forms.record(
-            {
-                "v": ({"const": 1}, "The version of the format."),
-                "result": (RESULT, "What it comes to."),
-                "reason": (WORDS, "The same in words."),
-                "made": (DAY, "The day of the run, UTC."),
-                "faultinject": (WORDS, "The version of faultinject."),
-                "python": (WORDS, "The version of Python."),
-                "system": (TEXT, "The operating system."),
-                "deadline": (SECONDS, "How long each client had, seconds."),
-                "clients": (forms.listed(client), "Each client's results."),
-            }
-        ),
     )
