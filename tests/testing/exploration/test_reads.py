@@ -269,5 +269,5 @@ def test_an_upload_that_is_shorter_in_its_run():
     def code():
         client.put("/b/k", data=bodies.pop() if bodies else b"x")
 
-    exploration, error = exploring(code, "reset,after_bytes=5")
+    exploration, _ = exploring(code, "reset,after_bytes=5")
     assert left_out(exploration) == ["left out: reset at PutObject /b/k (its body ends before)"]
