@@ -117,7 +117,7 @@ LESS = {
         for server in VARIANTS
         if "TLS" not in server
     },
-    ("wsgiref", "error, after_bytes, no length"): ("200", "nothing_to_cut"),
+    **{(each, "error, after_bytes, no length"): ("200", "nothing_to_cut") for each in ("uWSGI", "wsgiref")},
     (UNPROVEN, "truncate, no length"): ("answered", "truncated"),
     (UNPROVEN, "drip"): ("answered, others answered", "dripped"),
     ("gunicorn sync, TLS", "drip"): ("answered, others waited", "dripped"),
