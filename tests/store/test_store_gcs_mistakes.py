@@ -24,6 +24,7 @@ BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
 KEYS = "/storage/v1/projects/p/hmacKeys"
 UPLOAD = "/upload/storage/v1/b/photos/o"
+DEEP_ENTRY = b'{"entity": "a", "b": ' + b"[" * 500 + b"]" * 500 + b"}"
 RELATED = "multipart/related; boundary=x"
 
 
@@ -98,6 +99,8 @@ CASES = [
         lambda v: v.ask("PATCH", BUCKET, json={"acl": [{"entity": f"user-{n}"} for n in range(101)]}),
     ),
     ("argument", lambda v: v.ask("PATCH", BUCKET, json={"acl": ["allUsers"]})),
+    ("argument", lambda v: v.ask("PATCH", BUCKET, data=b'{"a":' * 500 + b"1" + b"}" * 500)),
+    ("argument", lambda v: v.ask("POST", f"{BUCKET}/acl", data=DEEP_ENTRY)),
     ("argument", lambda v: v.ask("PATCH", THERE, json={"acl": {}})),
     ("argument", lambda v: v.ask("PATCH", BUCKET, json={"labels": {"a": "x" * 65_536}})),
     ("argument", lambda v: v.ask("POST", f"{KEYS}?serviceAccountEmail={'x' * 70_000}")),

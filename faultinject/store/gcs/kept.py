@@ -32,6 +32,8 @@ MOST_KEYS = 10_000
 """HMAC keys of the store."""
 KEPT_BYTES = 65_536
 """Of all that one bucket or object keeps, as JSON."""
+DEEPEST = 100
+"""How many objects and lists may be within one another in what is kept."""
 OWNERS = {"entity": "project-owners-0", "role": "OWNER"}
 PREDEFINED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "authenticatedRead": (("allAuthenticatedUsers", "READER"),),
@@ -321,15 +323,21 @@ def _entries_in(given: object) -> list[Documents]:
     return rows
 
 
-def merged(before: Documents, change: Documents) -> Documents:
-    """A document after a patch: null removes a field, an object changes one (RFC 7396)."""
+def merged(before: Documents, change: Documents, depth: int = 0) -> Documents:
+    """A document after a patch: null removes a field, an object changes one (RFC 7396).
+
+    Raises:
+        StoreError: `argument`, it is too deep.
+    """
+    if depth > DEEPEST:
+        raise StoreError("argument")
     after = dict(before)
     for name, value in change.items():
         if value is None:
             after.pop(name, None)
         elif isinstance(value, dict):
             inner = after.get(name)
-            after[name] = merged(inner if isinstance(inner, dict) else {}, value)
+            after[name] = merged(inner if isinstance(inner, dict) else {}, value, depth + 1)
         else:
             after[name] = value
     return after
@@ -344,9 +352,23 @@ def _keep(call: GcsCall, bucket: Bucket, kept: Documents, *, changed: bool = Tru
 def _bounded(kept: Documents) -> Documents:
     """What is to be kept, which is not too much."""
     lists = [each for each in kept.values() if isinstance(each, list)]
-    if any(len(each) > MOST_ENTRIES for each in lists) or len(json.dumps(kept)) > KEPT_BYTES:
+    if (
+        any(len(each) > MOST_ENTRIES for each in lists)
+        or _is_deep(kept)
+        or len(json.dumps(kept)) > KEPT_BYTES
+    ):
         raise StoreError("argument")
     return kept
+
+
+def _is_deep(document: object) -> bool:
+    layer: list[Any] = [document]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in layer)
+        layer = [each for those in inner for each in those if isinstance(each, dict | list)]
+        if not layer:
+            return False
+    return True
 
 
 def _no_such_method(_: GcsCall) -> NoReturn:
