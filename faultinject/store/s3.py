@@ -61,6 +61,7 @@ HANDLED: Mapping[str, Operation] = {
 """What the store does, as the vendors name it; OBS's GetApiVersion and OSS's GetObjectMeta are HEADs."""
 NEVER_SET: Mapping[str, str] = {
     "GetBucketCors": "NoSuchCORSConfiguration",
+    "GetBucketLifecycle": "NoSuchLifecycleConfiguration",
     "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
     "GetBucketPolicy": "NoSuchBucketPolicy",
     "GetBucketReplication": "ReplicationConfigurationNotFoundError",
