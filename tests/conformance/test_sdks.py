@@ -96,7 +96,7 @@ def test_clients_of_the_users_own():
 
 @pytest.mark.parametrize(
     ("client", "hint"),
-    [("boto", "did you mean boto3?"), ("no-such-program x", "SDKs are boto3"), ("  ", "SDKs are")],
+    [("boto", "did you mean boto3?"), ("no-such-program x", "SDKs are aws-java"), ("  ", "SDKs are")],
 )
 def test_a_client_that_is_none(client, hint):
     """The message names what is near, or all there are."""
