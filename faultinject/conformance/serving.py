@@ -66,7 +66,11 @@ def serving(
     injector.journal.end()
 
 
-OWN = {"kodo": "faultinject.store.kodo:KodoStore"}
+OWN = {
+    "b2": "faultinject.store.b2:B2Store",
+    "kodo": "faultinject.store.kodo:KodoStore",
+    "swift": "faultinject.store.swift:SwiftStore",
+}
 """Stores that take what a plan asks for, and no more."""
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faultinject.conformance import sdks
+from faultinject.conformance import sdks, serving
 from faultinject.installation import install_extra
 from faultinject.journal.reading import read
 
@@ -255,6 +255,16 @@ def test_wrong_use(run, arguments, message):
     code, out, err = run("conformance", *arguments, *SHORT)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_vendor_that_no_store_plays(run, monkeypatch):
+    """A vendor of another package has rows, and perhaps no store."""
+    monkeypatch.delitem(serving.OWN, "b2")
+    code, _, err = run("conformance", "--client", "good_client:Client", "--vendor", "b2")
+    assert (
+        code,
+        "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob" in err,
+    ) == (2, True)
 
 
 def test_the_kill_switch_is_heeded(run):
