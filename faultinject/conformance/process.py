@@ -274,7 +274,7 @@ def _left(group: int) -> int:
 def _lives(stat: Path, group: int) -> bool:
     try:
         state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
-    except OSError:
+    except OSError:  # pragma: no cover - it has ended meanwhile
         return False
     return int(its_group) == group and state not in "ZX"
 
