@@ -36,7 +36,7 @@ def numbers(run: Run) -> dict[str, Any]:
     `attempts`: of a call that always fails, `fewest` and `most`. `backoff`: by kind of failure and retry the waits.
     `jitter`: how much waits before the same retry vary, their standard deviation by their mean. `hints`: by form, how
     many answers asked for a wait, and how many retries came no earlier. `retried`: first answers, and how many of their
-    calls were tried again. `budget`: the outage, and its requests in each tenth of a second. `resets`, `lost`,
+    calls were retried. `budget`: the outage, and its requests in each tenth of a second. `resets`, `lost`,
     `hidden`: connections that were reset, answers lost after the store had done the work, errors in a 200. `bytes`:
     retries whose body could be compared. `overlap`: calls whose next attempt came before the answer to the last one.
     `gives_up`: seconds from the beginning of a call that always fails to its end.
@@ -159,7 +159,7 @@ def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> dict[str, int]
 
 
 def _hidden(calls: Sequence[Call]) -> dict[str, int]:
-    """Of calls that got an error in a 200: how many were tried again, or told their caller."""
+    """Of calls that got an error in a 200: how many were retried, or reported."""
     noticed = sum(each.last.kind != "hidden" or each.returned is False for each in calls)
     return {"calls": len(calls), "retried": sum(each.retries > 0 for each in calls), "noticed": noticed}
 

@@ -161,11 +161,9 @@ def _numbers() -> Schema:
             "lost": _about(again, "Answers lost after it was."),
             "hidden": _about(
                 _object({"calls": _COUNT, "retried": _COUNT, "noticed": _COUNT}),
-                "Errors in a 200; noticed: tried again, or the caller got an error.",
+                "Errors in a 200; noticed: retried, or the caller got an error.",
             ),
-            "bytes": _object(
-                {"compared": _COUNT, "same": _COUNT}, "Bodies of uploads that were tried again."
-            ),
+            "bytes": _object({"compared": _COUNT, "same": _COUNT}, "Bodies of uploads that were retried."),
             "overlap": _object(
                 {"calls": _COUNT, "overlapping": _COUNT},
                 "Retried calls, and those whose next attempt came before the last one's answer.",

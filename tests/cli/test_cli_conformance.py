@@ -105,7 +105,13 @@ def test_results_for_programs(run):
         "faultinject",
         "python",
         "system",
+        "machine",
+        "seed",
         "deadline",
+        "complete",
+        "all",
+        "skipped",
+        "failed",
     }
     assert (found["v"], found["deadline"], found["result"]) == (1, 20.0, "fail")
     assert (client["failure"], client["report"]["result"]) == (None, "fail")
