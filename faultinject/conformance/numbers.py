@@ -159,7 +159,7 @@ def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> dict[str, int]
 
 
 def _hidden(calls: Sequence[Call]) -> dict[str, int]:
-    """Of calls that got an error in a 200: how many were tried again, or told their caller."""
+    """Of calls that got an error in a 200: how many were retried, or reported."""
     noticed = sum(each.last.kind != "hidden" or each.returned is False for each in calls)
     return {"calls": len(calls), "retried": sum(each.retries > 0 for each in calls), "noticed": noticed}
 

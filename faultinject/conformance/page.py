@@ -120,7 +120,7 @@ def _client(client: dict[str, Any]) -> list[str]:
         f" {seconds(client['seconds'])}; profile `{report['profile']}`."
     )
     found_nothing = "Every check that was decided: as its reference asks."
-    retried = _table(("first answer", "documented", "calls tried again"), codes)
+    retried = _table(("first answer", "documented", "calls retried"), codes)
     return [f"### {plain(title)}", seen, "\n".join(lines) or found_nothing, retried]
 
 

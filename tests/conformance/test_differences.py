@@ -80,3 +80,8 @@ def test_what_is_done_a_little_more_often_is_chance():
 def test_results_of_older_versions_have_no_numbers():
     """Nothing is said of them."""
     assert list(differences(None, deepcopy(measured()))) == list(differences(measured(), None)) == []
+
+
+def test_a_retry_that_only_one_run_has_is_not_compared():
+    """The number of attempts says it."""
+    assert list(differences(measured(named("thr", 9, 1.0)), measured(named("thr", 9, 1.0, 2.0)))) == []
