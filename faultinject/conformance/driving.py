@@ -169,7 +169,8 @@ def run(
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
 
-    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so.
+    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
+    request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
         ConfigurationError: the client could not be started, or there is no such profile or check.
@@ -190,7 +191,9 @@ def run(
             opened.close()
         outcomes = served.outcomes
     attempts, windows = of_outcomes(outcomes), calls.windows
-    judgement = judge(attempts, driven=True, told=windows, until=until, profile=profile, require=require)
+    keys = {each.key for each in windows}
+    asked = [each for each in attempts if not keys.isdisjoint(each.path.split("/"))]
+    judgement = judge(asked, driven=True, told=windows, until=until, profile=profile, require=require)
     failure = opened.failure
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])

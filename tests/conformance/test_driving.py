@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 import time
@@ -10,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from faultinject.conformance import plan, run, serving
-from faultinject.conformance.serving import played
+from faultinject.conformance import plan, run
+from faultinject.conformance.serving import OWN, played
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.reading import read
 
@@ -66,11 +67,30 @@ def test_every_service_answers_with_its_own_errors(vendor):
 
 def test_a_service_that_no_store_plays(monkeypatch):
     """Those that one plays are named."""
-    monkeypatch.delitem(serving.OWN, "swift")
+    monkeypatch.delitem(OWN, "swift")
     with pytest.raises(
-        ConfigurationError, match="no store plays swift: conformance plays azure-blob, b2, bos, cos"
+        ConfigurationError, match="no store plays swift: conformance plays azure-blob, b2, bos"
     ):
         run(Direct, name="direct", vendor="swift", phases=short("cal"))
+
+
+def test_a_request_without_a_key_is_judged_by_nobody():
+    """Addresses to upload to are asked for again and again, with another body each time: no call does that."""
+
+    class Asking(Direct):
+        def put(self, key):
+            self.ask("POST", "addresses?for=upload", key.encode())
+            super().put(key)
+
+        def ask(self, method, key, body=None):
+            with contextlib.suppress(ValueError):
+                super().ask(method, key, body)
+
+    done = run(Asking, name="asking", phases=[each for each in plan.PHASES if each.name == "one"])
+    assert len(done.outcomes) == 20
+    assert {attempt.path for call in done.judgement.evidence.calls for attempt in call.attempts} == {
+        f"/{plan.BUCKET}/one-{number:03}" for number in range(1, 11)
+    }
 
 
 class Fresh(Direct):
