@@ -238,10 +238,6 @@ def test_the_contract_is_shown(run):
         (("--deadline", "10ms"), "--deadline: less than a second"),
         (("--vendor", "azure"), "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
         (("--vendor", "gateway"), "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
-        (
-            ("--vendor", "b2"),
-            "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob",
-        ),
         (("--phase", "x"), "--phase: 'x' is none of cal, thr"),
         (("--client", "boto"), "did you mean boto3?"),
         (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json"),
