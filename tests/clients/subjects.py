@@ -57,10 +57,10 @@ class Subject:
             self.factory,
         ]
 
-    def make(self, endpoint):
+    def make(self, endpoint, bucket):
         """The client, in this process."""
         module, _, name = self.factory.partition(":")
-        return getattr(import_module(module), name)(endpoint)
+        return getattr(import_module(module), name)(endpoint, bucket)
 
 
 def ours():
