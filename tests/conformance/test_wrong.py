@@ -33,9 +33,9 @@ def built(tmp_path, *words):
     [
         ("node", lambda _: ["node", str(WRONG / "retries_at_once.js")], {*REFUSED, "backoff"}),
         ("curl", lambda _: ["sh", str(WRONG / "retries_refusals.sh")], REFUSED),
-        ("javac", lambda _: ["java", str(DRIVERS / "java" / "Contract.java"), str(WRONG / "RetriesRefusals.java")], REFUSED),
-        ("cc", lambda folder: built(folder, "cc"), REFUSED),
-        ("go", lambda folder: built(folder, "go", "build"), REFUSED),
+        pytest.param("javac", lambda _: ["java", str(DRIVERS / "java" / "Contract.java"), str(WRONG / "RetriesRefusals.java")], REFUSED, marks=pytest.mark.slow),
+        pytest.param("cc", lambda folder: built(folder, "cc"), REFUSED, marks=pytest.mark.slow),
+        pytest.param("go", lambda folder: built(folder, "go", "build"), REFUSED, marks=pytest.mark.slow),
     ],
     ids=["JavaScript", "shell", "Java", "C", "Go"],
 )  # fmt: skip
