@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from faultinject.exceptions import ConfigurationError
@@ -105,11 +106,13 @@ class GcsSession(Session):
     def remove(self) -> None:
         """Delete the objects and then the buckets."""
         for bucket in reversed(self._buckets):
-            for name in dict.fromkeys(self._objects if bucket == self.bucket else ()):
-                self._final(self.of(name))
-            done = self._final(f"/b/{quote(bucket, safe='')}")
-            if done is None or not (done.good or done.status == 404):
+            if not self.emptied(partial(self._delete, bucket)):
                 self.left_behind.append(f"bucket {bucket}")
+
+    def _delete(self, bucket: str) -> Answer | None:
+        for name in dict.fromkeys(self._objects if bucket == self.bucket else ()):
+            self._final(self.of(name))
+        return self._final(f"/b/{quote(bucket, safe='')}")
 
     def _final(self, path: str) -> Answer | None:
         with suppress(NoAnswer):

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from faultinject.fidelity.exchange import Endpoint, Exchange, NoAnswer
+from faultinject.fidelity.exchange import Answer, Endpoint, Exchange, NoAnswer
 
+PAUSES = (0.0, 0.1, 0.5, 1.5)
+"""Seconds before each try to delete a bucket."""
+NOT_FOUND, CONFLICT = 404, 409
 CLEANING = 30.0
 """Seconds for removing what was made."""
 S = TypeVar("S", bound="Session")
@@ -83,6 +86,21 @@ class Session(ABC):
         if left <= 0:
             raise NoAnswer("the time of the whole run is over")
         return min(self.timeout, left)
+
+    def emptied(self, remove: Callable[[], Answer | None]) -> bool:
+        """Whether a bucket is gone; one that is said to hold something is emptied again a little later.
+
+        A request that was cut off by a time limit may be carried out behind the first try.
+
+        Args:
+            remove: empties and deletes it; gives the answer to the latter, None where nobody answered.
+        """
+        for pause in PAUSES:
+            time.sleep(pause)
+            done = remove()
+            if done is None or done.status != CONFLICT:
+                break
+        return done is not None and (done.good or done.status == NOT_FOUND)
 
     @property
     @abstractmethod

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import md5, sha256
 from urllib.parse import quote
 
@@ -172,11 +173,13 @@ class S3Session(Session):
         for key, upload in self._uploads:
             self._final("DELETE", self.bucket, key, [("uploadId", upload)])
         for bucket in reversed(self._buckets):
-            for key in dict.fromkeys(self._keys if bucket == self.bucket else ()):
-                self._final("DELETE", bucket, key)
-            done = self._final("DELETE", bucket)
-            if done is None or not (done.good or done.status == 404):
+            if not self.emptied(partial(self._delete, bucket)):
                 self.left_behind.append(f"bucket {bucket}")
+
+    def _delete(self, bucket: str) -> Answer | None:
+        for key in dict.fromkeys(self._keys if bucket == self.bucket else ()):
+            self._final("DELETE", bucket, key)
+        return self._final("DELETE", bucket)
 
     def _final(self, method: str, bucket: str, key: str | None = None, query: Pairs = ()) -> Answer | None:
         with suppress(NoAnswer):

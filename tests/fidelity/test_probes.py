@@ -249,6 +249,25 @@ def test_the_time_of_all_is_bounded(own):
     assert found.left_behind == []
 
 
+@pytest.mark.parametrize(("vendor", "times", "left"), [("s3", 2, 0), ("gcs", 3, 0), ("s3", 9, 1)])
+def test_a_bucket_that_fills_while_it_is_emptied(serve, monkeypatch, vendor, times, left):
+    """A request that was cut off may be carried out late: the bucket is emptied and deleted again, a few times."""
+    monkeypatch.setattr("faultinject.fidelity.probes.PAUSES", (0.0, 0.01, 0.02))
+    store = ObjectStore(vendor)
+    asked_for = []
+
+    def app(environ, start_response):
+        bucket = environ["PATH_INFO"].endswith(NAME)
+        if environ["REQUEST_METHOD"] == "DELETE" and bucket and len(asked_for) < times:
+            asked_for.append(environ["PATH_INFO"])
+            start_response("409 Conflict", [("Content-Length", "0")])
+            return []
+        return store(environ, start_response)
+
+    assert len(asked(serve(app), vendor).left_behind) == left
+    assert len(asked_for) == min(times, 4)  # one of them is a probe's
+
+
 def test_no_secret_is_repeated(serve):
     """A service that says the key in its errors does not get it into the results."""
     store = ObjectStore("s3")
