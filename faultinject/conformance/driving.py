@@ -166,7 +166,7 @@ def run(
             contract in `faultinject.conformance.process`.
         name: what the client is called.
         vendor: which service is played: a key of `plan.CODES`.
-        aws: whether the client is one for AWS.
+        aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
         profile: what is promised for the client; None: found out by its User-Agent.

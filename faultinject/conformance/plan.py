@@ -241,10 +241,11 @@ def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> lis
 
     Args:
         codes: the service's.
-        aws: whether the client is one for AWS, which has a header of its own for waits.
+        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait; others are not asked
+            that way.
         names: only these; empty: all.
     """
-    hints = {"", *codes.hints, *([AWS_HINT] if aws else [])}
+    hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}
     found: list[Phase] = []
     begin = 0.0
     for each in PHASES:

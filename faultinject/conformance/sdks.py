@@ -29,7 +29,7 @@ class Sdk:
         driver: as `clients.toml` has it.
         language: what it is written in, or empty.
         note: what is not its default, or empty.
-        aws: whether it is AWS's own.
+        aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         debian: the Debian package of a program, where its name is another.
         profile: what it is judged by, where its user agent says too little; empty: found out by it.
     """
@@ -79,6 +79,8 @@ SDKS = _read()
 """By name."""
 
 
+AWS = "s3"
+"""The service whose clients, if they are of the user's own, are mostly made with an SDK of AWS's."""
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -99,13 +101,13 @@ def of(client: str, vendor: str) -> Sdk:
             raise MissingExtra(f"{found.title} is not installed: {found.install}")
         return found
     if FACTORY.fullmatch(client):
-        return Sdk(client, client, vendor, python(client))
+        return Sdk(client, client, vendor, python(client), aws=vendor == AWS)
     words = shlex.split(client)
     if not words or shutil.which(words[0]) is None:
         near = get_close_matches(client, SDKS, 1)
         hint = f"; did you mean {near[0]}?" if near else f"; SDKs are {', '.join(SDKS)}"
         raise ConfigurationError(f"--client: {client!r} is no SDK, no MODULE:FACTORY and no command{hint}")
-    return Sdk(client, client, vendor, tuple(words))
+    return Sdk(client, client, vendor, tuple(words), aws=vendor == AWS)
 
 
 def missing() -> list[Sdk]:

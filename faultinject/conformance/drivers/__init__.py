@@ -8,7 +8,7 @@ Each table of `clients.toml` is a client, by the name that `--client` takes:
     title     for people; by default the package
     language  what the client is written in, where that is not the folder's
     note      what is not its default
-    aws       whether it is AWS's own, and knows AWS's own headers
+    aws       whether its documentation has the header by which AWS asks its own SDKs to wait
     debian    for a program: the Debian package, where its name is another
     profile   what it is judged by, where its user agent is that of another client
 """
