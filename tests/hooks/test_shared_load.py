@@ -83,4 +83,5 @@ def test_exact_under_load(start, way):
 def test_exact_twenty_times_of_twenty(start, way):
     """64 threads in each worker, all of them at work."""
     for number in range(20):
-        check(start, way, list(RULES)[number % 2], 256 if way.startswith("4 workers") else 64, 20)
+        clients, each = (256, 8) if way.startswith("4 workers") else (64, 20)
+        check(start, way, list(RULES)[number % 2], clients, each)
