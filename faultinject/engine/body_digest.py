@@ -67,7 +67,7 @@ class ChunkedBodyDigest(BodyDigest):
     As long as its end has not come, and where its chunks cannot be read, it is the digest of the bytes as sent.
 
     >>> def digest(signature):
-    ...     body = ChunkedBodyDigest(b"key")
+    ...     body = ChunkedBodyDigest(b"key", "")
     ...     body.update(b"5;chunk-signature=%b\r\nhello\r\n0;chunk-signature=%b\r\n\r\n" % (signature, signature))
     ...     return body.hexdigest()
     >>> digest(b"0b") == digest(b"1c")
@@ -76,7 +76,7 @@ class ChunkedBodyDigest(BodyDigest):
 
     __slots__ = ("_chunks", "_content")
 
-    def __init__(self, key: bytes, content_type: str = "") -> None:
+    def __init__(self, key: bytes, content_type: str) -> None:
         from faultinject.vendors.aws_chunks import AwsChunks
 
         super().__init__(key, content_type)

@@ -137,14 +137,15 @@ def test_a_body_that_is_cut(send, make_injector):
     assert outcome.request_digest == sent.hexdigest()
 
 
+@pytest.mark.parametrize("frame", [chunked, lambda form, _: form], ids=["chunks", "no chunks"])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_content_with_boundaries(send, make_injector, rule):
-    """A form in chunks: neither the boundary nor the signatures change its digest, as neither changes what is sent."""
+def test_a_content_with_boundaries(send, make_injector, rule, frame):
+    """Neither the boundary of a form nor signatures change its digest, whether there are chunks or not."""
 
     def sent(boundary, signature):
         headers = [*SIGNED, ("content-type", f"multipart/form-data; boundary={boundary}")]
         form = f"--{boundary}\r\n\r\ncat\r\n--{boundary}--".encode()
-        return digested(send, make_injector, rule, headers, chunked(form, signature, 7))
+        return digested(send, make_injector, rule, headers, frame(form, signature))
 
     assert sent("abc", "0b" * 32) == sent("xyz", "1c" * 32)
 
@@ -166,7 +167,7 @@ LINES = st.sampled_from(
 )
 def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
     """However the network cuts a body, also through the head of a chunk, its digest is that of the whole."""
-    whole, pieces = ChunkedBodyDigest(b"key"), ChunkedBodyDigest(b"key")
+    whole, pieces = ChunkedBodyDigest(b"key", ""), ChunkedBodyDigest(b"key", "")
     whole.update(data)
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
     for start, end in pairwise(edges):
@@ -177,7 +178,7 @@ def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
 @given(content=st.binary(max_size=60), size=st.integers(1, 70), signature=st.sampled_from(("0b", "1c*")))
 def test_the_digest_is_that_of_the_content(content, size, signature):
     """Of any content, in chunks of any size."""
-    chunks, plain = ChunkedBodyDigest(b"key"), BodyDigest(b"key")
+    chunks, plain = ChunkedBodyDigest(b"key", ""), BodyDigest(b"key")
     chunks.update(chunked(content, signature, size))
     plain.update(content)
     assert chunks.hexdigest() == plain.hexdigest()
