@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    State = Literal["size", "data", "trailer", "nothing", "broken"]
+
 LONGEST_LINE = 4096
 """Bytes of a line, with its end, after which nobody takes it for the head of a chunk or for a trailer."""
 _HEX = b"0123456789ABCDEFabcdef"
@@ -33,7 +35,7 @@ class AwsChunks:
     def __init__(self) -> None:
         self._kept = b""
         self._left = 0
-        self.state: Literal["size", "data", "trailer", "nothing", "broken"] = "size"
+        self.state: State = "size"
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The content in the next piece of the body."""
@@ -49,7 +51,7 @@ class AwsChunks:
             elif self.state == "nothing":
                 self.state = "broken"
             elif (end := data.find(b"\r\n", at, at + LONGEST_LINE)) >= 0:
-                self._read(data[at:end])
+                self.state = self._behind(data[at:end])
                 at = end + 2
             elif len(data) - at >= LONGEST_LINE:
                 self.state = "broken"
@@ -58,22 +60,16 @@ class AwsChunks:
         self._kept = b"" if self.state == "broken" else data[at:]
         return content
 
-    def _read(self, line: bytes) -> None:
-        """Take a line without its end."""
+    def _behind(self, line: bytes) -> State:
+        """What comes behind a line, which is given without its end."""
         if self.state == "size":
             size = line.partition(b";")[0]
-            if size and not size.strip(_HEX):
-                self._left = int(size, 16)
-                self.state = "data" if self._left else "trailer"
-                return
-        elif self.state == "data":
-            if not line:
-                self.state = "size"
-                return
-        elif self.state == "trailer":
-            if not line:
-                self.state = "nothing"
-                return
-            if b":" in line:
-                return
-        self.state = "broken"
+            if not size or size.strip(_HEX):
+                return "broken"
+            self._left = int(size, 16)
+            return "data" if self._left else "trailer"
+        if self.state == "data":
+            return "broken" if line else "size"
+        if line:
+            return "trailer" if b":" in line else "broken"
+        return "nothing"
