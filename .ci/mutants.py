@@ -51,6 +51,7 @@ TESTS = (
     "tests/adapters/test_parity.py",
     "tests/adapters/test_failures.py",
     "tests/adapters/test_draining.py",
+    "tests/adapters/test_aws_chunks.py",
     "tests/adapters/test_bodies_on_record.py",
     "tests/adapters/test_delete_objects.py",
     "tests/adapters/test_hints.py",

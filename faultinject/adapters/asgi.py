@@ -115,7 +115,7 @@ async def exchange(
         return
     assert request is not None
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
-        action.entry.seen = SeenBody(plan.origin[2], request.content_type, request.content_length)
+        action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
         receive = _overheard(receive, action.entry.seen)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)

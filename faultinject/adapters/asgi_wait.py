@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.backlog import PATIENCE, until_delivered
 from faultinject.adapters.driving import ClientGone
-from faultinject.engine.body_digest import LONGEST, MOST, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ async def drain(
     Raises:
         ClientGone: it left, or the server cannot read its body.
     """
-    digest = BodyDigest(plan.origin[2], request.content_type)
+    digest = request.body_digest(plan.origin[2])
     first, seconds = heard or (None, LONGEST)
     hearing = Hearing(receive, first)
     length = request.content_length

@@ -116,7 +116,7 @@ def exchange(
         return app(environ, start_response)
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
         length = request.content_length
-        seen = action.entry.seen = SeenBody(plan.origin[2], request.content_type, length)
+        seen = action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), length)
         if (source := environ.get("wsgi.input")) is not None:
             from faultinject.adapters.wsgi_wait import Overheard
 

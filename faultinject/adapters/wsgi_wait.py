@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
-from faultinject.engine.body_digest import LONGEST, MOST, PIECE, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def drain(
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    reading = BodyReading(environ, plan, length, listing, upto)
+    reading = BodyReading(environ, plan, request, listing, upto)
     from faultinject.adapters.client_errors import in_process
     from faultinject.adapters.closing import is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
@@ -82,7 +82,7 @@ class BodyReading:
     Args:
         environ: of the request.
         plan: the plan that decided.
-        length: the Content-Length; None where the server marks the end.
+        request: the view of the request; without a Content-Length the server marks the end.
         listing: gets each piece.
         upto: so many bytes of it are read, and not more; None: all.
 
@@ -95,10 +95,11 @@ class BodyReading:
         self,
         environ: Environ,
         plan: Plan,
-        length: int | None,
+        request: WSGIRequest,
         listing: Listing | None,
         upto: int | None = None,
     ) -> None:
+        length = request.content_length
         self.cut = False
         self.kept: list[bytes] | None = [] if upto is not None and length is None else None
         self._source = source = environ["wsgi.input"]
@@ -108,7 +109,7 @@ class BodyReading:
         self._upto = upto
         self._listing = listing
         self._clock = plan.services.monotonic
-        self._digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
+        self._digest = request.body_digest(plan.origin[2])
         self._whole = False
         self._lock = allocate_lock()
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def same_bytes(evidence: Evidence) -> Iterator[Said]:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change). FAIL: they differ, and more than
-    a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone
-    groups them. PASS: the same digests; the same length alone proves nothing.
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
+    FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing.
     """
     everyone = [
         call

@@ -20,7 +20,6 @@ public class AwsJava {
             .withEndpointConfiguration(new EndpointConfiguration(endpoint, "us-east-1"))
             .withCredentials(new AWSStaticCredentialsProvider(new BasicAWSCredentials("id", "key")))
             .withPathStyleAccessEnabled(true)
-            .disableChunkedEncoding() // without TLS each chunk has a signature, another one each time
             .build();
         this.bucket = bucket;
         parts = List.of(new PartETag(1, etag));

@@ -18,7 +18,6 @@ public class AwsJava2 {
             .region(Region.US_EAST_1)
             .credentialsProvider(StaticCredentialsProvider.create(AwsBasicCredentials.create("id", "key")))
             .forcePathStyle(true)
-            .serviceConfiguration(said -> said.chunkedEncodingEnabled(false)) // as in AwsJava
             .build();
         this.bucket = bucket;
         part = CompletedPart.builder().partNumber(1).eTag(etag).build();
