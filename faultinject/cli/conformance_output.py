@@ -26,7 +26,11 @@ def sdks() -> None:
     from faultinject.conformance.sdks import SDKS
 
     rows = [
-        (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
+        (
+            each.name,
+            f"{each.title} {each.note and f'({each.note})'}",
+            each.version or f"not installed: {each.install}",
+        )
         for each in SDKS.values()
     ]
     layout.show(("client", "what it is", "version"), rows)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faultinject.conformance import sdks, serving
+from faultinject.conformance import homes, sdks, serving
 from faultinject.installation import install_extra
 from faultinject.journal.reading import read
 
@@ -227,6 +227,47 @@ def test_the_sdks_are_listed(run):
     code, out, err = run("conformance", "--list")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
+
+
+@pytest.mark.parametrize(
+    ("home", "packages", "install"),
+    [
+        ("pip", "", "pip install acme-no-such-sdk"),
+        ("pinned", "", "pip install --target pinned acme-no-such-sdk && export PINNED_SDKS=$PWD/pinned"),
+        ("npm", "a b", "npm install --prefix sdks a b && export JAVASCRIPT_SDKS=$PWD/sdks"),
+        ("program", "acme-tools", "apt-get install acme-tools"),
+        ("jar", "", "put acme-no-such-sdk-VERSION.jar and the jars that it needs into a folder, and export JAVA_SDKS=FOLDER"),
+    ],
+)  # fmt: skip
+def test_an_sdk_that_is_not_installed(run, monkeypatch, home, packages, install):
+    """`--list`, `--client` and `--all` say the same command, which is that of its language."""
+    for each in (homes.PINNED, homes.JAVASCRIPT, homes.JAVA):
+        monkeypatch.delenv(each, raising=False)
+    there = homes.shutil.which
+    monkeypatch.setattr(homes.shutil, "which", lambda name: name if name in ("node", "java") else there(name))
+    acme = sdks.Sdk("acme", "ACME's SDK", "s3", home=home, package="acme-no-such-sdk", packages=packages)
+    monkeypatch.setattr(sdks, "SDKS", {"acme": acme})
+    code, out, _ = run("conformance", "--list")
+    assert (code, out.splitlines()[1].endswith(f"  not installed: {install}")) == (0, True)
+    code, _, err = run("conformance", "--client", "acme")
+    assert (code, err) == (2, f"faultinject: ACME's SDK is not installed: {install}\n")
+    own = sdks.of("good_client:Client", "cos")
+    monkeypatch.setitem(sdks.SDKS, "one", sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest"))
+    _, _, err = run("conformance", "--all", "--phase", "den")
+    assert f"acme: skipped, ACME's SDK is not installed: {install}\n" in err
+
+
+def test_a_patient_client_has_the_time_that_it_needs(run, monkeypatch):
+    """Unless the user gives all clients a time."""
+    words = sdks.of("good_client:Client", "cos").command
+    made = {"one": {}, "two": {"deadline": 77.0}}
+    monkeypatch.setattr(
+        sdks, "SDKS", {name: sdks.Sdk(name, name, "cos", words, "pip", "pytest", **more) for name, more in made.items()}
+    )  # fmt: skip
+    for more, deadlines in (((), [30.0, 30.0, 77.0]), (("--deadline", "20s"), [20.0] * 3)):
+        _, out, _ = run("conformance", "--phase", "den", "--json", *more)
+        found = json.loads(out)
+        assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
 
 
 def test_the_contract_is_shown(run):
