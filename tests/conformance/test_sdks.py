@@ -18,10 +18,11 @@ CALLS = [
 ]
 KINDS = {
     **dict.fromkeys(
-        "b2 gcs obstore opendal opendal-retry pyarrow qiniu s3fs swift gcs-js qiniu-js rclone s3cmd".split(),
+        "b2 obstore opendal opendal-retry pyarrow qiniu s3fs swift qiniu-js rclone s3cmd".split(),
         ("get", "put"),
     ),
     **dict.fromkeys(("azure-blob", "azure-blob-js"), ("get", "put", "complete")),
+    **dict.fromkeys(("gcs", "gcs-js"), ("get", "put", "post")),
     "restic": ("put",),
 }
 """What a client can do that cannot do all."""
