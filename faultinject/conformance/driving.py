@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 ANSWERS = "answers"
 """The check that is there only for a client that fails it: each call ends, as the contract says."""
-CONTRACT = "the contract of `faultinject conformance`"
+CONTRACT = "`faultinject conformance --contract`"
 NAMED = 3
 """Calls that a failure names."""
 
