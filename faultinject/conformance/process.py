@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
+from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -260,7 +261,7 @@ class Process:
 
 def _line(text: str) -> str:
     """What a client says, as it can stand in a file and in a line: JSON can spell halves of characters."""
-    return " ".join(text.encode(errors="replace").decode().split())[:LONGEST_ERROR]
+    return quoted(" ".join(text.split()))[:LONGEST_ERROR]
 
 
 def _environment() -> dict[str, str]:

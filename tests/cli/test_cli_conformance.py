@@ -446,3 +446,24 @@ def test_kept_journals_have_an_end(run, tmp_path):
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
     code, _, err = run("report", "kept/good_client-Client.jsonl")
     assert (code, err) == (0, "")
+
+
+ODD = """
+import json, sys
+json.loads(sys.stdin.readline())
+print(json.dumps({"ready": True, "kinds": ["get"], "client": "\\x1b[31m \\ud800"}), flush=True)
+for line in sys.stdin:
+    print(json.dumps({"key": json.loads(line)["key"], "ok": False, "error": "\\x1b[31m \\ud800"}), flush=True)
+"""
+
+
+def test_a_client_that_says_what_no_terminal_wants(run, tmp_path):
+    """Its name is shown escaped, and is in every report."""
+    pytest.importorskip("jinja2")
+    (tmp_path / "odd.py").write_text(ODD)
+    two = ("--client", f"{sys.executable} odd.py", "--client", "good_client:Client")
+    _, out, err = run("conformance", *two, *SHORT, "-o", "r.html", "-o", "r.md", "-o", "r.json")
+    assert f"\n{sys.executable} odd.py \\x1b[31m \\ud800\n" in out
+    written = [(tmp_path / f"r.{end}").read_text("utf-8") for end in ("html", "md", "json")]
+    assert "\x1b" not in "".join((out, err, *written))
+    assert all("x1b[31m" in each and "ud800" in each for each in written)

@@ -228,8 +228,8 @@ def test_a_client_says_half_a_character(program):
     """JSON can spell it, and no file can have it."""
     text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
     done = run(program(text), name="odd", phases=short("nf"))
-    assert done.title == "1.0 ? beta"
-    assert [each.error for each in done.windows] == ["? HTTP Error 404: Not Found"]
+    assert done.title == "1.0 \\ud800 beta"
+    assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
 
 
 def test_a_flood_of_standard_error_is_not_kept(program):
