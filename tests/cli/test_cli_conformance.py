@@ -466,4 +466,4 @@ def test_a_client_that_says_what_no_terminal_wants(run, tmp_path):
     assert f"\n{sys.executable} odd.py \\x1b[31m \\ud800\n" in out
     written = [(tmp_path / f"r.{end}").read_text("utf-8") for end in ("html", "md", "json")]
     assert "\x1b" not in "".join((out, err, *written))
-    assert all("x1b[31m" in each and "ud800" in each for each in written)
+    assert all("ud800" in each for each in written)
