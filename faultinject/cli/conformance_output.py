@@ -26,7 +26,11 @@ def sdks() -> None:
     from faultinject.conformance.sdks import SDKS
 
     rows = [
-        (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
+        (
+            each.name,
+            f"{each.title} {each.note and f'({each.note})'}",
+            each.version or f"not installed: {each.install}",
+        )
         for each in SDKS.values()
     ]
     layout.show(("client", "what it is", "version"), rows)
@@ -61,7 +65,8 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
     layout.show(("check", *(each["client"] for each in clients)), rows)
     for client in clients:
-        click.echo(f"\n{client['client']} {client['version'] or ''}".rstrip())
+        named = f"{client['client']} {client['version'] or ''}".rstrip()
+        click.echo(f"\n{quoted(named)}")
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")

@@ -18,10 +18,11 @@ CALLS = [
 ]
 KINDS = {
     **dict.fromkeys(
-        "b2 gcs obstore opendal opendal-retry pyarrow qiniu s3fs swift gcs-js qiniu-js rclone s3cmd".split(),
+        "b2 obstore opendal opendal-retry pyarrow qiniu s3fs swift qiniu-js rclone s3cmd".split(),
         ("get", "put"),
     ),
     **dict.fromkeys(("azure-blob", "azure-blob-js"), ("get", "put", "complete")),
+    **dict.fromkeys(("gcs", "gcs-js"), ("get", "put", "post")),
     "restic": ("put",),
 }
 """What a client can do that cannot do all."""
@@ -117,11 +118,69 @@ def test_an_sdk_that_is_not_installed(monkeypatch):
     assert "acme" not in [each.name for each in sdks.installed()]
 
 
+TABLE = """
+home = "program"
+
+[quick]
+package = "quick"
+driver = "quick:Client"
+vendor = "s3"
+
+[patient]
+package = "patient"
+driver = "patient:Client"
+vendor = "s3"
+deadline = {}
+"""
+
+
+@pytest.fixture
+def drivers(tmp_path):
+    """A folder of drivers with two clients, of which one says how long it needs."""
+
+    def make(deadline):
+        (tmp_path / "tools").mkdir()
+        (tmp_path / "tools" / "clients.toml").write_text(TABLE.format(deadline))
+        return tmp_path
+
+    return make
+
+
+def test_a_client_says_how_long_it_needs(drivers):
+    """In `clients.toml`, as `--deadline` takes it; the others have half a minute."""
+    found = sdks.read(drivers('"200s"'))
+    assert {each.name: each.deadline for each in found.values()} == {"quick": 30.0, "patient": 200.0}
+
+
+@pytest.mark.parametrize(
+    ("deadline", "message"),
+    [
+        ("200", "200 has no unit; did you mean 200s?"),
+        ('"soon"', "soon is not a duration such as 200ms, 5s, 10m or 1h"),
+        ('"10ms"', "less than a second is too short for any client"),
+    ],
+)
+def test_a_time_that_no_client_can_need(drivers, deadline, message):
+    """The error says in which table, and what `--deadline` says."""
+    folder = drivers(deadline)
+    with pytest.raises(ConfigurationError) as caught:
+        sdks.read(folder)
+    assert str(caught.value) == f"{folder / 'tools' / 'clients.toml'}: [patient] deadline: {message}"
+
+
+def test_what_needs_the_same_folder_is_there_together():
+    """aiobotocore, s3fs and tos cannot share an environment with the others: they say so when they are not installed."""
+    pinned = {each.name for each in sdks.SDKS.values() if each.home == "pinned"}
+    assert pinned == {"aiobotocore", "s3fs", "tos"}
+    page = PAGES["docs/how-to/judge-a-client.md"]
+    assert "pip install --target pinned aiobotocore s3fs tos && export PINNED_SDKS=$PWD/pinned" in page
+
+
 def test_the_page_tells_how_each_is_installed():
     """`docs/how-to/clients-of-every-language.md` names each client of npm and of the machine."""
     page = PAGES["docs/how-to/clients-of-every-language.md"]
     told = {word for block in re.findall(r"```text\n(.*?)```", page, re.DOTALL) for word in block.split()}
     homes = [each for each in sdks.SDKS.values() if each.home in ("npm", "program")]
-    assert [each.name for each in homes if (each.debian or each.package) not in told] == []
+    assert [each.name for each in homes if not told.issuperset((each.packages or each.package).split())] == []
     jars = [each for each in sdks.SDKS.values() if each.home == "jar"]
     assert [each.name for each in jars if f"`{each.package}-VERSION.jar`" not in page] == []
