@@ -26,7 +26,7 @@ TITLES = {
     "truncate-download": "`truncate` of a download to a file",
     "truncate-error": "`truncate,of=` the vendor's 500",
     "drip": "`drip`",
-    "drip-long": "`drip` for 3 s, time-out 1 s",
+    "drip-long": "`drip` for 7 s, time-out 5 s",
     "corrupt": "`corrupt`, the answer has an MD5 as ETag",
     "corrupt-checked": "`corrupt`, the answer has a checksum",
     "corrupt-download": "`corrupt` of a download to a file, the answer has a checksum",

@@ -44,6 +44,7 @@ CHECKSUMS = {
     "x-cos-hash-crc64ecma": str(CRC64(CONTENT)),
 }
 SHORT, LONG = 1.0, 30.0
+PAUSE = 5.0  # between two bytes, which a busy machine may need
 HANG = 7  # longer than any client keeps a connection that it has given up: qingstor-sdk for 5 s, till it tries again
 
 
@@ -77,7 +78,7 @@ ROWS = {
     "truncate-download": Row("truncate,method=GET", "truncated", "download"),
     "truncate-error": Row("truncate,of={error}", "truncated"),
     "drip": Row("drip,rate=16KiB", "dripped"),
-    "drip-long": Row("drip,rate=1400", "dripped", seconds=SHORT),
+    "drip-long": Row("drip,rate=600", "dripped", seconds=PAUSE),
     "corrupt": Row("corrupt", "corrupted"),
     "corrupt-checked": Row("corrupt", "corrupted", checked=True),
     "corrupt-download": Row("corrupt,method=GET", "corrupted", "download", checked=True),
