@@ -98,7 +98,8 @@ def fidelity(
     for each in found.left_behind:
         click.echo(f"faultinject: {each} could not be removed", err=True)
     if found.stopped is not None:
-        click.echo(f"faultinject: nothing more could be asked: {found.stopped}", err=True)
+        more = "more " if found.findings else ""
+        click.echo(f"faultinject: nothing {more}could be asked: {found.stopped}", err=True)
     return found.exit_code
 
 
@@ -120,6 +121,9 @@ def _show(found: Results, document: dict[str, Any], *, verbose: bool) -> None:
     from faultinject.fidelity.results import AGREES, DIFFERS
 
     judged = document["agree"] + document["differ"]
+    if not found.findings:
+        click.echo(f"{document['service']}: nothing could be judged")
+        return
     click.echo(
         f"{document['service']}: {document['agree']} of {judged} answers are as {found.vendor} documents them,"
         f" {document['differ']} differ, {document['not_judged']} not judged"
