@@ -66,6 +66,8 @@ def fidelity(
     place = endpoint_of(endpoint)
     _, probes = results.family(vendor)
     limits = [_seconds("--timeout", timeout), _seconds("--deadline", deadline)]
+    if output is not None:
+        Path(output).parent.stat()  # now, not when all is done
     shows = not as_json and sys.stderr is not None and sys.stderr.isatty()
 
     def watch(number: int) -> None:
