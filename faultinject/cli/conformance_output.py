@@ -124,7 +124,9 @@ def writer(path: str) -> Write:
     Raises:
         ConfigurationError: the name ends otherwise.
         MissingExtra: HTML without jinja2.
+        OSError: there is no such folder.
     """
+    Path(path).parent.stat()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
         ".json": lambda _results, document: json_text(document, 2) + "\n",
         ".md": _page,
@@ -135,7 +137,7 @@ def writer(path: str) -> Write:
         raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json")
     if form is _html:
         try:
-            import jinja2  # noqa: F401 - now, not when all is done
+            import jinja2  # noqa: F401 - now, too
         except ImportError:
             from faultinject.installation import install_extra
 
