@@ -137,6 +137,7 @@ def test_the_profiles_that_come_along():
         ("obs-sdk-js/3.24.3", "obs-node"),
         ("ve-tos-python-sdk/v2.9.3(linux/x86_64;3.11.7)", "tos-python"),
         ("ve-tos-nodejs-sdk/v2.7.5 (linux/x64;nodejs24.1.0)", "tos-node"),
+        ("ve-tos-nodejs-sdk/v2.0.4 (linux/x64;nodejs24.1.0)", "rfc"),
         ("bce-sdk-python/0.9.79/3.11.7 (main, Aug  1 2026)/linux", "bce"),
         ("QiniuPython/7.18.0 (Linux; ) Python/3.11.7", "qiniu-python"),
         ("QiniuNodejs/7.15.5 (Linux; linux; x64; )", "qiniu-node"),
