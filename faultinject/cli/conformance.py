@@ -196,6 +196,7 @@ def conformance(
     else:
         show.several(found, new)
     show.failures(found)
+    show.unheard(found, tls=tls)
     show.busy(found)
     for write in writers:
         write(found, new)

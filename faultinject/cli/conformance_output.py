@@ -103,6 +103,17 @@ def busy(results: Sequence[Result]) -> None:
             )
 
 
+def unheard(results: Sequence[Result], *, tls: bool) -> None:
+    """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
+    from faultinject.engine.journal_entry import quoted
+
+    for each in results:
+        said = [window.error for window in each.run.windows if window.error is not None]
+        if said and not each.run.outcomes:
+            trust = "; with --tls a client has to trust the certificate" if tls else ""
+            click.echo(f"{each.name}: no request arrived: {quoted(said[0])}{trust}", err=True)
+
+
 def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
     from faultinject.conformance.results import changes

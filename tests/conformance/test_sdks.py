@@ -10,6 +10,7 @@ import pytest
 from faultinject.conformance import plan, run, sdks
 from faultinject.conformance.plan import Phase
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.server.certificates import certificate
 from tests.documents import PAGES
 
 CALLS = [
@@ -48,7 +49,31 @@ def test_an_sdk_does_its_calls(sdk):
     """Without a fault every call succeeds, and every request has the key of one call in its path; an error is told."""
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
-    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS)
+    check_calls(sdk, run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS))
+
+
+WITHOUT_TLS = {"aws-java", "aws-java-2", "awscrt", "cos-js", "oss-js"}
+"""Who trusts a list of its own, or asks for hosts that the certificate is not for; docs/how-to/judge-a-client.md says so."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+def test_an_sdk_does_its_calls_over_tls(sdk):
+    """The same, with a certificate that its process is told to trust; but for those of which the page says it."""
+    pytest.importorskip("trustme")
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    with certificate() as made:
+        done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=CALLS, certificate=made)
+    if sdk.name in WITHOUT_TLS:
+        assert done.outcomes == []
+        assert f" {sdk.name} " in re.sub(r"[,\s]+", " ", PAGES["docs/how-to/judge-a-client.md"])
+    else:
+        check_calls(sdk, done)
+
+
+def check_calls(sdk, done):
+    """Whether those calls came about as the tables here say."""
     keys = [f"cal-{plan.KINDS.index(kind) + 1:03}" for kind in KINDS.get(sdk.name, plan.KINDS)]
     assert [(each.key, each.returned, each.error) for each in done.windows if each.key in keys] == [
         (each, True, None) for each in keys

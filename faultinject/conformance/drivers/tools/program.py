@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from faultinject.server.certificates import VARIABLES
+
 TAIL = 2000
 """Bytes that are kept of what a program writes."""
 USERS_OWN = (
@@ -50,7 +52,11 @@ class Program:
         self.home = Path(tempfile.mkdtemp(prefix="faultinject-"))
         self.body = self.home / "body"
         self.body.write_bytes(b"written by a program")
-        kept = {name: value for name, value in os.environ.items() if not name.lower().startswith(USERS_OWN)}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in VARIABLES or not name.lower().startswith(USERS_OWN)
+        }
         self._environment = kept | {"HOME": str(self.home)} | variables
         self._start = start
         self._running: set[subprocess.Popen[bytes]] = set()
