@@ -33,9 +33,8 @@ class Client:
         self._scheme, _, self._host = endpoint.partition("://")
         if self._scheme == "https":
             qiniu.set_default(default_zone=qiniu.Zone(scheme="https"))
-            qn_http_client.session.verify = os.environ.get(
-                "REQUESTS_CA_BUNDLE", True
-            )  # it looks at no variable
+            # It looks at no variable.
+            qn_http_client.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._auth = qiniu.Auth("id", "key")
 
     def put(self, key: str) -> None:

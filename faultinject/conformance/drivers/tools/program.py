@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from faultinject.server.certificates import VARIABLES
-
 TAIL = 2000
 """Bytes that are kept of what a program writes."""
 USERS_OWN = (
@@ -27,6 +25,8 @@ USERS_OWN = (
     "all_proxy",
 )
 """What variables begin with, in small letters, that the user has set for his own storage."""
+TRUST = "CURL_CA_BUNDLE"
+"""Whom curl trusts. AWS_CA_BUNDLE is not among it: rclone cannot begin with it."""
 
 starting = BoundedSemaphore(os.cpu_count() or 1)
 """Programs that take long to start wait for each other, or the machine would be measured and not they."""
@@ -55,7 +55,7 @@ class Program:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in VARIABLES or not name.lower().startswith(USERS_OWN)
+            if name == TRUST or not name.lower().startswith(USERS_OWN)
         }
         self._environment = kept | {"HOME": str(self.home)} | variables
         self._start = start
