@@ -87,6 +87,18 @@ def test_an_sdk_is_through_within_half_a_minute(sdk):
     assert [each.key for each in done.windows if each.ended is None] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["restic", "aws-java", "aws-java-2"])
+def test_a_client_that_signs_its_chunks_sends_the_same_bytes(name):
+    """Each attempt has other signatures within the body, and the same content."""
+    sdk = sdks.SDKS[name]
+    if sdk.version is None:
+        pytest.skip(f"{sdk.package} is not installed")
+    phases = [each for each in plan.PHASES if each.name in {"one", "lost"}]
+    done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, phases=phases)
+    assert [each.verdict for each in done.judgement.findings if each.check == "same bytes"] == ["PASS"]
+
+
 def test_clients_of_the_users_own():
     """A factory is run by this Python, a command as it stands."""
     python = (sys.executable, "-m", "faultinject.conformance", "shop.storage:Client")
