@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from faultinject.conformance.sdks import Sdk
     from faultinject.server.certificates import Certificate
 
-DEADLINE = "30s"
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -40,7 +39,12 @@ INTERRUPTED = 130
     is_flag=True,
     help="Every SDK that is installed; say which are not, and how to install them.",
 )
-@click.option("--list", "lists", is_flag=True, help="List the SDKs that have a driver.")
+@click.option(
+    "--list",
+    "lists",
+    is_flag=True,
+    help="List the SDKs that have a driver, and what installs those that are not here.",
+)
 @click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
 @click.option(
     "--vendor",
@@ -54,10 +58,9 @@ INTERRUPTED = 130
 )
 @click.option(
     "--deadline",
-    default=DEADLINE,
-    show_default=True,
     metavar="DURATION",
-    help="The time limit of one client. Calls that have not ended then are not decided; a silent client fails.",
+    help="The time limit of each client. Calls that have not ended then are not decided; a silent client fails."
+    "  [default: 30s; longer for clients that are known to be patient]",
 )
 @click.option(
     "--phase",
@@ -102,7 +105,7 @@ def conformance(
     contract: bool,
     vendor: str | None,
     profile: str | None,
-    deadline: str,
+    deadline: str | None,
     phases: tuple[str, ...],
     outputs: tuple[str, ...],
     as_json: bool,
@@ -124,7 +127,7 @@ def conformance(
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
-    from faultinject.conformance import results, sdks
+    from faultinject.conformance import plan, results, sdks
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -137,7 +140,7 @@ def conformance(
     if whole and clients:
         raise click.UsageError("--all is every SDK; leave out --client")
     _refuse_switched_off()
-    seconds = _seconds(deadline)
+    seconds = None if deadline is None else _seconds(deadline)
     _check_phases(phases)
     know((), require)
     promised = None if profile is None else profiles.get(profile)
@@ -159,7 +162,7 @@ def conformance(
                 sdk,
                 phases,
                 promised,
-                seconds,
+                sdk.deadline if seconds is None else seconds,
                 journal,
                 require,
                 quiet=as_json,
@@ -180,7 +183,7 @@ def conformance(
         found,
         day=_today(),
         version=_version(),
-        deadline=seconds,
+        deadline=plan.DEADLINE if seconds is None else seconds,
         complete=complete,
         whole=whole or not clients,
         skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
@@ -193,6 +196,7 @@ def conformance(
     else:
         show.several(found, new)
     show.failures(found)
+    show.unheard(found, tls=tls)
     show.busy(found)
     for write in writers:
         write(found, new)
@@ -221,15 +225,13 @@ def _refuse_switched_off() -> None:
 
 
 def _seconds(text: str) -> float:
-    from faultinject.rules.values import Mistake, duration
+    from faultinject.conformance.sdks import time_limit
+    from faultinject.exceptions import ConfigurationError
 
     try:
-        seconds = duration(text)
-    except Mistake as mistake:
-        raise click.UsageError(f"--deadline: {mistake}") from None
-    if seconds < 1:
-        raise click.UsageError("--deadline: less than a second is too short for any client")
-    return seconds
+        return time_limit(text, "--deadline")
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _check_phases(names: Sequence[str]) -> None:

@@ -26,7 +26,11 @@ def sdks() -> None:
     from faultinject.conformance.sdks import SDKS
 
     rows = [
-        (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
+        (
+            each.name,
+            f"{each.title} {each.note and f'({each.note})'}",
+            each.version or f"not installed: {each.install}",
+        )
         for each in SDKS.values()
     ]
     layout.show(("client", "what it is", "version"), rows)
@@ -61,7 +65,8 @@ def several(results: Sequence[Result], document: dict[str, Any]) -> None:
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
     layout.show(("check", *(each["client"] for each in clients)), rows)
     for client in clients:
-        click.echo(f"\n{client['client']} {client['version'] or ''}".rstrip())
+        named = f"{client['client']} {client['version'] or ''}".rstrip()
+        click.echo(f"\n{quoted(named)}")
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
@@ -98,6 +103,17 @@ def busy(results: Sequence[Result]) -> None:
             )
 
 
+def unheard(results: Sequence[Result], *, tls: bool) -> None:
+    """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
+    from faultinject.engine.journal_entry import quoted
+
+    for each in results:
+        said = [window.error for window in each.run.windows if window.error is not None]
+        if said and not each.run.outcomes:
+            trust = "; with --tls a client has to trust the certificate" if tls else ""
+            click.echo(f"{each.name}: no request arrived: {quoted(said[0])}{trust}", err=True)
+
+
 def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
     from faultinject.conformance.results import changes
@@ -119,7 +135,9 @@ def writer(path: str) -> Write:
     Raises:
         ConfigurationError: the name ends otherwise.
         MissingExtra: HTML without jinja2.
+        OSError: there is no such folder.
     """
+    Path(path).parent.stat()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
         ".json": lambda _results, document: json_text(document, 2) + "\n",
         ".md": _page,
@@ -130,7 +148,7 @@ def writer(path: str) -> Write:
         raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json")
     if form is _html:
         try:
-            import jinja2  # noqa: F401 - now, not when all is done
+            import jinja2  # noqa: F401 - now, too
         except ImportError:
             from faultinject.installation import install_extra
 

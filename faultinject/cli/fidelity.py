@@ -66,6 +66,8 @@ def fidelity(
     place = endpoint_of(endpoint)
     _, probes = results.family(vendor)
     limits = [_seconds("--timeout", timeout), _seconds("--deadline", deadline)]
+    if output is not None:
+        Path(output).parent.stat()  # now, not when all is done
     shows = not as_json and sys.stderr is not None and sys.stderr.isatty()
 
     def watch(number: int) -> None:
@@ -98,7 +100,8 @@ def fidelity(
     for each in found.left_behind:
         click.echo(f"faultinject: {each} could not be removed", err=True)
     if found.stopped is not None:
-        click.echo(f"faultinject: nothing more could be asked: {found.stopped}", err=True)
+        more = "more " if found.findings else ""
+        click.echo(f"faultinject: nothing {more}could be asked: {found.stopped}", err=True)
     return found.exit_code
 
 
@@ -120,6 +123,9 @@ def _show(found: Results, document: dict[str, Any], *, verbose: bool) -> None:
     from faultinject.fidelity.results import AGREES, DIFFERS
 
     judged = document["agree"] + document["differ"]
+    if not found.findings:
+        click.echo(f"{document['service']}: nothing could be judged")
+        return
     click.echo(
         f"{document['service']}: {document['agree']} of {judged} answers are as {found.vendor} documents them,"
         f" {document['differ']} differ, {document['not_judged']} not judged"

@@ -35,7 +35,8 @@ def schema(name: str, *, lists: bool, output: str | None) -> int:
         from faultinject.exceptions import ConfigurationError
         from faultinject.rules.values import nearest
 
-        raise ConfigurationError(f"{name!r} is not the name of a schema{nearest(name, SCHEMAS)}")
+        meant = nearest(name, SCHEMAS) or f"; there are {', '.join(SCHEMAS)}"
+        raise ConfigurationError(f"{name!r} is not the name of a schema{meant}")
     text = json_text(SCHEMAS[name][1](), 2)
     if output is None or output == "-":
         click.echo(text)

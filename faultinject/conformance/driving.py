@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 ANSWERS = "answers"
 """The check that is there only for a client that fails it: each call ends, as the contract says."""
-CONTRACT = "the contract of `faultinject conformance`"
+CONTRACT = "`faultinject conformance --contract`"
 NAMED = 3
 """Calls that a failure names."""
 
@@ -72,6 +72,7 @@ class Run:
         failure: what it did against the contract, in one line; empty where that is nothing.
         said: the end of what it has written to standard error.
         late_times: what was to be done at a time and was done later, seconds of the journal's monotonic clock.
+        deadline: how long it could have taken, seconds.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Run:
     failure: str = ""
     said: str = ""
     late_times: Sequence[LateTime] = ()
+    deadline: float = plan.DEADLINE
 
 
 class Calls:
@@ -151,7 +153,7 @@ def run(
     name: str,
     vendor: str = "cos",
     aws: bool = False,
-    deadline: float = 30.0,
+    deadline: float = plan.DEADLINE,
     profile: Profile | str | None = None,
     require: Collection[str] = (),
     phases: Sequence[Phase] | None = None,
@@ -227,6 +229,7 @@ def run(
         failure,
         opened.said,
         late,
+        deadline,
     )
 
 

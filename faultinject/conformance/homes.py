@@ -31,8 +31,12 @@ if TYPE_CHECKING:
                 package: likewise.
             """
 
-        def install(self, package: str) -> str:
-            """What makes it be here."""
+        def install(self, packages: str) -> str:
+            """The commands that make it be here, for a shell.
+
+            Args:
+                packages: what is installed, by the names that it has where it is installed from; a space between two.
+            """
 
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -40,8 +44,12 @@ PINNED = "PINNED_SDKS"
 """Names the folder of distributions that cannot be in one environment with others, as `pip install --target` makes it."""
 JAVASCRIPT = "JAVASCRIPT_SDKS"
 """Names the folder whose `node_modules` has the SDKs for JavaScript."""
+NODE = "20.19"
+"""The oldest version that runs those SDKs."""
 JAVA = "JAVA_SDKS"
 """Names the folder of jars."""
+JDK = "17"
+"""The oldest version that compiles the drivers when it starts."""
 ANSWER = 20.0
 """Seconds that a program may take to say its version."""
 
@@ -65,9 +73,17 @@ class Pip:
         words = python(f"faultinject.conformance.drivers.{folder}.{driver}")
         return words if pinned is None else (*words, pinned)
 
-    def install(self, package: str) -> str:
+    def install(self, packages: str) -> str:
         """By pip."""
-        return f"pip install {package}"
+        return f"pip install {packages}"
+
+
+class Pinned(Pip):
+    """Distributions that cannot share an environment with the others."""
+
+    def install(self, packages: str) -> str:
+        """By pip, into the folder of `PINNED_SDKS`."""
+        return _into_folder("pip install --target", "pinned", packages, PINNED)
 
 
 class Npm:
@@ -90,9 +106,10 @@ class Npm:
         del package
         return ("node", str(DRIVERS / folder / driver))
 
-    def install(self, package: str) -> str:
-        """By npm."""
-        return f"npm install --prefix sdks {package} && export {JAVASCRIPT}=$PWD/sdks"
+    def install(self, packages: str) -> str:
+        """By npm, into the folder of `JAVASCRIPT_SDKS`."""
+        install = _into_folder("npm install --prefix", "sdks", packages, JAVASCRIPT)
+        return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
 class Program:
@@ -108,9 +125,9 @@ class Program:
         del package
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
-    def install(self, package: str) -> str:
+    def install(self, packages: str) -> str:
         """As Debian has it."""
-        return f"apt-get install {package}"
+        return f"apt-get install {packages}"
 
 
 class Jar:
@@ -131,18 +148,30 @@ class Jar:
         jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
         return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
-    def install(self, package: str) -> str:
+    def install(self, packages: str) -> str:
         """The jar has to be had from somewhere."""
-        return f"put {package}-VERSION.jar and what it needs into a folder, and export {JAVA}=FOLDER"
+        jar = f"{packages}-VERSION.jar and the jars that it needs"
+        if os.environ.get(JAVA):
+            put = f'put {jar} into "${JAVA}"'
+        else:
+            put = f"put {jar} into a folder, and export {JAVA}=FOLDER"
+        return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
-HOMES: dict[str, Home] = {"pip": Pip(), "npm": Npm(), "program": Program(), "jar": Jar()}
+HOMES: dict[str, Home] = {"pip": Pip(), "pinned": Pinned(), "npm": Npm(), "program": Program(), "jar": Jar()}
 """By the name that `clients.toml` has."""
 
 
 def python(factory: str) -> tuple[str, ...]:
     """The words of the command that serves the contract for a factory in Python."""
     return (sys.executable, "-m", "faultinject.conformance", factory)
+
+
+def _into_folder(command: str, folder: str, packages: str, variable: str) -> str:
+    """The command with the folder of the variable; with a new one where the variable is not set."""
+    if os.environ.get(variable):  # by its name: a table of results tells nobody's folders
+        return f'{command} "${variable}" {packages}'
+    return f"{command} {folder} {packages} && export {variable}=$PWD/{folder}"
 
 
 def _pinned(package: str) -> str | None:

@@ -29,6 +29,8 @@ ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 
 KINDS = ("get", "put", "post", "complete")
 """What a call may be: read an object, write one, begin a multipart upload, end one."""
+DEADLINE = 30.0
+"""Seconds that a client has for all its calls, unless it is known to need longer or the user says so."""
 CALIBRATION = "cal"
 """The phase that comes first and alone."""
 OUTAGE = "out"

@@ -9,11 +9,13 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from threading import Event, Lock, Thread
 from types import MappingProxyType
 
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
+from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -65,8 +67,10 @@ GRACE = 2.0
 TAIL = 2000
 """Bytes of standard error that are shown."""
 LEFT = 1.0
-"""Seconds for what it has written to be read when it is dead, and for its processes to end; a process that it has let go
-of may hold the pipe."""
+"""Seconds for what it has written to be read when it is dead, and for its processes to end; one that cannot be found may
+hold the pipe."""
+MARK = "CONFORMANCE_CLIENT"
+"""The variable that all processes of a client have, with a value of its own."""
 HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
@@ -112,6 +116,7 @@ class Process:
         self._closing = False
         self._running: set[str] = set()
         self._lock = Lock()
+        self._mark = token_hex(16)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command
                 words,
@@ -121,7 +126,7 @@ class Process:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env={**_environment(), **more},
+                env={**_environment(), **more, MARK: self._mark},
                 start_new_session=True,
             )
         except OSError as error:
@@ -148,7 +153,7 @@ class Process:
                 }
             )
             if not self._ready.wait(READY):
-                self._fail(f"did not report within {READY:g} s that it is ready{HINT}")
+                self._fail(f"did not report within {READY:g} s that it is ready")
         except BaseException:  # Ctrl-C: nobody else could end it
             self.failure = "interrupted"
             self.close()
@@ -173,11 +178,14 @@ class Process:
         if self._process.returncode is None or self.failure or self._running:
             left = 0
         else:
-            left = _left(self._process.pid)
+            left = _left(self._process.pid, self._mark)
         if left:
             processes = "a process" if left == 1 else f"{left} processes"
-            self.failure = f"{self._words[0]} ended and left {processes} behind"
+            self.failure = f"{self._words[0]} ended and left {processes} behind{HINT}"
         _kill(self._process)
+        for stray in _processes(None, self._mark):
+            with suppress(ProcessLookupError):
+                os.kill(stray, signal.SIGKILL)
         self._process.wait()
         self._dead.set()
         for each in self._readers:
@@ -203,12 +211,12 @@ class Process:
     def _listen(self) -> None:
         while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
-                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract{HINT}")
+                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract")
             if self.failure:
                 return
         if self._closing:
             return
-        early = "" if self._ready.is_set() else f" before it was ready{HINT}"
+        early = "" if self._ready.is_set() else " before it was ready"
         try:
             self._fail(f"ended with {_said(self._process.wait(GRACE))}{early}")
         except subprocess.TimeoutExpired:
@@ -217,7 +225,7 @@ class Process:
     def _understand(self, line: str) -> bool:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         if not isinstance(said, dict):
             return False
@@ -226,7 +234,11 @@ class Process:
             if not isinstance(kinds, list) or not isinstance(title, str | None):
                 return False
             self.kinds = [each for each in plan.KINDS if each in kinds]
-            self.title = title
+            if strange := [each for each in kinds if each not in plan.KINDS]:
+                self._fail(f"can do {strange[0]!r}, which is none of {', '.join(plan.KINDS)}")
+            elif not kinds:
+                self._fail(f"can do none of {', '.join(plan.KINDS)}")
+            self.title = title and _line(title)
             self._ready.set()
             return True
         key, ok, error = said.get("key"), said.get("ok"), said.get("error")
@@ -238,13 +250,18 @@ class Process:
         if not known:
             self._fail(f"answered {key[:200]!r}, a call that was not running")
             return True
-        self._tell(key, ok, None if ok or error is None else str(error)[:LONGEST_ERROR])
+        self._tell(key, ok, None if ok or error is None else _line(str(error)))
         return True
 
     def _fail(self, what: str) -> None:
-        self.failure = f"{self._words[0]} {what}"
+        self.failure = f"{self._words[0]} {what}{HINT}"
         self._ready.set()
         self._wake()
+
+
+def _line(text: str) -> str:
+    """What a client says, as it can stand in a file and in a line: JSON can spell halves of characters."""
+    return quoted(" ".join(text.split()))[:LONGEST_ERROR]
 
 
 def _environment() -> dict[str, str]:
@@ -261,22 +278,27 @@ def _kill(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _left(group: int) -> int:
-    """How many processes of the group there still are, when they had time to end; 0 where it cannot be found out."""
+def _left(group: int, mark: str) -> int:
+    """How many processes of the client there still are, when they had time to end; 0 where it cannot be found out."""
     end = time.monotonic() + LEFT
-    while number := sum(1 for each in Path("/proc").glob("[0-9]*/stat") if _lives(each, group)):
+    while number := len(_processes(group, mark)):
         if time.monotonic() >= end:
             break
         time.sleep(0.05)
     return number
 
 
-def _lives(stat: Path, group: int) -> bool:
+def _processes(group: int | None, mark: str) -> list[int]:
+    """The processes of the group, and those that have left it but still have the mark in their environment."""
+    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _lives(each, group, mark.encode())]
+
+
+def _lives(process: Path, group: int | None, mark: bytes) -> bool:
     try:
-        state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
-    except OSError:  # pragma: no cover - it has ended meanwhile
+        state, _, its_group, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+        return state not in "ZX" and (int(its_group) == group or mark in (process / "environ").read_bytes())
+    except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
         return False
-    return int(its_group) == group and state not in "ZX"
 
 
 def _said(code: int) -> str:

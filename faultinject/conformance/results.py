@@ -59,6 +59,7 @@ class Result:
             "language": self.language,
             "service": self.service,
             "seconds": round(self.run.seconds, 2),
+            "deadline": self.run.deadline,
             "late": round(self.run.late, 3),
             "failure": self.run.failure or None,
             "facts": measurements(self.run.judgement),
@@ -159,7 +160,7 @@ def document(
         results: of the clients.
         day: when it was made, `2026-11-20`.
         version: of faultinject.
-        deadline: how long each client had, seconds.
+        deadline: how long each client had that is not known to need longer, seconds.
         complete: whether nobody interrupted it.
         whole: whether every client that is installed was asked for.
         skipped: clients that are not installed: `client`, `title`, `install`.

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from faultinject.conformance import plan
 from faultinject.conformance.homes import DRIVERS, HOMES, python
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.rules.values import Mistake, duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,9 @@ class Sdk:
         language: what it is written in, or empty.
         note: what is not its default, or empty.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
-        debian: the Debian package of a program, where its name is another.
+        packages: what is installed to have it, where that is not the package.
         profile: what it is judged by, where its user agent says too little; empty: found out by it.
+        deadline: seconds that all its calls need.
     """
 
     name: str
@@ -45,8 +52,9 @@ class Sdk:
     language: str = ""
     note: str = ""
     aws: bool = False
-    debian: str = ""
+    packages: str = ""
     profile: str = ""
+    deadline: float = plan.DEADLINE
 
     @property
     def version(self) -> str | None:
@@ -61,21 +69,50 @@ class Sdk:
     @property
     def install(self) -> str:
         """What installs it, for people."""
-        return HOMES[self.home].install(self.debian or self.package)
+        return HOMES[self.home].install(self.packages or self.package)
 
 
-def _read() -> dict[str, Sdk]:
+def time_limit(text: str, of: str) -> float:
+    """The seconds of a client's time limit, such as `200s`.
+
+    Args:
+        text: as the option or a table of `clients.toml` has it.
+        of: which of them it is, for the error.
+
+    Raises:
+        ConfigurationError: it is no duration, or too short for any client.
+    """
+    try:
+        seconds = duration(text)
+    except Mistake as mistake:
+        raise ConfigurationError(f"{of}: {mistake}") from None
+    if seconds < 1:
+        raise ConfigurationError(f"{of}: less than a second is too short for any client")
+    return seconds
+
+
+def read(drivers: Path = DRIVERS) -> dict[str, Sdk]:
+    """The SDKs that the tables `clients.toml` of a folder of drivers have.
+
+    Args:
+        drivers: the folder; in it is one for each language, with a table.
+
+    Raises:
+        ConfigurationError: a `deadline` is no duration.
+    """
     found = {}
-    for path in sorted(DRIVERS.glob("*/clients.toml")):
+    for path in sorted(drivers.glob("*/clients.toml")):
         said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         home, language = said.pop("home"), said.pop("language", "")
         for name, each in said.items():
             about = {"title": each["package"], "language": language, **each}
-            found[name] = Sdk(name, home=home, folder=path.parent.name, **about)
+            if "deadline" in about:
+                about["deadline"] = time_limit(str(about["deadline"]), f"{path}: [{name}] deadline")
+            found[name] = Sdk(name, folder=path.parent.name, **{"home": home, **about})
     return found
 
 
-SDKS = _read()
+SDKS = read()
 """By name."""
 
 

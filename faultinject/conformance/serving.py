@@ -112,6 +112,9 @@ def store(vendor: str, phases: Sequence[Phase]) -> Any:
             keys[asked.kind].append(asked.key)
     store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
     if vendor == "gcs":
-        for bucket in keys["put"]:  # the driver has a bucket for each, since an upload's path names no object
+        for bucket in (
+            *keys["put"],
+            *keys["post"],
+        ):  # of the driver's own, since an upload's path names no object
             store.fill(bucket, objects=(), uploads=(), content=b"")
     return store

@@ -189,9 +189,7 @@ def send(
 def _why(error: Exception, timeout: float, *, late: bool) -> str:
     if late or isinstance(error, TimeoutError):
         return f"no answer within {timeout:.3g} s"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
-        return f"no answer: {type(error).__name__}"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError):  # RemoteDisconnected, too, and it has no such text
         return f"no answer: {error.strerror or type(error).__name__}"
     return f"the answer is no HTTP ({type(error).__name__})"
 

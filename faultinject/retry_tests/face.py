@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request
 from faultinject import vendors
 from faultinject.adapters.wsgi import exchange
 from faultinject.engine.request import WSGIRequest
+from faultinject.retry_tests.carried import carried, instruction_of
 from faultinject.retry_tests.kept import RetryTests
 from faultinject.retry_tests.refusal import Refusal, answer
 from faultinject.store.bodies import drain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from faultinject.engine.plan import Plan
     from faultinject.injector.injector import Injector
 
 VENDOR = "gcs"
@@ -32,7 +34,8 @@ ONE, ALL = "/retry_test", "/retry_tests"
 class RetryTestFace:
     """A WSGI app that takes `/retry_test` for itself and gives the rest to the app behind it.
 
-    Requests with `x-retry-test-id` get the faults of that test; all others, and those that it has none for, are the app's.
+    Requests with `x-retry-test-id` get the faults of that test. All others, and those that it has none for, get what their
+    own `x-goog-emulator-instructions` says; without it they are the app's.
 
     Args:
         app: the store, with the faults that are for everybody around it or not.
@@ -45,6 +48,7 @@ class RetryTestFace:
         self.injector = injector
         found = vendors.get(VENDOR)
         self._tests = RetryTests(injector, found)
+        self._plans: dict[str, Plan] = {}
         self._reading = Addressing(found, tuple(endpoints))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -55,7 +59,7 @@ class RetryTestFace:
             if path in (ONE, ALL) or path.startswith(f"{ONE}/"):
                 return answer(start_response, self._control(Request(environ, populate_request=False), path))
             if identity is None:
-                return self.app(environ, start_response)
+                return self._carried(environ, start_response)
             return self._perform(identity, environ, start_response)
         except Refusal as refusal:
             drain(Request(environ, populate_request=False))
@@ -96,10 +100,22 @@ class RetryTestFace:
         operation = self._reading.operation(WSGIRequest(environ))
         instruction = test.first(operation)
         if instruction is None or operation is None or not self.injector.enabled:
-            return self.app(environ, start_response)
+            return self._carried(environ, start_response)
         shape = instruction.shape
         shaped = (self.app, {}) if shape is None else shape(self.app, environ)
         plan = None if shaped is None else test.plan(operation, instruction, instruction.rule(shaped[1]))
         if shaped is None or plan is None:
-            return self.app(environ, start_response)
+            return self._carried(environ, start_response)
         return exchange(shaped[0], environ, start_response, plan, (0,))
+
+    def _carried(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """A request that no test has a failure for; its own header may have one."""
+        text = instruction_of(environ)
+        found = carried(text, self.app, environ) if text is not None and self.injector.enabled else None
+        if found is None:
+            return self.app(environ, start_response)
+        app, rule = found
+        plan = self._plans.get(str(rule))
+        if plan is None:
+            plan = self._plans[str(rule)] = self.injector.plan_beside([rule])
+        return exchange(app, environ, start_response, plan, (0,))

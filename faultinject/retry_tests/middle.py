@@ -48,9 +48,21 @@ def upload_until(after: int) -> Shape:
     return shape
 
 
+def session_until(after: int) -> Shape:
+    """The same of resumable uploads alone."""
+    until = upload_until(after)
+    return lambda app, environ: until(app, environ) if _is_session(environ) else None
+
+
 def download(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
     """Requests for the content of an object."""
     return (app, {}) if _is_download(environ) else None
+
+
+def whole_download(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:
+    """Requests for the content of an object from its first byte on."""
+    first = environ.get("HTTP_RANGE", "bytes=0-").startswith("bytes=0-")
+    return (app, {}) if first and _is_download(environ) else None
 
 
 def upload_session(app: WSGIApplication, environ: WSGIEnvironment) -> Shaped | None:

@@ -85,6 +85,10 @@ def test_the_profiles_that_come_along():
             "aws-sdk-js/3.1048.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#24.1.0 api/s3#3.1048.0 m/E,N",
             "aws-sdk-js",
         ),
+        (
+            "aws-sdk-js/3.1047.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#24.1.0 api/s3#3.1047.0 m/E,N",
+            "aws-sdk-js-2025",
+        ),
         ("aws-sdk-js/3.400.0 ua/2.0 os/linux#6.1 lang/js md/nodejs#18.1.0 api/s3#3.400.0", "rfc"),
         ("aws-sdk-go-v2/1.48.0 ua/2.1 os/linux lang/go#1.26 md/GOOS#linux api/s3#1.90.0 m/E,G", "aws-2026"),
         ("aws-sdk-go-v2/1.39.2 ua/2.1 os/linux lang/go#1.25 md/GOOS#linux api/s3#1.88.3 m/E,G", "aws-sdk-go"),
@@ -119,9 +123,12 @@ def test_the_profiles_that_come_along():
         ("MinIO (linux; amd64) minio-go/v7.3.0", "minio-go"),
         ("MinIO (linux; amd64) minio-go/v7.0.95 mc/RELEASE.2025-08-13", "minio-go"),
         ("MinIO (Linux; x86_64) minio-py/7.2.20", "minio-py"),
-        ("MinIO (linux; x64) minio-js/8.0.8", "minio-js"),
+        ("MinIO (linux; x64) minio-js/8.0.7", "minio-js"),
+        ("MinIO (linux; x64) minio-js/8.0.6", "rfc"),
         ("MinIO (Linux; amd64) minio-java/9.0.4", "minio-java"),
-        ("rclone/v1.76.0", "rclone"),
+        ("rclone/v1.68.0", "rclone"),
+        ("rclone/v1.67.0", "rfc"),
+        ("rclone/", "rfc"),
         ("s3fs/1.97 (commit hash 0b25fb9; OpenSSL)", "s3fs-fuse"),
         ("aliyun-sdk-python/2.19.1(Linux/6.1/x86_64;3.11.7)", "oss2"),
         ("alibabacloud-python-sdk-v2/1.4.1 (Linux/6.1/x86_64;3.11.7)", "oss-v2"),
@@ -130,10 +137,13 @@ def test_the_profiles_that_come_along():
         ("obs-sdk-js/3.24.3", "obs-node"),
         ("ve-tos-python-sdk/v2.9.3(linux/x86_64;3.11.7)", "tos-python"),
         ("ve-tos-nodejs-sdk/v2.7.5 (linux/x64;nodejs24.1.0)", "tos-node"),
+        ("ve-tos-nodejs-sdk/v2.0.4 (linux/x64;nodejs24.1.0)", "rfc"),
         ("bce-sdk-python/0.9.79/3.11.7 (main, Aug  1 2026)/linux", "bce"),
         ("QiniuPython/7.18.0 (Linux; ) Python/3.11.7", "qiniu-python"),
         ("QiniuNodejs/7.15.5 (Linux; linux; x64; )", "qiniu-node"),
-        ("cos-nodejs-sdk-v5-2.15.4", "cos-node"),
+        ("cos-nodejs-sdk-v5-3.0.0", "cos-node"),
+        ("cos-nodejs-sdk-v5-2.15.0", "cos-node"),
+        ("cos-nodejs-sdk-v5-2.14.5", "rfc"),
         ("backblaze-b2/2.13.1 python/3.11.7", "b2"),
         ("python-swiftclient-4.11.0", "swiftclient"),
         ("curl/8.5.0", "curl"),
@@ -180,6 +190,25 @@ def test_every_profile_can_be_checked():
         )
         if not any(promises) and name != profiles.DEFAULT:
             assert re.search(r"promise[sd]?\b", profile.reference), name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("aws-2026", (100, 35, 35)),
+        ("aws-legacy", (100, 100, 100)),
+        ("aws-sdk-js", (100, 50, 50)),
+        ("aws-sdk-js-2025", (100, 50, 50)),
+        ("aws-sdk-java", (None, 100, 100)),
+        ("aws-sdk-java-1", (None, 100, 100)),
+        ("aws-crt-s3", (100, 100, 50)),
+    ],
+)
+def test_retries_of_all_calls_in_an_outage(name, expected):
+    """500 tokens by what a retry costs after each kind of failure; where it costs nothing, nothing is promised."""
+    profile = profiles.get(name)
+    assert profile.budget
+    assert tuple(profile.outage_retries(kind) for kind in ("throttle", "server", "transport")) == expected
 
 
 def test_bounds_of_the_new_and_the_old_aws_rules():

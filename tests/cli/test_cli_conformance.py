@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faultinject.conformance import sdks, serving
+from faultinject.conformance import homes, sdks, serving
 from faultinject.installation import install_extra
 from faultinject.journal.reading import read
 
@@ -229,6 +229,47 @@ def test_the_sdks_are_listed(run):
     assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
 
 
+@pytest.mark.parametrize(
+    ("home", "packages", "install"),
+    [
+        ("pip", "", "pip install acme-no-such-sdk"),
+        ("pinned", "", "pip install --target pinned acme-no-such-sdk && export PINNED_SDKS=$PWD/pinned"),
+        ("npm", "a b", "npm install --prefix sdks a b && export JAVASCRIPT_SDKS=$PWD/sdks"),
+        ("program", "acme-tools", "apt-get install acme-tools"),
+        ("jar", "", "put acme-no-such-sdk-VERSION.jar and the jars that it needs into a folder, and export JAVA_SDKS=FOLDER"),
+    ],
+)  # fmt: skip
+def test_an_sdk_that_is_not_installed(run, monkeypatch, home, packages, install):
+    """`--list`, `--client` and `--all` say the same command, which is that of its language."""
+    for each in (homes.PINNED, homes.JAVASCRIPT, homes.JAVA):
+        monkeypatch.delenv(each, raising=False)
+    there = homes.shutil.which
+    monkeypatch.setattr(homes.shutil, "which", lambda name: name if name in ("node", "java") else there(name))
+    acme = sdks.Sdk("acme", "ACME's SDK", "s3", home=home, package="acme-no-such-sdk", packages=packages)
+    monkeypatch.setattr(sdks, "SDKS", {"acme": acme})
+    code, out, _ = run("conformance", "--list")
+    assert (code, out.splitlines()[1].endswith(f"  not installed: {install}")) == (0, True)
+    code, _, err = run("conformance", "--client", "acme")
+    assert (code, err) == (2, f"faultinject: ACME's SDK is not installed: {install}\n")
+    own = sdks.of("good_client:Client", "cos")
+    monkeypatch.setitem(sdks.SDKS, "one", sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest"))
+    _, _, err = run("conformance", "--all", "--phase", "den")
+    assert f"acme: skipped, ACME's SDK is not installed: {install}\n" in err
+
+
+def test_a_patient_client_has_the_time_that_it_needs(run, monkeypatch):
+    """Unless the user gives all clients a time."""
+    words = sdks.of("good_client:Client", "cos").command
+    made = {"one": {}, "two": {"deadline": 77.0}}
+    monkeypatch.setattr(
+        sdks, "SDKS", {name: sdks.Sdk(name, name, "cos", words, "pip", "pytest", **more) for name, more in made.items()}
+    )  # fmt: skip
+    for more, deadlines in (((), [30.0, 30.0, 77.0]), (("--deadline", "20s"), [20.0] * 3)):
+        _, out, _ = run("conformance", "--phase", "den", "--json", *more)
+        found = json.loads(out)
+        assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
+
+
 def test_the_contract_is_shown(run):
     """What a command of the user's own has to do."""
     code, out, err = run("conformance", "--contract")
@@ -405,3 +446,24 @@ def test_kept_journals_have_an_end(run, tmp_path):
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
     code, _, err = run("report", "kept/good_client-Client.jsonl")
     assert (code, err) == (0, "")
+
+
+ODD = """
+import json, sys
+json.loads(sys.stdin.readline())
+print(json.dumps({"ready": True, "kinds": ["get"], "client": "\\x1b[31m \\ud800"}), flush=True)
+for line in sys.stdin:
+    print(json.dumps({"key": json.loads(line)["key"], "ok": False, "error": "\\x1b[31m \\ud800"}), flush=True)
+"""
+
+
+def test_a_client_that_says_what_no_terminal_wants(run, tmp_path):
+    """Its name is shown escaped, and is in every report."""
+    pytest.importorskip("jinja2")
+    (tmp_path / "odd.py").write_text(ODD)
+    two = ("--client", f"{sys.executable} odd.py", "--client", "good_client:Client")
+    _, out, err = run("conformance", *two, *SHORT, "-o", "r.html", "-o", "r.md", "-o", "r.json")
+    assert f"\n{sys.executable} odd.py \\x1b[31m \\ud800\n" in out
+    written = [(tmp_path / f"r.{end}").read_text("utf-8") for end in ("html", "md", "json")]
+    assert "\x1b" not in "".join((out, err, *written))
+    assert all("ud800" in each for each in written)

@@ -115,8 +115,20 @@ def test_nothing_could_be_judged(run):
     """Exit code 3, and why."""
     code, out, err = run("fidelity", "--endpoint", "http://127.0.0.1:9", "--vendor", "s3", "--timeout", "2s")
     assert code == 3
-    assert "0 of 0 answers" in out
-    assert err.startswith("faultinject: nothing more could be asked: no answer")
+    assert out == "http://127.0.0.1:9: nothing could be judged\n"
+    assert err == "faultinject: nothing could be asked: no answer: Connection refused\n"
+
+
+@pytest.mark.parametrize("command", ["fidelity", "conformance"])
+def test_a_folder_that_is_not_there(run, command, tmp_path):
+    """It is said before anything is asked, and not when all is done and lost."""
+    path = tmp_path / "none" / "found.json"
+    asked = {
+        "fidelity": ("--endpoint", "http://127.0.0.1:9", "--vendor", "s3"),
+        "conformance": ("--client", "tests:Nothing"),
+    }
+    told = f"faultinject: {path.parent}: No such file or directory\n"
+    assert run(command, *asked[command], "-o", str(path)) == (2, "", told)
 
 
 def test_what_is_left_behind_is_said(run, only):

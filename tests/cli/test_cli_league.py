@@ -162,6 +162,29 @@ def test_with_tls(run, installed, monkeypatch):
     assert client["numbers"]["retried"][0]["calls"] == 3
 
 
+DEAF = """
+import ssl
+
+class Client:
+    def __init__(self, endpoint, bucket):
+        pass
+
+    def get(self, key):
+        raise ssl.SSLError("certificate verify failed")
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--tls",)])
+def test_a_client_whose_requests_do_not_arrive(run, tmp_path, options):
+    """What its calls said is told, and with TLS what may be the reason."""
+    pytest.importorskip("trustme")
+    (tmp_path / "deaf_client.py").write_text(DEAF)
+    code, _, err = run("conformance", "--client", "deaf_client:Client", *SHORT, *options)
+    trust = "; with --tls a client has to trust the certificate" if options else ""
+    told = f"deaf_client:Client: no request arrived: SSLError: ('certificate verify failed',){trust}"
+    assert (code, err.splitlines()[-1]) == (3, told)
+
+
 def test_with_tls_without_trustme(run, installed, monkeypatch):
     """A sentence says what is missing."""
     installed()

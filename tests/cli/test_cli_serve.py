@@ -157,6 +157,13 @@ def test_with_tls(start, here, app):
     assert not Path(path).parent.exists()
 
 
+def test_with_tls_without_trustme(run, monkeypatch):
+    """A sentence says what is missing, and how it is installed."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    told = f"faultinject: a certificate is made by trustme: {install_extra('tls')}\n"
+    assert run("serve", "--port", "0", "--tls") == (2, "", told)
+
+
 def test_requests_that_got_no_decision(start, tmp_path):
     """The summary says how many, and the log why: another process had the store."""
     store = tmp_path / "store"

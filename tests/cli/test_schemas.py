@@ -92,6 +92,10 @@ def test_an_unknown_name_gets_the_nearest(run):
     code, out, err = run("schema", "catalog")
     assert (code, out) == (2, "")
     assert err == "faultinject: 'catalog' is not the name of a schema; did you mean catalogue?\n"
+    _, _, err = run("schema", "league")
+    assert err.startswith(
+        "faultinject: 'league' is not the name of a schema; there are rules, journal, report,"
+    )
 
 
 def test_the_catalogue(run):

@@ -43,10 +43,6 @@ def test_a_jar_is_known_by_its_name(tmp_path, monkeypatch, programs):
     driver = homes.DRIVERS / "java"
     words = ("java", "-cp", str(tmp_path / "*"), str(driver / "Contract.java"), str(driver / "AwsJava2.java"))
     assert home.command("java", "AwsJava2.java", "s3") == words
-    assert (
-        home.install("s3")
-        == "put s3-VERSION.jar and what it needs into a folder, and export JAVA_SDKS=FOLDER"
-    )
     monkeypatch.delenv(homes.JAVA)
     assert home.version("s3") is None
 
@@ -67,7 +63,6 @@ def test_a_package_of_npm_says_its_version(tmp_path, monkeypatch, programs, text
         "node",
         str(homes.DRIVERS / "javascript" / "minio.js"),
     )
-    assert home.install("minio") == "npm install --prefix sdks minio && export JAVASCRIPT_SDKS=$PWD/sdks"
     monkeypatch.delenv(homes.JAVASCRIPT)
     assert home.version("minio") is None
 
@@ -95,7 +90,6 @@ def test_a_program_says_its_version(monkeypatch, programs, text, version):
         "faultinject.conformance.drivers.tools.curl:Client",
     )
     assert home.command("tools", "curl:Client", "tool") == words
-    assert home.install("tool") == "apt-get install tool"
 
 
 def test_a_pinned_distribution_stands_before_the_environments(tmp_path, monkeypatch):
@@ -112,4 +106,33 @@ def test_a_pinned_distribution_stands_before_the_environments(tmp_path, monkeypa
         "faultinject.conformance.drivers.python.x:Client",
         str(tmp_path),
     )
-    assert home.install("pytest") == "pip install pytest"
+
+
+FOLDERS = {homes.PINNED, homes.JAVASCRIPT, homes.JAVA}
+FRESH = {
+    "pip": "pip install a b",
+    "pinned": "pip install --target pinned a b && export PINNED_SDKS=$PWD/pinned",
+    "npm": "npm install --prefix sdks a b && export JAVASCRIPT_SDKS=$PWD/sdks",
+    "program": "apt-get install a b",
+    "jar": "put a b-VERSION.jar and the jars that it needs into a folder, and export JAVA_SDKS=FOLDER",
+}
+MORE = FRESH | {
+    "pinned": 'pip install --target "$PINNED_SDKS" a b',
+    "npm": 'npm install --prefix "$JAVASCRIPT_SDKS" a b',
+    "jar": 'put a b-VERSION.jar and the jars that it needs into "$JAVA_SDKS"',
+}
+
+
+@pytest.mark.parametrize(("variables", "told"), [((), FRESH), (FOLDERS, MORE)])
+def test_every_home_says_what_installs(monkeypatch, tmp_path, programs, variables, told):
+    """Into the folder that is there already, by the name of its variable; else into a new one that it names."""
+    for each in FOLDERS:
+        monkeypatch.delenv(each, raising=False)
+    for each in variables:
+        monkeypatch.setenv(each, str(tmp_path))
+    without = {name: home.install("a b") for name, home in homes.HOMES.items()}
+    needed = {"npm": "install Node 20.19 or newer, then ", "jar": "install a JDK 17 or newer, then "}
+    assert without == {name: needed.get(name, "") + told[name] for name in homes.HOMES}
+    programs("node")
+    programs("java")
+    assert {name: home.install("a b") for name, home in homes.HOMES.items()} == told

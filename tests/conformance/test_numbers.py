@@ -106,10 +106,13 @@ def test_broken_connections_and_errors_in_a_200():
     swallowed = calls(1, kind=HIDDEN, about={"returned": True})
     told = calls(1, kind=HIDDEN, about={"returned": False})
     again = calls(1, 0.1, kind=HIDDEN, last=FINE)
-    found = measured(calls(2, 0.1, kind=RESET, last=FINE), calls(3, kind=LOST), swallowed, told, again)
+    other_id = calls(1, kind=HIDDEN, about={"returned": True, "again": 0.1})
+    found = measured(
+        calls(2, 0.1, kind=RESET, last=FINE), calls(3, kind=LOST), swallowed, told, again, other_id
+    )
     assert found["resets"] == {"calls": 2, "retried": 2}
     assert found["lost"] == {"calls": 3, "retried": 0}
-    assert found["hidden"] == {"calls": 3, "retried": 1, "noticed": 2}
+    assert found["hidden"] == {"calls": 4, "retried": 2, "noticed": 3}
 
 
 def test_bodies():

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,10 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
         ),
         (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no line of the contract"),
         (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no line of the contract"),
+        (HEAD + "say(ready=True, kinds=['get', 'fly'])\ntime.sleep(60)", "can do 'fly', which is none of get, put, post, complete;"),
+        (HEAD + "say(ready=True, kinds=[])\ntime.sleep(60)", "can do none of get, put, post, complete; `faultinject conformance"),
+        (HEAD + "print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
+        (HEAD + "say(key='cal-001', ok=True)\ntime.sleep(60)", "answered 'cal-001', a call that was not running"),
     ],
 )  # fmt: skip
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
@@ -102,6 +107,7 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
         (CLOSED, "closed its standard output"),
         ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no line of"),
+        ("print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
         ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no line of the contract"),
         ("say(key=call)\ntime.sleep(60)", "which is no line of the contract"),
         ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no line of the contract"),
@@ -118,6 +124,7 @@ def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, me
     assert time.monotonic() - began < 30
     assert done.failure.startswith(sys.executable)
     assert message in done.failure
+    assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
     assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
     finding = done.judgement.findings[0]
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
@@ -135,12 +142,14 @@ def test_a_command_that_answers_all_and_ends_badly(program):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch):
-    """One in a session of its own keeps the pipe open; it is not waited for."""
+@pytest.mark.parametrize("environment", ["None", "{}"])
+def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch, environment):
+    """One in a session of its own keeps the pipe open: it is ended, or not waited for where it has lost its environment too."""
     monkeypatch.setattr(process, "LEFT", 0.2)
     text = READY + (
         "import subprocess\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True, "
+        f"env={environment})\n"
         "sys.stderr.write(str(child.pid)); sys.stderr.flush()\n"
         "time.sleep(600)\n"
     )
@@ -149,8 +158,10 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypat
     try:
         assert time.monotonic() - began < 30
         assert "stopped answering" in done.failure
+        assert alive(int(done.said)) == (environment == "{}")
     finally:
-        os.kill(int(done.said), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(done.said), signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -210,7 +221,15 @@ def test_a_command_that_answers_twice(program):
         phases=short("cal", calls=(("get", 1),)),
     )
     assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
-    assert done.failure == f"{sys.executable} answered 'cal-001', a call that was not running"
+    assert done.failure == f"{sys.executable} answered 'cal-001', a call that was not running{process.HINT}"
+
+
+def test_a_client_says_half_a_character(program):
+    """JSON can spell it, and no file can have it."""
+    text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
+    done = run(program(text), name="odd", phases=short("nf"))
+    assert done.title == "1.0 \\ud800 beta"
+    assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
 
 
 def test_a_flood_of_standard_error_is_not_kept(program):
@@ -223,20 +242,22 @@ def test_a_flood_of_standard_error_is_not_kept(program):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted by /proc")
-@pytest.mark.parametrize(("number", "words"), [(1, "a process"), (2, "2 processes")])
-def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words):
-    """They are ended, and the client fails; one that ends by itself in time is none."""
+@pytest.mark.parametrize(
+    ("number", "words", "session"),
+    [(1, "a process", False), (2, "2 processes", False), (1, "a process", True)],
+)
+def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words, session):
+    """They are ended, also in sessions of their own, and the client fails; one that ends by itself in time is none."""
     monkeypatch.setattr(process, "LEFT", 0.5)
     text = ASKING + (
         "import subprocess\n"
-        "quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)\n"
+        f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
         f"for seconds in (0.1, *[600] * {number}):\n"
-        "    sleep = f'import time; time.sleep({seconds})'\n"
-        "    child = subprocess.Popen([sys.executable, '-c', sleep], **quiet)\n"
+        "    child = subprocess.Popen(['sleep', str(seconds)], **quiet)\n"
         "sys.stderr.write(str(child.pid) + '\\n'); sys.stderr.flush()\n"
     )
     done = run(program(text), name="untidy", phases=short("cal"))
-    assert done.failure == f"{sys.executable} ended and left {words} behind"
+    assert done.failure == f"{sys.executable} ended and left {words} behind{process.HINT}"
     end = time.monotonic() + 20
     while alive(int(done.said)) and time.monotonic() < end:
         time.sleep(0.01)

@@ -30,6 +30,7 @@ def expected(server, row, client, published):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_clients_make_of_each_fault(server):
     """Exception and number of attempts are the published ones, and every fault was done as the rule says."""

@@ -44,6 +44,7 @@ CHECKSUMS = {
     "x-cos-hash-crc64ecma": str(CRC64(CONTENT)),
 }
 SHORT, LONG = 1.0, 30.0
+PAUSE = 5.0  # between two bytes, which a busy machine may need
 HANG = 7  # longer than any client keeps a connection that it has given up: qingstor-sdk for 5 s, till it tries again
 
 
@@ -72,12 +73,23 @@ ROWS = {
     "reset-post": Row("reset", "reset", "post"),
     "reset-after": Row("reset,when=after", "reset", "put"),
     "reset-after-once": Row("reset,when=after,times=1", "passed reset", "put"),
+    "reset-upload": Row("reset,after_bytes=50", "reset", "put"),
+    "reset-answer": Row("reset,when=after,after_bytes=1000", "reset"),
+    "reset-download": Row("reset,when=after,after_bytes=1000,method=GET", "reset", "download"),
+    "error-upload": Row("{error},after_bytes=50", "answered", "put"),
+    "stall": Row("stall,duration=1s", "delayed"),
+    "stall-long": Row(f"stall,duration={HANG}s", "delayed", seconds=SHORT),
+    "stall-upload": Row("stall,duration=1s,after_bytes=50", "stalled", "put"),
+    "stall-answer": Row("stall,when=after,duration=1s,after_bytes=1000", "stalled"),
+    "stall-answer-long": Row(
+        f"stall,when=after,duration={3 * PAUSE}s,after_bytes=1000", "stalled", seconds=PAUSE
+    ),
     "close": Row("close", "closed"),
     "truncate": Row("truncate", "truncated"),
     "truncate-download": Row("truncate,method=GET", "truncated", "download"),
     "truncate-error": Row("truncate,of={error}", "truncated"),
     "drip": Row("drip,rate=16KiB", "dripped"),
-    "drip-long": Row("drip,rate=1400", "dripped", seconds=SHORT),
+    "drip-long": Row("drip,rate=600", "dripped", seconds=PAUSE),
     "corrupt": Row("corrupt", "corrupted"),
     "corrupt-checked": Row("corrupt", "corrupted", checked=True),
     "corrupt-download": Row("corrupt,method=GET", "corrupted", "download", checked=True),

@@ -12,7 +12,7 @@ import pytest
 from .launch import SERVERS
 from .uploading import all_closed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 SIZE = 100_000_000
 STEP = 1 << 20

@@ -41,7 +41,7 @@ def league() -> Schema:
                 "system": (TEXT, "The operating system."),
                 "machine": (forms.record(machine), "Where it was measured."),
                 "seed": (TEXT, "Of every draw of faultinject."),
-                "deadline": (SECONDS, "How long each client had, seconds."),
+                "deadline": (SECONDS, "How long each client had that is not known to need longer, seconds."),
                 "complete": (YES, "Whether nobody interrupted it."),
                 "all": (YES, "Whether every client that is installed was asked for."),
                 "skipped": (
@@ -66,6 +66,7 @@ def _client() -> Schema:
             "language": (TEXT, "What it is written in, or empty."),
             "service": (TEXT, "The vendor whose errors it got."),
             "seconds": (SECONDS, "How long the run took."),
+            "deadline": (SECONDS, "How long it could have taken."),
             "late": (NUMBER, "How late calls began, seconds: how busy the machine was."),
             "failure": (null(TEXT), "What the client did against the contract; null for nothing."),
             "facts": (_facts(), "What was measured, in short."),

@@ -9,6 +9,8 @@ Each table of `clients.toml` is a client, by the name that `--client` takes:
     language  what the client is written in, where that is not the folder's
     note      what is not its default
     aws       whether its documentation has the header by which AWS asks its own SDKs to wait
-    debian    for a program: the Debian package, where its name is another
+    packages  what is installed to have it, where that is not the package, such as the Debian package of a program
+    home      where it is installed, where that is not the folder's
+    deadline  what all its calls need where half a minute is too short, such as `200s`
     profile   what it is judged by, where its user agent is that of another client
 """

@@ -99,7 +99,10 @@ class Stall(Fault):
 
     def in_words(self, rule: WrittenRule) -> str:
         """How long."""
-        return f"nothing for {descriptions.seconds(rule.value('duration'))}, and then the app's own answer"
+        pause = descriptions.seconds(rule.value("duration"))
+        if "after_bytes" in rule.options:
+            return f"the app's own answer with a pause of {pause}"
+        return f"nothing for {pause}, and then the app's own answer"
 
     def fails(self, rule: WrittenRule) -> bool:
         """No: whoever has the patience gets the answer."""

@@ -17,5 +17,6 @@ serve(({ endpoint, bucket }) => {
   return {
     get: (key) => storage.bucket(bucket).file(key).download(),
     put: (key) => storage.bucket(key).file(key).save(BODY, { resumable: false }),
+    post: (key) => storage.bucket(key).file(key).createResumableUpload(),
   };
 });

@@ -11,7 +11,7 @@ serve(({ endpoint, bucket, etag }) => {
   const client = new Client({
     endPoint: hostname,
     port: Number(port),
-    useSSL: false,
+    useSSL: endpoint.startsWith("https"),
     accessKey: "id",
     secretKey: "key",
     region: "us-east-1", // or it asks for the bucket's first

@@ -12,7 +12,7 @@ serve(({ endpoint, bucket, etag }) => {
     accessKeySecret: "key",
     region: "cn-beijing",
     endpoint: new URL(endpoint).host, // an address: path style
-    secure: false,
+    secure: endpoint.startsWith("https"),
   });
   const at = (key) => ({ bucket, key });
   const parts = [{ partNumber: 1, eTag: etag }];

@@ -28,12 +28,12 @@ class Client:
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._name = bucket
-        port = urlsplit(endpoint).port
+        scheme, port = urlsplit(endpoint).scheme, urlsplit(endpoint).port
         config = CosConfig(
             Region="ap-guangzhou",
             SecretId="id",
             SecretKey="key",
-            Scheme="http",
+            Scheme=scheme,
             IP="127.0.0.1",
             Port=port,
             ServiceDomain=f"127.0.0.1:{port}",

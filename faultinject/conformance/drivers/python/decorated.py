@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ssl import create_default_context
+
 import httpx
 
 from faultinject.conformance.drivers.python.path_style import PathStyle
@@ -23,7 +25,7 @@ class Client(PathStyle):
 
     def __init__(self, endpoint: str, bucket: str, decorator: Callable[[Any], Any]) -> None:
         super().__init__(bucket, decorator(self._request))
-        self._httpx = httpx.Client(base_url=endpoint, trust_env=False)
+        self._httpx = httpx.Client(base_url=endpoint, trust_env=False, verify=create_default_context())
 
     def close(self) -> None:
         """Close its connections."""

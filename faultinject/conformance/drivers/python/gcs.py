@@ -45,6 +45,10 @@ class Client:
         """objects.insert: a POST without a precondition, as by default."""
         self._storage.bucket(key).blob(key).upload_from_string(BODY, retry=RETRY)
 
+    def post(self, key: str) -> None:
+        """objects.insert that begins a resumable upload."""
+        self._storage.bucket(key).blob(key).create_resumable_upload_session(retry=RETRY)
+
     def close(self) -> None:
         """Close its connections."""
         self._storage.close()

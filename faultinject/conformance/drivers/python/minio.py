@@ -28,7 +28,7 @@ class Client:
             endpoint=urlsplit(endpoint).netloc,
             access_key="id",
             secret_key="key",  # noqa: S106 - nobody checks signatures here
-            secure=False,
+            secure=endpoint.startswith("https"),
             region="us-east-1",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from typing import Any
 
@@ -28,6 +29,7 @@ class Client:
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._session: Any = oss2.Session()
         self._session.session.trust_env = False
+        self._session.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._bucket: Any = oss2.Bucket(oss2.Auth("id", "key"), endpoint, bucket, session=self._session)
 
     def get(self, key: str) -> None:

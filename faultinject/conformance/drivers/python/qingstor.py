@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +32,10 @@ class Client:
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._name = bucket
         config = Config("id", "key")
-        config.host, config.port, config.protocol = "127.0.0.1", urlsplit(endpoint).port, "http"
+        place = urlsplit(endpoint)
+        config.host, config.port, config.protocol = "127.0.0.1", place.port, place.scheme
         self._service: Any = QingStor(config)
+        self._service.client.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # it looks at no variable
         self._bucket = self._service.Bucket(self._name, "")
 
     def get(self, key: str) -> None:

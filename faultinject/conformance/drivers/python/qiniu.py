@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import qiniu
+from qiniu.http.default_client import qn_http_client
 from qiniu.http.endpoint import Endpoint
 from qiniu.http.region import Region, ServiceName
 
@@ -28,12 +30,16 @@ class Client:
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._name = bucket
-        self._host = endpoint.removeprefix("http://")
+        self._scheme, _, self._host = endpoint.partition("://")
+        if self._scheme == "https":
+            qiniu.set_default(default_zone=qiniu.Zone(scheme="https"))
+            # It looks at no variable.
+            qn_http_client.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._auth = qiniu.Auth("id", "key")
 
     def put(self, key: str) -> None:
         """An upload by a form."""
-        hosts: Any = [Endpoint(f"{self._host}/{key}", "http") for _ in range(2)]
+        hosts: Any = [Endpoint(f"{self._host}/{key}", self._scheme) for _ in range(2)]
         region = Region("z0", services={ServiceName.UP: hosts})
         token = self._auth.upload_token(self._name, key)
         result, info = qiniu.put_data(token, key, BODY, regions=[region])

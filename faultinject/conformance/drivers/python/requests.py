@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -23,8 +25,10 @@ class Client:
         self._url = f"{endpoint}/{bucket}"
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         retries = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504])
-        self._session.mount("http://", HTTPAdapter(max_retries=retries))
+        for scheme in "http://", "https://":
+            self._session.mount(scheme, HTTPAdapter(max_retries=retries))
 
     def get(self, key: str) -> None:
         """GET."""

@@ -63,5 +63,9 @@ class Client:
 
 curl = partial(Client, words=CURL, body=CURL_BODY)
 """curl --retry 3."""
-wget = partial(Client, words=WGET, body=WGET_BODY)
-"""wget --tries 4."""
+
+
+def wget(endpoint: str, bucket: str) -> Client:
+    """`wget --tries 4`, which no variable tells whom to trust."""
+    tls = (f"--ca-certificate={os.environ['SSL_CERT_FILE']}",) if endpoint.startswith("https") else ()
+    return Client(endpoint, bucket, (*WGET, *tls), WGET_BODY)

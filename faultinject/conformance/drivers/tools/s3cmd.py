@@ -22,7 +22,12 @@ class Client:
         host = urlsplit(endpoint).netloc
         self._s3cmd = Program(START)
         own = ("--config", os.devnull, "--access_key=id", "--secret_key=key", "--no-progress", "--quiet")
-        self._words = ("s3cmd", *own, "--no-ssl", f"--host={host}", f"--host-bucket={host}")
+        tls = (
+            ("--ssl", f"--ca-certs={os.environ['SSL_CERT_FILE']}")
+            if endpoint.startswith("https")
+            else ("--no-ssl",)
+        )
+        self._words = ("s3cmd", *own, *tls, f"--host={host}", f"--host-bucket={host}")
         self._url = f"s3://{bucket}"
 
     def get(self, key: str) -> None:
