@@ -69,7 +69,7 @@ def table() -> str:
             for what in ("status", "code", "envelope")
         ]
         cells = (
-            f"[{each['service']}]({name})",
+            f"[{each['service']}](../fidelity/{name})",
             each["vendor"],
             f"{each['agree']} of {judged}",
             *aspects,

@@ -14,7 +14,7 @@ SECTIONS = {
     found[1]: found[2]
     for found in re.finditer(r"^### `([\w-]+)`(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
 }
-OTHERS = sorted(name for name, each in SDKS.items() if each.home != "pip" or each.language != "Python")
+OTHERS = sorted(name for name, each in SDKS.items() if each.language != "Python" or each.home == "program")
 """Clients of other languages, and programs."""
 HEADS = ["number", "documented", "measured", "difference"]
 

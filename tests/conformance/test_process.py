@@ -253,8 +253,7 @@ def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, wo
         "import subprocess\n"
         f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
         f"for seconds in (0.1, *[600] * {number}):\n"
-        "    sleep = f'import time; time.sleep({seconds})'\n"
-        "    child = subprocess.Popen([sys.executable, '-c', sleep], **quiet)\n"
+        "    child = subprocess.Popen(['sleep', str(seconds)], **quiet)\n"
         "sys.stderr.write(str(child.pid) + '\\n'); sys.stderr.flush()\n"
     )
     done = run(program(text), name="untidy", phases=short("cal"))

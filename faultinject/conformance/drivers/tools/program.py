@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -27,6 +28,9 @@ USERS_OWN = (
 """What variables begin with, in small letters, that the user has set for his own storage."""
 TRUST = "CURL_CA_BUNDLE"
 """Whom curl trusts. AWS_CA_BUNDLE is not among it: rclone cannot begin with it."""
+
+LATEST = 10
+"""How many times as long as on a machine with nothing else to do a start is waited for."""
 
 starting = BoundedSemaphore(os.cpu_count() or 1)
 """Programs that take long to start wait for each other, or the machine would be measured and not they."""
@@ -70,8 +74,7 @@ class Program:
         if self._start:
             with starting:
                 process = self._begin(words)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(self._start)
+                self._await_start(process)
         else:
             process = self._begin(words)
         assert process.stdout is not None
@@ -84,6 +87,15 @@ class Program:
         if code:
             text = said.decode(errors="replace").strip()
             raise Failed(f"exit code {code}: {text}")
+
+    def _await_start(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until it has begun its request: on a busy machine it takes longer, and is not asleep before."""
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._start)
+        end = time.monotonic() + LATEST * self._start
+        while _runs(process.pid) and time.monotonic() < end:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
 
     def close(self) -> None:
         """End what runs of it, and remove its home."""
@@ -104,3 +116,11 @@ class Program:
         )
         self._running.add(process)
         return process
+
+
+def _runs(process: int) -> bool:
+    """Whether it is at work, or waits for a processor or a disk; false where that cannot be found out."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "RD"
+    except OSError:
+        return False
