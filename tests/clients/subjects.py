@@ -124,12 +124,12 @@ SDKS = (
 def sdks():
     """The SDKs with a driver, and boto3 1.43 where OLDER_BOTO3 names a folder that it is installed in."""
     for name, driver, vendor, aws, expected in SDKS:
-        factory = f"faultinject.conformance.drivers.{driver}"
+        factory = f"faultinject.conformance.drivers.python.{driver}"
         yield Subject(name, "SDK", "", factory, expected, vendor=vendor, aws=aws)
     older = os.environ.get("OLDER_BOTO3")
     if older:
         for mode, more in (("standard", AWS_143), ("legacy", AWS_LEGACY)):
-            factory = f"faultinject.conformance.drivers.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
+            factory = f"faultinject.conformance.drivers.python.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
             environment = {"PYTHONPATH": older}
             yield Subject(f"boto3 1.43 {mode}", "SDK", "", factory, more, "cos", True, environment)
 
