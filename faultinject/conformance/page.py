@@ -18,14 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-COMMAND = "faultinject conformance -o examples/conformance/README.md"
+COMMAND = "faultinject conformance --all -o league.json -o league.html -o README.md"
 
 
 HEAD = """\
 # What storage SDKs do about faults
 
-Made on {made} by `{command}` (faultinject {faultinject}, Python {python} on {system} with {cores} cores, seed `{seed}`). Every SDK made the same
-calls, against a store on the same machine that answers with the documented errors of the SDK's own service. The verdicts
+Made on {made} by `{command}` (faultinject {faultinject}, Python {python} on {system} with {cores} cores, seed `{seed}`).
+Every SDK made the same calls, against a store on the same machine that answers with the documented errors of the SDK's own service. The verdicts
 rest on the requests that the server saw and on the results that the caller got. SDKs have their default settings, unless
 their title names another one."""
 
@@ -89,12 +89,13 @@ def _missing(document: dict[str, Any]) -> list[str]:
 
 
 def _matrix(clients: Sequence[dict[str, Any]]) -> str:
-    rows = []
-    for check in CHECKS:
-        said = [worst(each["report"]["findings"], check) for each in clients]
-        if any(said):
-            rows.append((check, *(SIGNS[each] if each else "" for each in said)))
-    return _table(("check", *(each["client"] for each in clients)), rows)
+    said = {check: [worst(each["report"]["findings"], check) for each in clients] for check in CHECKS}
+    checks = [check for check, verdicts in said.items() if any(verdicts)]
+    rows = (
+        (each["client"], *(SIGNS[said[check][row]] if said[check][row] else "" for check in checks))
+        for row, each in enumerate(clients)
+    )
+    return _table(("SDK", *checks), rows)
 
 
 def _client(client: dict[str, Any]) -> list[str]:

@@ -129,7 +129,9 @@ def sdks():
     older = os.environ.get("OLDER_BOTO3")
     if older:
         for mode, more in (("standard", AWS_143), ("legacy", AWS_LEGACY)):
-            factory = f"faultinject.conformance.drivers.python.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
+            factory = (
+                f"faultinject.conformance.drivers.python.boto3:{'legacy' if mode == 'legacy' else 'Client'}"
+            )
             environment = {"PYTHONPATH": older}
             yield Subject(f"boto3 1.43 {mode}", "SDK", "", factory, more, "cos", True, environment)
 
