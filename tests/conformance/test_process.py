@@ -248,7 +248,7 @@ def test_a_flood_of_standard_error_is_not_kept(program):
 )
 def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words, session):
     """They are ended, also in sessions of their own, and the client fails; one that ends by itself in time is none."""
-    monkeypatch.setattr(process, "LEFT", 0.5)
+    monkeypatch.setattr(process, "LEFT", 3.0)
     text = ASKING + (
         "import subprocess\n"
         f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
