@@ -189,6 +189,9 @@ def conformance(
         skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
         failed=failed,
     )
+    # Before anything is shown: who reads only the first lines of that has the files all the same.
+    for write in writers:
+        write(found, new)
     if as_json:
         show.json(new)
     elif len(found) == 1:
@@ -198,8 +201,6 @@ def conformance(
     show.failures(found)
     show.unheard(found, tls=tls)
     show.busy(found)
-    for write in writers:
-        write(found, new)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED

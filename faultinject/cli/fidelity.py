@@ -90,13 +90,14 @@ def fidelity(
     document = results.document(
         found, service=service or place.url, day=datetime.now(UTC).date().isoformat(), version=__version__
     )
+    # Before anything is shown: who reads only the first lines of that has the file all the same.
+    if output is not None:
+        with open_to_write(Path(output)) as file:
+            file.write(f"{json_text(document, 2)}\n")
     if as_json:
         print_json(document)
     else:
         _show(found, document, verbose=verbose)
-    if output is not None:
-        with open_to_write(Path(output)) as file:
-            file.write(f"{json_text(document, 2)}\n")
     for each in found.left_behind:
         click.echo(f"faultinject: {each} could not be removed", err=True)
     if found.stopped is not None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -129,6 +132,29 @@ def test_a_folder_that_is_not_there(run, command, tmp_path):
     }
     told = f"faultinject: {path.parent}: No such file or directory\n"
     assert run(command, *asked[command], "-o", str(path)) == (2, "", told)
+
+
+@pytest.mark.parametrize("command", ["fidelity", "conformance"])
+def test_the_file_is_written_when_nobody_reads_the_text(command, url, tmp_path):
+    """Behind `| head -1` the results are kept all the same."""
+    (tmp_path / "client.py").write_text(
+        "from urllib.request import urlopen\n"
+        "class Client:\n"
+        "    def __init__(self, endpoint, bucket):\n"
+        "        self.place = f'{endpoint}/{bucket}'\n"
+        "    def get(self, key):\n"
+        "        urlopen(f'{self.place}/{key}').close()\n"
+    )
+    asked = {
+        "fidelity": ("--endpoint", url, "--vendor", "s3"),
+        "conformance": ("--client", "client:Client", "--phase", "den"),
+    }
+    reads, writes = os.pipe()
+    os.close(reads)
+    words = [sys.executable, "-m", "faultinject", command, *asked[command], "-o", "found.json"]
+    with os.fdopen(writes, "wb") as closed:
+        subprocess.run(words, cwd=tmp_path, stdout=closed, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    assert json.loads((tmp_path / "found.json").read_text())["v"] == 1
 
 
 def test_what_is_left_behind_is_said(run, only):
