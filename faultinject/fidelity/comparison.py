@@ -174,13 +174,11 @@ def _body(expected: Documented, answer: Answer) -> Iterator[Difference]:
         return  # a text has no form that could be compared
     if found is None:
         yield Difference("envelope", _kind(expected.body), "no body" if not answer.body else "not readable")
-        if expected.code is not None and place_of(right, expected.code):
-            yield Difference("code", expected.code, "missing")
-        return
-    code = value_at(found, place_of(right, expected.code))
-    if expected.code is not None and place_of(right, expected.code) and code != expected.code:
-        yield Difference("code", expected.code, _shown(str(code)) if code is not None else "missing")
-    missing = [*_missing(right, found)]
+    place = place_of(right, expected.code)
+    code = value_at(found, place)
+    if place and code != expected.code:
+        yield Difference("code", str(expected.code), _shown(str(code)) if code is not None else "missing")
+    missing = [] if found is None else [*_missing(right, found)]
     if missing:
         yield Difference("envelope", ", ".join(missing), "missing")
 

@@ -203,7 +203,5 @@ def _connection(endpoint: Endpoint, timeout: float) -> http.client.HTTPConnectio
 
 def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     late.set()
-    sock = connection.sock
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError, AttributeError):  # there is no socket yet
+        connection.sock.shutdown(socket.SHUT_RDWR)

@@ -49,12 +49,15 @@ def test_a_download_goes_on_where_it_broke_off(first, second, calls):
         (("bytes 0-255/900", "bytes 100-899/900"), 1),
         (("bytes 0-255/900", "bytes 256-511/900"), 1),
         (("bytes 0-255/900", "bytes 600-899/900"), 2),
+        (("bytes 0-255/900", None), 2),
     ],
 )
 def test_an_upload_goes_on_where_it_broke_off(parts, calls):
     """By asking how far it came, or with what is left; a part farther on is another's."""
     sent = [
-        attempt(0.5 * number, (CUT, FINE)[number], attempt_hint={"part": part}, request_bytes=10 + number)
+        attempt(
+            0.5 * number, (CUT, FINE)[number], attempt_hint=part and {"part": part}, request_bytes=10 + number
+        )
         for number, part in enumerate(parts)
     ]
     assert len(group(sent)) == calls

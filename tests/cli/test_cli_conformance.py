@@ -132,6 +132,10 @@ def test_a_report_is_written(run, tmp_path):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.lower().startswith(begins.lower())
         assert "permanent" in text
+    assert run("conformance", *two[2:], *SHORT, "-o", "one.html")[0] == 1
+    # Of one client the page is the report on its journal.
+    assert "<td>bad_client" not in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "den-001" in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
 def test_a_page_without_jinja2(run, monkeypatch):

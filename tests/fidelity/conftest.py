@@ -62,6 +62,10 @@ def raw():
         def hold(connection):
             with closing(connection), suppress(OSError):
                 talk(connection)
+                # What is closed with something unread in it is reset.
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
 
         threading.Thread(target=accept, daemon=True).start()
         return f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -249,6 +249,22 @@ def test_the_time_of_all_is_bounded(own):
     assert found.left_behind == []
 
 
+def test_an_object_without_a_generation(serve):
+    """A service of Google's kind that tells none is asked for the first."""
+    store = ObjectStore("gcs")
+    asked_for = []
+
+    def app(environ, start_response):
+        asked_for.append(environ["RAW_URI"])
+        if environ["REQUEST_METHOD"] == "GET" and environ["RAW_URI"].endswith("/o/cat"):
+            start_response("200 OK", [("Content-Length", "4")])
+            return [b"meow"]
+        return store(environ, start_response)
+
+    assert asked(serve(app), "gcs").stopped is None
+    assert [each for each in asked_for if each.endswith("ifGenerationNotMatch=1")]
+
+
 @pytest.mark.parametrize(("vendor", "times", "left"), [("s3", 2, 0), ("gcs", 3, 0), ("s3", 9, 1)])
 def test_a_bucket_that_fills_while_it_is_emptied(serve, monkeypatch, vendor, times, left):
     """A request that was cut off may be carried out late: the bucket is emptied and deleted again, a few times."""
