@@ -90,12 +90,10 @@ def _missing(document: dict[str, Any]) -> list[str]:
 
 def _matrix(clients: Sequence[dict[str, Any]]) -> str:
     said = {check: [worst(each["report"]["findings"], check) for each in clients] for check in CHECKS}
-    checks = [check for check, verdicts in said.items() if any(verdicts)]
-    rows = (
-        (each["client"], *(SIGNS[said[check][row]] if said[check][row] else "" for check in checks))
-        for row, each in enumerate(clients)
-    )
-    return _table(("SDK", *checks), rows)
+    decided = {check: verdicts for check, verdicts in said.items() if any(verdicts)}
+    signs = [[SIGNS[each] if each else "" for each in verdicts] for verdicts in decided.values()]
+    rows = ((each["client"], *(column[row] for column in signs)) for row, each in enumerate(clients))
+    return _table(("SDK", *decided), rows)
 
 
 def _client(client: dict[str, Any]) -> list[str]:
