@@ -139,7 +139,7 @@ def writer(path: str) -> Write:
     """
     Path(path).parent.stat()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
-        ".json": lambda _results, document: json_text(document, 2) + "\n",
+        ".json": lambda _results, document: json_text(document, 1) + "\n",
         ".md": _page,
         ".html": _html,
     }
