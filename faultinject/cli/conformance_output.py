@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Write = Callable[[Sequence[Result], dict[str, Any]], None]
 
+MOST_SIDE_BY_SIDE = 6
+"""Clients that have a column each on a terminal."""
+
 
 def sdks() -> None:
     """The SDKs that there is a driver for."""
@@ -49,27 +52,41 @@ def one(result: Result, *, verbose: bool = False) -> None:
 
 
 def several(results: Sequence[Result], document: dict[str, Any]) -> None:
-    """What it comes to, a table of verdicts, check by client, and below what is wrong with each."""
-    from faultinject.audit.checks import CHECKS
+    """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
+
+    More clients than a screen has room for have a row each, with the number of their verdicts.
+    """
     from faultinject.cli import layout
-    from faultinject.conformance.driving import ANSWERS
-    from faultinject.conformance.results import conclusion, measured, name_of, worst
+    from faultinject.conformance.league.columns import tally
+    from faultinject.conformance.results import conclusion, measured, name_of
     from faultinject.engine.journal_entry import quoted
 
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document["clients"]
-    rows = []
-    for check in (ANSWERS, *CHECKS):
-        said = [worst(each["report"]["findings"], check) for each in clients]
-        if any(said):
-            rows.append((check, *(SIGNS[each] if each else "" for each in said)))
-    layout.show(("check", *(each["client"] for each in clients)), rows)
+    if len(clients) > MOST_SIDE_BY_SIDE:
+        counted = [(each["client"], each["version"] or "", tally(each)) for each in clients]
+        layout.show(("client", "version", "verdicts"), counted)
+    else:
+        layout.show(("check", *(each["client"] for each in clients)), _side_by_side(clients))
     for client in clients:
         named = f"{client['client']} {client['version'] or ''}".rstrip()
         click.echo(f"\n{quoted(named)}")
         for each in client["report"]["findings"]:
             if each["verdict"] in (FAIL, WARN):
                 click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+
+
+def _side_by_side(clients: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    from faultinject.audit.checks import CHECKS
+    from faultinject.conformance.driving import ANSWERS
+    from faultinject.conformance.results import worst
+
+    rows = []
+    for check in (ANSWERS, *CHECKS):
+        said = [worst(each["report"]["findings"], check) for each in clients]
+        if any(said):
+            rows.append((check, *(SIGNS[each] if each else "" for each in said)))
+    return rows
 
 
 def skipped(sdks: Sequence[Sdk]) -> None:

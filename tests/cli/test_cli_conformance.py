@@ -87,6 +87,16 @@ def test_several_clients(run):
     assert ("✕ permanent: " in good, "✕ permanent: " in bad) == (False, True)
 
 
+def test_more_clients_than_a_screen_has_room_for(run):
+    """Each has a row, with the number of its verdicts."""
+    crowd = ("--client", "bad_client:Client") * 7
+    out = run("conformance", *crowd, "--phase", "den")[1].splitlines()
+    assert out[2].split() == ["client", "version", "verdicts"]
+    assert [
+        each for each in out if each.split()[:2] == ["bad_client:Client", "own"] and "✕ 1" in each
+    ] == out[3:10]
+
+
 def test_results_for_programs(run):
     """One JSON object on standard output: who, what it did, and the whole verdict."""
     code, out, err = run(

@@ -44,7 +44,10 @@ def _finding() -> Schema:
             "n": (COUNT, "How many calls, waits or requests it rests on."),
             "message": (WORDS, "The measurement in one line; of INCONCLUSIVE what to add."),
             "reference": (WORDS, "The document that asks for it."),
-            "calls": (forms.listed(_call()), "Up to five calls that show it; none in results of all clients."),
+            "calls": (
+                forms.listed(_call()),
+                "Up to five calls that show it; none in results of all clients.",
+            ),
         },
         optional={"client": (TEXT, "Whose calls these are, where there are several clients.")},
     )
