@@ -12,10 +12,20 @@ const client = new s3.S3Client({
 });
 const at = (key) => ({ Bucket: bucket, Key: key });
 
+/** The ids of R2 and Google are in headers that this SDK does not know, and hands on. */
+function idOf({ $metadata: { requestId }, $response: { headers } }) {
+  return requestId ?? headers["cf-ray"] ?? headers["x-guploader-uploadid"];
+}
+
 read(
   {
     GetObject: (key) => client.send(new s3.GetObjectCommand(at(key))),
     PutObject: (key) => client.send(new s3.PutObjectCommand({ ...at(key), Body: "x" })),
   },
-  ({ $metadata: told, name, message }) => [told?.httpStatusCode, name, message, told?.requestId],
+  (error) => [
+    error.$metadata.httpStatusCode,
+    error.name,
+    error.name === "Error" ? null : error.message, // how its own parser failed
+    idOf(error),
+  ],
 );

@@ -18,10 +18,20 @@ const storage = new Storage({
 });
 const at = (key) => storage.bucket(bucket).file(key);
 
+/** Of a page, what it says in words. */
+function wordsOf(message) {
+  return message.replace(/^[^]*<p>([^<]*)<p>[^]*$/, "$1");
+}
+
 read(
   {
     "storage.objects.get": (key) => at(key).download(),
     "storage.objects.insert": (key) => at(key).save("x", { resumable: false }),
   },
-  ({ code, errors, message, response }) => [code, errors[0]?.reason, message, response.headers["x-guploader-uploadid"]],
+  ({ code, errors, message, response }) => [
+    code,
+    errors[0]?.reason,
+    wordsOf(message),
+    response.headers["x-guploader-uploadid"],
+  ],
 );
