@@ -5,9 +5,12 @@ They are libraries here, and two programs, which take a process for many rows or
 
 from __future__ import annotations
 
+import html
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -24,8 +27,8 @@ S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3"
 DIALECT = {"rgw": "", "swift": "s3api"}
 """What these answer a client of S3 in; their other rows are for clients of Swift."""
 ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
-PAGES = ("html",)
-"""Google's front ends answer with a page, in which is no code."""
+PAGES = ("html", "empty")
+"""Google's front ends answer with a page, or with nothing: there is no code in it."""
 KEYS = {"access_key_id": "id", "secret_access_key": "key", "region": "us-east-1"}
 
 
@@ -84,3 +87,358 @@ def test_object_store(vendor, server):
         use_all(server, rows)
         told = {key: by_object_store(raised(call, key)) for key in rows}
         assert wrong(told, sent(server, rows), rows, hides) == []
+
+
+# OpenDAL
+
+RUST_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+OPENDAL = {
+    "azure-blob": ("azblob", {"account_name": "account", "account_key": "a2V5"}),
+    "gcs": ("gcs", {"skip_signature": "true", "disable_vm_metadata": "true", "disable_config_load": "true"}),
+    "oss": ("oss", {"access_key_id": "id", "access_key_secret": "key", "addressing_style": "path"}),
+}
+"""The services that can be told where to ask, beside S3's."""
+OPENDAL_BY_HOST = {
+    "cos": ({"secret_id": "id", "secret_key": "key"}, "http://cos.ap-guangzhou.myqcloud.com"),
+    "obs": ({"access_key_id": "id", "secret_access_key": "key"}, "http://obs.cn-north-4.myhuaweicloud.com"),
+}
+"""Those that have the bucket in the host's name, which no resolver knows here: the server is their proxy."""
+OPENDAL_BY_PROXY = """
+import json, sys
+import opendal
+
+service, options, endpoint, *keys = sys.argv[1:]
+operator = opendal.Operator(service, bucket="photos", endpoint=endpoint, **json.loads(options))
+told = {}
+for key in keys:
+    try:
+        operator.read(key) if key.startswith("get") else operator.write(key, b"x")
+    except Exception as error:
+        told[key] = str(error)
+json.dump(told, sys.stdout)
+"""
+
+
+def from_rust(text):
+    """What stands in a text between quotes, as Rust shows it to a programmer."""
+
+    def plain(found):
+        return chr(int(found[2], 16)) if found[2] else RUST_ESCAPES.get(found[1], found[1])
+
+    return re.sub(r"\\(u\{([0-9a-f]+)\}|.)", plain, text)
+
+
+def by_opendal(error, header):
+    """Its text has the status, all headers, and the error's fields; a body that it does not know, as it came."""
+    found = re.search(r"Parts \{ status: (\d+)", str(error))
+    request_id = re.search(rf'"(?:{header}|x-amz-request-id)": "([^"]*)"', str(error))
+    if not found or not request_id:
+        return Told()
+    body = re.search(r" => (.*?)\n\nContext:", str(error), re.DOTALL)
+    told = Told(int(found[1]), None, body and body[1], request_id[1])
+    if body is None or not re.match(r"\w+ \{ ", body[1]):
+        return told
+    said = {name: from_rust(text) for name, text in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
+    assert said.get("request_id", "") in ("", told.request_id)
+    code = said.get("reason", said.get("code"))
+    return with_azures_id(told._replace(code=code, message=said["message"]))
+
+
+def opendal_operator(vendor, url):
+    opendal = pytest.importorskip("opendal", reason="of the extra conformance-native")
+    if vendor in OPENDAL:
+        service, options = OPENDAL[vendor]
+        container = "container" if vendor == "azure-blob" else "bucket"
+        endpoint = f"{url}/account" if vendor == "azure-blob" else url
+        return opendal.Operator(service, endpoint=endpoint, **{container: BUCKET}, **options)
+    off = {"disable_config_load": "true", "disable_ec2_metadata": "true"}
+    return opendal.Operator("s3", bucket=BUCKET, endpoint=url, **KEYS, **off)
+
+
+@pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob"])
+def test_opendal(vendor, server):
+    """Status, code, message and id of every row, OSS by its service for OSS; a page of Google's has no code."""
+    operator, rows = opendal_operator(vendor, server.url), s3_rows(vendor)
+    for call in (operator.read, lambda key: operator.write(key, b"x")):
+        use_all(server, rows)
+        told = {
+            key: by_opendal(raised(call, key), id_header(vendor)).without(*page_hides(row))
+            for key, row in rows.items()
+        }
+        assert wrong(told, sent(server, rows), rows, page_hides) == []
+
+
+GCS_NAMES_THE_OBJECT = ("notFound", "rateLimitExceeded")
+"""Whose message has the object in it in a download, or in an upload, and is the table's in all else."""
+
+
+@pytest.mark.parametrize("call", ["read", "write"])
+def test_opendal_gcs(call, server):
+    """JSON at uploads, with every word; downloads are answered with a text, which has no code."""
+    operator, rows = opendal_operator("gcs", server.url), rows_of("gcs")
+    use_all(server, rows, lambda key: {"query.name": key} if call == "write" else {"path": f"**/{key}"})
+    told = {}
+    for key, row in rows.items():
+        error = raised(operator.read, key) if call == "read" else raised(operator.write, key, b"x")
+        found = by_opendal(error, id_header("gcs")).without(*page_hides(row))
+        text = found.message and (html.unescape(found.message) if call == "read" else found.message)
+        if row.code in GCS_NAMES_THE_OBJECT and f"{BUCKET}/{key}" in text:
+            text = row.message
+        told[key] = found._replace(message=text)
+    assert (
+        wrong(
+            told,
+            sent(server, rows),
+            rows,
+            lambda row: (*(("code",) if call == "read" else ()), *page_hides(row)),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("vendor", OPENDAL_BY_HOST)
+def test_opendal_by_host(vendor, server):
+    """Its services for COS and OBS, in a process of their own, as it looks for a proxy once."""
+    pytest.importorskip("opendal", reason="of the extra conformance-native")
+    options, endpoint = OPENDAL_BY_HOST[vendor]
+    rows = {f"{call}-{key}": row for key, row in rows_of(vendor).items() for call in ("get", "put")}
+    use_all(server, rows)
+    done = subprocess.run(
+        [sys.executable, "-c", OPENDAL_BY_PROXY, vendor, json.dumps(options), endpoint, *rows],
+        env={**os.environ, "http_proxy": server.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(done.stdout)
+    told = {key: by_opendal(errors[key], id_header(vendor)) for key in rows}
+    assert wrong(told, sent(server, rows), rows) == []
+
+
+# pyarrow, which is AWS's SDK for C++
+
+
+def by_aws_cpp(error):
+    """What it does not know is told with status and code, what it knows by a name or a number of its own."""
+    found = re.search(
+        r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|([A-Z_]+)|\[code \d+\]) during PutObject operation: "
+        r"(?:Unable to parse ExceptionName: (.*?) Message: )?(.*?)(?: \(Request ID: (\S+)\))?$",
+        str(error),
+        re.DOTALL,
+    )
+    if not found:
+        return Told()
+    status, own, code, message, request_id = found.groups()
+    return Told(status and int(status), code or own, html.unescape(message).strip(), request_id)
+
+
+def named_by_aws_cpp(code):
+    """How it spells a code that it knows."""
+    if code == "InternalError":
+        return "INTERNAL_FAILURE"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code.removesuffix("Error")).upper()
+
+
+def pyarrow_files(url):
+    fs = pytest.importorskip("pyarrow.fs", reason="of the extra conformance-native")
+    return fs.S3FileSystem(
+        access_key="id",
+        secret_key="key",
+        region="us-east-1",
+        scheme="http",
+        endpoint_override=url.removeprefix("http://"),
+        allow_delayed_open=True,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),
+    )
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_pyarrow_writes(vendor, server):
+    """Message and id of every row, and either status and code or a name of its own. No id from headers alone."""
+    files, rows = pyarrow_files(server.url), s3_rows(vendor)
+
+    def put(key):
+        with files.open_output_stream(f"{BUCKET}/{key}") as file:
+            file.write(b"x")
+
+    use_all(server, rows)
+    told = {key: by_aws_cpp(raised(put, key)).without(*page_hides(row)) for key, row in rows.items()}
+    was = sent(server, rows)
+    for key, row in rows.items():
+        was[key] = was[key]._replace(message=row.message.strip())
+        if told[key].status is None:
+            own = told[key].code
+            was[key] = was[key]._replace(status=None, code=own and named_by_aws_cpp(row.code))
+        if vendor in ID_IN_HEADERS_ALONE:
+            was[key] = was[key].without("request_id")
+    assert wrong(told, was, rows, page_hides) == []
+    known = {row.code for key, row in rows.items() if told[key].status is None}
+    assert {"AccessDenied", "NoSuchKey"} & {row.code for row in rows.values()} <= known
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_pyarrow_reads(vendor, server):
+    """It asks for the head, of which it tells the status alone: 404 is a file that is not there, 401 and 403 a name."""
+    files, rows = pyarrow_files(server.url), s3_rows(vendor)
+    use_all(server, rows)
+    errors = {key: raised(files.open_input_stream, f"{BUCKET}/{key}") for key in rows}
+    told = {}
+    for key, error in errors.items():
+        found = re.search(
+            r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|ACCESS_DENIED) during HeadObject", str(error)
+        )
+        status = int(found[1] or 403) if found else 404 if isinstance(error, FileNotFoundError) else None
+        told[key] = Told(status)
+    was = {
+        key: each._replace(status=403) if each.status == 401 else each
+        for key, each in sent(server, rows).items()
+    }
+    assert wrong(told, was, rows, lambda row: ("code", "message", "request_id")) == []
+
+
+def test_pyarrow_hides_errors_that_are_longer_than_the_object(server):
+    """It reads into as many bytes as the head has told it of, here 4, and an error does not fit into them."""
+    files, rows = pyarrow_files(server.url), rows_of("s3")
+    use_all(server, rows, method="GET")
+
+    def get(key):
+        with files.open_input_stream(f"{BUCKET}/{key}") as file:
+            file.read()
+
+    said = {str(raised(get, key)) for key in rows}
+    sent(server, rows)
+    assert len(said) == 1
+    assert "Failed to flush response stream" in said.pop()
+
+
+# AWS's Common Runtime, in C
+
+CRT_TRIES_AGAIN = {
+    "AWS_ERROR_S3_INTERNAL_ERROR",
+    "AWS_ERROR_S3_REQUEST_TIMEOUT",
+    "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED",
+    "AWS_ERROR_S3_SLOW_DOWN",
+}
+"""What it tells, and nothing else, of the rows that it would send again after."""
+CRT_CODES = ("InternalError", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown")
+CRT_STATUSES = (429, 500, 502, 503, 504)
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    """Its S3 client without retries: a method, a port and a key are asked for."""
+    s3 = pytest.importorskip("awscrt.s3", reason="of the extra conformance-native")
+    auth, http, runtime_io = (pytest.importorskip(f"awscrt.{name}") for name in ("auth", "http", "io"))
+    client = s3.S3Client(
+        bootstrap=runtime_io.ClientBootstrap.get_or_create_static_default(),
+        region="us-east-1",
+        tls_mode=s3.S3RequestTlsMode.DISABLED,
+        credential_provider=auth.AwsCredentialsProvider.new_static("id", "key"),
+        retry_config=s3.S3RetryConfig(retry_mode=s3.S3RetryMode.NONE),
+    )
+    kinds = {"GET": s3.S3RequestType.GET_OBJECT, "PUT": s3.S3RequestType.PUT_OBJECT}
+
+    def ask(method, port, key):
+        body = b"x" if method == "PUT" else b""
+        headers = http.HttpHeaders([("Host", f"127.0.0.1:{port}"), ("Content-Length", str(len(body)))])
+        request = http.HttpRequest(method, f"/{BUCKET}/{key}", headers, io.BytesIO(body))
+        client.make_request(type=kinds[method], request=request).finished_future.result(30)
+
+    return ask
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_awscrt(vendor, method, server, runtime):
+    """Its exception has status, headers and body, but of what it would send again a name of its own alone."""
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    told, names = {}, {}
+    for key, row in rows.items():
+        error = raised(runtime, method, server.port, key)
+        if not hasattr(error, "headers"):
+            names[key], told[key] = error.name, Told()
+            continue
+        headers = {name.lower(): value for name, value in error.headers}
+        request_id = headers.get(id_header(vendor), headers.get("x-amz-request-id"))
+        found = in_xml(error.status_code, error.body.decode())
+        assert found.request_id in (None, request_id)
+        told[key] = found._replace(request_id=request_id)
+
+    def again(row):
+        return row.status in CRT_STATUSES or row.code in CRT_CODES
+
+    assert set(names.values()) <= CRT_TRIES_AGAIN
+    assert {row.label for key, row in rows.items() if key in names} == {
+        row.label for row in rows.values() if again(row)
+    }
+    assert (
+        wrong(told, sent(server, rows), rows, lambda row: Told._fields if again(row) else page_hides(row))
+        == []
+    )
+
+
+# rclone, which is AWS's SDK for Go
+
+
+def rclone(server, home, *words):
+    """What it says of each object, by the object's name."""
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "RCLONE_CONFIG": "",
+        "RCLONE_S3_PROVIDER": "Other",
+        "RCLONE_S3_ENDPOINT": server.url,
+        "RCLONE_S3_ACCESS_KEY_ID": "id",
+        "RCLONE_S3_SECRET_ACCESS_KEY": "key",
+    }
+    once = ("--retries=1", "--low-level-retries=1", "--transfers=16", "--no-traverse", "--use-json-log")
+    done = subprocess.run(
+        ["rclone", "copy", *once, f"--files-from={home}/keys", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    return {line["object"]: line["msg"] for line in lines if "object" in line}
+
+
+def by_rclone(text):
+    """A line for code and message, and one for status and ids."""
+    found = re.fullmatch(
+        r"Failed to copy: (?:failed to open source object: )?(.*?): (.*)\n\tstatus code: (\d+), request id: (\S*), host id: .*",
+        text,
+        re.DOTALL,
+    )
+    return Told(int(found[3]), found[1], found[2], found[4]) if found else Told()
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_rclone(call, vendor, server, tmp_path):
+    """Every row in one process."""
+    rows = s3_rows(vendor)
+    (tmp_path / "keys").write_text("\n".join(rows))
+    (tmp_path / "files").mkdir()
+    for key in rows:
+        (tmp_path / "files" / key).write_text(key)
+    use_all(server, rows)
+    asked = {
+        "get": ("--s3-no-head-object", f":s3:{BUCKET}", str(tmp_path / "read")),
+        "put": (
+            "--no-check-dest",
+            "--s3-no-head",
+            "--s3-no-check-bucket",
+            str(tmp_path / "files"),
+            f":s3:{BUCKET}",
+        ),
+    }
+    said = rclone(server, tmp_path, *asked[call])
+    told = {key: by_rclone(said.get(key, "")) for key in rows}
+    assert wrong(told, sent(server, rows), rows, page_hides) == []
