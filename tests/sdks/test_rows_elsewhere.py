@@ -322,8 +322,9 @@ CRT_TRIES_AGAIN = {
     "AWS_ERROR_S3_SLOW_DOWN",
 }
 """What it tells, and nothing else, of the rows that it would send again after."""
-CRT_CODES = ("InternalError", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown")
-CRT_STATUSES = (429, 500, 502, 503, 504)
+CRT_CODES = ("internalerror", "requesttimetooskewed", "requesttimeout", "slowdown")
+"""In small letters, as it does not look at them."""
+CRT_STATUSES = (500, 502, 503, 504)
 
 
 @pytest.fixture(scope="module")
@@ -368,7 +369,7 @@ def test_awscrt(vendor, method, server, runtime):
         told[key] = found._replace(request_id=request_id)
 
     def again(row):
-        return row.status in CRT_STATUSES or row.code in CRT_CODES
+        return row.status in CRT_STATUSES or row.code.lower() in CRT_CODES
 
     assert set(names.values()) <= CRT_TRIES_AGAIN
     assert {row.label for key, row in rows.items() if key in names} == {
@@ -381,6 +382,9 @@ def test_awscrt(vendor, method, server, runtime):
 
 
 # rclone, which is AWS's SDK for Go
+
+NO_AMZ_HEADER = ("r2", "gcs-xml", "cos", "oss")
+"""Their ids are in other headers than the one that it reads."""
 
 
 def rclone(server, home, *words):
@@ -416,13 +420,13 @@ def by_rclone(text):
         text,
         re.DOTALL,
     )
-    return Told(int(found[3]), found[1], found[2], found[4]) if found else Told()
+    return Told(int(found[3]), found[1], found[2], found[4] or None) if found else Told()
 
 
 @pytest.mark.parametrize("call", ["get", "put"])
 @pytest.mark.parametrize("vendor", S3_LIKE)
 def test_rclone(call, vendor, server, tmp_path):
-    """Every row in one process."""
+    """Every row, in one process; that an object is archived it says in words of its own."""
     rows = s3_rows(vendor)
     (tmp_path / "keys").write_text("\n".join(rows))
     (tmp_path / "files").mkdir()
@@ -440,5 +444,13 @@ def test_rclone(call, vendor, server, tmp_path):
         ),
     }
     said = rclone(server, tmp_path, *asked[call])
-    told = {key: by_rclone(said.get(key, "")) for key in rows}
-    assert wrong(told, sent(server, rows), rows, page_hides) == []
+    told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
+
+    def hides(row):
+        if call == "get" and row.code == "InvalidObjectState":
+            return Told._fields
+        return (*page_hides(row), *(("request_id",) if vendor in NO_AMZ_HEADER else ()))
+
+    assert wrong(told, sent(server, rows), rows, hides) == []
+    archived = [said[key] for key, row in rows.items() if row.code == "InvalidObjectState"]
+    assert all("GLACIER" in text for text in archived if call == "get")
