@@ -1,6 +1,6 @@
 """Clients written in Rust, C++, C and Go read every row that they can reach, and what each of them hides is stated.
 
-They are libraries here, and two programs, which take a process for many rows or for one.
+They are libraries for Python here; the programs have `test_rows_of_programs.py`.
 """
 
 from __future__ import annotations
@@ -10,48 +10,31 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from faultinject import vendors
-
-from .told import BUCKET, Told, in_xml, raised, rows_of, sent, use_all, with_azures_id
+from .told import (
+    BUCKET,
+    ID_IN_HEADERS_ALONE,
+    S3_LIKE,
+    Told,
+    id_header,
+    in_xml,
+    page_hides,
+    raised,
+    rows_of,
+    s3_rows,
+    sent,
+    use_all,
+    with_azures_id,
+    wrong,
+)
 
 pytestmark = pytest.mark.slow
 
-S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
-"""Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
-DIALECT = {"rgw": "", "swift": "s3api"}
-"""What these answer a client of S3 in; their other rows are for clients of Swift."""
-ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
-PAGES = ("html", "empty")
-"""Google's front ends answer with a page, or with nothing: there is no code in it."""
 KEYS = {"access_key_id": "id", "secret_access_key": "key", "region": "us-east-1"}
-
-
-def s3_rows(vendor):
-    return rows_of(vendor, DIALECT.get(vendor))
-
-
-def id_header(vendor):
-    """The header that has the id, in small letters."""
-    return vendors.get(vendor).id_headers[0][0].lower()
-
-
-def wrong(told, was, rows, hides=lambda row: ()):
-    """The rows of which a client tells something else than was sent, but for what it hides."""
-    return [
-        (row.label, told[key], was[key])
-        for key, row in rows.items()
-        if told[key] != was[key].without(*hides(row))
-    ]
-
-
-def page_hides(row):
-    return ("code", "message") if row.form in PAGES else ()
 
 
 # object_store
@@ -357,7 +340,7 @@ def test_awscrt(vendor, method, server, runtime):
     rows = s3_rows(vendor)
     use_all(server, rows)
     told, names = {}, {}
-    for key, row in rows.items():
+    for key in rows:
         error = raised(runtime, method, server.port, key)
         if not hasattr(error, "headers"):
             names[key], told[key] = error.name, Told()
@@ -379,78 +362,3 @@ def test_awscrt(vendor, method, server, runtime):
         wrong(told, sent(server, rows), rows, lambda row: Told._fields if again(row) else page_hides(row))
         == []
     )
-
-
-# rclone, which is AWS's SDK for Go
-
-NO_AMZ_HEADER = ("r2", "gcs-xml", "cos", "oss")
-"""Their ids are in other headers than the one that it reads."""
-
-
-def rclone(server, home, *words):
-    """What it says of each object, by the object's name."""
-    if not shutil.which("rclone"):
-        pytest.skip("rclone is not installed")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "RCLONE_CONFIG": "",
-        "RCLONE_S3_PROVIDER": "Other",
-        "RCLONE_S3_ENDPOINT": server.url,
-        "RCLONE_S3_ACCESS_KEY_ID": "id",
-        "RCLONE_S3_SECRET_ACCESS_KEY": "key",
-    }
-    once = ("--retries=1", "--low-level-retries=1", "--transfers=16", "--no-traverse", "--use-json-log")
-    done = subprocess.run(
-        ["rclone", "copy", *once, f"--files-from={home}/keys", *words],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    return {line["object"]: line["msg"] for line in lines if "object" in line}
-
-
-def by_rclone(text):
-    """A line for code and message, and one for status and ids."""
-    found = re.fullmatch(
-        r"Failed to copy: (?:failed to open source object: )?(.*?): (.*)\n\tstatus code: (\d+), request id: (\S*), host id: .*",
-        text,
-        re.DOTALL,
-    )
-    return Told(int(found[3]), found[1], found[2], found[4] or None) if found else Told()
-
-
-@pytest.mark.parametrize("call", ["get", "put"])
-@pytest.mark.parametrize("vendor", S3_LIKE)
-def test_rclone(call, vendor, server, tmp_path):
-    """Every row, in one process; that an object is archived it says in words of its own."""
-    rows = s3_rows(vendor)
-    (tmp_path / "keys").write_text("\n".join(rows))
-    (tmp_path / "files").mkdir()
-    for key in rows:
-        (tmp_path / "files" / key).write_text(key)
-    use_all(server, rows)
-    asked = {
-        "get": ("--s3-no-head-object", f":s3:{BUCKET}", str(tmp_path / "read")),
-        "put": (
-            "--no-check-dest",
-            "--s3-no-head",
-            "--s3-no-check-bucket",
-            str(tmp_path / "files"),
-            f":s3:{BUCKET}",
-        ),
-    }
-    said = rclone(server, tmp_path, *asked[call])
-    told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
-
-    def hides(row):
-        if call == "get" and row.code == "InvalidObjectState":
-            return Told._fields
-        return (*page_hides(row), *(("request_id",) if vendor in NO_AMZ_HEADER else ()))
-
-    assert wrong(told, sent(server, rows), rows, hides) == []
-    archived = [said[key] for key, row in rows.items() if row.code == "InvalidObjectState"]
-    assert all("GLACIER" in text for text in archived if call == "get")

@@ -9,6 +9,13 @@ from xml.etree import ElementTree
 from faultinject import Rule, vendors
 
 BUCKET = "photos"
+S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
+"""Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
+DIALECT = {"rgw": "", "swift": "s3api"}
+"""What these answer a client of S3 in; their other rows are for clients of Swift."""
+ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
+PAGES = ("html", "empty")
+"""Google's front ends answer with a page, or with nothing: there is no code in it."""
 
 
 class Told(NamedTuple):
@@ -78,3 +85,25 @@ def with_azures_id(told):
     """The id, which Azure's message ends with, in its own place."""
     found = re.fullmatch(r"(.*)\sRequestId:(\S+)\sTime:\S+", told.message or "", re.DOTALL)
     return told._replace(message=found[1], request_id=found[2]) if found else told
+
+
+def s3_rows(vendor):
+    return rows_of(vendor, DIALECT.get(vendor))
+
+
+def id_header(vendor):
+    """The header that has the id, in small letters."""
+    return vendors.get(vendor).id_headers[0][0].lower()
+
+
+def wrong(told, was, rows, hides=lambda row: ()):
+    """The rows of which a client tells something else than was sent, but for what it hides."""
+    return [
+        (row.label, told[key], was[key])
+        for key, row in rows.items()
+        if told[key] != was[key].without(*hides(row))
+    ]
+
+
+def page_hides(row):
+    return ("code", "message") if row.form in PAGES else ()
