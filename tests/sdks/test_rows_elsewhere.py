@@ -1,17 +1,18 @@
 """Clients written in Rust, C++, C and Go read every row that they can reach, and what each of them hides is stated.
 
-They are libraries for Python here; the programs have `test_rows_of_programs.py`.
+They are libraries for Python here, `native_clients.py`; the programs have `test_rows_of_programs.py`.
 """
 
 from __future__ import annotations
 
 import html
-import io
 import json
 import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,6 @@ from .told import (
     id_header,
     in_xml,
     page_hides,
-    raised,
     rows_of,
     s3_rows,
     sent,
@@ -35,7 +35,32 @@ from .told import (
 
 pytestmark = pytest.mark.slow
 
-KEYS = {"access_key_id": "id", "secret_access_key": "key", "region": "us-east-1"}
+SAYS_NOTHING = {"class": None, "text": "", "name": None}
+
+
+def ask(client, vendor, server, call, rows, **variables):
+    """What a client says of each row."""
+    if find_spec(client) is None:
+        pytest.skip(f"{client} is not installed: it is of the extra conformance-native")
+    done = subprocess.run(
+        [
+            sys.executable,
+            Path(__file__).with_name("native_clients.py"),
+            client,
+            vendor,
+            server.url,
+            call,
+            *rows,
+        ],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    return {key: said.get(key, SAYS_NOTHING) for key in rows}
 
 
 # object_store
@@ -43,69 +68,27 @@ KEYS = {"access_key_id": "id", "secret_access_key": "key", "region": "us-east-1"
 
 def by_object_store(error):
     """Its text has the status and the body as it came; the headers are nowhere."""
-    found = re.search(r"non-2xx status code: (\d+) [^:]*: (.*?)\n\nDebug source", str(error), re.DOTALL)
+    found = re.search(r"non-2xx status code: (\d+) [^:]*: (.*?)\n\nDebug source", error["text"], re.DOTALL)
     return in_xml(int(found[1]), found[2]) if found else Told()
 
 
-def object_store(vendor, url):
-    store = pytest.importorskip("obstore.store", reason="of the extra conformance-native")
-    options = {"client_options": {"allow_http": True}, "retry_config": {"max_retries": 0}}
-    if vendor == "azure-blob":
-        account = {"account_name": "account", "account_key": "a2V5", "endpoint": f"{url}/account"}
-        return store.AzureStore(BUCKET, **account, **options)
-    if vendor == "gcs-xml":
-        return store.GCSStore(BUCKET, base_url=url, bearer_token="token", **options)
-    return store.S3Store(BUCKET, endpoint=url, virtual_hosted_style_request=False, **KEYS, **options)
-
-
+@pytest.mark.parametrize("call", ["get", "put"])
 @pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob"])
-def test_object_store(vendor, server):
+def test_object_store(vendor, call, server):
     """Status, code, message and id of every row; the id that is among the headers alone is hidden."""
-    obstore = pytest.importorskip("obstore", reason="of the extra conformance-native")
-    store, rows = object_store(vendor, server.url), s3_rows(vendor)
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    told = {key: by_object_store(error) for key, error in ask("obstore", vendor, server, call, rows).items()}
 
     def hides(row):
         return (*page_hides(row), *(("request_id",) if vendor in ID_IN_HEADERS_ALONE else ()))
 
-    for call in (lambda key: obstore.get(store, key), lambda key: obstore.put(store, key, b"x")):
-        use_all(server, rows)
-        told = {key: by_object_store(raised(call, key)) for key in rows}
-        assert wrong(told, sent(server, rows), rows, hides) == []
+    assert wrong(told, sent(server, rows), rows, hides) == []
 
 
 # OpenDAL
 
 RUST_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-OPENDAL = {
-    "azure-blob": ("azblob", "/account", {"account_name": "account", "account_key": "a2V5"}),
-    "gcs": (
-        "gcs",
-        "",
-        {"skip_signature": "true", "disable_vm_metadata": "true", "disable_config_load": "true"},
-    ),
-    "oss": ("oss", "", {"access_key_id": "id", "access_key_secret": "key", "addressing_style": "path"}),
-    "swift-itself": ("swift", "/v1/AUTH_account", {"token": "token"}),
-}
-"""The services that can be told where to ask, beside S3's. That for TOS asks over TLS alone."""
-OPENDAL_BY_HOST = {
-    "cos": ({"secret_id": "id", "secret_key": "key"}, "http://cos.ap-guangzhou.myqcloud.com"),
-    "obs": ({"access_key_id": "id", "secret_access_key": "key"}, "http://obs.cn-north-4.myhuaweicloud.com"),
-}
-"""Those that have the bucket in the host's name, which no resolver knows here: the server is their proxy."""
-OPENDAL_BY_PROXY = """
-import json, sys
-import opendal
-
-service, options, endpoint, *keys = sys.argv[1:]
-operator = opendal.Operator(service, bucket="photos", endpoint=endpoint, **json.loads(options))
-told = {}
-for key in keys:
-    try:
-        operator.read(key) if key.startswith("get") else operator.write(key, b"x")
-    except Exception as error:
-        told[key] = str(error)
-json.dump(told, sys.stdout)
-"""
 
 
 def from_rust(text):
@@ -119,96 +102,65 @@ def from_rust(text):
 
 def by_opendal(error, header):
     """Its text has the status, all headers, and the error's fields; a body that it does not know, as it came."""
-    found = re.search(r"Parts \{ status: (\d+)", str(error))
-    request_id = re.search(rf'"(?:{header}|x-amz-request-id)": "([^"]*)"', str(error))
+    text = error["text"]
+    found = re.search(r"Parts \{ status: (\d+)", text)
+    request_id = re.search(rf'"(?:{header}|x-amz-request-id)": "([^"]*)"', text)
     if not found or not request_id:
         return Told()
-    body = re.search(r" => (.*?)\n\nContext:", str(error), re.DOTALL)
+    body = re.search(r" => (.*?)\n\nContext:", text, re.DOTALL)
     told = Told(int(found[1]), None, body and body[1], request_id[1])
     if body is None or not re.match(r"\w+ \{ ", body[1]):
         return told
-    said = {name: from_rust(text) for name, text in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
+    said = {name: from_rust(value) for name, value in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
     assert said.get("request_id", "") in ("", told.request_id)
     code = said.get("reason", said.get("code"))
     return with_azures_id(told._replace(code=code, message=said["message"]))
 
 
-def opendal_operator(vendor, url):
-    opendal = pytest.importorskip("opendal", reason="of the extra conformance-native")
-    if vendor in OPENDAL:
-        service, path, options = OPENDAL[vendor]
-        container = "bucket" if path == "" else "container"
-        return opendal.Operator(service, endpoint=f"{url}{path}", **{container: BUCKET}, **options)
-    off = {"disable_config_load": "true", "disable_ec2_metadata": "true"}
-    return opendal.Operator("s3", bucket=BUCKET, endpoint=url, **KEYS, **off)
-
-
-@pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob"])
-def test_opendal(vendor, server):
-    """Status, code, message and id of every row, OSS by its service for OSS; a page of Google's has no code."""
-    operator, rows = opendal_operator(vendor, server.url), s3_rows(vendor)
-    for call in (operator.read, lambda key: operator.write(key, b"x")):
-        use_all(server, rows)
-        told = {
-            key: by_opendal(raised(call, key), id_header(vendor)).without(*page_hides(row))
-            for key, row in rows.items()
-        }
-        assert wrong(told, sent(server, rows), rows, page_hides) == []
+@pytest.mark.parametrize("call", ["get", "put"])
+@pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob", "cos-itself", "obs-itself"])
+def test_opendal(vendor, call, server):
+    """Status, code, message and id of every row, by its service for S3 or by the vendor's; a page has no code."""
+    catalogue = vendor.removesuffix("-itself")
+    rows, header = s3_rows(catalogue), id_header(catalogue)
+    use_all(server, rows)
+    proxy = {"http_proxy": server.url} if catalogue != vendor else {}
+    said = ask("opendal", vendor, server, call, rows, **proxy)
+    told = {key: by_opendal(said[key], header).without(*page_hides(row)) for key, row in rows.items()}
+    assert wrong(told, sent(server, rows), rows, page_hides) == []
 
 
 GCS_NAMES_THE_OBJECT = ("notFound", "rateLimitExceeded")
 """Whose message has the object in it in a download, or in an upload, and is the table's in all else."""
 
 
-@pytest.mark.parametrize("call", ["read", "write"])
+@pytest.mark.parametrize("call", ["get", "put"])
 def test_opendal_gcs(call, server):
     """JSON at uploads, with every word; downloads are answered with a text, which has no code."""
-    operator, rows = opendal_operator("gcs", server.url), rows_of("gcs")
-    use_all(server, rows, lambda key: {"query.name": key} if call == "write" else {"path": f"**/{key}"})
-    told = {}
+    rows = rows_of("gcs")
+    use_all(server, rows, lambda key: {"query.name": key} if call == "put" else {"path": f"**/{key}"})
+    said, told = ask("opendal", "gcs", server, call, rows), {}
     for key, row in rows.items():
-        error = raised(operator.read, key) if call == "read" else raised(operator.write, key, b"x")
-        found = by_opendal(error, id_header("gcs")).without(*page_hides(row))
-        text = found.message and (html.unescape(found.message) if call == "read" else found.message)
+        found = by_opendal(said[key], id_header("gcs")).without(*page_hides(row))
+        text = found.message and (html.unescape(found.message) if call == "get" else found.message)
         if row.code in GCS_NAMES_THE_OBJECT and f"{BUCKET}/{key}" in text:
             text = row.message
         told[key] = found._replace(message=text)
 
     def hides(row):
-        return (*(("code",) if call == "read" else ()), *page_hides(row))
+        return (*(("code",) if call == "get" else ()), *page_hides(row))
 
     assert wrong(told, sent(server, rows), rows, hides) == []
 
 
-def test_opendal_swift(server):
+@pytest.mark.parametrize("call", ["get", "put"])
+def test_opendal_swift(call, server):
     """Swift's own rows, whose code is the status; it takes the text out of the page."""
-    operator = opendal_operator("swift-itself", server.url)
     rows = {key: row for key, row in rows_of("swift").items() if row.form != DIALECT["swift"]}
-    for call in (operator.read, lambda key: operator.write(key, b"x")):
-        use_all(server, rows)
-        told = {key: by_opendal(raised(call, key), id_header("swift")) for key in rows}
-        assert wrong(told, sent(server, rows), rows, lambda row: ("code",)) == []
-
-
-@pytest.mark.parametrize("vendor", OPENDAL_BY_HOST)
-def test_opendal_by_host(vendor, server):
-    """Its services for COS and OBS, in a process of their own, as it looks for a proxy once."""
-    pytest.importorskip("opendal", reason="of the extra conformance-native")
-    options, endpoint = OPENDAL_BY_HOST[vendor]
-    rows = {f"{call}-{key}": row for key, row in rows_of(vendor).items() for call in ("get", "put")}
     use_all(server, rows)
-    done = subprocess.run(
-        [sys.executable, "-c", OPENDAL_BY_PROXY, vendor, json.dumps(options), endpoint, *rows],
-        env={**os.environ, "http_proxy": server.url},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    errors = json.loads(done.stdout)
-    told = {key: by_opendal(errors[key], id_header(vendor)) for key in rows}
-    assert wrong(told, sent(server, rows), rows) == []
+    said = ask("opendal", "swift-itself", server, call, rows)
+    told = {key: by_opendal(error, id_header("swift")) for key, error in said.items()}
+    assert wrong(told, sent(server, rows), rows, lambda row: ("code",)) == []
 
 
 # pyarrow, which is AWS's SDK for C++
@@ -222,7 +174,7 @@ def by_aws_cpp(error):
     found = re.search(
         r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|([A-Z_]+)|\[code \d+\]) during PutObject operation: "
         r"(?:Unable to parse ExceptionName: (.*?) Message: )?(.*?)(?: \(Request ID: (\S+)\))?$",
-        str(error),
+        error["text"],
         re.DOTALL,
     )
     if not found:
@@ -238,30 +190,14 @@ def named_by_aws_cpp(code):
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code.removesuffix("Error")).upper()
 
 
-def pyarrow_files(url):
-    fs = pytest.importorskip("pyarrow.fs", reason="of the extra conformance-native")
-    return fs.S3FileSystem(
-        access_key="id",
-        secret_key="key",
-        region="us-east-1",
-        scheme="http",
-        endpoint_override=url.removeprefix("http://"),
-        allow_delayed_open=True,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),
-    )
-
-
 @pytest.mark.parametrize("vendor", S3_LIKE)
 def test_pyarrow_writes(vendor, server):
     """Message and id of every row, and either status and code or a name of its own. No id from headers alone."""
-    files, rows = pyarrow_files(server.url), s3_rows(vendor)
-
-    def put(key):
-        with files.open_output_stream(f"{BUCKET}/{key}") as file:
-            file.write(b"x")
+    rows = s3_rows(vendor)
 
     use_all(server, rows)
-    told = {key: by_aws_cpp(raised(put, key)).without(*page_hides(row)) for key, row in rows.items()}
+    said = ask("pyarrow", vendor, server, "put", rows)
+    told = {key: by_aws_cpp(said[key]).without(*page_hides(row)) for key, row in rows.items()}
     was = sent(server, rows)
     for key, row in rows.items():
         was[key] = was[key]._replace(message=row.message.strip())
@@ -278,15 +214,14 @@ def test_pyarrow_writes(vendor, server):
 @pytest.mark.parametrize("vendor", S3_LIKE)
 def test_pyarrow_reads(vendor, server):
     """It asks for the head, of which it tells the status alone: 404 is a file that is not there, 401 and 403 a name."""
-    files, rows = pyarrow_files(server.url), s3_rows(vendor)
+    rows = s3_rows(vendor)
     use_all(server, rows)
-    errors = {key: raised(files.open_input_stream, f"{BUCKET}/{key}") for key in rows}
     told = {}
-    for key, error in errors.items():
+    for key, error in ask("pyarrow", vendor, server, "get", rows).items():
         found = re.search(
-            r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|ACCESS_DENIED) during HeadObject", str(error)
+            r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|ACCESS_DENIED) during HeadObject", error["text"]
         )
-        status = int(found[1] or 403) if found else 404 if isinstance(error, FileNotFoundError) else None
+        status = int(found[1] or 403) if found else 404 if error["class"] == "FileNotFoundError" else None
         told[key] = Told(status)
     was = {
         key: each._replace(status=403) if each.status == 401 else each
@@ -297,14 +232,10 @@ def test_pyarrow_reads(vendor, server):
 
 def test_pyarrow_hides_errors_that_are_longer_than_the_object(server):
     """It reads into as many bytes as the head has told it of, here 4, and an error does not fit into them."""
-    files, rows = pyarrow_files(server.url), rows_of("s3")
+    rows = rows_of("s3")
     use_all(server, rows, method="GET")
 
-    def get(key):
-        with files.open_input_stream(f"{BUCKET}/{key}") as file:
-            file.read()
-
-    said = {str(raised(get, key)) for key in rows}
+    said = {error["text"] for error in ask("pyarrow", "s3", server, "get", rows).values()}
     sent(server, rows)
     assert len(said) == 1
     assert "Failed to flush response stream" in said.pop()
@@ -324,44 +255,20 @@ CRT_CODES = ("internalerror", "requesttimetooskewed", "requesttimeout", "slowdow
 CRT_STATUSES = (500, 502, 503, 504)
 
 
-@pytest.fixture(scope="module")
-def runtime():
-    """Its S3 client without retries: a method, a port and a key are asked for."""
-    s3 = pytest.importorskip("awscrt.s3", reason="of the extra conformance-native")
-    auth, http, runtime_io = (pytest.importorskip(f"awscrt.{name}") for name in ("auth", "http", "io"))
-    client = s3.S3Client(
-        bootstrap=runtime_io.ClientBootstrap.get_or_create_static_default(),
-        region="us-east-1",
-        tls_mode=s3.S3RequestTlsMode.DISABLED,
-        credential_provider=auth.AwsCredentialsProvider.new_static("id", "key"),
-        retry_config=s3.S3RetryConfig(retry_mode=s3.S3RetryMode.NONE),
-    )
-    kinds = {"GET": s3.S3RequestType.GET_OBJECT, "PUT": s3.S3RequestType.PUT_OBJECT}
-
-    def ask(method, port, key):
-        body = b"x" if method == "PUT" else b""
-        headers = http.HttpHeaders([("Host", f"127.0.0.1:{port}"), ("Content-Length", str(len(body)))])
-        request = http.HttpRequest(method, f"/{BUCKET}/{key}", headers, io.BytesIO(body))
-        client.make_request(type=kinds[method], request=request).finished_future.result(30)
-
-    return ask
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("call", ["get", "put"])
 @pytest.mark.parametrize("vendor", S3_LIKE)
-def test_awscrt(vendor, method, server, runtime):
+def test_awscrt(vendor, call, server):
     """Its exception has status, headers and body, but of what it would send again a name of its own alone."""
     rows = s3_rows(vendor)
     use_all(server, rows)
     told, names = {}, {}
-    for key in rows:
-        error = raised(runtime, method, server.port, key)
-        if not hasattr(error, "headers"):
-            names[key], told[key] = error.name, Told()
+    for key, error in ask("awscrt", vendor, server, call, rows).items():
+        if "headers" not in error:
+            names[key], told[key] = error["name"], Told()
             continue
-        headers = {name.lower(): value for name, value in error.headers}
+        headers = {name.lower(): value for name, value in error["headers"]}
         request_id = headers.get(id_header(vendor), headers.get("x-amz-request-id"))
-        found = in_xml(error.status_code, error.body.decode())
+        found = in_xml(error["status"], error["body"])
         assert found.request_id in (None, request_id)
         told[key] = found._replace(request_id=request_id)
 

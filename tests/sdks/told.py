@@ -62,15 +62,6 @@ def sent(server, rows):
     }
 
 
-def raised(call, *arguments):
-    """The exception of a call; None where it is taken for a success."""
-    try:
-        call(*arguments)
-    except Exception as error:
-        return error
-    return None
-
-
 def in_xml(status, body):
     """The status, and what stands in the body as far as that is XML; Azure's message has the id in it."""
     try:
