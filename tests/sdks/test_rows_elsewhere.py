@@ -194,7 +194,6 @@ def named_by_aws_cpp(code):
 def test_pyarrow_writes(vendor, server):
     """Message and id of every row, and either status and code or a name of its own. No id from headers alone."""
     rows = s3_rows(vendor)
-
     use_all(server, rows)
     said = ask("pyarrow", vendor, server, "put", rows)
     told = {key: by_aws_cpp(said[key]).without(*page_hides(row)) for key, row in rows.items()}
