@@ -56,6 +56,7 @@ TESTS = (
     "tests/adapters/test_delete_objects.py",
     "tests/adapters/test_hints.py",
     "tests/adapters/test_marks.py",
+    "tests/adapters/test_middle.py",
     "tests/adapters/test_waiting.py",
     "tests/injector/test_injector.py",
     "tests/testing/test_inject.py",
