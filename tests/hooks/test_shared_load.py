@@ -57,17 +57,13 @@ def hammer(port, clients, each):
 
 
 def check(start, way, rule, clients, each):
-    """Exactly so many faults, and no request got no decision without being told of."""
+    """Exactly so many faults, and not one request that got no decision."""
     server = start(WAYS[way], FAULTINJECT_ENABLED="1", FAULTINJECT_RULES=RULES[rule], FAULTINJECT_SEED="load")
     with busy_processors():
         assert hammer(server.port, clients, each) == {503: TIMES, 200: clients * each - TIMES}
     did = Counter(each["did"] for each in server.lines("/photos/cat"))
-    # A process that has the lock and gets no processor for a second is not waited for, and is told of.
-    undecided = did.pop("failed", 0)
-    assert did == {"answered": TIMES, "passed": clients * each - TIMES - undecided}
-    assert undecided <= clients * each / 100
-    assert bool(undecided) == ("held the store's lock for too long" in server.log)
-    assert not re.search("is away|rule .* failed", server.log)
+    assert did == {"answered": TIMES, "passed": clients * each - TIMES}
+    assert not re.search("too long|is away|rule .* failed", server.log)
     server.stop()
 
 
@@ -83,5 +79,4 @@ def test_exact_under_load(start, way):
 def test_exact_twenty_times_of_twenty(start, way):
     """64 threads in each worker, all of them at work."""
     for number in range(20):
-        clients, each = (256, 8) if way.startswith("4 workers") else (64, 20)
-        check(start, way, list(RULES)[number % 2], clients, each)
+        check(start, way, list(RULES)[number % 2], 256 if way.startswith("4 workers") else 64, 20)
