@@ -23,7 +23,11 @@ EXIT_CODES = {
         1: "a check says FAIL (with `--strict` also WARN), or a client dies, stops answering or breaks the contract",
         3: "nothing could be judged of a client, or a check of `--require` was not decided",
     },
-    "vendors": {},
+    "fidelity": {
+        1: "an answer is not as documented",
+        3: "nothing could be judged: the service does not answer, or refuses a bucket",
+    },
+    "vendors": {1: "with `--diff`: a row is gone"},
     "preview": {},
     "check": {1: "a rule can never fire, or no rule is for the request"},
     "schema": {},

@@ -23,7 +23,7 @@ LINES = [
 
 
 def test_every_example_is_a_page_an_app_and_tests():
-    """The ten examples are there, each with the three things that make one."""
+    """The eleven examples are there, each with the three things that make one."""
     assert sorted(PAGES) == [
         "any_language",
         "azure_retries",
@@ -32,12 +32,15 @@ def test_every_example_is_a_page_an_app_and_tests():
         "env_only",
         "explore_multipart",
         "fastapi_upload",
+        "fidelity",
         "flask_upload",
         "moto_s3",
         "pytest_marker",
     ]
     for folder in FOLDERS:
-        assert any((folder / each).is_file() for each in ("app.py", "server.py", "upload.sh", "curl.sh"))
+        assert any(
+            (folder / each).is_file() for each in ("app.py", "server.py", "upload.sh", "curl.sh", "record.py")
+        )
         assert (folder / f"test_{folder.name}.py").is_file()
 
 

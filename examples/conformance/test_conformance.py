@@ -1,36 +1,47 @@
-"""The page is what the command writes, and a client in the shell keeps to the contract on it."""
+"""The pages are what the command writes of the league, and a client in the shell keeps to the contract on it."""
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from faultinject.audit.checks import CHECKS
+from faultinject.cli.schemas import SCHEMAS
+from faultinject.conformance.league import page as html
+from faultinject.conformance.page import page
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.sdks import SDKS
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+LEAGUE = json.loads((FOLDER / "league.json").read_text(encoding="utf-8"))
 
 
-def test_the_page_has_every_sdk_and_every_check() -> None:
-    """A new SDK, a new check or a new word of the contract asks for a new page."""
-    [names] = re.findall(r"^\| check \| (.*) \|$", PAGE, re.MULTILINE)
-    assert names.split(" | ") == [*SDKS]
-    assert [each for each in CHECKS if f"\n| {each} |" not in PAGE] == []
+def test_the_page_is_of_the_league() -> None:
+    """A new check, a new word of the contract, or another name of an SDK asks for a new one."""
+    assert page(LEAGUE) == PAGE
+    assert html(LEAGUE) == (FOLDER / "league.html").read_text(encoding="utf-8")
     assert CONTRACT in PAGE
+
+
+def test_the_league_has_every_sdk_and_every_check() -> None:
+    """Those that could not be measured are in it by their name, with what installs them or the reason."""
+    missing = [each["client"] for each in LEAGUE["skipped"] + LEAGUE["failed"]]
+    assert sorted([each["client"] for each in LEAGUE["clients"]] + missing) == sorted(SDKS)
+    assert {each["check"] for one in LEAGUE["clients"] for each in one["report"]["findings"]} == {*CHECKS}
+    assert [*Draft202012Validator(SCHEMAS["conformance"][1]()).iter_errors(LEAGUE)] == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client")
 def test_a_client_in_the_shell() -> None:
     """curl tries again after a 503 and a 429, and not after a 403."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-    words = "conformance --client ./curl.sh --phase den --phase t429 --phase vthr --json"
+    words = "conformance --client ./curl.sh --vendor obs --phase den --phase t429 --phase vthr --json"
     done = subprocess.run(
         [sys.executable, "-m", "faultinject", *words.split()],
         cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=100, check=False,

@@ -115,7 +115,7 @@ async def exchange(
         return
     assert request is not None
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
-        action.entry.seen = SeenBody(plan.origin[2], request.content_type, request.content_length)
+        action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), request.content_length)
         receive = _overheard(receive, action.entry.seen)
     if isinstance(action, Pass):
         await _pass(app, scope, receive, send, plan, action)
@@ -261,6 +261,11 @@ async def _forward(
     request: ASGIRequest,
 ) -> None:
     entry, transform = action.entry, action.transform
+    if action.upload is not None:
+        from faultinject.adapters.asgi_middle import forward_with_a_pause
+
+        await forward_with_a_pause(app, scope, receive, send, plan, action, request, action.upload)
+        return
     entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
     if transform is None and plan.services.marked:
         app = _marked(app, entry)
@@ -368,6 +373,11 @@ async def _respond(
         from faultinject.adapters.asgi_after import respond_after
 
         await respond_after(app, scope, receive, send, plan, action, request, end)
+        return
+    if answer.upto is not None:
+        from faultinject.adapters.asgi_middle import respond_in_the_middle
+
+        await respond_in_the_middle(app, scope, receive, send, plan, action, request, end, answer.upto)
         return
     has_body = request.has_body
     drains = has_body and answer.drain and not request.expects_continue

@@ -155,6 +155,7 @@ async def drain_or_fail(
     request: ASGIRequest,
     listener: Listener | None = None,
     heard: Heard | None = None,
+    kept: list[bytes] | None = None,
 ) -> Body | None:
     """Read the request body, and answer its keys where they count; None when that failed, and the request is over.
 
@@ -167,10 +168,12 @@ async def drain_or_fail(
         request: the view of the request.
         listener: who receives, where somebody listens.
         heard: as of `drain`, where nobody listens.
+        kept: as of `drain`.
     """
     entry = action.entry
+    hear = listener.receive if listener else receive
     try:
-        body = await drain(listener.receive if listener else receive, plan, request, action.listing, heard)
+        body = await drain(hear, plan, request, action.listing, heard, action.answer.upto, kept)
         action.answer_keys()
     except ClientGone:
         undo(plan, entry, "failed")

@@ -65,13 +65,13 @@ class SocketResponder:
         self._request = request
         self.end = end
 
-    async def run(self, *, drains: bool) -> None:
-        """Read the request's body or not, wait, and do it."""
+    async def run(self, *, drains: bool, part: Body | None = None) -> None:
+        """Read the request's body or not, wait, and do it; `part` is what was read of it before."""
 
         async def before(tasks: TaskGroup) -> None:
             listener = Listener(self._receive, tasks)
             plan, action, end = self._plan, self._action, self.end
-            entry, body = action.entry, None
+            entry, body = action.entry, part
             did = "answered" if end is None else end.how
             delay = delay_before(action, end)
             if drains or delay:

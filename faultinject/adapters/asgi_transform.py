@@ -85,7 +85,10 @@ class ShapedAnswer(Shaping):
         body: Body | None,
         unread: bool,
     ) -> None:
-        super().__init__(plan, entry, transform, request, applied=applied, body=body, unread=unread)
+        inside = in_process_scope(scope)
+        super().__init__(
+            plan, entry, transform, request, applied=applied, body=body, unread=unread, inside=inside
+        )
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -148,7 +151,7 @@ class ShapedAnswer(Shaping):
         if takes and self._is_marked():
             self._headers = marked(self._headers, self._entry.rule or "")
             message = {**message, "headers": marked_bytes(headers, self._entry.rule or "")}
-        if takes and (transform.cuts or transform.rate is not None) and not in_process_scope(self._scope):
+        if takes and (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_scope(self._scope, self._send)
             past = self._goes_past("") if transform.cuts else None
             if past is not None and await delivered(past):
@@ -166,8 +169,11 @@ class ShapedAnswer(Shaping):
     async def _change(self, piece: bytes, *, more: bool) -> None:
         transform, framing = self._transform, self._framing
         kept = transform.feed(piece) if piece else b""
+        seconds, held = self._pause(), transform.held_back()
         if transform.rate is not None:
             await self._slowly(kept, transform.rate, more=more)
+        elif seconds or held:
+            await self._pausing(kept, seconds, held, more=more)
         elif framing is not None:
             if kept:
                 await self._past(framing.frame(kept))
@@ -189,13 +195,33 @@ class ShapedAnswer(Shaping):
     async def _slowly(self, kept: bytes, rate: int, *, more: bool) -> None:
         for part in slices(kept, rate):
             left = self._due_in(part, rate)
-            if left > 0:
-                await pause(self._plan, left, self._ends, self._connection)
-            if self._ends.gone or (self._connection is not None and self._connection.left(0)):
-                raise ClientGone
+            await self._wait(left)
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
         if not more:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pausing(self, kept: bytes, seconds: float, held: bytes, *, more: bool) -> None:
+        """What is let through, and behind the pause what was held back."""
+        if kept and self._framing is not None:
+            await self._past(self._framing.frame(kept))
+        elif kept:
+            await self._send({"type": "http.response.body", "body": kept, "more_body": True})
+        await self._wait(seconds)
+        if (
+            held
+        ):  # pragma: no branch - CPython 3.11 traces nothing behind a wait that ended by being cancelled
+            self._sent += len(held)
+            await self._send({"type": "http.response.body", "body": held, "more_body": more})
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait while the client does.
+
+        Raises:
+            ClientGone: it has left.
+        """
+        await pause(self._plan, seconds, self._ends, self._connection)
+        if self._ends.gone or (self._connection is not None and self._connection.left(0)):
+            raise ClientGone
 
     async def _past(self, data: bytes) -> None:
         assert self._connection is not None
@@ -206,7 +232,7 @@ class ShapedAnswer(Shaping):
 
     async def _cut(self) -> None:
         """End the connection behind what has been let through."""
-        if in_process_scope(self._scope):
+        if self._inside:
             self._error = self._cut_error()
             return
         if self._framing is None:
@@ -215,7 +241,12 @@ class ShapedAnswer(Shaping):
                 # Most servers close the connection then, though they log it.
                 self._error = ConnectionAbortedError("answer cut by faultinject")
                 return
-        self._close()
+        found = self._connection
+        if self._transform.how != "reset" or found is None or not await delivered(found):
+            self._close()
+        else:
+            self._broken = True
+            self._break(found)
 
     def _close(self) -> None:
         if not self._broken and self._connection is not None:

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.backlog import PATIENCE, until_delivered
 from faultinject.adapters.driving import ClientGone
-from faultinject.engine.body_digest import LONGEST, MOST, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,6 +266,8 @@ async def drain(
     request: ASGIRequest,
     listing: Listing | None = None,
     heard: Heard | None = None,
+    upto: int | None = None,
+    kept: list[bytes] | None = None,
 ) -> Body:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
@@ -275,6 +277,8 @@ async def drain(
         request: the view of the request.
         listing: gets each piece.
         heard: the first message, where one was received, and the seconds that are left for more.
+        upto: so many bytes of it are read, and not more; None: all.
+        kept: gets each piece, for whom the body may turn out to be shorter than `upto`.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -282,11 +286,15 @@ async def drain(
     Raises:
         ClientGone: it left, or the server cannot read its body.
     """
-    digest = BodyDigest(plan.origin[2], request.content_type)
+    digest = request.body_digest(plan.origin[2])
     first, seconds = heard or (None, LONGEST)
     hearing = Hearing(receive, first)
+    length = request.content_length
+    # Where no length is told, a first byte shows that there is a body.
+    most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
+    left = False
     with anyio.move_on_after(seconds):
-        while digest.size < MOST and not hearing.whole:
+        while digest.size < most and not (hearing.whole or left):
             try:
                 message = await hearing.next()
             except Exception as error:
@@ -296,10 +304,16 @@ async def drain(
             if hearing.gone:
                 raise ClientGone
             piece = message.get("body", b"")
+            if upto is not None and len(piece) > upto - digest.size:
+                piece = piece[: upto - digest.size]
+                left = True
             digest.update(piece)
             if listing is not None:
                 listing.feed(piece)
-    return digest.size, digest.hexdigest(), hearing.whole
+            if kept is not None:
+                kept.append(piece)
+    whole = (hearing.whole and not left) or (upto is not None and digest.size == length)
+    return digest.size, digest.hexdigest(), whole
 
 
 async def noticed(receive: Receive, *, unread: bool = False) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Request
+    from faultinject.engine.types import Body
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
@@ -43,6 +44,11 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
     if action.answer.late or (end is not None and end.held is not None):
         return 0.0
     return action.delay
+
+
+def ended_before(body: Body | None, size: int) -> bool:
+    """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
+    return body is None or (body[2] and (body[0] < size or not body[0]))
 
 
 def runs_app(action: Action) -> bool:

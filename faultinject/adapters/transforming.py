@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.adapters.client_errors import cut_error
+from faultinject.adapters.client_errors import cut_error, reset_error, timeout_error
 from faultinject.adapters.driving import undo
 from faultinject.http.wire import can_be_written, has_no_body, length_of
 
@@ -29,6 +29,7 @@ class Shaping:
         applied: whether it is the app itself that runs.
         body: what was read of the request's body.
         unread: whether something of it is left, and the answer is not the app's.
+        inside: whether the client is in this process, so that there is no connection.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Shaping:
         applied: bool,
         body: Body | None,
         unread: bool,
+        inside: bool,
     ) -> None:
         self._plan = plan
         self._entry = entry
@@ -49,6 +51,8 @@ class Shaping:
         self._applied = applied
         self._body = body
         self._unread = unread
+        self._inside = inside
+        self._paused = False
         self._headers: Headers = []
         self._connection: Connection | None = None
         self._framing: Framing | None = None
@@ -80,6 +84,14 @@ class Shaping:
         plain = found is not None and not found.encrypted and not self._request.http2
         return found if plain and can_be_written(status_line, self._headers) else None
 
+    def _pause(self) -> float:
+        """Seconds in which nothing goes out behind what was just let through; only once."""
+        if self._paused or not self._transform.touched:
+            return 0.0
+        self._paused = True
+        # A client of this process that would lose its patience loses it at once.
+        return 0.0 if self._inside and self._transform.hangs else self._transform.quiet
+
     def _due_in(self, part: bytes, rate: int) -> float:
         """Seconds until the next part may go out, which is counted as sent."""
         now = self._plan.services.monotonic()
@@ -96,9 +108,24 @@ class Shaping:
         entry = self._entry
         if self._transform.touched:
             entry.response_bytes = self._sent
-            entry.write(self._transform.did, applied=self._applied, body=self._body)
+            entry.write(self._did(), applied=self._applied, body=self._body)
         else:
             undo(self._plan, entry, otherwise, applied=self._applied, status=entry.status)
+
+    def _did(self) -> str:
+        """What is done: a reset only where there is a connection to reset."""
+        transform = self._transform
+        if transform.how is None:
+            return transform.did
+        if self._inside:
+            return "raised"
+        return transform.how if self._connection is not None else "closed"
+
+    def _break(self, connection: Connection) -> None:
+        """Reset the connection, if that is how it ends; the journal is told where that could not be."""
+        did = connection.reset()
+        if did != self._transform.how:
+            self._entry.write(did, applied=self._applied, body=self._body)
 
     def _fail(self) -> None:
         """The app has failed: whatever was done to its answer does not count, unless the journal has its end."""
@@ -108,4 +135,9 @@ class Shaping:
 
     def _cut_error(self) -> Exception:
         """What a client in the same process would have met."""
-        return cut_error(self._sent, length_of(self._headers), rule=self._entry.rule or "")
+        rule = self._entry.rule or ""
+        if self._transform.hangs:
+            return timeout_error(rule=rule)
+        if self._transform.how == "reset":
+            return reset_error(rule=rule)
+        return cut_error(self._sent, length_of(self._headers), rule=rule)

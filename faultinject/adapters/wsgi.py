@@ -9,6 +9,7 @@ from faultinject.adapters.driving import (
     DECIDED,
     ClientGone,
     delay_before,
+    ended_before,
     first_to_note,
     runs_app,
     skipped,
@@ -115,7 +116,7 @@ def exchange(
         return app(environ, start_response)
     if plan.services.record_all and action.entry is not None and request.has_body and runs_app(action):
         length = request.content_length
-        seen = action.entry.seen = SeenBody(plan.origin[2], request.content_type, length)
+        seen = action.entry.seen = SeenBody(request.body_digest(plan.origin[2]), length)
         if (source := environ.get("wsgi.input")) is not None:
             from faultinject.adapters.wsgi_wait import Overheard
 
@@ -199,6 +200,10 @@ def _forward(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, action: Forward, request: WSGIRequest
 ) -> Iterable[bytes]:
     entry, transform = action.entry, action.transform
+    if action.upload is not None:
+        from faultinject.adapters.wsgi_middle import forward_with_a_pause
+
+        return forward_with_a_pause(app, environ, start_response, plan, action, request, action.upload)
     entry.write("delayed" if transform is None else transform.did, answered=False, applied=True, last=False)
     start = start_response
     if transform is None and plan.services.marked:
@@ -257,16 +262,19 @@ def _respond(
     body = None
     left = False
     has_body = request.has_body
-    drains = answer.drain and has_body
+    upto = answer.upto
+    drains = (answer.drain or upto is not None) and has_body
     delay = delay_before(action, end)
     if drains or delay:
         from faultinject.adapters.wsgi_wait import drain, hold
 
         entry.write(did, answered=False, last=False)
         try:
-            body = drain(environ, plan, request, action.listing) if drains else None
-            action.answer_keys()
-            left = not hold(environ, plan, entry, delay)
+            body = drain(environ, plan, request, action.listing, upto) if drains else None
+            ended = upto is not None and ended_before(body, upto)
+            if not ended:
+                action.answer_keys()
+                left = not hold(environ, plan, entry, delay)
         except Exception as error:
             # The body is half read: neither the app nor the vendor's answer makes sense any more.
             if not isinstance(error, ClientGone):
@@ -278,8 +286,12 @@ def _respond(
         except BaseException:
             undo(plan, entry, "failed")
             raise
+        if ended:
+            from faultinject.adapters.wsgi_middle import forward_untouched
+
+            return forward_untouched(app, environ, start_response, plan, entry)
     unread = has_body and (body is None or not body[2])
-    if unread and body is not None and end is None:
+    if unread and body is not None and end is None and body[0] != upto:
         did = "drain_cut"
     headers = at_its_start(action, plan.services.clock())
     if left and end is not None:

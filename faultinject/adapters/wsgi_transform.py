@@ -83,11 +83,14 @@ class ShapedAnswer(Shaping):
         body: Body | None,
         unread: bool,
     ) -> None:
-        super().__init__(plan, entry, transform, request, applied=applied, body=body, unread=unread)
+        inside = in_process(environ)
+        super().__init__(
+            plan, entry, transform, request, applied=applied, body=body, unread=unread, inside=inside
+        )
         self._environ = environ
         self._start_response = start_response
         # An app that goes on in another thread does so in the context in which it began.
-        goes_on = transform.rate is not None and not in_process(environ)
+        goes_on = transform.slow and not inside
         self._call: Callable[..., Any] = copy_context().run if goes_on else lambda work, *given: work(*given)
         self._status_line = ""
         self._result: Iterable[bytes] = ()
@@ -106,12 +109,12 @@ class ShapedAnswer(Shaping):
                 self._first = piece
             self._begin()
             if self._framing is None:
-                if self._transform.rate is not None and not self._passes:
+                if self._transform.slow and not self._passes:
                     self._entry.held = True
                     self._over = self._plan.services.finish
                 return self
             connection = self._connection
-            if self._transform.rate is not None and connection is not None and connection.take_over():
+            if self._transform.slow and connection is not None and connection.take_over():
                 go_on(self._plan, self._entry, self._past_server)
             else:
                 self._past_server()
@@ -197,7 +200,7 @@ class ShapedAnswer(Shaping):
         takes = self._takes(int(self._status_line[:3]))
         if takes and self._is_marked():
             self._headers = marked(self._headers, self._entry.rule or "")
-        if takes and (transform.cuts or transform.rate is not None) and not in_process(self._environ):
+        if takes and (transform.cuts or transform.slow) and not self._inside:
             self._connection = of_environ(self._environ)
             past = self._goes_past(self._status_line)
             if past is not None and delivered(past):
@@ -236,7 +239,12 @@ class ShapedAnswer(Shaping):
         except Exception:
             # Only the app can fail here; the server below must not answer behind what has gone out.
             self._app_failed()
-        end_past(self._connection, unread=self._unread)
+        if self._transform.done and self._transform.how == "reset" and delivered(self._connection):
+            # What is left to the server is a socket whose other end has closed.
+            self._connection.take_over()
+            self._break(self._connection)
+        else:
+            end_past(self._connection, unread=self._unread)
         self.close()
 
     def _send_framed(self, part: bytes) -> None:
@@ -258,6 +266,12 @@ class ShapedAnswer(Shaping):
             self._sent += len(kept)
             if kept:
                 yield kept
+            seconds = self._pause()
+            if seconds and not wait(self._plan, seconds, self._connection, reads_on=True):
+                raise ClientGone
+            if held := self._transform.held_back():
+                self._sent += len(held)
+                yield held
             return
         for part in slices(kept, rate):
             left = self._due_in(part, rate)
@@ -274,7 +288,7 @@ class ShapedAnswer(Shaping):
 
     def _cut(self) -> None:
         """End the connection behind what the server has sent."""
-        if in_process(self._environ):
+        if self._inside:
             raise self._cut_error()
         # Also a request that it has read already is not for this connection any more.
         tell_wsgi(self._environ, self._start_response)
@@ -284,7 +298,10 @@ class ShapedAnswer(Shaping):
         if self._connection is None or not (self._connection.gone(FLUSH) or delivered(self._connection)):
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
-        self._connection.close()
+        if self._transform.how == "reset":
+            self._break(self._connection)
+        else:
+            self._connection.close()
 
     def _finish(self) -> None:
         over, self._over = self._over, None

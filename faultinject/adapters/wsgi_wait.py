@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from faultinject.adapters.backlog import until_delivered
 from faultinject.adapters.driving import ClientGone, undo
-from faultinject.engine.body_digest import LONGEST, MOST, PIECE, BodyDigest
+from faultinject.engine.body_digest import LONGEST, MOST, PIECE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +26,23 @@ if TYPE_CHECKING:
 _AT_ONCE = 0.001
 
 
-def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing | None = None) -> Body | None:
+def drain(
+    environ: Environ,
+    plan: Plan,
+    request: WSGIRequest,
+    listing: Listing | None = None,
+    upto: int | None = None,
+) -> Body | None:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+
+    A body without a length that ends before `upto` is put back, for the app to read.
+
+    Args:
+        environ: of the request.
+        plan: the plan that decided.
+        request: the view of the request.
+        listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
 
     Returns:
         Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
@@ -38,7 +53,7 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    reading = BodyReading(environ, plan, length, listing)
+    reading = BodyReading(environ, plan, request, listing, upto)
     from faultinject.adapters.client_errors import in_process
     from faultinject.adapters.closing import is_at_hand
     from faultinject.adapters.connection import of_environ, threads_run
@@ -50,7 +65,12 @@ def drain(environ: Environ, plan: Plan, request: WSGIRequest, listing: Listing |
             reading.run()
     else:
         reading.run_aside()
-    return reading.body
+    body = reading.body
+    if reading.kept is not None and body[2]:
+        from io import BytesIO
+
+        environ["wsgi.input"] = BytesIO(b"".join(reading.kept))
+    return body
 
 
 class BodyReading:
@@ -62,22 +82,34 @@ class BodyReading:
     Args:
         environ: of the request.
         plan: the plan that decided.
-        length: the Content-Length; None where the server marks the end.
+        request: the view of the request; without a Content-Length the server marks the end.
         listing: gets each piece.
+        upto: so many bytes of it are read, and not more; None: all.
 
     Attributes:
         cut: whether the time is over; what comes after that does not count.
+        kept: what was read, where the body may turn out to be shorter than `upto`; else None.
     """
 
-    def __init__(self, environ: Environ, plan: Plan, length: int | None, listing: Listing | None) -> None:
+    def __init__(
+        self,
+        environ: Environ,
+        plan: Plan,
+        request: WSGIRequest,
+        listing: Listing | None,
+        upto: int | None = None,
+    ) -> None:
+        length = request.content_length
         self.cut = False
+        self.kept: list[bytes] | None = [] if upto is not None and length is None else None
         self._source = source = environ["wsgi.input"]
         # What has come so far, where the server can say.
         self._read = getattr(source, "read1", source.read)
         self._length = length
+        self._upto = upto
         self._listing = listing
         self._clock = plan.services.monotonic
-        self._digest = BodyDigest(plan.origin[2], environ.get("CONTENT_TYPE", ""))
+        self._digest = request.body_digest(plan.origin[2])
         self._whole = False
         self._lock = allocate_lock()
 
@@ -99,12 +131,13 @@ class BodyReading:
             ClientGone: the body ends too early, or the server cannot read it.
         """
         length, digest = self._length, self._digest
+        wanted = length if self._upto is None else self._upto
         end = self._clock() + LONGEST
-        while length is None or digest.size < length:
+        while wanted is None or digest.size < wanted:
             if digest.size >= MOST or self.cut or self._clock() >= end:
                 return
             try:
-                piece = self._read(PIECE if length is None else min(PIECE, length - digest.size))
+                piece = self._read(PIECE if wanted is None else min(PIECE, wanted - digest.size))
             except TimeoutError:
                 self.stop()
                 return
@@ -120,9 +153,12 @@ class BodyReading:
                 digest.update(piece)
             if self._listing is not None:
                 self._listing.feed(piece)
-        if length is not None and digest.size < length:
+            if self.kept is not None:
+                self.kept.append(piece)
+        if length is not None and digest.size < (wanted or 0):
             raise ClientGone
-        self._whole = True
+        # Of a body without a length as much as was wanted says nothing of its end.
+        self._whole = digest.size == length if self._upto is not None and digest.size == wanted else True
 
     def run_aside(self) -> None:
         """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""

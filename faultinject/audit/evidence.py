@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from faultinject.audit.lateness import LateTimes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,6 +98,7 @@ class Evidence:
         contrast: whether what succeeded was asked for again just as what failed.
         hedges: whether it sends copies of what is not answered yet, so that on a busy machine one may come behind an answer
             that its client has not read.
+        late_times: in a driven run, when the machine was seen to be late.
     """
 
     calls: Sequence[Call]
@@ -108,6 +111,7 @@ class Evidence:
     left_out: dict[str, int] = field(default_factory=dict)
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
     hedges: bool = False
+    late_times: LateTimes = field(default_factory=LateTimes)
 
     @property
     def everyone(self) -> tuple[Call, ...]:
@@ -141,6 +145,11 @@ class Evidence:
         from faultinject.audit.waits import by_number
 
         return by_number(self.waits)
+
+    def undisturbed(self, waits: Sequence[Wait], fewest: int) -> Sequence[Wait]:
+        """The waits that ended while nothing was seen to be late; all of them, if that would leave fewer than so many."""
+        found = [wait for wait in waits if not self.late_times.disturb(wait)]
+        return found if len(found) >= fewest else waits
 
     @cached_property
     def late(self) -> float | None:

@@ -12,6 +12,7 @@ from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, WARN
 from faultinject.audit.grouping import Grouper
 from faultinject.audit.habits import Habits
+from faultinject.audit.lateness import LateTime, LateTimes
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.turnaround import Meter
 from faultinject.journal.lines import TORN
@@ -176,6 +177,7 @@ def judge(
     require: str | Collection[str] = (),
     told: Collection[CallWindow] = (),
     skipped: Mapping[str, int] | None = None,
+    late: Collection[LateTime] = (),
 ) -> Judgement:
     """Judge the clients of a journal.
 
@@ -191,6 +193,7 @@ def judge(
         require: what must be decided, likewise; or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
+        late: what a driver did later than it was to, which says when the machine was busy.
 
     Raises:
         ConfigurationError: there is no such profile, or no such check to ignore or to require.
@@ -222,8 +225,12 @@ def judge(
     awaited = grouper.awaited()
     grouper.end(None if skipped and TORN in skipped else until)
     clients = by_client.clients()
+    late_times = LateTimes(late, starts.seen)
     evidence = {
-        each: by_client.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen)
+        each: replace(
+            by_client.evidence(each, replace(meter.turnaround(each), busy=starts.usual), chosen),
+            late_times=late_times,
+        )
         for each in clients
     }
     found = _judgement(by_client, evidence, ignore, dict(skipped or {}))
@@ -276,19 +283,19 @@ class _Starts:
         self._began = {
             each.key: each.began for each in told if each.key and each.name not in (CALIBRATION, OUTAGE)
         }
-        self._delays: list[float] = []
+        self.seen: list[LateTime] = []
 
     def see(self, attempt: Attempt) -> None:
         """Take an attempt, which may be the first of its call."""
         if self._began:
             for segment in attempt.path.split("/"):
                 if segment in self._began:
-                    self._delays.append(attempt.arrived - self._began.pop(segment))
+                    self.seen.append(LateTime(self._began.pop(segment), attempt.arrived))
 
     @property
     def usual(self) -> float | None:
         """What nine of ten did not exceed, in seconds; None where nobody drives."""
-        delays = sorted(self._delays)
+        delays = sorted(each.done - each.due for each in self.seen)
         return delays[(len(delays) * 9 - 1) // 10] if delays else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from math import inf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ UNNAMED = "a client without a User-Agent"
 """What stands for a client that does not say who it is."""
 
 _COMMENT = re.compile(r"\([^()]*\)")
+_SPAN = re.compile(r"bytes[= ]([0-9]{1,15})-([0-9]{0,15})")
 _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 KEY_DIGITS = 16
@@ -77,13 +79,47 @@ def marked(attempt: Attempt) -> bool | None:
     return hint.get("retry")
 
 
+def resumes(part: str | None, after: str | None) -> bool:
+    """Whether one part of a body is what is asked for, or sent, where another broke off; None: the whole.
+
+    >>> resumes("bytes=500-", None), resumes("bytes=0-99", None), resumes("bytes=100-199", "bytes=0-99")
+    (True, False, False)
+    >>> resumes("bytes */900", "bytes 0-899/900"), resumes("bytes 300-899/900", "bytes */900")
+    (True, True)
+    >>> resumes("bytes 256-511/*", "bytes 0-255/*"), resumes("bytes 600-899/900", "bytes 0-255/900")
+    (True, False)
+    """
+    if part is None:
+        return False
+    asks = "bytes *"
+    if part.startswith(asks) or (after is not None and after.startswith(asks)):
+        return True
+    now, before = _span(part), (0.0, inf) if after is None else _span(after)
+    if now is None or before is None:
+        return False
+    if part.startswith("bytes="):
+        # A download goes on to the same end.
+        return before[0] < now[0] <= before[1] == now[1]
+    return before[0] <= now[0] <= before[1] + 1
+
+
+def _span(part: str) -> tuple[float, float] | None:
+    """First and last byte of a part; None where it is not told so."""
+    found = _SPAN.match(part)
+    return None if found is None else (float(found[1]), float(found[2] or inf))
+
+
 def alike(one: Attempt, other: Attempt) -> bool:
-    """Whether two requests of one fingerprint are of one principal and have one body, as far as can be told."""
-    if one.seed == other.seed:
-        if one.principal != other.principal:
-            return False
-        if one.body_complete and other.body_complete:
-            return (one.request_bytes, one.request_digest) == (other.request_bytes, other.request_digest)
+    """Whether two requests of one fingerprint are of one principal and have one body, as far as can be told.
+
+    So are one of a part of a body and a later one that goes on where it broke off.
+    """
+    if one.seed == other.seed and one.principal != other.principal:
+        return False
+    if one.attempt_hint != other.attempt_hint and one.part != other.part:
+        return resumes(other.part, one.part)
+    if one.seed == other.seed and one.body_complete and other.body_complete:
+        return (one.request_bytes, one.request_digest) == (other.request_bytes, other.request_digest)
     size, other_size = one.request_bytes, other.request_bytes
     if size == other_size or size is None or other_size is None:
         return True
@@ -112,4 +148,5 @@ def shorter(attempt: Attempt, first: Attempt) -> bool:
         and attempt.body_complete is not False
         and first.request_bytes is not None
         and attempt.request_bytes < first.request_bytes
+        and attempt.part == first.part
     )

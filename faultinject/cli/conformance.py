@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -11,13 +12,15 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from faultinject.audit.profiles import Profile
     from faultinject.conformance.results import Result
     from faultinject.conformance.sdks import Sdk
+    from faultinject.server.certificates import Certificate
 
-DEADLINE = "30s"
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 @click.command(
@@ -30,12 +33,23 @@ DEADLINE = "30s"
     metavar="CLIENT",
     help="An SDK (see --list), a factory MODULE:NAME, or a command.  [default: every SDK that is installed]",
 )
-@click.option("--list", "lists", is_flag=True, help="List the SDKs that have a driver.")
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Every SDK that is installed; say which are not, and how to install them.",
+)
+@click.option(
+    "--list",
+    "lists",
+    is_flag=True,
+    help="List the SDKs that have a driver, and what installs those that are not here.",
+)
 @click.option("--contract", is_flag=True, help="Show the protocol that a command of your own follows.")
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Whose errors a client of your own gets: cos, qingstor, gcs, kodo.  [default: cos]",
+    help="The vendor that is played for a client of your own, with its documented errors.  [default: cos]",
 )
 @click.option(
     "--profile",
@@ -44,10 +58,9 @@ DEADLINE = "30s"
 )
 @click.option(
     "--deadline",
-    default=DEADLINE,
-    show_default=True,
     metavar="DURATION",
-    help="The time limit of one client. Calls that have not ended then are not decided; a silent client fails.",
+    help="The time limit of each client. Calls that have not ended then are not decided; a silent client fails."
+    "  [default: 30s; longer for clients that are known to be patient]",
 )
 @click.option(
     "--phase",
@@ -77,36 +90,44 @@ DEADLINE = "30s"
     metavar="CHECK",
     help="Exit with 3 if this check is not decided; all: every check. May be given again.",
 )
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Speak TLS, with a certificate of its own making that the client is told to trust.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Say of each check that is not decided what it needs.")
 def conformance(
     *,
     clients: tuple[str, ...],
+    whole: bool,
     lists: bool,
     contract: bool,
     vendor: str | None,
     profile: str | None,
-    deadline: str,
+    deadline: str | None,
     phases: tuple[str, ...],
     outputs: tuple[str, ...],
     as_json: bool,
     compare: str | None,
     journal: str | None,
     require: tuple[str, ...],
+    tls: bool,
     strict: bool,
     verbose: bool,
 ) -> int:
     """Let a client make about 200 calls that meet every kind of fault, and judge its retries.
 
     Everything is on loopback and in memory; SDKs run in processes of their own, one after the other, and need about
-    ten seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
-    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided.
+    20 seconds each. Exits with 1 when a check says FAIL (with --strict also WARN), or a client dies, stops answering or
+    breaks the contract; with 3 when nothing could be judged of one, or a check of --require was not decided. Ctrl-C
+    ends the client that is running, writes what there is by then, and exits with 130.
     """
     from faultinject.audit import profiles
     from faultinject.audit.conclusion import know
     from faultinject.cli import conformance_output as show
     from faultinject.cli import listening
-    from faultinject.conformance import results
+    from faultinject.conformance import plan, results, sdks
 
     if contract:
         from faultinject.conformance.process import CONTRACT
@@ -116,8 +137,10 @@ def conformance(
     if lists:
         show.sdks()
         return 0
+    if whole and clients:
+        raise click.UsageError("--all is every SDK; leave out --client")
     _refuse_switched_off()
-    seconds = _seconds(deadline)
+    seconds = None if deadline is None else _seconds(deadline)
     _check_phases(phases)
     know((), require)
     promised = None if profile is None else profiles.get(profile)
@@ -128,11 +151,47 @@ def conformance(
 
         Path(journal).mkdir(parents=True, exist_ok=True)
     listening.heed_interrupts()
-    found = [
-        _run(each, phases, promised, seconds, journal, require, quiet=as_json, strict=strict)
-        for each in _chosen(clients, vendor or "cos")
-    ]
-    new = results.document(found, day=_today(), version=_version(), deadline=seconds)
+    asked = _chosen(clients, vendor or "cos")
+    missing = sdks.missing() if whole else []
+    show.skipped(missing)
+
+    with _certificate() if tls else nullcontext() as certificate:
+
+        def one(sdk: Sdk) -> Result:
+            return _run(
+                sdk,
+                phases,
+                promised,
+                sdk.deadline if seconds is None else seconds,
+                journal,
+                require,
+                quiet=as_json,
+                strict=strict,
+                certificate=certificate,
+            )
+
+        found, failed, complete = _run_all(asked, one, whole=whole)
+    if not found:
+        why = (
+            f"no client could be started: {failed[0]['reason']}"
+            if failed
+            else "interrupted before anything was measured"
+        )
+        click.echo(f"faultinject: {why}", err=True)
+        return 2 if failed else INTERRUPTED
+    new = results.document(
+        found,
+        day=_today(),
+        version=_version(),
+        deadline=plan.DEADLINE if seconds is None else seconds,
+        complete=complete,
+        whole=whole or not clients,
+        skipped=[{"client": each.name, "title": each.title, "install": each.install} for each in missing],
+        failed=failed,
+    )
+    # Before anything is shown: who reads only the first lines of that has the files all the same.
+    for write in writers:
+        write(found, new)
     if as_json:
         show.json(new)
     elif len(found) == 1:
@@ -140,9 +199,13 @@ def conformance(
     else:
         show.several(found, new)
     show.failures(found)
+    show.unheard(found, tls=tls)
     show.busy(found)
-    for write in writers:
-        write(found, new)
+    if not complete:
+        click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
+        return INTERRUPTED
+    if failed:
+        return 1
     if old is None:
         return results.conclusion(found).exit_code
     if show.changes(old, new, quiet=as_json, strict=strict):
@@ -163,15 +226,13 @@ def _refuse_switched_off() -> None:
 
 
 def _seconds(text: str) -> float:
-    from faultinject.rules.values import Mistake, duration
+    from faultinject.conformance.sdks import time_limit
+    from faultinject.exceptions import ConfigurationError
 
     try:
-        seconds = duration(text)
-    except Mistake as mistake:
-        raise click.UsageError(f"--deadline: {mistake}") from None
-    if seconds < 1:
-        raise click.UsageError("--deadline: less than a second is too short for any client")
-    return seconds
+        return time_limit(text, "--deadline")
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _check_phases(names: Sequence[str]) -> None:
@@ -188,19 +249,74 @@ def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor.
+        ConfigurationError: there is no such vendor, or no store for it.
     """
     from faultinject.conformance import sdks
-    from faultinject.conformance.plan import CODES
-    from faultinject.exceptions import ConfigurationError, MissingExtra
+    from faultinject.exceptions import MissingExtra
 
-    if vendor not in CODES:
-        raise ConfigurationError(f"--vendor: {vendor!r} is none of {', '.join(CODES)}")
+    _check_vendor(vendor)
     if not clients and not (clients := tuple(each.name for each in sdks.installed())):
         from faultinject.installation import install_extra
 
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     return [sdks.of(each, vendor) for each in clients]
+
+
+def _check_vendor(id: str) -> None:  # noqa: A002
+    """Look whether there is such a service, and a store for it.
+
+    Raises:
+        ConfigurationError: there is not; the message names the nearest vendor, or those that are played.
+    """
+    from faultinject.conformance.plan import CODES
+    from faultinject.conformance.serving import played
+    from faultinject.exceptions import ConfigurationError
+
+    try:
+        codes = CODES[id]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--vendor: {error}") from None
+    if codes.vendor not in played():
+        there = ", ".join(played())
+        raise ConfigurationError(
+            f"--vendor: no store plays {id}, so no client can be pointed at it; there are {there}"
+        )
+
+
+@contextmanager
+def _certificate() -> Iterator[Certificate]:
+    from faultinject.server.certificates import certificate
+
+    with certificate() as made:
+        click.echo(f"certificate to trust: {made.authority}", err=True)
+        yield made
+
+
+def _run_all(
+    asked: Sequence[Sdk], run: Callable[[Sdk], Result], *, whole: bool
+) -> tuple[list[Result], list[dict[str, str]], bool]:
+    """The results, the clients that could not be started, and whether nobody interrupted it.
+
+    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named it is
+    an error.
+    """
+    from faultinject.exceptions import FaultInjectError
+
+    found: list[Result] = []
+    failed: list[dict[str, str]] = []
+    for number, each in enumerate(asked, 1):
+        if whole:
+            click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
+        try:
+            found.append(run(each))
+        except KeyboardInterrupt:
+            return found, failed, False
+        except FaultInjectError as error:
+            if not whole:
+                raise
+            failed.append({"client": each.name, "reason": str(error)})
+            click.echo(f"{each.name}: {error}", err=True)
+    return found, failed, True
 
 
 def _run(
@@ -213,6 +329,7 @@ def _run(
     *,
     quiet: bool,
     strict: bool = False,
+    certificate: Certificate | None = None,
 ) -> Result:
     from dataclasses import replace
     from pathlib import Path
@@ -234,17 +351,18 @@ def _run(
             name=sdk.name,
             vendor=sdk.vendor,
             deadline=deadline,
-            profile=profile,
+            profile=profile or sdk.profile or None,
             require=require,
             phases=phases,
             journal=None if journal is None else str(Path(journal, f"{_plain(sdk.name)}.jsonl")),
             watch=watch if shows else None,
+            certificate=certificate,
         )
     finally:
         if shows:
             click.echo(f"\r{'':60}\r", nl=False, err=True)
     done = replace(done, judgement=replace(done.judgement, strict=strict))
-    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done)
+    return Result(sdk.name, sdk.title, sdk.note, sdk.version or done.title, done, sdk.language, sdk.vendor)
 
 
 def _plain(name: str) -> str:

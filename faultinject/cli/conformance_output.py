@@ -15,8 +15,12 @@ from faultinject.rules.printed_json import json_text
 
 if TYPE_CHECKING:
     from faultinject.conformance.results import Result
+    from faultinject.conformance.sdks import Sdk
 
     Write = Callable[[Sequence[Result], dict[str, Any]], None]
+
+MOST_SIDE_BY_SIDE = 6
+"""Clients that have a column each on a terminal."""
 
 
 def sdks() -> None:
@@ -25,7 +29,11 @@ def sdks() -> None:
     from faultinject.conformance.sdks import SDKS
 
     rows = [
-        (each.name, f"{each.title} {each.note and f'({each.note})'}", each.version or "not installed")
+        (
+            each.name,
+            f"{each.title} {each.note and f'({each.note})'}",
+            each.version or f"not installed: {each.install}",
+        )
         for each in SDKS.values()
     ]
     layout.show(("client", "what it is", "version"), rows)
@@ -44,26 +52,47 @@ def one(result: Result, *, verbose: bool = False) -> None:
 
 
 def several(results: Sequence[Result], document: dict[str, Any]) -> None:
-    """What it comes to, a table of verdicts, check by client, and below what is wrong with each."""
-    from faultinject.audit.checks import CHECKS
+    """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
+
+    More clients than a screen has room for have a row each, with the number of their verdicts.
+    """
     from faultinject.cli import layout
-    from faultinject.conformance.driving import ANSWERS
-    from faultinject.conformance.results import conclusion, measured, name_of, worst
+    from faultinject.conformance.league.columns import tally
+    from faultinject.conformance.results import conclusion, measured, name_of
     from faultinject.engine.journal_entry import quoted
 
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document["clients"]
+    if len(clients) > MOST_SIDE_BY_SIDE:
+        counted = [(each["client"], each["version"] or "", tally(each)) for each in clients]
+        layout.show(("client", "version", "verdicts"), counted)
+    else:
+        layout.show(("check", *(each["client"] for each in clients)), _side_by_side(clients))
+    for client in clients:
+        named = f"{client['client']} {client['version'] or ''}".rstrip()
+        click.echo(f"\n{quoted(named)}")
+        for each in client["report"]["findings"]:
+            if each["verdict"] in (FAIL, WARN):
+                click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+
+
+def _side_by_side(clients: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    from faultinject.audit.checks import CHECKS
+    from faultinject.conformance.driving import ANSWERS
+    from faultinject.conformance.results import worst
+
     rows = []
     for check in (ANSWERS, *CHECKS):
         said = [worst(each["report"]["findings"], check) for each in clients]
         if any(said):
             rows.append((check, *(SIGNS[each] if each else "" for each in said)))
-    layout.show(("check", *(each["client"] for each in clients)), rows)
-    for client in clients:
-        click.echo(f"\n{client['client']} {client['version'] or ''}".rstrip())
-        for each in client["report"]["findings"]:
-            if each["verdict"] in (FAIL, WARN):
-                click.echo(f"  {SIGNS[each['verdict']]} {name_of(each)}: {quoted(measured(each))}")
+    return rows
+
+
+def skipped(sdks: Sequence[Sdk]) -> None:
+    """Which clients are not measured since they are not installed, and what installs them, to standard error."""
+    for each in sdks:
+        click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
 
 
 def failures(results: Sequence[Result]) -> None:
@@ -91,6 +120,17 @@ def busy(results: Sequence[Result]) -> None:
             )
 
 
+def unheard(results: Sequence[Result], *, tls: bool) -> None:
+    """A word to standard error on clients whose calls all failed before a request of theirs arrived."""
+    from faultinject.engine.journal_entry import quoted
+
+    for each in results:
+        said = [window.error for window in each.run.windows if window.error is not None]
+        if said and not each.run.outcomes:
+            trust = "; with --tls a client has to trust the certificate" if tls else ""
+            click.echo(f"{each.name}: no request arrived: {quoted(said[0])}{trust}", err=True)
+
+
 def changes(old: dict[str, Any], new: dict[str, Any], *, quiet: bool, strict: bool) -> bool:
     """Say what changed; true if something is worse."""
     from faultinject.conformance.results import changes
@@ -112,9 +152,11 @@ def writer(path: str) -> Write:
     Raises:
         ConfigurationError: the name ends otherwise.
         MissingExtra: HTML without jinja2.
+        OSError: there is no such folder.
     """
+    Path(path).parent.stat()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Result], dict[str, Any]], str]] = {
-        ".json": lambda _results, document: json_text(document, 2) + "\n",
+        ".json": lambda _results, document: json_text(document, 1) + "\n",
         ".md": _page,
         ".html": _html,
     }
@@ -123,7 +165,7 @@ def writer(path: str) -> Write:
         raise ConfigurationError(f"--output: {path} is none of FILE.html, FILE.md, FILE.json")
     if form is _html:
         try:
-            import jinja2  # noqa: F401 - now, not when all is done
+            import jinja2  # noqa: F401 - now, too
         except ImportError:
             from faultinject.installation import install_extra
 
@@ -145,5 +187,9 @@ def _page(_results: Sequence[Result], document: dict[str, Any]) -> str:
 def _html(results: Sequence[Result], document: dict[str, Any]) -> str:
     from faultinject.audit.reports.html import page as whole
 
+    if len(results) != 1 or document["all"]:
+        from faultinject.conformance.league import page as league
+
+        return league(document)
     title = f"What storage SDKs do about faults, {document['made']}"
     return whole([each.run.judgement for each in results], title=title)

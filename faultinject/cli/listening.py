@@ -12,6 +12,7 @@ from faultinject.exceptions import ConfigurationError, MissingExtra
 if TYPE_CHECKING:
     import uvicorn
 
+    from faultinject.server.certificates import Certificate
     from faultinject.server.connections import Server
 
 
@@ -47,21 +48,25 @@ def _refusal(host: str, port: int, error: OSError) -> str:
     return f"{host} port {port} cannot be listened on: {error.strerror}"
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, scheme: str = "http") -> str:
     """The URL that a client on this machine uses."""
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def wsgi_server(app: Any, sock: socket.socket) -> Server:
+def wsgi_server(app: Any, sock: socket.socket, certificate: Certificate | None = None) -> Server:
     """A threaded server on the socket, which it takes over; it keeps connections alive."""
     from faultinject.server.connections import Server
 
-    return Server(app, sock=sock)
+    return Server(app, sock=sock, context=None if certificate is None else certificate.context())
 
 
-def uvicorn_server(app: Any) -> uvicorn.Server:
+def uvicorn_server(app: Any, certificate: Certificate | None = None) -> uvicorn.Server:
     """An ASGI server that says nothing but warnings.
+
+    Args:
+        app: an ASGI app.
+        certificate: what its connections are encrypted with, or None.
 
     Raises:
         MissingExtra: uvicorn is not installed.
@@ -74,7 +79,16 @@ def uvicorn_server(app: Any) -> uvicorn.Server:
         raise MissingExtra(f"an ASGI app is served by uvicorn: {install_extra('serve')}") from None
     from faultinject.server.connections import IDLE
 
-    config = Config(app, log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=int(IDLE))
+    config = Config(
+        app,
+        # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
+        loop="auto" if certificate is None else "asyncio",
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=int(IDLE),
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
+    )
     return Server(config)
 
 

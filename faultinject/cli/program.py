@@ -20,6 +20,7 @@ from faultinject.cli.check import check
 from faultinject.cli.conformance import conformance
 from faultinject.cli.demo import demo
 from faultinject.cli.explore import explore
+from faultinject.cli.fidelity import fidelity
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.preview import preview
 from faultinject.cli.report import report
@@ -120,7 +121,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (demo, serve, run, explore, report, conformance, vendors, preview, check, schema):
+for each in (demo, serve, run, explore, report, conformance, fidelity, vendors, preview, check, schema):
     program.add_command(each)
 
 

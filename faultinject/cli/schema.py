@@ -1,4 +1,4 @@
-"""`faultinject schema`: what editors complete rule files by."""
+"""`faultinject schema`: the JSON Schemas of what the commands read and print."""
 
 from __future__ import annotations
 
@@ -7,21 +7,37 @@ import click
 from faultinject.cli.layout import CONTEXT
 
 
-@click.command(context_settings=CONTEXT, short_help="Print the JSON Schema of rule files, for editors.")
+@click.command(
+    context_settings=CONTEXT, short_help="Print the JSON Schema of rule files, or of a command's JSON."
+)
+@click.argument("name", required=False, default="rules", metavar="[NAME]")
+@click.option("--list", "lists", is_flag=True, help="List the schemas: name, id and what each is of.")
 @click.option("-o", "--output", metavar="FILE", help="Write the schema to this file.")
-def schema(output: str | None) -> int:
-    """Print the JSON Schema (2020-12) of rule files in TOML and JSON: editors complete and check the files with it.
+def schema(name: str, *, lists: bool, output: str | None) -> int:
+    """Print the JSON Schema (2020-12) of rule files, for editors, or of what a command prints for programs.
 
-    Its keys, values, documented errors and operations are those of this version and of the vendors and faults that are
-    installed. A TOML file names it in its first line: #:schema ./faultinject.schema.json
+    Editors complete and check rule files in TOML and JSON with it. NAME is rules (default) or a name of --list, such as catalogue or report. Keys, values, documented errors and
+    operations in the schema of rules are those of this version and of the vendors and faults that are installed. A
+    TOML file names it in its first line: #:schema ./faultinject.schema.json
     """
     from pathlib import Path
 
+    from faultinject.cli import layout
+    from faultinject.cli.schemas import SCHEMAS
     from faultinject.rules.files import open_to_write
     from faultinject.rules.printed_json import json_text
-    from faultinject.rules.schema import rules_schema
 
-    text = json_text(rules_schema(), 2)
+    if lists:
+        rows = [(each, make()["$id"], what) for each, (what, make) in SCHEMAS.items()]
+        layout.show(("name", "id", "of"), rows)
+        return 0
+    if name not in SCHEMAS:
+        from faultinject.exceptions import ConfigurationError
+        from faultinject.rules.values import nearest
+
+        meant = nearest(name, SCHEMAS) or f"; there are {', '.join(SCHEMAS)}"
+        raise ConfigurationError(f"{name!r} is not the name of a schema{meant}")
+    text = json_text(SCHEMAS[name][1](), 2)
     if output is None or output == "-":
         click.echo(text)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector
     from faultinject.rules.environment import Environment
     from faultinject.rules.scenario import Scenario
+    from faultinject.server.certificates import Certificate
 
 JOURNAL = "FAULTINJECT_JOURNAL"
+RETRY_TESTS = "gcs"
+"""Whose store has `/retry_test`."""
 
 
 @click.command(
@@ -40,6 +43,9 @@ JOURNAL = "FAULTINJECT_JOURNAL"
 @click.option(
     "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
 )
+@click.option(
+    "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
+)
 def serve(
     *,
     app: str | None,
@@ -50,11 +56,13 @@ def serve(
     host: str,
     port: int,
     journal: str | None,
+    tls: bool,
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended.
+    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --tls clients have to trust the
+    authority of its certificate: most read one of the variables that are printed. The files are gone when it ends.
     """
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
@@ -68,18 +76,35 @@ def serve(
     if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
     path = reading.journal(journal, settings)
-    with _named_to_apps(path):
+    with _named_to_apps(path), _certificate(host) if tls else nullcontext() as certificate:
         if app is None:
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None)
-        server = listening.uvicorn_server(served) if kind == "asgi" else None
+        served = _with_faults(served, scenario, seed, records=path is not None or vendor == RETRY_TESTS)
+        if vendor == RETRY_TESTS:
+            served = _with_retry_tests(served, settings)
+        server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
         sock = listening.listen(host, port)
-        return _serve(served, server, sock, title, vendor or "cos")
+        return _serve(served, server, sock, title, vendor or "cos", certificate)
 
 
-def _serve(served: Any, server: uvicorn.Server | None, sock: socket, title: str, vendor: str) -> int:
+@contextmanager
+def _certificate(host: str) -> Iterator[Certificate]:
+    from faultinject.server.certificates import certificate
+
+    with certificate(host) as made:
+        yield made
+
+
+def _serve(
+    served: Any,
+    server: uvicorn.Server | None,
+    sock: socket,
+    title: str,
+    vendor: str,
+    certificate: Certificate | None,
+) -> int:
     """Serve until somebody ends it, and sum up."""
     from faultinject import get_injector
     from faultinject.cli import listening
@@ -89,11 +114,14 @@ def _serve(served: Any, server: uvicorn.Server | None, sock: socket, title: str,
     listening.heed_endings()
     interrupted = False
     try:
-        _announce(title, listening.url_of(sock), injector, vendor)
+        _announce(title, listening.url_of(sock, "http" if certificate is None else "https"), injector, vendor)
+        if certificate is not None:
+            _tell_trust(certificate)
+        click.echo("Ctrl-C ends it.")
         if injector is not None:
             injector.journal.follow(_tell)
         if server is None:
-            listening.wsgi_server(served, sock).serve_forever()
+            listening.wsgi_server(served, sock, certificate).serve_forever()
         else:
             server.run(sockets=[sock])
     except KeyboardInterrupt:
@@ -132,6 +160,15 @@ def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: 
         return served
     with _announced_below():
         return install(served, scenario, seed=seed, enabled=True)
+
+
+def _with_retry_tests(served: Any, settings: Environment) -> Any:
+    """The store with Google's `/retry_test` in front, unless the environment switches faults off."""
+    from faultinject import get_injector
+    from faultinject.retry_tests.face import RetryTestFace
+
+    injector = get_injector(served)
+    return served if injector is None else RetryTestFace(served, injector, settings.endpoints)
 
 
 def _app(address: str) -> tuple[Any, str, str]:
@@ -184,9 +221,16 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and vendor == RETRY_TESTS:
+        click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
-    click.echo("Ctrl-C ends it.")
+
+
+def _tell_trust(certificate: Certificate) -> None:
+    click.echo(f"  certificate to trust: {certificate.authority}")
+    for variable in certificate.trust:
+        click.echo(f"    export {variable}={certificate.authority}")
 
 
 def _example(vendor: str) -> str:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from faultinject.conformance.plan import PlannedCall
 
-    # From an endpoint to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
-    Factory = Callable[[str], Any]
+    # From an endpoint and a bucket to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
+    Factory = Callable[[str, str], Any]
     # Told the key, whether the caller got a result, and the text of the error.
     Tell = Callable[[str, bool, str | None], None]
 
@@ -28,12 +28,15 @@ class InThreads:
     Args:
         factory: makes a client; called once for each phase, since budgets are kept by client.
         endpoint: the server's URL, without a bucket.
+        bucket: where the keys are.
         names: the phases.
         tell: called on the call's thread when it has ended.
     """
 
-    def __init__(self, factory: Factory, endpoint: str, names: Sequence[str], tell: Tell) -> None:
-        self._clients = {name: factory(endpoint) for name in names}
+    def __init__(
+        self, factory: Factory, endpoint: str, bucket: str, names: Sequence[str], tell: Tell
+    ) -> None:
+        self._clients = {name: factory(endpoint, bucket) for name in names}
         self._tell = tell
         self.kinds = tuple(
             kind for kind in plan.KINDS if all(hasattr(each, kind) for each in self._clients.values())

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Serve the factory that the only argument names, such as `shop.storage:Client`, until the input ends."""
-    sys.path.insert(0, "")
+    """Serve the factory that the first argument names, such as `shop.storage:Client`, until the input ends.
+
+    A second one names a folder whose packages stand before all others.
+    """
+    sys.path[:0] = [*sys.argv[2:], ""]
     answers, sys.stdout = sys.stdout, sys.stderr  # what an SDK prints is no answer
     serve(load(sys.argv[1]), sys.stdin, answers)
 
@@ -42,7 +45,7 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
     """Make the clients, and begin each call as soon as its line is read.
 
     Args:
-        factory: makes a client, given the endpoint.
+        factory: makes a client, given the endpoint and the bucket.
         questions: lines of the contract.
         answers: likewise.
     """
@@ -57,7 +60,7 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
         write({"key": key, "ok": returned} | ({} if error is None else {"error": error}))
 
     first = json.loads(questions.readline())
-    client = InThreads(factory, first["endpoint"], first["clients"], tell)
+    client = InThreads(factory, first["endpoint"], first["bucket"], first["clients"], tell)
     write({"ready": True, "kinds": client.kinds, "client": client.title})
     for line in questions:
         said = json.loads(line)

@@ -9,8 +9,10 @@ from threading import Condition
 
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judge import judge
+from faultinject.audit.lateness import LateTime
 from faultinject.conformance import plan
 from faultinject.conformance.answering import InThreads
+from faultinject.conformance.heartbeat import Heartbeat
 from faultinject.conformance.process import Process
 from faultinject.conformance.serving import serving
 from faultinject.conformance.silence import silence
@@ -19,7 +21,7 @@ from faultinject.journal.reading import of_outcomes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Protocol
 
     from faultinject.audit.judge import Judgement
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from faultinject.conformance.answering import Factory
     from faultinject.conformance.plan import Phase, PlannedCall
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.server.certificates import Certificate
 
     class Client(Protocol):
         """Whoever makes the calls: threads of this process, or another process."""
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 
 ANSWERS = "answers"
 """The check that is there only for a client that fails it: each call ends, as the contract says."""
-CONTRACT = "the contract of `faultinject conformance`"
+CONTRACT = "`faultinject conformance --contract`"
 NAMED = 3
 """Calls that a failure names."""
 
@@ -68,6 +71,8 @@ class Run:
         judgement: what is to be said of the client.
         failure: what it did against the contract, in one line; empty where that is nothing.
         said: the end of what it has written to standard error.
+        late_times: what was to be done at a time and was done later, seconds of the journal's monotonic clock.
+        deadline: how long it could have taken, seconds.
     """
 
     name: str
@@ -80,6 +85,8 @@ class Run:
     judgement: Judgement
     failure: str = ""
     said: str = ""
+    late_times: Sequence[LateTime] = ()
+    deadline: float = plan.DEADLINE
 
 
 class Calls:
@@ -146,21 +153,22 @@ def run(
     name: str,
     vendor: str = "cos",
     aws: bool = False,
-    deadline: float = 30.0,
+    deadline: float = plan.DEADLINE,
     profile: Profile | str | None = None,
     require: Collection[str] = (),
     phases: Sequence[Phase] | None = None,
     journal: str | None = None,
     watch: Callable[[int], None] | None = None,
+    certificate: Certificate | None = None,
 ) -> Run:
     """Run the plan against a client and judge it.
 
     Args:
-        client: makes a client of this process, given the endpoint; or the words of a command that keeps to the
+        client: makes a client of this process, given the endpoint and the bucket; or the words of a command that keeps to the
             contract in `faultinject.conformance.process`.
         name: what the client is called.
         vendor: which service is played: a key of `plan.CODES`.
-        aws: whether the client is one for AWS.
+        aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
         profile: what is promised for the client; None: found out by its User-Agent.
@@ -168,8 +176,10 @@ def run(
         phases: other phases than the whole plan.
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
+        certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
 
-    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so.
+    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
+    request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
         ConfigurationError: the client could not be started, or there is no such profile or check.
@@ -177,12 +187,16 @@ def run(
     codes = plan.CODES[vendor]
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
-    with serving(codes, phases, journal=journal) as served:
-        opened = _open(client, served.url, [each.name for each in phases], calls)
+    context = None if certificate is None else certificate.context()
+    trust = {} if certificate is None else certificate.trust
+    with serving(codes, phases, journal=journal, context=context) as served:
+        opened = _open(client, served.url, [each.name for each in phases], calls, trust)
         began = time.monotonic()
-        late: list[float] = []
+        asked: list[LateTime] = []
+        heartbeat = Heartbeat()
         try:
-            _ask(phases, opened, calls, began + deadline, late)
+            with heartbeat:
+                _ask(phases, opened, calls, began + deadline, asked)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -190,7 +204,12 @@ def run(
             opened.close()
         outcomes = served.outcomes
     attempts, windows = of_outcomes(outcomes), calls.windows
-    judgement = judge(attempts, driven=True, told=windows, until=until, profile=profile, require=require)
+    keys = {each.key for each in windows}
+    judged = [each for each in attempts if not keys.isdisjoint(each.path.split("/"))]
+    late = [*asked, *heartbeat.late]
+    judgement = judge(
+        judged, driven=True, told=windows, until=until, profile=profile, require=require, late=late
+    )
     failure = opened.failure
     if failure:
         failure += _open_calls([each for each in windows if each.ended is None])
@@ -205,10 +224,12 @@ def run(
         windows,
         until,
         until - began,
-        _p95(late),
+        _p95([each.done - each.due for each in asked]),
         judgement,
         failure,
         opened.said,
+        late,
+        deadline,
     )
 
 
@@ -222,17 +243,19 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {what} had not ended: {named}{more}"
 
 
-def _open(client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls) -> Client:
+def _open(
+    client: Factory | Sequence[str], url: str, names: Sequence[str], calls: Calls, trust: Mapping[str, str]
+) -> Client:
     if callable(client):
-        return InThreads(client, url, names, calls.end)
-    return Process(client, url, names, calls.end, calls.wake)
+        return InThreads(client, url, plan.BUCKET, names, calls.end)
+    return Process(client, url, names, calls.end, calls.wake, trust)
 
 
 def _p95(numbers: Sequence[float]) -> float:
     return sorted(numbers)[len(numbers) * 19 // 20] if numbers else 0.0
 
 
-def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[float]) -> None:
+def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, late: list[LateTime]) -> None:
     """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
     asked = [each for phase in phases for each in phase.asked() if each.kind in client.kinds]
 
@@ -252,7 +275,7 @@ def _ask(phases: Sequence[Phase], client: Client, calls: Calls, until: float, la
     for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
         if calls.wait(min(began + each.at, until), failed) or time.monotonic() >= until:
             return
-        late.append(time.monotonic() - began - each.at)
+        late.append(LateTime(began + each.at, time.monotonic()))
         calls.begin(each)
         client.start(each)
     calls.wait(until, idle)

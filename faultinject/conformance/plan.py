@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import md5
 from typing import NamedTuple
 
+from faultinject import vendors
+from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.typical import KINDS as KINDS_OF_FAILURE
+from faultinject.vendors.typical import typical
+from faultinject.vendors.vendor import RETRY_AFTER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 BUCKET = "conformance-1250000000"
 """Where all keys are; COS wants a number at the end of a bucket's name."""
@@ -19,10 +29,16 @@ ETAG = f'"{md5(CONTENT, usedforsecurity=False).hexdigest()}"'
 
 KINDS = ("get", "put", "post", "complete")
 """What a call may be: read an object, write one, begin a multipart upload, end one."""
+DEADLINE = 30.0
+"""Seconds that a client has for all its calls, unless it is known to need longer or the user says so."""
 CALIBRATION = "cal"
 """The phase that comes first and alone."""
 OUTAGE = "out"
 """The phase in which nothing ever works."""
+AWS_HINT = "x-amz-retry-after"
+"""How AWS's own services ask its clients to wait."""
+ENDING = "CompleteMultipartUpload"
+"""The operation of S3 and its relatives that may have begun its answer, a 200, before it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +46,18 @@ class Codes:
     """The faults of one service, as rules spell them; an empty one leaves its phases out.
 
     Attributes:
-        vendor: whose dialect the store speaks: one of `faultinject.store.SERVICES`.
+        vendor: whose dialect the store speaks: one of `faultinject.conformance.serving.played()`.
         throttled: slow down.
         broken: an error of the server's own.
         denied: forbidden.
         missing: not there.
         bad: the request is wrong.
-        hidden: an error in an answer with status 200.
+        hidden: an error in an answer with status 200 to the end of a multipart upload.
         limited: a 429.
-        own: how the service itself asks to slow down, where that is another error.
+        own: how the service itself asks a reader to slow down, where that is another error.
+        writing: how it asks a writer to, where that is another error.
+        hints: the forms in which it may ask to wait.
+        shortened: whether it always asks to wait, and for longer than a plan can: then it asks for a second here.
     """
 
     vendor: str
@@ -47,9 +66,54 @@ class Codes:
     denied: str
     missing: str
     bad: str
-    hidden: str
-    limited: str = "gateway:TooManyRequests"
+    hidden: str = ""
+    limited: str = ""
     own: str = ""
+    writing: str = ""
+    hints: tuple[str, ...] = RETRY_AFTER
+    shortened: bool = False
+
+    @classmethod
+    def of(cls, vendor: Vendor) -> Codes:
+        """What a vendor documents; an error in a 200 only for the end of an upload, and only where that can have one."""
+        rows = {kind: typical(vendor, kind) for kind in KINDS_OF_FAILURE}
+        named = {kind: "" if row is None else row.address for kind, row in rows.items()}
+        if named["broken"] and ENDING in vendor.errors_in_200:
+            named["hidden"] = f"{named['broken']},status=200"
+        row = rows["throttled"]
+        shortened = row is not None and _asks_to_wait(vendor, row) > SHORT
+        return cls(vendor.id, hints=vendor.hints, shortened=shortened, **named)
+
+    def words(self) -> dict[str, str]:
+        """What stands for the names in braces of a phase's fault."""
+        header = "retry-after" if "seconds" in self.hints else self.hints[0]
+        return {
+            "throttled": self.throttled,
+            "broken": self.broken,
+            "denied": self.denied,
+            "missing": self.missing,
+            "bad": self.bad,
+            "hidden": self.hidden,
+            "limited": self.limited,
+            "own": self.own or self.throttled,
+            "writing": self.writing or self.throttled,
+            "header": header,
+            "brief": f",retry_after={SHORT}s" if self.shortened else "",
+        }
+
+
+SHORT = 1
+"""Seconds that a service asks to wait for which always asks to: MinIO's 60 are longer than a plan lasts."""
+
+
+def _asks_to_wait(vendor: Vendor, row: DocumentedError) -> int:
+    """The seconds of the Retry-After that the vendor's row always carries; 0: it has none."""
+    asked = (
+        each.value.removeprefix("=")
+        for each in vendor.extras
+        if each.name.lower() == "retry-after" and each.belongs_to(row, row.status or 0)
+    )
+    return max((int(each) for each in asked if each.isdecimal()), default=0)
 
 
 class PlannedCall(NamedTuple):
@@ -59,7 +123,7 @@ class PlannedCall(NamedTuple):
         key: what it is about, and its name: no other call has this key.
         kind: one of `KINDS`.
         phase: the phase's name, and the name of the client that makes it.
-        at: seconds after the beginning of the plan.
+        at: seconds after the calibration.
     """
 
     key: str
@@ -77,8 +141,9 @@ class Phase:
         fault: fault, triggers and effects of its rule, with the names of `Codes` in braces; empty: none.
         calls: how many of each kind.
         every: seconds between the beginnings of two calls.
-        begin: seconds after the others that its first call begins.
+        begin: seconds after the calibration that its first call begins; `chosen` says when.
         title: what it is about, in words.
+        hint: the form in which it asks to wait: only services that may do so have it. Empty: it does not, or not well.
     """
 
     name: str
@@ -87,6 +152,12 @@ class Phase:
     title: str
     every: float = 0.04
     begin: float = 0.0
+    hint: str = ""
+
+    @property
+    def lasts(self) -> float:
+        """Seconds from the beginning of its first call to that of its last."""
+        return self.every * (sum(number for _, number in self.calls) - 1)
 
     def asked(self) -> Iterator[PlannedCall]:
         """Its calls in order."""
@@ -97,8 +168,7 @@ class Phase:
 
     def rule(self, codes: Codes) -> str | None:
         """The text of its rule; None where the service has no such error. Empty: nothing is done."""
-        named = {name: getattr(codes, name) for name in Codes.__slots__}
-        fault = self.fault.format_map(named | {"own": codes.own or codes.throttled})
+        fault = self.fault.format_map(codes.words())
         if not self.fault:
             return ""
         if fault.partition(",")[0] == "":
@@ -107,84 +177,89 @@ class Phase:
 
 
 ONCE = "times=1,per=call"
+WAIT = f"{{throttled}},{ONCE},retry_after=3s,hint="
 PHASES = (
     Phase(CALIBRATION, "", (("get", 25),), "no fault: how fast the client is"),
-    Phase("thr", "{throttled}", (("put", 20),), "every attempt gets a throttle error"),
+    Phase("thr", "{writing}{brief}", (("put", 20),), "every attempt gets a throttle error"),
     Phase("srv", "{broken}", (("put", 12),), "every attempt gets a server error"),
-    Phase("one", f"{{throttled}},{ONCE}", (("put", 10),), "one throttle error", every=0.02),
+    Phase("one", f"{{writing}}{{brief}},{ONCE}", (("put", 10),), "one throttle error", every=0.02),
     Phase("rst", f"reset,{ONCE}", (("get", 6),), "one connection reset"),
     Phase("den", "{denied}", (("get", 3),), "forbidden"),
     Phase("nf", "{missing}", (("get", 3),), "not found"),
     Phase("bad", "{bad}", (("get", 3),), "invalid request"),
-    Phase("t429", f"{{limited}},{ONCE}", (("get", 4),), "one 429"),
-    Phase("vthr", f"{{own}},{ONCE}", (("get", 4),), "one throttle error, at a read"),
-    Phase("ra", f"{{throttled}},{ONCE},retry_after=3s", (("get", 5),), "one Retry-After of 3 s"),
-    Phase("rad", f"{{throttled}},{ONCE},retry_after=3s,hint=date", (("get", 3),), "one Retry-After with a date"),
-    Phase("raz", f"{{throttled}},{ONCE},set.x-amz-retry-after=3000", (("get", 5),), "one x-amz-retry-after"),
-    Phase("junk", f"{{throttled}},{ONCE},set.retry-after=soon", (("get", 3),), "one malformed Retry-After"),
+    Phase("t429", f"{{limited}}{{brief}},{ONCE}", (("get", 4),), "one 429"),
+    Phase("vthr", f"{{own}}{{brief}},{ONCE}", (("get", 4),), "one throttle error, at a read"),
+    Phase("ra", f"{WAIT}seconds", (("get", 5),), "one Retry-After of 3 s", hint="seconds"),
+    Phase("rad", f"{WAIT}date", (("get", 3),), "one Retry-After with a date", hint="date"),
+    Phase("raz", f"{WAIT}{AWS_HINT}", (("get", 5),), f"one {AWS_HINT}", hint=AWS_HINT),
+    Phase("rax", f"{WAIT}x-ms-retry-after-ms", (("get", 3),), "one x-ms-retry-after-ms", hint="x-ms-retry-after-ms"),
+    Phase("ram", f"{WAIT}retry-after-ms", (("get", 3),), "one retry-after-ms", hint="retry-after-ms"),
+    Phase("junk", f"{{throttled}},{ONCE},set.{{header}}=soon", (("get", 3),), "one malformed Retry-After"),
     Phase("lost", f"reset,when=after,{ONCE}", (("put", 4), ("post", 4)), "one lost answer: the store has done it"),
-    Phase("okerr", f"{{hidden}},{ONCE}", (("put", 3), ("complete", 3)), "one error in a 200"),
+    Phase("okerr", f"{{hidden}},{ONCE}", (("complete", 6),), "one error in a 200"),
     Phase("slow", f"latency,delay=400ms,{ONCE}", (("get", 6),), "one slow answer"),
-    Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02, begin=1.0),
+    Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02),
 )  # fmt: skip
 """The plan. The numbers of calls are what the checks need; fewer make them undecided."""
-
-AWS_ONLY = frozenset(["raz"])
-"""Phases that only clients of AWS's own can know the meaning of."""
-
-_GCS = '{{"error":{{"code":{0},"message":"{1}","errors":[{{"message":"{1}","domain":"global","reason":"{2}"}}]}}}}'
-
-
-def _json(status: int, message: str, reason: str) -> str:
-    """A plain answer in Google's form (https://cloud.google.com/storage/docs/json_api/v1/status-codes)."""
-    body = _GCS.format(status, message, reason).replace('"', '\\"')
-    return f'http:{status},message="{body}",content_type=application/json'
+PAUSE = 0.3
+"""Seconds between the last call of a phase and the first of the next: a burst of calls is no part of another's waits."""
+SETTLED = 2.0
+"""Seconds before the outage, which is more than two cores do at once: waits that began before it are over by then."""
 
 
-def _kodo(status: int, message: str) -> str:
-    """A plain answer in Qiniu's form (https://developer.qiniu.com/kodo/3928/error-responses)."""
-    return f'http:{status},message="{{\\"error\\":\\"{message}\\"}}",content_type=application/json'
+class _Catalogue(Mapping[str, Codes]):
+    """By vendor what its own catalogue says, those of other packages among them; read when it is asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Codes] = {}
+
+    def __getitem__(self, id: str) -> Codes:  # noqa: A002
+        if id not in self._known:
+            vendor = vendors.get(id)
+            if vendor.addressing is None:
+                raise ConfigurationError(f"{id} is no storage service; there are {', '.join(self)}")
+            self._known[id] = Codes.of(vendor)
+        return self._known[id]
+
+    def __contains__(self, id: object) -> bool:  # noqa: A002
+        return isinstance(id, str) and vendors.known(id) and vendors.get(id).addressing is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (each for each in vendors.names() if vendors.get(each).addressing is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-CODES = {
-    "cos": Codes(
-        "cos", "cos:SlowDown", "cos:InternalError", "cos:AccessDenied", "cos:NoSuchKey", "cos:InvalidArgument",
-        "cos:InternalError,status=200",
-    ),
-    "qingstor": Codes(
-        "qingstor", "qingstor:service_unavailable", "qingstor:internal_error", "qingstor:permission_denied",
-        "qingstor:object_not_exists", "qingstor:invalid_argument", "qingstor:internal_error,status=200",
-        "qingstor:fetch_throttled",
-    ),
-    "gcs": Codes(
-        "gcs", _json(503, "Slow down", "rateLimitExceeded"), _json(500, "Backend error", "backendError"),
-        _json(403, "Forbidden", "forbidden"), _json(404, "Not found", "notFound"), _json(400, "Invalid", "invalid"),
-        "qiniu-mix:InternalError,status=200", _json(429, "Rate limit exceeded", "rateLimitExceeded"),
-    ),
-    "kodo": Codes(
-        "kodo", _kodo(503, "service unavailable"), _kodo(599, "server fault"), _kodo(403, "forbidden"),
-        _kodo(404, "not found"), _kodo(400, "bad request"), "qiniu-mix:InternalError,status=200",
-        _kodo(429, "too many requests"), _kodo(573, "bucket request limit exceeded"),
-    ),
-}  # fmt: skip
-"""By the service's name: its faults."""
+CODES: Mapping[str, Codes] = _Catalogue()
+"""By the vendor's id: its faults. Asking for one that is none raises `ConfigurationError`, which names the nearest."""
 
 
 def chosen(codes: Codes, *, aws: bool = False, names: Sequence[str] = ()) -> list[Phase]:
-    """The phases for a client of that service.
+    """The phases for a client of that service, each with its beginning.
+
+    Phases begin one after the other: what one phase does to the machine is no part of what another one measures. A
+    client that waits long goes on in the next phase's time, and then mostly sleeps.
 
     Args:
         codes: the service's.
-        aws: whether the client is one for AWS, which has a header of its own for waits.
+        aws: whether the client's documentation has the header by which AWS asks its own SDKs to wait; others are not asked
+            that way.
         names: only these; empty: all.
     """
-    return [
-        each
-        for each in PHASES
-        if (aws or each.name not in AWS_ONLY)
-        and (not names or each.name in names)
-        and each.rule(codes) is not None
-    ]
+    hints = {"", *codes.hints, AWS_HINT} if aws else {"", *codes.hints} - {AWS_HINT}
+    found: list[Phase] = []
+    begin = 0.0
+    for each in PHASES:
+        if each.hint not in hints or (names and each.name not in names) or each.rule(codes) is None:
+            continue
+        if each.name == CALIBRATION:
+            found.append(each)
+            continue
+        begin += SETTLED if found and each.name == OUTAGE else 0.0
+        found.append(replace(each, begin=begin))
+        begin += each.lasts + PAUSE
+    return found
 
 
 def rules(phases: Iterable[Phase], codes: Codes) -> str:

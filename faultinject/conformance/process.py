@@ -6,17 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
+import time
 from contextlib import suppress
-from threading import Event, Thread
+from pathlib import Path
+from secrets import token_hex
+from threading import Event, Lock, Thread
+from types import MappingProxyType
 
 from faultinject.conformance import plan
 from faultinject.conformance.answering import LONGEST_ERROR
+from faultinject.engine.journal_entry import quoted
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.conformance.answering import Tell
     from faultinject.conformance.plan import PlannedCall
@@ -49,8 +53,8 @@ command writes what the caller got:
     {"key": "thr-003", "ok": false, "error": "503 SlowDown"}
 
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
-started. The client fails if the command exits before that, writes another line, or stays silent while calls are
-running. faultinject then shows the command's standard error.
+started. The client fails if the command exits before that, writes another line, answers a call that is not running,
+stays silent while calls are running, or leaves processes behind. faultinject then shows the command's standard error.
 """.strip()
 """What a command has to do."""
 
@@ -63,7 +67,11 @@ GRACE = 2.0
 TAIL = 2000
 """Bytes of standard error that are shown."""
 LEFT = 1.0
-"""Seconds for what it has written to be read when it is dead; a process that it has let go of may hold the pipe."""
+"""Seconds for what it has written to be read when it is dead, and for its processes to end; one that cannot be found may
+hold the pipe."""
+MARK = "CONFORMANCE_CLIENT"
+"""The variable that all processes of a client have, with a value of its own."""
+HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
 class Process:
@@ -75,6 +83,7 @@ class Process:
         names: the phases.
         tell: called when a call has ended.
         wake: called when the command has failed.
+        more: variables of its environment, besides this process's own.
 
     Attributes:
         kinds: the calls that it can do.
@@ -87,7 +96,13 @@ class Process:
     """
 
     def __init__(
-        self, words: Sequence[str], endpoint: str, names: Sequence[str], tell: Tell, wake: Callable[[], None]
+        self,
+        words: Sequence[str],
+        endpoint: str,
+        names: Sequence[str],
+        tell: Tell,
+        wake: Callable[[], None],
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kinds: Sequence[str] = plan.KINDS
         self.title: str | None = None
@@ -99,38 +114,58 @@ class Process:
         self._ready = Event()
         self._dead = Event()
         self._closing = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._running: set[str] = set()
+        self._lock = Lock()
+        self._mark = token_hex(16)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=_environment(),
+                env={**_environment(), **more, MARK: self._mark},
                 start_new_session=True,
             )
         except OSError as error:
-            self._errors.close()
             raise ConfigurationError(f"{words[0]} cannot be run: {error.strerror}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._write(
-            {"v": 1, "endpoint": endpoint, "bucket": plan.BUCKET, "etag": plan.ETAG, "clients": list(names)}
+        assert self._process.stderr is not None
+        self._stdin, self._stdout, self._stderr = (
+            self._process.stdin,
+            self._process.stdout,
+            self._process.stderr,
         )
-        if not self._ready.wait(READY):
-            self._fail(f"did not report within {READY:g} s that it is ready")
+        self._readers = [Thread(target=each, daemon=True) for each in (self._read, self._read_errors)]
+        for each in self._readers:
+            each.start()
+        try:
+            self._write(
+                {
+                    "v": 1,
+                    "endpoint": endpoint,
+                    "bucket": plan.BUCKET,
+                    "etag": plan.ETAG,
+                    "clients": list(names),
+                }
+            )
+            if not self._ready.wait(READY):
+                self._fail(f"did not report within {READY:g} s that it is ready")
+        except BaseException:  # Ctrl-C: nobody else could end it
+            self.failure = "interrupted"
+            self.close()
+            raise
         if self.failure:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
 
     def start(self, asked: PlannedCall) -> None:
         """Ask for a call."""
+        with self._lock:
+            self._running.add(asked.key)
         self._write({"key": asked.key, "do": asked.kind, "client": asked.phase})
 
     def close(self) -> None:
@@ -140,14 +175,21 @@ class Process:
             self._stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0 if self.failure else GRACE)
+        if self._process.returncode is None or self.failure or self._running:
+            left = 0
+        else:
+            left = _left(self._process.pid, self._mark)
+        if left:
+            processes = "a process" if left == 1 else f"{left} processes"
+            self.failure = f"{self._words[0]} ended and left {processes} behind{HINT}"
         _kill(self._process)
+        for stray in _processes(None, self._mark):
+            with suppress(ProcessLookupError):
+                os.kill(stray, signal.SIGKILL)
         self._process.wait()
         self._dead.set()
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - TAIL))
-        self.said = self._errors.read().decode(errors="replace").rstrip()
-        self._errors.close()
-        self._reader.join(LEFT)
+        for each in self._readers:
+            each.join(LEFT)
 
     def _write(self, line: dict[str, object]) -> None:
         with suppress(OSError):  # it has ended, which its reader finds
@@ -159,22 +201,31 @@ class Process:
         self._dead.wait()  # a pipe that nobody reads would be its last words
         self._stdout.close()
 
+    def _read_errors(self) -> None:
+        said = b""
+        while more := os.read(self._stderr.fileno(), LONGEST_LINE):  # a flood of it is read, and not kept
+            said = (said + more)[-TAIL:]
+            self.said = said.decode(errors="replace").rstrip()
+        self._stderr.close()
+
     def _listen(self) -> None:
         while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
                 self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract")
+            if self.failure:
                 return
         if self._closing:
             return
+        early = "" if self._ready.is_set() else " before it was ready"
         try:
-            self._fail(f"ended with {_said(self._process.wait(GRACE))}")
+            self._fail(f"ended with {_said(self._process.wait(GRACE))}{early}")
         except subprocess.TimeoutExpired:
             self._fail("closed its standard output")
 
     def _understand(self, line: str) -> bool:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         if not isinstance(said, dict):
             return False
@@ -183,19 +234,34 @@ class Process:
             if not isinstance(kinds, list) or not isinstance(title, str | None):
                 return False
             self.kinds = [each for each in plan.KINDS if each in kinds]
-            self.title = title
+            if strange := [each for each in kinds if each not in plan.KINDS]:
+                self._fail(f"can do {strange[0]!r}, which is none of {', '.join(plan.KINDS)}")
+            elif not kinds:
+                self._fail(f"can do none of {', '.join(plan.KINDS)}")
+            self.title = title and _line(title)
             self._ready.set()
             return True
         key, ok, error = said.get("key"), said.get("ok"), said.get("error")
         if not (isinstance(key, str) and isinstance(ok, bool)):
             return False
-        self._tell(key, ok, None if ok or error is None else str(error)[:LONGEST_ERROR])
+        with self._lock:
+            known = key in self._running
+            self._running.discard(key)
+        if not known:
+            self._fail(f"answered {key[:200]!r}, a call that was not running")
+            return True
+        self._tell(key, ok, None if ok or error is None else _line(str(error)))
         return True
 
     def _fail(self, what: str) -> None:
-        self.failure = f"{self._words[0]} {what}"
+        self.failure = f"{self._words[0]} {what}{HINT}"
         self._ready.set()
         self._wake()
+
+
+def _line(text: str) -> str:
+    """What a client says, as it can stand in a file and in a line: JSON can spell halves of characters."""
+    return quoted(" ".join(text.split()))[:LONGEST_ERROR]
 
 
 def _environment() -> dict[str, str]:
@@ -210,6 +276,29 @@ def _kill(process: subprocess.Popen[str]) -> None:
         return
     with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; macOS says so by the second
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _left(group: int, mark: str) -> int:
+    """How many processes of the client there still are, when they had time to end; 0 where it cannot be found out."""
+    end = time.monotonic() + LEFT
+    while number := len(_processes(group, mark)):
+        if time.monotonic() >= end:
+            break
+        time.sleep(0.05)
+    return number
+
+
+def _processes(group: int | None, mark: str) -> list[int]:
+    """The processes of the group, and those that have left it but still have the mark in their environment."""
+    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _lives(each, group, mark.encode())]
+
+
+def _lives(process: Path, group: int | None, mark: bytes) -> bool:
+    try:
+        state, _, its_group, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+        return state not in "ZX" and (int(its_group) == group or mark in (process / "environ").read_bytes())
+    except OSError:  # pragma: no cover - it has ended meanwhile, or is another user's
+        return False
 
 
 def _said(code: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import dataclass
 from statistics import median
@@ -11,6 +12,9 @@ from typing import Any
 from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
 from faultinject.conformance import plan
+from faultinject.conformance.differences import differences
+from faultinject.conformance.numbers import numbers
+from faultinject.conformance.serving import SEED
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.files import read_bytes
 
@@ -33,6 +37,8 @@ class Result:
         note: what is not its default, or empty.
         version: of its package; None where nobody knows.
         run: what was done and found.
+        language: what the client is written in, or empty.
+        service: the vendor whose errors it got, or empty.
     """
 
     name: str
@@ -40,19 +46,32 @@ class Result:
     note: str
     version: str | None
     run: Run
+    language: str = ""
+    service: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data; times are seconds."""
+    def to_dict(self, *, evidence: bool = True) -> dict[str, Any]:
+        """As plain data; times are seconds.
+
+        Args:
+            evidence: with the calls that show each finding, which are nine tenths of all.
+        """
+        report: dict[str, Any] = self.run.judgement.to_dict()
+        if not evidence:
+            report["findings"] = [{**each, "calls": []} for each in report["findings"]]
         return {
             "client": self.name,
             "title": self.title,
             "note": self.note,
             "version": self.version,
+            "language": self.language,
+            "service": self.service,
             "seconds": round(self.run.seconds, 2),
+            "deadline": self.run.deadline,
             "late": round(self.run.late, 3),
             "failure": self.run.failure or None,
             "facts": measurements(self.run.judgement),
-            "report": self.run.judgement.to_dict(),
+            "numbers": numbers(self.run),
+            "report": report,
         }
 
 
@@ -131,14 +150,28 @@ def _results(conclusions: Iterable[Conclusion]) -> set[str]:
     return {each.result for each in conclusions}
 
 
-def document(results: Sequence[Result], *, day: str, version: str, deadline: float) -> dict[str, Any]:
-    """All results as plain data.
+def document(
+    results: Sequence[Result],
+    *,
+    day: str,
+    version: str,
+    deadline: float,
+    complete: bool = True,
+    whole: bool = False,
+    skipped: Sequence[dict[str, str]] = (),
+    failed: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    """All results as plain data; `faultinject.conformance.schema` has its form.
 
     Args:
         results: of the clients.
         day: when it was made, `2026-11-20`.
         version: of faultinject.
-        deadline: how long each client had, seconds.
+        deadline: how long each client had that is not known to need longer, seconds.
+        complete: whether nobody interrupted it.
+        whole: whether every client that is installed was asked for; then findings come without their calls.
+        skipped: clients that are not installed: `client`, `title`, `install`.
+        failed: clients that could not be started: `client`, `reason`.
     """
     found = conclusion(results)
     return {
@@ -149,8 +182,18 @@ def document(results: Sequence[Result], *, day: str, version: str, deadline: flo
         "faultinject": version,
         "python": platform.python_version(),
         "system": platform.system(),
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": platform.machine(),
+            "release": platform.release(),
+        },
+        "seed": SEED,
         "deadline": deadline,
-        "clients": [each.to_dict() for each in results],
+        "complete": complete,
+        "all": whole,
+        "skipped": list(skipped),
+        "failed": list(failed),
+        "clients": [each.to_dict(evidence=not whole) for each in results],
     }
 
 
@@ -196,7 +239,9 @@ class Change:
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-    """What changed for the clients that both results have, in the order of the new ones.
+    """What changed for the clients that both results have, in the order of the new ones; and who is new, or gone.
+
+    A client is gone only from results for which every client was asked.
 
     Args:
         old: results as plain data.
@@ -206,15 +251,32 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
     for client in new["clients"]:
         name = client["client"]
         if name in before:
-            yield from _facts(name, before[name], client)
-            yield from _verdicts(name, before[name], client)
+            old_client = before.pop(name)
+            yield from _facts(name, old_client, client)
+            for each in differences(old_client.get("numbers"), client.get("numbers")):
+                yield Change(name, each.what, each.before, each.after)
+            yield from _verdicts(name, old_client, client)
+        else:
+            yield Change(name, "client", "", f"new: {client['version'] or 'version unknown'}")
+    if new.get("all") and new.get("complete"):
+        for name, client in before.items():
+            yield Change(name, "client", client["version"] or "version unknown", "gone")
 
 
 def _facts(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
     for what, value in _in_words(new).items():
         was = _in_words(old)[what]
-        if was != value:
+        if was != value and not (what == "attempts" and _both_vary(old, new)):
             yield Change(name, what, was, value)
+
+
+def _both_vary(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether chance decides how many attempts a call makes, before and now, and some numbers are the same."""
+    ranges = [each["facts"]["attempts"] for each in (old, new)]
+    if None in ranges or any(fewest == most for fewest, most in ranges):
+        return False
+    (fewest, most), (fewest_now, most_now) = ranges
+    return bool(max(fewest, fewest_now) <= min(most, most_now))
 
 
 def _in_words(client: dict[str, Any]) -> dict[str, str]:

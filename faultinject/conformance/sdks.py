@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import sys
+import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import metadata
+from typing import Any
 
+from faultinject.conformance import plan
+from faultinject.conformance.homes import DRIVERS, HOMES, python
 from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.rules.values import Mistake, duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,57 +27,97 @@ class Sdk:
     Attributes:
         name: as `--client` takes it.
         title: for people.
-        note: what is not its default, or empty.
-        package: what it is called on PyPI; None for a client of the user's own.
-    X
         vendor: which service is played for it.
-        aws: whether it is AWS's own.
+        words: the command, where no driver here makes one.
+        home: where it is installed: a key of `HOMES`; empty for a client of the user's own.
+        package: what it is called there.
+        folder: of its driver.
+        driver: as `clients.toml` has it.
+        language: what it is written in, or empty.
+        note: what is not its default, or empty.
+        aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
+        packages: what is installed to have it, where that is not the package.
+        profile: what it is judged by, where its user agent says too little; empty: found out by it.
+        deadline: seconds that all its calls need.
     """
 
     name: str
     title: str
-    package: str | None
-    command: tuple[str, ...]
-    vendor: str = "cos"
-    aws: bool = False
+    vendor: str
+    words: tuple[str, ...] = ()
+    home: str = ""
+    package: str = ""
+    folder: str = ""
+    driver: str = ""
+    language: str = ""
     note: str = ""
+    aws: bool = False
+    packages: str = ""
+    profile: str = ""
+    deadline: float = plan.DEADLINE
 
     @property
     def version(self) -> str | None:
         """The version that is installed, or None."""
-        try:
-            return None if self.package is None else metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return None
+        return HOMES[self.home].version(self.package) if self.home else None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the command that drives it."""
+        return self.words or HOMES[self.home].command(self.folder, self.driver, self.package)
+
+    @property
+    def install(self) -> str:
+        """What installs it, for people."""
+        return HOMES[self.home].install(self.packages or self.package)
 
 
-def _sdk(
-    name: str, package: str, driver: str, vendor: str = "cos", *, aws: bool = False, note: str = ""
-) -> Sdk:
-    command = _python(f"faultinject.conformance.drivers.{driver}")
-    return Sdk(name, package, package, command, vendor, aws, note)
+def time_limit(text: str, of: str) -> float:
+    """The seconds of a client's time limit, such as `200s`.
+
+    Args:
+        text: as the option or a table of `clients.toml` has it.
+        of: which of them it is, for the error.
+
+    Raises:
+        ConfigurationError: it is no duration, or too short for any client.
+    """
+    try:
+        seconds = duration(text)
+    except Mistake as mistake:
+        raise ConfigurationError(f"{of}: {mistake}") from None
+    if seconds < 1:
+        raise ConfigurationError(f"{of}: less than a second is too short for any client")
+    return seconds
 
 
-def _python(factory: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "faultinject.conformance", factory)
+def read(drivers: Path = DRIVERS) -> dict[str, Sdk]:
+    """The SDKs that the tables `clients.toml` of a folder of drivers have.
+
+    Args:
+        drivers: the folder; in it is one for each language, with a table.
+
+    Raises:
+        ConfigurationError: a `deadline` is no duration.
+    """
+    found = {}
+    for path in sorted(drivers.glob("*/clients.toml")):
+        said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        home, language = said.pop("home"), said.pop("language", "")
+        for name, each in said.items():
+            about = {"title": each["package"], "language": language, **each}
+            if "deadline" in about:
+                about["deadline"] = time_limit(str(about["deadline"]), f"{path}: [{name}] deadline")
+            found[name] = Sdk(name, folder=path.parent.name, **{"home": home, **about})
+    return found
 
 
-SDKS = {
-    each.name: each
-    for each in (
-        _sdk("boto3", "boto3", "boto3:Client", aws=True, note="retry mode standard"),
-        _sdk("boto3-legacy", "boto3", "boto3:legacy", aws=True, note="retry mode legacy"),
-        _sdk("cos", "cos-python-sdk-v5", "cos:Client"),
-        _sdk("qingstor", "qingstor-sdk", "qingstor:Client", "qingstor"),
-        _sdk("qiniu", "qiniu", "qiniu:Client", "kodo"),
-        _sdk("minio", "minio", "minio:Client"),
-        _sdk("gcs", "google-cloud-storage", "gcs:Client", "gcs", note="giving up after 12 s"),
-        _sdk("requests", "requests", "requests:Client", note="urllib3's Retry(3, backoff_factor=0.5)"),
-    )
-}
+SDKS = read()
 """By name."""
 
 
+AWS = "s3"
+"""The service whose clients, if they are of the user's own, are mostly made with an SDK of AWS's."""
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -88,20 +135,21 @@ def of(client: str, vendor: str) -> Sdk:
     if client in SDKS:
         found = SDKS[client]
         if found.version is None:
-            from faultinject.installation import install_package
-
-            raise MissingExtra(
-                f"{found.title} is not installed: {install_package(found.package or found.name)}"
-            )
+            raise MissingExtra(f"{found.title} is not installed: {found.install}")
         return found
     if FACTORY.fullmatch(client):
-        return Sdk(client, client, None, _python(client), vendor)
+        return Sdk(client, client, vendor, python(client), aws=vendor == AWS)
     words = shlex.split(client)
     if not words or shutil.which(words[0]) is None:
         near = get_close_matches(client, SDKS, 1)
         hint = f"; did you mean {near[0]}?" if near else f"; SDKs are {', '.join(SDKS)}"
         raise ConfigurationError(f"--client: {client!r} is no SDK, no MODULE:FACTORY and no command{hint}")
-    return Sdk(client, client, None, tuple(words), vendor)
+    return Sdk(client, client, vendor, tuple(words), aws=vendor == AWS)
+
+
+def missing() -> list[Sdk]:
+    """Those that are not installed here."""
+    return [each for each in SDKS.values() if each.version is None]
 
 
 def installed() -> list[Sdk]:

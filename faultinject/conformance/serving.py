@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.conformance import plan
+from faultinject.exceptions import ConfigurationError
 from faultinject.injector.injector import Injector
 from faultinject.server.connections import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Sequence
     from typing import Any
 
     from faultinject.conformance.plan import Codes, Phase
     from faultinject.engine.journal_entry import Outcome
+
+SEED = "conformance"
+"""What every draw of a run is made with."""
 
 
 class ServedPlan:
@@ -44,7 +50,12 @@ class ServedPlan:
 
 @contextmanager
 def serving(
-    codes: Codes, phases: Sequence[Phase], *, seed: str = "conformance", journal: str | None = None
+    codes: Codes,
+    phases: Sequence[Phase],
+    *,
+    seed: str = SEED,
+    journal: str | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[ServedPlan]:
     """Serve a filled store with the faults of the phases.
 
@@ -53,10 +64,11 @@ def serving(
         phases: of the plan.
         seed: of the scenario.
         journal: a file that gets every outcome as well, or None.
+        context: what encrypts its connections, or None.
     """
     injector = Injector(plan.rules(phases, codes), seed=seed, environ={}, record_all=True, journal=journal)
     app = wrap(store(codes.vendor, phases), injector)
-    with Server(app, sys.stderr) as server:
+    with Server(app, sys.stderr, context=context) as server:
         try:
             yield ServedPlan(server.url, injector)
         finally:
@@ -64,18 +76,45 @@ def serving(
     injector.journal.end()
 
 
-def store(vendor: str, phases: Sequence[Phase]) -> Any:
-    """The service, with everything in it that the phases read or complete."""
-    from faultinject.store import ObjectStore
-    from faultinject.store.kodo import KodoStore
+OWN = {
+    "b2": "faultinject.store.b2:B2Store",
+    "kodo": "faultinject.store.kodo:KodoStore",
+    "swift": "faultinject.store.swift:SwiftStore",
+}
+"""Stores that take what a plan asks for, and no more."""
 
-    store: Any = KodoStore() if vendor == "kodo" else ObjectStore(vendor)
+
+def played() -> tuple[str, ...]:
+    """The vendors that there is a store for, sorted."""
+    from faultinject.store.error_codes import ERROR_CODES
+
+    return tuple(sorted({*ERROR_CODES, *OWN}))
+
+
+def store(vendor: str, phases: Sequence[Phase]) -> Any:
+    """The service, with everything in it that the phases read or complete.
+
+    Raises:
+        ConfigurationError: no store speaks for the vendor.
+    """
+    from faultinject.store import ObjectStore
+
+    if vendor not in played():
+        raise ConfigurationError(f"no store plays {vendor}: conformance plays {', '.join(played())}")
+    if vendor in OWN:
+        module, _, name = OWN[vendor].partition(":")
+        store: Any = getattr(import_module(module), name)()
+    else:
+        store = ObjectStore(vendor)
     keys: dict[str, list[str]] = {kind: [] for kind in plan.KINDS}
     for phase in phases:
         for asked in phase.asked():
             keys[asked.kind].append(asked.key)
     store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
     if vendor == "gcs":
-        for bucket in keys["put"]:  # the driver has a bucket for each, since an upload's path names no object
+        for bucket in (
+            *keys["put"],
+            *keys["post"],
+        ):  # of the driver's own, since an upload's path names no object
             store.fill(bucket, objects=(), uploads=(), content=b"")
     return store

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         after: bool
         drain: bool
         cors: bool
+        upto: int | None
         late: bool
         needs_socket: bool
         beyond: bool
@@ -104,17 +105,26 @@ class Forward:
         after: the wait is before the answer goes out, else before the app runs.
         delay: seconds to wait.
         transform: what is done to the body on its way, or None.
+        upload: bytes of the request's body that the app gets to read before the wait, which is in their middle then;
+            None: it is not.
     """
 
-    __slots__ = ("after", "delay", "entry", "transform")
+    __slots__ = ("after", "delay", "entry", "transform", "upload")
 
     def __init__(
-        self, entry: Entry, *, after: bool, delay: float, transform: BodyTransform | None = None
+        self,
+        entry: Entry,
+        *,
+        after: bool,
+        delay: float,
+        transform: BodyTransform | None = None,
+        upload: int | None = None,
     ) -> None:
         self.entry = entry
         self.after = after
         self.delay = delay
         self.transform = transform
+        self.upload = upload
 
 
 class Disconnect:

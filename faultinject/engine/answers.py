@@ -48,6 +48,7 @@ class Answer:
         status_line: the status with the reason phrase, for servers that send ours.
         after: the app runs first and its answer is dropped.
         drain: whether the request body is read before answering.
+        upto: how many bytes of it are read instead, or None.
         cors: whether a browser's script may read the answer.
         closes: whether the rule asks for the end of the connection behind the answer.
         dated: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
@@ -65,7 +66,7 @@ class Answer:
     __slots__ = (
         "_bare_head", "_bodyless", "_delay", "_delays", "_first", "_hints_in_headers", "_id_headers", "_last", "_left_out", "_set", "_usual",
         "after", "beyond", "closes", "cors", "dated", "drain", "encoded", "exact", "fault", "hint", "hint_form", "late", "lists", "needs_socket", "ordinary",
-        "status", "status_line", "when",
+        "status", "status_line", "upto", "when",
     )  # fmt: skip
 
     def __init__(
@@ -95,7 +96,8 @@ class Answer:
         self._id_headers = id_headers
         self._bare_head = bare_head
         self.cors: bool = value("cors")
-        self.drain: bool = value("drain")
+        self.upto: int | None = value("after_bytes")
+        self.drain: bool = value("drain") and self.upto is None
         self.exact: Head | None = None
         self.lists: Lister | None = None
         low, high = rule.rule.value("delay")
@@ -132,7 +134,7 @@ class Answer:
         # Content-Type, Content-Length, the ids and the mark are all that such an answer has.
         self._usual = not (self._bodyless or self.late or self._set or self._hints_in_headers)
         waits_or_breaks = self.after or self.needs_socket or self.beyond or self.dated is not None
-        self.ordinary = not (waits_or_breaks or self.closes)
+        self.ordinary = not (waits_or_breaks or self.closes or self.upto is not None)
         self.encoded: Mapping[tuple[str, str], tuple[bytes, bytes]] = {
             (name, text): (name.lower().encode("latin-1"), text.encode("latin-1"))
             for name, text in (*self._first, *self._last)

@@ -61,19 +61,51 @@ class BodyDigest:
         return whole.hexdigest()
 
 
+class ChunkedBodyDigest(BodyDigest):
+    r"""Of a body in aws-chunked the digest of its content: its chunks and trailers have other signatures on each attempt.
+
+    As long as its end has not come, and where its chunks cannot be read, it is the digest of the bytes as sent.
+
+    >>> def digest(signature):
+    ...     body = ChunkedBodyDigest(b"key", "")
+    ...     body.update(b"5;chunk-signature=%b\r\nhello\r\n0;chunk-signature=%b\r\n\r\n" % (signature, signature))
+    ...     return body.hexdigest()
+    >>> digest(b"0b") == digest(b"1c")
+    True
+    """
+
+    __slots__ = ("_chunks", "_content")
+
+    def __init__(self, key: bytes, content_type: str) -> None:
+        from faultinject.vendors.aws_chunks import AwsChunks
+
+        super().__init__(key, content_type)
+        self._chunks = AwsChunks()
+        self._content = BodyDigest(key, content_type)
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        super().update(piece)
+        for part in self._chunks.feed(piece):
+            self._content.update(part)
+
+    def hexdigest(self) -> str:
+        """The digest as 32 hexadecimal digits."""
+        return self._content.hexdigest() if self._chunks.state == "nothing" else super().hexdigest()
+
+
 class SeenBody:
     """A request's body as the app reads it, so that the journal can tell whether a later request carries the same.
 
     Args:
-        key: of the digest.
-        content_type: of the request.
+        digest: gets each piece.
         length: its Content-Length; None where its end is marked.
     """
 
     __slots__ = ("_digest", "_length", "ended")
 
-    def __init__(self, key: bytes, content_type: str, length: int | None) -> None:
-        self._digest = BodyDigest(key, content_type)
+    def __init__(self, digest: BodyDigest, length: int | None) -> None:
+        self._digest = digest
         self._length = length
         self.ended = False
         """Whether the end of a body without a length was seen."""

@@ -19,6 +19,9 @@ class BodyTransform:
     Attributes:
         did: the outcome's word.
         cuts: the connection ends where the transform is done.
+        how: how it ends then, as an outcome says it: `reset` or `closed`; None: closed, and `did` says what that is.
+        hangs: the end is that of a client's patience.
+        quiet: seconds in which nothing goes out, once, behind the first piece that was touched.
         rate: bytes a second at most, or None.
         done: nothing more of the body goes out.
         touched: whether anything was done to the body.
@@ -26,6 +29,9 @@ class BodyTransform:
 
     did = ""
     cuts = False
+    how: str | None = None
+    hangs = False
+    quiet = 0.0
 
     def __init__(self) -> None:
         self.rate: int | None = None
@@ -36,9 +42,18 @@ class BodyTransform:
         """Whether anything can be done to a body of that Content-Length; None: it is not known."""
         return length != 0
 
+    @property
+    def slow(self) -> bool:
+        """Whether it takes its time, so that no worker of a server is to wait for it."""
+        return self.rate is not None or self.quiet > 0
+
     @abstractmethod
     def feed(self, piece: bytes) -> bytes:
         """What goes out of the next piece, which is not empty."""
+
+    def held_back(self) -> bytes:
+        """What goes out of the last piece behind the `quiet`."""
+        return b""
 
 
 class Truncated(BodyTransform):
@@ -78,6 +93,51 @@ class Truncated(BodyTransform):
     def _of(self, length: int) -> int:
         # In whole numbers: 0.29 of 100 bytes are 29, and never are they all.
         return max(0, min(length * round(self._share * _PARTS) // _PARTS, length - 1))
+
+
+class Interrupted(BodyTransform):
+    """A body in the middle of which nothing comes for a while; then the connection ends, or the rest comes.
+
+    Args:
+        after: bytes of the body that go out before.
+        quiet: seconds in which nothing goes out.
+        did: the outcome's word: `reset` or `closed` as the connection ends, `stalled` where the rest comes.
+        hangs: whether the client is to lose its patience meanwhile.
+    """
+
+    def __init__(self, after: int, quiet: float, did: str, *, hangs: bool = False) -> None:
+        super().__init__()
+        self.did = did
+        self.cuts = did != "stalled"
+        self.how = did if self.cuts else None
+        self.hangs = hangs
+        self.quiet = quiet
+        self._after = after
+        self._seen = 0
+        self._held = b""
+
+    def fits(self, length: int | None) -> bool:
+        """Whether something comes behind the place."""
+        return length is None or length > self._after
+
+    def feed(self, piece: bytes) -> bytes:
+        """The part of the piece before the place; all of it once that is behind."""
+        if self.touched:
+            return piece
+        left = self._after - self._seen
+        self._seen += len(piece)
+        self.touched = self._seen > self._after
+        if not self.touched:
+            return piece
+        self.done = self.cuts
+        if not self.cuts:
+            self._held = piece[left:]
+        return piece[:left]
+
+    def held_back(self) -> bytes:
+        """The rest of the piece that has the place in it, once."""
+        held, self._held = self._held, b""
+        return held
 
 
 class Dripped(BodyTransform):

@@ -6,7 +6,7 @@ match, and works a field out when it is first asked for.
 
 from __future__ import annotations
 
-from faultinject.engine.body_digest import DIGEST_SIZE, PIECE
+from faultinject.engine.body_digest import DIGEST_SIZE, PIECE, BodyDigest, ChunkedBodyDigest
 from faultinject.engine.draw import blake2b
 from faultinject.engine.snapshot import (
     BODILESS,
@@ -103,6 +103,8 @@ class Request:
         @property
         def content_type(self) -> str: ...
         @property
+        def aws_chunked(self) -> bool: ...
+        @property
         def has_body(self) -> bool: ...
         @property
         def upgrades(self) -> bool: ...
@@ -143,9 +145,18 @@ class Request:
 
     @property
     def has_small_body(self) -> bool:
-        """Whether its body is one small piece, and has no boundaries: then `whole_body` is all that there is to it."""
+        """Whether its body is one small piece, without boundaries and chunks: then `whole_body` is all there is to it."""
         length = self.content_length
-        return length is not None and length <= PIECE and self.content_type[:1] not in _MULTIPART
+        return (
+            length is not None
+            and length <= PIECE
+            and self.content_type[:1] not in _MULTIPART
+            and not self.aws_chunked
+        )
+
+    def body_digest(self, key: bytes) -> BodyDigest:
+        """What makes the digest of its body of the pieces, in the order in which they come."""
+        return (ChunkedBodyDigest if self.aws_chunked else BodyDigest)(key, self.content_type)
 
     def whole_body(self, piece: bytes, key: bytes) -> Body:
         """A small body that was read in one piece, as `BodyDigest` has it: bytes, digest, and that this was all."""
@@ -214,6 +225,15 @@ class WSGIRequest(Request):
         """The Content-Type; empty when there is none."""
         kind: str = self._environ.get("CONTENT_TYPE") or ""
         return kind
+
+    @property
+    def aws_chunked(self) -> bool:
+        """Whether the body is in AWS's own chunks; minio-go says so by the digest that it does not send, and no more."""
+        get = self._environ.get
+        digest, encoding = get("HTTP_X_AMZ_CONTENT_SHA256"), get("HTTP_CONTENT_ENCODING")
+        return (digest is not None and digest[:10] == _STREAMING) or (
+            encoding is not None and _AWS_CHUNKED in encoding.lower()
+        )
 
     @property
     def has_body(self) -> bool:
@@ -330,6 +350,15 @@ class ASGIRequest(Request):
         return self._known.get("content-type", "")
 
     @property
+    def aws_chunked(self) -> bool:
+        """Whether the body is in AWS's own chunks; minio-go says so by the digest that it does not send, and no more."""
+        get = self._known.get
+        digest, encoding = get("x-amz-content-sha256"), get("content-encoding")
+        return (digest is not None and digest[:10] == _STREAMING) or (
+            encoding is not None and _AWS_CHUNKED in encoding.lower()
+        )
+
+    @property
     def has_body(self) -> bool:
         """Whether a request body is announced; HTTP/2 announces none."""
         known = self._known
@@ -405,10 +434,16 @@ def header_name(raw: bytes) -> str:
 _LONGEST_NUMBER = 20  # as `whole` has it
 # What the Content-Type of a body with boundaries begins with, and blanks before it; few others do.
 _MULTIPART = frozenset("mM \t")
+# What says that a body is in AWS's own chunks: the one begins the header x-amz-content-sha256, the other is a Content-Encoding.
+_STREAMING = "STREAMING-"
+_AWS_CHUNKED = "aws-chunked"
 _NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = {*RECORDED_HEADERS}
-_DECIDING = "authorization content-length content-type expect host origin transfer-encoding upgrade user-agent".split()
+_DECIDING = (
+    "authorization content-encoding content-length content-type expect host origin transfer-encoding upgrade user-agent"
+    " x-amz-content-sha256"
+).split()
 _KNOWN = {name.encode(): name for name in (*RECORDED_HEADERS, *_DECIDING)}
 _MULTIPLEXED = frozenset(("2", "3"))
 # Versions in which a request that announces no body has none (RFC 9112, 6.3).

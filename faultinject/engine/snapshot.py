@@ -49,9 +49,12 @@ QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 PRECONDITIONS = GUARDS - {"idempotency-key"}
 """Those that say what the target has to be like."""
 
+PARTS = ("content-range", "range", "x-ms-range")
+"""Headers that say which part of a body is sent or asked for."""
 RECORDED_HEADERS = (
     "amz-sdk-invocation-id",
     "amz-sdk-request",
+    *PARTS,
     "x-cos-sdk-retry",
     "x-goog-api-client",
     "x-goog-gcs-idempotency-token",
@@ -89,7 +92,7 @@ VALUED = frozenset(
     "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
     " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action x-ms-page-write"
     " x-ms-requires-sync x-sdk-retry-count".split()
-)
+).union(PARTS)
 """Those whose value a fact is read from."""
 SILENT = {*RECORDED_HEADERS} - VALUED
 """Those of which only is kept that they were there; the source of a copy may end in a signature."""

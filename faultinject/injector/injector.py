@@ -6,6 +6,7 @@ import os
 import time
 from _thread import allocate_lock
 
+from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
@@ -166,6 +167,25 @@ class Injector:
             plan.go_on_from(self._own)
             self._swap(plan, given)
         log.doubtful(more, given.display_names[-len(more) :] if more else ())
+
+    def plan_beside(self, rules: Rules) -> Plan:
+        """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
+
+        It counts in memory and for itself alone, and notes in this injector's journal. Its owner ends its waits by
+        `Plan.end`, and heeds `enabled`.
+
+        Raises:
+            ConfigurationError: a rule is wrong.
+        """
+        given = Scenario.of(rules)
+        return Plan(
+            given.rules,
+            given.display_names,
+            self._seed,
+            counts=MemoryCounts(),
+            services=self._services,
+            generation=self._generation,
+        )
 
     def put_in_force(self) -> None:
         """Let this injector's plan stand in the place of every other's, until it is taken out again."""

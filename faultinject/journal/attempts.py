@@ -111,6 +111,11 @@ class Attempt:
         return self.injected and (self.documented is not None or (self.fault or "").startswith("http:"))
 
     @property
+    def part(self) -> str | None:
+        """Which part of a body it sends or asks for, in the words of its Content-Range or Range; None: it does not say."""
+        return None if self.attempt_hint is None else self.attempt_hint.get("part")
+
+    @property
     def documented(self) -> DocumentedError | None:
         """The documented error that it got, or None."""
         fault = self.fault
@@ -165,8 +170,8 @@ def _raised(did: str, *, applied: bool) -> bool:
 
 
 def _gave_up(did: str, *, applied: bool) -> bool:
-    """Whether a client's own time-out has ended a delay, before the app ran."""
-    return did == "delayed" and not applied
+    """Whether a client has given up: its own time-out has ended a delay before the app ran, or a stall before an answer."""
+    return did == "stalled" or (did == "delayed" and not applied)
 
 
 @lru_cache(1024)

@@ -92,14 +92,21 @@ class Call:
         """Whether every attempt sent the same body, as far as the journal tells.
 
         Of a request that passed it has the length alone. None where there is one attempt only, a length is not known,
-        or a body was not read to its end.
+        a body was not read to its end, or the call was resumed.
         """
         if len(self.attempts) < 2:
             return None
         if self.other_bytes is not None:
             return False
-        known = all(each.body_complete is not False and _size(each) is not None for each in self.attempts)
+        known = not self.resumed and all(
+            each.body_complete is not False and _size(each) is not None for each in self.attempts
+        )
         return True if known else None
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it went on where an attempt had broken off: another part of the body was sent, or asked for."""
+        return any(each.part != self.first.part for each in self.attempts)
 
     @property
     def same_digests(self) -> bool:
@@ -113,23 +120,15 @@ class Call:
 
     @property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:
-        """An attempt and a later one whose body was another, as far as the journal tells; None where there are none."""
+        """An attempt and a later one whose body was another, as far as the journal tells; None where there are none.
+
+        Only attempts that send the same part can be held against each other.
+        """
         if not self.retries:
             return None
-        sized = digested = size = None
-        for each in self.attempts:
-            if each.body_complete is False:
-                continue
-            own = _size(each)
-            if own is not None:
-                if sized is not None and size != own:
-                    return sized, each
-                sized, size = each, own
-            if each.request_digest is not None:
-                if digested is not None and _digests_differ(digested, each):
-                    return digested, each
-                digested = each
-        return None
+        parts = dict.fromkeys(each.part for each in self.attempts)
+        found = (_other_bytes([one for one in self.attempts if one.part == each]) for each in parts)
+        return next(filter(None, found), None)
 
     @property
     def succeeded(self) -> bool:
@@ -169,6 +168,24 @@ class Call:
     def __repr__(self) -> str:
         answers = ", ".join(each.answer for each in self.attempts)
         return f"<Call {self.first.method} {self.first.path!r}: {answers}>"
+
+
+def _other_bytes(attempts: Sequence[Attempt]) -> tuple[Attempt, Attempt] | None:
+    """Two of these, which all send the same part, whose body was another; None where there are none."""
+    sized = digested = size = None
+    for each in attempts:
+        if each.body_complete is False:
+            continue
+        own = _size(each)
+        if own is not None:
+            if sized is not None and size != own:
+                return sized, each
+            sized, size = each, own
+        if each.request_digest is not None:
+            if digested is not None and _digests_differ(digested, each):
+                return digested, each
+            digested = each
+    return None
 
 
 def _size(attempt: Attempt) -> int | None:

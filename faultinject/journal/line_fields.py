@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from faultinject.engine.draw import blake2b
-from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, QUERY_GUARDS
+from faultinject.engine.snapshot import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS
 from faultinject.http.wire import whole
 
 TYPE_CHECKING = False
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.types import Target
 
+LONGEST_PART = 100
+"""Characters that are kept of what says which part of a body is meant."""
 REMEMBERED = 1_000
 """How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
 _digests: dict[tuple[str | int, bytes], str] = {}
@@ -148,7 +150,9 @@ def _remember(memory: dict[Any, Any], what: object, found: object) -> None:
 
 
 def attempt_hint(headers: Mapping[str, str], key: bytes) -> dict[str, object] | None:
-    """The call's id, the attempt's number, the most there will be, whether it is a retry; None where nothing is said.
+    """The call's id, the attempt's number, the most there will be, whether it is a retry, and of which part of a body.
+
+    None where nothing of that is said.
 
     Args:
         headers: those that the journal keeps for the time being, by their names in lower case.
@@ -158,6 +162,8 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> dict[str, object] | 
     {'invocation': '1-2-3', 'attempt': 2, 'max': 5}
     >>> attempt_hint({"x-goog-api-client": "gl-python/3.11 gccl-invocation-id/4-5-6"}, b"")
     {'invocation': '4-5-6'}
+    >>> attempt_hint({"range": "bytes=500-"}, b"")
+    {'part': 'bytes=500-'}
     """
     hint: dict[str, object] = {}
     invocation = _invocation(headers, key)
@@ -172,6 +178,10 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> dict[str, object] | 
         hint["attempt"] = retries + 1
     if headers.get("x-cos-sdk-retry", "").lower() == "true":
         hint["retry"] = True
+    for name in PARTS:
+        if headers.get(name):
+            hint["part"] = headers[name][:LONGEST_PART]
+            break
     return hint or None
 
 

@@ -37,7 +37,7 @@ _TYPES: dict[str, Any] = {
 }
 _CHECKED = tuple((name, _TYPES.get(name, str | None)) for name in KEPT)
 _YES_NO = frozenset(("applied", "guarded", "body_complete"))
-_HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool}
+_HINTS = {"invocation": str, "attempt": int, "max": int, "retry": bool, "part": str}
 _STEADY = len(STEADY)
 _COUNTS = tuple(map(KEPT.index, ("connection", "request_bytes", "status")))
 _NUMBERS = tuple(map(KEPT.index, ("time", "arrived", "answered", "hint", "stalled")))

@@ -31,6 +31,14 @@ class Effect(Key):
         """
         return ""
 
+    def doubt(self, rule: WrittenRule) -> str:
+        """Why a rule with the effect hardly ever does anything, and what may be meant; empty where nothing is to be said.
+
+        Args:
+            rule: the rule that gives it.
+        """
+        return ""
+
 
 class YesNo(Effect):
     """An effect that is on or off."""
@@ -93,7 +101,7 @@ class Delay(Effect):
 
 
 class Duration(Effect):
-    """How long `hang` waits before the connection closes; at most 1h.
+    """How long `hang` waits before the connection closes, and `stall` before it goes on; at most 1h.
 
     >>> print(Rule("hang", duration="30s"))
     hang,duration=30s
@@ -346,6 +354,40 @@ class Exact(YesNo):
     unusual = "in the vendor's own words and order where the server allows it"
 
 
+class AfterBytes(Effect):
+    """The fault comes after so many bytes of a body: with `when=before` of the request's, with `after` of the answer's.
+
+    A body that ends before gets no fault. A `stall` and an answer need one that is longer: behind its last byte there is
+    nothing to hold back or to cut off. Of a request's body no more than that is read.
+
+    >>> print(Rule("reset", method="PUT", after_bytes="256KiB"))
+    reset,method=PUT,after_bytes=256KiB
+    """
+
+    key = "after_bytes"
+    number = True
+    default_text = "none"
+
+    def parse(self, text: str) -> int:
+        """Bytes."""
+        return values.size(text)
+
+    def in_words(self, rule: WrittenRule, text: str, name: str) -> str:
+        """Of which body."""
+        whose = "answer" if rule.value("when") == "after" else "request"
+        return f"after {descriptions.count(self.parse(text), 'byte')} of the {whose}'s body"
+
+    def doubt(self, rule: WrittenRule) -> str:
+        """That the body which is meant is none."""
+        methods = {each.removeprefix("=").upper() for each in rule.conditions.get("method", ())}
+        if rule.value("when") == "after":
+            return "an answer to HEAD has no body" if methods == {"HEAD"} else ""
+        if not methods or not methods <= {"GET", "HEAD"}:
+            return ""
+        meant = "" if ":" in rule.fault else "; did you mean when=after, the answer's body?"
+        return f"a {' or '.join(sorted(methods))} has no body{meant}"
+
+
 class Of(Effect):
     """The documented error that is cut or slowed, instead of the app's own answer.
 
@@ -463,6 +505,7 @@ EFFECTS: dict[str, Effect] = {
         Cors(),
         Exact(),
         Duration(),
+        AfterBytes(),
         Of(),
         Keep(),
         KeepBytes(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of
+from faultinject.rules.effects import EFFECTS
 from faultinject.rules.values import Mistake, number_text, shown
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
@@ -34,8 +35,8 @@ class Rule:
     """What is done to which requests, and how often.
 
     Args:
-        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `hang`, `reset`, `close`, `truncate`, `drip` or
-            `corrupt`.
+        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
+            `drip` or `corrupt`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
             `header`, `query`, `set` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
             `timedelta`, or seconds.
@@ -128,14 +129,20 @@ class Rule:
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
     def doubts(self) -> list[str]:
-        """What is right and will hardly ever match: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
-        return [
+        """What is right and will hardly ever match, or act: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
+        conditions = [
             f"{start}{key}={shown(text)}: {doubt}"
             for start, conditions in (("", self.conditions), ("unless.", self.unless))
             for key, texts in conditions.items()
             for text in texts
             if (doubt := _doubt(key, text))
         ]
+        effects = [
+            f"{key}={shown(text)}: {doubt}"
+            for key, text in self.options.items()
+            if key in EFFECTS and (doubt := EFFECTS[key].doubt(self))
+        ]
+        return conditions + effects
 
     def compile(self, context: Context) -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does."""

@@ -87,7 +87,9 @@ class RuleKeys(Conditions, total=False):
     exact: bool | str
     """Send the vendor's own reason phrase, header case and order past the server, and close the connection."""
     duration: float | str | timedelta
-    """How long `hang` waits before the connection closes; at most 1h."""
+    """How long `hang` waits before the connection closes, and `stall` before it goes on; at most 1h."""
+    after_bytes: int | str
+    """The fault comes after so many bytes of a body: with `when=before` of the request's, with `after` of the answer's."""
     of: str
     """The documented error that is cut or slowed, instead of the app's own answer."""
     keep: float | str

@@ -80,6 +80,7 @@ FORMS: Mapping[str, Schema] = {
         ]
     },
     "keep_bytes": _number(0, 10**18 - 1, _SIZE),
+    "after_bytes": _number(0, 10**18 - 1, _SIZE),
     "rate": _number(1, 10**18 - 1, f"(?!0+[A-Z]?){_SIZE}"),
     "flips": _number(1, 1000, "0*[1-9][0-9]{0,3}"),
 }
@@ -90,6 +91,7 @@ def rules_schema() -> Schema:
     """The schema of a file of rules, with the vendors and faults of other packages that are installed here."""
     return {
         "$schema": DIALECT,
+        "$id": "urn:faultinject:schema:rules:1",
         "title": "faultinject rules",
         "description": "A scenario: a seed and rules, each a fault with its conditions, triggers and effects.",
         "type": "object",
@@ -253,10 +255,18 @@ def _needs() -> list[Schema]:
 
 
 def _excludes() -> list[Schema]:
-    """A documented error of a storage vendor is read as that one does, and what is kept of a body is said once."""
+    """A documented error of a storage vendor is read as that one does, and how much of a body is read or kept is said once."""
     storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
     return [
         {"not": {"required": ["keep", "keep_bytes"]}},
+        {"not": {"required": ["after_bytes", "drain"]}},
+        {"not": {"required": ["after_bytes", "share"]}},
+        {
+            "not": {
+                "required": ["after_bytes", "when"],
+                "properties": {"fault": {"pattern": ".+:.+"}, "when": {"const": "after"}},
+            }
+        },
         {"not": {"required": ["fault", "vendor"], "properties": {"fault": storage}}},
         {"not": {"required": ["of", "vendor"], "properties": {"of": storage}}},
     ]

@@ -6,6 +6,7 @@ import io
 import re
 import socket
 import socketserver
+import ssl
 import sys
 import time
 import traceback
@@ -40,6 +41,8 @@ STALLED = 5.0
 """Seconds that a client may take for the next of them."""
 LINGERS, LINGERS_IN_ALL = 0.5, 60.0
 """Seconds for the next bytes of a client that still sends while its connection ends, and for all: it reads the answer then."""
+HANDSHAKE = 10.0
+"""Seconds that a client may take to agree on how to encrypt."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?]*)(.*)", re.DOTALL)
 
@@ -166,7 +169,7 @@ class Exchanges(BaseHTTPRequestHandler):
         own, peer = self.server.server_address, self.client_address
         environ: dict[str, Any] = {
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.server.scheme,
             "wsgi.input": io.BufferedReader(body, PIECE),
             "wsgi.input_terminated": True,
             "wsgi.errors": self.server.errors or sys.stderr,
@@ -248,6 +251,7 @@ class Server(socketserver.ThreadingTCPServer):
         app: what answers.
         errors: where the app's tracebacks go; None: standard error.
         sock: a listening socket, which it takes over; None: a free port of loopback.
+        context: what encrypts its connections; None: nothing does.
     """
 
     daemon_threads = True
@@ -255,10 +259,17 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 256
 
     def __init__(
-        self, app: WSGIApplication, errors: Any = None, *, sock: socket.socket | None = None
+        self,
+        app: WSGIApplication,
+        errors: Any = None,
+        *,
+        sock: socket.socket | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.app = app
         self.errors = errors
+        self.scheme = "http" if context is None else "https"
+        self._context = context
         super().__init__(("127.0.0.1", 0), Exchanges, bind_and_activate=sock is None)
         if sock is not None:
             self.socket.close()
@@ -277,9 +288,25 @@ class Server(socketserver.ThreadingTCPServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """The life of a connection."""
         try:
+            if self._context is not None:
+                request.settimeout(HANDSHAKE)
+                try:
+                    request = self._context.wrap_socket(request, server_side=True)
+                except OSError:  # the client speaks no TLS, or does not trust the certificate
+                    self.shutdown_request(request)
+                    return
+                self._open[current_thread()] = request
             super().process_request_thread(request, client_address)
         finally:
             self._open.pop(current_thread(), None)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection; one that is encrypted says so first, so that its end is not taken for an attack."""
+        if isinstance(request, ssl.SSLSocket):
+            with suppress(OSError, ValueError):  # a fault has ended it, or the client
+                request.settimeout(LINGERS)
+                request.unwrap()
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Show an error of our own; that a client has gone is none."""
@@ -295,7 +322,9 @@ class Server(socketserver.ThreadingTCPServer):
     def url(self) -> str:
         """Where it is."""
         host = str(self.server_address[0])
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return (
+            f"{self.scheme}://[{host}]:{self.port}" if ":" in host else f"{self.scheme}://{host}:{self.port}"
+        )
 
     def serve_forever(self, poll_interval: float = 0.05) -> None:
         """Serve until it is shut down, or interrupted; then nobody can connect any more."""

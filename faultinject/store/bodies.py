@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request
 from faultinject.http.wire import whole
 from faultinject.store.budget import Hold
 from faultinject.store.error_codes import StoreError
+from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024
 BLOCK = 1024 * 1024
@@ -25,8 +26,6 @@ DOCUMENT_BYTES = 2 * 1024 * 1024
 """The longest XML or JSON document that is read; 10,000 parts with checksums take about 1.5 MiB."""
 DRAIN_BYTES = 128 * 1024 * 1024
 """How much of a refused upload is read and dropped, so that the client gets to see the refusal."""
-LINE_BYTES = 4096
-HEX = b"0123456789ABCDEFabcdef"
 PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 
@@ -130,7 +129,7 @@ def pieces(request: Request) -> Iterator[bytes]:
     Raises:
         StoreError: `incomplete`, when it ends too early or its chunks cannot be read.
     """
-    return AwsChunks(_raw(request)).decoded() if is_aws_chunked(request) else _raw(request)
+    return _unchunked(_raw(request)) if is_aws_chunked(request) else _raw(request)
 
 
 def is_aws_chunked(request: Request) -> bool:
@@ -158,6 +157,16 @@ def _declared(request: Request) -> int | None:
     return whole(request.headers.get("x-amz-decoded-content-length"))
 
 
+def _unchunked(source: Iterator[bytes]) -> Iterator[bytes]:
+    chunks = AwsChunks()
+    for piece in source:
+        yield from chunks.feed(piece)
+        if chunks.state == "broken":
+            break
+    if chunks.state != "nothing":
+        raise StoreError("incomplete")
+
+
 def _raw(request: Request) -> Iterator[bytes]:
     size = 0
     try:
@@ -174,59 +183,6 @@ def _check_md5(request: Request, digest: bytes) -> None:
     given = request.headers.get("content-md5")
     if given is not None and read_digest(given, len(digest)) != digest:
         raise StoreError("bad_digest")
-
-
-class AwsChunks:
-    """Reads aws-chunked: `SIZE[;extension]`, data, and so on, then a chunk of size 0 and trailers.
-
-    Signatures and trailing checksums are read and not checked. The format:
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
-
-    Args:
-        source: the body in pieces.
-    """
-
-    def __init__(self, source: Iterator[bytes]) -> None:
-        self._source = source
-        self._buffer = bytearray()
-
-    def decoded(self) -> Iterator[bytes]:
-        """The data of all chunks."""
-        while size := self._size():
-            yield from self._data(size)
-            if self._line():
-                raise StoreError("incomplete")
-        while self._more():
-            if len(self._buffer) > LINE_BYTES + PIECE:
-                raise StoreError("incomplete")
-
-    def _size(self) -> int:
-        text = self._line().partition(b";")[0]
-        if not text or text.strip(HEX):
-            raise StoreError("incomplete")
-        return int(text, 16)
-
-    def _line(self) -> bytes:
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            if len(self._buffer) > LINE_BYTES or not self._more():
-                raise StoreError("incomplete")
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
-        return line
-
-    def _data(self, size: int) -> Iterator[bytes]:
-        while size > 0:
-            if not self._buffer and not self._more():
-                raise StoreError("incomplete")
-            piece = bytes(self._buffer[:size])
-            del self._buffer[:size]
-            size -= len(piece)
-            yield piece
-
-    def _more(self) -> bool:
-        piece = next(self._source, b"")
-        self._buffer += piece
-        return bool(piece)
 
 
 class _Digest(Protocol):

@@ -251,6 +251,7 @@ ERROR_CODES = {
         "multipart": "badRequest",
         "no_bucket": "notFound",
         "no_key": "notFound",
+        "no_member": "notFound",
         "no_route": "notFound",
         "no_upload": "notFound",
         "not_implemented": "badRequest",
@@ -274,12 +275,19 @@ class StoreError(Exception):
         mistake: a key of the tables of `ERROR_CODES`.
         message: the text to send instead of the documented one, or None.
         headers: further headers of the answer.
+        label: the label of the documented error that says it, where that is not the table's; or None.
     """
 
     def __init__(
-        self, mistake: str, message: str | None = None, *, headers: Sequence[tuple[str, str]] = ()
+        self,
+        mistake: str,
+        message: str | None = None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        label: str | None = None,
     ) -> None:
         super().__init__(mistake)
         self.mistake = mistake
+        self.label = label
         self.message = message
         self.headers = tuple(headers)

@@ -133,7 +133,7 @@ class Exchange:
     def documented(self, error: StoreError) -> DocumentedError:
         """The vendor's row for a mistake."""
         vendor = self.service.vendor
-        return vendor.find(ERROR_CODES[vendor.id][error.mistake])
+        return vendor.find(error.label or ERROR_CODES[vendor.id][error.mistake])
 
 
 def _is_utf8(encoded: str) -> bool:

@@ -59,6 +59,17 @@ HANDLED: Mapping[str, Operation] = {
     "UploadPartCopy": multipart.upload_part,
 }
 """What the store does, as the vendors name it; OBS's GetApiVersion and OSS's GetObjectMeta are HEADs."""
+NEVER_SET: Mapping[str, str] = {
+    "GetBucketCors": "NoSuchCORSConfiguration",
+    "GetBucketLifecycle": "NoSuchLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+    "GetBucketPolicy": "NoSuchBucketPolicy",
+    "GetBucketReplication": "ReplicationConfigurationNotFoundError",
+    "GetBucketTagging": "NoSuchTagSet",
+    "GetBucketWebsite": "NoSuchWebsiteConfiguration",
+    "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
+}
+"""What reads a setting that no bucket of the store has, and the error by which S3 says so."""
 PARAMETERS = frozenset(
     """
     apiversion continuation-token delete delimiter encoding-type fetch-owner generation key-marker list-type
@@ -87,6 +98,7 @@ def perform(call: Call) -> Answer:
         raise StoreError("uri")
     name = call.service.reading.operation(WSGIRequest(call.request.environ))
     if name is not None and name not in HANDLED:
+        _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     level = "object" if call.key else "bucket" if call.bucket else "service"
     subresource = next((name for name in SUBRESOURCES if call.has(name)), "")
@@ -100,6 +112,14 @@ def perform(call: Call) -> Answer:
     if level == "object":
         call.check_version()
     return operation(call)
+
+
+def _refuse_unset(call: Call, name: str) -> None:
+    """Say that a setting was never made, where the vendor documents an error for that."""
+    label = NEVER_SET.get(name)
+    if label is not None and any(each.label == label for each in call.service.vendor.errors):
+        call.service.buckets.find(call.bucket)
+        raise StoreError("not_implemented", label=label)
 
 
 def _absent(call: Call, level: str, subresource: str) -> Iterator[str]:

@@ -106,6 +106,7 @@ def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
     """The vendor of another package, when all of its data can be read: it stands in lists with all others."""
     from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
+    from faultinject.vendors.typical import check
     from faultinject.vendors.vendor import Vendor
 
     if not isinstance(given, Vendor):
@@ -123,6 +124,7 @@ def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
         given.envelope(code=row.code, message=row.message, status=row.status or 500, form=form)
     Addressing(given)
     operations_of(given)
+    check(given)
     return given
 
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
             """The decoded values of a query parameter."""
 
 
+RETRY_AFTER = ("seconds", "date")
+"""The two forms of Retry-After (RFC 9110 10.2.3)."""
+
+
 class Vendor:
     """A storage service and everything that its errors look like on the wire.
 
@@ -70,6 +74,10 @@ class Vendor:
         reason: from a row and its message as it is sent to the reason phrase, where that is not the standard one; the
             row's own stands above it.
         hint: how the vendor asks to wait: `seconds`, `date` or the name of a header of its own.
+        hints: every way in which clients of the vendor may be asked to wait; by default both forms of Retry-After for
+            `seconds` and `date`, else the header of its own alone.
+        typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of the row that stands for it, where that
+            is not the one that its table suggests; empty: none does.
         deletes: how it answers a request that deletes several objects, key by key; None where no error of a single key
             is documented.
     """
@@ -102,6 +110,8 @@ class Vendor:
         extras: str = "",
         reason: Callable[[DocumentedError, str], str | None] | None = None,
         hint: str = "seconds",
+        hints: tuple[str, ...] = (),
+        typical: Mapping[str, str] | None = None,
         deletes: Deletes | None = None,
     ) -> None:
         self.id = id
@@ -125,6 +135,8 @@ class Vendor:
         self.reserved = reserved
         self.operations = operations if addressing else ()
         self.hint = hint
+        self.hints = hints or (RETRY_AFTER if hint in RETRY_AFTER else (hint,))
+        self.typical = typical or {}
         self.deletes = deletes
         self._reason = reason
         self.package = package

@@ -84,6 +84,24 @@ def test_wsgi_client_that_leaves_a_slow_body_of_the_server_s(servers, make_injec
     assert injector.journal.outcomes[-1].did == "dripped"
 
 
+def test_wsgi_client_that_leaves_in_a_pause(servers, make_injector):
+    """What is behind the pause is not sent, and the app is asked for no more."""
+    app = App()
+    injector = make_injector("stall,when=after,after_bytes=3,duration=60s,times=1")
+    with loopback() as (client, server):
+        environ = servers.environ(SERVER_PROTOCOL="HTTP/2", **{"werkzeug.socket": server})
+        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+        pieces = iter(result)
+        assert next(pieces) == b"012"
+        client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
+        client.close()
+        assert list(pieces) == []
+        result.close()
+    assert (app.given, app.closed) == (1, 1)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, outcome.response_bytes) == ("stalled", 3)
+
+
 def test_wsgi_client_that_reads_nothing(servers, make_injector, monkeypatch):
     """A body that finds no room is given up after a while."""
     monkeypatch.setattr("faultinject.adapters.wsgi_past_server.PATIENCE", 0.05)

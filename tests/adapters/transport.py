@@ -154,7 +154,11 @@ class WsgiWire:
     def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).wsgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
-            environ = self._makers.environ(method, target, **more)
+            body, sized = b"".join(more.pop("upload", ())), more.pop("sized", True)
+            environ = self._makers.environ(method, target, body=body, **more)
+            if body and not sized:
+                environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+                environ["wsgi.input_terminated"] = True
             environ["REMOTE_ADDR"], port = client.getsockname()
             environ |= {"REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
             environ["werkzeug.socket"] = server
@@ -202,12 +206,16 @@ class AsgiWire:
     def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).asgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
-            scope = self._makers.scope(method, target, **more)
+            pieces = more.pop("upload", ())
+            sized = more.pop("sized", True)
+            scope = self._makers.scope(method, target, body=b"".join(pieces) if sized else b"", **more)
+            if pieces and not sized:
+                scope["headers"].append((b"transfer-encoding", b"chunked"))
             scope |= {"client": client.getsockname(), "server": server.getsockname()}
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)
-            error = asyncio.run(Exchange(server, method).run(wrapped, scope))
+            error = asyncio.run(Exchange(server, method, pieces).run(wrapped, scope))
             server.close()
             return Seen(*read(client), error)
 
@@ -215,7 +223,8 @@ class AsgiWire:
 class Exchange:
     """What a server has of one request."""
 
-    def __init__(self, server, method):
+    def __init__(self, server, method, pieces=()):
+        self._pieces = [*pieces]
         self.transport = SimpleNamespace(get_extra_info={"socket": server}.get)
         self._server = server
         self._asked = method == "GET"
@@ -228,6 +237,9 @@ class Exchange:
 
     async def receive(self):
         """The request, then nothing until the connection ends."""
+        if self._pieces:
+            piece = self._pieces.pop(0)
+            return {"type": "http.request", "body": piece, "more_body": bool(self._pieces)}
         if self._asked:
             self._asked = False
             return {"type": "http.request", "body": b"", "more_body": False}

@@ -271,3 +271,39 @@ def test_one_told_call_that_swallows_an_error_is_proof_enough():
     assert verdict("error in 200", hidden(1, returned=True)) == FAIL
     assert verdict("error in 200", hidden(1, returned=True), driven=True) == INCONCLUSIVE
     assert verdict("error in 200", [call()]) == INCONCLUSIVE
+
+
+def of_part(text, **more):
+    """An attempt that says which part of a body it is of."""
+    return {"attempt_hint": {"part": text}, **more}
+
+
+WHOLE_OF_IT = of_part("bytes 0-899/900", request_bytes=900, request_digest="all")
+ASKED = of_part("bytes */900", request_bytes=0, request_digest="none")
+REST = of_part("bytes 300-899/900", request_bytes=600, request_digest="rest")
+
+
+@pytest.mark.parametrize("signal", [SDK_ID, FINGERPRINT])
+def test_a_resumed_upload_is_no_upload_of_other_bytes(signal):
+    """It asks how far it came, and sends the rest, which says so; the rest sent twice is the same rest."""
+    begun = of_part("bytes 0-899/900", request_bytes=300, request_digest="cut", body_complete=False)
+    broken = calls(3, 0.5, 0.5, signal=signal, last=FINE, every=[begun, ASKED, REST])
+    whole = calls(3, 0.5, 0.5, signal=signal, last=FINE, every=[WHOLE_OF_IT, ASKED, REST])
+    assert finding("same bytes", broken, whole).n == 0
+    twice = calls(3, 0.5, 0.5, signal=signal, last=FINE, every=[WHOLE_OF_IT, REST, REST])
+    assert all(each.resumed and each.same_bytes is None for each in twice)
+    other = calls(
+        3, 0.5, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, REST, {**REST, "request_digest": "x"}]
+    )
+    assert verdict("same bytes", other) == FAIL
+
+
+def test_a_repeat_of_the_same_part_is_held_against_it():
+    """It carries what the first one did, or it does not."""
+    same = calls(3, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, WHOLE_OF_IT])
+    assert verdict("same bytes", same) == PASS
+    assert not any(each.resumed for each in same)
+    emptied = {**WHOLE_OF_IT, "request_bytes": 0, "request_digest": "none"}
+    assert (
+        verdict("same bytes", calls(3, 0.5, signal=SDK_ID, last=FINE, every=[WHOLE_OF_IT, emptied])) == FAIL
+    )

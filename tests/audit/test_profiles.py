@@ -1,11 +1,15 @@
 """What clients promise, as data."""
 
+import re
+
 import pytest
 
 from faultinject.audit import profiles
 from faultinject.exceptions import ConfigurationError
 
 BOTO3 = "Boto3/{0} md/Botocore#{0} ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#{1} Botocore/{0}"
+
+CLI = "md/Botocore#1.43.11 ua/2.1 os/linux#6.18 md/arch#x86_64 lang/python#3.11.7 m/b,Z,N,g,D"
 
 MINE = """
 title = "Ours"
@@ -61,7 +65,95 @@ def test_the_profiles_that_come_along():
         ("qingstor-sdk-python/2.6.0  (Python v3.11.7; linux)", "qingstor"),
         ("gcloud-python/3.17.1  gl-python/3.11.7 gax/2.44.0 gccl/3.17.1 ", "gcs"),
         ("azsdk-python-storage-blob/12.31.1 Python/3.11.7", "azure"),
-        ("curl/8.5.0", "rfc"),
+        (f"aws-cli/1.45.11 {CLI} cfg/retry-mode#legacy botocore/1.43.11", "botocore-legacy"),
+        (f"aws-cli/1.45.11 {CLI} cfg/retry-mode#standard botocore/1.43.11", "aws-legacy"),
+        (f"aws-cli/1.46.5 {CLI} cfg/retry-mode#standard botocore/1.44.5", "aws-2026"),
+        (f"aiobotocore/2.25.0 {CLI} cfg/retry-mode#legacy botocore/1.40.49", "botocore-legacy"),
+        (
+            "aws-cli/2.40.1 md/awscrt#0.28.2 ua/2.1 os/linux#6 cfg/retry-mode#standard md/command#s3.cp",
+            "aws-2026",
+        ),
+        (
+            "aws-cli/2.31.0 md/awscrt#0.27.6 ua/2.1 os/linux#6 cfg/retry-mode#standard md/command#s3.cp",
+            "aws-legacy",
+        ),
+        (
+            "aws-sdk-js/3.1170.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#24.1.0 api/s3#3.1170.0 m/E,N",
+            "aws-2026",
+        ),
+        (
+            "aws-sdk-js/3.1048.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#24.1.0 api/s3#3.1048.0 m/E,N",
+            "aws-sdk-js",
+        ),
+        (
+            "aws-sdk-js/3.1047.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#24.1.0 api/s3#3.1047.0 m/E,N",
+            "aws-sdk-js-2025",
+        ),
+        ("aws-sdk-js/3.400.0 ua/2.0 os/linux#6.1 lang/js md/nodejs#18.1.0 api/s3#3.400.0", "rfc"),
+        ("aws-sdk-go-v2/1.48.0 ua/2.1 os/linux lang/go#1.26 md/GOOS#linux api/s3#1.90.0 m/E,G", "aws-2026"),
+        ("aws-sdk-go-v2/1.39.2 ua/2.1 os/linux lang/go#1.25 md/GOOS#linux api/s3#1.88.3 m/E,G", "aws-sdk-go"),
+        (
+            "aws-sdk-java/2.44.3 md/io#sync md/http#Apache ua/2.1 api/S3#2.44.x os/Linux#6.1 lang/java#21 m/D",
+            "aws-sdk-java",
+        ),
+        (
+            "aws-sdk-java/1.12.780 Linux/6.1 OpenJDK_64-Bit_Server_VM/21 java/21 cfg/retry-mode/legacy",
+            "aws-sdk-java-1",
+        ),
+        (
+            "aws-sdk-cpp/1.11.930 ua/2.1 md/aws-crt#0.34 os/Linux#6.1 md/arch#x86_64 lang/c++#C++17 api/S3",
+            "aws-2026",
+        ),
+        (
+            "aws-sdk-cpp/1.11.594 ua/2.1 md/aws-crt#0.32 os/Linux#6.1 md/arch#x86_64 lang/c++#C++17 api/S3",
+            "aws-sdk-cpp",
+        ),
+        ("aws-sdk-rust/1.3.9 ua/2.1 api/s3/1.108.0 os/linux lang/rust/1.90.0 m/E", "aws-sdk-rust"),
+        ("CRTS3NativeClient/0.1.x platform/linux", "aws-crt-s3"),
+        (
+            "azsdk-js-azure-storage-blob/12.29.1 core-rest-pipeline/1.22.1 Node/24.1.0 OS/(x64-Linux-6.1)",
+            "azure-js",
+        ),
+        ("azsdk-js-storageblob/12.17.0 (NODE-VERSION v20.9.0; Linux 6.1)", "azure-js"),
+        ("azsdk-java-azure-storage-blob/12.31.1 (21.0.1; Linux; 6.1)", "azure-java"),
+        ("azsdk-net-Storage.Blobs/12.25.0 (.NET 9.0.0; Debian GNU/Linux 12)", "azure-net"),
+        ("azsdk-go-azblob/v1.6.3 (go1.25.1; linux)", "azure-go"),
+        ("gcloud-node-storage/7.19.0", "gcs-node"),
+        ("object_store/0.14.1", "object-store"),
+        ("MinIO (linux; amd64) minio-go/v7.3.0", "minio-go"),
+        ("MinIO (linux; amd64) minio-go/v7.0.95 mc/RELEASE.2025-08-13", "minio-go"),
+        ("MinIO (Linux; x86_64) minio-py/7.2.20", "minio-py"),
+        ("MinIO (linux; x64) minio-js/8.0.7", "minio-js"),
+        ("MinIO (linux; x64) minio-js/8.0.6", "rfc"),
+        ("MinIO (Linux; amd64) minio-java/9.0.4", "minio-java"),
+        ("rclone/v1.68.0", "rclone"),
+        ("rclone/v1.67.0", "rfc"),
+        ("rclone/", "rfc"),
+        ("s3fs/1.97 (commit hash 0b25fb9; OpenSSL)", "s3fs-fuse"),
+        ("aliyun-sdk-python/2.19.1(Linux/6.1/x86_64;3.11.7)", "oss2"),
+        ("alibabacloud-python-sdk-v2/1.4.1 (Linux/6.1/x86_64;3.11.7)", "oss-v2"),
+        ("aliyun-sdk-nodejs/6.23.0 Node.js 24.1.0 on Linux 64-bit", "ali-oss"),
+        ("obs-sdk-python/3.26.6", "obs-python"),
+        ("obs-sdk-js/3.24.3", "obs-node"),
+        ("ve-tos-python-sdk/v2.9.3(linux/x86_64;3.11.7)", "tos-python"),
+        ("ve-tos-nodejs-sdk/v2.7.5 (linux/x64;nodejs24.1.0)", "tos-node"),
+        ("ve-tos-nodejs-sdk/v2.0.4 (linux/x64;nodejs24.1.0)", "rfc"),
+        ("bce-sdk-python/0.9.79/3.11.7 (main, Aug  1 2026)/linux", "bce"),
+        ("QiniuPython/7.18.0 (Linux; ) Python/3.11.7", "qiniu-python"),
+        ("QiniuNodejs/7.15.5 (Linux; linux; x64; )", "qiniu-node"),
+        ("cos-nodejs-sdk-v5-3.0.0", "cos-node"),
+        ("cos-nodejs-sdk-v5-2.15.0", "cos-node"),
+        ("cos-nodejs-sdk-v5-2.14.5", "rfc"),
+        ("backblaze-b2/2.13.1 python/3.11.7", "b2"),
+        ("python-swiftclient-4.11.0", "swiftclient"),
+        ("curl/8.5.0", "curl"),
+        ("PycURL/7.45.3 libcurl/8.5.0 OpenSSL/3.0.19", "rfc"),
+        ("Wget/1.21.3", "wget"),
+        ("python-requests/2.34.2", "requests"),
+        ("python-urllib3/2.8.0", "urllib3"),
+        ("Python/3.11 aiohttp/3.14.5", "aiohttp"),
+        ("python-httpx/0.28.1", "httpx"),
+        ("Python-urllib/3.11", "rfc"),
         ("", "rfc"),
         (None, "rfc"),
     ],
@@ -69,6 +161,54 @@ def test_the_profiles_that_come_along():
 def test_a_client_is_known_by_its_user_agent(user_agent, expected):
     """By name, version and mode; who is not known is held to the RFCs."""
     assert profiles.detect(user_agent).name == expected
+    fitting = [
+        name
+        for name in profiles.names()
+        if any(each.fits(user_agent or "") for each in profiles.get(name).marks)
+    ]
+    assert fitting == ([] if expected == "rfc" else [expected])
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_every_mark_is_found_without_parsing(name):
+    """Only profiles whose marks a user agent holds are parsed: a line says each mark as it is."""
+    marks = profiles.get(name).marks
+    assert [each.text for each in marks] == profiles._marks()[name]
+
+
+def test_every_profile_can_be_checked():
+    """Its reference names a version, a commit or an address; one without a number says that nothing is promised."""
+    for name in profiles.names():
+        profile = profiles.get(name)
+        assert re.search(r"https://|\d|Engineering", profile.reference), name
+        promises = (
+            profile.attempts,
+            profile.most_attempts,
+            profile.waits,
+            profile.quota,
+            profile.distribution,
+        )
+        if not any(promises) and name != profiles.DEFAULT:
+            assert re.search(r"promise[sd]?\b", profile.reference), name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("aws-2026", (100, 35, 35)),
+        ("aws-legacy", (100, 100, 100)),
+        ("aws-sdk-js", (100, 50, 50)),
+        ("aws-sdk-js-2025", (100, 50, 50)),
+        ("aws-sdk-java", (None, 100, 100)),
+        ("aws-sdk-java-1", (None, 100, 100)),
+        ("aws-crt-s3", (100, 100, 50)),
+    ],
+)
+def test_retries_of_all_calls_in_an_outage(name, expected):
+    """500 tokens by what a retry costs after each kind of failure; where it costs nothing, nothing is promised."""
+    profile = profiles.get(name)
+    assert profile.budget
+    assert tuple(profile.outage_retries(kind) for kind in ("throttle", "server", "transport")) == expected
 
 
 def test_bounds_of_the_new_and_the_old_aws_rules():
@@ -126,6 +266,7 @@ waits.any = {base = "1 parsec", cap = "2s", longest = ["1s", 2]}
 hints.seconds = 1
 [[clients]]
 since = "1"
+begins = 1
 """
     )
     with pytest.raises(ConfigurationError) as caught:
@@ -149,6 +290,7 @@ since = "1"
         'waits.any.longest: must be a duration such as "1s"',
         'waits.any: needs base = "1s", or longest = ["1s", "2s"]',
         'hints.seconds: must be a duration such as "1s"',
+        "clients.0.begins: must be true or false",
         'clients.0: needs user-agent = "Name/"',
     ]
 
@@ -174,7 +316,7 @@ def test_what_is_no_profile_is_refused(tmp_path, text, expected):
     ("name", "expected"),
     [
         ("aws-2025", "aws-2025 is not a profile; did you mean aws-2026?"),
-        ("nothing", "nothing is not a profile; there are aws-2026, aws-legacy, azure,"),
+        ("nothing", "nothing is not a profile; there are aiohttp, ali-oss, aws-2026,"),
         ("no/such/file", "no/such/file: cannot read it: No such file or directory"),
     ],
 )

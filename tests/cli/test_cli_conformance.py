@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faultinject.conformance import sdks
+from faultinject.conformance import homes, sdks, serving
 from faultinject.installation import install_extra
 from faultinject.journal.reading import read
 
@@ -23,7 +23,7 @@ class Client:
     title = "own 2.0"
     attempts = {attempts}
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, bucket):
         self.endpoint = endpoint
 
     def get(self, key):
@@ -37,7 +37,7 @@ class Client:
                 time.sleep(random.uniform(0, 0.1))
         raise last
 """
-SHORT = ("--phase", "den", "--phase", "t429", "--phase", "rst")
+SHORT = ("--phase", "den", "--phase", "vthr", "--phase", "rst")
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +58,7 @@ def verdicts(client):
 
 def machine_was(err):
     """The standard error, less what is said of a machine that was busy."""
-    return re.sub(
-        r"^\w+:Client: the machine was busy \(.*\): waits may look longer\n", "", err, flags=re.MULTILINE
-    )
+    return re.sub(r"^.*: the machine was busy \(.*\): waits may look longer\n", "", err, flags=re.MULTILINE)
 
 
 def test_one_client(run):
@@ -72,7 +70,7 @@ def test_one_client(run):
 
 
 def test_a_warning_fails_only_when_asked(run):
-    """A client that does not try again after a 429 gets a warning."""
+    """A client that does not try again after it was told to slow down gets a warning."""
     code, out, _ = run("conformance", "--client", "good_client:Client", *SHORT)
     assert (code, "! WARN" in out) == (0, True)
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--strict")[0] == 1
@@ -87,6 +85,16 @@ def test_several_clients(run):
     assert re.search(r"^permanent +✓ +✕$", out, re.MULTILINE)
     good, bad = out.split("\ngood_client:Client own 2.0\n")[1].split("\nbad_client:Client own 2.0\n")
     assert ("✕ permanent: " in good, "✕ permanent: " in bad) == (False, True)
+
+
+def test_more_clients_than_a_screen_has_room_for(run):
+    """Each has a row, with the number of its verdicts."""
+    crowd = ("--client", "bad_client:Client") * 7
+    out = run("conformance", *crowd, "--phase", "den")[1].splitlines()
+    assert out[2].split() == ["client", "version", "verdicts"]
+    assert [
+        each for each in out if each.split()[:2] == ["bad_client:Client", "own"] and "✕ 1" in each
+    ] == out[3:10]
 
 
 def test_results_for_programs(run):
@@ -105,7 +113,13 @@ def test_results_for_programs(run):
         "faultinject",
         "python",
         "system",
+        "machine",
+        "seed",
         "deadline",
+        "complete",
+        "all",
+        "skipped",
+        "failed",
     }
     assert (found["v"], found["deadline"], found["result"]) == (1, 20.0, "fail")
     assert (client["failure"], client["report"]["result"]) == (None, "fail")
@@ -128,6 +142,10 @@ def test_a_report_is_written(run, tmp_path):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.lower().startswith(begins.lower())
         assert "permanent" in text
+    assert run("conformance", *two[2:], *SHORT, "-o", "one.html")[0] == 1
+    # Of one client the page is the report on its journal.
+    assert "<td>bad_client" not in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "den-001" in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
 def test_a_page_without_jinja2(run, monkeypatch):
@@ -174,7 +192,7 @@ def test_journals_are_kept(run, tmp_path):
     """Each client's is a file of its own, named for it, which `faultinject report` reads."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
     path = tmp_path / "kept/here/good_client-Client.jsonl"
-    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "t429", "rst"}
+    assert {each.rule for each in read([str(path)], skipped={})} == {"den", "vthr", "rst"}
 
 
 def test_a_profile_can_be_given(run):
@@ -225,6 +243,47 @@ def test_the_sdks_are_listed(run):
     assert [line.split()[0] for line in out.splitlines()] == ["client", *sdks.SDKS]
 
 
+@pytest.mark.parametrize(
+    ("home", "packages", "install"),
+    [
+        ("pip", "", "pip install acme-no-such-sdk"),
+        ("pinned", "", "pip install --target pinned acme-no-such-sdk && export PINNED_SDKS=$PWD/pinned"),
+        ("npm", "a b", "npm install --prefix sdks a b && export JAVASCRIPT_SDKS=$PWD/sdks"),
+        ("program", "acme-tools", "apt-get install acme-tools"),
+        ("jar", "", "put acme-no-such-sdk-VERSION.jar and the jars that it needs into a folder, and export JAVA_SDKS=FOLDER"),
+    ],
+)  # fmt: skip
+def test_an_sdk_that_is_not_installed(run, monkeypatch, home, packages, install):
+    """`--list`, `--client` and `--all` say the same command, which is that of its language."""
+    for each in (homes.PINNED, homes.JAVASCRIPT, homes.JAVA):
+        monkeypatch.delenv(each, raising=False)
+    there = homes.shutil.which
+    monkeypatch.setattr(homes.shutil, "which", lambda name: name if name in ("node", "java") else there(name))
+    acme = sdks.Sdk("acme", "ACME's SDK", "s3", home=home, package="acme-no-such-sdk", packages=packages)
+    monkeypatch.setattr(sdks, "SDKS", {"acme": acme})
+    code, out, _ = run("conformance", "--list")
+    assert (code, out.splitlines()[1].endswith(f"  not installed: {install}")) == (0, True)
+    code, _, err = run("conformance", "--client", "acme")
+    assert (code, err) == (2, f"faultinject: ACME's SDK is not installed: {install}\n")
+    own = sdks.of("good_client:Client", "cos")
+    monkeypatch.setitem(sdks.SDKS, "one", sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest"))
+    _, _, err = run("conformance", "--all", "--phase", "den")
+    assert f"acme: skipped, ACME's SDK is not installed: {install}\n" in err
+
+
+def test_a_patient_client_has_the_time_that_it_needs(run, monkeypatch):
+    """Unless the user gives all clients a time."""
+    words = sdks.of("good_client:Client", "cos").command
+    made = {"one": {}, "two": {"deadline": 77.0}}
+    monkeypatch.setattr(
+        sdks, "SDKS", {name: sdks.Sdk(name, name, "cos", words, "pip", "pytest", **more) for name, more in made.items()}
+    )  # fmt: skip
+    for more, deadlines in (((), [30.0, 30.0, 77.0]), (("--deadline", "20s"), [20.0] * 3)):
+        _, out, _ = run("conformance", "--phase", "den", "--json", *more)
+        found = json.loads(out)
+        assert [found["deadline"], *(each["deadline"] for each in found["clients"])] == deadlines
+
+
 def test_the_contract_is_shown(run):
     """What a command of the user's own has to do."""
     code, out, err = run("conformance", "--contract")
@@ -236,7 +295,8 @@ def test_the_contract_is_shown(run):
     [
         (("--deadline", "30"), "--deadline: 30 has no unit; did you mean 30s?"),
         (("--deadline", "10ms"), "--deadline: less than a second"),
-        (("--vendor", "s3"), "--vendor: 's3' is none of cos, qingstor, gcs, kodo"),
+        (("--vendor", "azure"), "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
+        (("--vendor", "gateway"), "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
         (("--phase", "x"), "--phase: 'x' is none of cal, thr"),
         (("--client", "boto"), "did you mean boto3?"),
         (("-o", "report.pdf"), "--output: report.pdf is none of FILE.html, FILE.md, FILE.json"),
@@ -250,6 +310,26 @@ def test_wrong_use(run, arguments, message):
     code, out, err = run("conformance", *arguments, *SHORT)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_vendor_that_no_store_plays(run, monkeypatch):
+    """It is said before anything is run, with those that one plays."""
+    monkeypatch.delitem(serving.OWN, "b2")
+    code, _, err = run("conformance", "--client", "good_client:Client", "--vendor", "b2")
+    assert (
+        code,
+        "--vendor: no store plays b2, so no client can be pointed at it; there are azure-blob" in err,
+    ) == (2, True)
+
+
+def test_a_profile_of_the_clients_own(run, monkeypatch):
+    """A client that is told from others by no user agent says whose promises it has; --profile stands above it."""
+    words = (sys.executable, "-m", "faultinject.conformance", "good_client:Client")
+    own = sdks.Sdk("own", "own", "cos", words, home="pip", package="faultinject", profile="sre")
+    monkeypatch.setitem(sdks.SDKS, "own", own)
+    for more, profile in (((), "sre"), (("--profile", "rfc"), "rfc")):
+        _, out, _ = run("conformance", "--client", "own", "--phase", "den", "--json", *more)
+        assert json.loads(out)["clients"][0]["report"]["profile"] == profile
 
 
 def test_the_kill_switch_is_heeded(run):
@@ -268,7 +348,7 @@ def test_nothing_is_installed(run, monkeypatch):
 def test_all_that_is_installed_is_driven(run, monkeypatch):
     """Without a client, every SDK that is there."""
     own = sdks.of("good_client:Client", "cos")
-    monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "pytest", own.command)})
+    monkeypatch.setattr(sdks, "SDKS", {"one": sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest")})
     _, out, _ = run("conformance", "--phase", "den", "--json")
     assert [each["client"] for each in json.loads(out)["clients"]] == ["one"]
 
@@ -295,17 +375,17 @@ def silent(tmp_path):
 
 @pytest.mark.parametrize(
     ("how", "deadline", "says"),
-    [("hangs", "1s", "it stopped answering: no answer for"), ("dies", "60s", "ended with exit code 5")],
+    [("hangs", "3s", "it stopped answering: no answer for"), ("dies", "60s", "ended with exit code 5")],
 )
 def test_a_client_that_stops_answering(run, silent, how, deadline, says):
     """A failure, which names the call; what it wrote to standard error is shown, escaped. Nothing is waited for after a death."""
     code, out, err = run("conformance", "--client", silent(how), "--deadline", deadline, *SHORT)
     assert (code, out.splitlines()[0]) == (1, "FAIL: 1 check failed: answers")
     shown = " ".join(out.split())  # whose lines end where the path of an interpreter has them end
-    assert re.search(r"✕ FAIL answers: .*calls had not ended: (rst|den)-001 of phase (rst|den)", shown)
+    assert re.search(r"✕ FAIL answers: .*calls? had not ended: (rst|den)-001 of phase (rst|den)", shown)
     assert says in shown
     assert says in err
-    assert err.endswith("\n  stuck \\x1b[31m\n")
+    assert machine_was(err).endswith("\n  stuck \\x1b[31m\n")
 
 
 def test_one_of_several_that_dies(run, silent):
@@ -380,3 +460,24 @@ def test_kept_journals_have_an_end(run, tmp_path):
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
     code, _, err = run("report", "kept/good_client-Client.jsonl")
     assert (code, err) == (0, "")
+
+
+ODD = """
+import json, sys
+json.loads(sys.stdin.readline())
+print(json.dumps({"ready": True, "kinds": ["get"], "client": "\\x1b[31m \\ud800"}), flush=True)
+for line in sys.stdin:
+    print(json.dumps({"key": json.loads(line)["key"], "ok": False, "error": "\\x1b[31m \\ud800"}), flush=True)
+"""
+
+
+def test_a_client_that_says_what_no_terminal_wants(run, tmp_path):
+    """Its name is shown escaped, and is in every report."""
+    pytest.importorskip("jinja2")
+    (tmp_path / "odd.py").write_text(ODD)
+    two = ("--client", f"{sys.executable} odd.py", "--client", "good_client:Client")
+    _, out, err = run("conformance", *two, *SHORT, "-o", "r.html", "-o", "r.md", "-o", "r.json")
+    assert f"\n{sys.executable} odd.py \\x1b[31m \\ud800\n" in out
+    written = [(tmp_path / f"r.{end}").read_text("utf-8") for end in ("html", "md", "json")]
+    assert "\x1b" not in "".join((out, err, *written))
+    assert all("ud800" in each for each in written)

@@ -20,6 +20,7 @@ COMMANDS = [
     "explore",
     "report",
     "conformance",
+    "fidelity",
     "vendors",
     "preview",
     "check",

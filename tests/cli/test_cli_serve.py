@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -100,6 +101,67 @@ def test_the_store_with_a_rule(start):
         0,
         ["", "ended; injected:", "  slow: 1 of 3 requests that met its conditions"],
     )
+
+
+def test_faults_of_one_test_alone(start, tmp_path):
+    """The store of Google's has `/retry_test`; what is injected is told, and stands in the journal, with the test's id."""
+    journal = tmp_path / "journal.jsonl"
+    process = start("serve", "--vendor", "gcs", "--port", "0", "--journal", str(journal))
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[2:] == [
+        "  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them",
+        f"  journal: {journal}",
+        "Ctrl-C ends it.",
+    ]
+    instructions = {"instructions": {"storage.buckets.list": ["return-503"]}}
+    test = requests.post(f"{url}/retry_test", json=instructions, timeout=10).json()["id"]
+    asked = [
+        requests.get(f"{url}/storage/v1/b", headers=headers, timeout=10).status_code
+        for headers in ({}, {"x-retry-test-id": test}, {"x-retry-test-id": test})
+    ]
+    assert asked == [200, 503, 200]
+    assert process.line() == f"GET /storage/v1/b -> gcs:backendError (503) by {test}.1"
+    assert process.interrupt() == (0, ["", "ended"])
+    noted = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines = [(each["rule"], each["status"]) for each in noted if each.get("path") == "/storage/v1/b"]
+    assert lines == [(None, 200), (f"{test}.1", 503), (None, 200)]
+
+
+def test_no_faults_of_one_test_where_faults_are_off(start):
+    """There is no `/retry_test` then."""
+    environ = os.environ | {"FAULTINJECT_ENABLED": "0"}
+    process = start("serve", "--vendor", "gcs", "--port", "0", env=environ)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert len(head) == 3
+    assert requests.get(f"{url}/retry_tests", timeout=10).status_code == 400
+    process.interrupt()
+
+
+@pytest.mark.parametrize("app", [(), ("shop:web",), ("shop:api",)])
+def test_with_tls(start, here, app):
+    """Whatever is served, by our own server or by uvicorn: it is printed whom to trust, and gone at the end."""
+    pytest.importorskip("trustme")
+    process = start("serve", *app, "--port", "0", "--tls", "-r", "http:503,method=PUT,times=1,name=slow")
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert url.startswith("https://127.0.0.1:")
+    [path] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
+    assert f"    export SSL_CERT_FILE={path}" in head
+    answers = [requests.put(f"{url}/photos/cat.jpg", data=b"meow", timeout=10, verify=path) for _ in range(2)]
+    assert answers[0].status_code == 503
+    assert answers[1].status_code != 503
+    del answers  # and with them the connections, which are not waited for
+    assert process.interrupt()[0] == 0
+    assert not Path(path).parent.exists()
+
+
+def test_with_tls_without_trustme(run, monkeypatch):
+    """A sentence says what is missing, and how it is installed."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    told = f"faultinject: a certificate is made by trustme: {install_extra('tls')}\n"
+    assert run("serve", "--port", "0", "--tls") == (2, "", told)
 
 
 def test_requests_that_got_no_decision(start, tmp_path):

@@ -18,7 +18,8 @@ class Direct:
     attempts = 1
     made: list[Direct]
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, bucket):
+        self.bucket = bucket
         self.address = urlsplit(endpoint).netloc
         self.closed = False
 
@@ -26,7 +27,7 @@ class Direct:
         for number in range(1, self.attempts + 1):
             connection = http.client.HTTPConnection(self.address, timeout=20)
             try:
-                connection.request(method, f"/{plan.BUCKET}/{key}", body)
+                connection.request(method, f"/{self.bucket}/{key}", body)
                 answer = connection.getresponse()
                 content = answer.read()
             except OSError:

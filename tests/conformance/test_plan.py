@@ -3,19 +3,108 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from faultinject import Scenario
+from faultinject import Scenario, Vendor, vendors
 from faultinject.conformance import plan
+from faultinject.exceptions import ConfigurationError
+from faultinject.vendors.typical import check
 
 
 @pytest.mark.parametrize("vendor", plan.CODES)
-def test_every_service_has_a_rule_for_every_phase(vendor):
-    """The rules of a service are read without a mistake, are named for their phases, and only `cal` has none."""
-    phases = plan.chosen(plan.CODES[vendor], aws=True)
-    rules = Scenario.of(plan.rules(phases, plan.CODES[vendor])).rules
-    assert [each.name for each in rules] == [each.name for each in plan.PHASES if each.name != "cal"]
+def test_every_service_has_rules_that_can_be_read(vendor):
+    """The rules of a service are named for their phases, which go from the calibration to the outage."""
+    codes = plan.CODES[vendor]
+    phases = plan.chosen(codes, aws=True)
+    rules = Scenario.of(plan.rules(phases, codes)).rules
+    assert [each.name for each in rules] == [each.name for each in phases if each.name != "cal"]
+    assert {"cal", "thr", "srv", "den", "nf", "bad", "vthr", "junk", "lost", "out"} <= {
+        each.name for each in phases
+    }
+
+
+@pytest.mark.parametrize("vendor", plan.CODES)
+def test_a_service_is_asked_for_what_it_documents(vendor):
+    """Each error is a row of the vendor's own, of its kind, and for every request that the plan makes."""
+    codes = plan.CODES[vendor]
+    rows = {
+        each: vendors.find(getattr(codes, each))
+        for each in ("throttled", "own", "writing", "broken", "denied", "missing", "bad", "limited")
+        if getattr(codes, each)
+    }
+    assert {each.vendor for each in rows.values()} == {vendor}
+    assert [each for each, row in rows.items() if row.where and each != "writing"] == []
+    assert rows["throttled"].retryable == rows["broken"].retryable == "yes"
+    assert rows["broken"].status >= 500
+    assert (rows["denied"].category, rows["missing"].category) == ("auth", "not-found")
+    assert rows["bad"].status == 400
+    assert "limited" not in rows or rows["limited"].status == 429
+
+
+@pytest.mark.parametrize("vendor", plan.CODES)
+def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
+    """Where the vendor documents one there, and never for a plain read or write."""
+    phases = {each.name: each for each in plan.chosen(plan.CODES[vendor])}
+    documented = "CompleteMultipartUpload" in vendors.get(vendor).errors_in_200
+    assert ("okerr" in phases, plan.CODES[vendor].hidden.endswith(",status=200")) == (documented, documented)
+    if documented:
+        assert {each.kind for each in phases["okerr"].asked()} == {"complete"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "expected"),
+    [
+        ("s3", ["raz"]),
+        ("minio", ["ra", "rad"]),
+        ("azure-blob", ["ra", "rad", "rax", "ram"]),
+    ],
+)
+def test_a_service_asks_to_wait_in_its_own_way(vendor, expected):
+    """Retry-After, or headers of its own; a malformed hint stands in the one that clients read."""
+    phases = plan.chosen(plan.CODES[vendor], aws=vendor == "s3")
+    assert [each.name for each in phases if each.hint] == expected
+    [junk] = (each.rule(plan.CODES[vendor]) for each in phases if each.name == "junk")
+    assert ("set.x-amz-retry-after=soon" in junk) == (vendor == "s3")
+
+
+def test_what_a_vendor_names_stands_above_what_its_table_suggests():
+    """MinIO tells readers and writers apart; QingStor's 429 is for fetches alone, so no reader is asked about it."""
+    minio, qingstor = plan.CODES["minio"], plan.CODES["qingstor"]
+    assert (minio.throttled, minio.writing) == ("minio:SlowDownRead", "minio:SlowDownWrite")
+    rules = {each.name: each.rule(minio) for each in plan.chosen(minio)}
+    assert (rules["thr"][:19], rules["vthr"][:18]) == ("minio:SlowDownWrite", "minio:SlowDownRead")
+    assert (qingstor.throttled, qingstor.limited) == ("qingstor:service_unavailable", "")
+
+
+def test_a_service_that_always_asks_to_wait_asks_for_a_second():
+    """MinIO's own 60 seconds are longer than a plan; where a phase is about the wait, that stands; B2's second stays."""
+    minio, b2 = plan.CODES["minio"], plan.CODES["b2"]
+    rules = {each.name: each.rule(minio) for each in plan.chosen(minio)}
+    short = {name for name, rule in rules.items() if "retry_after=1s" in rule}
+    assert short == {"thr", "one", "t429", "vthr"}
+    assert "retry_after=3s" in rules["ra"]
+    assert (minio.shortened, b2.shortened) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("azure", "'azure' is not a vendor; did you mean azure-blob?"),
+        ("osss", "'osss' is not a vendor; did you mean oss?"),
+        ("gateway", "gateway is no storage service; there are azure-blob, b2, bos"),
+    ],
+)
+def test_what_is_no_storage_service_is_said(name, message):
+    """With the nearest, or all that there are; nor is it among them."""
+    with pytest.raises(ConfigurationError) as caught:
+        plan.CODES[name]
+    assert str(caught.value).startswith(message)
+    assert name not in plan.CODES
+    assert None not in plan.CODES
+    assert len(plan.CODES) == len(vendors.names()) - 1
 
 
 def test_no_two_calls_have_a_key_in_common():
@@ -30,26 +119,76 @@ def test_the_numbers_of_calls_are_those_that_the_checks_need():
     numbers = {each.name: len(list(each.asked())) for each in plan.PHASES}
     assert numbers == {
         "cal": 25, "thr": 20, "srv": 12, "one": 10, "rst": 6, "den": 3, "nf": 3, "bad": 3, "t429": 4, "vthr": 4,
-        "ra": 5, "rad": 3, "raz": 5, "junk": 3, "lost": 8, "okerr": 6, "slow": 6, "out": 120,
+        "ra": 5, "rad": 3, "raz": 5, "rax": 3, "ram": 3, "junk": 3, "lost": 8, "okerr": 6, "slow": 6, "out": 120,
     }  # fmt: skip
 
 
-def test_calls_of_a_phase_begin_one_after_the_other():
-    """The outage begins a second after the rest, and its calls 20 ms apart."""
-    out = plan.PHASES[-1]
-    assert [round(each.at, 2) for each in out.asked()][:3] == [1.0, 1.02, 1.04]
+def test_phases_begin_one_after_the_other():
+    """No call of a phase begins among those of another, and the outage comes when the others have settled."""
+    phases = plan.chosen(plan.CODES["minio"])[1:]
+    asked = [[each.at for each in phase.asked()] for phase in phases]
+    gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
+    assert [round(each, 2) for each in gaps] == [0.3] * (len(gaps) - 1) + [2.3]
+    assert (phases[-1].name, [round(each - asked[-1][0], 2) for each in asked[-1][:3]]) == (
+        "out",
+        [0, 0.02, 0.04],
+    )
+    assert asked[-1][-1] < 13
 
 
 def test_phases_that_a_client_cannot_know_are_left_out():
-    """Only AWS's own clients are asked in AWS's header to wait."""
-    assert {each.name for each in plan.PHASES} - {each.name for each in plan.chosen(plan.CODES["cos"])} == {
+    """Only clients whose documentation has AWS's header are asked in it to wait, whoever's service is played."""
+    cos = plan.CODES["cos"]
+    assert "raz" not in {each.name for each in plan.chosen(plan.CODES["s3"])}
+    assert {each.name for each in plan.chosen(cos, aws=True)} - {each.name for each in plan.chosen(cos)} == {
         "raz"
     }
-    assert [each.name for each in plan.chosen(plan.CODES["cos"], names=["den", "raz"])] == ["den"]
+    assert [(each.name, each.begin) for each in plan.chosen(cos, names=["den", "raz"])] == [("den", 0.0)]
 
 
 def test_a_service_without_an_error_is_not_asked_for_it():
     """A phase whose fault a service has not is left out."""
-    codes = plan.Codes("cos", "cos:SlowDown", "", "http:403", "http:404", "http:400", "")
+    codes = plan.Codes("cos", "cos:SlowDown", "", "http:403", "http:404", "http:400", hints=("seconds",))
     names = {each.name for each in plan.chosen(codes, aws=True)}
-    assert {each.name for each in plan.PHASES} - names == {"srv", "okerr", "out"}
+    left = {each.name for each in plan.PHASES} - names
+    assert left == {"srv", "t429", "rad", "rax", "ram", "okerr", "out"}
+    assert "set.x-ms-retry-after-ms=soon" in rule_of("junk", replace(codes, hints=("x-ms-retry-after-ms",)))
+
+
+def rule_of(name, codes):
+    [phase] = (each for each in plan.PHASES if each.name == name)
+    return phase.rule(codes)
+
+
+def vendor(**more):
+    """A vendor of somebody else's, with the table of one that comes along."""
+    there = vendors.get("jss")
+    return Vendor(
+        id="acme", title="ACME", content_type="application/json", template="envelope.json", escape="json",
+        package=there.package, **more,
+    )  # fmt: skip
+
+
+def test_a_vendor_of_another_package_is_played_by_its_own_table():
+    """Nothing here has to know it: its table says what it documents, and it may say so itself."""
+    assert plan.Codes.of(vendor(typical={"missing": "NoSuchBucket", "bad": ""})) == plan.Codes(
+        "acme", "acme:SlowDown", "acme:InternalError", "acme:AccessDenied", "acme:NoSuchBucket", ""
+    )
+    assert plan.Codes.of(vendor(hint="x-ms-retry-after-ms")).hints == ("x-ms-retry-after-ms",)
+
+
+@pytest.mark.parametrize(
+    ("typical", "message"),
+    [
+        ({"throttle": "SlowDown"}, "typical: 'throttle' is none of throttled, writing"),
+        (
+            {"broken": "Slowdown"},
+            "acme:Slowdown is not a documented error of acme; did you mean acme:SlowDown?",
+        ),
+    ],
+)
+def test_a_vendor_that_names_what_it_has_not_is_refused(typical, message):
+    """The kind of failure, or the row, with the nearest."""
+    with pytest.raises(ConfigurationError) as caught:
+        check(vendor(typical={"bad": "", **typical}))
+    assert str(caught.value).startswith(message)

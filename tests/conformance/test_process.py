@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,22 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("raise SystemExit('no such region')", "ended with exit code 1\nno such region"),
-        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9"),
-        (HEAD + "print('hello', flush=True)\ntime.sleep(60)", "wrote 'hello', which is no line of the contract"),
+        (
+            "raise SystemExit('no such region')",
+            "ended with exit code 1 before it was ready; `faultinject conformance --contract` says what a command has to do"
+            "\nno such region",
+        ),
+        (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
+        (
+            HEAD + "print('hello', flush=True)\ntime.sleep(60)",
+            "wrote 'hello', which is no line of the contract; `faultinject conformance --contract` says what a command has",
+        ),
         (HEAD + "say(ready=True, kinds=5)\ntime.sleep(60)", "which is no line of the contract"),
         (HEAD + "say(ready=True, client=5)\ntime.sleep(60)", "which is no line of the contract"),
+        (HEAD + "say(ready=True, kinds=['get', 'fly'])\ntime.sleep(60)", "can do 'fly', which is none of get, put, post, complete;"),
+        (HEAD + "say(ready=True, kinds=[])\ntime.sleep(60)", "can do none of get, put, post, complete; `faultinject conformance"),
+        (HEAD + "print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
+        (HEAD + "say(key='cal-001', ok=True)\ntime.sleep(60)", "answered 'cal-001', a call that was not running"),
     ],
 )  # fmt: skip
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
@@ -95,10 +107,13 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
         (CLOSED, "closed its standard output"),
         ("print('retrying …')\nsys.stdout.flush()\ntime.sleep(60)", "wrote 'retrying …', which is no line of"),
+        ("print('[' * 60000, flush=True)\ntime.sleep(60)", "which is no line of the contract"),
         ("print('[1]', flush=True)\ntime.sleep(60)", "wrote '[1]', which is no line of the contract"),
         ("say(key=call)\ntime.sleep(60)", "which is no line of the contract"),
         ("say(key=call, ok='yes')\ntime.sleep(60)", "which is no line of the contract"),
         ("while True: print('x' * 1000000, end='', flush=True)", "which is no line of the contract"),
+        ("say(key='x', ok=True)\ntime.sleep(60)", "answered 'x', a call that was not running"),
+        ("while True: say(key='x', ok=True)", "answered 'x', a call that was not running"),
     ],
 )  # fmt: skip
 def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, message):
@@ -109,6 +124,7 @@ def test_a_command_that_breaks_the_contract_fails(program, monkeypatch, text, me
     assert time.monotonic() - began < 30
     assert done.failure.startswith(sys.executable)
     assert message in done.failure
+    assert "; `faultinject conformance --contract` says what a command has to do; " in done.failure
     assert done.failure.endswith("; 1 call had not ended: cal-001 of phase cal")
     finding = done.judgement.findings[0]
     assert (finding.name, finding.verdict, finding.message) == ("answers", "FAIL", done.failure)
@@ -120,16 +136,20 @@ def test_a_command_that_answers_all_and_ends_badly(program):
     """It failed, and no call had to be named."""
     text = READY + 'print(json.dumps({"key": call, "ok": True}) + "\\nbye", flush=True)\nsys.stdin.read()\n'
     done = run(program(text), name="broken", phases=short("cal"))
-    assert done.failure == f"{sys.executable} wrote 'bye', which is no line of the contract"
+    assert done.failure.startswith(
+        f"{sys.executable} wrote 'bye', which is no line of the contract; `faultinject "
+    )
 
 
 @pytest.mark.slow
-def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch):
-    """One in a session of its own keeps the pipe open; it is not waited for."""
+@pytest.mark.parametrize("environment", ["None", "{}"])
+def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypatch, environment):
+    """One in a session of its own keeps the pipe open: it is ended, or not waited for where it has lost its environment too."""
     monkeypatch.setattr(process, "LEFT", 0.2)
     text = READY + (
         "import subprocess\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True, "
+        f"env={environment})\n"
         "sys.stderr.write(str(child.pid)); sys.stderr.flush()\n"
         "time.sleep(600)\n"
     )
@@ -138,8 +158,10 @@ def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, monkeypat
     try:
         assert time.monotonic() - began < 30
         assert "stopped answering" in done.failure
+        assert alive(int(done.said)) == (environment == "{}")
     finally:
-        os.kill(int(done.said), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(done.said), signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -191,13 +213,55 @@ def alive(pid):
         return False
 
 
-def test_what_is_said_of_an_unknown_call_is_nothing(program):
-    """A key that was not asked for, or is said twice, changes nothing."""
-    text = (
-        READY + "say(key='x', ok=True)\nsay(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"
+def test_a_command_that_answers_twice(program):
+    """Its first answer counts, and the second fails."""
+    done = run(
+        program(READY + "say(key=call, ok=False)\nsay(key=call, ok=True)\nsys.stdin.read()\n"),
+        name="odd",
+        phases=short("cal", calls=(("get", 1),)),
     )
-    done = run(program(text), name="odd", phases=short("cal"))
     assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
+    assert done.failure == f"{sys.executable} answered 'cal-001', a call that was not running{process.HINT}"
+
+
+def test_a_client_says_half_a_character(program):
+    """JSON can spell it, and no file can have it."""
+    text = ASKING.replace('"asking 1.0"', '"1.0 \\ud800\\n beta"').replace('"no: "', '"\\ud800 "')
+    done = run(program(text), name="odd", phases=short("nf"))
+    assert done.title == "1.0 \\ud800 beta"
+    assert [each.error for each in done.windows] == ["\\ud800 HTTP Error 404: Not Found"]
+
+
+def test_a_flood_of_standard_error_is_not_kept(program):
+    """Its end is; the calls are made."""
+    text = ASKING.replace("say(ready", "sys.stderr.write('x' * 5_000_000 + 'end')\nsay(ready")
+    done = run(program(text), name="loud", phases=short("cal"))
+    assert (done.failure, [each.returned for each in done.windows]) == ("", [True])
+    assert len(done.said) == process.TAIL
+    assert done.said.endswith("xend")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted by /proc")
+@pytest.mark.parametrize(
+    ("number", "words", "session"),
+    [(1, "a process", False), (2, "2 processes", False), (1, "a process", True)],
+)
+def test_a_command_that_leaves_processes_behind(program, monkeypatch, number, words, session):
+    """They are ended, also in sessions of their own, and the client fails; one that ends by itself in time is none."""
+    monkeypatch.setattr(process, "LEFT", 3.0)
+    text = ASKING + (
+        "import subprocess\n"
+        f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
+        f"for seconds in (0.1, *[600] * {number}):\n"
+        "    child = subprocess.Popen(['sleep', str(seconds)], **quiet)\n"
+        "sys.stderr.write(str(child.pid) + '\\n'); sys.stderr.flush()\n"
+    )
+    done = run(program(text), name="untidy", phases=short("cal"))
+    assert done.failure == f"{sys.executable} ended and left {words} behind{process.HINT}"
+    end = time.monotonic() + 20
+    while alive(int(done.said)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(int(done.said))
 
 
 def test_a_factory_of_python_keeps_the_contract():
@@ -238,7 +302,7 @@ def test_a_factory_of_python_keeps_the_contract():
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
     """`python -m faultinject.conformance MODULE:FACTORY` finds it in the current directory; what it prints is no answer."""
-    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint): pass\n    def get(self, key): print(key)\n"
+    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint, bucket): pass\n    def get(self, key): print(key)\n"
     (tmp_path / "own_storage.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]

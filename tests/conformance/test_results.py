@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from types import MappingProxyType, SimpleNamespace
 
@@ -12,6 +13,8 @@ from faultinject.conformance import results
 from faultinject.conformance.page import page
 from faultinject.conformance.results import Change, changes
 from faultinject.exceptions import ConfigurationError
+
+from .test_numbers import DENIED, calls, measured, named
 
 
 def call(name, *gaps, succeeded=False):
@@ -85,21 +88,31 @@ OLD = {
     "faultinject": "0.1.0",
     "python": "3.11.7",
     "system": "Linux",
+    "machine": {"cores": 2, "processor": "x86_64", "release": "6.1"},
+    "seed": "conformance",
     "deadline": 30.0,
+    "complete": True,
+    "all": False,
+    "skipped": [],
+    "failed": [],
     "clients": [
         {
             "client": "acme",
             "title": "ACME's SDK",
             "note": "",
             "version": "1.0",
+            "language": "Python",
+            "service": "cos",
             "seconds": 3.5,
             "late": 0.001,
+            "failure": None,
             "facts": {
                 "attempts": [3, 3],
                 "throttled": [1.0, 2.0],
                 "failed": [0.001, 0.05],
                 "outage": {"calls": 120, "requests": 360, "retries": 240},
             },
+            "numbers": measured(named("thr", 3, 1.0, 2.0), calls(2, kind=DENIED)),
             "report": {
                 "calls": 242,
                 "attempts": 395,
@@ -189,19 +202,54 @@ def test_facts_that_are_not_there():
     ]
 
 
-def test_a_client_that_is_new_has_nothing_to_be_compared_with():
-    """Only clients of both runs are compared."""
+def test_clients_that_are_new_or_gone():
+    """They are said, and not compared; gone is only who was asked for, and that is all clients or nobody."""
     new, client = changed({"retry-after": "FAIL"})
     client["client"] = "other"
-    assert list(changes(OLD, new)) == []
+    assert list(changes(OLD, new)) == [Change("other", "client", "", "new: 1.0")]
+    new["all"] = True
+    assert list(changes(OLD, new))[1:] == [Change("acme", "client", "1.0", "gone")]
+    new["complete"] = False
+    assert len(list(changes(OLD, new))) == 1
+    old = deepcopy(OLD)
+    old["clients"][0]["version"] = client["version"] = None
+    new["complete"] = True
+    assert [(each.before, each.after) for each in changes(old, new)] == [
+        ("", "new: version unknown"),
+        ("version unknown", "gone"),
+    ]
+
+
+def test_attempts_that_chance_decides():
+    """Two ranges that have a number in common are one; a number that is no longer fixed is a change."""
+    new, client = changed()
+    old = deepcopy(OLD)
+    found = []
+    for before, after in (([4, 7], [5, 6]), ([4, 5], [6, 7]), ([4, 4], [4, 5])):
+        old["clients"][0]["facts"]["attempts"], client["facts"]["attempts"] = before, after
+        found.append([each.what for each in changes(old, new)])
+    assert found == [[], ["attempts"], ["attempts"]]
+
+
+def test_numbers_that_changed():
+    """What `differences` finds is a change like any other, and never worse by itself."""
+    new, client = changed()
+    client["numbers"] = measured(calls(2, 1.0, kind=DENIED))
+    assert list(changes(OLD, new)) == [Change("acme", "after 403 AccessDenied", "not retried", "retried")]
 
 
 def test_the_page_says_what_was_found():
     """Facts, signs of all verdicts, findings with their reasons, and what can be done with it."""
     text = page(OLD)
-    assert "| ACME's SDK | 1.0 | 3 | 1.00, 2.00 | 0, 0.05 | 240 |" in text
-    assert "| check | acme |" in text
-    assert "| retry-after | ✓ |\n| " in text
+    row = "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) |  | 0.00 |"
+    assert row in text
+    assert "- **jitter**: Standard deviation by mean" in text
+    assert "| 403 AccessDenied | not stated | 0 of 2 |" in text
+    assert "Not measured" not in text
+    [head, verdicts] = re.findall(
+        r"^\| (?:SDK|acme) \| (?!\d)(.*) \|$", text.partition("## Verdicts")[2], re.MULTILINE
+    )
+    assert dict(zip(head.split(" | "), verdicts.split(" | "), strict=True))["retry-after"] == "✓"
     assert "- ✕ **gives up**: measured <sub>RFC 9110</sub>\n- ! **jitter**: measured" in text
     assert "- ? not decided: backoff grows" in text
     assert "242 calls, 395 requests in 3.50 s; profile `rfc`." in text
@@ -213,7 +261,7 @@ def test_the_page_says_what_is_not_a_default():
     new, client = changed()
     client["note"] = "timeout=12"
     text = page(new)
-    assert "| ACME's SDK (timeout=12) | 1.0 |" in text
+    assert "| ACME's SDK 1.0 (timeout=12) | Python |" in text
     assert "### ACME's SDK 1.0 (timeout=12)\n" in text
 
 
@@ -221,11 +269,22 @@ def test_the_page_of_a_client_without_a_fault():
     """It says so; many waits are cut short; without an outage there is no number for it."""
     new, client = changed({"gives up": "PASS", "jitter": "PASS", "backoff grows": "PASS"})
     client["version"] = None
-    client["facts"] = measurements(call("thr", *range(1, 9)))
+    client["numbers"] = measured(named("thr", 1, *range(1, 9)))
     text = page(new)
     assert "### ACME's SDK\n" in text
-    assert "No problem found." in text
-    assert "| ACME's SDK |  | 9 | 1.00, 2.00, 3.00, 4.00, 5.00, 6.00, … |  |  |" in text
+    assert "Every check that was decided: as its reference asks." in text
+    assert "6.00 (6.00–6.00), … |  |" in text
+
+
+def test_the_page_says_who_is_missing():
+    """With what installs it, or why it could not be started."""
+    new, _ = changed()
+    new["skipped"] = [{"client": "b", "title": "B's SDK", "install": "pip install b"}]
+    new["failed"] = [{"client": "c", "reason": "no Java"}]
+    told = (
+        "## Not measured\n\n- B's SDK is not installed: `pip install b`\n- c could not be started: no Java\n"
+    )
+    assert told in page(new)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"v": 2, "clients": []}', '{"v": 1}', "[" * 100_000])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import vendors
+from faultinject import Scenario, vendors
 from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.rule import Rule
 from faultinject.vendors.operations import operations_of
@@ -31,6 +31,41 @@ def test_a_doubt_of_a_query():
         f"query.prefix=a%2Fb: {DECODED} a/b?",
         f"query.tag%5B%5D=x: {DECODED} tag[]?",
     ]
+
+
+NO_BODY, ANSWER = "has no body", "; did you mean when=after, the answer's body?"
+
+
+@pytest.mark.parametrize(
+    ("rule", "doubt"),
+    [
+        ("reset,method=GET,after_bytes=4KiB", f"a GET {NO_BODY}{ANSWER}"),
+        ("stall,method==head,method=get,after_bytes=4KiB", f"a GET or HEAD {NO_BODY}{ANSWER}"),
+        ("cos:SlowDown,method=GET,after_bytes=4KiB", f"a GET {NO_BODY}"),
+        ("http:503,method=HEAD,after_bytes=4KiB", f"a HEAD {NO_BODY}"),
+        ("hang,method=HEAD,when=after,after_bytes=4KiB", f"an answer to HEAD {NO_BODY}"),
+    ],
+)
+def test_a_doubt_of_a_place_in_a_body(rule, doubt):
+    """Where the requests that are meant have no such body."""
+    assert Scenario.parse(rule).rules[0].doubts() == [f"after_bytes=4KiB: {doubt}"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "reset,after_bytes=4KiB",
+        "reset,method=GET,method=PUT,after_bytes=4KiB",
+        "reset,method=*,after_bytes=4KiB",
+        "reset,method=GET",
+        "reset,method=GET,when=after,after_bytes=4KiB",
+        "reset,method=GET,method=HEAD,when=after,after_bytes=4KiB",
+        "reset,when=after,after_bytes=4KiB",
+    ],
+)
+def test_no_doubt_of_a_place_in_a_body(rule):
+    """Where some of them may have one."""
+    assert Scenario.parse(rule).rules[0].doubts() == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ VALUES = {
     "duration": DURATION,
     "of": st.sampled_from(["cos:SlowDown", "jss:BucketNotEmpty/3", "qingstor:@server", "gateway:BadGateway"]),
     "keep": st.floats(0, 1, exclude_max=True) | st.sampled_from(["0", "0.50", ".5", "00.9"]),
+    "after_bytes": COUNT | st.sampled_from(["4KiB", "0", "1MB"]),
     "keep_bytes": COUNT | st.sampled_from(["4KiB", "0", "1MB"]),
     "rate": st.integers(1, 10**6) | st.sampled_from(["1KiB", "2MB"]),
     "flips": st.integers(1, 1000) | st.just("007"),
@@ -78,7 +79,10 @@ VALUES = {
 SAYING = ("when", "delay", "retry_after", "hint", "message", "set", "drain", "cors")
 TAKEN = {
     **{each.title: ("vendor", *each.takes) for each in FAULTS if ":" not in each.title},
+    **dict.fromkeys(("reset", "close"), ("when", "delay", "after_bytes", "http2")),
+    "hang": ("when", "delay", "duration", "drain", "http2"),
     "cos:SlowDown": (*SAYING, "status", "resource", "exact"),
+    "cos:SlowDown ": ("delay", "after_bytes", "cors", "exact"),
     "gateway:BadGateway": ("vendor", "message"),
     "http:503": ("vendor", *SAYING, "content_type"),
     "truncate": ("delay", "of", "keep", "http2"),

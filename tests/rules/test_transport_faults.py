@@ -36,6 +36,11 @@ RULES = [
         {"http2": True, "drain": False, "delay": "1s", "when": "after"},
     ),
     ("close,vendor=jss,per=call,delay=1ms,drain=yes", {"vendor": "jss", "per": "call", "delay": "1ms", "drain": True}),
+    ("reset,when=after,after_bytes=0", {"when": "after", "after_bytes": 0}),
+    ("hang,delay=1s,duration=2s,after_bytes=4KiB,http2=yes", {"http2": True, "after_bytes": "4KiB", "delay": "1s", "duration": "2s"}),
+    ("http:503,method=PUT,after_bytes=256KiB", {"after_bytes": "256KiB", "method": "PUT"}),
+    ("stall", {}),
+    ("stall,when=after,duration=3s,after_bytes=10", {"after_bytes": 10, "when": "after", "duration": "3s"}),
     ("truncate", {}),
     ("truncate,keep=0", {"keep": 0}),
     (
@@ -91,6 +96,10 @@ def test_every_spelling_means_the_same_rule(text, keys):
         (Rule("truncate"), "keep_bytes", None),
         (Rule("truncate", keep_bytes=0), "keep_bytes", 0),
         (Rule("truncate", keep_bytes="4KiB"), "keep_bytes", 4096),
+        (Rule("reset"), "after_bytes", None),
+        (Rule("reset", after_bytes=0), "after_bytes", 0),
+        (Rule("cos:SlowDown", after_bytes="256KiB"), "after_bytes", 262_144),
+        (Rule("stall"), "duration", 300.0),
         (Rule("truncate"), "of", None),
         (Rule("truncate", of="cos:@server"), "of", "cos:@server"),
         (Rule("drip", rate="1KB"), "rate", 1000),
@@ -115,7 +124,7 @@ EXAMPLES = {
 }
 VALUES = {
     "delay": "1s", "retry_after": "1s", "duration": "1s", "status": 500, "of": "cos:SlowDown", "keep": 0.1,
-    "keep_bytes": 1, "rate": 2, "flips": 2, "set": {"x-a": "b"}, "when": "after", "hint": "date",
+    "keep_bytes": 1, "after_bytes": 1, "rate": 2, "flips": 2, "set": {"x-a": "b"}, "when": "after", "hint": "date",
     "share": 0.5,
 }  # fmt: skip
 NEEDS = {"share": {"status": 200}}

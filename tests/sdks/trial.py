@@ -73,6 +73,17 @@ ROWS = {
     "reset-post": Row("reset", "reset", "post"),
     "reset-after": Row("reset,when=after", "reset", "put"),
     "reset-after-once": Row("reset,when=after,times=1", "passed reset", "put"),
+    "reset-upload": Row("reset,after_bytes=50", "reset", "put"),
+    "reset-answer": Row("reset,when=after,after_bytes=1000", "reset"),
+    "reset-download": Row("reset,when=after,after_bytes=1000,method=GET", "reset", "download"),
+    "error-upload": Row("{error},after_bytes=50", "answered", "put"),
+    "stall": Row("stall,duration=1s", "delayed"),
+    "stall-long": Row(f"stall,duration={HANG}s", "delayed", seconds=SHORT),
+    "stall-upload": Row("stall,duration=1s,after_bytes=50", "stalled", "put"),
+    "stall-answer": Row("stall,when=after,duration=1s,after_bytes=1000", "stalled"),
+    "stall-answer-long": Row(
+        f"stall,when=after,duration={3 * PAUSE}s,after_bytes=1000", "stalled", seconds=PAUSE
+    ),
     "close": Row("close", "closed"),
     "truncate": Row("truncate", "truncated"),
     "truncate-download": Row("truncate,method=GET", "truncated", "download"),

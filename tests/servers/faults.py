@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
+from hashlib import sha256
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -257,6 +258,164 @@ def drip(trial):
                 assert is_photo(other)
                 others = "answered"
     return trial.seen(f"{ending(answer)}, others {others}", path)
+
+
+LONG = bytes(range(250)) * 1200
+PART = 100_000
+"""Of the long body what comes before a fault in its middle."""
+
+
+def in_an_upload(trial, rule, right):
+    """Send the part but for its last byte, to which nothing is said; then that byte; then, where nothing is, the rest."""
+    path = trial.path(rule, "put")
+    head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
+    with trial.connect() as client:
+        client.send(head + LONG[: PART - 1])
+        early = client.answer(patience=0.2)
+        assert (early.line, early.end) == ("", "open")
+        client.send(LONG[PART - 1 : PART])
+        answer = client.answer(patience=trial.patience(1.5, "at the byte"))
+        when = "at the byte"
+        if answer.end == "open":
+            client.send(LONG[PART:])
+            answer = client.answer()
+            when = "after the whole upload"
+    assert right(answer)
+    assert trial.server.ran(path) == 0
+    outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
+    assert (outcome["request_bytes"], outcome["body_complete"]) == (PART, False)
+    return trial.seen(f"{ending(answer)} {when}", path)
+
+
+@fault("reset, after_bytes")
+def reset_middle(trial):
+    """The reset comes with the last of so many bytes of the upload, where the server does not take it whole first."""
+    return in_an_upload(trial, "reset-middle", empty)
+
+
+@fault("close, after_bytes")
+def close_middle(trial):
+    """So does the end."""
+    return in_an_upload(trial, "close-middle", empty)
+
+
+@fault("hang, after_bytes")
+def hang_middle(trial):
+    """From there nothing comes, and then the end."""
+    return in_an_upload(trial, "hang-middle", lambda answer: empty(answer) and answer.done_at >= 0.2)
+
+
+@fault("error, after_bytes")
+def error_middle(trial):
+    """The documented error, in the middle of the upload."""
+    return in_an_upload(
+        trial, "error-middle", lambda answer: answer.whole and code(answer.body) == "SlowDown"
+    )
+
+
+@fault("error, after_bytes, no length")
+def error_middle_chunks(trial):
+    """The same in chunks; where the server does not mark their end the app is left alone."""
+    path = trial.path("error-middle", "put")
+    with trial.connect() as client:
+        client.send(request("PUT", path, more="Transfer-Encoding: chunked\r\n"))
+        client.send(b"%x\r\n%b\r\n" % (PART, LONG[:PART]))
+        client.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(LONG) - PART, LONG[PART:]))
+        answer = client.answer()
+    assert answer.whole
+    if answer.status == 503:
+        outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
+        assert (code(answer.body), outcome["request_bytes"], outcome["body_complete"]) == (
+            "SlowDown",
+            PART,
+            False,
+        )
+    return trial.seen(str(answer.status), path)
+
+
+@fault("stall, after_bytes")
+def stall_middle(trial):
+    """An upload stops behind so many bytes, for as long as asked, and then is whole."""
+    waited = []
+    for first in PART - 1, PART:
+        path = trial.path("stall-middle", "put")
+        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
+        with trial.connect() as client:
+            client.send(head + LONG[:first])
+            early = client.answer(patience=1.3)
+            assert (early.line, early.end) == ("", "open")
+            client.send(LONG[first:])
+            answer = client.answer()
+        assert (answer.status, answer.whole) == (200, True)
+        assert answer.body == sha256(LONG).hexdigest().encode()
+        waited.append(answer.done_at >= 1)
+    # What was a byte short waits for the rest, and then for as long as asked.
+    assert waited[0]
+    return trial.seen(f"whole, stalled {'after the whole upload' if waited[1] else 'at the byte'}", path)
+
+
+def in_an_answer(trial, rule):
+    """Half of the app's answer has come, with its full length."""
+    path, answer = trial.ask(rule)
+    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:500])
+    outcome = trial.server.outcome(path, until=lambda outcome: outcome["response_bytes"] == 500)
+    assert outcome["applied"] is True
+    return path, answer
+
+
+@fault("reset, after, after_bytes")
+def reset_answer(trial):
+    """So many bytes of the answer come, and then a reset."""
+    path, answer = in_an_answer(trial, "reset-answer")
+    return trial.seen(ending(answer), path)
+
+
+@fault("close, after, after_bytes")
+def close_answer(trial):
+    """And then the end."""
+    path, answer = in_an_answer(trial, "close-answer")
+    return trial.seen(ending(answer), path)
+
+
+@fault("hang, after, after_bytes")
+def hang_answer(trial):
+    """And then nothing, and then the end."""
+    path, answer = in_an_answer(trial, "hang-answer")
+    assert answer.done_at >= 0.2
+    return trial.seen(ending(answer), path)
+
+
+@fault("stall, after, after_bytes")
+def stall_answer(trial):
+    """So many bytes come, nothing for as long as asked, and then the rest."""
+    path, answer = trial.ask("stall-answer")
+    assert is_photo(answer)
+    assert all(at >= 0.4 for at, size in answer.times if size > 500)
+    paused = any(size == 500 for _, size in answer.times)
+    return trial.seen("500 bytes, then the rest" if paused else "late", path)
+
+
+@fault("after_bytes, beyond")
+def beyond(trial):
+    """A body that ends before is the app's, whole; also one that tells no length, as far as its server shows it."""
+    body = b"x" * 1000
+    for rule in "reset-middle", "error-middle", "stall-middle":
+        for chunked in False, True:
+            path = trial.path(rule, "put")
+            head = request("PUT", path, more="Transfer-Encoding: chunked\r\n")
+            with trial.connect() as client:
+                client.send(
+                    head + b"3e8\r\n%b\r\n0\r\n\r\n" % body if chunked else request("PUT", path, body)
+                )
+                answer = client.answer()
+            assert (answer.status, answer.whole) == (200, True)
+            assert answer.body in [sha256(each).hexdigest().encode() for each in (body, *([b""] * chunked))]
+            assert trial.did(path, "nothing_to_cut") == "nothing_to_cut"
+    for rule in "reset-answer", "stall-answer":
+        path, answer = trial.ask(rule, "photos/500")
+        assert is_photo(answer, 500)
+        assert trial.did(path, "nothing_to_cut") == "nothing_to_cut"
+    return trial.seen(ending(answer), path)
 
 
 def slow(answer, rate):

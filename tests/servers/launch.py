@@ -144,6 +144,7 @@ VARIANTS = {
     **{
         f"{name}, TLS": Kind(SERVERS[name].interface, SERVERS[name].command, SERVERS[name].module, tls=True)
         for name in (
+            "faultinject serve",
             "werkzeug",
             "gunicorn sync",
             "gunicorn gthread",

@@ -22,10 +22,12 @@ def werkzeug(place, certificate):
 
 
 def faultinject(place, certificate):
-    """What `faultinject serve` puts a WSGI app behind."""
+    """What `faultinject serve` puts a WSGI app behind, with and without `--tls`."""
     from faultinject.cli.listening import listen, wsgi_server
+    from faultinject.server.certificates import Certificate
 
-    wsgi_server(wsgi, listen("127.0.0.1", int(place))).serve_forever()
+    encrypted = certificate and Certificate(authority=certificate, chain=certificate, key=certificate)
+    wsgi_server(wsgi, listen("127.0.0.1", int(place)), encrypted).serve_forever()
 
 
 def gevent(place, certificate):

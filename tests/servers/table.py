@@ -10,6 +10,10 @@ COLUMNS = {
     "close": "closed",
     "truncate": "truncated",
     "truncate, no length": "truncated",
+    "reset, after_bytes": "reset",
+    "error, after_bytes": "answered",
+    "stall, after_bytes": "stalled",
+    "reset, after, after_bytes": "reset",
     "drip": "dripped",
     "corrupt": "corrupted",
     "exact=yes": "answered",
@@ -39,6 +43,15 @@ SHORT = {
     "close": _NO_CONNECTION,
     "truncate": {"FIN": "cut"},
     "truncate, no length": {"FIN": "cut", "answered": "cut, looks whole"},
+    "reset, after_bytes": {"answered at the byte": "502 at the byte"},
+    "error, after_bytes": {
+        "answered at the byte": "at the byte",
+        "answered after the whole upload": "after the whole upload",
+    },
+    "stall, after_bytes": {
+        "whole, stalled at the byte": "at the byte",
+        "whole, stalled after the whole upload": "after the whole upload",
+    },
     "drip": {"answered, others answered": "slow", "answered, others waited": "slow, others wait"},
     "corrupt": {"answered": "wrong bytes"},
     "exact=yes": {

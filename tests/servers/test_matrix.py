@@ -9,6 +9,7 @@ import pytest
 from .faults import FAULTS
 from .launch import SERVERS, UNPROVEN, VARIANTS, Server
 from .results import RESULTS, check
+from .table import BUFFERS
 from .trial import Trial
 
 OVER_OTHER_TRANSPORTS = (
@@ -18,6 +19,11 @@ OVER_OTHER_TRANSPORTS = (
     "reset",
     "reset, after",
     "close",
+    "reset, after_bytes",
+    "error, after_bytes",
+    "stall, after_bytes",
+    "reset, after, after_bytes",
+    "stall, after, after_bytes",
     "truncate",
     "truncate, of=cos:SlowDown",
     "drip",
@@ -70,22 +76,55 @@ DONE = {
     "truncate, no length": ("FIN", "truncated"),
     "truncate, of=cos:SlowDown": ("FIN", "truncated"),
     "truncate, nothing to cut": ("answered", "nothing_to_cut"),
+    "reset, after_bytes": ("RST at the byte", "reset"),
+    "close, after_bytes": ("FIN at the byte", "closed"),
+    "hang, after_bytes": ("FIN at the byte", "closed"),
+    "error, after_bytes": ("answered at the byte", "answered"),
+    "error, after_bytes, no length": ("503", "answered"),
+    "stall, after_bytes": ("whole, stalled at the byte", "stalled"),
+    "reset, after, after_bytes": ("RST", "reset"),
+    "close, after, after_bytes": ("FIN", "closed"),
+    "hang, after, after_bytes": ("FIN", "closed"),
+    "stall, after, after_bytes": ("500 bytes, then the rest", "stalled"),
+    "after_bytes, beyond": ("answered", "nothing_to_cut"),
     "drip": ("answered, others answered", "dripped"),
     "drip, of=cos:SlowDown": ("answered", "dripped"),
     "corrupt": ("answered", "corrupted"),
 }
+IN_AN_UPLOAD = [fault for fault, (saw, _) in DONE.items() if saw.endswith("at the byte")]
 # Where less can be done than that: no RST on a unix socket and behind a router; under TLS an answer cannot go past
 # the server; granian tells a WSGI app no port, so that nothing proves which connection is whose.
 LESS = {
-    **{(UNPROVEN, fault): ("answered", "answered") for fault in DONE if fault.startswith(("reset", "close"))},
+    **{
+        (UNPROVEN, fault): ("answered", "answered")
+        for fault in DONE
+        if fault.startswith(("reset", "close")) and "after_bytes" not in fault
+    },
     **{(UNPROVEN, fault): ("answered", "answered") for fault in ("hang", "hang, after", "reset, upload")},
+    # What is read before the app is called is at its end before the fault can come; the journal says how much was read.
+    **{
+        (server, fault): (DONE[fault][0].replace("at the byte", "after the whole upload"), DONE[fault][1])
+        for server in BUFFERS
+        for fault in IN_AN_UPLOAD
+    },
+    **{
+        (UNPROVEN, fault): ("answered at the byte", "answered")
+        for fault in ("reset, after_bytes", "close, after_bytes", "hang, after_bytes")
+    },
+    (UNPROVEN, "reset, after, after_bytes"): ("FIN", "closed"),
+    **{
+        (server, "reset, after_bytes"): ("FIN at the byte", "closed")
+        for server in VARIANTS
+        if "TLS" not in server
+    },
+    **{(each, "error, after_bytes, no length"): ("200", "nothing_to_cut") for each in ("uWSGI", "wsgiref")},
     (UNPROVEN, "truncate, no length"): ("answered", "truncated"),
     (UNPROVEN, "drip"): ("answered, others answered", "dripped"),
     ("gunicorn sync, TLS", "drip"): ("answered, others waited", "dripped"),
     **{
         (server, fault): ("FIN", "closed")
         for server in VARIANTS
-        for fault in ("reset", "reset, after")
+        for fault in ("reset", "reset, after", "reset, after, after_bytes")
         if "TLS" not in server
     },
 }

@@ -70,6 +70,8 @@ def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
         b"5\r\nhello!\r\n0\r\n\r\n",
         b"5\r\nhello",
         b"5\r\n",
+        b"5\r\nhello\r\n0\r\n",
+        b"5\r\nhello\r\n0\r\n\r\nhello",
         b"5" * 10_000,
         b"0\r\n" + b"x" * 200_000,
     ],

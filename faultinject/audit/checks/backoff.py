@@ -118,7 +118,8 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     """
     groups = []
     seen = 0
-    for group in evidence.waits_by_number.values():
+    for all_of_them in evidence.waits_by_number.values():
+        group = evidence.undisturbed(all_of_them, ALIKE)
         found = [wait.seconds for wait in group]
         middle = median(found)
         seen = max(seen, len(found))
@@ -165,10 +166,11 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
         yield unknown(n, f"{told}. Let more calls fail", calls)
 
 
-def _herd(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
+def _herd(evidence: Evidence) -> tuple[float, str, Sequence[Wait]] | None:
     """The largest share of first waits within one tenth of their median, in words, and the waits; None: too few."""
-    worst: tuple[float, str, list[Wait]] | None = None
-    for (_, retry), group in evidence.waits_by_number.items():
+    worst: tuple[float, str, Sequence[Wait]] | None = None
+    for (_, retry), all_of_them in evidence.waits_by_number.items():
+        group = evidence.undisturbed(all_of_them, HERD)
         found = [wait.seconds for wait in group]
         if retry == 1 and len(found) >= HERD and (middle := median(found)) >= LONG_ENOUGH:
             share = most_within(found, middle / 10) / len(found)
@@ -215,8 +217,8 @@ def thundering_herd(evidence: Evidence) -> Iterator[Said]:
     """
     beat = _beat(evidence)
     if beat is not None:
-        share, told, group = beat
-        yield (failed if share >= MOST_TOGETHER else warned)(len(group), told, _calls(group))
+        share, told, waits = beat
+        yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, _calls(waits))
         return
     herd = _herd(evidence)
     if herd is None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def same_bytes(evidence: Evidence) -> Iterator[Said]:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change). FAIL: they differ, and more than
-    a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter body, where a fingerprint alone
-    groups them. PASS: the same digests; the same length alone proves nothing.
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
+    FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing.
     """
     everyone = [
         call
@@ -139,11 +139,12 @@ def error_in_200(evidence: Evidence) -> Iterator[Said]:
     """An error inside of a 200 is treated as an error.
 
     Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,
-    and nothing says what the caller got. PASS: a retry, or an error to the caller.
+    and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again under another id
+    of its own retries too.
     """
     found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
     n = len(found)
-    last = [call for call in found if call.last.kind == "hidden"]
+    last = [call for call in found if call.last.kind == "hidden" and call.again is None]
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):

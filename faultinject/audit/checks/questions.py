@@ -115,7 +115,10 @@ def has_body(call: Call) -> bool:
 def sent_nothing(call: Call) -> bool:
     """Whether a later attempt of a call that had a body at first carried none."""
     later = [each for each in call.attempts[1:] if each.body_complete is not False]
-    return bool(call.first.request_bytes) and any(each.request_bytes == 0 for each in later)
+    first = call.first
+    return bool(first.request_bytes) and any(
+        each.request_bytes == 0 and each.part == first.part for each in later
+    )
 
 
 def is_cleared(call: Call) -> bool:

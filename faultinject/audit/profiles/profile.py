@@ -48,17 +48,21 @@ class Mark:
         since: the first version that does so, or empty.
         below: the first version that does so no longer, or empty.
         beside: what the user agent holds as well, or empty.
+        begins: whether the user agent begins with it: `curl/` is in `libcurl/` too.
     """
 
     text: str
     since: str = ""
     below: str = ""
     beside: str = ""
+    begins: bool = False
 
     def fits(self, user_agent: str) -> bool:
         """Whether this is the client's user agent."""
         _, found, rest = user_agent.partition(self.text)
         if not found or self.beside not in user_agent:
+            return False
+        if self.begins and not user_agent.startswith(self.text):
             return False
         version = _numbers(rest)
         return not (

@@ -164,6 +164,7 @@ _MARK: dict[str, tuple[str, Reader]] = {
     "since": ("since", _text),
     "below": ("below", _text),
     "beside": ("beside", _text),
+    "begins": ("begins", _yes_no),
 }
 _PROFILE: dict[str, tuple[str, Reader]] = {
     "title": ("title", _text),

@@ -6,6 +6,7 @@ from faultinject.engine import answers
 from faultinject.exceptions import ConfigurationError
 from faultinject.http import wire
 from faultinject.rules import descriptions, values
+from faultinject.rules.faults import middle
 from faultinject.rules.faults.fault import Fault
 from faultinject.rules.values import Mistake, listed, shown
 
@@ -38,6 +39,7 @@ class Documented(Fault):
         "share",
         "set",
         "drain",
+        "after_bytes",
         "cors",
         "exact",
     )
@@ -60,6 +62,7 @@ class Documented(Fault):
             yield Mistake(message, missing="status")
         if "share" in options:
             yield from self._check_share(options)
+        yield from middle.check_answer(self.text, options)
 
     def _check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
         assert self.vendor is not None
@@ -79,7 +82,7 @@ class Documented(Fault):
     def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the row, or one of the group's."""
         assert self.vendor is not None
-        return answers.documented(rule, self.vendor, self.rows)
+        return middle.in_an_upload(rule, self.text, answers.documented(rule, self.vendor, self.rows))
 
     def in_words(self, rule: WrittenRule) -> str:
         """The error, or how many there are, and their statuses."""
@@ -114,7 +117,18 @@ class Http(Fault):
 
     kind = "http"
     title = "http:NNN"
-    takes = ("when", "delay", "retry_after", "hint", "message", "content_type", "set", "drain", "cors")
+    takes = (
+        "when",
+        "delay",
+        "retry_after",
+        "hint",
+        "message",
+        "content_type",
+        "set",
+        "drain",
+        "after_bytes",
+        "cors",
+    )
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -123,9 +137,13 @@ class Http(Fault):
             raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
         self.status = int(number)
 
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """What cannot come in the middle of a body."""
+        yield from middle.check_answer(self.text, options)
+
     def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the status and a text."""
-        return answers.plain(rule, self.status)
+        return middle.in_an_upload(rule, self.text, answers.plain(rule, self.status))
 
     def in_words(self, rule: WrittenRule) -> str:
         """The status with its reason phrase."""

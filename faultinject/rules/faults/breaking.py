@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from faultinject.engine import answers
-from faultinject.engine.actions import Disconnect, Pass
+from faultinject.engine.actions import Disconnect, Forward, Pass
+from faultinject.engine.body_transforms import Interrupted
+from faultinject.engine.draw import delays
 from faultinject.rules import descriptions
+from faultinject.rules.faults import middle
 from faultinject.rules.faults.fault import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.request import Request
     from faultinject.rules.types import WrittenRule
+    from faultinject.rules.values import Mistake
 
 
 class Breaking(Fault):
-    """A connection that ends without a byte of an answer.
+    """A connection that ends without a byte of an answer, or in the middle of one.
 
     Attributes:
         how: how it ends: `reset` or `closed`, as an outcome says it.
@@ -25,7 +31,11 @@ class Breaking(Fault):
 
     how = "closed"
     after = "after the app has run"
-    takes: tuple[str, ...] = ("when", "delay", "drain", "http2")
+    takes: tuple[str, ...] = ("when", "delay", "drain", "after_bytes", "http2")
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """How much of an upload is read is said once."""
+        yield from middle.check_drain(options)
 
     def held(self, rule: CompiledRule) -> float | None:
         """For how many seconds nothing happens first; None: it ends at once."""
@@ -35,10 +45,14 @@ class Breaking(Fault):
         """End the connection; where a server does not let us, answer as a gateway does that lost its server."""
         from faultinject import vendors
 
+        value = rule.rule.value
+        after: int | None = value("after_bytes")
+        if after is not None and value("when") == "after":
+            return self._in_an_answer(rule, after)
         gateway = vendors.get("gateway")
         answer = answers.documented(rule, gateway, (gateway.find("BadGateway"),))
         held = self.held(rule)
-        whole_connections = rule.rule.value("http2")
+        whole_connections = value("http2")
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             instead = answer(request, entry, digest)
@@ -47,6 +61,23 @@ class Breaking(Fault):
             if request.http2 and not whole_connections:
                 return Pass(entry, "refused")
             return Disconnect(entry, instead, self.how, held)
+
+        return middle.in_an_upload(rule, self.text, act)
+
+    def _in_an_answer(self, rule: CompiledRule, after: int) -> Act:
+        """End the connection when so many bytes of the app's answer have gone out."""
+        value = rule.rule.value
+        delay = delays(*value("delay"))
+        held = self.held(rule)
+        whole_connections = value("http2")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, "after"
+            if request.http2 and not whole_connections:
+                return Pass(entry, "refused")
+            quiet = delay(digest) + (held or 0.0)
+            cut = Interrupted(after, quiet, self.how, hangs=held is not None)
+            return Forward(entry, after=False, delay=0.0, transform=cut)
 
         return act
 
@@ -60,7 +91,7 @@ class Hang(Breaking):
 
     kind = "hang"
     title = "hang"
-    takes = ("when", "delay", "duration", "drain", "http2")
+    takes = ("when", "delay", "duration", "drain", "after_bytes", "http2")
 
     def held(self, rule: CompiledRule) -> float | None:
         """The rule's duration."""

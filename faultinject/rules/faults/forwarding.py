@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Forward, Pass
+from faultinject.engine.body_transforms import Interrupted
 from faultinject.engine.draw import delays
 from faultinject.rules import descriptions
+from faultinject.rules.faults import middle
 from faultinject.rules.faults.answering import Documented
 from faultinject.rules.faults.fault import Fault
 from faultinject.rules.values import Mistake
@@ -60,6 +62,50 @@ class Latency(Fault):
 
     def fails(self, rule: WrittenRule) -> bool:
         """No: a late answer is an answer."""
+        return False
+
+
+class Stall(Fault):
+    """Nothing for `duration`, then on as if nothing had happened; with `after_bytes` in the middle of a body.
+
+    >>> print(Rule("stall", duration="30s", after_bytes="256KiB", method="PUT"))
+    stall,method=PUT,duration=30s,after_bytes=256KiB
+    """
+
+    kind = "stall"
+    title = "stall"
+    takes = ("when", "duration", "after_bytes")
+    after = "when the app has run"
+
+    def prepare(self, rule: CompiledRule) -> Act:
+        """Let the app read, or answer, with a pause."""
+        value = rule.rule.value
+        when: str = value("when")
+        seconds: float = value("duration")
+        after: int | None = value("after_bytes")
+
+        def act(request: Request, entry: Entry, digest: bytes) -> Action:
+            entry.fault, entry.when = self.text, when
+            if after is None:
+                return Forward(entry, after=when == "after", delay=seconds)
+            if when == "after":
+                pause = Interrupted(after, seconds, "stalled")
+                return Forward(entry, after=False, delay=0.0, transform=pause)
+            if middle.ends_before(request, after + 1):
+                return Pass(entry, "nothing_to_cut")
+            return Forward(entry, after=False, delay=seconds, upload=after)
+
+        return act
+
+    def in_words(self, rule: WrittenRule) -> str:
+        """How long."""
+        pause = descriptions.seconds(rule.value("duration"))
+        if "after_bytes" in rule.options:
+            return f"the app's own answer with a pause of {pause}"
+        return f"nothing for {pause}, and then the app's own answer"
+
+    def fails(self, rule: WrittenRule) -> bool:
+        """No: whoever has the patience gets the answer."""
         return False
 
 

@@ -18,6 +18,7 @@ from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_read, read_range
 
+KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
     ("Accept-Ranges", "bytes"),
     ("x-ms-blob-type", "BlockBlob"),
@@ -37,6 +38,8 @@ def put_blob(call: AzureCall) -> Answer:
         return _copy(call, source, copied=kind is None)
     if kind is None:
         raise StoreError("header")
+    if kind not in KINDS:
+        raise StoreError("header_value")
     if kind != "BlockBlob":
         raise StoreError("unsupported_header", f"the embedded store supports block blobs only, not {kind}")
     settings = dict(call.settings())

@@ -10,15 +10,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from faultinject.store.bodies import DOCUMENT_BYTES, read_document
-from faultinject.store.buckets import Stored
+from faultinject.store.buckets import Bucket, Stored
 from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs import paths
-from faultinject.store.gcs.resources import generations, object_resource
+from faultinject.store.gcs.resources import bucket_metageneration, generations, object_resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from faultinject.store.gcs.kept import HmacKeys
 
 MESSAGES = {
     "argument": "Invalid argument.",
@@ -32,6 +34,7 @@ MESSAGES = {
     "multipart": "This is no multipart upload.",
     "no_bucket": "The specified bucket does not exist.",
     "no_key": "No such object: {bucket}/{key}",
+    "no_member": "Not Found",
     "no_upload": "There is no such upload.",
     "uri": "The object name is not UTF-8.",
 }
@@ -43,18 +46,30 @@ class GcsCall(Exchange):
 
     Attributes:
         kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
-            `upload ` or `download ` in front where the path says so; a word of `paths.ABSENT`; empty for what is not.
+            `upload ` or `download ` in front where the path says so; a word of `paths.KEPT` or `paths.ABSENT`; empty for
+            what is not.
         target: bucket and object that a copy makes.
+        project: the project that it names, or empty.
+        member: the entry of a list that it names, or empty.
         finished: the sessions of uploads that are over.
+        hmac_keys: the HMAC keys.
     """
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, finished: FinishedUploads, service: Service, environ: WSGIEnvironment) -> None:
+    def __init__(
+        self, finished: FinishedUploads, hmac_keys: HmacKeys, service: Service, environ: WSGIEnvironment
+    ) -> None:
         super().__init__(service, environ)
         self.finished = finished
+        self.hmac_keys = hmac_keys
         self.kind, names = self._named()
         bucket, key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
+        self.project = self.member = ""
+        if self.kind in paths.PROJECT:
+            self.project, self.member, bucket, key = bucket, key, "", ""
+        elif self.kind in paths.KEPT:
+            self.member = to_bucket
         self.bucket, self.key = bucket, key
         self.target = to_bucket, to_key
         self._document: dict[str, Any] | None = None
@@ -103,7 +118,18 @@ class GcsCall(Exchange):
         Raises:
             StoreError: `precondition`.
         """
-        generation, metageneration = generations(there)
+        return self._holds(*generations(there), prefix)
+
+    def judge_bucket(self, there: Bucket) -> None:
+        """Refuse what the request's conditions forbid for the bucket.
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        if not self._holds("", bucket_metageneration(there), "if"):
+            raise StoreError("precondition")
+
+    def _holds(self, generation: str, metageneration: str, prefix: str) -> bool:
         for name, actual in (("Generation", generation), ("Metageneration", metageneration)):
             wanted, unwanted = self._number(f"{prefix}{name}Match"), self._number(f"{prefix}{name}NotMatch")
             if wanted and wanted != actual:
@@ -138,7 +164,8 @@ class GcsCall(Exchange):
 
     def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
         """An object's resource."""
-        return object_resource(bucket, stored, self.request.root_url)
+        full = self.argument("projection") == "full"
+        return object_resource(bucket, stored, self.request.root_url, full=full)
 
     def refusal(self, error: StoreError) -> Answer:
         """The documented error; in other words where the row's are of something else."""

@@ -12,6 +12,7 @@ from faultinject.store.error_codes import StoreError
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
+from faultinject.store.gcs.kept import relisted
 from faultinject.store.gcs.uploads import write
 from faultinject.store.preconditions import read_range
 
@@ -49,6 +50,7 @@ def update_object(call: GcsCall) -> Answer:
     with buckets.lock, buckets.budget.hold() as hold:
         before = call.get(call.bucket, call.key, call.argument("generation"))
         headers = resources.updated(before, document, whole=call.request.method == "PUT")
+        headers = relisted(call, headers)
         hold.add(before.cost - entry_cost(call.key, before.headers) + entry_cost(call.key, headers))
         etag = resources.etag(headers)
         after = replace(before, etag=etag, modified=call.now, headers=headers, cost=hold.size)

@@ -9,14 +9,14 @@ import re
 
 ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
 """From what a path begins with to what it is for."""
+KEPT = ("acl", "defaultObjectAcl", "iam", "iam/testPermissions", "lockRetentionPolicy", "notificationConfigs")
+"""Words behind the name of a bucket, the first also of an object, whose documents are kept."""
+PROJECT = ("hmacKeys", "serviceAccount")
+"""Words behind the name of a project."""
 ABSENT = {
-    "acl": "access control",
     "batch": "batches",
-    "defaultObjectAcl": "access control",
-    "iam": "access control",
-    "lockRetentionPolicy": "retention policies",
+    "iam of an object": "access control",
     "moveTo": "moveTo",
-    "notificationConfigs": "notifications",
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
 }
@@ -43,6 +43,10 @@ def read(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _elsewhere(path), []
     use = ROOTS[root]
     first, _, rest = path[len(root) :].partition("/")
+    if first == "projects" and not use:
+        project, _, rest = rest.partition("/")
+        what, _, name = rest.partition("/")
+        return what if what in PROJECT else "", [project, name]
     if first != "b":
         return "", []
     bucket, _, rest = rest.partition("/")
@@ -52,13 +56,15 @@ def read(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _used(use, "bucket"), [bucket]
     what, _, name = rest.partition("/")
     if what != "o":
-        return _absent(what), [bucket]
+        return _kept(what, bucket, name)
     if not name:
         return _used(use, "objects"), [bucket]
     found = (_ENCODED if encoded else _DECODED).fullmatch(name)
     if found is None:
-        source, verb = [*name.split("/"), ""][:2]
-        return _absent(verb), [bucket, source]
+        source, verb, member = [*name.split("/"), "", ""][:3]
+        if verb == "acl":
+            return verb, [bucket, source, member]
+        return _absent("iam of an object" if verb == "iam" else verb), [bucket, source]
     source, compose, verb, to_bucket, to_name = found.groups("")
     return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
 
@@ -69,6 +75,13 @@ def _elsewhere(path: str) -> str:
     if first in JSON_API:
         return ""
     return "batch" if first == "batch" else "xml"
+
+
+def _kept(what: str, bucket: str, name: str) -> tuple[str, list[str]]:
+    """What is behind the name of a bucket, and which entry of it."""
+    if (what, name) == ("iam", "testPermissions"):
+        return f"{what}/{name}", [bucket]
+    return (what, [bucket, "", name]) if what in KEPT else (_absent(what), [bucket])
 
 
 def _absent(word: str) -> str:

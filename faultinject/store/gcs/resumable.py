@@ -81,7 +81,7 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
         return total
     size = _add(call, upload, start)
     if stop is None:
-        return start + size
+        return start + size if total is None else total
     if size != stop - start:
         raise StoreError("incomplete")
     return total
@@ -137,7 +137,9 @@ def _received(upload: Upload) -> int:
 
 
 def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
-    """Start, stop and total of a Content-Range; no start is a question, no stop the whole, no total a piece.
+    """Start, stop and total of a Content-Range; no start is a question, no stop all that is left, no total a piece.
+
+    `bytes 5-*/*` is how Google's SDK for Node sends what it does not know the length of.
 
     Raises:
         StoreError: `content_range`.
@@ -153,6 +155,8 @@ def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
     size = whole(total)
     if span == "*":
         return None, None, size
-    if not (first and last) or int(last) < int(first):
+    if first.isdecimal() and last == "*":
+        return int(first), None, size
+    if "*" in (first, last) or not (first and last) or int(last) < int(first):
         raise StoreError("content_range")
     return int(first), int(last) + 1, size

@@ -13,8 +13,9 @@ from faultinject.rules.values import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule_keys import RuleKeys
     from faultinject.vendors.documented import DocumentedError
 
@@ -66,7 +67,22 @@ class Choice:
     @property
     def needs_body(self) -> bool:
         """Whether it is something done to the body of the app's own answer."""
-        return self.rule.fault in _SHAPING and "of" not in self.rule.options
+        options = self.rule.options
+        in_the_middle = "after_bytes" in options and self.rule.value("when") == "after"
+        return in_the_middle or (self.rule.fault in _SHAPING and "of" not in options)
+
+    @property
+    def uploaded(self) -> int | None:
+        """Bytes of the request's body that come before it; None: it is not in the middle of that."""
+        after: int | None = self.rule.value("after_bytes")
+        return None if self.rule.value("when") == "after" else after
+
+    def options_at(self, outcome: Outcome) -> Mapping[str, str]:
+        """The rule's options for one request: of a standard set a fault in an upload comes in its middle."""
+        options = self.rule.options
+        if self.standard and self.uploaded is not None:
+            return {**options, "after_bytes": str((outcome.request_bytes or 0) // 2)}
+        return options
 
     def invisible_on(self, method: str) -> bool:
         """Whether no client can tell the error by this answer: a 4xx on HEAD has no body that says which it is.
@@ -175,6 +191,8 @@ def _single(rule: Rule) -> Iterator[Rule]:
         yield Rule.of_parts(row.address, rule.parts)
 
 
+LEAST = 2
+"""Bytes of an upload that has a middle; a fault of a standard set comes behind half of those that it has."""
 READS = ("GET", "HEAD")
 PATIENCE = "2500ms"
 """How long a hang waits for the client's time-out, unless the exploration is exhaustive."""
@@ -204,6 +222,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
             yield Rule(row.address), allowed(row)
     yield Rule("reset"), ()
     yield Rule("reset", when="after"), ()
+    yield Rule("reset", after_bytes=LEAST), ()
     yield Rule("gateway:BadGateway"), ()
     if found.errors_in_200 and found.has("InternalError"):
         yield Rule(f"{vendor}:InternalError", status=200, operation=list(found.errors_in_200)), ()

@@ -300,7 +300,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
         _put(keys, full, text)
     if point.skip:
         keys["skip"] = point.skip
-    for full, text in choice.rule.options.items():
+    for full, text in choice.options_at(point.outcome).items():
         _put(keys, full, text)
     keys.setdefault("times", "1")
     if "operation" in keys and vendor is not None and choice.rule.vendor is None:

@@ -176,7 +176,8 @@ class Sweep:
         if not finished.reached and not finished.failed:
             if any(each.rule in names and each.did == "nothing_to_cut" for each in outcomes):
                 what = f"{planned.chosen[-1].rule.fault} at {planned.points[-1].name}"
-                self._leave_out(what, "its answer has nothing to cut")
+                ends = planned.chosen[-1].uploaded is not None
+                self._leave_out(what, "its body ends before" if ends else "its answer has nothing to cut")
                 self._current = None
                 return finished
             if self._tries < TRIES:
@@ -224,6 +225,10 @@ class Sweep:
         ):
             if not choice.standard:  # the set has it for answers with a body alone
                 self._leave_out(f"{choice.rule.fault} at {point.name}", "its answer has no body")
+            return False
+        if choice.uploaded is not None and (outcome.request_bytes or 0) < choice.uploaded:
+            if not choice.standard:  # the set has it for uploads alone
+                self._leave_out(f"{choice.rule.fault} at {point.name}", "its body ends before")
             return False
         if choice.hangs and choice.standard:
             return not self._waits and not self._hangs_anyway(point)

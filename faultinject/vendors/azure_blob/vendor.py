@@ -74,4 +74,7 @@ VENDOR = Vendor(
     bare_head=True,
     # SDKs of Azure read it; the blob service is not documented to send any
     hint="x-ms-retry-after-ms",
+    # what Azure's own clients read, in this order: https://azure.github.io/azure-sdk/general_azurecore.html
+    hints=("x-ms-retry-after-ms", "retry-after-ms", "seconds", "date"),
+    typical={"denied": "AuthorizationPermissionMismatch"},
 )

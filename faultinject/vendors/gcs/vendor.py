@@ -71,4 +71,5 @@ VENDOR = Vendor(
         "Server",
     ),
     server="UploadServer",
+    typical={"broken": "backendError/2"},
 )

@@ -36,4 +36,6 @@ VENDOR = Vendor(
     extras="extras.csv",
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "X-Log", "X-Reqid"),
     server="openresty",
+    # 573 is a bucket's own limit; 599 asks to be tried again, 612 is what objects are missing with
+    typical={"throttled": "503", "own": "573", "broken": "599", "missing": "612"},
 )

@@ -84,4 +84,5 @@ VENDOR = Vendor(
     server="MinIO",
     # cmd/api-response.go, writeErrorResponseHeadersOnly
     bare_head=True,
+    typical={"throttled": "SlowDownRead", "writing": "SlowDownWrite"},
 )

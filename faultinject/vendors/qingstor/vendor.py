@@ -30,4 +30,6 @@ VENDOR = Vendor(
     server="QingStor",
     keeps_slashes=True,
     prefix="x-qs-",
+    # max_requests_exceeded is a 400, fetch_throttled for fetches alone
+    typical={"throttled": "service_unavailable", "limited": ""},
 )

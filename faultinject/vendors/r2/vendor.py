@@ -30,4 +30,5 @@ VENDOR = Vendor(
     # https://github.com/apache/opendal/issues/2904
     head=("Date", "Content-Type", "Content-Length", "Connection", "Server", "cf-ray"),
     server="cloudflare",
+    typical={"bad": "InvalidObjectName"},
 )

@@ -54,4 +54,6 @@ VENDOR = Vendor(
         "X-Openstack-Request-Id",
         "Date",
     ),
+    # what the middleware for rate limits answers
+    typical={"throttled": "498/2", "denied": "403", "missing": "404", "bad": "400"},
 )

@@ -15,7 +15,7 @@ from itertools import count
 from random import Random
 from urllib.parse import urlsplit
 
-from faultinject.conformance.plan import BUCKET, ETAG
+from faultinject.conformance.plan import ETAG
 
 from .connections import Connections
 
@@ -55,10 +55,10 @@ class Client:
     """The bound of the first wait and of all, seconds."""
     repetitions = 80
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, bucket):
         parts = urlsplit(endpoint)
         self.http = Connections(endpoint)
-        self.prefix = f"{parts.path.rstrip('/')}/{BUCKET}/"
+        self.prefix = f"{parts.path.rstrip('/')}/{bucket}/"
         self.headers = {"User-Agent": f"{type(self).__module__.rpartition('.')[2].replace('_', '-')}/1.0"}
         self.lock = threading.Lock()
         self.left = self.repetitions

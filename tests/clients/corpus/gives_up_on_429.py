@@ -9,6 +9,7 @@ class GivesUpOn429(Client):
     """429 is an error of the caller's."""
 
     expected = {"retries: 429*": "WARN"}
+    vendor = "obs"  # which documents one
 
     def may_repeat(self, failed, harmless):
         """Not that status."""

@@ -9,8 +9,7 @@ import tenacity
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from faultinject.conformance.drivers.boto3 import Client as Boto3
-from faultinject.conformance.plan import BUCKET
+from faultinject.conformance.drivers.python.boto3 import Client as Boto3
 
 PASSING = (429, 500, 502, 503, 504)
 
@@ -27,8 +26,8 @@ class RequestsRetry:
     }
     jitter = 0.0
 
-    def __init__(self, endpoint):
-        self.url = f"{endpoint}/{BUCKET}"
+    def __init__(self, endpoint, bucket):
+        self.url = f"{endpoint}/{bucket}"
         self.session = requests.Session()
         self.session.trust_env = False
         retry = Retry(
@@ -85,8 +84,8 @@ def may_pass(error):
 class _Httpx(RequestsRetry):
     """Retries nothing by itself; the decorators below do."""
 
-    def __init__(self, endpoint):
-        self.url = f"{endpoint}/{BUCKET}"
+    def __init__(self, endpoint, bucket):
+        self.url = f"{endpoint}/{bucket}"
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=200)
         self.session = httpx.Client(limits=limits, trust_env=False)
 

@@ -36,8 +36,8 @@ class DecorrelatedJitter(Client):
 
     shortest = 0.15
 
-    def __init__(self, endpoint):
-        super().__init__(endpoint)
+    def __init__(self, endpoint, bucket):
+        super().__init__(endpoint, bucket)
         self.last = threading.local()
 
     def backoff(self, number):
@@ -63,8 +63,8 @@ class HedgedRead(Client):
     expected = {}
     copies = 1
 
-    def __init__(self, endpoint):
-        super().__init__(endpoint)
+    def __init__(self, endpoint, bucket):
+        super().__init__(endpoint, bucket)
         self.pool = ThreadPoolExecutor(400)
 
     def attempt(self, request, number):

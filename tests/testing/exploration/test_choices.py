@@ -90,7 +90,8 @@ def test_the_standard_set_of_every_vendor(vendor):
     assert own(vendor) == sorted(row.address for row in rows) != []
     rules = [each.rule for each in choices([vendor])]
     assert all(400 <= row.status < 600 for rule in rules for row in rule.resolved.rows)
-    assert {"reset", "reset,when=after", "truncate,method=GET"} <= set(map(str, rules))
+    sets = {"reset", "reset,when=after", "reset,after_bytes=2", "truncate,method=GET"}
+    assert sets <= set(map(str, rules))
 
 
 @pytest.mark.parametrize("vendor", RETRYABLE)

@@ -235,3 +235,39 @@ def test_what_the_journal_keeps_back():
         "incomplete: reset,query.mine=x was injected in no run (nearest: GET /b/k)",
     ]
     assert exploration.runs != []
+
+
+def test_uploads_are_broken_in_their_middle():
+    """A set has a reset behind half of each body; one that is named comes where the body is long enough."""
+    client = Client(WSGIFaultMiddleware(streaming, []))
+
+    def code():
+        for path, body in (("/b/long", b"x" * 9), ("/b/one", b"x")):
+            for _ in range(3):
+                try:
+                    client.put(path, data=body)
+                    break
+                except OSError:
+                    continue
+
+    exploration, error = exploring(code, "gateway")
+    assert error is None
+    assert [each.text for each in exploration.runs if "after_bytes" in each.text] == [
+        "reset,method=PUT,path=/b/long,times=1,after_bytes=4"
+    ]
+    assert left_out(exploration) == []
+    exploration, error = exploring(code, "reset,after_bytes=5")
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"]
+    assert left_out(exploration) == ["left out: reset at PutObject /b/one (its body ends before)"]
+
+
+def test_an_upload_that_is_shorter_in_its_run():
+    """That cannot be known before, and is said."""
+    client = Client(WSGIFaultMiddleware(streaming, []))
+    bodies = [b"x" * 9, b"x" * 9]
+
+    def code():
+        client.put("/b/k", data=bodies.pop() if bodies else b"x")
+
+    exploration, _ = exploring(code, "reset,after_bytes=5")
+    assert left_out(exploration) == ["left out: reset at PutObject /b/k (its body ends before)"]

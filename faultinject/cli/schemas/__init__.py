@@ -1,0 +1,23 @@
+"""The JSON Schemas of all that the commands print for programs, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from faultinject.cli.schemas import catalogue, fidelity, journal, league, report, rules
+from faultinject.cli.schemas.forms import Schema
+from faultinject.rules.schema import rules_schema
+
+SCHEMAS: dict[str, tuple[str, Callable[[], Schema]]] = {
+    "rules": ("rule files in TOML and JSON, for editors", rules_schema),
+    "journal": ("one line of a journal", journal.journal),
+    "report": ("faultinject report --format json", report.report),
+    "catalogue": ("faultinject vendors --json", catalogue.catalogue),
+    "operations": ("faultinject vendors --operations --json", catalogue.operations),
+    "changes": ("faultinject vendors --diff OLD.json --json", catalogue.changes),
+    "check": ("faultinject check --json", rules.check),
+    "explore": ("faultinject explore --json", rules.explore),
+    "fidelity": ("faultinject fidelity --json", fidelity.fidelity),
+    "conformance": ("faultinject conformance --json", league.league),
+}
+"""By name: what it is of, and what makes it."""

@@ -1,0 +1,96 @@
+"""One line of a journal."""
+
+from __future__ import annotations
+
+from faultinject.cli.schemas import forms
+from faultinject.cli.schemas.forms import COUNT, NUMBER, SECONDS, STATUS, TEXT, YES, Fields, Schema
+from faultinject.engine.journal_entry import INJECTED
+
+NOT_INJECTED = ("passed", "app_failed", "nothing_to_cut", "refused", "failed")
+"""What `did` says of a request that got the app's own answer."""
+
+
+def _hint() -> Schema:
+    return forms.record(
+        {},
+        optional={
+            "invocation": (TEXT, "What all attempts of a call have in common by the client's own word."),
+            "attempt": (COUNT, "The number of the attempt."),
+            "max": (COUNT, "How many attempts there will be at most."),
+            "retry": (YES, "Whether the client says that this is a retry."),
+        },
+    )
+
+
+def _every() -> Fields:
+    null = forms.or_null
+    return {
+        "v": ({"const": 1}, "The version of the format."),
+        "time": (NUMBER, "When the request arrived, unix seconds."),
+        "arrived": (NUMBER, "The same on one monotonic clock, seconds."),
+        "answered": (null(NUMBER), "When the answer had left, on the same clock; null where it has not."),
+        "pid": (COUNT, "The process."),
+        "seq": (COUNT, "The number of the request in that process."),
+        "generation": (COUNT, "The number of the scenario in force."),
+        "connection": (null(COUNT), "The peer's port."),
+        "principal": (null(TEXT), "A keyed digest of the access-key id."),
+        "credential": (
+            null(TEXT),
+            "Two bytes of a keyed digest of a token, which show that it was replaced.",
+        ),
+        "test": (null(TEXT), "The test that the request belongs to."),
+        "method": (TEXT, "The request's method."),
+        "path": (TEXT, "Its path."),
+        "query": (TEXT, "Its query; values of undocumented parameters are `…`."),
+        "host": (TEXT, "The Host header."),
+        "client": (null(TEXT), "The peer's address."),
+        "operation": (null(TEXT), "The operation by the vendor's own name."),
+        "bucket": (null(TEXT), "The bucket as the vendor reads it."),
+        "key": (null(TEXT), "The key as the vendor reads it."),
+        "request_bytes": (null(COUNT), "Bytes of the request's body; null where nobody knows."),
+        "request_digest": (null(TEXT), "The body's digest, keyed with the seed."),
+        "body_complete": (null(YES), "Whether all of the body came."),
+        "user_agent": (null(TEXT), "The client's own name."),
+        "attempt_hint": (null(_hint()), "What the SDK says of its attempt."),
+        "rule": (null(TEXT), "The rule that fired."),
+        "fault": (null(TEXT), "The fault that it chose."),
+        "when": (
+            null(forms.one_of("before", "after")),
+            "Whether the fault came before the app, or after it.",
+        ),
+        "applied": (YES, "Whether the app ran."),
+        "guarded": (YES, "Whether a key or a precondition makes a repeat safe."),
+        "precondition": (null(TEXT), "Two bytes of a digest of the precondition."),
+        "hint": (null(NUMBER), "The wait that the answer asked for, seconds."),
+        "hint_form": (null(TEXT), "How it said so."),
+        "did": (
+            {"type": "string", "examples": sorted({*INJECTED, *NOT_INJECTED})},
+            "What was done to the request.",
+        ),
+        "status": (null(STATUS), "The answer's status."),
+        "response_bytes": (null(COUNT), "Bytes of the answer's body."),
+        "request_id": (null(TEXT), "The request id that the answer named."),
+        "elapsed": (null(NUMBER), "Seconds from arrival to the end of the answer."),
+        "stalled": (null(SECONDS), "Seconds for which work on the machine had waited for a processor."),
+        "seed": (TEXT, "The seed of the draw."),
+        "n": (null(COUNT), "The number of the draw."),
+    }
+
+
+def journal() -> Schema:
+    """Of one line of `FAULTINJECT_JOURNAL`."""
+    end = {"ended": ({"const": True}, "That the process has ended; its other fields are null.")}
+    more: Fields = {"parent": (forms.or_null(TEXT), "The process that may start another one in its place.")}
+    known: Fields = {each: ({}, "As in a line of a request; null.") for each in _every()}
+    kept = {each: _every()[each] for each in ("v", "time", "arrived", "pid")}
+    request = forms.record(
+        _every(), optional={"final": (YES, "Whether this says the end of an earlier line of the same seq.")}
+    )
+    request["properties"]["ended"] = {"not": {}, "description": "Only in the last line of a process."}
+    return forms.published(
+        "journal",
+        1,
+        "faultinject journal line",
+        "One line of a journal: a request and what was done to it, or the end of a process.",
+        {"anyOf": [request, forms.record({**known, **kept, **end, **more})]},
+    )

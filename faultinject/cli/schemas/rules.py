@@ -1,0 +1,135 @@
+"""What is said of rules: `check --json` and `explore --json`."""
+
+from __future__ import annotations
+
+from faultinject.cli.schemas import forms
+from faultinject.cli.schemas.forms import COUNT, NUMBER, SECONDS, SHARE, TEXT, WHOLE, WORDS, YES, Schema
+
+
+def _problems() -> Schema:
+    problem = forms.record(
+        {
+            "where": (TEXT, "The place: a file and line, a variable, an argument."),
+            "message": (WORDS, "What is wrong, and what would be right."),
+            "excerpt": (TEXT, "The text there, with a caret below; may be empty."),
+        }
+    )
+    return forms.record(
+        {
+            "ok": ({"const": False}, "Rules that cannot be read are not right."),
+            "problems": ({**forms.listed(problem), "minItems": 1}, "Every mistake."),
+        }
+    )
+
+
+def _environment() -> Schema:
+    null = forms.or_null
+    return forms.record(
+        {
+            "enabled": (YES, "Whether a server would put faults around its app."),
+            "switch": (null(YES), "The same as the environment says it; null for nothing."),
+            "variables": ({"type": "object", "additionalProperties": TEXT}, "The variables that are set."),
+            "seed": (null(TEXT), "The seed; null: one is chosen."),
+            "production": (null(TEXT), "The variable that says that this is production."),
+            "production_allowed": (YES, "Whether faults are allowed there."),
+            "expires": (null(NUMBER), "When faults end, unix seconds."),
+            "header": (YES, "Whether injected answers are marked."),
+            "endpoints": (forms.listed(TEXT), "Further hosts of the storage."),
+            "store": (null(TEXT), "Where counts are kept."),
+            "journal": (null(TEXT), "The journal's file."),
+            "max_active": (null(COUNT), "How many faults at the same time."),
+        }
+    )
+
+
+def check() -> Schema:
+    """Of `check --json`."""
+    null = forms.or_null
+    rule = forms.record(
+        {
+            "name": (WORDS, "The rule's name."),
+            "rule": (WORDS, "Its text."),
+            "words": (WORDS, "What it means."),
+            "rate": (SHARE, "The share of attempts that it answers, of those that meet all conditions."),
+            "dead": (null(TEXT), "Why it never fires; null where it does."),
+            "warnings": (forms.listed(TEXT), "What is doubtful about it."),
+        }
+    )
+    reading = {"type": "object", "additionalProperties": null(TEXT)}
+    request = forms.record(
+        {
+            "method": (WORDS, "Its method."),
+            "target": (TEXT, "Its path and query."),
+            "host": (TEXT, "Its Host."),
+            "read": (forms.listed(reading), "How it is read: identity, bucket, key and operation."),
+            "matches": (forms.listed(TEXT), "The rules whose conditions it meets."),
+            "attempts": (
+                null(forms.listed(null(TEXT))),
+                "What its first attempts get, null for the app's answer; null without a seed.",
+            ),
+        }
+    )
+    explained = forms.record(
+        {
+            "ok": (YES, "Whether every rule can fire, and one of them for the request."),
+            "rules": (forms.listed(rule), "Each rule."),
+            "untouched": (SHARE, "The share of attempts that no rule answers."),
+            "all_fail": (
+                forms.listed(SHARE),
+                "The chance that the first 1, 2, … attempts of a call all fail.",
+            ),
+            "seed": (null(TEXT), "The seed."),
+        },
+        optional={
+            "request": (request, "With --request: how it is taken."),
+            "environment": (_environment(), "Where the rules are the environment's: its settings."),
+        },
+    )
+    return forms.published(
+        "check",
+        1,
+        "faultinject check",
+        "What rules mean and come to, or what is wrong with them, as `faultinject check --json` prints it.",
+        {"anyOf": [explained, _problems()]},
+    )
+
+
+def explore() -> Schema:
+    """Of `explore --json`."""
+    texts = forms.listed(TEXT)
+    finding = forms.record(
+        {
+            "error": (TEXT, "What went wrong."),
+            "audit": (texts, "What the second judge says."),
+            "scenario": (texts, "The smallest rules that show it."),
+            "marker": (TEXT, "The same as a pytest marker."),
+            "alike": (texts, "Other runs that fail alike."),
+            "requests": (texts, "The requests of that run."),
+        }
+    )
+    return forms.published(
+        "explore",
+        1,
+        "faultinject exploration",
+        "What came of every fault at every request of a command, as `faultinject explore --json` prints it.",
+        forms.record(
+            {
+                "v": ({"const": 1}, "The version of the format."),
+                "requests": (texts, "The requests of a run without faults."),
+                "faults": (texts, "The faults that were tried."),
+                "depth": (WHOLE, "How many faults there are in a run at most."),
+                "runs": (COUNT, "How many runs were made."),
+                "seconds": (SECONDS, "How long it took."),
+                "backoff": (SHARE, "The share of the time in which the client waited after a fault."),
+                "failed": (COUNT, "How many runs failed."),
+                "gave_up": (COUNT, "How many gave up cleanly."),
+                "pruned": (COUNT, "How many were left out because another one shows the same."),
+                "not_run": (COUNT, "How many were not made because of max_runs."),
+                "left_out": (texts, "What was not tried, and what brings it back."),
+                "not_reached": (texts, "Faults whose request did not come."),
+                "incomplete": (texts, "What makes the sweep no proof."),
+                "warnings": (texts, "What is suspicious and no failure."),
+                "findings": (forms.listed(finding), "Failures, those alike as one."),
+            }
+        ),
+    )

@@ -1,0 +1,61 @@
+"""AWS's SDK for Python."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from faultinject.conformance import plan
+from faultinject.conformance.drivers.python import without_aws_settings
+
+without_aws_settings()
+
+import boto3  # noqa: E402 - it reads the environment as it is loaded
+from botocore.config import Config  # noqa: E402 - likewise
+
+BODY = b"written by boto3"
+
+
+class Client:
+    """boto3's S3 client, path style.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+        mode: of retries: `standard`, `legacy` or `adaptive`.
+    """
+
+    def __init__(self, endpoint: str, bucket: str, mode: str = "standard") -> None:
+        self._name = bucket
+        session = boto3.Session("id", "key", region_name="us-east-1")
+        config = Config(s3={"addressing_style": "path"}, retries={"mode": mode})
+        self._s3: Any = session.client("s3", endpoint_url=endpoint, config=config)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
+
+    def get(self, key: str) -> None:
+        """GetObject."""
+        self._s3.get_object(Bucket=self._name, Key=key)["Body"].read()
+
+    def put(self, key: str) -> None:
+        """PutObject."""
+        self._s3.put_object(Bucket=self._name, Key=key, Body=BODY)
+
+    def post(self, key: str) -> None:
+        """CreateMultipartUpload."""
+        self._s3.create_multipart_upload(Bucket=self._name, Key=key)
+
+    def complete(self, key: str) -> None:
+        """CompleteMultipartUpload."""
+        parts = {"Parts": [{"ETag": plan.ETAG, "PartNumber": 1}]}
+        self._s3.complete_multipart_upload(Bucket=self._name, Key=key, UploadId=key, MultipartUpload=parts)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._s3.close()
+
+
+legacy = partial(Client, mode="legacy")
+"""The same in the mode that was boto3's default for long."""
+adaptive = partial(Client, mode="adaptive")
+"""The same in the mode that limits its own rate as well."""

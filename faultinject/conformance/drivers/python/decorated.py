@@ -1,0 +1,50 @@
+"""httpx below a decorator that retries: tenacity's and stamina's everyday recipes."""
+
+from __future__ import annotations
+
+from ssl import create_default_context
+
+import httpx
+
+from faultinject.conformance.drivers.python.path_style import PathStyle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Client(PathStyle):
+    """A client of httpx, whose requests are made in a decorated function, path style.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+        decorator: retries what it decorates.
+    """
+
+    def __init__(self, endpoint: str, bucket: str, decorator: Callable[[Any], Any]) -> None:
+        super().__init__(bucket, decorator(self._request))
+        self._httpx = httpx.Client(base_url=endpoint, trust_env=False, verify=create_default_context())
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._httpx.close()
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        return self._httpx.request(method, path, content=body).raise_for_status().content
+
+
+def stamina(endpoint: str, bucket: str) -> Client:
+    """The first example of stamina's README (https://github.com/hynek/stamina)."""
+    from stamina import retry
+
+    return Client(endpoint, bucket, retry(on=httpx.HTTPError, attempts=3))
+
+
+def tenacity(endpoint: str, bucket: str) -> Client:
+    """The exponential wait with jitter of tenacity's documentation (https://tenacity.readthedocs.io), which ends."""
+    from tenacity import retry, stop_after_attempt, wait_random_exponential
+
+    waits = wait_random_exponential(multiplier=1, max=60)
+    return Client(endpoint, bucket, retry(wait=waits, stop=stop_after_attempt(3), reraise=True))

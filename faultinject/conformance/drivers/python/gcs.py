@@ -1,0 +1,54 @@
+"""Google's SDK for Cloud Storage."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+# What it asks of a bucket for its traces would come in between.
+os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+BODY = b"written by google-cloud-storage"
+TIMEOUT = 12.0
+"""Seconds after which it gives up; by default 120, which is more than a plan waits."""
+ANONYMOUS: Any = AnonymousCredentials  # it has no types
+RETRY = DEFAULT_RETRY.with_timeout(TIMEOUT)
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
+
+
+class Client:
+    """google-cloud-storage's client. Since an upload's path names only the bucket, the bucket is the call's key.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+    """
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._name = bucket
+        nobody: Any = AnonymousCredentials
+        self._storage: Any = storage.Client(
+            project=self._name, credentials=nobody(), client_options={"api_endpoint": endpoint}
+        )
+
+    def get(self, key: str) -> None:
+        """objects.get with `alt=media`."""
+        self._storage.bucket(self._name).blob(key).download_as_bytes(retry=RETRY)
+
+    def put(self, key: str) -> None:
+        """objects.insert: a POST without a precondition, as by default."""
+        self._storage.bucket(key).blob(key).upload_from_string(BODY, retry=RETRY)
+
+    def post(self, key: str) -> None:
+        """objects.insert that begins a resumable upload."""
+        self._storage.bucket(key).blob(key).create_resumable_upload_session(retry=RETRY)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._storage.close()

@@ -1,0 +1,42 @@
+"""object_store, the Rust crate of Apache Arrow, as obstore has it for Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faultinject.conformance.drivers.python import without_aws_settings
+
+without_aws_settings()
+
+import obstore  # noqa: E402 - it reads the environment
+from obstore.store import S3Store  # noqa: E402 - likewise
+
+BODY = b"written by obstore"
+
+
+class Client:
+    """obstore's store for S3, path style.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+    """
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._store: Any = S3Store(
+            bucket,
+            endpoint=endpoint,
+            region="us-east-1",
+            access_key_id="id",
+            secret_access_key="key",  # noqa: S106 - nobody checks signatures here
+            virtual_hosted_style_request=False,
+            client_options={"allow_http": True},
+        )
+
+    def get(self, key: str) -> None:
+        """GetObject."""
+        obstore.get(self._store, key).bytes()
+
+    def put(self, key: str) -> None:
+        """PutObject."""
+        obstore.put(self._store, key, BODY)

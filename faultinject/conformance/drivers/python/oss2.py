@@ -1,0 +1,54 @@
+"""Alibaba Cloud's first SDK for OSS."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+from faultinject.conformance import plan
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import oss2
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at once than connections kept
+
+BODY = b"written by oss2"
+
+
+class Client:
+    """oss2's bucket, path style, as with every address that is a number.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+    """
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._session: Any = oss2.Session()
+        self._session.session.trust_env = False
+        self._session.session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._bucket: Any = oss2.Bucket(oss2.Auth("id", "key"), endpoint, bucket, session=self._session)
+
+    def get(self, key: str) -> None:
+        """GetObject."""
+        self._bucket.get_object(key).read()
+
+    def put(self, key: str) -> None:
+        """PutObject."""
+        self._bucket.put_object(key, BODY)
+
+    def post(self, key: str) -> None:
+        """InitiateMultipartUpload."""
+        self._bucket.init_multipart_upload(key)
+
+    def complete(self, key: str) -> None:
+        """CompleteMultipartUpload."""
+        parts = [oss2.models.PartInfo(1, plan.ETAG.strip('"'))]
+        self._bucket.complete_multipart_upload(key, key, parts)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._session.session.close()

@@ -1,0 +1,49 @@
+"""What the four calls are on the wire, for HTTP clients that know no storage service: S3's API, path style."""
+
+from __future__ import annotations
+
+from faultinject.conformance import plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Ask(Protocol):
+        """Makes a request and reads the answer; raises what the caller gets for an error."""
+
+        def __call__(self, method: str, path: str, body: bytes | None = None, /) -> object:
+            """The path begins with a slash and has the query."""
+
+
+BODY = b"written by a plain HTTP client"
+PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
+DOCUMENT = f"<CompleteMultipartUpload>{PART}</CompleteMultipartUpload>".encode()
+
+
+class PathStyle:
+    """The four calls, each one request of an HTTP client that sends no signature.
+
+    Args:
+        bucket: where the keys are.
+        ask: the client.
+    """
+
+    def __init__(self, bucket: str, ask: Ask) -> None:
+        self._bucket = bucket
+        self._ask = ask
+
+    def get(self, key: str) -> None:
+        """GET."""
+        self._ask("GET", f"/{self._bucket}/{key}")
+
+    def put(self, key: str) -> None:
+        """PUT."""
+        self._ask("PUT", f"/{self._bucket}/{key}", BODY)
+
+    def post(self, key: str) -> None:
+        """POST that begins a multipart upload."""
+        self._ask("POST", f"/{self._bucket}/{key}?uploads")
+
+    def complete(self, key: str) -> None:
+        """POST that ends it."""
+        self._ask("POST", f"/{self._bucket}/{key}?uploadId={key}", DOCUMENT)

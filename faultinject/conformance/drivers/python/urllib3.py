@@ -1,0 +1,35 @@
+"""urllib3 as it comes: a pool manager with its default `Retry`."""
+
+from __future__ import annotations
+
+import urllib3
+
+from faultinject.conformance.drivers.python.path_style import PathStyle
+
+
+class Refused(Exception):
+    """An answer that is an error: urllib3 leaves it to its caller to look at the status."""
+
+
+class Client(PathStyle):
+    """A `PoolManager()`, path style.
+
+    Args:
+        endpoint: the server's URL.
+        bucket: where its keys are.
+    """
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        super().__init__(bucket, self._request)
+        self._endpoint = endpoint
+        self._pools = urllib3.PoolManager()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._pools.clear()
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        answer = self._pools.request(method, self._endpoint + path, body=body)
+        if answer.status >= 400:
+            raise Refused(f"{answer.status} {answer.reason}")
+        return answer.data

@@ -1,0 +1,1 @@
+"""Drivers of programs without a library: one process a call."""

@@ -1,0 +1,197 @@
+"""Where SDKs are installed: the Python environment, folders of their own, the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Home(Protocol):
+        """Where SDKs of one kind are."""
+
+        def version(self, package: str) -> str | None:
+            """The version that is here, or None."""
+
+        def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+            """The words of the command that drives it.
+
+            Args:
+                folder: of the driver, beside this file in `drivers`.
+                driver: as `clients.toml` has it.
+                package: likewise.
+            """
+
+        def install(self, packages: str) -> str:
+            """The commands that make it be here, for a shell.
+
+            Args:
+                packages: what is installed, by the names that it has where it is installed from; a space between two.
+            """
+
+
+DRIVERS = Path(__file__).parent / "drivers"
+PINNED = "PINNED_SDKS"
+"""Names the folder of distributions that cannot be in one environment with others, as `pip install --target` makes it."""
+JAVASCRIPT = "JAVASCRIPT_SDKS"
+"""Names the folder whose `node_modules` has the SDKs for JavaScript."""
+NODE = "20.19"
+"""The oldest version that runs those SDKs."""
+JAVA = "JAVA_SDKS"
+"""Names the folder of jars."""
+JDK = "17"
+"""The oldest version that compiles the drivers when it starts."""
+ANSWER = 20.0
+"""Seconds that a program may take to say its version."""
+
+
+class Pip:
+    """Distributions of this Python's environment, and those of `PINNED_SDKS`, which stand before."""
+
+    def version(self, package: str) -> str | None:
+        """The version of the distribution."""
+        folder = _pinned(package)
+        if folder is not None:
+            return next(iter(metadata.distributions(name=package, path=[folder]))).version
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """A process of this Python, with the factory."""
+        pinned = _pinned(package)
+        words = python(f"faultinject.conformance.drivers.{folder}.{driver}")
+        return words if pinned is None else (*words, pinned)
+
+    def install(self, packages: str) -> str:
+        """By pip."""
+        return f"pip install {packages}"
+
+
+class Pinned(Pip):
+    """Distributions that cannot share an environment with the others."""
+
+    def install(self, packages: str) -> str:
+        """By pip, into the folder of `PINNED_SDKS`."""
+        return _into_folder("pip install --target", "pinned", packages, PINNED)
+
+
+class Npm:
+    """Packages of the folder that `JAVASCRIPT_SDKS` names."""
+
+    def version(self, package: str) -> str | None:
+        """The version in the package's own description."""
+        folder = os.environ.get(JAVASCRIPT)
+        if not folder or shutil.which("node") is None:
+            return None
+        try:
+            said = json.loads(Path(folder, "node_modules", package, "package.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        version = said.get("version") if isinstance(said, dict) else None
+        return version if isinstance(version, str) else None
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """Node, with the driver."""
+        del package
+        return ("node", str(DRIVERS / folder / driver))
+
+    def install(self, packages: str) -> str:
+        """By npm, into the folder of `JAVASCRIPT_SDKS`."""
+        install = _into_folder("npm install --prefix", "sdks", packages, JAVASCRIPT)
+        return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
+
+
+class Program:
+    """Programs of the machine, driven from Python."""
+
+    def version(self, package: str) -> str | None:
+        """What the program says of itself; `unknown` where that is no number."""
+        path = shutil.which(package)
+        return None if path is None else _said(path)
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """A process of this Python, with the factory that starts the program."""
+        del package
+        return python(f"faultinject.conformance.drivers.{folder}.{driver}")
+
+    def install(self, packages: str) -> str:
+        """As Debian has it."""
+        return f"apt-get install {packages}"
+
+
+class Jar:
+    """Jars of the folder that `JAVA_SDKS` names."""
+
+    def version(self, package: str) -> str | None:
+        """The version in the name of the jar."""
+        folder = os.environ.get(JAVA)
+        if not folder or shutil.which("java") is None:
+            return None
+        named = re.compile(re.escape(package) + r"-(\d[\w.]*)\.jar")
+        found = (named.fullmatch(each.name) for each in sorted(Path(folder).glob("*.jar")))
+        return next((each[1] for each in found if each is not None), None)
+
+    def command(self, folder: str, driver: str, package: str) -> tuple[str, ...]:
+        """Java, with the file that compiles the driver and speaks for it."""
+        del package
+        jars = os.path.join(os.environ.get(JAVA, ""), "*")  # noqa: PTH118 - Java's own pattern
+        return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
+
+    def install(self, packages: str) -> str:
+        """The jar has to be had from somewhere."""
+        jar = f"{packages}-VERSION.jar and the jars that it needs"
+        if os.environ.get(JAVA):
+            put = f'put {jar} into "${JAVA}"'
+        else:
+            put = f"put {jar} into a folder, and export {JAVA}=FOLDER"
+        return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
+
+
+HOMES: dict[str, Home] = {"pip": Pip(), "pinned": Pinned(), "npm": Npm(), "program": Program(), "jar": Jar()}
+"""By the name that `clients.toml` has."""
+
+
+def python(factory: str) -> tuple[str, ...]:
+    """The words of the command that serves the contract for a factory in Python."""
+    return (sys.executable, "-m", "faultinject.conformance", factory)
+
+
+def _into_folder(command: str, folder: str, packages: str, variable: str) -> str:
+    """The command with the folder of the variable; with a new one where the variable is not set."""
+    if os.environ.get(variable):  # by its name: a table of results tells nobody's folders
+        return f'{command} "${variable}" {packages}'
+    return f"{command} {folder} {packages} && export {variable}=$PWD/{folder}"
+
+
+def _pinned(package: str) -> str | None:
+    """The folder of `PINNED_SDKS`, if the distribution is in it."""
+    folder = os.environ.get(PINNED)
+    if not folder or next(iter(metadata.distributions(name=package, path=[folder])), None) is None:
+        return None
+    return folder
+
+
+@cache
+def _said(path: str) -> str:
+    """The first thing like a version that the program prints of itself."""
+    for word in ("--version", "version"):
+        try:
+            done = subprocess.run(  # noqa: S603 - found on the path
+                [path, word], capture_output=True, text=True, errors="replace", timeout=ANSWER, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if found := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
+            return found[0]
+    return "unknown"

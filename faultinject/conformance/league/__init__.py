@@ -1,0 +1,88 @@
+"""The league as one page that needs no network: every client on one row, with pictures on common axes."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from faultinject.audit.checks import CHECKS
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN
+from faultinject.audit.reports.html.scales import number
+from faultinject.conformance.league.columns import COLUMNS, WORDS, name
+from faultinject.conformance.league.pictures import Pictures
+from faultinject.conformance.results import measured, name_of, worst
+from faultinject.engine.journal_entry import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from jinja2 import Template
+
+
+def page(document: dict[str, Any]) -> str:
+    """The whole page, as HTML.
+
+    Args:
+        document: results as plain data.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    from faultinject.vendors.vendor import read
+
+    style, script = (read(__name__, each).decode() for each in ("page.css", "sort.js"))
+    clients = document["clients"]
+    checks = [
+        (check, said)
+        for check in ("answers", *CHECKS)
+        if any(said := [worst(each["report"]["findings"], check) for each in clients])
+    ]
+    return _template().render(
+        document=document,
+        clients=clients,
+        columns=COLUMNS,
+        pictures=Pictures(clients),
+        checks=checks,
+        style=style,
+        script=script,
+        digests=(_digest(style), _digest(script)),
+        signs=SIGNS,
+        words=WORDS,
+        shown=(FAIL, WARN),
+        undecided=INCONCLUSIVE,
+        name=name,
+        name_of=name_of,
+        measured=measured,
+    )
+
+
+def _digest(text: str) -> str:
+    """As a Content-Security-Policy names a text (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    from base64 import b64encode
+    from hashlib import sha256
+
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _template() -> Template:
+    try:
+        import jinja2  # noqa: F401 - what is missing is told by a sentence
+    except ImportError:
+        from faultinject.exceptions import MissingExtra
+        from faultinject.installation import install_extra
+
+        raise MissingExtra(f"a page in HTML needs jinja2: {install_extra('report')}") from None
+    return _compiled_template()
+
+
+@cache
+def _compiled_template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    from faultinject.vendors.vendor import read
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": number, "quoted": quoted}
+    return environment.from_string(read(__name__, "page.html").decode())

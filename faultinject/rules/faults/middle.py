@@ -1,0 +1,59 @@
+"""Faults that come in the middle of a body: what a rule with `after_bytes` can ask for, and of which requests."""
+
+from __future__ import annotations
+
+from faultinject.engine.actions import Pass
+from faultinject.rules.values import Mistake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultinject.engine.actions import Act, Action
+    from faultinject.engine.compiled_rule import CompiledRule
+    from faultinject.engine.journal_entry import Entry
+    from faultinject.engine.request import Request
+
+
+def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:
+    """What is wrong with `after_bytes` of a fault that answers, named `text`."""
+    if "after_bytes" not in options:
+        return
+    if options.get("when") == "after":
+        yield Mistake(
+            f"an answer that has begun cannot become {text}; with when=after, after_bytes is for reset, close, hang and"
+            " stall"
+        )
+    if "share" in options:
+        yield Mistake(
+            "share needs the request's body, which names the keys; after_bytes leaves a part unread"
+        )
+    yield from check_drain(options)
+
+
+def check_drain(options: dict[str, str]) -> Iterator[Mistake]:
+    """How much of the request's body is read is said once."""
+    if "after_bytes" in options and "drain" in options:
+        yield Mistake("after_bytes and drain exclude each other; give one of them")
+
+
+def ends_before(request: Request, size: int) -> bool:
+    """Whether the request's body is known to be shorter than that; of one without a length this shows when it is read."""
+    length = request.content_length
+    return not request.has_body or (length is not None and length < size)
+
+
+def in_an_upload(rule: CompiledRule, text: str, act: Act) -> Act:
+    """What the fault named `text` does, to requests whose body is long enough."""
+    after: int | None = rule.rule.value("after_bytes")
+    if after is None:
+        return act
+    size = after
+
+    def in_the_middle(request: Request, entry: Entry, digest: bytes) -> Action:
+        if ends_before(request, size):
+            entry.fault, entry.when = text, "before"
+            return Pass(entry, "nothing_to_cut")
+        return act(request, entry, digest)
+
+    return in_the_middle

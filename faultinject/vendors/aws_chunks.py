@@ -1,0 +1,75 @@
+"""aws-chunked: a body in chunks within the body of the request, whose signatures are new in each attempt.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    State = Literal["size", "data", "trailer", "nothing", "broken"]
+
+LONGEST_LINE = 4096
+"""Bytes of a line, with its end, after which nobody takes it for the head of a chunk or for a trailer."""
+_HEX = b"0123456789ABCDEFabcdef"
+
+
+class AwsChunks:
+    r"""Takes such a body apart as it comes, and keeps no more of it than one line.
+
+    `SIZE[;chunk-signature=...]`, as many bytes, and so on, then a chunk of size 0, trailers and an empty line. Signatures
+    and trailers are read and not checked.
+
+    >>> AwsChunks().feed(b"5;chunk-signature=0b\r\nhello\r\n0;chunk-signature=1c\r\n\r\n")
+    [b'hello']
+
+    Attributes:
+        state: what comes next; `broken` where something else has come, and nothing is read any more.
+    """
+
+    __slots__ = ("_kept", "_left", "state")
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self._left = 0
+        self.state: State = "size"
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The content in the next piece of the body."""
+        content = []
+        data = self._kept + piece
+        at = 0
+        while at < len(data) and self.state != "broken":
+            if self._left:
+                part = data[at : at + self._left]
+                content.append(part)
+                at += len(part)
+                self._left -= len(part)
+            elif self.state == "nothing":
+                self.state = "broken"
+            elif (end := data.find(b"\r\n", at, at + LONGEST_LINE)) >= 0:
+                self.state = self._behind(data[at:end])
+                at = end + 2
+            elif len(data) - at >= LONGEST_LINE:
+                self.state = "broken"
+            else:
+                break
+        self._kept = b"" if self.state == "broken" else data[at:]
+        return content
+
+    def _behind(self, line: bytes) -> State:
+        """What comes behind a line, which is given without its end."""
+        if self.state == "size":
+            size = line.partition(b";")[0]
+            if not size or size.strip(_HEX):
+                return "broken"
+            self._left = int(size, 16)
+            return "data" if self._left else "trailer"
+        if self.state == "data":
+            return "broken" if line else "size"
+        if line:
+            return "trailer" if b":" in line else "broken"
+        return "nothing"

@@ -1,0 +1,97 @@
+"""The rows that stand for a kind of failure: what a client meets when the service slows it down, breaks, or refuses.
+
+A vendor's own table decides: the row with a code that most services have for it, else the first of its category. Where the
+service sends another one to a client that reads and writes objects, `Vendor.typical` names it.
+"""
+
+from __future__ import annotations
+
+from faultinject.exceptions import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
+
+
+class Kind:
+    """One kind of failure.
+
+    Attributes:
+        codes: what most services call it, without `_` and in lower case; an earlier one stands above a later.
+        fits: whether a row is of this kind at all.
+    """
+
+    __slots__ = ("codes", "fits")
+
+    def __init__(self, codes: str, fits: Callable[[DocumentedError], bool]) -> None:
+        self.codes = codes.split()
+        self.fits = fits
+
+
+def _never(_row: DocumentedError) -> bool:
+    return False
+
+
+KINDS = {
+    "throttled": Kind(
+        "slowdown serverbusy toomanyrequests",
+        lambda row: row.category == "throttle" and row.retryable == "yes",
+    ),
+    "writing": Kind("", _never),
+    "own": Kind("", _never),
+    "broken": Kind(
+        "internalerror",
+        lambda row: row.category == "server" and row.retryable == "yes" and (row.status or 0) >= 500,
+    ),
+    "denied": Kind(
+        "accessdenied forbidden permissiondenied", lambda row: row.category == "auth" and row.status == 403
+    ),
+    "missing": Kind(
+        "nosuchkey blobnotfound objectnotexists notfound",
+        lambda row: row.category == "not-found" and row.status == 404,
+    ),
+    "bad": Kind(
+        "invalidargument badrequest invalidinput",
+        lambda row: row.category == "request" and row.status == 400,
+    ),
+    "limited": Kind("toomanyrequests", lambda row: row.status == 429),
+}
+"""By name. `writing`: how a writer is asked to slow down, `own`: how a reader is, where that is another row;
+only a vendor itself can say so. `limited`: a 429."""
+
+
+def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
+    """The row of a vendor that stands for a kind of failure; None where it documents none.
+
+    Rows that are documented for some requests only stand for nothing, nor do those that ask for another step first.
+
+    Args:
+        vendor: whose table it is.
+        kind: a key of `KINDS`.
+
+    Raises:
+        ConfigurationError: the vendor itself names a row that it does not document.
+    """
+    named = vendor.typical.get(kind)
+    if named is not None:
+        return vendor.find(named) if named else None
+    wanted = KINDS[kind]
+    rows = [each for each in vendor.errors if wanted.fits(each) and not each.where and not each.again]
+    codes = {each.code.replace("_", "").lower(): each for each in reversed(rows)}
+    return next((codes[each] for each in wanted.codes if each in codes), rows[0] if rows else None)
+
+
+def check(vendor: Vendor) -> None:
+    """Look at what a vendor names as typical.
+
+    Raises:
+        ConfigurationError: there is no such kind of failure, or no such row.
+    """
+    for kind, label in vendor.typical.items():
+        if kind not in KINDS:
+            raise ConfigurationError(f"typical: {kind!r} is none of {', '.join(KINDS)}")
+        if label:
+            vendor.find(label)

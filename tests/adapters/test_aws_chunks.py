@@ -1,0 +1,205 @@
+"""A body in AWS's own chunks has new signatures in each attempt; its digest is that of the content."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from faultinject.engine.body_digest import BodyDigest, ChunkedBodyDigest
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.vendors.aws_chunks import LONGEST_LINE, AwsChunks
+
+RULES = {"an answer of ours": "s3:SlowDown", "the app": "s3:SlowDown,path=elsewhere/"}
+STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED = [("x-amz-content-sha256", STREAMING)]
+HEADERS = {
+    "signed": SIGNED,
+    "trailer": [("x-amz-content-sha256", f"{STREAMING}-TRAILER"), ("content-encoding", "aws-chunked")],
+    "ecdsa": [("x-amz-content-sha256", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")],
+    "unsigned": [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")],
+    "encoding": [("content-encoding", "gzip, AWS-chunked"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")],
+}
+CONTENT = bytes(range(256)) * 700
+"""Longer than a piece that an adapter reads."""
+
+
+def chunked(content, signature="0b" * 32, size=65_536, *, trailers=()):
+    """A body as minio-go sends it."""
+    sign = b";chunk-signature=" + signature.encode()
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    body = b"".join(b"%x%b\r\n%b\r\n" % (len(each), sign, each) for each in pieces)
+    return body + b"0%b\r\n" % sign + b"".join(each + b"\r\n" for each in trailers) + b"\r\n"
+
+
+def digested(send, make_injector, rule, headers, *bodies):
+    """The digests of these bodies, one PUT each; sizes are those on the wire, and every body is whole."""
+    injector = make_injector(rule, record_all=True)
+    for body in bodies:
+        send(injector, "PUT", "/photos/cat", headers, body)
+    outcomes = injector.journal.outcomes
+    assert [(each.request_bytes, each.body_complete) for each in outcomes] == [
+        (len(each), True) for each in bodies
+    ]
+    return [each.request_digest for each in outcomes]
+
+
+@pytest.mark.parametrize("content", [b"cat", CONTENT], ids=["small", "large"])
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_signatures_do_not_change_the_digest(send, make_injector, rule, headers, content):
+    """Nor do chunks of other sizes; another content does. It is the digest of the same content without chunks."""
+    first, again, cut, other = digested(
+        send, make_injector, rule, headers,
+        chunked(content), chunked(content, "1c" * 32), chunked(content, "2d" * 32, 1000), chunked(content[:-1] + b"!"),
+    )  # fmt: skip
+    assert first == again == cut is not None
+    assert other != first
+    assert [first] == digested(send, make_injector, rule, (), content)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_trailers_signature_does_not_change_the_digest(send, make_injector, rule):
+    """minio-go ends its checksum with a line feed more."""
+    bodies = [
+        chunked(
+            CONTENT,
+            signature,
+            trailers=(b"x-amz-checksum-crc32c:wdBDMA==\n", b"x-amz-trailer-signature:" + signature.encode()),
+        )
+        for signature in ("0b" * 32, "1c" * 32)
+    ]
+    first, again = digested(send, make_injector, rule, HEADERS["trailer"], *bodies)
+    assert first == again is not None
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_other_headers_say_nothing_of_chunks(send, make_injector, rule):
+    """Then what looks like chunks is the content."""
+    for headers in ((), [("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip")]):
+        first, again = digested(
+            send, make_injector, rule, headers, chunked(b"cat"), chunked(b"cat", "1c" * 32)
+        )
+        assert first != again
+
+
+BROKEN = {
+    "no chunks": b"a film of a cat",
+    "no size": b";chunk-signature=%b\r\ncat\r\n0\r\n\r\n",
+    "not hexadecimal": b"0x3;chunk-signature=%b\r\ncat\r\n0\r\n\r\n",
+    "negative": b"-3;chunk-signature=%b\r\ncat\r\n0\r\n\r\n",
+    "longer than its size": b"3;chunk-signature=%b\r\ncats\r\n0\r\n\r\n",
+    "shorter than its size": b"4;chunk-signature=%b\r\ncat\r\n0\r\n\r\n",
+    "cut in a head": b"3;chunk-signature=%b",
+    "cut in the content": b"3;chunk-signature=%b\r\nca",
+    "cut behind the content": b"3;chunk-signature=%b\r\ncat",
+    "no last chunk": b"3;chunk-signature=%b\r\ncat\r\n",
+    "no end": b"3;chunk-signature=%b\r\ncat\r\n0\r\n",
+    "cut in a trailer": b"3\r\ncat\r\n0\r\nx-amz-trailer-signature:%b",
+    "no empty line": b"3\r\ncat\r\n0\r\nx-amz-trailer-signature:%b\r\n",
+    "no trailer": b"3\r\ncat\r\n0\r\nx-amz-trailer-signature=%b\r\n\r\n",
+    "a line more": b"3;chunk-signature=%b\r\ncat\r\n0\r\n\r\n\r\n",
+    "more behind the end": b"3;chunk-signature=%b\r\ncat\r\n0\r\n\r\nx",
+    "other line ends": b"3;chunk-signature=%b\ncat\n0\n\n",
+    "an endless head": b"3;chunk-signature=%b" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n",
+    "an endless trailer": b"3\r\ncat\r\n0\r\na:%b" + b"x" * LONGEST_LINE + b"\r\n\r\n",
+    "a size without bounds": b"f" * 3000 + b";chunk-signature=%b\r\ncat\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_chunks_that_cannot_be_read(send, make_injector, rule, body):
+    """The digest is that of the bytes as sent: no content is taken for another one."""
+    body = body.replace(b"%b", b"0b" * 32)
+    assert digested(send, make_injector, rule, SIGNED, body) == digested(send, make_injector, rule, (), body)
+
+
+def test_an_empty_body_says_nothing_of_chunks(send, make_injector):
+    """minio-go sends the header with an empty file too, and no chunk."""
+    injector = make_injector(RULES["an answer of ours"])
+    send(injector, "PUT", "/photos/cat", SIGNED)
+    [outcome] = injector.journal.outcomes
+    assert (outcome.request_bytes, outcome.request_digest) == (0, None)
+
+
+def test_a_body_that_is_cut(send, make_injector):
+    """What came of it is digested as sent."""
+    body = chunked(CONTENT)
+    injector = make_injector("http:503,after_bytes=100000")
+    send(injector, "PUT", "/photos/cat", SIGNED, body)
+    [outcome] = injector.journal.outcomes
+    sent = BodyDigest(injector.plan.origin[2])
+    sent.update(body[:100_000])
+    assert (outcome.request_bytes, outcome.body_complete) == (100_000, False)
+    assert outcome.request_digest == sent.hexdigest()
+
+
+@pytest.mark.parametrize("frame", [chunked, lambda form, _: form], ids=["chunks", "no chunks"])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_content_with_boundaries(send, make_injector, rule, frame):
+    """Neither the boundary of a form nor signatures change its digest, whether there are chunks or not."""
+
+    def sent(boundary, signature):
+        headers = [*SIGNED, ("content-type", f"multipart/form-data; boundary={boundary}")]
+        form = f"--{boundary}\r\n\r\ncat\r\n--{boundary}--".encode()
+        return digested(send, make_injector, rule, headers, frame(form, signature))
+
+    assert sent("abc", "0b" * 32) == sent("xyz", "1c" * 32)
+
+
+LINES = st.sampled_from(
+    (b"3;chunk-signature=0b\r\n", b"a\r\n", b"0\r\n", b"a:b\r\n", b"\r\n", b"cat\r\n", b"\r", b"x")
+)
+
+
+@given(
+    data=st.lists(LINES, max_size=8).map(b"".join)
+    | st.binary(max_size=60).map(lambda each: chunked(each, "0b", 7)),
+    cuts=st.lists(st.integers(0, 200), max_size=8),
+)
+@example(data=chunked(b"cat", trailers=[b"x-amz-trailer-signature:0b"]), cuts=range(200))
+@example(data=b"3;" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n", cuts=[100, 101])
+@example(
+    data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n", cuts=[LONGEST_LINE - 1, LONGEST_LINE]
+)
+def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
+    """However the network cuts a body, also through the head of a chunk, its digest is that of the whole."""
+    whole, pieces = ChunkedBodyDigest(b"key", ""), ChunkedBodyDigest(b"key", "")
+    whole.update(data)
+    edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
+    for start, end in pairwise(edges):
+        pieces.update(data[start:end])
+    assert (pieces.size, pieces.hexdigest()) == (len(data), whole.hexdigest())
+
+
+@given(content=st.binary(max_size=60), size=st.integers(1, 70), signature=st.sampled_from(("0b", "1c*")))
+def test_the_digest_is_that_of_the_content(content, size, signature):
+    """Of any content, in chunks of any size."""
+    chunks, plain = ChunkedBodyDigest(b"key", ""), BodyDigest(b"key")
+    chunks.update(chunked(content, signature, size))
+    plain.update(content)
+    assert chunks.hexdigest() == plain.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"3;chunk-signature=", b"0\r\n", b"0\r\na:", b"3\r\ncat", b"0\r\n\r\n"]
+)
+def test_nothing_is_kept_of_a_line_without_end(begin):
+    """A line is kept up to a bound; then the body is none in chunks, and nothing of it is kept."""
+    chunks = AwsChunks()
+    chunks.feed(begin)
+    for _ in range(100):
+        assert chunks.feed(b"x" * 1000) == []
+        assert len(chunks._kept) < LONGEST_LINE
+    assert (chunks.state, chunks._kept) == ("broken", b"")
+
+
+@pytest.mark.parametrize("view", [WSGIRequest, ASGIRequest])
+def test_an_ordinary_body_has_an_ordinary_digest(servers, view):
+    """Chunks cost nothing where there are none."""
+    make = servers.environ if view is WSGIRequest else servers.scope
+    kinds = [type(view(make("PUT", "/b/k", headers)).body_digest(b"key")) for headers in ((), SIGNED)]
+    assert kinds == [BodyDigest, ChunkedBodyDigest]

@@ -1,0 +1,461 @@
+"""Faults in the middle of a body: so many bytes of an upload or of an answer, and then the fault, by both adapters."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+
+from .transport import App, Broken
+
+WHOLE = b"0123456789"
+UPLOAD = (b"abcd", b"efgh", b"ij")
+
+
+class Taking(App):
+    """An app that reads what it is sent, and notes each piece with its time.
+
+    Args:
+        how: how a WSGI app reads; nothing: by no means.
+    """
+
+    def __init__(self, *pieces, how=lambda body: [body.read()], **more):
+        super().__init__(*pieces, **more)
+        self.how = how
+        self.taken = []
+
+    def take(self, piece):
+        self.taken.append((time.monotonic(), piece))
+        return piece
+
+    @property
+    def body(self):
+        return b"".join(piece for _, piece in self.taken)
+
+    def wsgi(self, environ, start_response):
+        if self.how is not None:
+            for piece in self.how(environ["wsgi.input"]):
+                self.take(piece)
+        return super().wsgi(environ, start_response)
+
+    async def asgi(self, scope, receive, send):
+        more = self.how is not None
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Broken
+            self.take(message.get("body", b""))
+            more = message.get("more_body", False)
+        await super().asgi(scope, receive, send)
+
+
+def last(injector):
+    """What the journal says in the end of what was done."""
+    outcome = injector.journal.outcomes[-1]
+    return outcome.did, outcome.applied, outcome.status
+
+
+def counted(injector):
+    return injector.counts()["rule-1"]["injected"]
+
+
+ENDS = {
+    "reset": (0, "RST", "reset"),
+    "close": (0, "FIN", "closed"),
+    "hang,duration=30ms": (0, "FIN", "closed"),
+    "hang,duration=10ms,delay=20ms": (0, "FIN", "closed"),
+    "cos:SlowDown": (503, "FIN", "answered"),
+    "cos:SlowDown,delay=20ms": (503, "FIN", "answered"),
+    "cos:SlowDown,exact=yes": (503, "FIN", "answered"),
+    "http:500": (500, "FIN", "answered"),
+}
+
+
+@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize("after", [0, 1, 4, 5, 9])
+@pytest.mark.parametrize(
+    "rule",
+    # The other end of this transport is not read before ten seconds have passed; servers of the matrix are quicker.
+    [pytest.param(each, marks=pytest.mark.slow) if "exact" in each else each for each in ENDS],
+)
+def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, sized):
+    """So many bytes are read and not one more, the app does not run, and the connection is not used again."""
+    app = Taking()
+    injector = make_injector(f"{rule},after_bytes={after}")
+    seen = wire(injector, app, "PUT", upload=UPLOAD, sized=sized)
+    status, end, did = ENDS[rule]
+    assert (seen.status, seen.end, seen.error) == (status, end, None)
+    outcome = injector.journal.outcomes[-1]
+    assert (outcome.did, outcome.applied, outcome.when) == (did, False, "before")
+    assert (outcome.request_bytes, outcome.body_complete) == (after, False)
+    assert (app.ran, counted(injector)) == (0, 1)
+    if status:
+        assert seen.headers.get("connection", "close") == "close"
+    assert injector.errors == []
+
+
+def test_an_upload_of_just_so_many_bytes(wire, make_injector):
+    """The fault comes when the last byte is there."""
+    app = Taking()
+    injector = make_injector("http:500,after_bytes=10")
+    seen = wire(injector, app, "PUT", upload=UPLOAD)
+    outcome = injector.journal.outcomes[-1]
+    assert (seen.status, outcome.request_bytes, outcome.body_complete, app.ran) == (500, 10, True, 0)
+
+
+@pytest.mark.parametrize("rule", ["reset", "cos:SlowDown", "stall,duration=1h"])
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(("upload", "sized"), [(UPLOAD, True), (UPLOAD, False), ((), True), ((b"",), False)])
+@pytest.mark.parametrize("record_all", [False, True])
+def test_an_upload_that_ends_before(wire, make_injector, rule, inside, upload, sized, record_all):
+    """The app gets all of it, the take goes back, and the next upload that is long enough gets the fault."""
+    app = Taking()
+    injector = make_injector(f"{rule},after_bytes=11,times=1", record_all=record_all)
+    seen = wire(injector, app, "PUT" if upload else "GET", upload=upload, sized=sized, inside=inside)
+    assert (seen.status, seen.body, seen.error) == (200, WHOLE, None)
+    assert (app.ran, app.body) == (1, b"".join(upload))
+    assert last(injector) == ("nothing_to_cut", True, 200 if record_all else None)
+    assert counted(injector) == 0
+    if not rule.startswith("stall"):
+        wire(injector, app, "PUT", upload=(b"x" * 12,), inside=inside)
+        assert injector.journal.outcomes[-1].injected
+
+
+def test_an_empty_body_without_a_length(wire, make_injector):
+    """Nothing has come after nothing: an app of HTTP/2 gets every GET so."""
+    if wire.kind == "asgi":
+        injector = make_injector("cos:SlowDown,after_bytes=0")
+        seen = wire(injector, Taking(), http_version="2")
+        assert (seen.status, last(injector)[0]) == (200, "nothing_to_cut")
+
+
+def test_a_body_whose_end_no_server_shows(make_injector, servers, send):
+    """WSGI without `wsgi.input_terminated`: the app is left to read it by itself."""
+    if send.kind == "wsgi":
+        injector = make_injector("cos:SlowDown,after_bytes=1")
+        answer = send(injector, "PUT", headers=[("Transfer-Encoding", "chunked")])
+        assert (answer.status, last(injector)[0]) == (200, "nothing_to_cut")
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
+def test_an_app_that_fails(wire, make_injector, rule):
+    """Its own failure goes out; a pause that it has met was given."""
+    app = Taking(fails="before")
+    injector = make_injector(f"{rule},times=1")
+    seen = wire(injector, app, "PUT", upload=UPLOAD, sized=False)
+    assert isinstance(seen.error, Broken)
+    stalled = rule.startswith("stall")
+    assert last(injector) == ("stalled" if stalled else "app_failed", True, None)
+    assert counted(injector) == stalled
+    if stalled:
+        again = make_injector(f"{rule},times=1")
+        wire(again, Taking(fails="before", how=None), "PUT", upload=UPLOAD)
+        assert (last(again), counted(again)) == (("app_failed", True, None), 0)
+
+
+@pytest.mark.parametrize("rule", ["reset", "hang", "http:500"])
+def test_inside_an_upload_ends(wire, make_injector, rule):
+    """Where there is no connection the client's own errors are raised; a part of the body is read all the same."""
+    injector = make_injector(f"{rule},after_bytes=5")
+    seen = wire(injector, Taking(), "PUT", upload=UPLOAD, inside=True)
+    kinds = {"reset": ConnectionResetError, "hang": TimeoutError, "http:500": type(None)}
+    assert isinstance(seen.error, kinds[rule])
+    outcome = injector.journal.outcomes[-1]
+    assert outcome.did == ("answered" if rule == "http:500" else "raised")
+    assert outcome.request_bytes == 5
+
+
+def chunks(body):
+    """By `read` with a size that the place divides, and one that it does not."""
+    return iter(lambda: body.read(3), b"")
+
+
+def at_once(body):
+    """What there is."""
+    return iter(lambda: body.read1(100), b"")
+
+
+def filling(body):
+    """Into a buffer."""
+    buffer = bytearray(7)
+    while size := body.readinto(buffer):
+        yield bytes(buffer[:size])
+
+
+READERS = {
+    "read": lambda body: [body.read(None)],
+    "read 10": lambda body: [body.read(10)],
+    "read 5 and 5": lambda body: [body.read(5), body.read(5), body.read(0)],
+    "chunks": chunks,
+    "read1": at_once,
+    "readinto": filling,
+    "lines": lambda body: body,
+    "readlines": lambda body: body.readlines(),
+    "readlines of 3": lambda body: [*body.readlines(3), *body.readlines(None)],
+    "readline": lambda body: [body.readline(2), body.readline(), *body],
+}
+
+
+@pytest.mark.parametrize("body", [b"abcdefghij", b"ab\ncd\nefg\n", b"abcd\nefghi", b"\n\n\n\n\n\n\n\n\n\n"])
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, reader, sized, body):
+    """By whatever it reads, and the pause is in it once."""
+    from faultinject import WSGIFaultMiddleware
+
+    class Counting(io.BytesIO):
+        def readable(self):
+            return True
+
+    app = Taking(how=READERS[reader])
+    injector = make_injector("stall,duration=20ms,after_bytes=5")
+    environ = servers.environ("PUT", body=body)
+    environ["wsgi.input"] = Counting(body)
+    if not sized:
+        environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    began = time.monotonic()
+    answer = servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ)
+    assert time.monotonic() - began >= 0.02
+    assert (answer.status, app.body) == (200, body)
+    assert environ["wsgi.input"].readable()
+    assert last(injector) == ("stalled", True, 200)
+    assert injector.counts()["rule-1"] == {"matched": 1, "injected": 1}
+    assert answer.header("x-faultinject") == "rule-1"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize("after", [0, 4, 5, 9])
+def test_an_upload_stalls(wire, make_injector, after, sized, inside):
+    """The app gets so many bytes, later the rest, and answers as ever."""
+    app = Taking(how=lambda body: (body.read(size) for size in (after, 100)))
+    injector = make_injector(f"stall,duration=50ms,after_bytes={after}", FAULTINJECT_HEADER="0")
+    seen = wire(injector, app, "PUT", upload=UPLOAD, sized=sized, inside=inside)
+    assert seen.saw == (200, WHOLE, "FIN")
+    assert "x-faultinject" not in seen.headers
+    assert app.body == b"".join(UPLOAD)
+    size = 0
+    times = {}
+    for at, piece in app.taken:
+        size += len(piece)
+        times[size] = at
+    before, behind = (
+        [at for size, at in times.items() if (size <= after) == early] for early in (True, False)
+    )
+    assert min(behind) - max(before, default=0) >= 0.05
+    assert last(injector) == ("stalled", True, 200)
+    assert counted(injector) == 1
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_an_app_that_reads_too_little(wire, make_injector, marked):
+    """It has met no pause."""
+    app = Taking(how=None)
+    injector = make_injector(
+        "stall,duration=1h,after_bytes=5,times=1", FAULTINJECT_HEADER="1" if marked else "0"
+    )
+    seen = wire(injector, app, "PUT", upload=UPLOAD)
+    assert (seen.status, seen.body) == (200, WHOLE)
+    assert "x-faultinject" not in seen.headers
+    assert (last(injector), counted(injector)) == (("nothing_to_cut", True, None), 0)
+
+
+ANSWERS = {
+    "reset": ("RST", "reset"),
+    "reset,delay=20ms": ("RST", "reset"),
+    "close": ("FIN", "closed"),
+    "hang,duration=20ms": ("FIN", "closed"),
+}
+
+
+@pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
+@pytest.mark.parametrize("after", [0, 1, 5, 9])
+@pytest.mark.parametrize("rule", ANSWERS)
+def test_an_answer_ends_after_so_many_bytes(wire, make_injector, rule, after, pieces):
+    """The full Content-Length, so many bytes and not one more; then the fault."""
+    app = App(*pieces)
+    injector = make_injector(f"{rule},when=after,after_bytes={after}")
+    began = time.monotonic()
+    seen = wire(injector, app)
+    end, did = ANSWERS[rule]
+    assert seen.saw == (200, WHOLE[:after], end)
+    assert seen.headers["content-length"] == "10"
+    assert time.monotonic() - began >= (0.02 if "20ms" in rule else 0)
+    outcome = injector.journal.outcomes[-1]
+    assert (outcome.did, outcome.applied, outcome.when) == (did, True, "after")
+    assert (outcome.status, outcome.response_bytes) == (200, after)
+    assert (app.ran, app.closed, counted(injector)) == (1, 1, 1)
+    assert injector.errors == []
+
+
+@pytest.mark.parametrize("rule", ["reset", "close", "hang", "hang,delay=1h"])
+def test_inside_an_answer_that_ends_is_an_error(wire, make_injector, rule):
+    """What came is there, and then the client's own error, without a wait for one that nobody would have."""
+    app = App()
+    injector = make_injector(f"{rule},when=after,after_bytes=7")
+    seen = wire(injector, app, inside=True)
+    assert seen.body == WHOLE[:7]
+    kinds = {"reset": ConnectionResetError, "close": ConnectionError, "hang": TimeoutError}
+    assert isinstance(seen.error, kinds[rule.partition(",")[0]])
+    assert "injected by faultinject, rule rule-1" in str(seen.error)
+    outcome = injector.journal.outcomes[-1]
+    assert (outcome.did, outcome.response_bytes, app.closed) == ("raised", 7, 1)
+
+
+@pytest.mark.parametrize("rule", ["reset", "hang,duration=10ms"])
+def test_out_of_reach_an_answer_is_closed(wire, make_injector, out_of_reach, rule):
+    """By the error on which a server closes a connection, and no reset is claimed."""
+    out_of_reach()
+    injector = make_injector(f"{rule},when=after,after_bytes=7")
+    seen = wire(injector, App())
+    assert isinstance(seen.error, ConnectionAbortedError)
+    assert (seen.body, last(injector)) == (WHOLE[:7], ("closed", True, 200))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("pieces", [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")])
+@pytest.mark.parametrize("length", [False, True])
+@pytest.mark.parametrize("after", [0, 5, 9])
+@pytest.mark.parametrize("duration", ["0s", "50ms"])
+def test_an_answer_stalls(wire, make_injector, after, length, pieces, inside, duration):
+    """All of it comes, with a pause behind so many bytes."""
+    app = App(*pieces, length=length)
+    injector = make_injector(f"stall,when=after,duration={duration},after_bytes={after}")
+    began = time.monotonic()
+    seen = wire(injector, app, inside=inside)
+    assert time.monotonic() - began >= (0.05 if duration == "50ms" else 0)
+    if "transfer-encoding" not in seen.headers:
+        assert seen.body == WHOLE
+    else:
+        assert seen.body.endswith(b"\r\n0\r\n\r\n")
+    assert (seen.status, seen.end, seen.error) == (200, "FIN", None)
+    outcome = injector.journal.outcomes[-1]
+    assert (outcome.did, outcome.status, outcome.response_bytes) == ("stalled", 200, 10)
+    assert (app.closed, counted(injector)) == (1, 1)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("length", [False, True])
+@pytest.mark.parametrize("rule", ["reset", "close", "hang", "stall"])
+def test_an_answer_that_ends_before(wire, make_injector, rule, length, inside):
+    """It passes, and the take goes back: behind its last byte there is nothing to cut off."""
+    app = App(length=length)
+    injector = make_injector(f"{rule},when=after,after_bytes=10,times=1", record_all=True)
+    seen = wire(injector, app, inside=inside)
+    assert seen.body in (WHOLE, b"5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n")
+    assert (seen.error, last(injector), counted(injector)) == (None, ("nothing_to_cut", True, 200), 0)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_stall_of_the_whole(wire, make_injector, when):
+    """Without a place it is before the app runs, or before its answer goes out."""
+    injector = make_injector(f"stall,when={when},duration=30ms")
+    began = time.monotonic()
+    seen = wire(injector, App())
+    assert time.monotonic() - began >= 0.03
+    assert (seen.status, seen.body) == (200, WHOLE)
+    assert injector.journal.outcomes[-1].did == "delayed"
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after,after_bytes=1", "reset,after_bytes=1"])
+def test_over_http2_a_connection_is_left_alone(make_injector, send, rule):
+    """It carries other requests as well."""
+    if send.kind == "asgi":
+        injector = make_injector(rule)
+        assert send(injector, "PUT", body=b"abc", http_version="2").status == 200
+        assert last(injector)[0] == "refused"
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=11", "stall,duration=0s,after_bytes=3"])
+def test_an_app_that_starts_twice(make_injector, servers, rule):
+    """PEP 3333 lets it, with an error in its hand; the journal has one end."""
+    from faultinject import WSGIFaultMiddleware
+
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        try:
+            raise Broken
+        except Broken as error:
+            start_response("500 Broken", [], (Broken, error, None))
+        raise Broken
+
+    injector = make_injector(rule)
+    environ = servers.environ("PUT", body=b"abcdefghij")
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    with pytest.raises(Broken):
+        servers.wsgi(WSGIFaultMiddleware(app, injector=injector), environ)
+    assert last(injector)[0] == ("stalled" if rule.startswith("stall") else "nothing_to_cut")
+
+
+@pytest.mark.parametrize("rule", ["cos:SlowDown,after_bytes=8", "stall,duration=1h,after_bytes=8"])
+def test_an_upload_that_is_given_up(make_injector, servers, rule, send):
+    """Its client has left before so many bytes came: nothing was done."""
+    import asyncio
+
+    from faultinject import ASGIFaultMiddleware
+
+    if send.kind == "wsgi":
+        return
+    told = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return told.pop(0)
+
+    injector = make_injector(rule)
+    app = ASGIFaultMiddleware(Taking().asgi, injector=injector)
+    scope = servers.scope("PUT", body=b"abcdefghij")
+    if rule.startswith("stall"):
+        with pytest.raises(Broken):
+            asyncio.run(app(scope, receive, None))
+    else:
+        asyncio.run(app(scope, receive, None))
+    assert last(injector)[0] == ("app_failed" if rule.startswith("stall") else "failed")
+    assert counted(injector) == 0
+
+
+def test_what_comes_behind_a_body_that_was_read_again(make_injector, servers, send):
+    """The app hears of it from the server."""
+    import asyncio
+
+    from faultinject import ASGIFaultMiddleware
+
+    if send.kind == "wsgi":
+        return
+    heard = []
+
+    async def app(scope, receive, send):
+        heard.extend([await receive(), await receive()])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    injector = make_injector("cos:SlowDown,after_bytes=8")
+    scope = servers.scope("PUT", headers=[("transfer-encoding", "chunked")])
+    receive = servers.messages(b"abc", more=[{"type": "http.disconnect"}])
+    asyncio.run(servers.asgi(ASGIFaultMiddleware(app, injector=injector), scope, receive))
+    assert heard == [
+        {"type": "http.request", "body": b"abc", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+
+def test_an_upload_without_a_length_of_just_so_many_bytes(make_injector, servers):
+    """Nothing comes behind them, so nothing stalls."""
+    from faultinject import WSGIFaultMiddleware
+
+    injector = make_injector("stall,duration=1h,after_bytes=10")
+    app = Taking(how=lambda body: (body.read(size) for size in (10, 5)))
+    environ = servers.environ("PUT", body=b"abcdefghij")
+    environ |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
+    assert (app.body, last(injector)[0]) == (b"abcdefghij", "nothing_to_cut")
+
+
+def test_a_connection_that_cannot_be_reset(wire, make_injector, monkeypatch):
+    """The journal says what was done."""
+    monkeypatch.setattr("faultinject.adapters.connection.Connection.reset", lambda self: self.close())
+    injector = make_injector("reset,when=after,after_bytes=7")
+    seen = wire(injector, App())
+    assert seen.saw == (200, WHOLE[:7], "FIN")
+    assert last(injector)[0] == "closed"

@@ -1,0 +1,193 @@
+"""`faultinject conformance --all`: everybody who is installed, who is not, and what is kept when it is interrupted; with TLS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from faultinject.cli.schemas.league import league as league_schema
+from faultinject.conformance import sdks
+
+pytestmark = pytest.mark.live
+
+CLIENT = """
+import urllib.request
+
+class Client:
+    title = "own 2.0"
+
+    def __init__(self, endpoint, bucket):
+        self.place = f"{endpoint}/{bucket}"
+
+    def get(self, key):
+        urllib.request.urlopen(f"{self.place}/{key}").close()
+"""
+# Says who it is, and is never ready.
+STUCK = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)"
+SHORT = ("--phase", "cal", "--phase", "den")
+
+
+@pytest.fixture(autouse=True)
+def installed(tmp_path, monkeypatch):
+    """A function that says which SDKs there are: a client that works, and others."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_client.py").write_text(CLIENT)
+    own = sdks.of("own_client:Client", "cos")
+
+    def install(**commands):
+        found = {"one": sdks.Sdk("one", "One", "cos", own.command, "pip", "pytest", language="Python")}
+        for name, words in commands.items():
+            found[name] = sdks.Sdk(name, name.title(), "cos", words, "pip", "pytest")
+        found["none"] = sdks.Sdk("none", "None's SDK", "cos", own.command, "pip", "there-is-no-such-package")
+        monkeypatch.setattr(sdks, "SDKS", found)
+
+    return install
+
+
+def test_the_league_is_written(run, installed, tmp_path):
+    """In every form, with who is missing and how to install it; progress is told on standard error."""
+    pytest.importorskip("jinja2")
+    jsonschema = pytest.importorskip("jsonschema")
+    installed()
+    names = ("-o", "league.json", "-o", "league.html", "-o", "league.md")
+    code, out, err = run("conformance", "--all", *SHORT, *names)
+    assert code == 0, (out, err)
+    assert "none: skipped, None's SDK is not installed: pip install there-is-no-such-package\n" in err
+    assert f"1 of 1: one {pytest.__version__}\n" in err
+    found = json.loads((tmp_path / "league.json").read_bytes())
+    jsonschema.validate(found, league_schema())
+    assert (found["all"], found["complete"], found["seed"]) == (True, True, "conformance")
+    assert found["skipped"] == [
+        {"client": "none", "title": "None's SDK", "install": "pip install there-is-no-such-package"}
+    ]
+    [client] = found["clients"]
+    assert (client["client"], client["language"], client["service"]) == ("one", "Python", "cos")
+    assert client["numbers"]["retried"] == [
+        {"answer": "403 AccessDenied", "documented": "not stated", "calls": 3, "retried": 0}
+    ]
+    html, markdown = ((tmp_path / f"league.{each}").read_text("utf-8") for each in ("html", "md"))
+    assert "What storage clients do about errors" in html
+    for text in (html.replace("&#39;", "'"), markdown):
+        assert "None's SDK is not installed" in text
+
+
+def test_a_client_that_cannot_be_started_costs_nobody_else(run, installed, tmp_path):
+    """It is noted, and the exit code is 1; alone, it is an error."""
+    installed(broken=(sys.executable, "-c", "raise SystemExit(5)"))
+    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json")
+    assert (code, f"broken: {sys.executable} ended with exit code 5" in err) == (1, True)
+    found = json.loads((tmp_path / "league.json").read_bytes())
+    assert [each["client"] for each in found["clients"]] == ["one"]
+    assert [each["client"] for each in found["failed"]] == ["broken"]
+    assert run("conformance", "--client", "broken", *SHORT)[0] == 2
+
+
+def test_no_client_can_be_started(run, installed, monkeypatch):
+    """There is nothing to write, and the last line says why."""
+    installed(broken=(sys.executable, "-c", "raise SystemExit(5)"))
+    monkeypatch.delitem(sdks.SDKS, "one")
+    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json")
+    assert code == 2
+    assert "faultinject: no client could be started: " in err
+    assert not Path("league.json").exists()
+
+
+def interrupt_when_stuck():
+    """Ctrl-C, as soon as the client that is never ready runs."""
+
+    def wait():
+        while not (path := Path("pid")).exists() or not path.read_text():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def assert_dead():
+    """The client that was stuck is no more."""
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path("pid").read_text()), 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_was_measured(run, installed, tmp_path):
+    """The outputs have it, the exit code is 130, and the client that was not even ready is killed."""
+    installed(stuck=(sys.executable, "-c", STUCK))
+    thread = interrupt_when_stuck()
+    code, _, err = run("conformance", "--all", *SHORT, "-o", "league.json", "-o", "league.md")
+    thread.join()
+    assert (code, "faultinject: interrupted; 1 of 2 clients were measured\n" in err) == (130, True)
+    found = json.loads((tmp_path / "league.json").read_bytes())
+    assert ([each["client"] for each in found["clients"]], found["complete"]) == (["one"], False)
+    assert (tmp_path / "league.md").exists()
+    assert_dead()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_before_anything_was_measured(run, installed):
+    """Nothing is written over results of before."""
+    installed(stuck=(sys.executable, "-c", STUCK))
+    Path("league.json").write_text("before")
+    thread = interrupt_when_stuck()
+    code, _, err = run("conformance", "--client", "stuck", *SHORT, "-o", "league.json")
+    thread.join()
+    assert (code, err) == (130, "faultinject: interrupted before anything was measured\n")
+    assert Path("league.json").read_text() == "before"
+    assert_dead()
+
+
+def test_all_and_one(run, installed):
+    """They exclude each other."""
+    code, _, err = run("conformance", "--all", "--client", "one")
+    assert (code, "--all is every SDK; leave out --client" in err) == (2, True)
+
+
+def test_with_tls(run, installed, monkeypatch):
+    """The store speaks TLS, and the client's process is told whom to trust."""
+    pytest.importorskip("trustme")
+    installed()
+    code, out, err = run("conformance", "--client", "one", *SHORT, "--tls", "--json")
+    assert (code, err.startswith("certificate to trust: ")) == (0, True)
+    assert not Path(err.splitlines()[0].removeprefix("certificate to trust: ")).exists()
+    [client] = json.loads(out)["clients"]
+    assert client["numbers"]["retried"][0]["calls"] == 3
+
+
+DEAF = """
+import ssl
+
+class Client:
+    def __init__(self, endpoint, bucket):
+        pass
+
+    def get(self, key):
+        raise ssl.SSLError("certificate verify failed")
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--tls",)])
+def test_a_client_whose_requests_do_not_arrive(run, tmp_path, options):
+    """What its calls said is told, and with TLS what may be the reason."""
+    pytest.importorskip("trustme")
+    (tmp_path / "deaf_client.py").write_text(DEAF)
+    code, _, err = run("conformance", "--client", "deaf_client:Client", *SHORT, *options)
+    trust = "; with --tls a client has to trust the certificate" if options else ""
+    told = f"deaf_client:Client: no request arrived: SSLError: ('certificate verify failed',){trust}"
+    assert (code, err.splitlines()[-1]) == (3, told)
+
+
+def test_with_tls_without_trustme(run, installed, monkeypatch):
+    """A sentence says what is missing."""
+    installed()
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    code, _, err = run("conformance", "--client", "one", *SHORT, "--tls")
+    assert (code, "a certificate is made by trustme" in err) == (2, True)

@@ -1,0 +1,344 @@
+"""`faultinject schema NAME`: everything that a command prints for programs is as its schema says, and nothing else passes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faultinject import Scenario, install, vendors
+from faultinject.cli.schemas import SCHEMAS
+from faultinject.engine.journal_entry import FIELDS
+from faultinject.journal.endings import line as last_line
+from tests.cli import journals
+
+OWN = [each for each in SCHEMAS if each != "rules"]
+"""Those of what commands print; `tests/rules/test_schema.py` is about the other one."""
+JOURNAL = Path(__file__).parents[1] / "audit" / "cos.jsonl.gz"
+
+
+def wrong(name, document):
+    """What the schema of that name has against a document."""
+    return [each.message for each in Draft202012Validator(SCHEMAS[name][1]()).iter_errors(document)]
+
+
+def printed(run, *arguments, codes=(0,)):
+    """The document that a command prints."""
+    code, out, err = run(*arguments)
+    assert (code in codes, err) == (True, ""), (code, err)
+    return json.loads(out)
+
+
+def parts(schema):
+    """Every object of a schema that says which fields it has."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict) and "required" in schema:
+            yield schema
+        for each in schema.values():
+            yield from parts(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from parts(each)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_it_prints_each(run, name):
+    """A valid schema of 2020-12 under its own name and version."""
+    found = printed(run, "schema", name)
+    Draft202012Validator.check_schema(found)
+    assert found["$id"] == f"urn:faultinject:schema:{name}:1"
+    assert found["title"].startswith("faultinject")
+    assert found["description"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_field_says_what_it_is(name):
+    """Each property of each object has a description that is a sentence."""
+    found = [
+        (field, each.get("description", ""))
+        for part in parts(SCHEMAS[name][1]())
+        for field, each in part["properties"].items()
+    ]
+    assert found
+    assert [field for field, said in found if not said.endswith((".", "null."))] == []
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_it_is_what_is_on_record(name, request):
+    """A change of a published format is seen, and gets another version where it breaks readers."""
+    path = Path(__file__).parent / "schemas" / f"{name}.json"
+    said = json.dumps(SCHEMAS[name][1](), indent=1, ensure_ascii=False) + "\n"
+    if request.config.option.update_golden:
+        path.write_text(said, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == said, "pytest --update-golden writes it anew"
+
+
+def test_the_list(run):
+    """A line for each: its name, its id, and what it is of."""
+    code, out, err = run("schema", "--list")
+    lines = out.splitlines()
+    assert (code, err, lines[0].split()) == (0, "", ["name", "id", "of"])
+    assert [each.split()[:2] for each in lines[1:]] == [
+        [each, f"urn:faultinject:schema:{each}:1"] for each in SCHEMAS
+    ]
+
+
+def test_an_unknown_name_gets_the_nearest(run):
+    """And exit code 2."""
+    code, out, err = run("schema", "catalog")
+    assert (code, out) == (2, "")
+    assert err == "faultinject: 'catalog' is not the name of a schema; did you mean catalogue?\n"
+    _, _, err = run("schema", "league")
+    assert err.startswith(
+        "faultinject: 'league' is not the name of a schema; there are rules, journal, report,"
+    )
+
+
+def test_the_catalogue(run):
+    """All rows, those of one vendor, one row, a group; all operations."""
+    for arguments in ([], ["s3"], ["cos:SlowDown"], ["cos:@throttle"]):
+        rows = printed(run, "vendors", *arguments, "--json")
+        assert rows
+        assert wrong("catalogue", rows) == []
+    assert wrong("operations", printed(run, "vendors", "--operations", "--json")) == []
+
+
+def test_the_report(run, tmp_path):
+    """Of one client, of several, and of a journal in which there is nothing to judge."""
+    several = journals.throttled() + journals.throttled(agent="other/2.0")
+    empty = [journals.line(1, 0.0, fault=None, rule=None, did="passed", status=200, when=None)]
+    for lines in (journals.throttled(), several, empty):
+        path = tmp_path / "journal.jsonl"
+        path.write_text("".join(f"{json.dumps(each)}\n" for each in lines))
+        found = printed(run, "report", str(path), "--format", "json", "--finished", codes=(0, 1, 3))
+        assert wrong("report", found) == []
+    found = printed(run, "report", str(JOURNAL), "--format", "json", "--finished", codes=(0, 1, 3))
+    assert wrong("report", found) == []
+
+
+def test_the_journal(tmp_path, monkeypatch):
+    """Each line that requests leave, injected or not, and the last one of a process."""
+    from werkzeug.test import Client
+
+    path = tmp_path / "journal.jsonl"
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", str(path))
+
+    def app(_environ, start_response):
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    rules = ["cos:SlowDown,method=PUT", "latency,delay=1ms,path=/a/slow,when=after"]
+    client = Client(install(app, rules, enabled=True))
+    client.put("/a/b", data=b"x", headers={"amz-sdk-request": "attempt=2; max=5"})
+    client.get("/a/b")
+    client.get("/a/slow")
+    lines = [json.loads(each) for each in path.read_text().splitlines()]
+    assert [each["did"] for each in lines if "final" not in each] == ["answered", "passed", "delayed"]
+    lines += [json.loads(last_line(1, 2.0, 3.0, each)) for each in (None, "7")]
+    assert [each for line in lines for each in wrong("journal", line)] == []
+
+
+def test_the_journal_has_all_fields():
+    """Of a line of a request, and no other; the last line has the mark of one besides."""
+    request, end = SCHEMAS["journal"][1]()["anyOf"]
+    assert [*request["properties"]] == [*FIELDS, "ended"]
+    assert {*end["properties"]} == {*FIELDS} - {"final"} | {"ended", "parent"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("cos:SlowDown,probability=0.3",),
+        ("cos:SlowDown,times=0",),
+        ("cos:SlowDown,method=PUT", "latency,delay=1s", "--request", "PUT /a/b", "--seed", "1"),
+        ("cos:SlowDown,method=PUT", "--request", "/a/b"),
+        ("cos:Slowdown",),
+        (),
+    ],
+)
+def test_check(run, arguments):
+    """Rules that are right, dead, for a request or for none, wrong ones, and the environment."""
+    code, out, _ = run("check", *arguments, "--json", env={"FAULTINJECT_RULES": "cos:SlowDown"})
+    assert code in (0, 1, 2)
+    assert wrong("check", json.loads(out)) == []
+
+
+@pytest.mark.live
+def test_explore(run, tmp_path):
+    """With a failure, which has a scenario and its requests."""
+    program = tmp_path / "job.py"
+    program.write_text(
+        "import os, urllib.request as u\n"
+        "u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos', method='PUT'))\n"
+    )
+    found = printed(
+        run, "explore", "-r", "cos:SlowDown", "--json", "--", sys.executable, str(program), codes=(1,)
+    )
+    assert found["findings"]
+    assert wrong("explore", found) == []
+
+
+CLIENT = """
+import urllib.request
+class Client:
+    def __init__(self, endpoint, bucket):
+        self.endpoint = endpoint
+    def get(self, key):
+        urllib.request.urlopen(f"{self.endpoint}/conformance-1250000000/{key}").close()
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What a conformance run of a small client prints."""
+    from click.testing import CliRunner
+
+    from faultinject.cli.program import program
+
+    place = tmp_path_factory.mktemp("client")
+    (place / "small_client.py").write_text(CLIENT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        arguments = ["conformance", "--client", "small_client:Client", "--phase", "den", "--json"]
+        return json.loads(CliRunner().invoke(program, arguments).stdout)
+
+
+@pytest.mark.live
+def test_conformance(results):
+    """The document of a run."""
+    assert results["clients"]
+    assert wrong("conformance", results) == []
+
+
+def test_changes(run, tmp_path):
+    """A row that is new, one that is gone, one with other values: in text and as data; only what is gone fails."""
+    rows = [each.to_dict() for each in vendors.get("cos").errors]
+    path = tmp_path / "old.json"
+
+    def against(old, *more, code=0):
+        path.write_text(json.dumps(old))
+        return run("vendors", "cos", "--diff", str(path), *more) if not more else printed(
+            run, "vendors", "cos", "--diff", str(path), *more, codes=(code,)
+        )  # fmt: skip
+
+    assert against(rows) == (0, "nothing changed\n", "")
+    assert wrong("changes", against(rows, "--json")) == []
+    changed = [{**rows[0], "status": 499, "message": "x" * 200}, *rows[2:]]
+    first, second = (vendors.get("cos").errors[number].address for number in (0, 1))
+    code, out, err = against(changed)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:2] == ["1 added, 0 gone, 1 changed", f"~ {first}"]
+    assert f"    status: 499 -> {rows[0]['status']}" in out.splitlines()
+    assert f"+ {second}" in out.splitlines()
+    assert all(len(each) < 230 for each in out.splitlines())
+    gone = [*rows, {**rows[0], "variant": 7}, {**rows[0], "code": "a\x1b b"}]
+    assert against(gone) == (1, f"0 added, 2 gone, 0 changed\n- {first}/7\n- cos:a\\x1b_b\n", "")
+    document = against([*changed, gone[-1]], "--json", code=1)
+    assert wrong("changes", document) == []
+    assert (document["added"], document["gone"], document["changed"]) == (1, 1, 1)
+    assert [(each["change"], each["address"]) for each in document["changes"]] == [
+        ("changed", first), ("added", second), ("gone", "cos:a\x1b_b"),
+    ]  # fmt: skip
+    assert document["changes"][0]["fields"]["status"] == {"before": 499, "after": rows[0]["status"]}
+
+
+def test_changes_of_all_vendors_and_of_an_earlier_format(run, tmp_path):
+    """Rows of a vendor that is not asked for are none; a field that the earlier format had not is no change."""
+    path = tmp_path / "old.json"
+    rows = [each.to_dict() for name in vendors.names() for each in vendors.get(name).errors]
+    path.write_text(json.dumps([{key: row[key] for key in row if key != "where"} for row in rows]))
+    assert run("vendors", "--diff", str(path)) == (0, "nothing changed\n", "")
+    assert run("vendors", "s3", "--diff", str(path)) == (0, "nothing changed\n", "")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"vendor": "cos"}]', "[" * 100_000, '[{"vendor": 1}]'])
+def test_a_file_that_is_no_catalogue(run, tmp_path, text):
+    """One line that names it, and exit code 2."""
+    path = tmp_path / "old.json"
+    path.write_text(text)
+    code, out, err = run("vendors", "--diff", str(path))
+    assert (code, out) == (2, "")
+    assert err == f"faultinject: --diff: {path}: this is no catalogue of `faultinject vendors --json`\n"
+
+
+def test_a_catalogue_that_cannot_be_read_and_wrong_use(run, tmp_path):
+    """The reason; what --diff does not go with."""
+    code, _, err = run("vendors", "--diff", str(tmp_path / "none.json"))
+    assert (code, err.count("\n"), "No such file" in err) == (2, 1, True)
+    for more in (["--operations"], ["cos:SlowDown"]):
+        code, _, err = run("vendors", *more, "--diff", "x.json")
+        assert (code, "--diff compares documented errors" in err) == (2, True)
+
+
+SAMPLES = {
+    "catalogue": lambda: [vendors.find("cos:SlowDown").to_dict()],
+    "operations": lambda: [dict.fromkeys(("operation", "level", "vendor"), "a") | {"method": "GET", "query": "", "header": "", "host": "", "same_as": None}],
+    "journal": lambda: {**journals.line(1, 0.0), "credential": None, "precondition": None, "stalled": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_broken_documents_are_refused(name):
+    """Without any one of its fields, and with a value of another kind in it."""
+    sample = SAMPLES[name]()
+    assert wrong(name, sample) == []
+    assert passes(name, sample) == []
+
+
+def test_a_broken_report_is_refused(run):
+    """The same of a report, in every object of it."""
+    found = printed(run, "report", str(JOURNAL), "--format", "json", "--finished", codes=(0, 1, 3))
+    found["findings"] = found["findings"][:1]
+    assert passes("report", found) == []
+
+
+@pytest.mark.live
+def test_broken_results_are_refused(results):
+    """The same of results of a conformance run."""
+    results = copy.deepcopy(results)
+    results["clients"][0]["report"]["findings"] = results["clients"][0]["report"]["findings"][:1]
+    assert passes("conformance", results) == []
+
+
+FREE = ("signal", "left_out", "skipped", "not_given", "rules", "attempt_hint")
+"""Objects whose names are no fields, or may be missing."""
+
+
+def passes(name, document):
+    """The places in which something is missing, or of a wrong kind, and the schema sees nothing."""
+    valid = Draft202012Validator(SCHEMAS[name][1]())
+    unseen = []
+    for place in places(document):
+        for what in ("gone", "wrong"):
+            broken = copy.deepcopy(document)
+            at = broken
+            for step in place[:-1]:
+                at = at[step]
+            if what == "gone":
+                del at[place[-1]]
+            else:
+                at[place[-1]] = [["neither text nor number"]]
+            if valid.is_valid(broken):
+                unseen.append((place, what))
+    return unseen
+
+
+def places(document, before=()):
+    """The way to every field."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield (*before, name)
+            if name not in FREE:
+                yield from places(value, (*before, name))
+    elif isinstance(document, list) and document:
+        yield from places(document[0], (*before, 0))
+
+
+def test_a_file_of_rules_names_its_version():
+    """A rule file is right under the schema that has the id."""
+    data = json.loads(Scenario(["cos:SlowDown"]).to_json())
+    assert wrong("rules", data) == []

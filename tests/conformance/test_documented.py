@@ -1,0 +1,47 @@
+"""The page that compares what clients document with what they were measured to do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from faultinject.conformance.sdks import SDKS
+from tests.documents import PAGES
+
+PAGE = PAGES["docs/project/documented-and-measured.md"]
+SECTIONS = {
+    found[1]: found[2]
+    for found in re.finditer(r"^### `([\w-]+)`(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+}
+OTHERS = sorted(name for name, each in SDKS.items() if each.language != "Python" or each.home == "program")
+"""Clients of other languages, and programs."""
+HEADS = ["number", "documented", "measured", "difference"]
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of a section's table, without its heads."""
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    cells = [[each.strip() for each in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert cells[0] == HEADS
+    return cells[2:]
+
+
+def test_sections_are_of_clients_that_have_a_driver() -> None:
+    """A client that was renamed or removed has none, and each has one."""
+    assert sorted(SECTIONS) == OTHERS
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_client_has_three_numbers_with_their_source(name: str) -> None:
+    """At least three of its numbers are compared, each cell says something, and the source is named."""
+    section = SECTIONS[name]
+    assert "\nSource: " in section
+    assert len(rows(section)) >= 3
+    assert [each for each in rows(section) if len(each) != len(HEADS) or not all(each)] == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_section_names_a_version(name: str) -> None:
+    """What was measured is a version of it, and says nothing of others."""
+    assert re.search(r"\d+\.\d+", SECTIONS[name].splitlines()[0])

@@ -1,0 +1,135 @@
+"""What is measured of a client as numbers: each of them from calls made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from faultinject.conformance.numbers import LONGEST, numbers
+from faultinject.journal.call_window import CallWindow
+from tests.audit.made import DENIED, FINE, HIDDEN, INTERNAL, LOST, RESET, SLOW_DOWN, call, calls, evidence
+
+
+def measured(*groups, windows=()):
+    """The numbers of a run in which these calls were made."""
+    return numbers(SimpleNamespace(judgement=SimpleNamespace(evidence=evidence(*groups)), windows=windows))
+
+
+def named(name, number, *gaps, **more):
+    """Calls of a phase."""
+    return calls(number, *gaps, about={"name": name}, **more)
+
+
+def test_nothing_was_measured():
+    """Nothing is made up."""
+    found = measured()
+    assert found["budget"].pop("step") == 0.1
+    assert found == {
+        "attempts": None,
+        "backoff": {"throttle": [], "server": []},
+        "jitter": None,
+        "hints": {},
+        "retried": [],
+        "budget": {"calls": 0, "requests": 0, "retries": 0, "first_attempts": [], "later_attempts": []},
+        "resets": {"calls": 0, "retried": 0},
+        "lost": {"calls": 0, "retried": 0},
+        "hidden": {"calls": 0, "retried": 0, "noticed": 0},
+        "bytes": {"compared": 0, "same": 0},
+        "overlap": {"calls": 0, "overlapping": 0},
+        "gives_up": {"throttle": None, "server": None},
+    }
+
+
+def test_the_backoff_curve():
+    """By kind of failure and retry: the median, where half of the waits are, and all of them."""
+    throttled = [call(each, 2 * each, about={"name": "thr"}) for each in (1.0, 1.2, 1.4, 1.6, 5.0)]
+    found = measured(throttled, named("srv", 1, 0.2, kind=INTERNAL))
+    first, second = found["backoff"]["throttle"]
+    assert first == {
+        "retry": 1, "n": 5, "median": 1.4, "low": 1.2, "high": 1.6, "waits": [1.0, 1.2, 1.4, 1.6, 5.0],
+    }  # fmt: skip
+    assert (second["retry"], second["median"]) == (2, 2.8)
+    assert found["backoff"]["server"] == [
+        {"retry": 1, "n": 1, "median": 0.2, "low": 0.2, "high": 0.2, "waits": [0.2]}
+    ]
+    assert found["attempts"] == {"fewest": 2, "most": 3}
+    assert found["jitter"] == 0.732
+
+
+def test_an_attempt_before_the_answer_is_no_wait():
+    """It overlaps."""
+    found = measured(named("thr", 3, -0.0005, 1.0))
+    assert [each["retry"] for each in found["backoff"]["throttle"]] == [2]
+    assert found["overlap"] == {"calls": 3, "overlapping": 3}
+
+
+def test_hints_by_form():
+    """How many asked, how many retries came no earlier; what cannot be read is obeyed by nobody."""
+    asked = {"hint": 3.0, "hint_form": "seconds"}
+    obedient = calls(2, 3.0, last=FINE, every=[asked])
+    early = calls(1, 1.0, last=FINE, every=[asked])
+    silent = calls(1, every=[asked])
+    junk = calls(1, 0.5, last=FINE, every=[{"hint_form": "unreadable"}])
+    assert measured(obedient, early, silent, junk)["hints"] == {
+        "seconds": {"answers": 4, "retried": 3, "obeyed": 2, "asked": 3.0, "waited": 3.0},
+        "unreadable": {"answers": 1, "retried": 1, "obeyed": None, "asked": None, "waited": 0.5},
+    }
+    assert measured(silent)["hints"]["seconds"]["waited"] is None
+
+
+def test_codes_that_are_tried_again():
+    """By first answer, with what the vendor's document says; without the outage."""
+    found = measured(
+        calls(3, 1.0, kind=SLOW_DOWN), calls(2, kind=DENIED), named("out", 4, 1.0, kind=INTERNAL)
+    )
+    assert found["retried"] == [
+        {"answer": "503 SlowDown", "documented": "try again", "calls": 3, "retried": 3},
+        {"answer": "403 AccessDenied", "documented": "not stated", "calls": 2, "retried": 0},
+    ]
+
+
+def test_the_outage():
+    """Its requests in each tenth of a second, first and later ones; nothing after a minute has a place of its own."""
+    outage = [
+        call(0.25, at=0.0, kind=INTERNAL, about={"name": "out"}),
+        call(at=0.31, kind=INTERNAL, about={"name": "out"}),
+    ]
+    assert measured(outage)["budget"] == {
+        "calls": 2, "requests": 3, "retries": 1, "step": 0.1,
+        "first_attempts": [1, 0, 0, 1], "later_attempts": [0, 0, 1, 0],
+    }  # fmt: skip
+    endless = measured([call(999.0, kind=INTERNAL, about={"name": "out"})])["budget"]
+    assert (len(endless["first_attempts"]), endless["later_attempts"][-1]) == (LONGEST, 1)
+
+
+def test_broken_connections_and_errors_in_a_200():
+    """Resets and lost answers apart; an error that is tried again, or told, is noticed."""
+    swallowed = calls(1, kind=HIDDEN, about={"returned": True})
+    told = calls(1, kind=HIDDEN, about={"returned": False})
+    again = calls(1, 0.1, kind=HIDDEN, last=FINE)
+    other_id = calls(1, kind=HIDDEN, about={"returned": True, "again": 0.1})
+    found = measured(
+        calls(2, 0.1, kind=RESET, last=FINE), calls(3, kind=LOST), swallowed, told, again, other_id
+    )
+    assert found["resets"] == {"calls": 2, "retried": 2}
+    assert found["lost"] == {"calls": 3, "retried": 0}
+    assert found["hidden"] == {"calls": 4, "retried": 2, "noticed": 3}
+
+
+def test_bodies():
+    """Only uploads that were tried again have something to compare."""
+    other = calls(1, 0.1, every=[{}, {"request_bytes": 0}])
+    assert measured(calls(2, 0.1), other, calls(1))["bytes"] == {"compared": 3, "same": 2}
+
+
+def test_until_it_gives_up():
+    """What its caller waited for; calls that have not ended, or succeeded, have no such time."""
+    windows = [
+        CallWindow("thr", 0.0, 3.0, False, key="thr-001"),
+        CallWindow("thr", 0.0, 5.0, False, key="thr-002"),
+        CallWindow("thr", 0.0, None, key="thr-003"),
+        CallWindow("srv", 0.0, 1.0, True, key="srv-001"),
+    ]
+    assert measured(windows=windows)["gives_up"] == {
+        "throttle": {"n": 2, "median": 4.0, "low": 3.5, "high": 4.5},
+        "server": None,
+    }

@@ -1,0 +1,58 @@
+"""Clients that are wrong on purpose, one in each language that a driver is for: each is caught."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from faultinject.conformance import plan, run, sdks
+from faultinject.conformance.homes import DRIVERS
+
+pytestmark = pytest.mark.live
+WRONG = Path(__file__).parent / "wrong"
+NAMES = ("cal", "thr", "den", "nf", "bad", "ra")
+REFUSED = {"permanent", "retry-after"}
+LANGUAGES = ("JavaScript", "shell", "Java", "C", "C++", "Rust", "Go")
+
+
+def built(tmp_path, file, *words):
+    """The program that a compiler makes; it is given the file's name last."""
+    program = tmp_path / "wrong"
+    made = subprocess.run(
+        [*words, "-o", program, WRONG / file],
+        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    return [str(program)]
+
+
+@pytest.mark.parametrize(
+    ("needed", "command", "failed"),
+    [
+        ("node", lambda _: ["node", str(WRONG / "retries_at_once.js")], {*REFUSED, "backoff"}),
+        ("curl", lambda _: ["sh", str(WRONG / "retries_refusals.sh")], REFUSED),
+        pytest.param("javac", lambda _: ["java", str(DRIVERS / "java" / "Contract.java"), str(WRONG / "RetriesRefusals.java")], REFUSED, marks=pytest.mark.slow),
+        pytest.param("cc", lambda folder: built(folder, "retries_refusals.c", "cc"), REFUSED, marks=pytest.mark.slow),
+        pytest.param("c++", lambda folder: built(folder, "retries_refusals.cpp", "c++", "-pthread"), REFUSED, marks=pytest.mark.slow),
+        pytest.param("rustc", lambda folder: built(folder, "retries_refusals.rs", "rustc"), REFUSED, marks=pytest.mark.slow),
+        pytest.param("go", lambda folder: built(folder, "retries_refusals.go", "go", "build"), REFUSED, marks=pytest.mark.slow),
+    ],
+    ids=LANGUAGES,
+)  # fmt: skip
+def test_a_client_that_is_wrong_is_caught(needed, command, failed, tmp_path):
+    """It asks again for what is refused; the one in JavaScript asks at once and as often as it can."""
+    if shutil.which(needed) is None:
+        pytest.skip(f"{needed} is not here")
+    phases = plan.chosen(plan.CODES["cos"], names=NAMES)
+    done = run(command(tmp_path), name="wrong", phases=phases)
+    found = {each.name.partition(":")[0] for each in done.judgement.findings if each.verdict == "FAIL"}
+    assert (done.failure, done.judgement.conclusion.exit_code) == ("", 1)
+    assert failed <= found
+
+
+def test_every_language_has_one():
+    """Python's is in `tests/cli/test_cli_conformance_wrong_python.py`."""
+    assert {each.language for each in sdks.SDKS.values()} <= {"Python", *LANGUAGES}

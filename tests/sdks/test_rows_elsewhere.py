@@ -1,0 +1,285 @@
+"""Clients written in Rust, C++, C and Go read every row that they can reach, and what each of them hides is stated.
+
+They are libraries for Python here, `native_clients.py`; the programs have `test_rows_of_programs.py`.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from .told import (
+    BUCKET,
+    DIALECT,
+    ID_IN_HEADERS_ALONE,
+    S3_LIKE,
+    Told,
+    id_header,
+    in_xml,
+    page_hides,
+    rows_of,
+    s3_rows,
+    sent,
+    use_all,
+    with_azures_id,
+    wrong,
+)
+
+pytestmark = pytest.mark.slow
+
+SAYS_NOTHING = {"class": None, "text": "", "name": None}
+
+
+def ask(client, vendor, server, call, rows, **variables):
+    """What a client says of each row."""
+    if find_spec(client) is None:
+        pytest.skip(f"{client} is not installed: it is of the extra conformance-native")
+    done = subprocess.run(
+        [
+            sys.executable,
+            Path(__file__).with_name("native_clients.py"),
+            client,
+            vendor,
+            server.url,
+            call,
+            *rows,
+        ],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    return {key: said.get(key, SAYS_NOTHING) for key in rows}
+
+
+# object_store
+
+
+def by_object_store(error):
+    """Its text has the status and the body as it came; the headers are nowhere."""
+    found = re.search(r"non-2xx status code: (\d+) [^:]*: (.*?)\n\nDebug source", error["text"], re.DOTALL)
+    return in_xml(int(found[1]), found[2]) if found else Told()
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+@pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob"])
+def test_object_store(vendor, call, server):
+    """Status, code, message and id of every row; the id that is among the headers alone is hidden."""
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    told = {key: by_object_store(error) for key, error in ask("obstore", vendor, server, call, rows).items()}
+
+    def hides(row):
+        return (*page_hides(row), *(("request_id",) if vendor in ID_IN_HEADERS_ALONE else ()))
+
+    assert wrong(told, sent(server, rows), rows, hides) == []
+
+
+# OpenDAL
+
+RUST_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def from_rust(text):
+    """What stands in a text between quotes, as Rust shows it to a programmer."""
+
+    def plain(found):
+        return chr(int(found[2], 16)) if found[2] else RUST_ESCAPES.get(found[1], found[1])
+
+    return re.sub(r"\\(u\{([0-9a-f]+)\}|.)", plain, text)
+
+
+def by_opendal(error, header):
+    """Its text has the status, all headers, and the error's fields; a body that it does not know, as it came."""
+    text = error["text"]
+    found = re.search(r"Parts \{ status: (\d+)", text)
+    request_id = re.search(rf'"(?:{header}|x-amz-request-id)": "([^"]*)"', text)
+    if not found or not request_id:
+        return Told()
+    body = re.search(r" => (.*?)\n\nContext:", text, re.DOTALL)
+    told = Told(int(found[1]), None, body and body[1], request_id[1])
+    if body is None or not re.match(r"\w+ \{ ", body[1]):
+        return told
+    said = {name: from_rust(value) for name, value in re.findall(r'\b(\w+): "((?:[^"\\]|\\.)*)"', body[1])}
+    assert said.get("request_id", "") in ("", told.request_id)
+    code = said.get("reason", said.get("code"))
+    return with_azures_id(told._replace(code=code, message=said["message"]))
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+@pytest.mark.parametrize("vendor", [*S3_LIKE, "azure-blob", "cos-itself", "obs-itself"])
+def test_opendal(vendor, call, server):
+    """Status, code, message and id of every row, by its service for S3 or by the vendor's; a page has no code."""
+    catalogue = vendor.removesuffix("-itself")
+    rows, header = s3_rows(catalogue), id_header(catalogue)
+    use_all(server, rows)
+    proxy = {"http_proxy": server.url} if catalogue != vendor else {}
+    said = ask("opendal", vendor, server, call, rows, **proxy)
+    told = {key: by_opendal(said[key], header).without(*page_hides(row)) for key, row in rows.items()}
+    assert wrong(told, sent(server, rows), rows, page_hides) == []
+
+
+GCS_NAMES_THE_OBJECT = ("notFound", "rateLimitExceeded")
+"""Whose message has the object in it in a download, or in an upload, and is the table's in all else."""
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+def test_opendal_gcs(call, server):
+    """JSON at uploads, with every word; downloads are answered with a text, which has no code."""
+    rows = rows_of("gcs")
+    use_all(server, rows, lambda key: {"query.name": key} if call == "put" else {"path": f"**/{key}"})
+    said, told = ask("opendal", "gcs", server, call, rows), {}
+    for key, row in rows.items():
+        found = by_opendal(said[key], id_header("gcs")).without(*page_hides(row))
+        text = found.message and (html.unescape(found.message) if call == "get" else found.message)
+        if row.code in GCS_NAMES_THE_OBJECT and f"{BUCKET}/{key}" in text:
+            text = row.message
+        told[key] = found._replace(message=text)
+
+    def hides(row):
+        return (*(("code",) if call == "get" else ()), *page_hides(row))
+
+    assert wrong(told, sent(server, rows), rows, hides) == []
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+def test_opendal_swift(call, server):
+    """Swift's own rows, whose code is the status; it takes the text out of the page."""
+    rows = {key: row for key, row in rows_of("swift").items() if row.form != DIALECT["swift"]}
+    use_all(server, rows)
+    said = ask("opendal", "swift-itself", server, call, rows)
+    told = {key: by_opendal(error, id_header("swift")) for key, error in said.items()}
+    assert wrong(told, sent(server, rows), rows, lambda row: ("code",)) == []
+
+
+# pyarrow, which is AWS's SDK for C++
+
+
+def by_aws_cpp(error):
+    """What it does not know is told with status and code, what it knows by a name or a number of its own.
+
+    The message comes as XML writes it, without the blanks at its ends.
+    """
+    found = re.search(
+        r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|([A-Z_]+)|\[code \d+\]) during PutObject operation: "
+        r"(?:Unable to parse ExceptionName: (.*?) Message: )?(.*?)(?: \(Request ID: (\S+)\))?$",
+        error["text"],
+        re.DOTALL,
+    )
+    if not found:
+        return Told()
+    status, own, code, message, request_id = found.groups()
+    return Told(status and int(status), code or own, html.unescape(message).strip(), request_id)
+
+
+def named_by_aws_cpp(code):
+    """How it spells a code that it knows."""
+    if code == "InternalError":
+        return "INTERNAL_FAILURE"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code.removesuffix("Error")).upper()
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_pyarrow_writes(vendor, server):
+    """Message and id of every row, and either status and code or a name of its own. No id from headers alone."""
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    said = ask("pyarrow", vendor, server, "put", rows)
+    told = {key: by_aws_cpp(said[key]).without(*page_hides(row)) for key, row in rows.items()}
+    was = sent(server, rows)
+    for key, row in rows.items():
+        was[key] = was[key]._replace(message=row.message.strip())
+        if told[key].status is None:
+            own = told[key].code
+            was[key] = was[key]._replace(status=None, code=own and named_by_aws_cpp(row.code))
+        if vendor in ID_IN_HEADERS_ALONE:
+            was[key] = was[key].without("request_id")
+    assert wrong(told, was, rows, page_hides) == []
+    known = {row.code for key, row in rows.items() if told[key].status is None}
+    assert {"AccessDenied", "NoSuchKey"} & {row.code for row in rows.values()} <= known
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_pyarrow_reads(vendor, server):
+    """It asks for the head, of which it tells the status alone: 404 is a file that is not there, 401 and 403 a name."""
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    told = {}
+    for key, error in ask("pyarrow", vendor, server, "get", rows).items():
+        found = re.search(
+            r"AWS Error (?:UNKNOWN \(HTTP status (\d+)\)|ACCESS_DENIED) during HeadObject", error["text"]
+        )
+        status = int(found[1] or 403) if found else 404 if error["class"] == "FileNotFoundError" else None
+        told[key] = Told(status)
+    was = {
+        key: each._replace(status=403) if each.status == 401 else each
+        for key, each in sent(server, rows).items()
+    }
+    assert wrong(told, was, rows, lambda row: ("code", "message", "request_id")) == []
+
+
+def test_pyarrow_hides_errors_that_are_longer_than_the_object(server):
+    """It reads into as many bytes as the head has told it of, here 4, and an error does not fit into them."""
+    rows = rows_of("s3")
+    use_all(server, rows, method="GET")
+
+    said = {error["text"] for error in ask("pyarrow", "s3", server, "get", rows).values()}
+    sent(server, rows)
+    assert len(said) == 1
+    assert "Failed to flush response stream" in said.pop()
+
+
+# AWS's Common Runtime, in C
+
+CRT_TRIES_AGAIN = {
+    "AWS_ERROR_S3_INTERNAL_ERROR",
+    "AWS_ERROR_S3_REQUEST_TIMEOUT",
+    "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED",
+    "AWS_ERROR_S3_SLOW_DOWN",
+}
+"""What it tells, and nothing else, of the rows that it would send again after."""
+CRT_CODES = ("internalerror", "requesttimetooskewed", "requesttimeout", "slowdown")
+"""In small letters, as it does not look at them."""
+CRT_STATUSES = (500, 502, 503, 504)
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_awscrt(vendor, call, server):
+    """Its exception has status, headers and body, but of what it would send again a name of its own alone."""
+    rows = s3_rows(vendor)
+    use_all(server, rows)
+    told, names = {}, {}
+    for key, error in ask("awscrt", vendor, server, call, rows).items():
+        if "headers" not in error:
+            names[key], told[key] = error["name"], Told()
+            continue
+        headers = {name.lower(): value for name, value in error["headers"]}
+        request_id = headers.get(id_header(vendor), headers.get("x-amz-request-id"))
+        found = in_xml(error["status"], error["body"])
+        assert found.request_id in (None, request_id)
+        told[key] = found._replace(request_id=request_id)
+
+    def again(row):
+        return row.status in CRT_STATUSES or row.code.lower() in CRT_CODES
+
+    assert set(names.values()) <= CRT_TRIES_AGAIN
+    assert {row.label for key, row in rows.items() if key in names} == {
+        row.label for row in rows.values() if again(row)
+    }
+
+    def hides(row):
+        return Told._fields if again(row) else page_hides(row)
+
+    assert wrong(told, sent(server, rows), rows, hides) == []

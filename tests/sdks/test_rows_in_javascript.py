@@ -1,0 +1,214 @@
+"""The SDKs for JavaScript read status, code, message and request id of every row; what each of them hides is said here.
+
+They run in Node, from the folder whose node_modules have them; each has a program in the folder `javascript`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from faultinject import Rule, vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.slow
+
+DRIVERS = Path(__file__).parent / "javascript"
+S3_KIND = ("s3", "minio", "r2", "rgw", "kodo-s3", "jdcloud", "oss", "obs", "cos", "gcs-xml", "swift")
+"""Those whose errors are XML as S3's."""
+OF_CHUNKS = (
+    ". Set [requestStreamBufferSize=number e.g. 65_536] in client constructor to instruct AWS SDK to buffer your input "
+    "stream."
+)
+SERVICE_VERSION = (
+    "The provided service version is not enabled on this storage account. Please see "
+    "https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services for additional "
+    "information.\n"
+)
+OF_OBJECTS = (
+    "The object photos/{} exceeded the rate limit for object mutation operations (create, update, and delete). "
+    "Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429."
+)
+
+
+def whole(row, sent):
+    """What an SDK says that hides nothing: status, code, message and request id."""
+    return sent.status, row.code, row.message, sent.request_id
+
+
+def with_quotes_numbered(text):
+    """With the quotes as Go writes them into XML and HTML."""
+    return text.replace("'", "&#39;").replace('"', "&#34;")
+
+
+def by_aws(row, sent):
+    """It has a word for an empty message, as RGW's are, gives advice on chunks, and cannot parse Google's page."""
+    if row.form == "html":
+        return sent.status, "Error", None, sent.request_id
+    message = row.message or "UnknownError"
+    if row.code == "InvalidChunkSizeError" and sent.method == "PUT":
+        message += OF_CHUNKS
+    return sent.status, row.code, message, sent.request_id
+
+
+def by_minio(row, sent):
+    """It says no status; of an error that it could try again it reads nothing; it leaves `&#39;` as it is."""
+    if sent.status in (408, 429, 499, 500, 502, 503, 504, 520):
+        return (
+            None,
+            None,
+            f"Request failed after 0 retries: Error: Retryable HTTP status: {sent.status}",
+            None,
+        )
+    return None, row.code, with_quotes_numbered(row.message), sent.request_id
+
+
+def by_azure(row, sent):
+    """The message ends in id and time, which its program leaves out; of the service's version it has words of its own."""
+    message = f"{row.message}\nRequestId:{sent.request_id}\nTime:"
+    if row.code == "InvalidHeaderValue":
+        message = SERVICE_VERSION
+    return sent.status, row.code, message, sent.request_id
+
+
+def by_google(row, sent):
+    """A download's error is a text, without a reason; of an answer without a body it says the phrase, or nothing."""
+    download = sent.operation == "storage.objects.get"
+    reason = None if download or row.form in ("html", "empty") else row.code
+    message = row.message
+    if row.form == "empty":
+        message = "" if download else row.reason or HTTPStatus(sent.status).phrase
+    elif row.code == "notFound" and download:
+        message = f"No such object: photos/{sent.key}"
+    elif row.code == "rateLimitExceeded" and not download:
+        message = OF_OBJECTS.format(sent.key)
+    return sent.status, reason, with_quotes_numbered(message) if download else message, sent.request_id
+
+
+def by_qiniu(row, sent):
+    """Kodo's code is the status, but for one row that has a code beside it."""
+    return sent.status, "BadToken" if row.label == "401/5" else None, row.message, sent.request_id
+
+
+def by_tos(row, sent):
+    """It does not read the body of a failed download."""
+    if sent.operation == "GetObject":
+        return sent.status, None, "", sent.request_id
+    return whole(row, sent)
+
+
+class Client(NamedTuple):
+    """One SDK: its package, its program, the vendors whose errors it reads, and what it says of them."""
+
+    package: str
+    program: str
+    vendors: tuple[str, ...]
+    says: Callable = whole
+    operations: tuple[str, str] = ("GetObject", "PutObject")
+    attempts_at_5xx: int = 1
+    told_by: Callable = lambda key: {"key": key}
+
+
+CLIENTS = (
+    Client(
+        "@aws-sdk/client-s3", "aws_sdk_s3.js", S3_KIND, by_aws, told_by=lambda key: {"path": f"photos/{key}"}
+    ),
+    Client("minio", "minio.js", ("minio",), by_minio),
+    # It does not let its retries be turned off.
+    Client("cos-nodejs-sdk-v5", "cos_nodejs_sdk_v5.js", ("cos",), attempts_at_5xx=4),
+    Client("ali-oss", "ali_oss.js", ("oss",)),
+    Client("esdk-obs-nodejs", "esdk_obs_nodejs.js", ("obs",)),
+    Client(
+        "@azure/storage-blob",
+        "azure_storage_blob.js",
+        ("azure-blob",),
+        by_azure,
+        ("blob.download", "block_blob.upload"),
+    ),
+    Client(
+        "@google-cloud/storage",
+        "google_cloud_storage.js",
+        ("gcs",),
+        by_google,
+        ("storage.objects.get", "storage.objects.insert"),
+    ),
+    # The key of an upload is in its body: the requests say it in User-Agent too.
+    Client(
+        "qiniu",
+        "qiniu.js",
+        ("kodo",),
+        by_qiniu,
+        ("stat", "upload"),
+        told_by=lambda key: {"header": {"user-agent": f"={key}"}},
+    ),
+    Client("@volcengine/tos-sdk", "tos_sdk.js", ("tos",), by_tos),
+)
+
+
+def rows_of(client):
+    """Those that come as errors, and not in the dialect of Swift, which is at other paths."""
+    rows = (row for vendor in client.vendors for row in vendors.get(vendor).errors)
+    return [
+        row
+        for row in rows
+        if (row.status is None or row.status >= 400)
+        and (row.form == "s3api" if row.vendor == "swift" else row.form != "swift")
+    ]
+
+
+def rule_of(client, row, key):
+    return Rule(row.address, **client.told_by(key), **({} if row.status else {"status": 400}))
+
+
+def asked(client, url, keys):
+    """What the SDK says of its calls: key, operation and what it read."""
+    folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
+    if not folder or not node:
+        pytest.skip(f"{client.package} has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
+    if not Path(folder, "node_modules", client.package, "package.json").is_file():
+        pytest.skip(f"the folder that JAVASCRIPT_SDKS names has no {client.package}")
+    done = subprocess.run(
+        [node, str(DRIVERS / client.program), url],
+        input="".join(f"{key}\n" for key in keys),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.package)
+def test_rows(client, server):
+    """Two calls a row, which the server knows by the key; the answer that counts is the last of each call."""
+    rows = {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}
+    server.injector.use([rule_of(client, row, key) for key, row in rows.items()])
+    server.injector.journal.clear()
+    answers = asked(client, server.url, rows)
+    assert [(key, operation) for key, operation, _ in answers] == [
+        (key, operation) for key in rows for operation in client.operations
+    ]
+    sent = {}
+    for outcome in server.outcomes:
+        sent.setdefault((outcome.fault, outcome.method == "GET"), []).append(outcome)
+    wrong = []
+    for key, operation, said in answers:
+        row = rows[key]
+        *before, last = sent.pop((row.address, operation == client.operations[0]))
+        attempts = client.attempts_at_5xx if last.status >= 500 else 1
+        known = None if row.vendor == "swift" else operation  # it has none for requests in S3's dialect
+        found = (tuple(said), last.status, last.operation, 1 + len(before))
+        wanted = (client.says(row, last), row.status or 400, known, attempts)
+        if found != wanted:
+            wrong.append((row.address, operation, found, wanted))
+    assert (wrong, sent) == ([], {})

@@ -1,0 +1,169 @@
+"""rclone and restic, written in Go, read the rows that they can reach, and what each of them hides is stated."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from faultinject import Rule
+
+from .told import BUCKET, S3_LIKE, Told, page_hides, rows_of, s3_rows, sent, use_all, wrong
+
+pytestmark = pytest.mark.slow
+
+
+def run(home, *words, **variables):
+    """What a program writes to its standard error; the user's own settings are not its."""
+    if not shutil.which(words[0]):
+        pytest.skip(f"{words[0]} is not installed")
+    done = subprocess.run(
+        words,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+# rclone, which is AWS's SDK for Go
+
+NO_AMZ_HEADER = ("r2", "gcs-xml", "cos", "oss")
+"""Their ids are in other headers than the one that it reads."""
+
+
+def rclone(server, home, *words):
+    """What it says of each object, by the object's name."""
+    once = ("--retries=1", "--low-level-retries=1", "--transfers=16", "--no-traverse", "--use-json-log")
+    text = run(
+        home,
+        "rclone",
+        "copy",
+        *once,
+        f"--files-from={home}/keys",
+        *words,
+        RCLONE_CONFIG="",
+        RCLONE_S3_PROVIDER="Other",
+        RCLONE_S3_ENDPOINT=server.url,
+        RCLONE_S3_ACCESS_KEY_ID="id",
+        RCLONE_S3_SECRET_ACCESS_KEY="key",
+    )
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return {line["object"]: line["msg"] for line in lines if "object" in line}
+
+
+def by_rclone(text):
+    """A line for code and message, and one for status and ids."""
+    found = re.fullmatch(
+        r"Failed to copy: (?:failed to open source object: )?(.*?): (.*)\n\tstatus code: (\d+), request id: (\S*), host id: .*",
+        text,
+        re.DOTALL,
+    )
+    return Told(int(found[3]), found[1], found[2], found[4] or None) if found else Told()
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_rclone_writes(vendor, server, tmp_path):
+    """Every row, in one process; of a page, which is no XML, it says only that."""
+    rows = s3_rows(vendor)
+    prepare(tmp_path, rows)
+    use_all(server, rows)
+    options = ("--no-check-dest", "--s3-no-head", "--s3-no-check-bucket")
+    said = rclone(server, tmp_path, *options, str(tmp_path / "files"), f":s3:{BUCKET}")
+    told = {key: by_rclone(said.get(key, "")) for key in rows}
+
+    def hides(row):
+        return Told._fields if page_hides(row) else hidden_ids(vendor)
+
+    assert wrong(told, sent(server, rows), rows, hides) == []
+    assert all("XML syntax error" in said[key] for key, row in rows.items() if page_hides(row))
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_rclone_reads(vendor, server, tmp_path):
+    """Every row but those after which MinIO asks for a minute; of an archived object it has words of its own."""
+    rows = {
+        key: row for key, row in s3_rows(vendor).items() if vendor != "minio" or row.status not in (429, 503)
+    }
+    prepare(tmp_path, rows)
+    use_all(server, rows)
+    said = rclone(server, tmp_path, "--s3-no-head-object", f":s3:{BUCKET}", str(tmp_path / "read"))
+    told = {key: by_rclone(said.get(key, "")).without(*page_hides(row)) for key, row in rows.items()}
+
+    def hides(row):
+        return Told._fields if row.code == "InvalidObjectState" else (*page_hides(row), *hidden_ids(vendor))
+
+    assert wrong(told, sent(server, rows), rows, hides) == []
+    assert all("GLACIER" in said[key] for key, row in rows.items() if row.code == "InvalidObjectState")
+
+
+def prepare(folder, rows):
+    """A file for each row, and a list of them."""
+    (folder / "files").mkdir()
+    for key in rows:
+        (folder / "files" / key).write_text(key)
+    (folder / "keys").write_text("\n".join(rows))
+
+
+def hidden_ids(vendor):
+    return ("request_id",) if vendor in NO_AMZ_HEADER else ()
+
+
+# restic, which is minio-go
+
+RESTIC_ON_HEAD = {
+    403: "Access Denied.",
+    404: "The specified key does not exist.",
+    409: "Bucket not empty.",
+    412: "At least one of the pre-conditions you specified did not hold",
+}
+"""Its own words for an answer without a body; of others it tells the status line."""
+
+
+def restic(server, home, key, *words):
+    """What it says in the end."""
+    text = run(
+        home,
+        "restic",
+        "--no-cache",
+        "-r",
+        f"s3:{server.url}/{BUCKET}/{key}",
+        *words,
+        RESTIC_PASSWORD="password",
+        AWS_ACCESS_KEY_ID="id",
+        AWS_SECRET_ACCESS_KEY="key",
+        AWS_DEFAULT_REGION="us-east-1",
+    )
+    return re.sub(r"^Fatal: .*?(client\.PutObject|Stat): ", "", text.strip().partition("\n")[0])
+
+
+@pytest.mark.parametrize("vendor", S3_LIKE)
+def test_restic_writes(vendor, server, tmp_path):
+    """A vendor's first row with 403, as a call makes a key for a second or two. It tells the message, or its own."""
+    row = next(row for row in s3_rows(vendor).values() if row.status == 403)
+    server.injector.use(
+        [
+            Rule("s3:NoSuchKey", method="HEAD", path="**/config"),
+            Rule(row.address, method="PUT", path="**/keys/*"),
+        ]
+    )
+    server.injector.journal.clear()
+    assert restic(server, tmp_path, "row", "init") == (row.message or RESTIC_ON_HEAD[403])
+    assert server.outcomes[-1].method == "PUT"
+
+
+def test_restic_reads(server, tmp_path):
+    """It asks for a head first, of which it knows the status: a row for each that is not tried again."""
+    rows = {row.status: (key, row) for key, row in rows_of("s3").items() if row.status and row.status < 500}
+    use_all(server, dict(rows.values()), lambda key: {"path": f"**/{key}/config"})
+    said = {status: restic(server, tmp_path, key, "cat", "config") for status, (key, _) in rows.items()}
+    assert {
+        status: text.partition(" ")[0] if text[0].isdigit() else text for status, text in said.items()
+    } == {status: RESTIC_ON_HEAD.get(status, str(status)) for status in rows}

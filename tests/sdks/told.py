@@ -1,0 +1,100 @@
+"""What a client tells of an error, beside what it was sent: every row of a vendor's table, each for a key of its own."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from faultinject import Rule, vendors
+
+BUCKET = "photos"
+S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
+"""Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
+DIALECT = {"rgw": "", "swift": "s3api"}
+"""What these answer a client of S3 in; their other rows are for clients of Swift."""
+ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
+PAGES = ("html", "empty")
+"""Google's front ends answer with a page, or with nothing: there is no code in it."""
+
+
+class Told(NamedTuple):
+    """What is known of one error; None is what a client does not tell."""
+
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+
+    def without(self, *names):
+        """The same for a client that hides these."""
+        return self._replace(**dict.fromkeys(names))
+
+
+def rows_of(vendor, form=None):
+    """The rows whose status is an error's, and those without one, which are sent with 400, by the key of each.
+
+    Args:
+        vendor: its name.
+        form: only those of one form, where the vendor answers in several dialects.
+    """
+    found = vendors.get(vendor).errors
+    rows = [row for row in found if (row.status is None or row.status >= 400) and form in (None, row.form)]
+    return {f"row-{number}": row for number, row in enumerate(rows)}
+
+
+def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
+    """Every row at once, each for the requests whose place is its key's."""
+    server.injector.use(
+        [
+            Rule(row.address, **place(key), **({} if row.status else {"status": 400}), **keys)
+            for key, row in rows.items()
+        ]
+    )
+    server.injector.journal.clear()
+
+
+def sent(server, rows):
+    """What the last answer to each key was; every row was met."""
+    last = {(each.key or each.path).rpartition("/")[2]: each for each in server.outcomes}
+    return {
+        key: Told(row.status or 400, row.code, row.message, last[key].request_id) for key, row in rows.items()
+    }
+
+
+def in_xml(status, body):
+    """The status, and what stands in the body as far as that is XML; Azure's message has the id in it."""
+    try:
+        root = ElementTree.fromstring(body.lstrip("\ufeff"))
+    except ElementTree.ParseError:
+        return Told(status)
+    code, message, request_id = (root.findtext(name) for name in ("Code", "Message", "RequestId"))
+    return with_azures_id(Told(status, code, message, request_id))
+
+
+def with_azures_id(told):
+    """The id, which Azure's message ends with, in its own place."""
+    found = re.fullmatch(r"(.*)\sRequestId:(\S+)\sTime:\S+", told.message or "", re.DOTALL)
+    return told._replace(message=found[1], request_id=found[2]) if found else told
+
+
+def s3_rows(vendor):
+    return rows_of(vendor, DIALECT.get(vendor))
+
+
+def id_header(vendor):
+    """The header that has the id, in small letters."""
+    return vendors.get(vendor).id_headers[0][0].lower()
+
+
+def wrong(told, was, rows, hides=lambda row: ()):
+    """The rows of which a client tells something else than was sent, but for what it hides."""
+    return [
+        (row.label, told[key], was[key])
+        for key, row in rows.items()
+        if told[key] != was[key].without(*hides(row))
+    ]
+
+
+def page_hides(row):
+    return ("code", "message") if row.form in PAGES else ()

@@ -1,0 +1,161 @@
+"""TLS: a certificate of our own making that real clients trust, and what becomes of those that do not."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from faultinject import install
+from faultinject.exceptions import MissingExtra
+from faultinject.installation import install_extra
+from faultinject.server import certificates
+from faultinject.server.certificates import VARIABLES, certificate
+from faultinject.server.connections import Server
+
+pytestmark = pytest.mark.live
+
+
+def app(environ, start):
+    """Says what it was asked by, and for what."""
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [f"{environ['wsgi.url_scheme']} {environ['PATH_INFO']}".encode()]
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A certificate."""
+    pytest.importorskip("trustme")
+    with certificate() as found:
+        yield found
+
+
+@pytest.fixture
+def served(made):
+    """A server that speaks TLS, and the context of a client that trusts it."""
+    errors = io.StringIO()
+    with Server(app, errors, context=made.context()) as server:
+        yield server, ssl.create_default_context(cafile=made.authority)
+    server.stop()
+    assert errors.getvalue() == ""
+
+
+def get(server, context, path="/cat"):
+    """What a client gets."""
+    with urllib.request.urlopen(server.url + path, context=context, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_a_client_that_trusts_it(served):
+    """By address and by names of loopback, one connection after the other; the app knows that it is https."""
+    server, context = served
+    assert re.fullmatch(r"https://127\.0\.0\.1:\d+", server.url)
+    assert [get(server, context, each) for each in ("/cat", "/dog")] == ["https /cat", "https /dog"]
+    for name in ("localhost", "::1"):
+        with (
+            socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+            context.wrap_socket(plain, server_hostname=name) as connection,
+        ):
+            assert connection.getpeercert()["subject"]
+
+
+def test_clients_that_do_not(served):
+    """One that does not trust it, one that speaks no TLS, one that says nothing: others are answered all the same."""
+    server, context = served
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        get(server, ssl.create_default_context())
+    with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with suppress(ConnectionResetError):
+            assert b"HTTP/1.1" not in plain.recv(100)
+    with socket.create_connection(("127.0.0.1", server.port), 10):
+        assert get(server, context) == "https /cat"
+
+
+def test_an_ordinary_end_is_said(served):
+    """The client reads the end that TLS has for it, no torn connection."""
+    server, context = served
+    with (
+        socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = b""
+        while more := connection.recv(1000):
+            received += more
+    assert received.endswith(b"https /")
+
+
+def test_faults_of_the_connection(made):
+    """A reset is one, and the next request is answered."""
+    faulty = install(app, "reset,times=1", enabled=True)
+    context = ssl.create_default_context(cafile=made.authority)
+    with Server(faulty, context=made.context()) as server:
+        with pytest.raises(ConnectionResetError):
+            get(server, context)
+        assert get(server, context) == "https /cat"
+
+
+def test_the_files():
+    """Only this user may read them, and they are gone with the block; so are they after an error."""
+    pytest.importorskip("trustme")
+    with pytest.raises(ValueError, match="mine"), certificate("192.0.2.7") as made:
+        modes = {stat.S_IMODE(Path(each).stat().st_mode) for each in made}
+        assert modes == ({0o600} if os.name == "posix" else modes)
+        assert made.trust == dict.fromkeys(VARIABLES, made.authority)
+        assert b"PRIVATE" not in Path(made.authority).read_bytes() + Path(made.chain).read_bytes()
+        raise ValueError("mine")
+    assert not Path(made.key).parent.exists()
+
+
+def test_without_trustme(monkeypatch):
+    """A sentence says what is missing."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(MissingExtra, match=re.escape(install_extra("tls"))), certificates.certificate():
+        pass
+
+
+@pytest.mark.parametrize("client", ["requests", "boto3", "curl", "node"])
+def test_the_variables_that_clients_read(served, made, client):
+    """Real clients trust the certificate by their own variable alone."""
+    server, _ = served
+    commands = {
+        "requests": [sys.executable, "-c", f"import requests; print(requests.get('{server.url}/cat').text)"],
+        "boto3": [sys.executable, "-c", (
+            "import boto3; from botocore.config import Config;"
+            f"c = boto3.client('s3', endpoint_url='{server.url}', region_name='x', aws_access_key_id='a',"
+            " aws_secret_access_key='b', config=Config(retries={'total_max_attempts': 1}));"
+            "print(c.get_object(Bucket='b', Key='cat')['Body'].read().decode())"
+        )],
+        "curl": ["curl", "-sS", f"{server.url}/cat"],
+        "node": ["node", "-e", f"fetch('{server.url}/cat').then(a => a.text()).then(console.log)"],
+    }  # fmt: skip
+    variables = {
+        "requests": "REQUESTS_CA_BUNDLE",
+        "boto3": "AWS_CA_BUNDLE",
+        "curl": "CURL_CA_BUNDLE",
+        "node": "NODE_EXTRA_CA_CERTS",
+    }
+    environ = {
+        each: value
+        for each, value in os.environ.items()
+        if each not in VARIABLES and "proxy" not in each.lower()
+    }
+    try:
+        done = subprocess.run(
+            commands[client], env=environ | {variables[client]: made.trust[variables[client]]}, capture_output=True,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        pytest.skip(f"{client} is not installed")
+    assert done.stdout.startswith("https /"), done.stderr
