@@ -8,6 +8,7 @@ from time import monotonic
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
+from faultinject.rules.redis_url import is_redis, read_redis
 from faultinject.rules.store import FILE, MEMORY, REPLACE, opener, read_directory
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Scenario
 
     class Store(Protocol):
-        """A place of another package's where scenarios are counted, as the function of its entry point opens it."""
+        """A place where scenarios are counted, on a Redis server or as the function of another package's entry point opens it."""
 
         def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Counts, str]:
             """Counts for a scenario, and the seed that all its processes draw with.
@@ -47,7 +48,7 @@ class CountStorage:
     """The store of one injector.
 
     Args:
-        store: `memory:`, `file:DIRECTORY` with or without `?replace`, one of another package's scheme, or None: memory
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme, or None: memory
             until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
@@ -85,7 +86,7 @@ class CountStorage:
         if store is not None and store.startswith(FILE):
             path, self._replaces = read_directory(store)
             self.directory = _opened(path)
-        # Another package's.
+        # A server's, or another package's.
         self._store: Store | None = None
         if store is not None and self.directory is None and store != MEMORY:
             self._store = _opened_elsewhere(store)
@@ -287,7 +288,11 @@ def _opened(path: str) -> StoreDirectory:
 
 
 def _opened_elsewhere(text: str) -> Store:
-    """A store of another package's scheme."""
+    """A store on a server, or of another package's scheme."""
+    if is_redis(text):
+        from faultinject.counts.redis_store import RedisStore
+
+        return RedisStore(read_redis(text))
     opens = opener(text)
     assert opens is not None
     try:

@@ -50,7 +50,7 @@ class Injector:
     Args:
         scenario: rules, a `Scenario`, or None for those of the environment.
         seed: the seed's text or number; stands above the scenario's own, which stands above FAULTINJECT_SEED.
-        store: where counts live: `memory:`, `file:DIRECTORY` or a scheme of another package's; by default FAULTINJECT_STORE, else memory for one
+        store: where counts live: `memory:`, `file:DIRECTORY`, `redis://HOST` or a scheme of another package's; by default FAULTINJECT_STORE, else memory for one
             process and a private directory for several.
         clock: unix seconds, for ids, begin, end, rates and expiry.
         environ: the environment that settings are read from, by default the process's.

@@ -17,7 +17,7 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_SEED": "the seed; overrides the file's",
     "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
     "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style; `*` for a label or the rest of one, of several the most specific",
-    "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `file:DIRECTORY?replace`; by default memory for one process, and a private directory for several",
+    "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `redis://HOST` (`rediss://`, `unix://`), the last two also with `?replace`; by default memory for one process, and a private directory for several",
     "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults at the same time in a process (default 100)",
     "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",

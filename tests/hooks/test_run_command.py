@@ -162,7 +162,7 @@ def test_options_of_the_command_are_its_own(run):
             "--journal: cannot write to '/no/such/j': No such file",
         ),
         (["ls"], ("-r", RULE), {"FAULTINJECT_JOURNAL": "/no/such/j"}, "FAULTINJECT_JOURNAL: cannot write to"),
-        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h"}, "not built yet"),
+        (["ls"], ("-r", RULE), {"FAULTINJECT_STORE": "redis://h:x"}, "it looks like redis://"),
         (["ls"], ("-r", RULE), {"FAULTINJECT_SEDE": "1"}, "did you mean FAULTINJECT_SEED?"),
     ],
 )

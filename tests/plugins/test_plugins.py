@@ -414,15 +414,18 @@ print([ask(each, **{{"wsgi.multiprocess": True}})[0][:3] for each in (faulty[1],
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        ("ledgr://a:secret@b", "store: ledgr://…@b is not a store; use memory: or file:DIRECTORY or ledger:"),
-        ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or ledger:"),
+        (
+            "ledgr://a:secret@b",
+            "store: ledgr://…@b is not a store; use memory: or file:DIRECTORY or redis://HOST or ledger:",
+        ),
+        ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or redis://HOST or ledger:"),
         ("ledger://a:secret@b/none", "the store ledger: cannot be opened: OSError: nobody answers"),
         ("ledger://a:secret@b/own", "own words"),
         (
             "broken:",
             "store: the store broken of the package ledger 1.0 cannot be used: ModuleNotFoundError: No module named 'nowhere'",
         ),
-        ("redis://a:secret@b", "store: redis://…@b is not built yet; use memory: or file:DIRECTORY"),
+        ("redis://a:secret@b/c", "store: redis://…@b/c: a database is a number, not c"),
     ],
 )
 def test_a_store_that_cannot_be_is_told(bare: Python, store: str, said: str) -> None:

@@ -1,0 +1,130 @@
+"""What the server does in one step: Lua, which Redis and Valkey run alone.
+
+A scenario has five keys, of which three exist as long as it does. Where one of those is gone (the server started without its
+data, or made room) nothing is counted any more: a count that began anew would inject more than `times`.
+
+PREFIX:scenario             hash: layout, generation, id, scenario, seed
+PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
+PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
+PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
+"""
+
+from __future__ import annotations
+
+from faultinject.counts.memory import KEPT, SET_BACK
+
+LAYOUT = "1"
+GONE = "GONE"
+"""How an error begins that says that counts are gone."""
+LIVES = 7 * 24 * 3600
+"""Seconds that a key lives after its last use."""
+
+# What scripts on counts begin with. KEYS: rules, scopes, identities, scopes-used, identities-used.
+_BEGIN = f"""
+local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
+if redis.call('EXISTS', rules, scopes, identities) < 3 then
+  return redis.error_reply('{GONE} the counts are not there any more')
+end
+local used = redis.call('HINCRBY', rules, 'used', 1)
+if used % 64 == 1 then
+  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
+end
+-- Those used last are kept; a fresh set needs its time to live.
+local function keep(last, hash, key, fields)
+  local fresh = redis.call('ZADD', last, used, key) == 1
+  if not fresh then return end
+  local count = redis.call('ZCARD', last)
+  if count == 1 then redis.call('EXPIRE', last, {LIVES}) end
+  while count > {KEPT} do
+    local oldest = redis.call('ZPOPMIN', last)[1]
+    for _, field in ipairs(fields) do redis.call('HDEL', hash, field .. oldest) end
+    count = count - 1
+  end
+end
+"""
+
+MATCH = f"""{_BEGIN}
+local now = tonumber(ARGV[1])
+local found = {{}}
+local function exceeds(hash, field, limit, period)
+  local began = redis.call('HGET', rules, 'began')
+  if not began then
+    began = ARGV[1]
+    redis.call('HSET', rules, 'began', began)
+  end
+  local at = now - tonumber(began)
+  local gap = period / limit
+  local due = tonumber(redis.call('HGET', hash, field) or at)
+  if due - at > period + gap + {SET_BACK} then due = at end
+  due = math.max(due, at) + gap
+  if due - at > period + gap / 1000 then return 1 end
+  redis.call('HSET', hash, field, string.format('%.17g', due))
+  return 0
+end
+for i = 2, #ARGV, 5 do
+  local rule, scope, identity, limit = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local place = redis.call('HINCRBY', rules, 'm' .. rule, 1)
+  local hash, name = rules, rule
+  if scope ~= '' then
+    hash, name = scopes, scope
+    keep(scopes_used, scopes, scope, {{'m', 'o', 'd'}})
+    place = redis.call('HINCRBY', scopes, 'm' .. scope, 1)
+  end
+  keep(identities_used, identities, identity, {{'m'}})
+  local n = redis.call('HINCRBY', identities, 'm' .. identity, 1)
+  found[#found + 1] = place - 1
+  found[#found + 1] = n - 1
+  if limit then
+    found[#found + 1] = exceeds(hash, 'd' .. name, limit, tonumber(ARGV[i + 4]))
+  else
+    found[#found + 1] = 1
+  end
+end
+return found
+"""
+
+# ARGV: rule, scope, and how many may be out; or for a take to be given back, nothing more.
+TAKE = f"""{_BEGIN}
+local hash, field = rules, 'o' .. ARGV[1]
+if ARGV[2] ~= '' then
+  hash, field = scopes, 'o' .. ARGV[2]
+  keep(scopes_used, scopes, ARGV[2], {{'m', 'o', 'd'}})
+end
+if not ARGV[3] then return redis.call('HINCRBY', hash, field, -1) end
+if tonumber(redis.call('HGET', hash, field) or 0) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HINCRBY', hash, field, 1)
+return 1
+"""
+
+# KEYS: rules. ARGV: a field and what is to be added, and so on. Nobody waits for it.
+NOTE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+"""
+
+# KEYS: the scenario, and the rules, scopes and identities of a new one.
+# ARGV: scenario, seed, whether it was chosen, whether other rules are replaced, whether the same are, the new one's id.
+AGREE = f"""
+local key = KEYS[1]
+local layout, generation, id, scenario, seed =
+  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed'))
+if layout and layout ~= '{LAYOUT}' then return {{'layout'}} end
+if layout and ARGV[5] == '0' then
+  local same = scenario == ARGV[1]
+  if same and (ARGV[3] == '1' or seed == ARGV[2]) then
+    redis.call('EXPIRE', key, {LIVES})
+    return {{'joined', tonumber(generation), id, seed}}
+  end
+  if ARGV[4] == '0' then return {{same and 'seed' or 'rules', tonumber(generation), id, seed}} end
+end
+generation = tonumber(generation or 0) + 1
+redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', generation, 'id', ARGV[6],
+  'scenario', ARGV[1], 'seed', ARGV[2])
+redis.call('EXPIRE', key, {LIVES})
+for i = 2, 4 do
+  redis.call('HSET', KEYS[i], 'used', 0)
+  redis.call('EXPIRE', KEYS[i], {LIVES})
+end
+return {{'published', generation, ARGV[6], ARGV[2]}}
+"""
