@@ -155,11 +155,16 @@ def _named_to_apps(journal: str | None) -> Iterator[None]:
 def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
     """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
     from faultinject import get_injector, install
+    from faultinject.exceptions import StoreUnavailable
 
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
     with _announced_below():
-        return install(served, scenario, seed=seed, enabled=True)
+        found = install(served, scenario, seed=seed, enabled=True)
+    injector = get_injector(found)
+    if injector is not None and injector.missing_store:
+        raise StoreUnavailable(injector.missing_store)
+    return found
 
 
 def _with_retry_tests(served: Any, settings: Environment) -> Any:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
             """
 
 
-PAUSE = 1.0
-"""Seconds until a scenario that could not be read is tried again."""
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until a scenario that could not be read is tried again, and at most until a server is that does not answer."""
 _TRIES = 50
 _NEVER = -2
 """No generation."""
@@ -58,6 +58,7 @@ class CountStorage:
         salt: what this process draws with besides the seed, where each counts for itself.
         seen: the generation that this process has joined.
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
+        missing: why the server did not answer when this process began; empty when it did, or does now.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
 
     Raises:
@@ -74,7 +75,7 @@ class CountStorage:
         self._agree: Callable[[StoreDirectory], int] | None = None
         self._replaces = False
         self.salt = b""
-        self.why = ""
+        self.why = self.missing = ""
         self._salted = 0
         # The generation that could not be read, and when it is tried again.
         self._unread: int | None = None
@@ -88,6 +89,9 @@ class CountStorage:
             self.directory = _opened(path)
         # A server's, or another package's.
         self._store: Store | None = None
+        # Asks the server again that did not answer when this process began; None once it has.
+        self._ask: Callable[[], tuple[Scenario, Counts, str]] | None = None
+        self._pause = PAUSE
         if store is not None and self.directory is None and store != MEMORY:
             self._store = _opened_elsewhere(store)
 
@@ -107,10 +111,15 @@ class CountStorage:
         return not self._alone and not self._named and self.directory is None
 
     @property
+    def follows(self) -> bool:
+        """Whether what is in force may be another one's."""
+        return self.directory is not None or self._ask is not None
+
+    @property
     def stale(self) -> bool:
-        """Whether another process has published a scenario since."""
+        """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
-            return False
+            return self._ask is not None and monotonic() >= self._again
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
@@ -146,7 +155,7 @@ class CountStorage:
             StoreUnavailable: the named store cannot be had.
         """
         if self._store is not None:
-            return self._store.counts(scenario.to_json(), seed, chosen=chosen, anew=anew)
+            return self._stored(self._store, scenario, seed, chosen=chosen, anew=anew)
         if self.directory is None:
             return self._make(), seed
         data = self._data(scenario, seed)
@@ -192,8 +201,11 @@ class CountStorage:
         """The scenario in force for all processes: its generation, itself, its counts and its seed.
 
         Raises:
+            StoreInUse: the server, which was not there before, has other rules.
             StoreUnavailable: it cannot be read.
         """
+        if self._ask is not None:
+            return self._join_late(self._ask)
         from faultinject.counts.guarded import Guarded
         from faultinject.rules.scenario import Scenario
 
@@ -224,10 +236,45 @@ class CountStorage:
 
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
-        assert self.directory is not None
+        if self.directory is None:
+            return self._ask is None
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
+
+    def _stored(
+        self, store: Store, scenario: Scenario, seed: str, *, chosen: bool, anew: bool
+    ) -> tuple[Counts, str]:
+        """Counts on a server; none until it answers, where it does not when this process begins."""
+        try:
+            found = store.counts(scenario.to_json(), seed, chosen=chosen, anew=anew)
+        except StoreUnavailable as error:
+            if anew:
+                raise
+
+            def ask() -> tuple[Scenario, Counts, str]:
+                return scenario, *store.counts(scenario.to_json(), seed, chosen=chosen, anew=False)
+
+            self._ask, self._again, self.missing = ask, monotonic() + self._pause, str(error)
+            return _nothing(error), seed
+        self._ask, self.missing = None, ""
+        return found
+
+    def _join_late(
+        self, ask: Callable[[], tuple[Scenario, Counts, str]]
+    ) -> tuple[int, Scenario, Counts, str]:
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        # At once: the other threads do not wait for it.
+        self._again = monotonic() + self._pause
+        try:
+            scenario, counts, seed = ask()
+        except StoreUnavailable:
+            raise
+        except FaultInjectError:
+            self._ask = None  # to ask again would not help
+            raise
+        self._ask, self.missing = None, ""
+        return 0, scenario, counts, seed
 
     def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
         assert self.directory is not None
@@ -303,6 +350,19 @@ def _opened_elsewhere(text: str) -> Store:
         why = f"{type(error).__name__}: {error}"
         raise ConfigurationError(f"the store {text.partition(':')[0]}: cannot be opened: {why}") from error
     return store
+
+
+def _nothing(error: Exception) -> Counts:
+    """Counts that cannot be had; the log says so."""
+    from contextlib import suppress
+
+    from faultinject.counts.away import Away
+    from faultinject.counts.guarded import Guarded
+
+    counts = Guarded(Away(str(error)))
+    with suppress(StoreUnavailable):
+        counts.match([], 0.0)
+    return counts
 
 
 class SessionCounts:

@@ -253,6 +253,11 @@ class Injector:
         return self if directory is None else directory.path
 
     @property
+    def missing_store(self) -> str:
+        """Why the store could not be had when this process began, and is not there since; else empty."""
+        return self._count_storage.missing
+
+    @property
     def injected(self) -> int:
         """How many requests got a fault, whatever the scenario was."""
         return self._injected + sum(injected for _, injected, _ in self._own.totals())
@@ -309,7 +314,7 @@ class Injector:
 
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
-        if self._count_storage.directory is not None:
+        if self._count_storage.follows:
             self.follows = True
 
     def catch_up(self) -> None:

@@ -563,6 +563,14 @@ def test_a_wrong_variable_stops_it(run):
     )
 
 
+def test_a_store_that_is_not_there_stops_it(run, tmp_path):
+    """An app would start without: who starts a server by hand is told at once."""
+    pytest.importorskip("redis", reason="of the extra redis")
+    code, out, said = run("serve", "-r", "http:503", env={"FAULTINJECT_STORE": f"unix://{tmp_path}/none"})
+    assert (code, out) == (2, "")
+    assert f"faultinject: the store unix://{tmp_path}/none: " in said
+
+
 def test_the_server_goes_on_when_nobody_reads():
     """A closed standard output costs no answer."""
     command = [sys.executable, "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
