@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,14 @@ from faultinject.counts.redis_store import RedisStore
 from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
 from faultinject.rules.redis_url import read_redis
+
+
+@pytest.fixture
+def free_port():
+    """A free port."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 def opened(url, scenario="{}", seed="1", *, chosen=False, anew=False):
@@ -236,7 +245,7 @@ def test_what_could_not_be_told_is_told_later(own_server, start_redis):
     assert notes.kept == {}
 
 
-def test_a_child_does_not_tell_what_its_parent_could_not(own_server):
+def test_a_child_does_not_tell_what_its_parent_could_not(own_server, monkeypatch):
     """It would be told twice."""
     counts, _ = opened(own_server.url)
     counts = counts.counts
@@ -248,6 +257,9 @@ def test_a_child_does_not_tell_what_its_parent_could_not(own_server):
         os._exit(0 if counts.totals([0, 1]) == [(0, 0, 0), (0, 0, 1)] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert counts.totals([0]) == [(0, 0, 1)]
+    monkeypatch.setattr(os, "getpid", lambda: child)
+    counts.note_failed(1)
+    assert counts.totals([0, 1]) == [(0, 0, 0), (0, 0, 1)]
 
 
 def test_a_user_with_a_password(start_redis):
@@ -260,6 +272,28 @@ def test_a_user_with_a_password(start_redis):
     with pytest.raises(StoreUnavailable, match="invalid username-password pair") as raised:
         opened(server.url.replace("unix://", "unix://:s3cret@"))
     assert "cret" not in str(raised.value)
+
+
+def test_an_encrypted_connection(start_redis, tmp_path, free_port):
+    """The server's certificate is checked; by another authority it is refused."""
+    trustme = pytest.importorskip("trustme", reason="of the extra tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem"}
+    options = [word for name, file in files.items() for word in (f"--tls-{name}", str(tmp_path / file))]
+    start_redis("--tls-port", str(free_port), "--tls-auth-clients", "no", *options)
+    assert place(opened(f"rediss://127.0.0.1:{free_port}/1?ca={tmp_path}/ca.pem")[0]) == 0
+    assert place(opened(f"valkeys://localhost:{free_port}/1?ca={tmp_path}/ca.pem")[0]) == 1
+    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        opened(f"rediss://127.0.0.1:{free_port}?ca={tmp_path}/other.pem")
+    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        opened(f"rediss://127.0.0.1:{free_port}")
+    with pytest.raises(StoreUnavailable):
+        opened(f"redis://127.0.0.1:{free_port}")
 
 
 def test_without_the_package(monkeypatch):
