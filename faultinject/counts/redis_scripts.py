@@ -3,7 +3,7 @@
 A scenario has five keys, of which three exist as long as it does. Where one of those is gone (the server started without its
 data, or made room) nothing is counted any more: a count that began anew would inject more than `times`.
 
-PREFIX:scenario             hash: layout, generation, id, scenario, seed
+PREFIX:scenario             hash: layout, generation, id, scenario, seed, and a field for all rules that servers began with
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
@@ -104,27 +104,40 @@ end
 """
 
 # KEYS: the scenario, and the rules, scopes and identities of a new one.
-# ARGV: scenario, seed, whether it was chosen, whether other rules are replaced, whether the same are, the new one's id.
+# ARGV: scenario, seed, whether it was chosen, whether other rules are replaced, whether the same are, the new one's id, and what
+# tells the rules that a server began with from others.
 AGREE = f"""
 local key = KEYS[1]
 local layout, generation, id, scenario, seed =
   unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed'))
+local anew = ARGV[5] == '1'
 if layout and layout ~= '{LAYOUT}' then return {{'layout'}} end
-if layout and ARGV[5] == '0' then
-  local same = scenario == ARGV[1]
-  if same and (ARGV[3] == '1' or seed == ARGV[2]) then
+if layout and not anew then
+  local same = scenario == ARGV[1] and (ARGV[3] == '1' or seed == ARGV[2])
+  -- A worker that comes later finds what was put in force since.
+  if same or (ARGV[4] == '0' and redis.call('HEXISTS', key, ARGV[7]) == 1) then
+    redis.call('HSET', key, ARGV[7], '')
     redis.call('EXPIRE', key, {LIVES})
-    return {{'joined', tonumber(generation), id, seed}}
+    return {{'joined', id, seed, scenario}}
   end
-  if ARGV[4] == '0' then return {{same and 'seed' or 'rules', tonumber(generation), id, seed}} end
+  if ARGV[4] == '0' then return {{scenario == ARGV[1] and 'seed' or 'rules', id, seed}} end
 end
-generation = tonumber(generation or 0) + 1
-redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', generation, 'id', ARGV[6],
+redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', tonumber(generation or 0) + 1, 'id', ARGV[6],
   'scenario', ARGV[1], 'seed', ARGV[2])
+if not anew then redis.call('HSET', key, ARGV[7], '') end
 redis.call('EXPIRE', key, {LIVES})
 for i = 2, 4 do
   redis.call('HSET', KEYS[i], 'used', 0)
   redis.call('EXPIRE', KEYS[i], {LIVES})
 end
-return {{'published', generation, ARGV[6], ARGV[2]}}
+return {{'published', ARGV[6], ARGV[2], ARGV[1]}}
 """
+
+# KEYS: the scenario. Lives as long as somebody looks at it.
+LOOK = f"""
+redis.call('EXPIRE', KEYS[1], {LIVES})
+return redis.call('HGET', KEYS[1], 'id')
+"""
+
+# KEYS: the scenario.
+JOIN = "return redis.call('HMGET', KEYS[1], 'id', 'seed', 'scenario')"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 
+from faultinject.counts.away import Away
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import KINDS, RedisCounts
 from faultinject.counts.redis_link import Link, Script
-from faultinject.counts.redis_scripts import AGREE
-from faultinject.exceptions import ConfigurationError, Problem, StoreInUse
+from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK
+from faultinject.engine.draw import blake2b
+from faultinject.exceptions import ConfigurationError, Problem, StoreInUse, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.rules.redis_url import RedisURL
+
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until the server is asked again whether other rules are in force, and at most while it does not answer."""
 
 
 class RedisStore:
@@ -30,6 +36,14 @@ class RedisStore:
         # One slot of a cluster has all of them.
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
+        self._scenario = (f"{self._prefix}:scenario",)
+        # The id of the scenario that this process counts by; empty before it has agreed with the others.
+        self._id = ""
+        # When it is looked for another one, and how long after that the next time.
+        self._look = 0.0
+        self._pause = PAUSE
+        self._newer = False
+        self._agree, self._looks, self._join = Script(AGREE), Script(LOOK), Script(JOIN)
         self._shown = f"the store {url.shown} (prefix {url.prefix})"
 
     def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Guarded, str]:
@@ -47,22 +61,64 @@ class RedisStore:
             StoreUnavailable: the server cannot be asked.
         """
         new = os.urandom(8).hex()
-        prefix = self._prefix
-        keys = [f"{prefix}:scenario", *(f"{prefix}:{kind}:{new}" for kind in KINDS)]
+        keys = [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
         texts = [each.encode("utf-8", "surrogatepass") for each in (scenario, seed)]
+        began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
         replaces = int(self._replaces or anew)
-        answer = self._link.run(Script(AGREE), keys, *texts, int(chosen), replaces, int(anew), new)
-        what = answer[0].decode()
-        if what == "layout":
+        what, *told = self._link.run(self._agree, keys, *texts, int(chosen), replaces, int(anew), new, began)
+        if what == b"layout":
             why = "was made by another version of faultinject"
             self._refuse(why, "name another with ?prefix=", ConfigurationError)
-        identity, found = answer[2].decode("ascii", "replace"), answer[3].decode("utf-8", "surrogatepass")
+        identity, found = told[0].decode(), told[1].decode("utf-8", "surrogatepass")
         cure = "name another with ?prefix=, or replace them with ?replace"
-        if what == "seed":
+        if what == b"seed":
             self._refuse(f"is in use by the same rules with the seed {found}, not {seed}", cure, StoreInUse)
-        if what == "rules":
+        if what == b"rules":
             self._refuse("is in use by other rules", cure, StoreInUse)
-        return Guarded(RedisCounts(self._link, prefix, identity)), found
+        if told[2] != texts[0]:
+            # Put in force since this server began: the first request takes it over.
+            self._newer = True
+            return Guarded(Away(f"{self._shown} has newer rules")), seed
+        self._follow(identity)
+        return Guarded(RedisCounts(self._link, self._prefix, identity)), found
+
+    @property
+    def newer(self) -> bool:
+        """Whether another process has put rules in force since; asked once a second, by one request of this process."""
+        now = monotonic()
+        if not (self._id or self._newer) or now < self._look:
+            return False
+        if self._newer:
+            return True
+        self._look = now + self._pause
+        try:
+            found = self._link.run(self._looks, self._scenario)
+        except StoreUnavailable:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            return False
+        self._pause = PAUSE
+        if found is not None and found.decode() != self._id:
+            self._newer, self._look = True, 0.0
+        return self._newer
+
+    def join(self) -> tuple[str, Guarded, str]:
+        """The rules in force as JSON, their counts and their seed.
+
+        Raises:
+            StoreUnavailable: the server cannot be asked, or has no rules any more.
+        """
+        # At once: the other threads do not wait for it.
+        self._look = monotonic() + PAUSE
+        identity, seed, scenario = self._link.run(self._join, self._scenario)
+        if identity is None:
+            raise StoreUnavailable(f"{self._shown} has lost its rules")
+        self._follow(identity.decode())
+        texts = [each.decode("utf-8", "surrogatepass") for each in (scenario, seed)]
+        return texts[0], Guarded(RedisCounts(self._link, self._prefix, self._id)), texts[1]
+
+    def _follow(self, identity: str) -> None:
+        self._id, self._newer = identity, False
+        self._look = monotonic() + self._pause
 
     def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> None:
         raise error([Problem(f"{self._shown} {why}: {cure}")])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.rules.scenario import Scenario
 
@@ -89,10 +90,17 @@ class CountStorage:
             self.directory = _opened(path)
         # A server's, or another package's.
         self._store: Store | None = None
+        self._server: RedisStore | None = None
         # Asks the server again that did not answer when this process began; None once it has.
         self._ask: Callable[[], tuple[Scenario, Counts, str]] | None = None
         self._pause = PAUSE
-        if store is not None and self.directory is None and store != MEMORY:
+        # What the server has cannot be taken over, and nobody was told so far.
+        self._refused = False
+        if store is not None and is_redis(store):
+            from faultinject.counts.redis_store import RedisStore
+
+            self._store = self._server = RedisStore(read_redis(store))
+        elif store is not None and self.directory is None and store != MEMORY:
             self._store = _opened_elsewhere(store)
 
     @property
@@ -113,13 +121,15 @@ class CountStorage:
     @property
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
-        return self.directory is not None or self._ask is not None
+        return self.directory is not None or self._ask is not None or self._server is not None
 
     @property
     def stale(self) -> bool:
         """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
-            return self._ask is not None and monotonic() >= self._again
+            if self._ask is not None:
+                return monotonic() >= self._again
+            return self._server is not None and self._server.newer
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
@@ -206,6 +216,8 @@ class CountStorage:
         """
         if self._ask is not None:
             return self._join_late(self._ask)
+        if self._server is not None:
+            return self._join_server(self._server)
         from faultinject.counts.guarded import Guarded
         from faultinject.rules.scenario import Scenario
 
@@ -237,7 +249,8 @@ class CountStorage:
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
         if self.directory is None:
-            return self._ask is None
+            refused, self._refused = self._refused, False
+            return refused
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
@@ -272,9 +285,20 @@ class CountStorage:
             raise
         except FaultInjectError:
             self._ask = None  # to ask again would not help
+            self._refused = True
             raise
         self._ask, self.missing = None, ""
         return 0, scenario, counts, seed
+
+    def _join_server(self, server: RedisStore) -> tuple[int, Scenario, Counts, str]:
+        from faultinject.rules.scenario import Scenario
+
+        text, counts, seed = server.join()
+        try:
+            return 0, Scenario.from_json(text), counts, seed
+        except FaultInjectError:
+            self._refused = True
+            raise
 
     def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
         assert self.directory is not None
@@ -335,11 +359,7 @@ def _opened(path: str) -> StoreDirectory:
 
 
 def _opened_elsewhere(text: str) -> Store:
-    """A store on a server, or of another package's scheme."""
-    if is_redis(text):
-        from faultinject.counts.redis_store import RedisStore
-
-        return RedisStore(read_redis(text))
+    """A store of another package's scheme."""
     opens = opener(text)
     assert opens is not None
     try:

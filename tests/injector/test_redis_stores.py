@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import redis_store
 from faultinject.exceptions import StoreInUse, StoreUnavailable
 from faultinject.injector import count_storage
 
@@ -41,7 +42,8 @@ def make(url, rules=RULES, **how):
 def clock(monkeypatch):
     """The clock of the pauses; a list of one number."""
     moment = [1000.0]
-    monkeypatch.setattr(count_storage, "monotonic", lambda: moment[0])
+    for each in (count_storage, redis_store):
+        monkeypatch.setattr(each, "monotonic", lambda: moment[0])
     return moment
 
 
@@ -64,7 +66,68 @@ def test_use_begins_at_zero(url):
     injector.use("http:500,times=1")
     assert [get(injector) for _ in range(2)] == [500, 200]
     with pytest.raises(StoreInUse):
-        make(url)
+        make(url, "http:404")
+
+
+def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
+    """With the rules, the seed and the counts; a worker that comes later finds them, too."""
+    one, other = make(url), make(url)
+    assert [get(one), get(other)] == [503, 503]
+    clock[0] += 1
+    assert get(other) in {200, 429}, "the same are in force"
+    one.use("http:500,times=3", seed="new")
+    assert get(other) in {200, 429}, "it looks once a second"
+    clock[0] += 1
+    caplog.clear()
+    assert [get(other), get(one), get(other)] == [500, 500, 500]
+    assert other.seed == "new"
+    assert caplog.messages == 2 * ["faultinject is on: seed new, rules http:500,times=3"], "each says so"
+    late = make(url)
+    assert [get(late), get(one)] == [200, 200]
+    assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 5, "injected": 3}}
+    replacing = make(f"{url}&replace", "http:404")
+    clock[0] += 1
+    assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
+
+
+def test_while_the_server_is_away_the_rules_stay(start_redis, clock):
+    """It is asked again after 1 s, then after longer waits; what is in force stays."""
+    server = start_redis()
+    injector = make(server.url, "http:503,times=9")
+    assert get(injector) == 503
+    server.kill()
+    asked = []
+    for _ in range(70):
+        clock[0] += 1
+        before = injector._count_storage._server._look
+        assert get(injector) == 200
+        asked.append(injector._count_storage._server._look != before)
+    assert [number for number, each in enumerate(asked) if each] == [0, 1, 3, 7, 15, 31, 61]
+    assert str(injector.scenario) == "http:503,times=9"
+
+
+def test_new_rules_that_cannot_be_had(start_redis, clock, caplog):
+    """The server goes after they were seen, comes back without them, or has some that nobody understands."""
+    server = start_redis()
+    one, other = make(server.url, "http:503"), make(server.url, "http:503")
+    one.use("http:500")
+    clock[0] += 1
+    server_of_other = other._count_storage._server
+    assert server_of_other.newer
+    server.kill()
+    assert get(other) in {200, 503}
+    server.start()
+    assert get(other) in {200, 503}, "it is left alone"
+    clock[0] += 1
+    assert get(other) in {200, 503}, "there is nothing"
+    client = server.client()
+    client.hset("{faultinject}:scenario", mapping={"layout": 1, "id": "x", "seed": "1", "scenario": "[]"})
+    clock[0] += 1
+    caplog.clear()
+    assert get(other) in {200, 503}
+    clock[0] += 1
+    assert get(other) in {200, 503}
+    assert len([each for each in caplog.messages if "the new rules cannot be read" in each]) == 1
 
 
 @pytest.mark.parametrize("there", [False, True])
