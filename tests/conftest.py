@@ -248,13 +248,17 @@ def start_redis(tmp_path_factory):
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("needs redis-server or valkey-server")
+    from faultinject.counts import redis_link
+
     started = []
 
     def start(*options):
         started.append(RedisServer(program, tmp_path_factory.mktemp("r"), *options))
         return started[-1]
 
-    yield start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis_link, "PATIENCE", 10.0)  # the machine may be busy
+        yield start
     for each in started:
         each.kill()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic as _monotonic
+
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from faultinject.rules.redis_url import RedisURL
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.1
 """Seconds that a connection may take, and an answer."""
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds that what may wait is kept after a failure, and at most."""
 _CONNECTIONS = 4096
 
 
@@ -40,12 +44,13 @@ class Link:
 
     Args:
         url: the server.
+        monotonic: the clock of the pauses.
 
     Raises:
         MissingExtra: the package redis is not installed.
     """
 
-    def __init__(self, url: RedisURL) -> None:
+    def __init__(self, url: RedisURL, *, monotonic: Callable[[], float] = _monotonic) -> None:
         try:
             import redis
             from redis.backoff import NoBackoff
@@ -54,6 +59,10 @@ class Link:
         except ImportError:
             raise MissingExtra(f"the store {url.shown} needs redis: {install_extra('redis')}") from None
         self.shown = url.shown
+        self.again = 0.0
+        """When what may wait is sent again: after a failure it waits for an answer, or for a while."""
+        self._pause = 0.0
+        self._monotonic = monotonic
         self._redis = redis
         how: dict[str, Any] = {
             "db": url.db,
@@ -85,11 +94,13 @@ class Link:
         client, errors = self._client, self._redis.exceptions
         try:
             try:
-                return client.evalsha(script.digest, len(keys), *keys, *arguments)
+                found = client.evalsha(script.digest, len(keys), *keys, *arguments)
             except errors.NoScriptError:
-                return client.eval(script.text, len(keys), *keys, *arguments)
+                found = client.eval(script.text, len(keys), *keys, *arguments)
         except (errors.RedisError, OSError) as error:
-            raise StoreUnavailable(f"the store {self.shown}: {error}") from None
+            raise self._failed(error) from None
+        self._pause = self.again = 0.0
+        return found
 
     def tell(self, text: str, keys: Sequence[str], *arguments: Argument) -> None:
         """Have a script run, and do not wait for it.
@@ -105,7 +116,7 @@ class Link:
             finally:
                 self._pool.release(connection)
         except (self._redis.exceptions.RedisError, OSError) as error:
-            raise StoreUnavailable(f"the store {self.shown}: {error}") from None
+            raise self._failed(error) from None
 
     def read(self, key: str, fields: Sequence[str]) -> list[int | None]:
         """Numbers of a hash; None for one that is not there.
@@ -116,5 +127,10 @@ class Link:
         try:
             found: Any = self._client.hmget(key, list(fields))
         except (self._redis.exceptions.RedisError, OSError) as error:
-            raise StoreUnavailable(f"the store {self.shown}: {error}") from None
+            raise self._failed(error) from None
         return [None if each is None else int(each) for each in found]
+
+    def _failed(self, error: Exception) -> StoreUnavailable:
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) or PAUSE
+        self.again = self._monotonic() + self._pause
+        return StoreUnavailable(f"the store {self.shown}: {error}")

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from faultinject.counts.redis_link import Link
 
-PAUSE = 1.0
-"""Seconds that a server is left alone that a note could not be sent to."""
-
 
 class Notes:
     """What is to be added to the fields of a hash; kept as long as it cannot be sent.
@@ -61,19 +58,16 @@ class Notes:
         self._lock = allocate_lock()
         self._new: deque[tuple[str, int]] = deque()
         self._kept: dict[str, int] = {}
-        self._again = 0.0
 
     def _send(self) -> None:
         kept = self._kept
         while self._new:
             field, count = self._new.popleft()
             kept[field] = kept.get(field, 0) + count
-        now = self._monotonic()
-        if now < self._again:
+        if self._monotonic() < self._link.again:
             return
         try:
             self._link.tell(NOTE, self._keys, *[each for pair in kept.items() for each in pair])
         except StoreUnavailable:
-            self._again = now + PAUSE
-        else:
-            self._kept = {}
+            return
+        self._kept = {}

@@ -9,6 +9,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from faultinject.counts import redis_link
 from faultinject.counts.directory import StoreDirectory
 from faultinject.counts.redis_store import RedisStore
 from faultinject.engine.counting import Take
@@ -19,6 +20,7 @@ PROCESSES, THREADS, EACH = 4, 4, 625
 
 def opened(path):
     if "://" in path:
+        redis_link.PATIENCE = 10.0  # the machine may be busy
         return RedisStore(read_redis(path)).counts("{}", "1", chosen=False, anew=False)[0].counts
     return StoreDirectory(path, make=False).join()[2]
 
