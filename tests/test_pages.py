@@ -108,6 +108,7 @@ def test_python_block_prints_what_it_says(body: str) -> None:
 EXPLORED = [each for each in blocks("python") if "faultinject_explore" in each.values[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", [each for each in blocks("python") if "def test_" in each.values[0] and each not in EXPLORED]
 )
@@ -119,6 +120,7 @@ def test_pytest_block_passes(body: str, pytester: pytest.Pytester) -> None:
     result.assert_outcomes(**({"passed": 1} if whole else {"failed": 1}))
 
 
+@pytest.mark.slow
 def test_explored_block_prints_what_it_says(pytester: pytest.Pytester) -> None:
     """The test is that of the example, without its word that it fails; the report is what comes, but for time and ids."""
     [body], [shown] = (

@@ -94,7 +94,7 @@ def found_in(text: str) -> list[str]:
     return [
         phrase
         for phrase in RETIRED
-        if re.search(rf"{re.escape(phrase)}{END if phrase[-1].isalnum() else ''}", text)
+        if phrase in text and re.search(rf"{re.escape(phrase)}{END if phrase[-1].isalnum() else ''}", text)
     ]
 
 

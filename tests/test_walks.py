@@ -25,11 +25,6 @@ from tests.documents import BLOCKS, Block
 pytestmark = pytest.mark.live
 
 PAGES = sorted({each.page for each in BLOCKS if each.info and "file=" in each.info})
-# A beginner has nothing but these; the others take more time than a suite that is run all day has.
-WALKS = [
-    page if page.startswith("docs/tutorials/") else pytest.param(page, marks=pytest.mark.slow)
-    for page in PAGES
-]
 PATIENCE = 60.0
 
 
@@ -170,7 +165,8 @@ def is_alive_in(group: int, stat: Path) -> bool:
     return int(its) == group and state not in ("Z", "X")
 
 
-@pytest.mark.parametrize("page", WALKS)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
 def test_page_can_be_followed(page: str, tmp_path: Path) -> None:
     """From an empty folder to what it shows."""
     folder = tmp_path / "project"

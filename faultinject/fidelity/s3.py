@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import md5, sha256
+from html import unescape
 from urllib.parse import quote
 
 from faultinject.fidelity.exchange import AGENT, Answer, Exchange, NoAnswer, Pairs, send
-from faultinject.fidelity.probes import NotPossible, Probe, Session, accepted, made
+from faultinject.fidelity.probes import CONFLICT, NotPossible, Probe, Session, accepted, made
 from faultinject.fidelity.signing import Keys, aws_headers, query_text
 
 SPEAKS_S3 = ("s3", "minio", "rgw", "r2", "kodo-s3", "jdcloud", "gcs-xml", "obs", "cos", "oss")
@@ -23,6 +24,9 @@ SMALLEST_PART = 5 << 20
 """Bytes of every part but the last, at least."""
 LONG_AGO = "Mon, 01 Jan 2001 00:00:00 GMT"
 _UPLOAD = re.compile(rb"<UploadId>([^<]{1,2048})</UploadId>")
+_OPEN_UPLOAD = re.compile(
+    rb"<Upload>\s*<Key>([^<]{1,4096})</Key>\s*<UploadId>([^<]{1,2048})</UploadId>", re.IGNORECASE
+)
 CONTENT = b"faultinject"
 LONG_KEY = ("k" * 99 + "/") * 10 + "k" * 25
 """One byte more than S3 allows; in parts, for a store in a file system."""
@@ -179,7 +183,17 @@ class S3Session(Session):
     def _delete(self, bucket: str) -> Answer | None:
         for key in dict.fromkeys(self._keys if bucket == self.bucket else ()):
             self._final("DELETE", bucket, key)
-        return self._final("DELETE", bucket)
+        done = self._final("DELETE", bucket)
+        if done is not None and done.status == CONFLICT:
+            self._abort_unknown(bucket)
+        return done
+
+    def _abort_unknown(self, bucket: str) -> None:
+        """Abort the uploads whose beginning was cut off by a time limit, so that nobody has told their ids."""
+        listed = self._final("GET", bucket, query=[("uploads", "")])
+        for upload in _OPEN_UPLOAD.finditer(b"" if listed is None else listed.body):
+            key, identity = (unescape(each.decode("utf-8", "replace")) for each in upload.groups())
+            self._final("DELETE", bucket, key, [("uploadId", identity)])
 
     def _final(self, method: str, bucket: str, key: str | None = None, query: Pairs = ()) -> Answer | None:
         with suppress(NoAnswer):

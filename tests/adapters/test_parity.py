@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
+from tests.slowly import FOUNDING, others_slowly
 
 UNLIKE = ("arrived", "answered", "elapsed", "stalled")
 """Fields of an outcome that the monotonic clock decides."""
@@ -155,7 +156,7 @@ def test_same_answers_of_every_vendor(compare, for_all, vendor):
     for_all(rules_of(vendor), lambda rule: compare(rule, REQUESTS, record_all=True))
 
 
-@pytest.mark.parametrize("vendor", vendors.names())
+@pytest.mark.parametrize("vendor", others_slowly(vendors.names(), FOUNDING.__contains__))
 def test_every_row_is_the_same_under_both(compare, for_all, vendor):
     """What a single row carries beyond its envelope is read off the request alike."""
 

@@ -58,6 +58,25 @@ def test_a_wait_no_longer_than_requests_are_late_may_be_none(gap, expected):
 
 
 @pytest.mark.parametrize(
+    ("gap", "stalled", "expected"),
+    [
+        (0.064, 0.0, PASS),
+        (0.064, 0.06, INCONCLUSIVE),
+        (0.019, 0.018, FAIL),
+        (0.51, 0.5, INCONCLUSIVE),
+        (0.54, 0.5, PASS),
+    ],
+)
+def test_what_the_machine_tells_of_each_wait_counts_beside_what_a_driver_measures(gap, stalled, expected):
+    """First requests were 10 ms late, and a tight loop took 64 ms on a machine that kept work waiting all the time."""
+    every = [{"stalled": 7.0}, {"stalled": 7.0}, {"stalled": 7.0 + stalled}]
+    busy = Turnaround(0.002, 0.005, 25, busy=0.01)
+    assert verdict("backoff", calls(10, 0.001, gap, every=every), turnaround=busy) == expected
+    only = {FAIL: WARN}.get(expected, expected)
+    assert verdict("backoff", calls(5, gap, every=[every[0], every[2]]), turnaround=busy) == only
+
+
+@pytest.mark.parametrize(
     ("gap", "expected"), [(0.019, FAIL), (0.052, INCONCLUSIVE), (0.49, INCONCLUSIVE), (0.51, PASS)]
 )
 def test_where_nothing_is_known_of_the_machine_a_short_wait_may_be_none(gap, expected):

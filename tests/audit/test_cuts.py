@@ -89,6 +89,7 @@ def test_a_cut_journal_fails_nobody_who_passes(policy, asked, share, later, prof
     assert not [name for name, verdict in seen.items() if verdict == FAIL and passes.get(name) == PASS]
 
 
+@pytest.mark.slow
 @quick
 @given(policies, traffic, policies, traffic)
 def test_the_journal_of_another_client_changes_no_verdict(policy, asked, other, others):
@@ -102,6 +103,7 @@ def test_the_journal_of_another_client_changes_no_verdict(policy, asked, other, 
     assert {name: alone[name] for name in beside} == beside
 
 
+@pytest.mark.slow
 @quick
 @given(policies, traffic, traffic)
 def test_two_journals_of_one_client_that_pass_do_not_fail_together(policy, asked, others):

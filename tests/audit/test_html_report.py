@@ -438,6 +438,7 @@ def test_several_judgements():
     ]
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls_are_no_larger_page_than_one_thousand():
     """What is drawn is bounded, whatever the number of calls and attempts."""
 

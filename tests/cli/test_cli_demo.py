@@ -373,6 +373,7 @@ def test_a_terminal_gets_a_live_table(term, columns, live, drawn):
     assert "The COS SDK hid " in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("begin_for", "end_after"), [(0.2, 0.5), (0.0, 9.0)])
 def test_it_ends_in_time_whatever_happens(begin_for, end_after):
     """When the time is over, no call is begun, nobody is waited for, and the summary says so."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import faultinject
+from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 
@@ -95,16 +96,19 @@ def test_commands_of_later_versions_are_absent(run, command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["-h"],
-        ["check", "-h"],
-        ["check", "http:503,times=1"],
-        ["check", "http:503", "--json"],
-        ["vendors"],
-        ["vendors", "cos"],
-        ["preview", "cos:SlowDown"],
-        ["demo", "--calls", "3"],
-    ],
+    others_slowly(
+        [
+            ["-h"],
+            ["check", "-h"],
+            ["check", "http:503,times=1"],
+            ["check", "http:503", "--json"],
+            ["vendors"],
+            ["vendors", "cos"],
+            ["preview", "cos:SlowDown"],
+            ["demo", "--calls", "3"],
+        ],
+        lambda each: each in (["vendors"], ["preview", "cos:SlowDown"]),
+    ),
 )
 def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
     """As behind `| head -1`: exit code 0, nothing on standard error, not at shutdown either."""
@@ -148,7 +152,10 @@ def test_a_closed_pipe_is_no_traceback():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize(
     "arguments",
-    [["-h"], ["vendors"], ["preview", "http:503"], ["check", "http:503"], ["demo", "--calls", "3"]],
+    others_slowly(
+        [["-h"], ["vendors"], ["preview", "http:503"], ["check", "http:503"], ["demo", "--calls", "3"]],
+        lambda each: each == ["vendors"],
+    ),
 )
 def test_a_full_disk_is_one_line(arguments):
     """What cannot be written is told in one line, exit code 2, nothing more at shutdown."""

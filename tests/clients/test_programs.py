@@ -9,15 +9,11 @@ from .programs.all import GROUPS, PROGRAMS
 from .programs_table import ALARM, CAUGHT, ENOUGH, GREEN, compare
 from .subjects import HERE
 
-# Twins of seven classes, in a second each. The others are slow, as there are many, or need more of a machine than a suite
+# Twins of three classes, in a second each. The others are slow, as there are many, or need more of a machine than a suite
 # of tests leaves them.
 QUICK = (
     "new token", "same token",
-    "412, read again", "412, nothing new",
-    "three tests", "three tries",
-    "the same bytes", "one key, other bytes",
     "Retry-After", "Retry-After ignored",
-    "the app's own 404, late", "a 404 by a fault",
     "retries", "never retries",
 )  # fmt: skip
 SLOW = [name for name in PROGRAMS if name not in QUICK]

@@ -12,6 +12,7 @@ from faultinject.conformance.plan import Phase
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.server.certificates import certificate
 from tests.documents import PAGES
+from tests.slowly import others_slowly
 
 CALLS = [
     Phase("cal", "", tuple((kind, 1) for kind in plan.KINDS), "nothing is done"),
@@ -40,11 +41,15 @@ REQUESTS = {
 """Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
 REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
 """What an error of a refusal has in it; b2sdk takes it for a wrong key of encryption."""
+QUICK = {"cos", "qingstor", "qiniu", "boto3", "requests", "curl"}
+"""One of each language that is there without an SDK, and the founding vendors'."""
 BESIDE = {"s3cmd", "rclone", "restic"}
 """Whose calls have requests to the bucket beside those to the key."""
 
 
-@pytest.mark.parametrize("sdk", sdks.SDKS.values(), ids=lambda sdk: sdk.name)
+@pytest.mark.parametrize(
+    "sdk", others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name in QUICK), ids=lambda sdk: sdk.name
+)
 def test_an_sdk_does_its_calls(sdk):
     """Without a fault every call succeeds, and every request has the key of one call in its path; an error is told."""
     if sdk.version is None:

@@ -322,6 +322,7 @@ def same_bucket(key, bucket):
     return key[0] == bucket[0] and key[1] >> 4 == bucket[1] >> 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "count", [n_of, pytest.param(place_of, marks=pytest.mark.slow)], ids=["identities", "scopes"]
 )

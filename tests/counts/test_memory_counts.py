@@ -46,6 +46,7 @@ def test_exactly_the_pairs_matched_last_are_kept(count):
     assert count(counts, "/6") == 1, "/5 made room for /4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [n_of, place_of], ids=["identities", "scopes"])
 def test_all_rules_share_the_table(count):
     """65,536 pairs in all, and the same identity of another rule is another pair."""
@@ -57,6 +58,7 @@ def test_all_rules_share_the_table(count):
     assert count(counts, "/0", 0) == 0
 
 
+@pytest.mark.slow
 def test_the_tables_do_not_crowd_each_other_out():
     """A flood of identities forgets no scope, and a flood of scopes no identity."""
     counts = MemoryCounts()

@@ -145,6 +145,7 @@ def drawn(site, rule, seed, count):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*SEEDS[:2], pytest.param(SEEDS[2], marks=pytest.mark.slow)])
 def test_no_number_serves_two_decisions(site, p_of, seed):
     """Chance, the row of a group, the delay and the ids are independent of one another.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -239,6 +240,24 @@ def test_a_bucket_whose_answer_is_lost_may_be_there(raw, vendor):
     found = asked(raw(lambda connection: connection.recv(1 << 20)), vendor)
     assert (found.stopped, len(found.left_behind)) == ("no answer: RemoteDisconnected", 1)
     assert asked("http://127.0.0.1:9", vendor).left_behind == []
+
+
+def test_an_upload_whose_beginning_nobody_waited_for_is_aborted(serve):
+    """Its id was never told, and a bucket with an open upload cannot be removed."""
+    store = ObjectStore("s3")
+    over = threading.Event()
+
+    def slow(environ, start_response):
+        answer = [*store(environ, start_response)]
+        if (environ["REQUEST_METHOD"], environ["QUERY_STRING"]) == ("POST", "uploads="):
+            over.wait(30)
+        return answer
+
+    found = asked(serve(slow), timeout=0.5)
+    over.set()
+    assert by_name(found)["InvalidPart"].reason == "no answer within 0.5 s"
+    assert found.left_behind == []
+    assert Client(store).get(f"/{NAME}?list-type=2").status_code == 404
 
 
 def test_the_time_of_all_is_bounded(own):

@@ -121,6 +121,7 @@ def test_boto3(service, boto):
     assert "CompleteMultipartUpload  404 POST" in said
 
 
+@pytest.mark.slow
 def test_boto3_copy(service, boto):
     """An error with status 200 is no success for boto3: put, copy and get raise no alarm."""
 

@@ -57,6 +57,7 @@ def without_body(row, error):
     return f"Operation returned an invalid status '{error.reason}'\nErrorCode:{row.code}"
 
 
+@pytest.mark.slow
 def test_rows(server, blob):
     """Every row from three calls: the message is the document's, with the id and the time of the answer."""
     calls = {

@@ -54,6 +54,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 def test_rows(server, client):
     """Status, code, message and request id of every row, from four calls."""
     wrong = []

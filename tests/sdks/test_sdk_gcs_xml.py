@@ -45,6 +45,7 @@ def has_xml(row):
     return row.form not in ("html", "empty") and row.status != 304
 
 
+@pytest.mark.slow
 def test_rows(server, client):
     """Code, message, details and id of every row, from three calls; of an answer without XML the status."""
     calls = {

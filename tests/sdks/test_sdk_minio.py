@@ -60,6 +60,7 @@ def use_all(server, rows):
     server.injector.journal.clear()
 
 
+@pytest.mark.slow
 def test_rows(server, client):
     """Code, message, both ids, resource, bucket and key of every row."""
     use_all(server, ERRORS)
@@ -98,6 +99,7 @@ def test_rows(server, client):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_head(server, client):
     """HEAD: the SDK's own words for the status; MinIO's are in its headers, and no hint."""
     use_all(server, ERRORS)

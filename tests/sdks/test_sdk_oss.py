@@ -77,6 +77,7 @@ def calls_of(first, second):
     }
 
 
+@pytest.mark.slow
 def test_rows(server, first, second):
     """Status, code, message, EC and request id of every row, from five calls, two of which are HEAD."""
     wrong = []

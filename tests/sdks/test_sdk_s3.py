@@ -67,6 +67,7 @@ def error_of(call):
     return answer["Error"], answer["ResponseMetadata"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "initiate"])
 def test_rows(method, server, client):
     """Code, message, request id and host id of every row, and the ids of the body are those of the headers."""

@@ -99,6 +99,7 @@ def body_of(row):
     return f"<html><h1>{row.reason}</h1><p>{row.message}</p></html>".encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", CALLS)
 def test_rows(operation, server, store):
     """Status, the vendor's own reason phrase, body and transaction id are read off each row; on HEAD no body."""

@@ -34,6 +34,7 @@ def go_on(server, name, rule, sizes, folder):
         assert found == [("answered", 503), ("passed", 200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [each if each in (*FEW, *MAINSTREAM) else slow(each) for each in SERVERS])
 def test_boto3(pool, name, tmp_path):
     """A stock `put_object` of 1, 5,000 and 200,000 bytes is stored at the second attempt, on every server."""

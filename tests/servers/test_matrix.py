@@ -169,6 +169,7 @@ def wire(server):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 def test_requests_that_no_rule_matches_are_untouched(pool, server, tmp_path):
     """Byte by byte as from the server without us."""

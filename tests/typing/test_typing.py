@@ -44,6 +44,7 @@ def unmarked(tmp_path: Path) -> tuple[Path, list[tuple[int, str]]]:
     return bare, wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_what_is_right_passes_and_each_mark_is_needed(checker: str) -> None:
     """A line without a mark has no error; a mark without an error is one itself."""
@@ -51,6 +52,7 @@ def test_what_is_right_passes_and_each_mark_is_needed(checker: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]], tmp_path: Path) -> None:
     """Exactly the marked lines are wrong, each for its own reason; and each public name has a type.
 
@@ -66,6 +68,7 @@ def test_mypy_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]],
     assert sorted((name, int(line), code) for name, line, code in found) == [("api", *each) for each in wrong]
 
 
+@pytest.mark.slow
 def test_pyright_refuses_each_mistake(unmarked: tuple[Path, list[tuple[int, str]]], tmp_path: Path) -> None:
     """Exactly the marked lines are wrong; pyright has other names for why."""
     bare, wrong = unmarked

@@ -87,6 +87,7 @@ def test_no_alarm(name):
     assert all(each.reached and not each.outcomes for each in exploration.runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -271,6 +271,7 @@ DJANGO = """
 """
 
 
+@pytest.mark.slow
 def test_django_s_test_client(passes):
     """It is reached as Flask's is: an error, a broken connection, a changed body; and what no rule meets is untouched."""
     passes(
@@ -364,6 +365,7 @@ def test_the_patch_of_a_block_ends_with_the_session(passes):
     assert vars(flask.Flask)["__call__"] is before
 
 
+@pytest.mark.slow
 def test_django_s_async_client(passes):
     """As its sync client: an error, a broken connection, a changed body, a query, a body, a stream; else untouched."""
     passes(

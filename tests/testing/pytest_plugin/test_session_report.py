@@ -152,6 +152,7 @@ def test_other_formats(run, project, name, begin):
     assert (project.path / name).read_text().startswith(begin)
 
 
+@pytest.mark.slow
 def test_xdist(project):
     """Workers note what they see, the controller judges all of it."""
     project.makepyfile(SOURCE)

@@ -122,6 +122,7 @@ def first(run):
     return run(1_700_000_000)
 
 
+@pytest.mark.slow
 def test_replay_is_the_same_to_the_byte(run, first):
     """The same requests in the same order, at the same time: the same faults, ids, bodies."""
     assert run(1_700_000_000) == first

@@ -1,0 +1,21 @@
+"""Parameters of which the default suite takes a few, and `-m slow` the others."""
+
+from __future__ import annotations
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+def others_slowly(values: Iterable[T], quick: Callable[[T], bool]) -> list[object]:
+    """The values as parameters; those that are not quick are marked slow."""
+    return [each if quick(each) else pytest.param(each, marks=pytest.mark.slow) for each in values]
+
+
+FOUNDING = frozenset(("cos", "qingstor", "jss", "qiniu-mix", "gateway"))
+"""The vendors whose every row the default suite takes; `s3` stands for its relatives elsewhere."""
