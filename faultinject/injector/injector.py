@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from _thread import RLock
 from functools import partial
 
 from faultinject.counts.memory import MemoryCounts
@@ -15,6 +14,7 @@ from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectErro
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.standing import Standing
+from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
@@ -135,7 +135,7 @@ class Injector:
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         # A signal's handler may change what is in force while its own thread does.
-        self._change = RLock()
+        self._change = Turn()
         if several_processes() and not self._count_storage.settled and self.scenario.rules:
             self._count_storage.detach(self.scenario, self._given_seed())
         self._standing, begun = self._count_storage.begin(self._standing, chosen=self._chosen)
@@ -477,7 +477,10 @@ class Injector:
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.follows:
+            from faultinject.injector.watching import watch
+
             self.follows = True
+            self._services.watch = watch
 
     def catch_up(self) -> None:
         """Put in force what other processes have put in force, in their session or in the store that this one shares."""
@@ -513,11 +516,11 @@ class Injector:
             and self.scenario.rules
             and not self.journal.requests
         )
-        if needed and self._change.acquire(blocking=False):
+        if needed and self._change.take(wait=False):
             try:
                 self._separate(os.getpid())
             finally:
-                self._change.release()
+                self._change.end()
 
     def finish(self) -> int:
         """The process ends: waits end; how many faults are still under way."""
@@ -526,7 +529,7 @@ class Injector:
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
-        self._change = RLock()
+        self._change = Turn()
         self.journal.clear()
         if self._is_on:  # pragma: no branch - children of tests end without a word
             self.detach()
@@ -588,7 +591,8 @@ class Injector:
     def _heed_time(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
         moments = [each for each in (self._expires, self._standing.until) if each is not None]
-        self._services.expire(min(moments, default=None))
+        if self._services.expire(min(moments, default=None)):
+            self._own.wake()
 
     def _compile(self, standing: Standing, counts: Counts) -> Plan:
         return Plan(
