@@ -146,6 +146,11 @@ class CountStorage:
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
+    def hurry(self) -> None:
+        """Let `stale` know of what was put in force just now."""
+        if self._server is not None:
+            self._server.hurry()
+
     def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 

@@ -25,7 +25,7 @@ from faultinject.rules.values import Mistake, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
     from faultinject.rules.rule import Rule
@@ -149,8 +149,7 @@ class Injector:
     @property
     def standing(self) -> Standing:
         """What is in force for all processes of this injector's store: rules, on or off, and until when."""
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         return self._standing
 
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
@@ -178,8 +177,7 @@ class Injector:
         )
         if own_seed is not None:
             self._chosen = False
-        log.doubtful(given.rules, given.display_names)
-        return made
+        return self._told(made, given.rules)
 
     def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -196,11 +194,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is added.
         """
-        made = self._edit(lambda now: now.with_more(rules), expected)
-        more = len(Scenario.of(rules).rules)
-        if more:
-            log.doubtful(made.scenario.rules[-more:], made.scenario.display_names[-more:])
-        return made
+        more = Scenario.of(rules).rules
+        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
         """Put another rule in the place of one; it counts from zero, and the counts and draws of all others go on.
@@ -220,9 +215,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is replaced.
         """
-        made = self._edit(lambda now: now.with_rule(name, rule), expected)
-        log.doubtful(made.scenario.rules, made.scenario.display_names)
-        return made
+        given = Scenario.of(rule).rules
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
     def remove(self, name: str, *, expected: int | None = None) -> Standing:
         """Take one rule away; the counts and draws of all others go on.
@@ -422,8 +416,7 @@ class Injector:
 
         Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         plan = self._own
         found = {}
         for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
@@ -454,6 +447,8 @@ class Injector:
         elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._count_storage.tell(self.seed)
+        elif not standing.on and self._count_storage.shown:
+            log.switched(None, standing.armed_by, on=False)
 
     def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless its store is `memory:`."""
@@ -490,6 +485,12 @@ class Injector:
         if self._count_storage.stale:
             self._rejoin()
 
+    def _hurry(self) -> None:
+        """As `catch_up`, and without the second that requests leave a server alone for."""
+        if self.follows:
+            self._count_storage.hurry()
+            self.catch_up()
+
     def _rejoin(self) -> None:
         with self._change:
             if not self._count_storage.stale:  # pragma: no cover - another thread was faster
@@ -504,8 +505,8 @@ class Injector:
             self._adopt(found, counts)
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
-        if found.on != before.on and self.may_inject:
-            log.switched(found.on, found.armed_by)
+        if (found.on, found.until) != (before.on, before.until) and self.may_inject:
+            log.switched(found.until, found.armed_by, on=found.on)
         self.announce()
 
     def before_fork(self) -> None:
@@ -565,6 +566,14 @@ class Injector:
                     continue
                 self._adopt(*found)
                 return self._standing
+
+    def _told(self, made: Standing, new: Sequence[Rule]) -> Standing:
+        """What is in force; the log says what hardly any request can match."""
+        known = {*new}
+        pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
+        named = [(rule, name) for rule, name in pairs if rule in known]
+        log.doubtful([rule for rule, _ in named], [name for _, name in named])
+        return made
 
     def _adopt(self, standing: Standing, counts: Counts) -> None:
         """From here on this is in force in this process."""

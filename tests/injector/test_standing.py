@@ -254,7 +254,7 @@ def test_until_a_moment(make, caplog, monkeypatch):
     now[0] += 600
     assert (one.enabled, other.enabled) == (False, False)
     assert [get(one), get(other)] == [200, 200]
-    assert [each for each in caplog.messages if "switched on for" in each] == [
+    assert [each for each in caplog.messages if "switched on for passed" in each] == [
         "faultinject is off: the time that it was switched on for passed at 2023-11-14T22:23:20Z,"
         " 2 faults were injected"
     ]
