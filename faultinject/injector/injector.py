@@ -346,7 +346,7 @@ class Injector:
 
         Raises:
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; this one is off.
+            StoreUnavailable: the other processes cannot be told; this one is off until it hears of a later change.
         """
         try:
             return self._edit(lambda now: now.but(on=False, until=None, armed_by=why), expected)
