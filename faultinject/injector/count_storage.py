@@ -99,9 +99,20 @@ class CountStorage:
         if store is not None and is_redis(store):
             from faultinject.counts.redis_store import RedisStore
 
-            self._store = self._server = RedisStore(read_redis(store))
+            url = read_redis(store)
+            self._shown = url.shown
+            self._store = self._server = RedisStore(url)
         elif store is not None and self.directory is None and store != MEMORY:
+            # Of another package's only the scheme is known to hold no password.
+            self._shown = f"{store.partition(':')[0]}:"
             self._store = _opened_elsewhere(store)
+
+    @property
+    def shown(self) -> str:
+        """Where counts live, as a log may have it."""
+        if self.directory is not None:
+            return f"{FILE}{self.directory.path}"
+        return MEMORY if self._store is None else self._shown
 
     @property
     def settled(self) -> bool:

@@ -88,6 +88,8 @@ class Injector:
         self.plan: Plan | Off = OFF
         self.follows = False
         """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
+        self.control = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
         journal = journal or settings.journal
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
@@ -251,6 +253,16 @@ class Injector:
         """What tells the place of its counts from that of any other's."""
         directory = self._count_storage.directory
         return self if directory is None else directory.path
+
+    @property
+    def store(self) -> str:
+        """Where counts live, as a log may have it: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        return self._count_storage.shown
+
+    @property
+    def production(self) -> str | None:
+        """The variable that says that this is production, where nothing is injected; None: nothing says so, or it is allowed."""
+        return self._production
 
     @property
     def missing_store(self) -> str:

@@ -292,6 +292,37 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
     }
 
 
+def changed(what: str, client: str, place: str, generation: int) -> None:
+    """Somebody has changed what is in force, by the control API.
+
+    Args:
+        what: what was done.
+        client: the address that asked for it, as the server says it.
+        place: where the API was asked.
+        generation: of what is in force now.
+    """
+    _warn(
+        "faultinject: %s %s by the control API (%s), generation %s",
+        visible(client) or "somebody",
+        visible(_cut(what)),
+        place,
+        generation,
+    )
+
+
+def control(place: str, token: str | None) -> None:
+    """The control API can be asked.
+
+    Args:
+        place: where.
+        token: the random one that nobody can know otherwise; None where the environment gives it.
+    """
+    if token is None:
+        _warn("faultinject: the control API is at %s, its token is in FAULTINJECT_TOKEN", place)
+    else:
+        _warn("faultinject: the control API is at %s, its token is %s", place, token)
+
+
 def _warn(text: str, *values: object) -> None:
     if "logging" in sys.modules:
         _log().warning(text, *values)
