@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.counting import Counts
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
@@ -123,6 +124,7 @@ class Injector:
             None if alone else store or settings.store, alone=alone, make=counts
         )
         self._announced = -1
+        self._watched = False
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
         self._paused = 0
@@ -287,6 +289,31 @@ class Injector:
                 found[name]["failed"] = failed
         return found
 
+    def let_watch(self) -> None:
+        """Share this injector's outcomes, from now on, with the other processes of its store: `events` gives those of all."""
+        with self._change:
+            self._watched = True
+            self.journal.share = self._count_storage.let_watch()
+
+    def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """What happened, in all processes whose injectors share their outcomes (`let_watch`), else in this one.
+
+        A request whose end is not known at once is told twice, the second time with `final` true: of one `pid` and `seq` the
+        later outcome holds.
+
+        Args:
+            after: the cursor that an earlier call gave, in whatever process; empty: from the oldest that is kept.
+            limit: how many outcomes at most.
+
+        Returns:
+            The outcomes in order, the cursor to go on from, and how many outcomes between the two are kept no longer.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        shared = self._count_storage.watched
+        return (self.journal.events if shared is None else shared.read)(after, limit)
+
     @property
     def may_inject(self) -> bool:
         """Whether neither the environment's kill switch nor production keeps it off for good."""
@@ -410,6 +437,9 @@ class Injector:
         with registry.changes:
             old, self._own = self._own, plan
             self.scenario = scenario
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
         old.end()
 
     def settle(self, first: Injector | None) -> None:

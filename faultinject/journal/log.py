@@ -174,6 +174,18 @@ def journal_ends(path: str, why: str) -> None:
     _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
 
 
+def events_lost(place: str, why: str) -> None:
+    """What happens cannot be told to other processes; said of the first line that is lost."""
+    _log().error(
+        "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, why
+    )
+
+
+def events_back(lost: int) -> None:
+    """It can be told again."""
+    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
+
+
 def store_busy(number: int) -> None:
     """Requests got no decision because another process had the lock of the store."""
     _warn(
