@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
@@ -93,6 +94,8 @@ class Injector:
         self.plan: Plan | Off = OFF
         self.follows = False
         """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
+        self.control = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
         journal = journal or settings.journal
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
@@ -128,15 +131,19 @@ class Injector:
             _check_store(store)
         alone = record_all or counts is not None
         self._count_storage = CountStorage(
-            None if alone else store or settings.store, alone=alone, make=counts
+            None if alone else store or settings.store,
+            alone=alone,
+            make=counts,
+            grows=self.control is not None,
         )
         self._announced: tuple[Scenario, str] | None = None
         self._killed = settings.enabled is False
+        self._watched = False
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         # A signal's handler may change what is in force while its own thread does.
         self._change = Turn()
-        if several_processes() and not self._count_storage.settled and self.scenario.rules:
+        if several_processes() and not self._count_storage.settled and self._has_to_share:
             self._count_storage.detach(self.scenario, self._given_seed())
         self._standing, begun = self._count_storage.begin(self._standing, chosen=self._chosen)
         self._own = self._compile(self._standing, begun)
@@ -372,6 +379,11 @@ class Injector:
         return self._standing.on and not (self._killed or self._paused or self._production is not None)
 
     @property
+    def _has_to_share(self) -> bool:
+        """Whether processes have anything in common: rules, or those that somebody may put in force."""
+        return bool(self.scenario.rules) or self.control is not None
+
+    @property
     def paused(self) -> bool:
         """Whether requests pass untouched and unrecorded for now."""
         return self._paused > 0
@@ -402,6 +414,21 @@ class Injector:
         return self._count_storage.shown or self
 
     @property
+    def store(self) -> str:
+        """Where counts live, as a log may have it: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        return self._count_storage.place
+
+    @property
+    def expires(self) -> float | None:
+        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
+        return self._expires
+
+    @property
+    def production(self) -> str | None:
+        """The variable that says that this is production, where nothing is injected; None: nothing says so, or it is allowed."""
+        return self._production
+
+    @property
     def missing_store(self) -> str:
         """Why the store could not be had when this process began, and is not there since; else empty."""
         return self._count_storage.missing
@@ -424,6 +451,31 @@ class Injector:
             if failed:
                 found[name]["failed"] = failed
         return found
+
+    def let_watch(self) -> None:
+        """Share this injector's outcomes, from now on, with the other processes of its store: `events` gives those of all."""
+        with self._change:
+            self._watched = True
+            self.journal.share = self._count_storage.let_watch()
+
+    def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """What happened, in all processes whose injectors share their outcomes (`let_watch`), else in this one.
+
+        A request whose end is not known at once is told twice, the second time with `final` true: of one `pid` and `seq` the
+        later outcome holds.
+
+        Args:
+            after: the cursor that an earlier call gave, in whatever process; empty: from the oldest that is kept.
+            limit: how many outcomes at most.
+
+        Returns:
+            The outcomes in order, the cursor to go on from, and how many outcomes between the two are kept no longer.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        shared = self._count_storage.watched
+        return (self.journal.events if shared is None else shared.read)(after, limit)
 
     @property
     def may_inject(self) -> bool:
@@ -466,7 +518,7 @@ class Injector:
         # What was counted so far is the parent's.
         self._injected = before
         self._heed()
-        if self._is_on and self.scenario.rules and not told:
+        if self._is_on and self._has_to_share and not told:
             self._count_storage.tell(self.seed)
 
     def _heed(self) -> None:
@@ -512,10 +564,7 @@ class Injector:
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = (
-            self._is_on
-            and self._count_storage.undecided
-            and self.scenario.rules
-            and not self.journal.requests
+            self._is_on and self._count_storage.undecided and self._has_to_share and not self.journal.requests
         )
         if needed and self._change.take(wait=False):
             try:
@@ -594,6 +643,9 @@ class Injector:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
         if plan is not None or not standing.on:
             old.end()
 
