@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic as _monotonic
+from weakref import finalize
 
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
@@ -84,6 +85,8 @@ class Link:
                 how["ssl_ca_certs"] = url.ca
         self._pool: redis.ConnectionPool = redis.ConnectionPool(max_connections=_CONNECTIONS, **how)
         self._client = redis.Redis(connection_pool=self._pool)
+        # Errors of the package keep connections in circles, whose sockets may go first, with a warning.
+        finalize(self, self._pool.disconnect).atexit = False
 
     def run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
         """What a script returns.
