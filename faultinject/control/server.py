@@ -143,7 +143,7 @@ class Server:
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # Who had the address before may have made up another token: this process's is told when it counts.
-        log.control(f"http://{place}/", self.access.token if self.access.chosen else None)
+        log.control(f"http://{place}/", self.access.token if self.settings.token is None else None)
         config = uvicorn.Config(
             make_app(self.injector, self.access),
             loop="asyncio",
