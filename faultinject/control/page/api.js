@@ -31,14 +31,14 @@ export function serverNow() {
   return Date.now() / 1000 + ahead;
 }
 
-function noteClock(response) {
-  const date = Date.parse(response.headers.get("date") || "");
-  if (Number.isNaN(date)) return;
-  const difference = date / 1000 + 0.5 - Date.now() / 1000; // the header has whole seconds
-  ahead = Math.abs(difference) < 2 ? 0 : difference;
+/** Note the server's time. */
+export function noteClock(now) {
+  if (typeof now !== "number") return;
+  const difference = now - Date.now() / 1000;
+  ahead = Math.abs(difference) < 1 ? 0 : difference; // the time on the way is no difference
 }
 
-const KINDS = { 401: "token", 412: "conflict", 400: "refused", 413: "refused", 422: "refused", 503: "failed" };
+const KINDS = { 400: "refused", 401: "token", 403: "refused", 404: "refused", 409: "refused", 412: "conflict", 413: "refused" };
 const PATIENCE = 15000;
 
 async function failure(response) {
@@ -79,7 +79,6 @@ export async function call(method, path, body, { match } = {}) {
   const timer = setTimeout(() => abort.abort(), PATIENCE);
   try {
     const response = await send(path, options, abort.signal);
-    noteClock(response);
     if (!response.ok) throw await failure(response);
     if (response.status === 204) return null;
     return await response.json();

@@ -1,6 +1,6 @@
 // The page: asks for the token, keeps in step with the server, and hands each part what is new.
 
-import { ApiError, backoff, call, hasToken, serverNow, useToken } from "./api.js";
+import { ApiError, backoff, call, hasToken, noteClock, serverNow, useToken } from "./api.js";
 import * as chart from "./chart.js";
 import * as detail from "./detail.js";
 import * as editor from "./editor.js";
@@ -9,7 +9,7 @@ import { clear, tell } from "./problems.js";
 import * as rules from "./rules.js";
 import * as strip from "./strip.js";
 import { say, timeOfDay } from "./text.js";
-import { read } from "./vocabulary.js";
+import { learn } from "./vocabulary.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -86,6 +86,7 @@ function take(found, { mine = false } = {}) {
   if (state && !mine && found.generation < state.generation && heard > performance.now() - 2000) return; // overtaken on the way
   state = found;
   heard = performance.now();
+  noteClock(found.now);
   power.show(state);
   rules.show(state);
   editor.noteState(state, mine);
@@ -106,7 +107,7 @@ async function keepUp() {
     const began = performance.now();
     try {
       take(await call("GET", "state"));
-      if (!learned) await learn();
+      learnOnce();
       failures = 0;
       connection("connected", "live");
       // A state of thousands of rules is asked for less often.
@@ -126,11 +127,16 @@ async function keepUp() {
   }
 }
 
-async function learn() {
-  const [words, rows] = await Promise.all([call("GET", "vocabulary"), call("GET", "vendors")]);
-  const { vocabulary, choices } = read(words, rows);
-  editor.learn(vocabulary, choices);
+async function learnOnce() {
+  if (learned) return;
   learned = true;
+  try {
+    await learn(editor.learn);
+  } catch (error) {
+    learned = false; // the next state asks again
+    if (!(error instanceof ApiError)) throw error;
+    if (error.kind === "token") refused(error);
+  }
 }
 
 // Changes

@@ -60,10 +60,8 @@ async function showBytes(outcome, box) {
   }
   const notes = [];
   try {
-    const found = await call("GET", `rules/${encodeURIComponent(rule.name)}`);
-    const given = found.rule && typeof found.rule === "object" ? found.rule : found;
     // A group draws one of its errors; the journal names the one that was drawn.
-    const whole = { ...given };
+    const whole = { ...rule.rule };
     if (outcome.fault && whole.of && outcome.fault !== whole.fault && outcome.fault.includes(":")) whole.of = outcome.fault;
     else if (outcome.fault?.includes(":")) whole.fault = outcome.fault;
     const target = `${outcome.path}${outcome.query ? `?${outcome.query}` : ""}`;

@@ -3,7 +3,7 @@
 import { ApiError, call } from "./api.js";
 import { answer } from "./bytes.js";
 import * as fields from "./fields.js";
-import { choice, picker } from "./picker.js";
+import { picker } from "./picker.js";
 import { clear, keyOf, tell } from "./problems.js";
 import { make, mark, say, shown } from "./text.js";
 
@@ -11,13 +11,15 @@ const $ = (id) => document.getElementById(id);
 
 let page = {};
 let choices = [];
+let complete = false; // whether the catalogue has come
 let takes = new Map();
 let list = null;
 let editing = null; // {name, rule, text} of the rule that is edited; null: a new one
+let draft; // the name of the rule that the form was last opened for, null for a new one
 let generation = null; // of the state that the form was opened with
 let opener = null;
 let built = false;
-let asked = 0;
+let asked = 0; // previews, of which only the newest is shown
 let timer = 0;
 
 /** `given`: change(method, path, body, options), generation() of the newest state, tokenGone(error). */
@@ -40,16 +42,18 @@ export function wire(given) {
   list = picker($("fault"), $("fault-list"), () => {
     const vendor = $("vendor").value;
     return vendor ? choices.filter((each) => each.group === vendor) : choices;
-  }, describe);
+  }, describe, () => (complete ? "The catalogue has no such fault." : "Loading the catalogue …"));
   $("editor").addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) close();
   });
 }
 
 /** Take what rules can say, and the vendors' documented errors. */
-export function learn(vocabulary, catalogue) {
+export function learn(vocabulary, catalogue, whole) {
   takes = new Map(vocabulary.faults.map((each) => [each.title, each.takes]));
   choices = catalogue;
+  complete = whole;
+  list.again();
   const vendors = [...new Set(choices.map((each) => each.group).filter(Boolean))];
   const before = $("vendor").value;
   $("vendor").replaceChildren(make("option", { value: "" }, "all"), ...vendors.map((each) => make("option", { value: each }, ...shown(each))));
@@ -59,8 +63,6 @@ export function learn(vocabulary, catalogue) {
   fields.build($("groups"), vocabulary, soon);
   fields.put({});
 }
-
-export const makeChoice = choice;
 
 function describe(value) {
   const kind = /^http:/i.test(value) ? "http:NNN" : value.includes(":") ? "vendor:Code" : value;
@@ -73,21 +75,15 @@ function describe(value) {
 const mode = () => document.querySelector("input[name=mode]:checked").value;
 
 /** Open the form for a rule of the state, or for a new one. */
-export async function open(rule, from) {
-  if (!$("editor").hidden && isTouched() && editing?.name === rule?.name) {
-    $("editor-title").focus(); // it is open already: what is typed stays
+export function open(rule, from) {
+  opener = from ?? document.activeElement;
+  const key = rule?.name ?? null;
+  if (draft === key && isTouched()) {
+    show(); // closed by mistake, or open already: what is typed stays
     return;
   }
-  opener = from ?? document.activeElement;
-  let whole = {};
-  if (rule) {
-    try {
-      whole = ruleOf(await call("GET", `rules/${encodeURIComponent(rule.name)}`));
-    } catch (error) {
-      page.failed(error);
-      return;
-    }
-  }
+  draft = key;
+  const whole = rule?.rule ?? {};
   editing = rule ? { name: rule.name, rule: whole, text: rule.text } : null;
   generation = page.generation();
   clear($("editor-wrong"));
@@ -98,16 +94,16 @@ export async function open(rule, from) {
   fill(whole);
   fields.markWrong([]);
   for (const id of ["fault", "rule-text", "rule-name"]) mark($(id), "aria-invalid", null);
-  $("editor").hidden = false;
   $("preview-out").replaceChildren(make("p", { class: "empty" }, "Choose a fault to see its bytes."));
+  show();
+}
+
+function show() {
+  $("editor").hidden = false;
   (mode() === "text" ? $("rule-text") : $("fault")).focus();
   list.close();
   $("editor").scrollIntoView({ block: "start" });
-}
-
-/** `GET /rules/NAME` gives the rule itself, or around it what the state says of it. */
-function ruleOf(answered) {
-  return answered.rule && typeof answered.rule === "object" ? answered.rule : answered;
+  soon();
 }
 
 function fill(rule) {
@@ -120,7 +116,6 @@ function fill(rule) {
 
 function close() {
   $("editor").hidden = true;
-  editing = null;
   const back = opener?.isConnected ? opener : $("add");
   back.focus();
 }
@@ -146,12 +141,15 @@ function normal(value) {
   return value === true ? "yes" : value === false ? "no" : String(value);
 }
 
-/** What PATCH has to be told to make one rule of another. */
+const isTable = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** What PATCH has to be told to make one rule of another: null takes a key away, in tables such as `header` too. */
 function difference(old, rule) {
   const found = {};
   for (const key of Object.keys(old)) if (!Object.hasOwn(rule, key)) found[key] = null;
-  for (const key of Object.keys(rule)) {
-    if (JSON.stringify(normal(rule[key])) !== JSON.stringify(normal(old[key] ?? null))) found[key] = rule[key];
+  for (const [key, value] of Object.entries(rule)) {
+    if (JSON.stringify(normal(value)) === JSON.stringify(normal(old[key] ?? null))) continue;
+    found[key] = isTable(value) && isTable(old[key]) ? difference(old[key], value) : value;
   }
   return found;
 }
@@ -181,7 +179,9 @@ async function save(event) {
   const done = editing
     ? await page.change("PATCH", `rules/${encodeURIComponent(editing.name)}`, "text" in rule ? rule : difference(editing.rule, rule), options)
     : await page.change("POST", "rules", rule, options);
-  if (done) close();
+  if (!done) return;
+  draft = undefined;
+  close();
 }
 
 function wrong(error) {

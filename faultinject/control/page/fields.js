@@ -1,6 +1,6 @@
 // The keys of a rule as fields: a row for each condition, trigger and effect that one fills in.
 
-import { make, mark, shown } from "./text.js";
+import { make, mark, prose, shown } from "./text.js";
 
 const TITLES = {
   conditions: ["Which requests", "Without a condition, every request. A condition given twice means either."],
@@ -58,7 +58,7 @@ function row(place, key, { name = "", value = "", unless = false } = {}) {
     input,
     place.name === "conditions" ? make("label", { class: "unless" }, make("input", { type: "checkbox", class: "key-unless", checked: unless }), " unless") : null,
     remove,
-    make("p", { class: "says", id: `${id}-says` }, ...shown(word.summary ?? "")),
+    make("p", { class: "says", id: `${id}-says` }, ...prose(word.summary)),
   );
   remove.addEventListener("click", () => {
     const next = element.nextElementSibling ?? element.previousElementSibling;

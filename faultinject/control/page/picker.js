@@ -6,8 +6,9 @@ const MOST = 80;
 
 /** Make an input and a list a combobox (https://www.w3.org/WAI/ARIA/apg/patterns/combobox/).
  *
- * `choices()` gives objects {value, status, words, group}; `chosen(value)` is called when one is taken. */
-export function picker(input, list, choices, chosen) {
+ * `choices()` gives objects {value, status, words, group}; `chosen(value)` is called when one is
+ * taken or typed, `nothing()` says why none is found. */
+export function picker(input, list, choices, chosen, nothing) {
   let active = -1;
   let found = [];
 
@@ -54,7 +55,7 @@ export function picker(input, list, choices, chosen) {
         return option;
       }),
       ...(all.length > MOST ? [make("li", { class: "quiet", role: "presentation" }, `${count(all.length - MOST)} more: type more of it.`)] : []),
-      ...(all.length ? [] : [make("li", { class: "quiet", role: "presentation" }, "The catalogue has no such fault.")]),
+      ...(all.length ? [] : [make("li", { class: "quiet", role: "presentation" }, nothing())]),
     );
     list.hidden = false;
     mark(input, "aria-expanded", "true");
@@ -80,7 +81,11 @@ export function picker(input, list, choices, chosen) {
       close();
     }
   });
-  return { close };
+  return {
+    close,
+    /** There are other choices now. */
+    again: () => !list.hidden && active < 0 && open(),
+  };
 }
 
 /** A choice with what is searched worked out once. */

@@ -1,7 +1,7 @@
 // Whether faults are on, for how long, what stands in their way, and what was counted.
 
 import { serverNow } from "./api.js";
-import { clock, count, inWords, make, many, mark, say, shown, timeOfDay } from "./text.js";
+import { clock, count, day, inWords, make, many, mark, say, shown, timeOfDay } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -37,7 +37,7 @@ export function show(state) {
   const on = state.on === true;
   $("switch").disabled = $("timed-go").disabled = false;
   mark($("switch"), "aria-checked", on);
-  say($("switch-text"), on ? "Switch off" : "Switch on");
+  say($("switch-text"), on ? "on" : "off");
   mark($("power"), "data-on", state.disarmed ? "disarmed" : String(acts(state)));
   say($("power-now"), headline(state));
   const place = [location.host, state.store].filter(Boolean).join(" · ");
@@ -97,9 +97,9 @@ function notices(state) {
   }
   const end = expiry(state);
   if (end !== null) {
-    const day = new Date(end * 1000).toLocaleDateString();
-    if (end <= serverNow()) warn("warn", `FAULTINJECT_EXPIRES passed on ${day} at ${timeOfDay(end)}: nothing is injected any more.`);
-    else warn("note", `FAULTINJECT_EXPIRES ends all faults on ${day} at ${timeOfDay(end)}.`);
+    const moment = `${day(end)} at ${timeOfDay(end)}`;
+    if (end <= serverNow()) warn("warn", `FAULTINJECT_EXPIRES passed on ${moment}: nothing is injected any more.`);
+    else warn("note", `FAULTINJECT_EXPIRES ends all faults on ${moment}.`);
   }
   if (state.undecided) {
     warn("warn", `${many(state.undecided, "request")} passed undecided: the store or faultinject failed, so nobody could tell which fault was due.`);
@@ -114,6 +114,15 @@ function notices(state) {
   $("notices").replaceChildren(...found.map(([kind, words]) => make("p", { class: `notice ${kind}` }, ...shown(words))));
 }
 
+let told = { at: 0, injected: null };
+
+/** Say for those who do not see the numbers how they rise, and not more often than one can listen to. */
+function tellInjected(number) {
+  if (typeof number !== "number" || performance.now() < told.at + 15000 || told.injected === number) return;
+  if (told.injected !== null) say($("totals-said"), `${count(number)} injected`);
+  told = { at: performance.now(), injected: number };
+}
+
 const TOTALS = [
   ["requests", "requests"],
   ["matched", "matched a rule"],
@@ -121,6 +130,7 @@ const TOTALS = [
 ];
 
 function totals(state) {
+  tellInjected(state.totals?.injected);
   const rows = TOTALS.filter(([key]) => typeof state.totals?.[key] === "number").map(([key, words]) => [words, count(state.totals[key])]);
   if (typeof state.active === "number") {
     rows.push(["under way now", typeof state.max_active === "number" ? `${count(state.active)} of ${count(state.max_active)}` : count(state.active)]);

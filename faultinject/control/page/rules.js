@@ -1,6 +1,6 @@
 // The rules with their counts, and what can be done to one.
 
-import { arrange, code, count, make, many, mark, say, shown } from "./text.js";
+import { arrange, count, make, many, mark, ruleCode, say, shown } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST = 200; // rows that are drawn; the others are found by typing
@@ -65,10 +65,10 @@ function fill(element, rule) {
   mark(toggle, "aria-checked", enabled);
   mark(element, "data-enabled", enabled);
   const [, state, text] = words.children;
-  say(state, enabled ? (isSpent(rule) ? "used up" : "") : "disabled");
+  say(state, enabled ? (rule.spent ? "used up" : "") : "disabled");
   if (text.dataset.text !== rule.text) {
     text.dataset.text = rule.text;
-    text.replaceChildren(code(rule.text));
+    text.replaceChildren(ruleCode(rule.text));
   }
   for (const each of counts.children) {
     const word = each.className;
@@ -78,15 +78,10 @@ function fill(element, rule) {
   }
 }
 
-/** Whether all of the rule's `times` are used. */
-function isSpent(rule) {
-  return rule.spent === true || rule.exhausted === true;
-}
-
 function askToRemove(rule, opener) {
   const dialog = $("sure");
   say($("sure-title"), `Delete rule ${rule.name}?`);
-  $("sure-text").replaceChildren(code(rule.text), make("br"), "Its counts are lost. The counts of the others go on.");
+  $("sure-text").replaceChildren(ruleCode(rule.text), make("br"), "Its counts are lost. The counts of the others go on.");
   const yes = () => dialog.close("yes");
   const no = () => dialog.close("no");
   $("sure-yes").addEventListener("click", yes);

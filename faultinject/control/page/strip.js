@@ -158,6 +158,7 @@ export async function follow({ pause, asked, refused }) {
   let failures = 0;
   for (;;) {
     await asked();
+    const began = performance.now();
     try {
       await catchUp();
       await stream(`journal/stream?after=${encodeURIComponent(cursor)}`, event, {
@@ -167,7 +168,8 @@ export async function follow({ pause, asked, refused }) {
           say($("strip-state"), "(live)");
         },
       });
-      failures = Math.max(1, failures);
+      failures = 0;
+      if (performance.now() > began + 1000) continue; // a stream lasts for a time, and the next one goes on where it ended
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.kind === "token") {
@@ -175,7 +177,13 @@ export async function follow({ pause, asked, refused }) {
         continue;
       }
       failures += 1;
-      if (error.kind === "refused" || error.status === 404 || error.status === 410) cursor = ""; // of a journal that is gone
+      if (error.status === 400) cursor = ""; // of a journal that is gone
+      if (error.status === 503) {
+        failures = 1; // it has too many streams, or none: the journal can be asked for again and again
+        say($("strip-state"), "(not live: asked for each second)");
+        await pause(1);
+        continue;
+      }
     }
     say($("strip-state"), hasToken() ? "(not live: connecting again)" : "");
     await pause(backoff(failures));

@@ -50,6 +50,24 @@ export function code(value, attributes = {}) {
   return make("code", attributes, ...shown(value));
 }
 
+/** The same for a rule, which breaks lines behind its commas. */
+export function ruleCode(text) {
+  const parts = String(text ?? "").split(/(?<=,)/);
+  return make("code", {}, ...parts.flatMap((each, index) => (index ? [make("wbr"), ...shown(each)] : shown(each))));
+}
+
+/** Nodes for a sentence of the documentation, whose words in backticks are code. */
+export function prose(text) {
+  return String(text ?? "").split("`").map((each, index) => (index % 2 ? code(each) : make("span", {}, ...shown(each))));
+}
+
+/** A day as the log writes it. */
+export function day(seconds) {
+  const date = new Date(seconds * 1000);
+  const two = (number) => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
 /** Give an element a text, only where it has another: a screen reader would read it again, and a selection would go. */
 export function say(element, value) {
   const text = visible(value);

@@ -1,20 +1,30 @@
 // What rules can say, and the documented errors, as the form needs them.
 
+import { call } from "./api.js";
 import { choice } from "./picker.js";
 
-/** Of `GET /vocabulary` and `GET /vendors`. */
-export function read(words, rows) {
-  const list = (name) => (words[name] ?? []).map((each) => ({
-    key: each.key, title: each.title ?? each.key, summary: each.summary ?? "", named: each.named === true, flag: each.flag === true,
-    choices: each.choices ?? [], default: each.default ?? "", example: each.example ?? "",
-  }));
-  const faults = (words.faults ?? []).map((each) => ({ title: each.title, summary: each.summary ?? "", takes: each.takes ?? null }));
-  const vocabulary = { conditions: list("conditions"), triggers: list("triggers"), effects: list("effects"), faults };
-  const errors = rows.map((row) => {
-    const code = String(row.code).replaceAll(" ", "_") + (row.variant > 1 ? `/${row.variant}` : "");
-    return { ...choice(`${row.vendor}:${code}`, row.status, row.message ?? "", `${row.category ?? ""} ${row.retryable === "yes" ? "retryable" : ""}`), group: row.vendor };
-  });
-  return { vocabulary, choices: [...faults.filter((each) => !each.title.includes(":")).map((each) => choice(each.title, null, each.summary)), ...PLAIN, ...errors] };
-}
+const PLAIN = [500, 502, 503, 504, 429, 408, 404, 403];
 
-const PLAIN = [500, 502, 503, 504, 429, 408, 404, 403].map((status) => choice(`http:${status}`, status, "A plain answer of that status; any from 400 to 599 will do"));
+const key = (each) => ({ ...each, summary: each.meaning ?? "", flag: each.yes_no === true, choices: each.choices ?? [] });
+
+/** Ask for all of it; `learned(vocabulary, choices, whole)` is called with what rules can say, and again with the whole
+ * catalogue. Raises ApiError. */
+export async function learn(learned) {
+  const words = await call("GET", "vocabulary");
+  const vocabulary = { faults: words.faults };
+  for (const name of ["conditions", "triggers", "effects"]) vocabulary[name] = words[name].map(key);
+  const own = words.faults.filter((each) => !each.title.includes(":")).map((each) => choice(each.title, null, each.meaning));
+  const plain = PLAIN.map((status) => choice(`http:${status}`, status, "A plain answer of that status; any from 400 to 599 will do"));
+  const choices = [...own, ...plain];
+  learned(vocabulary, choices, false);
+  const { vendors } = await call("GET", "vendors");
+  for (const { id } of vendors) {
+    const { title, groups = [], errors } = await call("GET", `vendors/${encodeURIComponent(id)}`);
+    const rows = [
+      ...groups.map((each) => choice(`${id}:${each}`, null, `Any of its errors of the group ${each}, drawn evenly`, title)),
+      ...errors.map((row) => choice(row.address, row.status, row.message ?? "", `${title} ${row.category ?? ""}`)),
+    ];
+    choices.push(...rows.map((each) => ({ ...each, group: id })));
+  }
+  learned(vocabulary, choices, true);
+}
