@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.journal_entry import Line, Outcome
     from faultinject.rules.scenario import Scenario
+    from faultinject.vendors.addressing import Addressing
+
+    class SharedJournal(Protocol):
+        """The outcomes of all processes of a store."""
+
+        def add(self, line: Line, reading: Addressing | None) -> None:
+            """One more of this process."""
+
+        def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+            """As `Journal.events`, for all processes."""
 
     class Store(Protocol):
         """A place where scenarios are counted, on a Redis server or as the function of another package's entry point opens it."""
@@ -61,6 +72,7 @@ class CountStorage:
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
         missing: why the server did not answer when this process began; empty when it did, or does now.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
+        watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
     Raises:
         ConfigurationError: the directory cannot be used.
@@ -94,14 +106,27 @@ class CountStorage:
         # Asks the server again that did not answer when this process began; None once it has.
         self._ask: Callable[[], tuple[Scenario, Counts, str]] | None = None
         self._pause = PAUSE
+        self.watched: SharedJournal | None = None
+        self._watched_at: StoreDirectory | None = None
         # What the server has cannot be taken over, and nobody was told so far.
         self._refused = False
         if store is not None and is_redis(store):
             from faultinject.counts.redis_store import RedisStore
 
-            self._store = self._server = RedisStore(read_redis(store))
+            url = read_redis(store)
+            self._shown = url.shown
+            self._store = self._server = RedisStore(url)
         elif store is not None and self.directory is None and store != MEMORY:
+            # Of another package's only the scheme is known to hold no password.
+            self._shown = f"{store.partition(':')[0]}:"
             self._store = _opened_elsewhere(store)
+
+    @property
+    def shown(self) -> str:
+        """Where counts live, as a log may have it."""
+        if self.directory is not None:
+            return f"{FILE}{self.directory.path}"
+        return MEMORY if self._store is None else self._shown
 
     @property
     def settled(self) -> bool:
@@ -236,6 +261,13 @@ class CountStorage:
         by = data.get("by", 0)
         self.replaced_by = 0 if by == self.directory.holders.pid else by
         return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+
+    def let_watch(self) -> Callable[[Line, Addressing | None], None] | None:
+        """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
+        where = self.directory
+        if self._watched_at is not where:
+            self._watched_at, self.watched = where, None if where is None else where.events()
+        return None if self.watched is None else self.watched.add
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""

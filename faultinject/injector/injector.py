@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.counting import Counts
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
@@ -88,6 +89,8 @@ class Injector:
         self.plan: Plan | Off = OFF
         self.follows = False
         """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
+        self.control = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
         journal = journal or settings.journal
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
@@ -121,6 +124,7 @@ class Injector:
             None if alone else store or settings.store, alone=alone, make=counts
         )
         self._announced = -1
+        self._watched = False
         self._enabled = settings.enabled is not False
         self._killed = not self._enabled
         self._paused = 0
@@ -253,6 +257,16 @@ class Injector:
         return self if directory is None else directory.path
 
     @property
+    def store(self) -> str:
+        """Where counts live, as a log may have it: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        return self._count_storage.shown
+
+    @property
+    def production(self) -> str | None:
+        """The variable that says that this is production, where nothing is injected; None: nothing says so, or it is allowed."""
+        return self._production
+
+    @property
     def missing_store(self) -> str:
         """Why the store could not be had when this process began, and is not there since; else empty."""
         return self._count_storage.missing
@@ -274,6 +288,31 @@ class Injector:
             if failed:
                 found[name]["failed"] = failed
         return found
+
+    def let_watch(self) -> None:
+        """Share this injector's outcomes, from now on, with the other processes of its store: `events` gives those of all."""
+        with self._change:
+            self._watched = True
+            self.journal.share = self._count_storage.let_watch()
+
+    def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """What happened, in all processes whose injectors share their outcomes (`let_watch`), else in this one.
+
+        A request whose end is not known at once is told twice, the second time with `final` true: of one `pid` and `seq` the
+        later outcome holds.
+
+        Args:
+            after: the cursor that an earlier call gave, in whatever process; empty: from the oldest that is kept.
+            limit: how many outcomes at most.
+
+        Returns:
+            The outcomes in order, the cursor to go on from, and how many outcomes between the two are kept no longer.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        shared = self._count_storage.watched
+        return (self.journal.events if shared is None else shared.read)(after, limit)
 
     @property
     def may_inject(self) -> bool:
@@ -398,6 +437,9 @@ class Injector:
         with registry.changes:
             old, self._own = self._own, plan
             self.scenario = scenario
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
         old.end()
 
     def settle(self, first: Injector | None) -> None:

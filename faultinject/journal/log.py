@@ -174,6 +174,18 @@ def journal_ends(path: str, why: str) -> None:
     _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
 
 
+def events_lost(place: str, why: str) -> None:
+    """What happens cannot be told to other processes; said of the first line that is lost."""
+    _log().error(
+        "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, why
+    )
+
+
+def events_back(lost: int) -> None:
+    """It can be told again."""
+    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
+
+
 def store_busy(number: int) -> None:
     """Requests got no decision because another process had the lock of the store."""
     _warn(
@@ -290,6 +302,37 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
         else value
         for name, value in fields.items()
     }
+
+
+def changed(what: str, client: str, place: str, generation: int) -> None:
+    """Somebody has changed what is in force, by the control API.
+
+    Args:
+        what: what was done.
+        client: the address that asked for it, as the server says it.
+        place: where the API was asked.
+        generation: of what is in force now.
+    """
+    _warn(
+        "faultinject: %s %s by the control API (%s), generation %s",
+        visible(client) or "somebody",
+        visible(_cut(what)),
+        place,
+        generation,
+    )
+
+
+def control(place: str, token: str | None) -> None:
+    """The control API can be asked.
+
+    Args:
+        place: where.
+        token: the random one that nobody can know otherwise; None where the environment gives it.
+    """
+    if token is None:
+        _warn("faultinject: the control API is at %s, its token is in FAULTINJECT_TOKEN", place)
+    else:
+        _warn("faultinject: the control API is at %s, its token is %s", place, token)
 
 
 def _warn(text: str, *values: object) -> None:
