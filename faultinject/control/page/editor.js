@@ -127,10 +127,12 @@ function isTouched() {
 
 /** The rule as the form says it: {text} or an object. */
 function written() {
-  if (mode() === "text") return { text: $("rule-text").value.trim() };
+  return mode() === "text" ? { text: $("rule-text").value.trim() } : fromFields();
+}
+
+function fromFields() {
   const rule = { fault: $("fault").value.trim(), ...fields.collect() };
   if ($("rule-name").value.trim()) rule.name = $("rule-name").value.trim();
-  if (editing?.rule.vendor) rule.vendor = editing.rule.vendor;
   return rule;
 }
 
@@ -210,7 +212,7 @@ export function noteState(state, mine) {
 
 async function switchMode() {
   const toText = mode() === "text";
-  const rule = toText ? { ...fieldsAsRule() } : { text: $("rule-text").value.trim() };
+  const rule = toText ? fromFields() : { text: $("rule-text").value.trim() };
   clear($("editor-wrong"));
   if (!isEmpty(rule)) {
     try {
@@ -228,12 +230,6 @@ async function switchMode() {
   $("as-fields").hidden = toText;
   $("as-text").hidden = !toText;
   soon();
-}
-
-function fieldsAsRule() {
-  const rule = { fault: $("fault").value.trim(), ...fields.collect() };
-  if ($("rule-name").value.trim()) rule.name = $("rule-name").value.trim();
-  return rule;
 }
 
 function soon() {

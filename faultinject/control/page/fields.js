@@ -1,6 +1,6 @@
 // The keys of a rule as fields: a row for each condition, trigger and effect that one fills in.
 
-import { make, mark, prose, shown } from "./text.js";
+import { code, make, mark, prose, shown } from "./text.js";
 
 const TITLES = {
   conditions: ["Which requests", "Without a condition, every request. A condition given twice means either."],
@@ -44,21 +44,22 @@ function row(place, key, { name = "", value = "", unless = false } = {}) {
   const word = known(place.name, key) ?? { key, summary: "" };
   const id = `key-${(number += 1)}`;
   const input = word.choices?.length || word.flag ? select(word, value) : make("input", {
-    autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: word.default || word.example || "", value,
+    autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: word.default || "", value,
   });
   input.id = id;
   input.classList.add("key-value");
   mark(input, "aria-describedby", `${id}-says`);
   const remove = make("button", { type: "button", class: "remove", "aria-label": `Remove ${word.title ?? key}`, title: "Remove" }, "×");
+  const example = word.example ? [" Such as ", code(word.example), "."] : [];
   const element = make(
     "div",
     { class: "row", "data-key": key },
     make("label", { for: id, class: "key" }, key),
     word.named ? make("input", { class: "key-name", "aria-label": `Name of the ${key}`, placeholder: "name", autocomplete: "off", autocapitalize: "off", spellcheck: "false", value: name }) : null,
     input,
-    place.name === "conditions" ? make("label", { class: "unless" }, make("input", { type: "checkbox", class: "key-unless", checked: unless }), " unless") : null,
+    place.name === "conditions" && !word.once ? make("label", { class: "unless" }, make("input", { type: "checkbox", class: "key-unless", checked: unless }), " unless") : null,
     remove,
-    make("p", { class: "says", id: `${id}-says` }, ...prose(word.summary)),
+    make("p", { class: "says", id: `${id}-says` }, ...prose(word.summary), ...example),
   );
   remove.addEventListener("click", () => {
     const next = element.nextElementSibling ?? element.previousElementSibling;
@@ -90,7 +91,7 @@ function offer() {
   for (const place of Object.values(groups)) {
     const rows = [...place.list.children].map((each) => each.dataset.key);
     const free = vocabulary[place.name].filter((each) =>
-      (place.name === "conditions" || each.named || !rows.includes(each.key)) && (place.name !== "effects" || !taken || taken.includes(each.key)));
+      ((place.name === "conditions" && !each.once) || each.named || !rows.includes(each.key)) && (place.name !== "effects" || !taken || taken.includes(each.key)));
     const before = place.choice.value;
     place.choice.replaceChildren(...free.map((each) => make("option", { value: each.key }, ...shown(each.title ?? each.key))));
     if (free.some((each) => each.key === before)) place.choice.value = before;
@@ -106,7 +107,7 @@ export function put(rule) {
     place.list.replaceChildren();
     for (const word of vocabulary[name]) {
       fill(place, word, rule[word.key], false);
-      if (name === "conditions") fill(place, word, rule.unless?.[word.key], true);
+      if (name === "conditions" && !word.once) fill(place, word, rule.unless?.[word.key], true);
     }
     const there = [...place.list.children].map((each) => each.dataset.key);
     for (const key of FIRST[name]) if (!there.includes(key) && known(name, key)) row(place, key);

@@ -5,26 +5,23 @@ import { choice } from "./picker.js";
 
 const PLAIN = [500, 502, 503, 504, 429, 408, 404, 403];
 
-const key = (each) => ({ ...each, summary: each.meaning ?? "", flag: each.yes_no === true, choices: each.choices ?? [] });
-
 /** Ask for all of it; `learned(vocabulary, choices, whole)` is called with what rules can say, and again with the whole
  * catalogue. Raises ApiError. */
 export async function learn(learned) {
-  const words = await call("GET", "vocabulary");
-  const vocabulary = { faults: words.faults };
-  for (const name of ["conditions", "triggers", "effects"]) vocabulary[name] = words[name].map(key);
-  const own = words.faults.filter((each) => !each.title.includes(":")).map((each) => choice(each.title, null, each.meaning));
+  const vocabulary = await call("GET", "vocabulary");
+  const own = vocabulary.faults.filter((each) => !each.title.includes(":")).map((each) => choice(each.title, null, each.summary));
   const plain = PLAIN.map((status) => choice(`http:${status}`, status, "A plain answer of that status; any from 400 to 599 will do"));
-  const choices = [...own, ...plain];
-  learned(vocabulary, choices, false);
-  const { vendors } = await call("GET", "vendors");
-  for (const { id } of vendors) {
-    const { title, groups = [], errors } = await call("GET", `vendors/${encodeURIComponent(id)}`);
-    const rows = [
-      ...groups.map((each) => choice(`${id}:${each}`, null, `Any of its errors of the group ${each}, drawn evenly`, title)),
-      ...errors.map((row) => choice(row.address, row.status, row.message ?? "", `${title} ${row.category ?? ""}`)),
-    ];
-    choices.push(...rows.map((each) => ({ ...each, group: id })));
-  }
-  learned(vocabulary, choices, true);
+  const vendor = vocabulary.others.find((each) => each.key === "vendor");
+  const words = { ...vocabulary, conditions: [...vocabulary.conditions, { ...vendor, once: true }] };
+  learned(words, [...own, ...plain], false);
+  const rows = await call("GET", "vendors");
+  const errors = rows.map((row) => ({ ...choice(address(row), row.status, row.message ?? "", row.category), group: row.vendor }));
+  const groups = Object.entries(vocabulary.groups ?? {}).flatMap(([id, names]) =>
+    names.map((name) => ({ ...choice(`${id}:${name}`, null, `One of the vendor's errors of this group, drawn evenly`), group: id })));
+  learned(words, [...own, ...plain, ...groups, ...errors], true);
+}
+
+/** How a rule names a documented error. */
+function address({ vendor, code, variant }) {
+  return `${vendor}:${String(code).replaceAll(" ", "_")}${variant > 1 ? `/${variant}` : ""}`;
 }
