@@ -32,7 +32,6 @@ class Entry:
         status: of the answer.
         query: names of parameters.
         public: whether it needs no token.
-        conditional: whether If-Match counts.
         also: further statuses than every call has.
     """
 
@@ -44,8 +43,12 @@ class Entry:
     status: int = 200
     query: tuple[str, ...] = ()
     public: bool = False
-    conditional: bool = False
     also: tuple[int, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether something is in force by it, so that If-Match counts."""
+        return self.does.__module__ == changes.__name__
 
     @property
     def summary(self) -> str:
@@ -60,25 +63,24 @@ CALLS = (
     Entry("GET", "/state", reading.get_state, also=(503,)),
     Entry("POST", "/on", changes.switch_on, takes="on", also=CHANGES),
     Entry("POST", "/off", changes.switch_off, takes="nothing", also=CHANGES),
-    Entry("POST", "/reset", changes.reset, takes="nothing", conditional=True, also=CHANGES),
+    Entry("POST", "/reset", changes.reset, takes="nothing", also=CHANGES),
     Entry("GET", "/rules", reading.get_rules, gives="scenario", query=("format",), also=(400, 503)),
-    Entry("PUT", "/rules", changes.put_rules, takes="rules", conditional=True, also=CHANGES),
-    Entry("POST", "/rules", changes.add_rule, takes="one", status=201, conditional=True, also=CHANGES),
+    Entry("PUT", "/rules", changes.put_rules, takes="rules", also=CHANGES),
+    Entry("POST", "/rules", changes.add_rule, takes="one", status=201, also=CHANGES),
     Entry("GET", "/rules/{name}", reading.get_rule, gives="rule", also=(404, 503)),
-    Entry("PATCH", "/rules/{name}", changes.patch_rule, takes="keys", conditional=True, also=(404, *CHANGES)),
+    Entry("PATCH", "/rules/{name}", changes.patch_rule, takes="patch", also=(404, *CHANGES)),
     Entry(
         "DELETE",
         "/rules/{name}",
         changes.delete_rule,
         takes="nothing",
-        conditional=True,
         also=(404, *CHANGES),
     ),
     Entry("POST", "/rules/{name}/enable", changes.enable_rule, takes="nothing", also=(404, *CHANGES)),
     Entry("POST", "/rules/{name}/disable", changes.disable_rule, takes="nothing", also=(404, *CHANGES)),
     Entry("GET", "/journal", reading.get_journal, gives="journal", query=("after", "limit"), also=(400, 503)),
-    Entry("GET", "/vendors", reading.get_vendors, gives="vendors"),
-    Entry("GET", "/vendors/{name}", reading.get_vendor, gives="vendor", also=(404,)),
+    Entry("GET", "/vendors", reading.get_vendors, gives="documented"),
+    Entry("GET", "/vendors/{name}", reading.get_vendor, gives="documented", also=(404,)),
     Entry("GET", "/vocabulary", reading.get_vocabulary, gives="vocabulary"),
     Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=CHANGES),
 )

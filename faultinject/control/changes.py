@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from faultinject.control.answers import Answer, Refusal
-from faultinject.control.permitted import MOST_RULES, check_rules
 from faultinject.control.state import state
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal import log
 from faultinject.rules import values
+from faultinject.rules.foreign import check_foreign
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from faultinject.control.call import Call
 
-LONGEST_ON = 366 * 24 * 3600.0
-"""Seconds that faults may be asked for."""
+MOST_RULES = 10_000
+"""In force by the API."""
 
 
 def switch_on(call: Call) -> Answer:
@@ -34,12 +34,13 @@ def switch_on(call: Call) -> Answer:
             if not isinstance(text, str):
                 raise Mistake(f"{shown(json_text(text))} is not a duration such as 10m")
             seconds = values.duration(text)
-            if not 0 < seconds <= LONGEST_ON:
-                raise Mistake(f"{shown(text)} is not between 1ms and a year")
+            if not seconds:
+                raise Mistake(f"{shown(text)} is no time; POST /off switches faults off")
         except Mistake as mistake:
             raise mistake.error([mistake.message]) from None
         until = call.desk.injector.clock() + seconds
     _refuse_off(call)
+    _check_expected(call)
     call.desk.enable(until=until)
     return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}")
 
@@ -47,6 +48,7 @@ def switch_on(call: Call) -> Answer:
 def switch_off(call: Call) -> Answer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
+    _check_expected(call)
     call.desk.disable()
     return _changed(call, "switched faults off")
 
@@ -62,7 +64,7 @@ def reset(call: Call) -> Answer:
 def put_rules(call: Call) -> Answer:
     """Put a whole scenario in force; counts begin at zero."""
     scenario = _scenario(call)
-    check_rules(scenario.rules, call.desk.standing.scenario.rules)
+    check_foreign(scenario, known=call.desk.standing.scenario.rules)
     _refuse_off(call)
     call.desk.use(scenario, expected=call.expected)
     return _changed(call, f"put {_number(len(scenario.rules))} in force: {scenario}")
@@ -71,10 +73,10 @@ def put_rules(call: Call) -> Answer:
 def add_rule(call: Call) -> Answer:
     """Put one more rule behind those in force."""
     given = call.data()
-    rule = one_rule(call, given if "text" in given else {"rule": given})
+    rule = one_rule(given if "text" in given else {"rule": given})
     standing = call.desk.standing
     _check_number(len(standing.scenario.rules) + 1)
-    check_rules([rule])
+    check_foreign(Scenario([rule]))
     _refuse_off(call)
     if rule.name is not None and rule.name in standing.scenario.display_names:
         raise ConfigurationError([f"{rule.name} is already the name of another rule; names must be unique"])
@@ -86,11 +88,15 @@ def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
     standing = call.desk.standing
     old = standing.scenario.rules[place_of(call, standing.scenario)]
-    data = old.to_dict()
-    for key, value in call.data().items():
-        _put(data, key, value)
-    rule = _rule(data)
-    check_rules([rule], [old])
+    given = call.data()
+    if "text" in given:
+        rule = one_rule(given)
+    else:
+        data = old.to_dict()
+        for key, value in given.items():
+            _put(data, key, value)
+        rule = _rule(data)
+    check_foreign(Scenario([rule]), known=[old])
     _refuse_off(call)
     call.desk.replace(call.name, rule, expected=call.expected)
     return _changed(call, f"changed the rule {call.name} to {rule}")
@@ -110,6 +116,7 @@ def enable_rule(call: Call) -> Answer:
     call.keys(())
     place_of(call, call.desk.standing.scenario)
     _refuse_off(call)
+    _check_expected(call)
     call.desk.enable_rule(call.name)
     return _changed(call, f"enabled the rule {call.name}")
 
@@ -118,6 +125,7 @@ def disable_rule(call: Call) -> Answer:
     """Switch one rule off; its counts stay."""
     call.keys(())
     place_of(call, call.desk.standing.scenario)
+    _check_expected(call)
     call.desk.disable_rule(call.name)
     return _changed(call, f"disabled the rule {call.name}")
 
@@ -135,7 +143,7 @@ def place_of(call: Call, scenario: Scenario) -> int:
     raise Refusal(404, f"{shown(call.name)} is not the name of a rule{there}")
 
 
-def one_rule(call: Call, given: Mapping[str, Any]) -> Rule:
+def one_rule(given: Mapping[str, Any]) -> Rule:
     """The one rule of a text or of a table of keys.
 
     Raises:
@@ -219,6 +227,15 @@ def _refuse_off(call: Call) -> None:
         )
     if not injector.may_inject:
         raise Refusal(403, "FAULTINJECT_ENABLED=0 switches faults off for good")
+
+
+def _check_expected(call: Call) -> None:
+    """A switch that was read before others changed it is not thrown.
+
+    Raises:
+        Refusal: If-Match names another generation than the one in force.
+    """
+    _ = call.expected
 
 
 def _number(number: int) -> str:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from itertools import count
 from threading import RLock
 from types import SimpleNamespace
 
@@ -32,9 +30,7 @@ class Desk:
         self._disabled: set[str] = set()
         self._whole = injector.scenario
         self._until: float | None = None
-        self._events: deque[tuple[int, Outcome]] = deque(maxlen=10_000)
-        self._counter = count(1)
-        injector.journal.follow(lambda outcome: self._events.append((next(self._counter), outcome)))
+        injector.let_watch()
 
     @property
     def standing(self) -> Any:
@@ -125,8 +121,4 @@ class Desk:
         return self.injector.counts()
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        last = int(after or 0)
-        found = [each for each in list(self._events) if each[0] > last]
-        dropped = max(0, found[0][0] - last - 1) if found else 0
-        found = found[:limit]
-        return [each for _, each in found], str(found[-1][0] if found else last), dropped
+        return self.injector.events(after, limit)

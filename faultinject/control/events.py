@@ -13,7 +13,7 @@ import anyio.to_thread
 from faultinject.adapters.asgi_wait import Ends
 from faultinject.control.answers import Refusal, refusal_of
 from faultinject.control.guard import reply
-from faultinject.control.reading import outcome_data
+from faultinject.control.reading import cursor_of, outcome_data
 from faultinject.exceptions import FaultInjectError
 from faultinject.rules.printed_json import json_text
 
@@ -63,7 +63,7 @@ class Streams:
 
     async def _stream(self, desk: Desk, after: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            found = await anyio.to_thread.run_sync(desk.events, after, _PIECE)
+            found = await anyio.to_thread.run_sync(desk.events, cursor_of(after), _PIECE)
         except FaultInjectError as error:
             await reply(scope, send, refusal_of(error).answer)
             return

@@ -116,9 +116,9 @@ def schemas() -> dict[str, Schema]:
     asked = {"method": _TEXT, "path": _TEXT, "host": _TEXT}
     key = _object(
         {
-            **dict.fromkeys(("key", "title", "meaning", "default"), _TEXT),
+            **dict.fromkeys(("key", "title", "summary", "example", "default"), _TEXT),
             "choices": _list(_TEXT),
-            **dict.fromkeys(("named", "yes_no", "duration", "number"), _YES),
+            **dict.fromkeys(("named", "flag", "duration", "number"), _YES),
         },
         more=True,
     )
@@ -128,6 +128,7 @@ def schemas() -> dict[str, Schema]:
         "state": state,
         "rule": rule,
         "keys": _keys(removable=True),
+        "patch": {"anyOf": [_keys(removable=True), text]},
         "on": _object({"for": {"type": ["string", "null"], "description": "Such as `10m`."}}, required=()),
         "nothing": {"type": "object", "maxProperties": 0},
         "scenario": _object({"seed": _TEXT, "rules": _list(_ref("keys"))}),
@@ -141,10 +142,12 @@ def schemas() -> dict[str, Schema]:
         "journal": _object(
             {"outcomes": _list({"type": "object"}), "cursor": _TEXT, "dropped": _WHOLE}, more=True
         ),
-        "vendors": _object(
-            {"vendors": _list(_object({"id": _TEXT, "title": _TEXT, "errors": _WHOLE}, more=True))}, more=True
+        "documented": _list(
+            _object(
+                {**dict.fromkeys(("vendor", "code", "message"), _TEXT), "status": _maybe("integer")},
+                more=True,
+            )
         ),
-        "vendor": _object({"id": _TEXT, "title": _TEXT, "errors": _list({"type": "object"})}, more=True),
         "vocabulary": _object(
             {
                 "faults": _list(
@@ -162,6 +165,8 @@ def schemas() -> dict[str, Schema]:
         },
         "previewed": _object(
             {
+                "text": _TEXT,
+                "rule": _ref("keys"),
                 "matches": _YES,
                 "says": _TEXT,
                 "notes": _list(_TEXT),
@@ -228,7 +233,7 @@ def _operation(entry: Entry) -> Schema:
         parameters.append(
             {"name": "name", "in": "path", "required": True, "schema": {**_TEXT, "minLength": 1}}
         )
-    if entry.conditional:
+    if entry.changes:
         tag = {"schema": _TEXT, "description": 'The ETag of the state that was changed, such as "3".'}
         parameters.append({"name": "If-Match", "in": "header", "required": False, **tag})
     if parameters:
@@ -242,7 +247,7 @@ def _operation(entry: Entry) -> Schema:
         good["200"]["content"]["application/toml"] = {"schema": _TEXT}
     if entry.public:
         found["security"] = []
-    statuses = (*(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.conditional else ()))
+    statuses = (*(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.changes else ()))
     found["responses"] = {**good, **_errors(*statuses)}
     return found
 

@@ -8,7 +8,8 @@ from faultinject.control.answers import Answer, Refusal
 from faultinject.control.changes import one_rule, place_of
 from faultinject.control.state import rule_data, state
 from faultinject.engine.journal_entry import Outcome
-from faultinject.exceptions import UnknownVendor
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.examples import example
 from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from faultinject.rules.key import Key
 
 MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
-_WORDS = 2_048
+_LONGEST = 2_048
 
 
 def get_health(_: Call) -> Answer:
@@ -62,10 +63,21 @@ def get_rule(call: Call) -> Answer:
 def get_journal(call: Call) -> Answer:
     """Show what happened to requests, from a cursor on."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
-    outcomes, cursor, dropped = call.desk.events(call.query.get("after", ""), limit)
+    outcomes, cursor, dropped = call.desk.events(cursor_of(call.query.get("after", "")), limit)
     return Answer.of_data(
         {"outcomes": [outcome_data(each) for each in outcomes], "cursor": cursor, "dropped": dropped}
     )
+
+
+def cursor_of(text: str) -> str:
+    """A cursor as an earlier answer gave it.
+
+    Raises:
+        Refusal: it cannot be one.
+    """
+    if len(text) > 200 or not (text.isascii() and text.isprintable()):
+        raise Refusal(400, f"after: {shown(text)} is not the cursor of an earlier answer")
+    return text
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:
@@ -74,36 +86,21 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
 
 
 def get_vendors(_: Call) -> Answer:
-    """List the vendors."""
+    """Show the documented errors of all vendors, as `faultinject vendors --json` does."""
     from faultinject import vendors
 
-    found = [vendors.get(name) for name in vendors.names()]
-    return Answer.of_data(
-        {
-            "vendors": [
-                {
-                    "id": each.id,
-                    "title": each.title,
-                    "errors": len(each.errors),
-                    "content_type": each.content_type,
-                    "storage": each.addressing is not None,
-                }
-                for each in found
-            ]
-        }
-    )
+    return Answer.of_data([row.to_dict() for name in vendors.names() for row in vendors.get(name).errors])
 
 
 def get_vendor(call: Call) -> Answer:
-    """Show all documented errors of a vendor, as `faultinject vendors --json` does."""
+    """Show the documented errors of one vendor."""
     from faultinject import vendors
 
     try:
         vendor = vendors.get(call.name)
-    except UnknownVendor as error:
+    except ConfigurationError as error:
         raise Refusal(404, str(error), problems=error.problems) from None
-    rows = [{**each.to_dict(), "address": each.address} for each in vendor.errors]
-    return Answer.of_data({"id": vendor.id, "title": vendor.title, "errors": rows})
+    return Answer.of_data([row.to_dict() for row in vendor.errors])
 
 
 def get_vocabulary(_: Call) -> Answer:
@@ -115,8 +112,7 @@ def get_vocabulary(_: Call) -> Answer:
     from faultinject.rules.vocabulary import KEYS
 
     known = [
-        {"title": each.title, "meaning": _meaning(each.__doc__), "takes": list(each.takes)}
-        for each in faults.every()
+        {"title": each.title, **_words(each.__doc__), "takes": list(each.takes)} for each in faults.every()
     ]
     return Answer.of_data(
         {
@@ -134,11 +130,11 @@ def _keys(keys: Mapping[str, Key]) -> list[dict[str, Any]]:
         {
             "key": each.key,
             "title": each.title,
-            "meaning": _meaning(each.__doc__),
+            **_words(each.__doc__),
             "default": each.default_text,
             "choices": list(each.choices),
             "named": each.named,
-            "yes_no": each.flag,
+            "flag": each.flag,
             "duration": each.seconds,
             "number": each.number,
         }
@@ -146,8 +142,14 @@ def _keys(keys: Mapping[str, Key]) -> list[dict[str, Any]]:
     ]
 
 
-def _meaning(docstring: str | None) -> str:
-    return " ".join((docstring or "").partition(">>> ")[0].split())
+def _words(docstring: str | None) -> dict[str, str]:
+    """The prose of a docstring, and the rule of its example; nothing where `-OO` took docstrings away."""
+    prose, mark, _ = (docstring or "").partition(">>> ")
+    try:
+        shown = example(docstring or "") if mark else ""
+    except Exception:  # another package's example makes no rule
+        shown = ""
+    return {"summary": " ".join(prose.split()), "example": shown}
 
 
 def preview(call: Call) -> Answer:
@@ -158,7 +160,7 @@ def preview(call: Call) -> Answer:
 
     given = call.keys(("text", "rule", "method", "path", "host"))
     asked = {key: _word(given, key) for key in ("method", "path", "host")}
-    rule = one_rule(call, {key: given[key] for key in ("text", "rule") if key in given})
+    rule = one_rule({key: given[key] for key in ("text", "rule") if key in given})
     path = asked["path"] or "/bucket/key"
     method = asked["method"] or _method_of(rule.conditions.get("method", ()))
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
@@ -169,7 +171,9 @@ def preview(call: Call) -> Answer:
     if action is None:
         trial = trials.Trial([trials.unconditional(always)], call.desk.standing.seed)
         action = trial.ask(request)
-    found: dict[str, Any] = {"matches": matches, "says": rule.resolved.in_words(rule), "notes": []}
+    says = rule.resolved.in_words(rule)
+    found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
+    found["notes"] = [says]
     if not isinstance(action, Respond):
         return Answer.of_data({**found, "status": None, "headers": [], "body": None, "raw": None})
     action.answer_keys()
@@ -195,8 +199,8 @@ def _word(given: Mapping[str, object], key: str) -> str:
     value = given.get(key)
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > _WORDS:
-        raise Refusal(400, f"{key}: give a text of at most {_WORDS} characters")
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise Refusal(400, f"{key}: give a text of at most {_LONGEST} characters")
     if key == "path":
         return value.encode("utf-8", "replace").decode()
     if not (value.isascii() and value.isprintable()) or (key == "method" and " " in value):

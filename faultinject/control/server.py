@@ -16,6 +16,8 @@ from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import uvicorn
+
     from faultinject.injector.injector import Injector
 
 AGAIN = 1.0
@@ -35,8 +37,9 @@ def serve(injector: Injector) -> None:
 
 
 def _after_fork() -> None:
-    """A child has no thread of its parent."""
+    """A child has no thread of its parent, and must not keep the address when that one ends."""
     if _server is not None:
+        _server.let_go()
         _server.start()
 
 
@@ -55,25 +58,47 @@ class Server:
 
     Args:
         injector: what is looked at and changed.
+
+    Attributes:
+        url: where it answers; empty while another process has the address.
+        access: who may ask.
     """
 
     def __init__(self, injector: Injector) -> None:
         assert injector.control is not None
         self.injector = injector
         self.settings = injector.control
+        self.url = ""
+        self.access = Access(self.settings)
         self._pid = 0
+        self._ended = threading.Event()
+        self._answers: uvicorn.Server | None = None
+        self._listening: socket.socket | None = None
 
     def start(self) -> None:
         """Begin, unless it has in this process."""
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
-        threading.Thread(target=self._run, name="faultinject-control", daemon=True).start()
+        self._ended = threading.Event()
+        threading.Thread(
+            target=self._run, args=(self._ended,), name="faultinject-control", daemon=True
+        ).start()
 
-    def _run(self) -> None:
-        from time import sleep
+    def stop(self) -> None:
+        """Let go of the address; what is under way gets a second."""
+        self._ended.set()
+        if self._answers is not None:
+            self._answers.should_exit = True
 
-        while True:
+    def let_go(self) -> None:
+        """In a child: the socket is the parent's."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
+
+    def _run(self, ended: threading.Event) -> None:
+        while not ended.is_set():
             try:
                 found = self._bind()
             except OSError as error:
@@ -82,7 +107,7 @@ class Server:
                         OSError(f"FAULTINJECT_CONTROL: {self.settings.place}: {error.strerror or error}")
                     )
                     return
-                sleep(AGAIN)
+                ended.wait(AGAIN)
                 continue
             try:
                 self._serve(found)
@@ -90,8 +115,9 @@ class Server:
                 log.refused(error)
                 return
             finally:
+                self.url = ""
                 found.close()
-            sleep(AGAIN)
+            ended.wait(AGAIN)
 
     def _bind(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -106,6 +132,7 @@ class Server:
         except OSError:
             found.close()
             raise
+        self._listening = found
         return found
 
     def _serve(self, listening: socket.socket) -> None:
@@ -113,13 +140,12 @@ class Server:
 
         from faultinject.control.app import make_app
 
-        access = Access(self.settings)
         host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        access.place = f"{shown}:{port}"
-        log.control(f"http://{access.place}/", access.token if access.chosen else None)
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        # Who had the address before may have made up another token: this process's is told when it counts.
+        log.control(f"http://{place}/", self.access.token if self.access.chosen else None)
         config = uvicorn.Config(
-            make_app(self.injector, access),
+            make_app(self.injector, self.access),
             loop="asyncio",
             http="h11",
             ws="none",
@@ -133,5 +159,6 @@ class Server:
             h11_max_incomplete_event_size=1 << 16,
             timeout_graceful_shutdown=1,
         )
-        server = uvicorn.Server(config)
-        server.run(sockets=[listening])
+        self._answers = uvicorn.Server(config)
+        self.url = f"http://{place}"
+        self._answers.run(sockets=[listening])

@@ -11,7 +11,7 @@ from faultinject.rules.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Scenario
@@ -32,23 +32,30 @@ LASTING = frozenset(
     " surrogate-control vary".split()
 )
 """Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
+RUN = ("html", "script", "svg", "xml")
+"""What the kinds of content have in their names in which a browser runs scripts and follows addresses."""
 FAMILIES = ("x-accel-", "access-control-")
 """What further headers begin with that a proxy obeys, or by which scripts of other sites may read."""
 
 
-def check_foreign(scenario: Scenario, *, more: frozenset[str] = frozenset()) -> None:
+def check_foreign(
+    scenario: Scenario, *, more: frozenset[str] = frozenset(), known: Collection[Rule] = ()
+) -> None:
     """Refuse what rules must not do that came over HTTP.
 
     Args:
         scenario: the rules, right in themselves.
         more: effects that are refused besides.
+        known: rules that are in force already, which somebody else may have written.
 
     Raises:
         ConfigurationError: with every problem, each with its rule.
     """
+    there = {*known}
     problems = [
         Problem(message, where=f"{name}: {key}")
         for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
+        if rule not in there
         for key, message in _problems(rule, more)
     ]
     if problems:
@@ -62,6 +69,12 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"
+    kind = rule.options.get("content_type", "")
+    if _is_run(kind):
+        yield (
+            "content_type",
+            f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(kind)}",
+        )
     for name, text in rule.set_headers:
         why = _wrong_header(name, text)
         if why:
@@ -69,6 +82,8 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_header(name: str, text: str) -> str:
+    if name == "content-type" and _is_run(text):
+        return f"a rule that comes over HTTP sends nothing that a browser runs, as {shown(text)}"
     if name in OBEYED or name.startswith(FAMILIES):
         return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
     if name in LASTING:
@@ -77,6 +92,10 @@ def _wrong_header(name: str, text: str) -> str:
         path = f"/{text.partition('://')[2].partition('/')[2]}"
         return f"{shown(text)} may lead to another host; did you mean {shown(path)}?"
     return ""
+
+
+def _is_run(text: str) -> bool:
+    return any(each in text.lower() for each in RUN)
 
 
 def stays(text: str) -> bool:
