@@ -44,7 +44,7 @@ SHIFT, CONTROL = 8, 2
 WHERE = """(() => {
     const found = [...document.querySelectorAll(%s)].find(each => each.checkVisibility());
     if (!found) return null;
-    found.scrollIntoView({block: "nearest"});
+    found.scrollIntoView({block: "center", behavior: "instant"});
     const box = found.getBoundingClientRect();
     return [box.left + box.width / 2, box.top + box.height / 2];
 })()"""
@@ -179,7 +179,7 @@ class Browser:
         """Press keys, one after the other, wherever the focus is."""
         for key in keys:
             text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-            code = KEYS.get(key) or ord(key.upper())
+            code = KEYS.get(key) or (ord(key.upper()) if key.isalnum() else 0)
             down = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
             if text and not modifiers & CONTROL:
                 self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **down)
@@ -193,12 +193,11 @@ class Browser:
         self.press(*text)
 
     def until(self, expression, patience=20.0):
-        """Wait until an expression is true in the page; its value."""
+        """Wait until an expression is true in the page, or an element."""
         end = time.monotonic() + patience
-        while not (found := self.evaluate(expression)):
+        while not self.evaluate(f"Boolean({expression})"):
             assert time.monotonic() < end, f"never: {expression}"
             time.sleep(0.05)
-        return found
 
     def note(self, method, params):
         """Keep what an event of this window says."""

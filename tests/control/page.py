@@ -31,7 +31,12 @@ class Server:
     def start(self):
         """Begin, and wait until it answers."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-        ours = {"FAULTINJECT_CONTROL": MOUNT, "FAULTINJECT_TOKEN": self.token, "FAULTINJECT_SEED": "7", "PYTHONPATH": str(ROOT)}
+        ours = {
+            "FAULTINJECT_CONTROL": MOUNT,
+            "FAULTINJECT_TOKEN": self.token,
+            "FAULTINJECT_SEED": "7",
+            "PYTHONPATH": str(ROOT),
+        }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "tests.control.looked_at:app"],
@@ -86,7 +91,10 @@ class Server:
             # As it is written: the target of a hostile request is no URL.
             connection.putrequest(method, path, skip_accept_encoding=True)
             raw = (body or "").encode()
-            for name, value in {**headers, **({"Content-Length": len(raw)} if raw or method != "GET" else {})}.items():
+            for name, value in {
+                **headers,
+                **({"Content-Length": len(raw)} if raw or method != "GET" else {}),
+            }.items():
                 connection.putheader(name, str(value))
             connection.endheaders(raw)
             answer = connection.getresponse()
@@ -110,13 +118,17 @@ def text(browser, selector):
 
 def shows(browser, selector, words):
     """Wait until it has these words."""
-    wanted = f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({json.dumps(words)})"
+    wanted = (
+        f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({json.dumps(words)})"
+    )
     browser.until(wanted)
 
 
 def counts(browser, rule):
     """Matched and injected of a rule, as the page has them."""
-    found = browser.evaluate(f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => each.innerText)")
+    found = browser.evaluate(
+        f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => each.innerText)"
+    )
     return tuple(found)
 
 
@@ -135,3 +147,11 @@ def tab_to(browser, selector, most=80):
         if browser.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
             return
     raise AssertionError(f"Tab never comes to {selector}")
+
+
+def row(browser, words):
+    """The selector of the newest row of the strip with these words, when it has come."""
+    found = f"[...document.querySelectorAll('#strip li')].find(each => each.innerText.includes({json.dumps(words)}))"
+    browser.until(found)
+    key = browser.evaluate(f"{found}.dataset.key")
+    return f"#strip li[data-key='{key}'] button"
