@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreInUse, StoreUnavailable, plain
+from faultinject.exceptions import (
+    ConfigurationError,
+    Conflict,
+    FaultInjectError,
+    StoreInUse,
+    StoreUnavailable,
+    plain,
+)
 from faultinject.rules.printed_json import json_text
 
 TYPE_CHECKING = False
@@ -87,6 +94,8 @@ def refusal_of(error: FaultInjectError) -> Refusal:
     """The refusal that an error of faultinject comes to."""
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, Conflict):
+        return Refusal(412, f"{error}; read the rules again and repeat the change")
     if isinstance(error, StoreUnavailable):
         return Refusal(
             503, f"the store cannot be had now: {error}", headers={"Retry-After": str(RETRY_SECONDS)}

@@ -13,11 +13,11 @@ from starlette.routing import Route
 from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
 from faultinject.control.calls import CALLS, OPENAPI, STREAM
-from faultinject.control.desk import Desk
 from faultinject.control.events import LONGEST, Streams
 from faultinject.control.guard import Guard, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
+from faultinject.injector.injector import Injector
 from faultinject.rules.values import nearest, visible
 
 TYPE_CHECKING = False
@@ -49,14 +49,14 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
         access: who may ask.
         streams: seconds that a stream of events lasts at most; 0: there are none.
     """
-    desk = Desk(injector)
+    injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)
     paths: dict[str, dict[str, Does]] = {}
     for entry in CALLS:
         paths.setdefault(entry.path, {})[entry.method] = entry.does
     paths[OPENAPI] = {"GET": _openapi}
-    routes = [Route(path, Resource(desk, access, found, threads)) for path, found in paths.items()]
-    routes.insert(0, Route(STREAM, Stream(desk, Streams(streams))))
+    routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
+    routes.insert(0, Route(STREAM, Stream(injector, Streams(streams))))
     routes += [Route(path, Page(answer)) for path, answer in _pages().items()]
     known = [each.path for each in routes]
 
@@ -71,16 +71,16 @@ class Resource:
     """One path: what each method does.
 
     Args:
-        desk: the injector.
+        injector: the injector.
         access: who may ask.
         does: by method.
         threads: limits how many calls are carried out at once.
     """
 
     def __init__(
-        self, desk: Desk, access: Access, does: Mapping[str, Does], threads: CapacityLimiter
+        self, injector: Injector, access: Access, does: Mapping[str, Does], threads: CapacityLimiter
     ) -> None:
-        self._desk = desk
+        self._injector = injector
         self._access = access
         self._does = does
         self._threads = threads
@@ -93,7 +93,7 @@ class Resource:
             if does is None:
                 raise not_allowed(request.method, self._does)
             call = Call(
-                self._desk,
+                self._injector,
                 self._access,
                 client="" if request.client is None else request.client.host,
                 name=request.path_params.get("name", ""),
@@ -111,8 +111,8 @@ class Resource:
 class Stream:
     """The path of the live journal."""
 
-    def __init__(self, desk: Desk, streams: Streams) -> None:
-        self._desk = desk
+    def __init__(self, injector: Injector, streams: Streams) -> None:
+        self._injector = injector
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class Stream:
             await reply(scope, send, not_allowed(request.method, ("GET",)).answer)
             return
         after = request.query_params.get("after") or request.headers.get("last-event-id", "")
-        await self._streams(self._desk, after, scope, receive, send)
+        await self._streams(self._injector, after, scope, receive, send)
 
 
 class Page:

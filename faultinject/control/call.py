@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from faultinject.control.access import Access
-    from faultinject.control.desk import Desk
+    from faultinject.injector.injector import Injector
 
 
 class Call:
     """What a client asks for.
 
     Attributes:
-        desk: the injector.
+        injector: the injector.
         access: who may ask.
         client: the client's address, as the server says it.
         name: of the rule or vendor in the path, or empty.
@@ -30,11 +30,11 @@ class Call:
         mount: the path below which the API is.
     """
 
-    __slots__ = ("access", "body", "client", "desk", "headers", "mount", "name", "query")
+    __slots__ = ("access", "body", "client", "headers", "injector", "mount", "name", "query")
 
     def __init__(
         self,
-        desk: Desk,
+        injector: Injector,
         access: Access,
         *,
         client: str = "",
@@ -44,7 +44,7 @@ class Call:
         body: bytes = b"",
         mount: str = "",
     ) -> None:
-        self.desk = desk
+        self.injector = injector
         self.access = access
         self.client = client
         self.name = name
@@ -120,7 +120,7 @@ class Call:
         text = self.headers.get("if-match", "").strip()
         if text in ("", "*"):
             return None
-        now = self.desk.standing.generation
+        now = self.injector.standing.generation
         # A weak tag is never the same: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
         if f'"{now}"' in (each.strip() for each in text.split(",")):
             return int(now)

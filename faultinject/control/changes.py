@@ -38,18 +38,16 @@ def switch_on(call: Call) -> Answer:
                 raise Mistake(f"{shown(text)} is no time; POST /off switches faults off")
         except Mistake as mistake:
             raise mistake.error([mistake.message]) from None
-        until = call.desk.injector.clock() + seconds
+        until = call.injector.clock() + seconds
     _refuse_off(call)
-    _check_expected(call)
-    call.desk.enable(until=until)
+    call.injector.enable(until=until, expected=call.expected)
     return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}")
 
 
 def switch_off(call: Call) -> Answer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
-    _check_expected(call)
-    call.desk.disable()
+    call.injector.disable(expected=call.expected)
     return _changed(call, "switched faults off")
 
 
@@ -57,16 +55,16 @@ def reset(call: Call) -> Answer:
     """Let all counts begin at zero."""
     call.keys(())
     _refuse_off(call)
-    call.desk.reset(expected=call.expected)
+    call.injector.reset(expected=call.expected)
     return _changed(call, "set all counts to zero")
 
 
 def put_rules(call: Call) -> Answer:
     """Put a whole scenario in force; counts begin at zero."""
     scenario = _scenario(call)
-    check_foreign(scenario, known=call.desk.standing.scenario.rules)
+    check_foreign(scenario, known=call.injector.standing.scenario.rules)
     _refuse_off(call)
-    call.desk.use(scenario, expected=call.expected)
+    call.injector.use(scenario, expected=call.expected)
     return _changed(call, f"put {_number(len(scenario.rules))} in force: {scenario}")
 
 
@@ -74,19 +72,19 @@ def add_rule(call: Call) -> Answer:
     """Put one more rule behind those in force."""
     given = call.data()
     rule = one_rule(given if "text" in given else {"rule": given})
-    standing = call.desk.standing
+    standing = call.injector.standing
     _check_number(len(standing.scenario.rules) + 1)
     check_foreign(Scenario([rule]))
     _refuse_off(call)
     if rule.name is not None and rule.name in standing.scenario.display_names:
         raise ConfigurationError([f"{rule.name} is already the name of another rule; names must be unique"])
-    call.desk.add([rule], expected=call.expected)
+    call.injector.add([rule], expected=call.expected)
     return _changed(call, f"added the rule {rule}", status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
-    standing = call.desk.standing
+    standing = call.injector.standing
     old = standing.scenario.rules[place_of(call, standing.scenario)]
     given = call.data()
     if "text" in given:
@@ -98,35 +96,33 @@ def patch_rule(call: Call) -> Answer:
         rule = _rule(data)
     check_foreign(Scenario([rule]), known=[old])
     _refuse_off(call)
-    call.desk.replace(call.name, rule, expected=call.expected)
+    call.injector.replace(call.name, rule, expected=call.expected)
     return _changed(call, f"changed the rule {call.name} to {rule}")
 
 
 def delete_rule(call: Call) -> Answer:
     """Take one rule away; the others' counts go on."""
     call.keys(())
-    place_of(call, call.desk.standing.scenario)
+    place_of(call, call.injector.standing.scenario)
     _refuse_off(call)
-    call.desk.remove(call.name, expected=call.expected)
+    call.injector.remove(call.name, expected=call.expected)
     return _changed(call, f"removed the rule {call.name}")
 
 
 def enable_rule(call: Call) -> Answer:
     """Switch one rule on again; its counts stay."""
     call.keys(())
-    place_of(call, call.desk.standing.scenario)
+    place_of(call, call.injector.standing.scenario)
     _refuse_off(call)
-    _check_expected(call)
-    call.desk.enable_rule(call.name)
+    call.injector.enable_rule(call.name, expected=call.expected)
     return _changed(call, f"enabled the rule {call.name}")
 
 
 def disable_rule(call: Call) -> Answer:
     """Switch one rule off; its counts stay."""
     call.keys(())
-    place_of(call, call.desk.standing.scenario)
-    _check_expected(call)
-    call.desk.disable_rule(call.name)
+    place_of(call, call.injector.standing.scenario)
+    call.injector.disable_rule(call.name, expected=call.expected)
     return _changed(call, f"disabled the rule {call.name}")
 
 
@@ -218,7 +214,7 @@ def _refuse_off(call: Call) -> None:
     Raises:
         Refusal: this is production, or the environment switches off.
     """
-    injector = call.desk.injector
+    injector = call.injector
     if injector.production is not None:
         raise Refusal(
             403,
@@ -229,21 +225,12 @@ def _refuse_off(call: Call) -> None:
         raise Refusal(403, "FAULTINJECT_ENABLED=0 switches faults off for good")
 
 
-def _check_expected(call: Call) -> None:
-    """A switch that was read before others changed it is not thrown.
-
-    Raises:
-        Refusal: If-Match names another generation than the one in force.
-    """
-    _ = call.expected
-
-
 def _number(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
 
 def _changed(call: Call, what: str, *, status: int = 200) -> Answer:
     """The new state; the log says who has changed what."""
-    found = state(call.desk)
+    found = state(call.injector)
     log.changed(what, call.client, call.access.place, found["generation"])
     return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})

@@ -20,7 +20,7 @@ from faultinject.rules.printed_json import json_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.adapters.types import Receive, Scope, Send
-    from faultinject.control.desk import Desk
+    from faultinject.injector.injector import Injector
 
 MOST_STREAMS = 8
 """At once, of one process: each holds a connection, and asks the store."""
@@ -45,7 +45,9 @@ class Streams:
         self.number = 0
         self.longest = longest
 
-    async def __call__(self, desk: Desk, after: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Send outcomes from a cursor on, until the client leaves or the server ends."""
         if self.number >= MOST_STREAMS:
             busy = Refusal(
@@ -57,13 +59,15 @@ class Streams:
             return
         self.number += 1
         try:
-            await self._stream(desk, after, scope, receive, send)
+            await self._stream(injector, after, scope, receive, send)
         finally:
             self.number -= 1
 
-    async def _stream(self, desk: Desk, after: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         try:
-            found = await anyio.to_thread.run_sync(desk.events, cursor_of(after), _PIECE)
+            found = await anyio.to_thread.run_sync(injector.events, cursor_of(after), _PIECE)
         except FaultInjectError as error:
             await reply(scope, send, refusal_of(error).answer)
             return
@@ -81,10 +85,10 @@ class Streams:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_gone)
-            await self._tell(desk, found, ends, send)
+            await self._tell(injector, found, ends, send)
             tasks.cancel_scope.cancel()
 
-    async def _tell(self, desk: Desk, found: Found, ends: Ends, send: Send) -> None:
+    async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:
         begun = said = monotonic()
         outcomes, cursor, dropped = found
         text = f"retry: 1000\n: cursor {cursor}\n\n"
@@ -109,7 +113,7 @@ class Streams:
             await anyio.sleep(0 if len(outcomes) == _PIECE else LOOK)
             text = ""
             try:
-                outcomes, cursor, dropped = await anyio.to_thread.run_sync(desk.events, cursor, _PIECE)
+                outcomes, cursor, dropped = await anyio.to_thread.run_sync(injector.events, cursor, _PIECE)
             except FaultInjectError as error:
                 # The store is away: the client sees it in the state, and the stream goes on when it is back.
                 outcomes, dropped = [], 0

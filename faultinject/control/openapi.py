@@ -151,7 +151,7 @@ def schemas() -> dict[str, Schema]:
         "vocabulary": _object(
             {
                 "faults": _list(
-                    _object({"title": _TEXT, "meaning": _TEXT, "takes": _list(_TEXT)}, more=True)
+                    _object({"title": _TEXT, "summary": _TEXT, "takes": _list(_TEXT)}, more=True)
                 ),
                 **dict.fromkeys(("conditions", "triggers", "effects", "others"), _list(key)),
             },

@@ -31,13 +31,13 @@ def get_health(_: Call) -> Answer:
 
 def get_state(call: Call) -> Answer:
     """Show the switch, the rules with their counts, and the limits."""
-    found = state(call.desk)
+    found = state(call.injector)
     return Answer.of_data(found, headers={"ETag": f'"{found["generation"]}"'})
 
 
 def get_rules(call: Call) -> Answer:
     """Show the scenario, as `PUT /rules` takes it; `format=toml` for a file of rules."""
-    standing = call.desk.standing
+    standing = call.injector.standing
     tag = {"ETag": f'"{standing.generation}"'}
     form = call.query.get("format", "json")
     if form == "toml":
@@ -51,9 +51,9 @@ def get_rules(call: Call) -> Answer:
 
 def get_rule(call: Call) -> Answer:
     """Show one rule with its counts."""
-    standing = call.desk.standing
+    standing = call.injector.standing
     index = place_of(call, standing.scenario)
-    counts = call.desk.counts().get(call.name, {})
+    counts = call.injector.counts().get(call.name, {})
     found = rule_data(
         call.name, standing.scenario.rules[index], enabled=call.name not in standing.disabled, counts=counts
     )
@@ -63,7 +63,7 @@ def get_rule(call: Call) -> Answer:
 def get_journal(call: Call) -> Answer:
     """Show what happened to requests, from a cursor on."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
-    outcomes, cursor, dropped = call.desk.events(cursor_of(call.query.get("after", "")), limit)
+    outcomes, cursor, dropped = call.injector.events(cursor_of(call.query.get("after", "")), limit)
     return Answer.of_data(
         {"outcomes": [outcome_data(each) for each in outcomes], "cursor": cursor, "dropped": dropped}
     )
@@ -165,11 +165,11 @@ def preview(call: Call) -> Answer:
     method = asked["method"] or _method_of(rule.conditions.get("method", ()))
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
     always = trials.replace_options(rule, **dict.fromkeys(TRIGGERS))
-    trial = trials.Trial([always], call.desk.standing.seed)
+    trial = trials.Trial([always], call.injector.standing.seed)
     action = trial.ask(request)
     matches = action is not None
     if action is None:
-        trial = trials.Trial([trials.unconditional(always)], call.desk.standing.seed)
+        trial = trials.Trial([trials.unconditional(always)], call.injector.standing.seed)
         action = trial.ask(request)
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}

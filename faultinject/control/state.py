@@ -6,18 +6,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from faultinject.control.desk import Desk
+    from faultinject.injector.injector import Injector
     from faultinject.rules.rule import Rule
 
 VERSION = 1
 _NONE = {"matched": 0, "injected": 0, "failed": 0}
 
 
-def state(desk: Desk) -> dict[str, Any]:
+def state(injector: Injector) -> dict[str, Any]:
     """All that a client shows: switch, rules, counts and limits."""
-    standing, injector = desk.standing, desk.injector
+    counts = injector.counts()
+    standing = injector.standing
+    now = injector.clock()
     services = injector.own_plan.services
-    counts = desk.counts()
     names = standing.scenario.display_names
     rules = [
         rule_data(name, rule, enabled=name not in standing.disabled, counts=counts.get(name, {}))
@@ -26,11 +27,11 @@ def state(desk: Desk) -> dict[str, Any]:
     return {
         "v": VERSION,
         "generation": standing.generation,
-        "on": standing.on,
+        "on": standing.on and (standing.until is None or now < standing.until),
         "enabled": injector.enabled,
         "until": standing.until,
-        "expires": services.expires,
-        "now": injector.clock(),
+        "expires": injector.expires,
+        "now": now,
         "seed": standing.seed,
         "production": injector.production,
         "store": injector.store,

@@ -58,14 +58,22 @@ class Services:
         self.endpoints = endpoints
         self.most_active = most_active
         self.record_all = record_all
-        self.expires = expires
-        self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
+        self.expires: float | None = None
+        self.deadline = float("inf")
+        self.expire(expires)
         self.failed = failed
         self.expired = expired
         self._places = Counter()
         self.places_left: list[None] = []
         # One C call: it is a step of every fault.
         self.finish: Callable[[], None] = partial(self.places_left.append, None)
+
+    def expire(self, moment: float | None) -> None:
+        """Inject nothing from that moment on, in unix seconds; None: at any time. The same moment again is no other."""
+        if moment == self.expires:
+            return
+        self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
+        self.expires = moment
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""

@@ -54,7 +54,7 @@ class Client:
 
     def call(self, method, path, body=None, *, headers=None, token=TOKEN, host=None, raw=None):
         """A call; of `headers`, None takes a usual one away."""
-        given = {"Host": host or f"127.0.0.1:{self.port}"}
+        given = {"Host": f"127.0.0.1:{self.port}" if host is None else host}
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
         data = raw
