@@ -79,6 +79,17 @@ def test_server_groups():
     }
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_groups_that_hold_any(vendor):
+    """Those that a form offers are those that a rule can name."""
+    found = vendors.get(vendor)
+    named = []
+    for name in GROUPS:
+        with suppress(UnknownDocumentedError):
+            named += [name] if found.group(name) else []
+    assert list(found.groups) == named
+
+
 CLASSES = [("@client", 4), ("@server", 5)]
 
 

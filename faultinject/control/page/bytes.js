@@ -7,10 +7,8 @@ const LONGEST = 64 * 1024; // bytes that are drawn
 /** An element that shows what `POST /preview` answered. */
 export function answer(preview, { label = "The bytes of the answer" } = {}) {
   const raw = bytesOf(preview.raw);
-  const notes = notesOf(preview).map((each) => make("p", { class: "quiet" }, ...shown(each)));
-  if (!raw.length) {
-    return make("div", {}, ...(notes.length ? notes : [make("p", {}, "This fault sends no bytes of its own.")]));
-  }
+  const notes = (preview.notes ?? []).map((each) => make("p", { class: "quiet" }, ...shown(each)));
+  if (!raw.length) return make("div", {}, make("p", {}, ...shown(`This fault sends no bytes of its own. The client gets ${preview.says || "what the rule says"}.`)));
   const box = make("pre", { class: "bytes", tabindex: "0", role: "region", "aria-label": label });
   const [head, body] = parts(raw);
   const asText = () => box.replaceChildren(...headNodes(head), ...bodyNodes(body));
@@ -25,11 +23,6 @@ export function answer(preview, { label = "The bytes of the answer" } = {}) {
     box,
     ...notes,
   );
-}
-
-function notesOf(preview) {
-  const notes = preview.notes ?? preview.note ?? preview.effect ?? [];
-  return (Array.isArray(notes) ? notes : [notes]).filter((each) => typeof each === "string" && each);
 }
 
 /** Head with its empty line, and body. */

@@ -38,13 +38,27 @@ export async function open(outcome) {
   await showBytes(outcome, bytes);
 }
 
+const DONE = {
+  delayed: () => "let the app answer late",
+  stalled: () => "held the exchange up",
+  truncated: () => "cut the answer",
+  dripped: () => "slowed the answer down",
+  corrupted: () => "changed bytes of the answer",
+  reset: () => "reset the connection",
+  closed: () => "closed the connection",
+  raised: () => "raised an error in the test client",
+  app_cut: (fault) => `answered with ${fault}, and told the app that its client had left`,
+  drain_cut: (fault) => `answered with ${fault} before all of the upload was read`,
+};
+
 function story(outcome) {
   const rule = outcome.rule ? `Rule ${outcome.rule}` : "No rule";
   const after = typeof outcome.elapsed === "number" ? ` after ${took(outcome.elapsed)}` : "";
   if (outcome.did === "passed") return outcome.rule ? `${rule} matched and did not fire: the app answered${after}.` : `The app answered${after}.`;
   if (kindOf(outcome) === "bad") return `${rule} was to give ${outcome.fault ?? "a fault"}, and did not: ${DID[outcome.did] ?? outcome.did}.`;
-  const did = outcome.did === "answered" ? "answered" : `did: ${outcome.did},`;
-  return `${rule} ${did} with ${outcome.fault}${outcome.status ? ` (${outcome.status})` : ""}${after}. ${outcome.applied ? "The app ran." : "The app did not see the request."}`;
+  const fault = `${outcome.fault}${outcome.status ? ` (${outcome.status})` : ""}`;
+  const did = DONE[outcome.did]?.(fault) ?? `answered with ${fault}`;
+  return `${rule} ${did}${after}. ${outcome.applied ? "The app ran." : "The app did not see the request."}`;
 }
 
 async function showBytes(outcome, box) {
@@ -61,7 +75,7 @@ async function showBytes(outcome, box) {
   const notes = [];
   try {
     // A group draws one of its errors; the journal names the one that was drawn.
-    const whole = { ...rule.rule };
+    const whole = { ...rule.rule, name: rule.name };
     if (outcome.fault && whole.of && outcome.fault !== whole.fault && outcome.fault.includes(":")) whole.of = outcome.fault;
     else if (outcome.fault?.includes(":")) whole.fault = outcome.fault;
     const target = `${outcome.path}${outcome.query ? `?${outcome.query}` : ""}`;
@@ -79,7 +93,6 @@ async function showBytes(outcome, box) {
     if (preview.raw && typeof outcome.status === "number" && typeof preview.status === "number" && outcome.status !== preview.status) {
       notes.push(`The status differs: ${outcome.status} was sent.`);
     }
-    if (preview.raw && outcome.did !== "answered") notes.push(`What was really done is “${outcome.did}”.`);
     if (typeof outcome.response_bytes === "number" && preview.raw) {
       const body = atob(preview.body || "").length;
       if (body !== outcome.response_bytes) notes.push(`The length differs: ${many(outcome.response_bytes, "byte")} of a body were sent, here ${count(body)}.`);

@@ -54,12 +54,9 @@ export function learn(vocabulary, catalogue, whole) {
   choices = catalogue;
   complete = whole;
   list.again();
-  const vendors = [...new Set(choices.map((each) => each.group).filter(Boolean))];
-  const before = $("vendor").value;
-  $("vendor").replaceChildren(make("option", { value: "" }, "all"), ...vendors.map((each) => make("option", { value: each }, ...shown(each))));
-  if (vendors.includes(before)) $("vendor").value = before;
   if (built) return;
   built = true;
+  $("vendor").append(...vocabulary.vendors.map(({ id, title }) => make("option", { value: id }, ...shown(`${id} – ${title}`))));
   fields.build($("groups"), vocabulary, soon);
   fields.put({});
 }
@@ -247,11 +244,16 @@ async function preview(explicitly) {
     return;
   }
   const mine = (asked += 1);
-  const request = { method: $("preview-method").value.trim() || "GET", path: $("preview-path").value || "/" };
-  if ($("preview-host").value.trim()) request.host = $("preview-host").value.trim();
+  const request = {};
+  for (const name of ["method", "path", "host"]) {
+    const value = $(`preview-${name}`).value.trim();
+    if (value) request[name] = value; // without one, the server takes what the rule names, or a usual one
+  }
   try {
     const found = await call("POST", "preview", { ...whatFor(rule), ...request });
-    if (mine === asked) box.replaceChildren(answer(found));
+    if (mine !== asked) return;
+    const other = found.matches === false && Object.keys(request).length ? [make("p", { class: "note" }, "This request does not meet the rule's conditions. Its fault is shown anyway.")] : [];
+    box.replaceChildren(...other, answer(found));
   } catch (error) {
     if (mine !== asked) return;
     if (error.kind === "token") page.failed(error);

@@ -82,7 +82,10 @@ export function tick(state) {
   if (left !== null) {
     parts.push(left > 0 ? `They switch off by themselves in ${clock(left)}, at ${timeOfDay(state.until)}.` : "The time is over.");
   } else if (acts(state)) parts.push("They stay on until somebody switches them off.");
-  else if (state.on !== true && !state.disarmed) parts.push("Every request goes to the app untouched.");
+  else if (state.on !== true && !state.disarmed) {
+    if (typeof state.until === "number" && state.until <= serverNow()) parts.push(`They switched off by themselves at ${timeOfDay(state.until)}.`);
+    parts.push("Every request goes to the app untouched.");
+  }
   say($("power-left"), parts.join(" "));
 }
 
@@ -119,14 +122,14 @@ let told = { at: 0, injected: null };
 /** Say for those who do not see the numbers how they rise, and not more often than one can listen to. */
 function tellInjected(number) {
   if (typeof number !== "number" || performance.now() < told.at + 15000 || told.injected === number) return;
-  if (told.injected !== null) say($("totals-said"), `${count(number)} injected`);
+  if (told.injected !== null) say($("totals-said"), many(number, "injection"));
   told = { at: performance.now(), injected: number };
 }
 
 const TOTALS = [
   ["requests", "requests"],
-  ["matched", "matched a rule"],
-  ["injected", "injected"],
+  ["matched", "matches of rules"],
+  ["injected", "injections"],
 ];
 
 function totals(state) {

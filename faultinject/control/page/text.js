@@ -27,7 +27,7 @@ export function shown(value, { lines = false } = {}) {
   for (const match of text.matchAll(UNSEEN)) {
     if (lines && match[0] === "\n") continue;
     if (match.index > from) nodes.push(document.createTextNode(text.slice(from, match.index)));
-    nodes.push(make("span", { class: "escape" }, escaped(match[0])));
+    nodes.push(make("span", { class: match[0] === "\t" ? "escape tab" : "escape" }, escaped(match[0])));
     from = match.index + match[0].length;
   }
   if (from < text.length) nodes.push(document.createTextNode(text.slice(from)));

@@ -12,12 +12,14 @@ export async function learn(learned) {
   const own = vocabulary.faults.filter((each) => !each.title.includes(":")).map((each) => choice(each.title, null, each.summary));
   const plain = PLAIN.map((status) => choice(`http:${status}`, status, "A plain answer of that status; any from 400 to 599 will do"));
   const vendor = vocabulary.others.find((each) => each.key === "vendor");
-  const words = { ...vocabulary, conditions: [...vocabulary.conditions, { ...vendor, once: true }] };
+  const storage = vocabulary.vendors.filter((each) => each.storage).map((each) => each.id);
+  const words = { ...vocabulary, conditions: [...vocabulary.conditions, { ...vendor, once: true, choices: storage }] };
+  const titles = new Map(vocabulary.vendors.map((each) => [each.id, each.title]));
   learned(words, [...own, ...plain], false);
   const rows = await call("GET", "vendors");
-  const errors = rows.map((row) => ({ ...choice(address(row), row.status, row.message ?? "", row.category), group: row.vendor }));
-  const groups = Object.entries(vocabulary.groups ?? {}).flatMap(([id, names]) =>
-    names.map((name) => ({ ...choice(`${id}:${name}`, null, `One of the vendor's errors of this group, drawn evenly`), group: id })));
+  const errors = rows.map((row) => ({ ...choice(address(row), row.status, row.message ?? "", `${row.category} ${titles.get(row.vendor)}`), group: row.vendor }));
+  const groups = vocabulary.vendors.flatMap(({ id, title, groups: names }) =>
+    names.map((name) => ({ ...choice(`${id}:${name}`, null, `One of its errors of this group, drawn evenly`, title), group: id })));
   learned(words, [...own, ...plain, ...groups, ...errors], true);
 }
 
