@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
-from faultinject.control.calls import CALLS, OPENAPI, STREAM
+from faultinject.control.calls import CALLS, OPENAPI, STREAM, Entry
 from faultinject.control.events import LONGEST, Streams
 from faultinject.control.guard import Guard, reply
 from faultinject.control.openapi import document
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.control.access import Access
-    from faultinject.control.calls import Does
     from faultinject.injector.injector import Injector
 
 PAGE = Path(__file__).parent / "page"
@@ -51,10 +50,10 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
     """
     injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)
-    paths: dict[str, dict[str, Does]] = {}
+    paths: dict[str, dict[str, Entry]] = {}
     for entry in CALLS:
-        paths.setdefault(entry.path, {})[entry.method] = entry.does
-    paths[OPENAPI] = {"GET": _openapi}
+        paths.setdefault(entry.path, {})[entry.method] = entry
+    paths[OPENAPI] = {"GET": Entry("GET", OPENAPI, _openapi)}
     routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
     routes.insert(0, Route(STREAM, Stream(injector, Streams(streams))))
     routes += [Route(path, Page(answer)) for path, answer in _pages().items()]
@@ -73,25 +72,29 @@ class Resource:
     Args:
         injector: the injector.
         access: who may ask.
-        does: by method.
+        entries: what it does, by method.
         threads: limits how many calls are carried out at once.
     """
 
     def __init__(
-        self, injector: Injector, access: Access, does: Mapping[str, Does], threads: CapacityLimiter
+        self, injector: Injector, access: Access, entries: Mapping[str, Entry], threads: CapacityLimiter
     ) -> None:
         self._injector = injector
         self._access = access
-        self._does = does
+        self._entries = entries
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
-        does = self._does.get("GET" if request.method == "HEAD" else request.method)
+        entry = self._entries.get("GET" if request.method == "HEAD" else request.method)
         try:
-            if does is None:
-                raise not_allowed(request.method, self._does)
+            if entry is None:
+                raise not_allowed(request.method, self._entries)
+            for name in request.query_params:
+                if name not in entry.query:
+                    hint = nearest(name, entry.query) if entry.query else "; this call takes none"
+                    raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
             call = Call(
                 self._injector,
                 self._access,
@@ -102,7 +105,7 @@ class Resource:
                 body=b"" if request.method in ("GET", "HEAD") else await request.body(),
                 mount=scope.get("root_path") or "",
             )
-            answer = await anyio.to_thread.run_sync(does, call, limiter=self._threads)
+            answer = await anyio.to_thread.run_sync(entry.does, call, limiter=self._threads)
         except FaultInjectError as error:
             answer = refusal_of(error).answer
         await reply(scope, send, answer)

@@ -250,7 +250,7 @@ def _operation(entry: Entry) -> Schema:
         good["200"]["content"]["application/toml"] = {"schema": _TEXT}
     if entry.public:
         found["security"] = []
-    statuses = (*(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.changes else ()))
+    statuses = (400, *(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.changes else ()))
     found["responses"] = {**good, **_errors(*statuses)}
     return found
 

@@ -499,3 +499,13 @@ def test_an_app_below_a_mount_point():
         client = Client(inner, (port, "/_faultinject"), port)
         assert client.state()["seed"] == "42"
         assert json.loads(client.get("/openapi.json").body)["servers"] == [{"url": "/sub/_faultinject"}]
+
+
+def test_parameters_that_a_call_does_not_have(client):
+    """A misspelled one is no other question."""
+    assert (
+        client.get("/journal?limt=5").message == "limt is not a parameter of this call; did you mean limit?"
+    )
+    assert (
+        client.get("/state?x%1b=5").message == "x\\x1b is not a parameter of this call; this call takes none"
+    )
