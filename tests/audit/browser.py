@@ -192,7 +192,7 @@ class Browser:
         """Write a text with the keyboard, wherever the focus is."""
         self.press(*text)
 
-    def until(self, expression, patience=20.0):
+    def until(self, expression, patience=PATIENCE):
         """Wait until an expression is true in the page, or an element."""
         end = time.monotonic() + patience
         while not self.evaluate(f"Boolean({expression})"):

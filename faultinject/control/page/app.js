@@ -16,6 +16,7 @@ const $ = (id) => document.getElementById(id);
 let state = null;
 let heard = 0; // when the newest state came, by this machine's clock
 let learned = false;
+let changing = 0; // changes of ours that are under way
 const sleepers = new Set();
 const waiting = new Set(); // for the token
 
@@ -89,7 +90,7 @@ function take(found, { mine = false } = {}) {
   noteClock(found.now);
   power.show(state);
   rules.show(state);
-  editor.noteState(state, mine);
+  if (mine || !changing) editor.noteState(state, mine); // a change of ours may be seen here before its answer comes
   $("main").setAttribute("aria-busy", "false");
 }
 
@@ -162,6 +163,7 @@ function failed(error) {
 /** Make one change; returns whether it was made. `refused(error)` and `conflict(error, state)` are told instead of the top of the page. */
 async function change(method, path, body, { said, match = state?.generation, anyGeneration = false, refused: told = failed, conflict } = {}) {
   clear($("wrong"));
+  changing += 1;
   try {
     const found = await call(method, path, body, { match: anyGeneration ? undefined : match });
     take(found?.rules ? found : await call("GET", "state"), { mine: true });
@@ -182,6 +184,8 @@ async function change(method, path, body, { said, match = state?.generation, any
     } else if (error.kind === "refused") told(error);
     else failed(error);
     return false;
+  } finally {
+    changing -= 1;
   }
 }
 

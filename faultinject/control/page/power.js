@@ -96,7 +96,7 @@ function notices(state) {
     warn("bad", `The injector switched itself off: ${state.disarmed} It stays off until you switch it on again.`);
   }
   if (state.production) {
-    warn("bad", `This is production: ${typeof state.production === "string" ? state.production : "the environment says so."}`);
+    warn("bad", `${state.production} looks like production, so faults cannot be switched on here. FAULTINJECT_PRODUCTION=allow with FAULTINJECT_EXPIRES would allow it.`);
   }
   const end = expiry(state);
   if (end !== null) {

@@ -104,8 +104,7 @@ function draw() {
     let element = rows.get(each.key);
     if (!element) {
       rows.set(each.key, (element = make("li", { "data-key": each.key }, make("button", { type: "button", tabindex: "-1" }))));
-      const key = each.key;
-      element.firstElementChild.addEventListener("click", () => byKey.get(key) && open(byKey.get(key).outcome));
+      element.firstElementChild.addEventListener("click", () => open(each.outcome));
       fill(element, each.outcome);
     } else if (each.stale) fill(element, each.outcome);
     each.stale = false;
@@ -205,6 +204,7 @@ async function catchUp() {
 
 function event({ id, event: name, data }) {
   if (id) cursor = id;
+  if (data === undefined) return;
   let value;
   try {
     value = JSON.parse(data);
@@ -212,5 +212,9 @@ function event({ id, event: name, data }) {
     return;
   }
   if (name === "dropped") lost += Number(value.dropped ?? value) || 0;
-  else if (!name || name === "outcome" || name === "message") take(value);
+  else if (name === "problem") say($("strip-state"), `(${value})`);
+  else if (!name) {
+    say($("strip-state"), "(live)");
+    take(value);
+  }
 }
