@@ -81,7 +81,7 @@ class Plan:
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.waiting: set[Callable[[], object]] = set()
-        """Called at each ending, on whatever thread that is: they wake what waits."""
+        """Called at each ending, and at a new moment of expiry, on whatever thread that is: they wake what waits."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
@@ -256,8 +256,18 @@ class Plan:
         """Let the waits of this plan end: it is replaced or switched off."""
         self.ended = True
         self.endings += 1
-        for wake in list(self.waiting):
-            wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let what waits look whether it is over."""
+        for each in list(self.waiting):
+            each()
+
+    def wait(self, wake: Callable[[], object]) -> None:
+        """Something begins to wait, and is to be called when it may be over."""
+        self.waiting.add(wake)
+        if self.services.watch is not None:
+            self.services.watch()
 
     def over(self, endings: int) -> bool:
         """Whether a wait is over that began after so many endings: replaced, switched off or expired."""

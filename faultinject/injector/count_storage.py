@@ -67,6 +67,7 @@ class CountStorage:
             until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
+        grows: whether somebody may put rules in force later, so that processes without any share a directory too.
 
     Attributes:
         directory: where processes share their counts, or None.
@@ -83,7 +84,12 @@ class CountStorage:
     """
 
     def __init__(
-        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
+        self,
+        store: str | None,
+        *,
+        alone: bool = False,
+        make: Callable[[], Counts] | None = None,
+        grows: bool = False,
     ) -> None:
         self.seen = 0
         self.replaced_by = 0
@@ -97,6 +103,7 @@ class CountStorage:
         self._unread: int | None = None
         self._again = 0.0
         self._alone = alone
+        self._grows = grows
         self._make = make or MemoryCounts
         # The directory's counts as they are open, as they are and as requests ask them.
         self._file_counts: FileCounts | None = None
@@ -169,6 +176,11 @@ class CountStorage:
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
+    def hurry(self) -> None:
+        """Let `stale` know of what was put in force just now."""
+        if self._server is not None:
+            self._server.hurry()
+
     def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
@@ -177,7 +189,7 @@ class CountStorage:
             seed: the seed that was given; None when each has chosen its own.
             owner: the process that they have in common, which has the directory as long as it lives.
         """
-        if self.undecided and scenario.rules:
+        if self.undecided and (scenario.rules or self._grows):
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:

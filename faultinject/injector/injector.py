@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from _thread import RLock
 from functools import partial
 
 from faultinject.counts.memory import MemoryCounts
@@ -15,6 +14,7 @@ from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectErro
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.standing import Standing
+from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
@@ -25,7 +25,7 @@ from faultinject.rules.values import Mistake, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Outcome
@@ -131,7 +131,10 @@ class Injector:
             _check_store(store)
         alone = record_all or counts is not None
         self._count_storage = CountStorage(
-            None if alone else store or settings.store, alone=alone, make=counts
+            None if alone else store or settings.store,
+            alone=alone,
+            make=counts,
+            grows=self.control is not None,
         )
         self._announced: tuple[Scenario, str] | None = None
         self._killed = settings.enabled is False
@@ -139,8 +142,8 @@ class Injector:
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         # A signal's handler may change what is in force while its own thread does.
-        self._change = RLock()
-        if several_processes() and not self._count_storage.settled and self.scenario.rules:
+        self._change = Turn()
+        if several_processes() and not self._count_storage.settled and self._has_to_share:
             self._count_storage.detach(self.scenario, self._given_seed())
         self._standing, begun = self._count_storage.begin(self._standing, chosen=self._chosen)
         self._own = self._compile(self._standing, begun)
@@ -153,8 +156,7 @@ class Injector:
     @property
     def standing(self) -> Standing:
         """What is in force for all processes of this injector's store: rules, on or off, and until when."""
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         return self._standing
 
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
@@ -182,8 +184,7 @@ class Injector:
         )
         if own_seed is not None:
             self._chosen = False
-        log.doubtful(given.rules, given.display_names)
-        return made
+        return self._told(made, given.rules)
 
     def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -200,11 +201,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is added.
         """
-        made = self._edit(lambda now: now.with_more(rules), expected)
-        more = len(Scenario.of(rules).rules)
-        if more:
-            log.doubtful(made.scenario.rules[-more:], made.scenario.display_names[-more:])
-        return made
+        more = Scenario.of(rules).rules
+        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
         """Put another rule in the place of one; it counts from zero, and the counts and draws of all others go on.
@@ -224,9 +222,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is replaced.
         """
-        made = self._edit(lambda now: now.with_rule(name, rule), expected)
-        log.doubtful(made.scenario.rules, made.scenario.display_names)
-        return made
+        given = Scenario.of(rule).rules
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
     def remove(self, name: str, *, expected: int | None = None) -> Standing:
         """Take one rule away; the counts and draws of all others go on.
@@ -356,7 +353,7 @@ class Injector:
 
         Raises:
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; this one is off.
+            StoreUnavailable: the other processes cannot be told; this one is off until it hears of a later change.
         """
         try:
             return self._edit(lambda now: now.but(on=False, until=None, armed_by=why), expected)
@@ -380,6 +377,11 @@ class Injector:
     def _is_on(self) -> bool:
         """The same but for a time that is over, which each request looks at."""
         return self._standing.on and not (self._killed or self._paused or self._production is not None)
+
+    @property
+    def _has_to_share(self) -> bool:
+        """Whether processes have anything in common: rules, or those that somebody may put in force."""
+        return bool(self.scenario.rules) or self.control is not None
 
     @property
     def paused(self) -> bool:
@@ -441,8 +443,7 @@ class Injector:
 
         Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         plan = self._own
         found = {}
         for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
@@ -498,6 +499,8 @@ class Injector:
         elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._count_storage.tell(self.seed)
+        elif not standing.on and self._count_storage.shown:
+            log.switched(None, standing.armed_by, on=False)
 
     def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless its store is `memory:`."""
@@ -515,13 +518,16 @@ class Injector:
         # What was counted so far is the parent's.
         self._injected = before
         self._heed()
-        if self._is_on and self.scenario.rules and not told:
+        if self._is_on and self._has_to_share and not told:
             self._count_storage.tell(self.seed)
 
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.follows:
+            from faultinject.injector.watching import watch
+
             self.follows = True
+            self._services.watch = watch
 
     def catch_up(self) -> None:
         """Put in force what other processes have put in force, in their session or in the store that this one shares."""
@@ -530,6 +536,12 @@ class Injector:
             follower.catch_up()
         if self._count_storage.stale:
             self._rejoin()
+
+    def _hurry(self) -> None:
+        """As `catch_up`, and without the second that requests leave a server alone for."""
+        if self.follows:
+            self._count_storage.hurry()
+            self.catch_up()
 
     def _rejoin(self) -> None:
         with self._change:
@@ -545,23 +557,20 @@ class Injector:
             self._adopt(found, counts)
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
-        if found.on != before.on and self.may_inject:
-            log.switched(found.on, found.armed_by)
+        if (found.on, found.until) != (before.on, before.until) and self.may_inject:
+            log.switched(found.until, found.armed_by, on=found.on)
         self.announce()
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = (
-            self._is_on
-            and self._count_storage.undecided
-            and self.scenario.rules
-            and not self.journal.requests
+            self._is_on and self._count_storage.undecided and self._has_to_share and not self.journal.requests
         )
-        if needed and self._change.acquire(blocking=False):
+        if needed and self._change.take(wait=False):
             try:
                 self._separate(os.getpid())
             finally:
-                self._change.release()
+                self._change.end()
 
     def finish(self) -> int:
         """The process ends: waits end; how many faults are still under way."""
@@ -570,7 +579,7 @@ class Injector:
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
-        self._change = RLock()
+        self._change = Turn()
         self.journal.clear()
         if self._is_on:  # pragma: no branch - children of tests end without a word
             self.detach()
@@ -607,6 +616,14 @@ class Injector:
                 self._adopt(*found)
                 return self._standing
 
+    def _told(self, made: Standing, new: Sequence[Rule]) -> Standing:
+        """What is in force; the log says what hardly any request can match."""
+        known = {*new}
+        pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
+        named = [(rule, name) for rule, name in pairs if rule in known]
+        log.doubtful([rule for rule, _ in named], [name for _, name in named])
+        return made
+
     def _adopt(self, standing: Standing, counts: Counts) -> None:
         """From here on this is in force in this process."""
         before, old = self._standing, self._own
@@ -635,7 +652,8 @@ class Injector:
     def _heed_time(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
         moments = [each for each in (self._expires, self._standing.until) if each is not None]
-        self._services.expire(min(moments, default=None))
+        if self._services.expire(min(moments, default=None)):
+            self._own.wake()
 
     def _compile(self, standing: Standing, counts: Counts) -> Plan:
         return Plan(

@@ -252,12 +252,24 @@ def replaced(by: int) -> None:
     _warn("faultinject: process %s has changed the rules", by)
 
 
-def switched(on: bool, why: str) -> None:
-    """Another process of the store has switched faults on or off."""
-    if on:
-        _warn("faultinject is on: another process has switched it on")
-    else:
-        _warn("faultinject is off: another process has switched it off%s", why and f": {visible(why)}")
+def switched(until: float | None, why: str, *, on: bool) -> None:
+    """Somebody has switched faults on or off in all processes of a store.
+
+    Args:
+        until: unix seconds at which they go off by themselves, or None.
+        why: why they are off where nobody asked for it; else empty.
+        on: which of the two.
+    """
+    if not on:
+        _warn(
+            "faultinject is off: it was switched off for all processes of its store%s",
+            why and f": {visible(why)}",
+        )
+        return
+    from time import gmtime, strftime
+
+    end = "" if until is None else strftime(" until %Y-%m-%dT%H:%M:%SZ", gmtime(until))
+    _warn("faultinject is on%s: it was switched on for all processes of its store", end)
 
 
 def session_unread(error: Exception) -> None:
