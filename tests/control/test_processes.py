@@ -79,7 +79,7 @@ class Program:
         try:
             self.process.wait(PATIENCE)
         finally:
-            if self.process.poll() is None:
+            with suppress(ProcessLookupError):  # what a reloader has started, too
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
@@ -173,6 +173,37 @@ def owner_of(port):
                 found.add(int(link.parts[2]))
     (owner,) = found
     return owner
+
+
+@pytest.mark.slow
+def test_the_process_that_a_reloader_starts_has_the_address(start):
+    """Both have loaded the app, and the one that looks at files would show rules that no request meets."""
+    own, port = free_port(), free_port()
+    program = start(
+        "flask",
+        "--app",
+        "wsgi",
+        "run",
+        "--debug",
+        "--port",
+        str(port),
+        FAULTINJECT_CONTROL=f"127.0.0.1:{own}",
+    )
+    client = Client(None, (own, ""), port)
+    until(
+        lambda: program.text.count("the control API is at") > 0 or program.process.poll() is not None,
+        "it serves",
+    )
+
+    def serves():
+        try:
+            client.change("PUT", "/rules", {"text": "http:503"})
+            return client.ask_app() == 503
+        except OSError:
+            return False
+
+    until(serves, "the process that serves has the address")
+    assert owner_of(own) != program.process.pid
 
 
 def test_random_tokens_of_workers_are_one(start):
