@@ -15,6 +15,8 @@ from faultinject.exceptions import ConfigurationError, Problem, StoreInUse, Stor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.redis_journal import RedisJournal
     from faultinject.rules.redis_url import RedisURL
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -83,8 +85,24 @@ class RedisStore:
         return Guarded(RedisCounts(self._link, self._prefix, identity)), found
 
     @property
+    def beside(self) -> Beside:
+        """Where what nobody waits for is done."""
+        return self._link.beside
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to be asked whether there is something newer."""
+        return bool(self._id or self._newer) and monotonic() >= self._look
+
+    def events(self) -> RedisJournal:
+        """What happens in all processes that say so there."""
+        from faultinject.counts.redis_journal import RedisJournal
+
+        return RedisJournal(self._link, self._prefix, self._shown)
+
+    @property
     def newer(self) -> bool:
-        """Whether another process has put rules in force since; asked once a second, by one request of this process."""
+        """Whether another process has put rules in force since; asked once a second."""
         now = monotonic()
         if not (self._id or self._newer) or now < self._look:
             return False

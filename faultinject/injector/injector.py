@@ -349,7 +349,11 @@ class Injector:
         follower = registry.follower()
         if follower is not None and follower.number.read() != follower.seen:
             follower.catch_up()
-        if self._count_storage.stale:
+        storage = self._count_storage
+        if storage.beside is not None:
+            if storage.due:
+                storage.beside.do(self._rejoin)
+        elif storage.stale:
             self._rejoin()
 
     def _rejoin(self) -> None:
