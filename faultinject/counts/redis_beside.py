@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock, start_new_thread
+import threading
 from _weakrefset import WeakSet
 from time import sleep
 
@@ -52,7 +52,7 @@ class Beside:
             self._runs = True
         _heed(self._pid)
         try:
-            start_new_thread(self._run, ())
+            threading.Thread(target=self._run, name="faultinject", daemon=True).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
             self._runs = False
 
@@ -64,7 +64,8 @@ class Beside:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = allocate_lock()
+        # Looked up now: what gevent makes of it in a worker holds for this process.
+        self._lock = threading.Lock()
         self._due: dict[Work, float] = {}
         self._runs = False
 
@@ -97,7 +98,7 @@ class Errand:
     """
 
     def __init__(self, beside: Beside, tell: Callable[[], None]) -> None:
-        self.lock = allocate_lock()
+        self.lock = threading.Lock()
         """Held while it is told."""
         self._beside = beside
         self._tell = tell

@@ -40,7 +40,11 @@ class Take:
 if TYPE_CHECKING:
 
     class Counts(Protocol):
-        """Where a scenario's counts live."""
+        """Where a scenario's counts live.
+
+        Those whose match and take wait for a server say so by an attribute `waits` that is true: where there is an event loop
+        they are asked on another thread.
+        """
 
         @property
         def holds(self) -> bool:

@@ -6,6 +6,7 @@ import multiprocessing.util
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,12 +175,12 @@ def test_what_was_not_answered_is_not_told_again(start_redis, monkeypatch):
 def test_a_thread_that_cannot_be_had(url, monkeypatch):
     """What is left waits for the next time that something is to be done."""
 
-    def refuse(*_):
+    def refuse(_):
         raise RuntimeError("can't start new thread")
 
     injector = make(url)
     with monkeypatch.context() as patch:
-        patch.setattr(redis_beside, "start_new_thread", refuse)
+        patch.setattr(threading.Thread, "start", refuse)
         get(injector, "/0")
     get(injector, "/1")
     until(lambda: paths(injector.events()[0]) == ["/0", "/1"])
@@ -235,7 +236,7 @@ def test_a_process_that_ends_tells_what_is_left(url, how):
 
 def test_the_end_of_this_process(url, monkeypatch):
     """The same, without its end; what a parent has left is its own."""
-    monkeypatch.setattr(redis_beside, "start_new_thread", lambda *_: None)
+    monkeypatch.setattr(threading.Thread, "start", lambda _: None)
     monkeypatch.setattr(redis_beside, "_heeded", 0)
     registered = []
     monkeypatch.setattr("atexit.register", registered.append)
