@@ -224,6 +224,7 @@ def test_a_process_that_ends_tells_what_is_left(url, how):
     """Though it ends at once behind its last request."""
     program = (
         "import sys, multiprocessing as m; sys.path.insert(0, sys.argv[2]); import test_redis_journal as t\n"
+        "t.redis_link.PATIENCE = 10.0\n"
         "def work():\n    t.get(t.make(sys.argv[1]), '/0')\n"
         "if sys.argv[3] == 'a process': work()\n"
         "else:\n    p = m.get_context('fork').Process(target=work); p.start(); p.join()"
