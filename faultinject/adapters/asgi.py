@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import ASGIApp, Heard, Message, Receive, Scope, Send
+    from faultinject.engine.actions import Action
     from faultinject.engine.journal_entry import Entry
     from faultinject.engine.types import Body
     from faultinject.injector.injector import Injector
@@ -99,11 +100,17 @@ async def exchange(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, plan: Plan, candidates: Sequence[int]
 ) -> None:
     """One request that some rule may match."""
-    action = request = None
+    action: Action | None = None
+    request = None
     if DECIDED not in scope:
         try:
             request = ASGIRequest(scope)
-            action = plan.decide(request, candidates) if candidates else None
+            if plan.waits and candidates and plan.asks(request, candidates):
+                from faultinject.adapters.asgi_thread import decide
+
+                action = await decide(plan, request, candidates)
+            else:
+                action = plan.decide(request, candidates) if candidates else None
             if action is not None:
                 scope[DECIDED] = True
             elif plan.services.record_all and first_to_note(scope, plan):

@@ -82,6 +82,8 @@ class Guarded:
         self.note_injected = counts.note_injected
         self.note_undone = counts.note_undone
         self.note_failed = counts.note_failed
+        self.waits: bool = getattr(counts, "waits", False)
+        """Whether a match and a take wait for a server, so that an event loop is to go on meanwhile."""
         self._monotonic = monotonic
         self._missed = Counter()
         self._told = 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from _thread import _local
+from time import monotonic
 
+from faultinject.counts import redis_link
 from faultinject.counts.redis_notes import Notes
 from faultinject.counts.redis_scripts import MATCH, TAKE
 from faultinject.engine.draw import blake2b
@@ -30,6 +33,9 @@ class RedisCounts:
         identity: the scenario's id.
     """
 
+    waits = True
+    """A match and a take wait for a server."""
+
     def __init__(self, link: Link, prefix: str, identity: str) -> None:
         from faultinject.counts.redis_link import Script
 
@@ -37,8 +43,10 @@ class RedisCounts:
         kept = [f"{prefix}:{kind}:{identity}" for kind in KINDS]
         self._keys = (*kept, f"{prefix}:scopes-used:{identity}", f"{prefix}:identities-used:{identity}")
         self._match, self._take = Script(MATCH), Script(TAKE)
-        self._notes = Notes(link, kept[0])
+        self._notes = Notes(link, self._keys)
         self._process = (0, 0)
+        # When the time is over that a request of this thread has for its match and its takes.
+        self._until = _Until()
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
         """Count one request against each of these rules, all in one step.
@@ -57,7 +65,9 @@ class RedisCounts:
         for rule, scope, identity, above in keys:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
-        found = self._link.run(self._match, self._keys, *asked)
+        self._notes.before_an_ask()
+        self._until.moment = until = monotonic() + redis_link.PATIENCE
+        found = self._link.run(self._match, self._keys, *asked, until=until)
         numbers = iter(found)
         return [(place, n, exceeds == 1) for place, n, exceeds in zip(numbers, numbers, numbers)]  # noqa: B905 - three each
 
@@ -67,15 +77,20 @@ class RedisCounts:
         Raises:
             StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
         """
-        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times))
+        self._notes.before_an_ask()
+        until = self._until.moment
+        return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=until))
 
     def give_back(self, ask: Take) -> None:
-        """Undo a take.
+        """Undo a take; where nobody is to wait for it, by and by.
 
         Raises:
             StoreUnavailable: the server did not answer; the take may stay.
         """
-        self._link.run(self._take, self._keys, *_place(ask))
+        if ask.beside:
+            self._notes.give_back(_place(ask))
+        else:
+            self._link.run(self._take, self._keys, *_place(ask))
 
     def release(self) -> None:
         """Nothing is held here."""
@@ -118,12 +133,14 @@ class RedisCounts:
         While the server does not answer, only what this process could not tell it.
         """
         fields = [f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)]
-        own = self._notes.kept
+        own = self._notes.totals()
         try:
-            told = self._link.read(self._keys[0], fields) if fields else []
+            told = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
         except StoreUnavailable:
             told = [None] * len(fields)
-        values = iter([(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)])
+        values = iter(
+            [int(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)]
+        )
         four = zip(values, values, values, values)  # noqa: B905 - four each
         return [(places + noted, injected, failed) for places, noted, injected, failed in four]
 
@@ -134,6 +151,10 @@ class RedisCounts:
             number = -1 - int.from_bytes(os.urandom(4))
             self._process = os.getpid(), number
         return number
+
+
+class _Until(_local):
+    moment: float | None = None
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:

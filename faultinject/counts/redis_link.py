@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from time import monotonic as _monotonic
+import os
+from time import monotonic
 from weakref import finalize
 
+from faultinject.counts.redis_beside import Beside
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from faultinject.rules.redis_url import RedisURL
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     Argument = str | bytes | int
 
 PATIENCE = 0.1
-"""Seconds that a connection may take, and an answer."""
-PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds that what may wait is kept after a failure, and at most."""
-_CONNECTIONS = 4096
+"""Seconds that a connection may take, and the answers that one request needs together."""
+
+
+class Unanswered(StoreUnavailable):
+    """The server was asked, and may have done it or not."""
 
 
 class Script:
@@ -41,17 +44,21 @@ class Script:
 
 
 class Link:
-    """A pool of connections; threads and forked children have their own.
+    """Connections to a server, each of one thread at a time; a forked child has its own.
+
+    What redis-py does around a command costs as much as the command: here a connection is taken, written to and read.
 
     Args:
         url: the server.
-        monotonic: the clock of the pauses.
+
+    Attributes:
+        beside: where what nobody waits for is done.
 
     Raises:
         MissingExtra: the package redis is not installed.
     """
 
-    def __init__(self, url: RedisURL, *, monotonic: Callable[[], float] = _monotonic) -> None:
+    def __init__(self, url: RedisURL) -> None:
         try:
             import redis
             from redis.backoff import NoBackoff
@@ -60,11 +67,8 @@ class Link:
         except ImportError:
             raise MissingExtra(f"the store {url.shown} needs redis: {install_extra('redis')}") from None
         self.shown = url.shown
-        self.again = 0.0
-        """When what may wait is sent again: after a failure it waits for an answer, or for a while."""
-        self._pause = 0.0
-        self._monotonic = monotonic
-        self._redis = redis
+        self.beside = Beside()
+        self._errors = redis.exceptions
         how: dict[str, Any] = {
             "db": url.db,
             "username": url.username or None,
@@ -74,66 +78,106 @@ class Link:
             # A take that is asked for again would count twice.
             "retry": Retry(NoBackoff(), 0),
         }
+        kind: Any
         if url.path:
-            how |= {"connection_class": UnixDomainSocketConnection, "path": url.path}
+            kind, how["path"] = UnixDomainSocketConnection, url.path
         else:
-            how |= {"connection_class": Connection, "host": url.host, "port": url.port}
-            how["socket_connect_timeout"] = PATIENCE
+            kind = Connection
+            how |= {"host": url.host, "port": url.port, "socket_connect_timeout": PATIENCE}
         if url.tls:
-            how["connection_class"] = SSLConnection
+            kind = SSLConnection
             if url.ca:
                 how["ssl_ca_certs"] = url.ca
-        self._pool: redis.ConnectionPool = redis.ConnectionPool(max_connections=_CONNECTIONS, **how)
-        self._client = redis.Redis(connection_pool=self._pool)
+        self._kind, self._how = kind, how
+        # redis-py has no types for what is done with them.
+        self._idle: list[Any] = []
+        self._pid = os.getpid()
         # Errors of the package keep connections in circles, whose sockets may go first, with a warning.
-        finalize(self, self._pool.disconnect).atexit = False
+        finalize(self, _close, self._idle).atexit = False
 
-    def run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
+    def run(
+        self, script: Script, keys: Sequence[str], *arguments: Argument, until: float | None = None
+    ) -> Any:
         """What a script returns.
 
+        Args:
+            script: which.
+            keys: its keys.
+            arguments: its arguments.
+            until: the moment of the monotonic clock at which nobody waits for it any more; by default it has its own time.
+
         Raises:
-            StoreUnavailable: the server cannot be asked, or did not answer in time.
+            Unanswered: the server was asked and did not answer in time.
+            StoreUnavailable: it cannot be asked, or refused.
         """
-        client, errors = self._client, self._redis.exceptions
+        rest = len(keys), *keys, *arguments
         try:
-            try:
-                found = client.evalsha(script.digest, len(keys), *keys, *arguments)
-            except errors.NoScriptError:
-                found = client.eval(script.text, len(keys), *keys, *arguments)
-        except (errors.RedisError, OSError) as error:
+            return self._ask(until, "EVALSHA", script.digest, *rest)
+        except self._errors.NoScriptError:
+            pass
+        except (self._errors.RedisError, OSError) as error:
             raise self._failed(error) from None
-        self._pause = self.again = 0.0
+        return self.ask("EVAL", script.text, *rest, until=until)
+
+    def ask(self, *command: Argument, until: float | None = None) -> Any:
+        """What a command returns.
+
+        Raises:
+            Unanswered: the server was asked and did not answer in time.
+            StoreUnavailable: it cannot be asked, or refused.
+        """
+        try:
+            return self._ask(until, *command)
+        except (self._errors.RedisError, OSError) as error:
+            raise self._failed(error) from None
+
+    def _ask(self, until: float | None, *command: Argument) -> Any:
+        if until is None:
+            until = monotonic() + PATIENCE
+        connection = self._connected()
+        try:
+            connection.send_command(*command)
+            if not connection.can_read(max(0.0, until - monotonic())):
+                raise Unanswered(f"the store {self.shown}: no answer in time")
+            try:
+                found = connection.read_response()
+            except self._errors.ResponseError:
+                self._idle.append(connection)
+                raise
+            except (self._errors.RedisError, OSError) as error:
+                raise Unanswered(f"the store {self.shown}: {error}") from None
+        except self._errors.ResponseError:
+            raise
+        except BaseException:
+            # An answer that comes later is no answer to the next question.
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
         return found
 
-    def tell(self, text: str, keys: Sequence[str], *arguments: Argument) -> None:
-        """Have a script run, and do not wait for it.
-
-        Raises:
-            StoreUnavailable: it cannot be sent.
-        """
+    def _connected(self) -> Any:
+        """A connection that nobody uses and that has nothing to say: what says something is closed."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._idle.clear()
         try:
-            connection: Any = self._pool.get_connection()
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._kind(**self._how)
+        else:
             try:
-                connection.send_command("CLIENT", "REPLY", "SKIP")
-                connection.send_command("EVAL", text, len(keys), *keys, *arguments)
-            finally:
-                self._pool.release(connection)
-        except (self._redis.exceptions.RedisError, OSError) as error:
-            raise self._failed(error) from None
-
-    def read(self, key: str, fields: Sequence[str]) -> list[int | None]:
-        """Numbers of a hash; None for one that is not there.
-
-        Raises:
-            StoreUnavailable: the server cannot be asked, or did not answer in time.
-        """
-        try:
-            found: Any = self._client.hmget(key, list(fields))
-        except (self._redis.exceptions.RedisError, OSError) as error:
-            raise self._failed(error) from None
-        return [None if each is None else int(each) for each in found]
+                if not connection.can_read(0):
+                    return connection
+            except (self._errors.RedisError, OSError):
+                pass  # it is closed
+            connection.disconnect()
+        connection.connect()
+        return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
-        self._pause = min(2 * self._pause, LONGEST_PAUSE) or PAUSE
-        self.again = self._monotonic() + self._pause
         return StoreUnavailable(f"the store {self.shown}: {error}")
+
+
+def _close(connections: list[Any]) -> None:
+    for each in connections:
+        each.disconnect()

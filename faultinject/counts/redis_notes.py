@@ -1,73 +1,102 @@
-"""What a process tells a Redis server and never waits for: matches that no number depends on, injections, failures."""
+"""What a process tells a Redis server and never waits for: matches that no number depends on, injections, failures, takes back."""
 
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 from collections import deque
-from time import monotonic as _monotonic
 
-from faultinject.counts.redis_scripts import NOTE
+from faultinject.counts.redis_beside import Errand
+from faultinject.counts.redis_link import Script, Unanswered
+from faultinject.counts.redis_scripts import NOTE, TAKE
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from faultinject.counts.redis_link import Link
+    from faultinject.counts.redis_link import Argument, Link
+
+MANY = 10_000
+"""Notes that stand one by one; more are added up, as where the server is away for long."""
 
 
 class Notes:
     """What is to be added to the fields of a hash; kept as long as it cannot be sent.
 
+    What was sent and not answered counts as told: a match that is told twice would be one too many.
+
     Args:
         link: the server.
-        key: the hash; a note of one that is gone is lost.
-        monotonic: the clock of the pauses.
+        keys: those of scripts on counts, of which the first is the hash; a note of one that is gone is lost.
     """
 
-    def __init__(self, link: Link, key: str, *, monotonic: Callable[[], float] = _monotonic) -> None:
+    def __init__(self, link: Link, keys: Sequence[str]) -> None:
         self._link = link
-        self._keys = (key,)
-        self._monotonic = monotonic
+        self._keys = keys
+        self._note, self._take = Script(NOTE), Script(TAKE)
         self._begin()
 
     def add(self, field: str, count: int = 1) -> None:
-        """Add to a field, now or later."""
+        """Add to a field, soon."""
         if self._pid != os.getpid():
             self._begin()  # what stands here is the parent's
         self._new.append((field, count))
-        self.send()
-
-    def send(self) -> None:
-        """Send what is there, unless another thread is at it or the server is left alone."""
-        # Who comes while another thread sends leaves it to that thread, which looks again.
-        while self._new and self._lock.acquire(blocking=False):
+        if len(self._new) > MANY and self._errand.lock.acquire(blocking=False):
             try:
-                self._send()
+                self._add_up()
             finally:
-                self._lock.release()
+                self._errand.lock.release()
+        self._errand.soon()
 
-    @property
-    def kept(self) -> dict[str, int]:
-        """What could not be sent so far."""
-        return dict(self._kept)
+    def give_back(self, take: Sequence[Argument]) -> None:
+        """Undo a take, soon, and before this process asks for another; where the server is away it stays."""
+        if self._pid != os.getpid():
+            self._begin()
+        self._back.append(take)
+        self._errand.soon()
+
+    def before_an_ask(self) -> None:
+        """Let what was given back here be known to the server."""
+        if self._back:
+            self._errand.now()
+
+    def totals(self) -> dict[str, int]:
+        """What the server has not been told, after a try to."""
+        if self._pid != os.getpid():
+            self._begin()
+        self._errand.now()
+        with self._errand.lock:
+            self._add_up()
+            return dict(self._kept)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = allocate_lock()
+        self._errand = Errand(self._link.beside, self._tell)
         self._new: deque[tuple[str, int]] = deque()
+        self._back: deque[Sequence[Argument]] = deque()
         self._kept: dict[str, int] = {}
 
-    def _send(self) -> None:
+    def _add_up(self) -> None:
         kept = self._kept
-        while self._new:
+        for _ in range(len(self._new)):
             field, count = self._new.popleft()
             kept[field] = kept.get(field, 0) + count
-        if self._monotonic() < self._link.again:
+
+    def _tell(self) -> None:
+        try:
+            while self._back:
+                self._link.run(self._take, self._keys, *self._back[0])
+                self._back.popleft()
+        except StoreUnavailable:
+            self._back.clear()
+            raise
+        self._add_up()
+        kept = self._kept
+        if not kept:
             return
         try:
-            self._link.tell(NOTE, self._keys, *[each for pair in kept.items() for each in pair])
-        except StoreUnavailable:
-            return
+            self._link.run(self._note, self._keys[:1], *[each for pair in kept.items() for each in pair])
+        except Unanswered:
+            self._kept = {}
+            raise
         self._kept = {}

@@ -8,6 +8,7 @@ PREFIX:scenario             hash: layout, generation, id of the counts, scenario
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
+PREFIX:journal              stream: what happened, where somebody asked for it; see `counts.redis_journal`
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from faultinject.counts.memory import KEPT, SET_BACK
 LAYOUT = "2"
 GONE = "GONE"
 """How an error begins that says that counts are gone."""
+EVENTS = 10_000
+"""Lines of the journal that are kept, and up to a hundred more."""
 LIVES = 7 * 24 * 3600
 """Seconds that a key lives after its last use."""
 
@@ -102,6 +105,18 @@ NOTE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 end
+"""
+
+# KEYS: the journal. ARGV: the number of a new stream, and lines.
+PUSH = f"""
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local stream, number = ARGV[1], 0
+if newest then stream, number = string.match(newest[1], '(%d+)-(%d+)') end
+for i = 2, #ARGV do
+  number = number + 1
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', {EVENTS}, stream .. '-' .. string.format('%d', number), 'line', ARGV[i])
+end
+redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
 # What scripts on the scenario begin with. KEYS: the scenario, and the rules, scopes and identities of new counts.

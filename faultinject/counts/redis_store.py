@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+    from faultinject.counts.redis_beside import Beside
+    from faultinject.counts.redis_journal import RedisJournal
     from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
@@ -125,8 +127,24 @@ class RedisStore:
         return found[0], found == self._followed
 
     @property
+    def beside(self) -> Beside:
+        """Where what nobody waits for is done."""
+        return self._link.beside
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to be asked whether there is something newer."""
+        return bool(self._followed or self._newer) and monotonic() >= self._look
+
+    def events(self) -> RedisJournal:
+        """What happens in all processes that say so there."""
+        from faultinject.counts.redis_journal import RedisJournal
+
+        return RedisJournal(self._link, self._prefix, self.shown)
+
+    @property
     def newer(self) -> bool:
-        """Whether another process has changed what is in force since; asked once a second, by one request of this process."""
+        """Whether another process has changed what is in force since; asked once a second."""
         now = monotonic()
         if not (self._followed or self._newer) or now < self._look:
             return False

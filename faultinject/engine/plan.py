@@ -99,6 +99,8 @@ class Plan:
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
+        self.waits = getattr(counts, "waits", False)
+        """Whether the counts are on a server."""
         self._lock = allocate_lock()
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
@@ -121,6 +123,11 @@ class Plan:
         if len(candidates) == 1 and request.ordinary and not self._holds:
             return self._decide_one(request, candidates[0], now, arrived)
         return self._decide(request, candidates, now, arrived)
+
+    def asks(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
+        matched, _ = self._matching(request, candidates, self.services.clock() - self.started)
+        return any(rule.enough != 0 for rule in matched)
 
     def _decide(
         self, request: Request, candidates: Sequence[int], now: float, arrived: float

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.file_counts import FileCounts
     from faultinject.counts.guarded import Guarded
+    from faultinject.counts.redis_beside import Beside
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.engine.journal_entry import Line, Outcome
@@ -119,7 +120,7 @@ class CountStorage:
         self._ask: Callable[[], tuple[Standing, Counts]] | None = None
         self._pause = PAUSE
         self.watched: SharedJournal | None = None
-        self._watched_at: StoreDirectory | None = None
+        self._watched_at: StoreDirectory | RedisStore | None = None
         # What the server has cannot be taken over, and nobody was told so far.
         self._refused = False
         if store is not None and is_redis(store):
@@ -165,6 +166,18 @@ class CountStorage:
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
         return self.directory is not None or self._ask is not None or self._server is not None
+
+    @property
+    def beside(self) -> Beside | None:
+        """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
+        return None if self._server is None else self._server.beside
+
+    @property
+    def due(self) -> bool:
+        """Whether the server is to be asked what is in force."""
+        if self._ask is not None:
+            return monotonic() >= self._again
+        return self._server is not None and self._server.due
 
     @property
     def stale(self) -> bool:
@@ -343,7 +356,7 @@ class CountStorage:
 
     def let_watch(self) -> Callable[[Line, Addressing | None], None] | None:
         """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
-        where = self.directory
+        where = self.directory or self._server
         if self._watched_at is not where:
             self._watched_at, self.watched = where, None if where is None else where.events()
         return None if self.watched is None else self.watched.add

@@ -531,17 +531,22 @@ class Injector:
 
     def catch_up(self) -> None:
         """Put in force what other processes have put in force, in their session or in the store that this one shares."""
-        follower = registry.follower()
-        if follower is not None and follower.number.read() != follower.seen:
-            follower.catch_up()
-        if self._count_storage.stale:
+        _catch_up_with_session()
+        storage = self._count_storage
+        if storage.beside is not None:
+            if storage.due:
+                storage.beside.do(self._rejoin)
+        elif storage.stale:
             self._rejoin()
 
     def _hurry(self) -> None:
-        """As `catch_up`, and without the second that requests leave a server alone for."""
-        if self.follows:
-            self._count_storage.hurry()
-            self.catch_up()
+        """As `catch_up`, at once: without the second that requests leave a server alone for, and whoever asks waits for it."""
+        if not self.follows:
+            return
+        _catch_up_with_session()
+        self._count_storage.hurry()
+        if self._count_storage.stale:
+            self._rejoin()
 
     def _rejoin(self) -> None:
         with self._change:
@@ -674,6 +679,12 @@ class Injector:
         """Let that injector's plan be in force here, if anything may; None: its own."""
         first = first or self
         self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
+
+
+def _catch_up_with_session() -> None:
+    follower = registry.follower()
+    if follower is not None and follower.number.read() != follower.seen:
+        follower.catch_up()
 
 
 def _check_store(store: object) -> None:

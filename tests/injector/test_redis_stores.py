@@ -6,6 +6,7 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import redis_store
+from faultinject.counts.redis_beside import Beside
 from faultinject.exceptions import StoreInUse, StoreUnavailable
 from faultinject.injector import count_storage
 
@@ -27,6 +28,12 @@ def get(injector, path="/"):
         )
     )
     return statuses[0]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_done_beside(monkeypatch):
+    """What requests do not wait for is done with them, so that a test knows when."""
+    monkeypatch.setattr(Beside, "do", lambda _, work: work())
 
 
 @pytest.fixture

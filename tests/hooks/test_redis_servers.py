@@ -1,0 +1,172 @@
+"""Servers that count on one Redis: exact over workers and hosts, never more than `times`, and no request fails because of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, UVICORN, Way
+
+WAYS = {
+    "gunicorn": Way(f"{GUNICORN} -w 4 served_patient:wsgi", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload served_patient:wsgi", "gunicorn"),
+    "uvicorn": Way(f"{UVICORN} --workers 4 served_patient:asgi", "uvicorn"),
+    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 served_patient:wsgi", "granian"),
+}
+# With the 100 ms that everybody has.
+ONE_LOOP = Way(f"{UVICORN} served_counted:asgi", "uvicorn")
+
+
+def named(redis, rule="http:503,times=100,path=photos/"):
+    return {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RULES": rule,
+        "FAULTINJECT_SEED": "s",
+        "FAULTINJECT_STORE": redis,
+    }
+
+
+def ask(servers, number, each=lambda _: None):
+    """The statuses of so many requests of eight threads, by turns to each server; None where a worker was killed."""
+
+    def get(count):
+        each(count)
+        return servers[count % len(servers)].get("/photos/cat")
+
+    with ThreadPoolExecutor(8) as threads:
+        return Counter(found and found[0] for found in threads.map(get, range(number)))
+
+
+@pytest.fixture
+def url(redis_server, redis_prefix):
+    return f"{redis_server.url}?prefix={redis_prefix}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_exact_over_workers(name, start, url):
+    """A hundred faults for four workers together."""
+    way = WAYS[name]
+    if way.missing:
+        pytest.skip(way.missing)
+    server = start(way, **named(url))
+    assert ask([server], 600) == {503: 100, 200: 500}
+    lines = server.lines("/photos/cat")
+    assert len({each["pid"] for each in lines}) > 1
+    assert Counter(each["did"] for each in lines) == {"answered": 100, "passed": 500}
+    assert "unavailable" not in server.log
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_exact_over_two_hosts(start, url):
+    """Two servers, of WSGI and of ASGI, that have nothing in common but the Redis: 10,000 requests, 1,000 faults, one seed."""
+    environ = named(url, "http:503,times=1000,path=photos/")
+    servers = [start(WAYS[name], **environ) for name in ("gunicorn --preload", "uvicorn")]
+    assert ask(servers, 10_000) == {503: 1_000, 200: 9_000}
+    lines = [line for server in servers for line in server.lines("/photos/cat")]
+    assert sorted(each["n"] for each in lines) == list(range(10_000))
+    assert len({each["pid"] for each in lines}) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+def test_workers_and_the_redis_are_killed(name, start, start_redis):
+    """In the middle of it. The app answers all the time; who was killed took at most what it had in hand; it goes on by itself."""
+    redis = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    server = start(WAYS[name], **named(redis.url, "http:503,times=400,path=photos/"))
+    killed = []
+
+    def kill(number):
+        if number in (100, 200):
+            victim = server.process_number()
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+        if number == 300:
+            redis.kill()
+        if number == 500:
+            redis.start()
+
+    found = ask([server], 800, kill)
+    assert len(killed) == 2
+    assert found[None] <= 24
+    assert found.keys() <= {None, 200, 503}
+    injected = found[503]
+    end = time.monotonic() + 60
+    while time.monotonic() < end and injected < 400:
+        some = ask([server], 40)
+        assert some.keys() <= {200, 503}
+        injected += some[503]
+        if not redis_left(redis):
+            break
+    # A take whose answer was lost counts as taken: with each kill of the Redis at most one for every worker and thread.
+    assert 400 - 24 - 16 <= injected <= 400
+    assert "Traceback" not in server.log
+
+
+def redis_left(redis):
+    """How much is left of 400 by what the Redis has."""
+    client = redis.client()
+    [key] = client.scan_iter("*:rules:*")
+    return 400 - int(client.hget(key, "o0") or 0)
+
+
+@pytest.mark.slow
+def test_a_redis_that_comes_back_empty(start, start_redis):
+    """Nobody knows how much is left, so nothing is injected: never more than `times`."""
+    redis = start_redis()
+    server = start(WAYS["gunicorn"], **named(redis.url))
+    server.until(lambda: server.log.count("faultinject is on: ") == 4)
+    first = ask([server], 60)
+    redis.kill()
+    assert ask([server], 40) == {200: 40}
+    redis.start()
+    time.sleep(2)
+    assert ask([server], 40) == {200: 40}
+    assert first.keys() <= {200, 503}
+    assert first[503] <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis):
+    """One event loop, and requests that ask the Redis all the time: those that no rule matches are as quick as before."""
+    redis = start_redis()
+    server = start(ONE_LOOP, **named(redis.url, "http:503,probability=0.5,path=photos/"))
+    over = threading.Event()
+
+    def matched():
+        while not over.is_set():
+            assert server.get("/photos/cat")[0] in {200, 503}
+
+    def unmatched():
+        took = []
+        for _ in range(150):
+            began = time.monotonic()
+            assert server.get("/other") == (200, b"app: /other")
+            took.append(time.monotonic() - began)
+        return sorted(took)
+
+    with ThreadPoolExecutor(4) as threads:
+        asking = [threads.submit(matched) for _ in range(4)]
+        try:
+            before = unmatched()
+            redis.signal(signal.SIGSTOP)
+            during = unmatched()
+        finally:
+            over.set()
+            redis.signal(signal.SIGCONT)
+        for each in asking:
+            each.result()
+    # Each question that held the loop up would take 100 ms.
+    assert during[75] < 3 * before[75] + 0.01
+    assert during[-8] < 3 * before[-8] + 0.05
+    assert server.log.count("while the store is unavailable") == 1
