@@ -90,11 +90,11 @@ def test_what_is_in_force_changes_only_from_what_it_was(redis_server, redis_pref
     """By its generation; and counts go on only where there are some."""
     store = RedisStore(read_redis(f"{redis_server.url}?prefix={redis_prefix}"))
     data = {"scenario": "{}", "seed": "1"}
-    with pytest.raises(StoreUnavailable, match="has lost its rules$"):
+    with pytest.raises(StoreUnavailable, match=r"has lost its rules$"):
         store.put(data, after=0, anew=False)
     assert store.put(data, after=0, anew=True)[0] == 1
     for after in (0, 2):
-        with pytest.raises(Conflict, match="was changed since$"):
+        with pytest.raises(Conflict, match=r"was changed since$"):
             store.put(data, after=after, anew=False)
     generation, counts = store.put({"scenario": "[]", "seed": "2", "on": False}, after=1, anew=False)
     assert (generation, counts is store.join()[2]) == (2, True)

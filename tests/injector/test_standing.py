@@ -460,7 +460,7 @@ def test_a_change_that_comes_between(make, monkeypatch):
     monkeypatch.setattr(storage, "newest", newest)
     assert other.add("http:500,name=c").scenario.display_names == ("rule-1", "a", "b", "c")
     between.append("http:500,name=d")
-    with pytest.raises(Conflict, match="^generation 5 is in force, not 4: it was changed since$"):
+    with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
         other.add("http:500,name=e", expected=4)
     assert other.standing.scenario.display_names == ("rule-1", "a", "b", "c", "d")
 
