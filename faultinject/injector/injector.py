@@ -464,8 +464,8 @@ class Injector:
 
         For those who change it from outside, in one process for all; with one process, or with `memory:`, nothing happens.
         """
-        if several_processes() and self._count_storage.undecided:
-            with self._change:
+        with self._change:
+            if several_processes() and self._count_storage.undecided:
                 self._separate(empty=True)
 
     def _separate(self, owner: int | None = None, *, empty: bool = False) -> None:
