@@ -194,15 +194,18 @@ class CountStorage:
         if self._server is not None:
             self._server.hurry()
 
-    def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
+    def detach(
+        self, scenario: Scenario, seed: str | None, *, owner: int | None = None, empty: bool = False
+    ) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
         Args:
             scenario: what they have in common.
             seed: the seed that was given; None when each has chosen its own.
             owner: the process that they have in common, which has the directory as long as it lives.
+            empty: whether they share a scenario without rules as well.
         """
-        if self.undecided and (scenario.rules or self._grows):
+        if self.undecided and (scenario.rules or empty or self._grows):
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:

@@ -184,7 +184,8 @@ class Injector:
         )
         if own_seed is not None:
             self._chosen = False
-        return self._told(made, given.rules)
+        log.doubtful(given.rules, given.display_names)
+        return made
 
     def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -510,9 +511,18 @@ class Injector:
                     self._separate()
         return self._own
 
-    def _separate(self, owner: int | None = None) -> None:
+    def share(self) -> None:
+        """Let the processes that serve the app share what is in force also where there is no rule yet, or where it is off.
+
+        For those who change it from outside, in one process for all; with one process, or with `memory:`, nothing happens.
+        """
+        with self._change:
+            if several_processes() and self._count_storage.undecided:
+                self._separate(empty=True)
+
+    def _separate(self, owner: int | None = None, *, empty: bool = False) -> None:
         told = bool(self._count_storage.salt)
-        self._count_storage.detach(self.scenario, self._given_seed(), owner=owner)
+        self._count_storage.detach(self.scenario, self._given_seed(), owner=owner, empty=empty)
         before = self._injected
         self._adopt(*self._count_storage.begin(self._standing, chosen=self._chosen))
         # What was counted so far is the parent's.

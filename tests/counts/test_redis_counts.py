@@ -18,7 +18,7 @@ from faultinject.counts.guarded import Guarded
 from faultinject.counts.memory import KEPT
 from faultinject.counts.redis_store import RedisStore
 from faultinject.engine.counting import Take
-from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreInUse, StoreUnavailable
 from faultinject.rules.redis_url import read_redis
 
 
@@ -92,6 +92,21 @@ def test_another_version_is_refused(redis_server, redis_prefix):
     redis_server.client().hset(f"{{{redis_prefix}}}:scenario", "layout", "0")
     with pytest.raises(ConfigurationError, match="was made by another version of faultinject: name another"):
         opened(f"{redis_server.url}?prefix={redis_prefix}")
+
+
+def test_what_is_in_force_changes_only_from_what_it_was(redis_server, redis_prefix):
+    """By its generation; and counts go on only where there are some."""
+    store = RedisStore(read_redis(f"{redis_server.url}?prefix={redis_prefix}"))
+    data = {"scenario": "{}", "seed": "1"}
+    with pytest.raises(StoreUnavailable, match=r"has lost its rules$"):
+        store.put(data, after=0, anew=False)
+    assert store.put(data, after=0, anew=True)[0] == 1
+    for after in (0, 2):
+        with pytest.raises(Conflict, match=r"was changed since$"):
+            store.put(data, after=after, anew=False)
+    generation, counts = store.put({"scenario": "[]", "seed": "2", "on": False}, after=1, anew=False)
+    assert (generation, counts is store.join()[2]) == (2, True)
+    assert store.read() == (2, {"scenario": "[]", "seed": "2", "on": False})
 
 
 def test_nothing_is_left_behind(make_redis_counts, redis_server, redis_prefix):

@@ -149,6 +149,24 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
 
 
+def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
+    """Where somebody may give it one in any worker; not by one process, nor where `memory:` was asked for."""
+    alone = make([])
+    alone.share()
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", SimpleNamespace())
+    apart = make([], store="memory:")
+    apart.share()
+    assert (alone.follows, apart.follows, place.exists()) == (False, False, False)
+    injector = make([])
+    injector.disable()
+    injector.share()
+    found = in_children(1, lambda: injector.use("http:503,times=3").generation)
+    assert found == [injector.standing.generation] == [2]
+    injector.enable()
+    assert in_children(2, lambda: [get(injector)]) == [[503], [503]]
+    assert [get(injector), get(injector)] == [503, 200]
+
+
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
     """The start waits for it once, and then says so."""
     from faultinject.counts import directory

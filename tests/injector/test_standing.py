@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from weakref import WeakSet
 
 import pytest
@@ -12,6 +13,7 @@ from faultinject.counts import redis_store
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector import instances as registry
 from faultinject.injector.standing import Standing
+from faultinject.injector.turn import Turn
 from faultinject.journal import log
 
 NOW = 1_700_000_000.0
@@ -438,3 +440,37 @@ def test_who_comes_later_finds_it_off(make, caplog):
     one.enable()
     assert get(other) == 503
     assert caplog.messages[-1] == "faultinject is on: it was switched on for all processes of its store"
+
+
+@pytest.mark.live
+def test_a_change_that_comes_between(make, monkeypatch):
+    """It is not lost: what was made of the generation before is made of the new one; with `expected` it is refused."""
+    one, other, _ = make("http:503")
+    if one is other:
+        return
+    storage = other._count_storage
+    real, between = storage.newest, ["http:500,name=a", "http:500,name=b"]
+
+    def newest(*given, **named):
+        found = real(*given, **named)
+        if between:
+            one.add(between.pop(0))
+        return found
+
+    monkeypatch.setattr(storage, "newest", newest)
+    assert other.add("http:500,name=c").scenario.display_names == ("rule-1", "a", "b", "c")
+    between.append("http:500,name=d")
+    with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
+        other.add("http:500,name=e", expected=4)
+    assert other.standing.scenario.display_names == ("rule-1", "a", "b", "c", "d")
+
+
+def test_one_thread_at_a_time_changes():
+    """Again and again the same: the handler of a signal changes what is in force while its thread does."""
+    turn, found = Turn(), []
+    with turn, turn:
+        thread = threading.Thread(target=lambda: found.append(turn.take(wait=False)))
+        thread.start()
+        thread.join()
+    assert (found, turn.take(wait=False)) == ([False], True)
+    turn.end()
