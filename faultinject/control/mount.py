@@ -43,7 +43,7 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
     """
     settings = injector.control
     assert settings is not None
-    _check_installed(own=not settings.path, wsgi=kind == "wsgi")
+    check_installed(settings, kind)
     if not settings.path:
         from faultinject.control import server
 
@@ -122,15 +122,20 @@ def _access(settings: ControlSettings) -> Access:
     return Access(settings, token)
 
 
-def _check_installed(*, own: bool, wsgi: bool) -> None:
+def check_installed(settings: ControlSettings, kind: str) -> None:
     """Say at the start what is missing.
+
+    Args:
+        settings: where the API is.
+        kind: `wsgi` or `asgi`, of the app.
 
     Raises:
         MissingExtra: it is not installed.
     """
     from importlib.util import find_spec
 
-    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if wsgi else [])]
+    own = not settings.path
+    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if kind == "wsgi" else [])]
     missing = [each for each in needed if find_spec(each) is None]
     if missing:
         raise MissingExtra(f"the control API needs {' and '.join(missing)}: {install_extra('control')}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from importlib import util
 
 import pytest
@@ -140,8 +139,7 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, variables, make, mis
     )
     app = make()
     with pytest.raises(MissingExtra, match=rf"the control API needs {missing}: .*install.*\[control\]"):
-        place = install(app, injector=Injector(environ={**ENVIRON, **variables}), enabled=True)
-        place.build_middleware_stack()
+        install(app, injector=Injector(environ={**ENVIRON, **variables}), enabled=True)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +210,7 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path):
     files = sorted(folder.iterdir())
     assert [each.stat().st_mode & 0o777 for each in files] == [0o600, 0o600]
     for each in files:
-        os.chmod(each, 0o644)
+        each.chmod(0o644)
     other, own = tokens.random_token("/x")
     assert (other != first, own) == (True, True)
 
