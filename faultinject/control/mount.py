@@ -44,6 +44,8 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
     settings = injector.control
     assert settings is not None
     check_installed(settings, kind)
+    # Whichever process is asked, it tells what happened in all of them.
+    injector.let_watch()
     if not settings.path:
         from faultinject.control import server
 
@@ -80,6 +82,7 @@ class Door:
 
     def use_injector(self, other: Injector) -> None:
         """Look at another one from now on."""
+        other.let_watch()
         with self._lock:
             self._injector, self._asgi, self._wsgi = other, None, None
 

@@ -147,6 +147,9 @@ def test_one_of_the_workers_has_the_address(name, start):
     until(lambda: answers(client) or program.process.poll() is not None, "it serves")
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
     assert [client.ask_app() for _ in range(20)].count(503) == 5
+    told = until(lambda: len(found := client.get("/journal?limit=100").data["outcomes"]) >= 20 and found)
+    assert len(told) == 20
+    assert len({each["pid"] for each in told}) > 1
     holder = owner_of(own)
     assert holder != program.process.pid
     os.kill(holder, signal.SIGKILL)
