@@ -206,6 +206,9 @@ def _readable(environ: Environ, path: str) -> Environ:
     inner["QUERY_STRING"] = quote(
         environ.get("QUERY_STRING", "").encode("latin-1", "replace"), safe="%/?:@!$&'()*+,;=-._~"
     )
+    # Behind a Unix socket some servers have none.
+    port = environ.get("SERVER_PORT") or ""
+    inner["SERVER_PORT"] = port if port.isascii() and port.isdecimal() else "0"
     inner.pop("HTTP_TRANSFER_ENCODING", None)
     inner.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return inner
