@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultinject import Scenario
+from faultinject import Injector, Scenario
+from faultinject.counts.memory import MemoryCounts
+from faultinject.engine.counting import Take
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
@@ -485,4 +487,14 @@ def test_which_requests_ask_a_server_for_a_count(site, rules, asks):
     made = site(rules)
     plan = made.injector.own_plan
     assert plan.asks(made.request(), range(len(plan.rules))) is asks
-    assert not plan.waits
+    assert plan.waits is False
+
+
+def test_counts_on_a_server_say_so():
+    """By an attribute; a take says whether somebody waits until it is given back."""
+
+    class Served(MemoryCounts):
+        waits = True
+
+    assert Injector("http:503", environ={}, counts=Served).own_plan.waits is True
+    assert [Take(0, "", 1).beside, Take(0, "", 1, beside=True).beside] == [False, True]
