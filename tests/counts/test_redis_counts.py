@@ -22,6 +22,9 @@ from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
 from faultinject.rules.redis_url import read_redis
 
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
 
 @pytest.fixture
 def free_port():
