@@ -173,10 +173,9 @@ class FileJournal:
             return
         try:
             lost = self._lost.value
-            text = b'{"v":1,"lost":%d}\n' % (lost - self._told)
-            if os.write(segment.file, text) == len(text):
-                log.events_back(lost - self._told)
-                self._told = lost
+            os.write(segment.file, b'{"v":1,"lost":%d}\n' % (lost - self._told))
+            log.events_back(lost - self._told)
+            self._told = lost
         finally:
             self._telling.release()
 

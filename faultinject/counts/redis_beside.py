@@ -128,7 +128,7 @@ def _done(work: Work) -> float | None:
     try:
         return work()
     except Exception as error:
-        log.failed(error, "")
+        log.beside_failed(error)
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from time import monotonic
 from weakref import finalize
 
@@ -134,19 +135,20 @@ class Link:
     def _ask(self, until: float | None, *command: Argument) -> Any:
         if until is None:
             until = monotonic() + PATIENCE
+        errors = self._errors
         connection = self._connected()
         try:
             connection.send_command(*command)
-            if not connection.can_read(max(0.0, until - monotonic())):
-                raise Unanswered(f"the store {self.shown}: no answer in time")
             try:
+                if not connection.can_read(max(0.0, until - monotonic())):
+                    raise TimeoutError("no answer in time")
                 found = connection.read_response()
-            except self._errors.ResponseError:
-                self._idle.append(connection)
-                raise
-            except (self._errors.RedisError, OSError) as error:
+            except (errors.ResponseError, errors.BusyLoadingError):
+                raise  # it refuses
+            except (errors.RedisError, OSError) as error:
                 raise Unanswered(f"the store {self.shown}: {error}") from None
-        except self._errors.ResponseError:
+        except errors.ResponseError:
+            self._idle.append(connection)
             raise
         except BaseException:
             # An answer that comes later is no answer to the next question.
@@ -165,11 +167,11 @@ class Link:
         except IndexError:
             connection = self._kind(**self._how)
         else:
-            try:
-                if not connection.can_read(0):
-                    return connection
-            except (self._errors.RedisError, OSError):
-                pass  # it is closed
+            usable = False
+            with suppress(self._errors.RedisError, OSError):
+                usable = not connection.can_read(0)
+            if usable:
+                return connection
             connection.disconnect()
         connection.connect()
         return connection

@@ -135,6 +135,11 @@ def failed(error: Exception, rule: str) -> None:
     _log().error("faultinject: rule %s failed, the request passed untouched", rule or "?", exc_info=error)
 
 
+def beside_failed(error: Exception) -> None:
+    """An error in what is done beside the requests."""
+    _log().error("faultinject: something beside the requests failed, they go on", exc_info=error)
+
+
 class Failures:
     """The errors inside faultinject itself, each of which let a request pass.
 

@@ -189,6 +189,35 @@ def test_what_is_given_back_is_there_for_the_next_request(url, threads):
     assert injector.counts() == {"rule-1": {"matched": 7, "injected": 1}}
 
 
+def test_a_client_that_leaves_before_its_request_passes(url, monkeypatch):
+    """There is nothing to undo."""
+    injector = Injector("http:503,skip=1", store=url, environ={})
+    asked, leave = threading.Event(), threading.Event()
+    real = Guarded.match
+
+    def match(*given):
+        asked.set()
+        leave.wait(10)
+        return real(*given)
+
+    async def run():
+        wrapped = ASGIFaultMiddleware(app, injector=injector)
+        monkeypatch.setattr(Guarded, "match", match)
+        task = asyncio.ensure_future(ask(wrapped, "/"))
+        while not asked.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        leave.set()
+        while not injector.journal.outcomes:
+            await asyncio.sleep(0.01)
+        return await ask(wrapped, "/")
+
+    assert asyncio.run(run()) == 503
+    assert [each.did for each in injector.journal.outcomes] == ["passed", "answered"]
+
+
 @pytest.mark.parametrize("when", ["while it is decided", "when it has been"])
 def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
     """Its server cancels the task: the take goes back, and nothing stays under way."""

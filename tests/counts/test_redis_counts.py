@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from faultinject.counts.redis_store import RedisStore
 from faultinject.engine.counting import Take
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreInUse, StoreUnavailable
 from faultinject.rules.redis_url import read_redis
+
+# Python 3.12 and later warn of a fork in a process that had threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 @pytest.fixture
@@ -273,6 +277,45 @@ def test_what_could_not_be_told_is_told_later(own_server):
     notes.add("i1")
     until(lambda: client.hget("h", "i1") == b"1")
     assert notes.totals() == {}
+
+
+def test_a_server_that_dies_while_it_is_asked(own_server):
+    """Nobody waits for the rest of the time."""
+    counts, _ = opened(own_server.url)
+    own_server.signal(signal.SIGSTOP)
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(place, counts.counts)
+        time.sleep(0.3)
+        own_server.kill()
+        with pytest.raises(StoreUnavailable):
+            asked.result()
+    assert time.monotonic() - began < redis_link.PATIENCE / 2
+
+
+def test_takes_that_are_given_back_beside(make_redis_counts, own_server, monkeypatch):
+    """They are there for the next ask of the process; where the server is away they stay taken."""
+    for counts, server in ((make_redis_counts(), None), (opened(own_server.url)[0].counts, own_server)):
+        monkeypatch.setattr(counts._link.beside, "do", lambda _: None)
+        assert [counts.take(Take(0, "", 1)) for _ in range(2)] == [True, False]
+        if server is not None:
+            server.client().save()
+            server.kill()
+        counts.give_back(Take(0, "", 1, beside=True))
+        if server is None:
+            assert [counts.take(Take(0, "", 1)) for _ in range(2)] == [True, False]
+            counts.give_back(Take(0, "", 1, beside=True))
+            assert counts.totals([0]) == [(0, 0, 0)]
+            assert counts.take(Take(0, "", 1))
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            counts.give_back(Take(0, "", 1, beside=True))
+            assert counts.take(Take(0, "", 1))
+            monkeypatch.undo()
+        else:
+            with pytest.raises(StoreUnavailable):
+                counts.take(Take(0, "", 1))
+            server.start()
+            assert not counts.take(Take(0, "", 1))
 
 
 def test_a_child_does_not_tell_what_its_parent_could_not(own_server, monkeypatch):

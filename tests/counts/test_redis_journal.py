@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing.util
+import os
 import signal
 import subprocess
 import sys
@@ -257,3 +258,20 @@ def test_the_end_of_this_process(url, monkeypatch):
     beside._pid -= 1
     end()
     assert paths(other.events()[0]) == ["/0", "/1"]
+    monkeypatch.delitem(sys.modules, "multiprocessing.util")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    get(injector, "/of a child")
+    assert (len(registered), len(finalizers)) == (1, 1)
+    assert injector.events()[0][-1].path == "/of a child"
+
+
+def test_a_child_does_not_tell_its_parents_lines(url, monkeypatch):
+    """It begins with none, whatever it is asked first."""
+    monkeypatch.setattr(Beside, "do", lambda *_: None)
+    readers = [make(url) for _ in range(2)]
+    for each in readers:
+        get(each, "/parent")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert readers[0].events() == ([], "", 0)
+    get(readers[1], "/child")
+    assert paths(readers[1].events()[0]) == ["/child"]

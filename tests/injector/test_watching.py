@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -283,23 +284,44 @@ def test_a_reader_waits_for_a_line_that_may_still_come(tmp_path, monkeypatch):
 
 def test_where_a_disk_is_full_lines_are_lost_and_told(tmp_path, caplog):
     """The app goes on, the log has two lines, and readers know how many are missing."""
-    child = os.fork()
-    if not child:  # the limit is the process's
-        injector = make(f"file:{tmp_path}/store", "http:503")
-        get(injector, "/first")
-        [file] = tmp_path.glob("store/journal-*")
-        size = file.stat().st_size
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    size = file.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+    try:
         for number in range(3):
             get(injector, f"/lost{number}")
+    finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        get(injector, "/last")
-        found, _, dropped = all_of(injector)
-        logged = [each for each in caplog.messages if "shared journal" in each]
-        right = [each[0] for each in found] == ["/first", "/last"] and dropped == 3 and len(logged) == 2
-        os._exit(0 if right else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with injector._count_storage.watched._telling:
+        get(injector, "/another tells")
+    get(injector, "/last")
+    found, _, dropped = all_of(injector)
+    assert ([each[0] for each in found], dropped) == (["/first", "/another tells", "/last"], 3)
+    assert [each for each in caplog.messages if "shared journal" in each] == [
+        f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: no space left",
+        "faultinject: the shared journal can be written to again; 3 lines were dropped",
+    ]
+
+
+def test_a_directory_that_is_gone(tmp_path, caplog):
+    """Nothing breaks; what a reader is about to open may be gone, too."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    get(injector, "/first")
+    [file] = tmp_path.glob("store/journal-*")
+    cursor = injector.events()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file_journal.FileJournal, "_numbers", lambda _: [7])
+        assert injector.events(cursor)[::2] == ([], 6)
+    with file.open("ab") as other:
+        other.write(b"no line of ours\n")
+    assert injector.events(cursor)[::2] == ([], 0)
+    shutil.rmtree(file.parent)
+    assert b"Service" in get(injector, "/second")
+    assert injector.events() == ([], "", 0)
+    assert "No such file or directory" in caplog.text
 
 
 def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
