@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.rule import Rule
+from faultinject.rules.sample import read_sample
 from faultinject.rules.values import listed, shown
 
 SCOPES = {
@@ -47,6 +48,8 @@ def _requests(rule: Rule) -> str:
 
 def _test(key: str, texts: tuple[str, ...]) -> str:
     word, _, name = key.partition(".")
+    if word == "sample":
+        return f"of {listed(map(_share, texts))}"
     values = listed(shown(each) for each in texts)
     if word in ("header", "query"):
         thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
@@ -56,6 +59,14 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     if word == "size":
         return f"of size {values}"
     return f"whose {word} is {values}"
+
+
+def _share(text: str) -> str:
+    """`5 % of the values of header x-user, always the same`."""
+    word, name, share = read_sample(text)
+    whole = {"bucket": "buckets", "key": "keys", "client": "clients", "principal": "access keys"}.get(word)
+    whole = whole or f"values of {'header' if word == 'header' else 'parameter'} {shown(name)}"
+    return f"the same {percent(share)} of all {whole}"
 
 
 def _how_often(rule: Rule) -> list[str]:

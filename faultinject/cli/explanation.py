@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,19 +10,20 @@ import click
 from faultinject.cli import chances, exchange, layout
 from faultinject.cli.descriptions import percent, sentence
 from faultinject.engine.journal_entry import quoted
+from faultinject.engine.request import environ_key
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.values import visible
+from faultinject.rules.values import is_token, visible
 from faultinject.vendors.addressing import Addressing
 
 
-def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
+def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str] = ()) -> dict[str, Any]:
     """The environ of `PUT /a/b?x=1`; a path alone is a GET.
 
     Raises:
-        UsageError: the text is no request, or its path does not begin with the mount point.
+        UsageError: the text is no request, its path does not begin with the mount point, or a header is none.
     """
     method, blank, target = text.strip().partition(" ")
     if not blank:
@@ -38,7 +40,13 @@ def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
             " give the whole path, as the client sends it"
         )
-    return exchange.environ(method, target, host, mount=found)
+    asked = exchange.environ(method, target, host, mount=found)
+    for each in headers:
+        name, colon, value = each.partition(":")
+        if not (colon and is_token(name)):
+            raise click.UsageError(f"--header: {each!r} is not a header, such as 'X-User: 42'")
+        asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+    return asked
 
 
 class Explanation:
@@ -61,7 +69,9 @@ class Explanation:
         self.matching = list(range(len(self.rules)))
         if request is not None:
             view = exchange.request_of(request)
-            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
+            # Without a seed nobody is chosen yet: everybody may be.
+            asked = self.rules if seed is not None else tuple(map(exchange.of_everybody, self.rules))
+            plan = exchange.Trial(asked, seed or "0").injector.own_plan
             ready = [plan.ready(number) for number in self.matching]
             preflight, upgrades = view.is_preflight, view.upgrades
             self.matching = [
@@ -98,6 +108,7 @@ class Explanation:
                     "rule": str(rule),
                     "words": sentence(rule),
                     "rate": self.rates.get(number, 0.0),
+                    "sampled": chances.sampled(rule),
                     "dead": self.dead.get(number),
                     "warnings": rule.doubts(),
                 }
@@ -158,6 +169,11 @@ class Explanation:
         click.echo(f"\nEvery attempt of {what}:")
         rows = [(self.names[number], percent(self.rates[number])) for number in self.matching]
         layout.show(("rule", "fires"), [*rows, ("none of them", percent(self.untouched))])
+        for number in self.matching:
+            share = chances.sampled(self.rules[number])
+            if share < 1:
+                of_all = percent(self.rates[number] * share)
+                click.echo(f"({self.names[number]}: {of_all} of the requests of all, if all send alike)")
         if any(map(chances.counts, chosen)):
             click.echo(
                 "(before times is used up, between begin and end; skip, every and above for a single call)"

@@ -309,6 +309,7 @@ class Plan:
             self.names[number],
             label=self._labels.make(number),
             key=self.key,
+            seed=self.origin[2],
             reading=self.reading(rule.vendor),
             services=self.services,
             shared=self._shared,

@@ -57,6 +57,8 @@ def _any_case(words: Iterable[str]) -> str:
 _SHARE = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
 _COUNT = _number(0, 10**18, "[0-9]+")
 _LINE = _text("[ -~]*")
+_UP_TO_ONE = r"0+\.?[0-9]*|\.[0-9]+|0*1\.?0*|[0-9]*\.?[0-9]+[eE]-[0-9]+"
+_SAMPLE = rf"(?:client|bucket|key|principal|header\.{_TOKEN}|query\.[\s\S]+):(?:{_UP_TO_ONE})"
 FORMS: Mapping[str, Schema] = {
     "name": {"anyOf": [{"type": "integer", "minimum": 0}, _text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]},
     "method": _text(f"=?{_TOKEN}"),
@@ -64,6 +66,7 @@ FORMS: Mapping[str, Schema] = {
     "size": {
         "anyOf": [{"type": "integer", "minimum": 0}, _text(rf"{_SIZE}(?:\.\.(?:{_SIZE})?)?|\.\.{_SIZE}")]
     },
+    "sample": _text(_SAMPLE),
     "probability": _number(0, 1, _SHARE, whole=False),
     "share": _number(0, 1, _SHARE, whole=False),
     "skip": _COUNT,

@@ -51,6 +51,7 @@ def check() -> Schema:
             "rule": (WORDS, "Its text."),
             "words": (WORDS, "What it means."),
             "rate": (SHARE, "The share of attempts that it answers, of those that meet all conditions."),
+            "sampled": (SHARE, "The share of users, tenants or keys that its sample chooses; 1 without one."),
             "dead": (null(TEXT), "Why it never fires; null where it does."),
             "warnings": (forms.listed(TEXT), "What is doubtful about it."),
         }
