@@ -71,6 +71,11 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
+        own = app
+        if plan.watch is not None:
+            from faultinject.adapters.asgi_watched import watched
+
+            own = watched(app, plan.watch)
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
             candidates = None if find is None else find(scope)
@@ -79,9 +84,9 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            await app(scope, receive, send)
+            await own(scope, receive, send)
             return
-        await exchange(app, scope, receive, send, plan, candidates)
+        await exchange(own, scope, receive, send, plan, candidates)
 
     def use_injector(other: Injector) -> None:
         nonlocal injector

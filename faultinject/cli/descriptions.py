@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.rules.abort import read_abort
+from faultinject.rules.descriptions import seconds
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
@@ -26,6 +28,17 @@ def sentence(rule: Rule) -> str:
     parts = [f"{_requests(rule)} get {rule.resolved.in_words(rule)}", *_how_often(rule), *_how(rule)]
     text = ", ".join(parts).replace(", with a chance", " with a chance", 1)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def bound(abort: str) -> str:
+    """What a scenario's `abort` comes to.
+
+    >>> bound("5xx>5%/1m")
+    'All faults end when more than 5 % of at least 20 requests within 1 m fail by themselves (5xx>5%/1m).'
+    """
+    read = read_abort(abort)
+    often = f"more than {percent(read.share)} of at least {read.least} requests within {seconds(read.window)}"
+    return f"All faults end when {often} fail by themselves ({abort})."
 
 
 def effects_on_request(rule: Rule) -> str:

@@ -54,6 +54,7 @@ class ServerOutlook:
             "production": self.production,
             "production_allowed": settings.production_allowed,
             "expires": settings.expires,
+            "abort": settings.abort or self.scenario.abort,
             "header": settings.header,
             "endpoints": list(settings.endpoints),
             "store": settings.store,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faultinject.cli import chances, exchange, layout
-from faultinject.cli.descriptions import percent, sentence
+from faultinject.cli.descriptions import bound, percent, sentence
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.request import environ_key
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
@@ -64,6 +64,7 @@ class Explanation:
         self.rules = scenario.rules
         self.names = scenario.display_names
         self.seed = seed
+        self.abort = scenario.abort
         self.dead = chances.dead(self.rules, self.names)
         self._environ = request
         self.matching = list(range(len(self.rules)))
@@ -117,6 +118,7 @@ class Explanation:
             "untouched": self.untouched,
             "all_fail": self.all_fail,
             "seed": self.seed,
+            "abort": self.abort,
         }
         if self._environ is not None:
             data["request"] = {
@@ -143,6 +145,8 @@ class Explanation:
                 click.echo(f"    It never fires: {self.dead[number]}.")
             for doubt in rule.doubts():
                 click.echo(f"    Warning: {doubt}")
+        if self.abort is not None:
+            click.echo(f"\n{bound(self.abort)}")
         if self._environ is not None:
             self._show_request()
         if self.matching:

@@ -213,7 +213,7 @@ def _announced_below() -> Iterator[None]:
 
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
-    from faultinject.cli.descriptions import sentence
+    from faultinject.cli.descriptions import bound, sentence
     from faultinject.rules.values import visible
 
     click.echo(f"{title} on {url}")
@@ -226,6 +226,8 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and (watch := injector.own_plan.watch) is not None:
+        click.echo(f"  {bound(watch.text)}")
     if injector is not None and vendor == RETRY_TESTS:
         click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
     if injector is not None and injector.journal.path is not None:

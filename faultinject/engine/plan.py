@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.counting import Counts, MatchKey
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services
+    from faultinject.engine.services import Services, Watch
     from faultinject.vendors.vendor import Vendor
 
 
@@ -45,6 +45,7 @@ class Plan:
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
+        watch: told of the app's own answers; None: nobody is.
         salt: put before the seed where independent processes must not draw alike.
     """
 
@@ -57,6 +58,7 @@ class Plan:
         counts: Counts,
         services: Services,
         generation: int = 0,
+        watch: Watch | None = None,
         salt: bytes = b"",
     ) -> None:
         self.rules = tuple(rules)
@@ -65,6 +67,7 @@ class Plan:
         self.counts = counts
         self.services = services
         self.generation = generation
+        self.watch = watch
         self.started = services.clock()
         self.endings = 0
         """How often the scenario was replaced or switched off: a wait that began before one ends."""

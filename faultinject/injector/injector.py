@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.counting import Counts
+    from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
@@ -38,6 +39,7 @@ class Off:
     scope: dict[str, None] = {}  # noqa: RUF012 - never changed
     environ_default = None
     scope_default = None
+    watch = None
     ended = True
 
 
@@ -112,6 +114,10 @@ class Injector:
         self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
         self._chosen = settings.seed is None
         self._choose_seed(self.scenario, seed)
+        self._abort = settings.abort
+        self._watch: FailureWatch | None = None
+        self.disarmed = ""
+        """Why the app's own failures have ended all faults, until `enable`; empty when they have not."""
         self._generation = generation
         self._injected = 0
         if store is not None:
@@ -160,7 +166,8 @@ class Injector:
         """
         more = Scenario.of(rules).rules
         with self._change:
-            given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
+            own = self.scenario
+            given = Scenario([*own.rules, *more], seed=own.seed, abort=own.abort)
             self._generation += 1
             counts = self._count_storage.extend(given, self._seed) or self._own.counts
             plan = self._compile(given, counts=counts)
@@ -200,8 +207,11 @@ class Injector:
         self._own.end()
 
     def enable(self) -> None:
-        """Switch faults on, unless the environment switches them off."""
+        """Switch faults on, unless the environment switches them off; also when the app's own failures had ended them."""
         with registry.changes:
+            self.disarmed = ""
+            if self._watch is not None:
+                self._watch.reset()
             self._enabled = not self._killed
             self._own.ended = False
 
@@ -210,6 +220,18 @@ class Injector:
         with registry.changes:
             self._enabled = False
         self._own.end()
+
+    def disarm(self, why: str) -> None:
+        """Switch off because of what the app does by itself; only `enable` switches on again.
+
+        Args:
+            why: the bound that is passed, and the numbers.
+        """
+        with registry.changes:
+            self.disarmed = why
+            self._enabled = False
+        self._own.end()
+        log.disarmed(why)
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
@@ -391,8 +413,20 @@ class Injector:
             counts=counts,
             services=self._services,
             generation=self._generation,
+            watch=self._watch_of(scenario),
             salt=self._count_storage.salt,
         )
+
+    def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
+        """What watches the app under that scenario; the same as before where its bound is."""
+        text = self._abort or scenario.abort
+        if text is None:
+            self._watch = None
+        elif self._watch is None or self._watch.text != text:
+            from faultinject.injector.failure_watch import FailureWatch
+
+            self._watch = FailureWatch(text, time.monotonic, self.disarm)
+        return self._watch
 
     def _swap(self, plan: Plan, scenario: Scenario) -> None:
         with registry.changes:

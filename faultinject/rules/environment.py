@@ -7,7 +7,7 @@ from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
 from faultinject.rules.values import Mistake, shown
-from faultinject.rules.variables import check_known, read_seed, read_variables, value_of
+from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 
     Attributes:
+        abort: the bound of FAULTINJECT_ABORT, which stands above a scenario's own, or None.
         enabled: True, False, or None when the environment does not say.
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.
@@ -36,6 +37,7 @@ class Environment:
     """
 
     __slots__ = (
+        "abort",
         "enabled",
         "endpoints",
         "expires",
@@ -50,6 +52,7 @@ class Environment:
     )
 
     def __init__(self, enabled: bool | None) -> None:
+        self.abort: str | None = None
         self.enabled = enabled
         self.scenario: Scenario | None = None
         self.seed: str | None = None
@@ -108,10 +111,13 @@ def read_environment(
         check_known(environ, diagnosis)
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
+            environment.abort = read_abort(environ, diagnosis)
         else:
-            found, seed = read_variables(environ, diagnosis)
-            environment.scenario = scenario = Scenario.of_rules(found, seed)
+            found, seed, abort = read_variables(environ, diagnosis)
+            environment.scenario = scenario = Scenario.of_rules(found, seed, abort)
             environment.seed = scenario.seed
+            # What the file alone says ends with its scenario.
+            environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
             if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "

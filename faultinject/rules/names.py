@@ -15,6 +15,7 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_RULES": "rules",
     "FAULTINJECT_RULE_<NAME>": "one rule of that name",
     "FAULTINJECT_SEED": "the seed; overrides the file's",
+    "FAULTINJECT_ABORT": "end all faults when the app's own failures pass a bound, such as `5xx>5%/1m` (in a shell in quotes); overrides the scenario's",
     "FAULTINJECT_HEADER": "`0`: no `x-faultinject`, no `Cache-Control`",
     "FAULTINJECT_ENDPOINT": "host suffixes of your own storage domain, for virtual-host style; `*` for a label or the rest of one, of several the most specific",
     "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `redis://HOST` (`rediss://`, `unix://`), the last two also with `?replace`; by default memory for one process, and a private directory for several",

@@ -192,6 +192,7 @@ def test_the_environment_as_json(run):
         "switch": True,
         "variables": env,
         "seed": None,
+        "abort": None,
         "production": None,
         "production_allowed": False,
         "expires": None,

@@ -23,6 +23,7 @@ def as_dict(environment):
 
 
 DEFAULTS = {
+    "abort": None,
     "enabled": None,
     "scenario": None,
     "seed": None,
@@ -64,6 +65,7 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_RULES": '"http:503,times=1 http:504"',
         "FAULTINJECT_RULE_PHOTOS_PUT": "'http:505'",
         "FAULTINJECT_SEED": "42",
+        "FAULTINJECT_ABORT": "5xx>5%/1m, min=50",
         "FAULTINJECT_HEADER": "0",
         "FAULTINJECT_ENDPOINT": ".Storage.Example, cos.*.internal oss-*.shop_1.example S3.Storage.Example.com.",
         "FAULTINJECT_STORE": "file:/tmp/store",
@@ -75,10 +77,14 @@ def test_everything_that_can_be_said():
         "PATH": "/bin",
     }
     environment = read_environment(environ, now=NOW + 5, started=NOW)
+    bound = "5xx>5%/1m,min=50"
     assert as_dict(environment) == {
+        "abort": bound,
         "enabled": True,
         "scenario": Scenario(
-            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")], seed=42
+            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")],
+            seed=42,
+            abort=bound,
         ),
         "seed": "42",
         "header": False,
@@ -90,7 +96,7 @@ def test_everything_that_can_be_said():
         "expires": NOW + 86400,
         "production_allowed": True,
     }
-    assert repr(environment).startswith("Environment(enabled=True, endpoints=(")
+    assert repr(environment).startswith(f"Environment(abort={bound!r}, enabled=True, endpoints=(")
 
 
 def test_empty_is_unset_for_every_variable():

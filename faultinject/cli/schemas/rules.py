@@ -33,6 +33,7 @@ def _environment() -> Schema:
             "production": (null(TEXT), "The variable that says that this is production."),
             "production_allowed": (YES, "Whether faults are allowed there."),
             "expires": (null(NUMBER), "When faults end, unix seconds."),
+            "abort": (null(TEXT), "The bound of the app's own failures, which ends all faults."),
             "header": (YES, "Whether injected answers are marked."),
             "endpoints": (forms.listed(TEXT), "Further hosts of the storage."),
             "store": (null(TEXT), "Where counts are kept."),
@@ -80,6 +81,7 @@ def check() -> Schema:
                 "The chance that the first 1, 2, … attempts of a call all fail.",
             ),
             "seed": (null(TEXT), "The seed."),
+            "abort": (null(TEXT), "The bound of the app's own failures, which ends all faults."),
         },
         optional={
             "request": (request, "With --request: how it is taken."),
