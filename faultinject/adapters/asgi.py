@@ -72,10 +72,13 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             injector.catch_up()
         plan = injector.plan
         own = app
-        if plan.watch is not None:
-            from faultinject.adapters.asgi_watched import watched
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.asgi_special import prepare
 
-            own = watched(app, plan.watch)
+            own, send, asked = prepare(app, scope, send, plan)
+            if asked is not None:
+                await exchange(own, scope, receive, send, *asked)
+                return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
             candidates = None if find is None else find(scope)

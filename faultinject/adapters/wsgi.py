@@ -70,10 +70,12 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
             injector.catch_up()
         plan = injector.plan
         own = app
-        if plan.watch is not None:
-            from faultinject.adapters.wsgi_watched import watched
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.wsgi_special import prepare
 
-            own = watched(app, plan.watch)
+            own, start_response, asked = prepare(app, environ, start_response, plan)
+            if asked is not None:
+                return exchange(own, environ, start_response, *asked)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)

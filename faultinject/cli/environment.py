@@ -60,6 +60,7 @@ class ServerOutlook:
             "store": settings.store,
             "journal": settings.journal,
             "max_active": settings.max_active,
+            "on_request": settings.on_request,
         }
 
     def show(self) -> None:

@@ -81,7 +81,8 @@ def serve(
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None or vendor == RETRY_TESTS)
+        kept = path is not None or vendor == RETRY_TESTS or settings.on_request
+        served = _with_faults(served, scenario, seed, records=kept)
         if vendor == RETRY_TESTS:
             served = _with_retry_tests(served, settings)
         server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
@@ -230,6 +231,8 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
         click.echo(f"  {bound(watch.text)}")
     if injector is not None and vendor == RETRY_TESTS:
         click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
+    if injector is not None and injector.own_plan.asked is not None:
+        click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
 

@@ -23,6 +23,7 @@ from faultinject.vendors.operations import headers_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from faultinject.engine.actions import Action
     from faultinject.engine.compiled_rule import RuleLike
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from faultinject.engine.request import Request
     from faultinject.engine.services import Services, Watch
     from faultinject.vendors.vendor import Vendor
+
+    class Asked(Protocol):
+        """What gives the plans of rules that requests ask for themselves."""
+
+        def plan(self, text: str) -> Plan | str:
+            """The plan of a header's text, or why there is none."""
 
 
 _seq = count()
@@ -46,6 +53,7 @@ class Plan:
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
         watch: told of the app's own answers; None: nobody is.
+        asked: gives the plans of rules that requests ask for themselves; None: none may.
         salt: put before the seed where independent processes must not draw alike.
     """
 
@@ -59,6 +67,7 @@ class Plan:
         services: Services,
         generation: int = 0,
         watch: Watch | None = None,
+        asked: Asked | None = None,
         salt: bytes = b"",
     ) -> None:
         self.rules = tuple(rules)
@@ -68,6 +77,9 @@ class Plan:
         self.services = services
         self.generation = generation
         self.watch = watch
+        self.asked = asked
+        self.special = watch is not None or asked is not None
+        """Whether one of the two is: one look for a request."""
         self.started = services.clock()
         self.endings = 0
         """How often the scenario was replaced or switched off: a wait that began before one ends."""
@@ -243,6 +255,10 @@ class Plan:
             Line(next(_seq), self.origin, now, arrived, request.snapshot(), rule.reading, rule.name, number)
         )
         return PASSED
+
+    def matches(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether the conditions of any of these rules hold; nothing is counted."""
+        return bool(self._matching(request, candidates, self.services.clock() - self.started)[0])
 
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""

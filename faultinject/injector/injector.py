@@ -23,9 +23,10 @@ from faultinject.rules.values import Mistake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
+    from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.scenario import Rules
 
@@ -39,7 +40,7 @@ class Off:
     scope: dict[str, None] = {}  # noqa: RUF012 - never changed
     environ_default = None
     scope_default = None
-    watch = None
+    special = False
     ended = True
 
 
@@ -116,6 +117,11 @@ class Injector:
         self._choose_seed(self.scenario, seed)
         self._abort = settings.abort
         self._watch: FailureWatch | None = None
+        self._asked: Asked | None = None
+        if settings.on_request:
+            from faultinject.injector.asked import Asked
+
+            self._asked = Asked(self.plan_beside)
         self.disarmed = ""
         """Why the app's own failures have ended all faults, until `enable`; empty when they have not."""
         self._generation = generation
@@ -175,11 +181,15 @@ class Injector:
             self._swap(plan, given)
         log.doubtful(more, given.display_names[-len(more) :] if more else ())
 
-    def plan_beside(self, rules: Rules) -> Plan:
+    def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
         """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
 
         It counts in memory and for itself alone, and notes in this injector's journal. Its owner ends its waits by
         `Plan.end`, and heeds `enabled`.
+
+        Args:
+            rules: the rules.
+            names: what they are called, by default as in a scenario.
 
         Raises:
             ConfigurationError: a rule is wrong.
@@ -187,7 +197,7 @@ class Injector:
         given = Scenario.of(rules)
         return Plan(
             given.rules,
-            given.display_names,
+            names or given.display_names,
             self._seed,
             counts=MemoryCounts(),
             services=self._services,
@@ -414,6 +424,7 @@ class Injector:
             services=self._services,
             generation=self._generation,
             watch=self._watch_of(scenario),
+            asked=self._asked,
             salt=self._count_storage.salt,
         )
 

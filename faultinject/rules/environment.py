@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake, shown
+from faultinject.rules.values import Mistake, shown, visible
 from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ class Environment:
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
+        on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
         production_allowed: whether faults are injected although this is production.
     """
@@ -44,6 +46,7 @@ class Environment:
         "header",
         "journal",
         "max_active",
+        "on_request",
         "production_allowed",
         "scenario",
         "seed",
@@ -62,6 +65,7 @@ class Environment:
         self.store: str | None = None
         self.journal: str | None = None
         self.max_active = 100
+        self.on_request = False
         self.expires: float | None = None
         self.production_allowed = False
 
@@ -118,13 +122,14 @@ def read_environment(
             environment.seed = scenario.seed
             # What the file alone says ends with its scenario.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
-            if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
+            if not scenario.rules and not diagnosis and not _has_rules_elsewhere(environ):
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
                 )
         _read_settings(environment, environ, diagnosis)
         _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+        _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
     return environment
 
@@ -155,6 +160,12 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             environment.max_active = values.count(text, most=MOST_ACTIVE)
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
+    text = value_of(environ, "FAULTINJECT_ON_REQUEST")
+    if text is not None:
+        try:
+            environment.on_request = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_ON_REQUEST")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     text = value_of(environ, "FAULTINJECT_STORE")
     if text is not None:
@@ -164,6 +175,29 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             diagnosis.note(mistake, "FAULTINJECT_STORE")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Whether a session has the rules, or requests bring them."""
+    asked = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
+    return value_of(environ, "FAULTINJECT_SESSION") is not None or asked not in values.NO
+
+
+def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    """Refuse what would let faults reach others than those who ask for them."""
+    if not environment.on_request:
+        return
+    if not environment.header:
+        diagnosis.add(
+            "a cache might keep an answer without Cache-Control, and give it to others; leave FAULTINJECT_HEADER=0 out",
+            "FAULTINJECT_ON_REQUEST",
+        )
+    reason = production_reason(environ) if environment.production_allowed else None
+    if reason is not None:
+        diagnosis.add(
+            f"{visible(reason)} looks like production, where no client may ask for faults; leave it out",
+            "FAULTINJECT_ON_REQUEST",
+        )
 
 
 def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_STORE": "where counts live: `memory:`, `file:DIRECTORY` or `redis://HOST` (`rediss://`, `unix://`), the last two also with `?replace`; by default memory for one process, and a private directory for several",
     "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults at the same time in a process (default 100)",
+    "FAULTINJECT_ON_REQUEST": "`1`: a request may ask for faults of its own, by rules in its header `x-faultinject-rules`; never in production",
     "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
     "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself",

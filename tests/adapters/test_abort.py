@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware, install
-from faultinject.adapters.watched import WATCHED
+from faultinject.adapters.special import WATCHED
 
 WHY = "5xx>50%/1m,min=4: {} of {} requests ({} %) failed by themselves within 1 m"
 

@@ -201,6 +201,7 @@ def test_the_environment_as_json(run):
         "store": None,
         "journal": None,
         "max_active": 100,
+        "on_request": False,
     }
 
 

@@ -39,6 +39,7 @@ def _environment() -> Schema:
             "store": (null(TEXT), "Where counts are kept."),
             "journal": (null(TEXT), "The journal's file."),
             "max_active": (null(COUNT), "How many faults at the same time."),
+            "on_request": (YES, "Whether requests may ask for faults of their own."),
         }
     )
 

@@ -1,4 +1,4 @@
-"""What both adapters note of an app's own answers, where failures of its own are to end the faults."""
+"""What both adapters do for few scenarios: note the app's own failures, and find the rules that a request asks for."""
 
 from __future__ import annotations
 
@@ -6,15 +6,44 @@ from faultinject.engine.answers import MARKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
     from typing import Any
 
+    from faultinject.engine.facets import Interface
+    from faultinject.engine.plan import Plan
     from faultinject.engine.services import Watch
 
+HEADER = "x-faultinject-rules"
+"""By which a request asks for faults of its own, where it may."""
+REFUSED = "x-faultinject-refused"
+"""In its answer: what is wrong with them."""
 WATCHED = "faultinject.watched"
 """In environ or scope: what the innermost watch notes of this request."""
 LEFT = ("ClientDisconnect", "ClientDisconnected")
 """What frameworks raise in an app whose client has left: no failure of the app's."""
+
+
+def asked_by(
+    plan: Plan, text: str, on: Interface, place: Mapping[str, Any]
+) -> tuple[tuple[Plan, Sequence[int]] | None, str]:
+    """The plan and the candidates of the rules that a request asks for, where they match it, and why they are refused.
+
+    Args:
+        plan: the plan in force, under which it asks.
+        text: its header.
+        on: the interface, by which rules are found.
+        place: environ or scope.
+    """
+    try:
+        assert plan.asked is not None
+        asked = plan.asked.plan(text)
+        if isinstance(asked, str):
+            return None, asked
+        candidates = range(len(asked.rules))
+        return ((asked, candidates) if asked.matches(on.view(place), candidates) else None), ""
+    except Exception as error:
+        plan.services.failed(error, "")
+        return None, ""
 
 
 class Seen:

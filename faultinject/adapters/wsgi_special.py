@@ -1,17 +1,46 @@
-"""A WSGI app whose own answers are watched; bodies pass untouched."""
+"""What few scenarios ask for before a WSGI request is decided: to watch the app's own answers, and to read its own rules."""
 
 from __future__ import annotations
 
-from faultinject.adapters.watched import Seen
+from faultinject.adapters.special import HEADER, REFUSED, Seen, asked_by
+from faultinject.engine.facets import ENVIRON
+from faultinject.engine.request import environ_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from faultinject.adapters.types import Environ, Start, WSGIApp
+    from faultinject.engine.plan import Plan
     from faultinject.engine.services import Watch
     from faultinject.http.types import Headers
+
+
+KEY = environ_key(HEADER)
+
+
+def prepare(
+    app: WSGIApp, environ: Environ, start_response: Start, plan: Plan
+) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
+    """The app and `start_response` as the request is to have them, and the plan and candidates that it asks for itself."""
+    own = app if plan.watch is None else watched(app, plan.watch)
+    text = None if plan.asked is None else environ.get(KEY)
+    if text is None:
+        return own, start_response, None
+    asked, why = asked_by(plan, text, ENVIRON, environ)
+    if why:
+        start_response = _refusing(start_response, why)
+    return own, start_response, asked
+
+
+def _refusing(start_response: Start, why: str) -> Start:
+    """`start_response` that says in the answer what is wrong with the rules that were asked for."""
+
+    def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
+        return start_response(status, [*headers, (REFUSED, why)], *more, **named)
+
+    return start
 
 
 def watched(app: WSGIApp, watch: Watch) -> WSGIApp:
