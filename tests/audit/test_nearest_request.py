@@ -106,9 +106,9 @@ def nearest(rule, *requests):
             "nearest: GET /a (header.x-test=abc did not hold)",
         ),
         (
-            "http:503,sample=client:0.5",
+            "http:503,sample=client:0",
             request("GET", "/a", HTTP_X_TEST="abd"),
-            "nearest: GET /a (sample=client:0.5 did not hold)",
+            "nearest: GET /a (sample=client:0 did not hold)",
         ),
         (
             "http:503,unless.header.x-test=abc",
