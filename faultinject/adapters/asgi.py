@@ -74,6 +74,14 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
+        own = app
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.asgi_special import prepare
+
+            own, send, asked = prepare(app, scope, send, plan)
+            if asked is not None:
+                await exchange(own, scope, receive, send, *asked)
+                return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
             candidates = None if find is None else find(scope)
@@ -82,9 +90,9 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            await app(scope, receive, send)
+            await own(scope, receive, send)
             return
-        await exchange(app, scope, receive, send, plan, candidates)
+        await exchange(own, scope, receive, send, plan, candidates)
 
     def use_injector(other: Injector) -> None:
         nonlocal injector

@@ -71,6 +71,13 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
+        own = app
+        if plan.special and isinstance(plan, Plan):
+            from faultinject.adapters.wsgi_special import prepare
+
+            own, start_response, asked = prepare(app, environ, start_response, plan)
+            if asked is not None:
+                return exchange(own, environ, start_response, *asked)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
@@ -79,10 +86,10 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            return app(environ, start_response)
+            return own(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
             plan = injector.detach()
-        return exchange(app, environ, start_response, plan, candidates)
+        return exchange(own, environ, start_response, plan, candidates)
 
     def use_injector(other: Injector) -> None:
         nonlocal injector

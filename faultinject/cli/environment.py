@@ -54,11 +54,13 @@ class ServerOutlook:
             "production": self.production,
             "production_allowed": settings.production_allowed,
             "expires": settings.expires,
+            "abort": settings.abort or self.scenario.abort,
             "header": settings.header,
             "endpoints": list(settings.endpoints),
             "store": settings.store,
             "journal": settings.journal,
             "max_active": settings.max_active,
+            "on_request": settings.on_request,
         }
 
     def show(self) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
-RETRY_TESTS = "gcs"
-"""Whose store has `/retry_test`."""
+RETRY_TESTS, TEST_MODES = "gcs", "b2"
+"""Whose store has `/retry_test`, and whose has `X-Bz-Test-Mode`."""
 
 
 @click.command(
@@ -115,10 +115,11 @@ def _serve_what_is_asked_for(
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        records = path is not None or vendor == RETRY_TESTS or settings.control is not None
+        own = vendor in (RETRY_TESTS, TEST_MODES)
+        records = path is not None or own or settings.control is not None or settings.on_request
         served = _with_faults(served, scenario, seed, records=records)
-        if vendor == RETRY_TESTS:
-            served = _with_retry_tests(served, settings)
+        if vendor is not None and own:
+            served = _with_own_faults(served, vendor, settings)
         server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
         sock = listening.listen(host, port)
         return _serve(served, server, sock, title, vendor or "cos", certificate)
@@ -202,13 +203,18 @@ def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: 
     return found
 
 
-def _with_retry_tests(served: Any, settings: Environment) -> Any:
-    """The store with Google's `/retry_test` in front, unless the environment switches faults off."""
+def _with_own_faults(served: Any, vendor: str, settings: Environment) -> Any:
+    """The store with the service's own faults for tests in front, unless the environment switches faults off."""
     from faultinject import get_injector
+    from faultinject.retry_tests.b2_modes import B2ModesFace
     from faultinject.retry_tests.face import RetryTestFace
 
     injector = get_injector(served)
-    return served if injector is None else RetryTestFace(served, injector, settings.endpoints)
+    if injector is None:
+        return served
+    if vendor == TEST_MODES:
+        return B2ModesFace(served, injector)
+    return RetryTestFace(served, injector, settings.endpoints)
 
 
 def _app(address: str) -> tuple[Any, str, str]:
@@ -221,8 +227,9 @@ def _app(address: str) -> tuple[Any, str, str]:
 def _store(vendor: str, settings: Environment) -> tuple[Any, str, str]:
     from faultinject import vendors
     from faultinject.store import ObjectStore
+    from faultinject.store.b2 import B2Store
 
-    store = ObjectStore(vendor, endpoints=settings.endpoints)
+    store = B2Store() if vendor == TEST_MODES else ObjectStore(vendor, endpoints=settings.endpoints)
     return store, "wsgi", f"the embedded object store ({vendors.get(vendor).title})"
 
 
@@ -248,7 +255,7 @@ def _announced_below() -> Iterator[None]:
 
 
 def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
-    from faultinject.cli.descriptions import sentence
+    from faultinject.cli.descriptions import bound, sentence
     from faultinject.rules.values import visible
 
     click.echo(f"{title} on {url}")
@@ -261,11 +268,19 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
             click.echo(f"  {name}: {visible(str(rule))}")
             click.echo(f"    {sentence(rule)}")
         click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and (watch := injector.own_plan.watch) is not None:
+        click.echo(f"  {bound(watch.text)}")
     if injector is not None and vendor == RETRY_TESTS:
         click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
     if injector is not None and injector.control is not None:
         place = injector.control.place
         click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
+    if injector is not None and vendor == TEST_MODES:
+        click.echo(
+            "  X-Bz-Test-Mode: the failures that Backblaze has for tests, for requests with this header"
+        )
+    if injector is not None and injector.own_plan.asked is not None:
+        click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
 

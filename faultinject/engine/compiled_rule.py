@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         @property
         def set_headers(self) -> tuple[tuple[str, str], ...]: ...
         def value(self, key: str) -> Any: ...
-        def compile(self, context: Addressing) -> Check: ...
+        def compile(self, context: Addressing, seed: bytes) -> Check: ...
 
     from collections.abc import Sequence
 
@@ -70,6 +70,7 @@ class CompiledRule:
         name: what it is called in the journal and in `x-faultinject`.
         label: what its draws depend on.
         key: the seed's key.
+        seed: the same without what tells processes apart that count for themselves.
         reading: how it reads bucket, key and operation.
         services: clocks, journal and settings.
         shared: what other processes are told, if there may be any.
@@ -129,6 +130,7 @@ class CompiledRule:
         *,
         label: str,
         key: bytes,
+        seed: bytes,
         reading: Addressing,
         services: Services,
         shared: SharedNotes | None,
@@ -154,7 +156,7 @@ class CompiledRule:
         self.drawn = drawer(key, label, limit) if limit else _never
         self.enough = self._enough(limit)
         self.act = rule.resolved.prepare(self)
-        self.matches = rule.compile(self.reading)
+        self.matches = rule.compile(self.reading, seed)
 
     def _enough(self, limit: int) -> int | None:
         if not limit or self.times == 0:

@@ -23,13 +23,20 @@ from faultinject.vendors.operations import headers_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from typing import Protocol
 
     from faultinject.engine.actions import Action
     from faultinject.engine.compiled_rule import RuleLike
     from faultinject.engine.counting import Counts, MatchKey
     from faultinject.engine.request import Request
-    from faultinject.engine.services import Services
+    from faultinject.engine.services import Services, Watch
     from faultinject.vendors.vendor import Vendor
+
+    class Asked(Protocol):
+        """What gives the plans of rules that requests ask for themselves."""
+
+        def plan(self, text: str) -> Plan | str:
+            """The plan of a header's text, or why there is none."""
 
 
 _seq = count()
@@ -45,6 +52,8 @@ class Plan:
         counts: where matches and takes are counted.
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
+        watch: told of the app's own answers; None: nobody is.
+        asked: gives the plans of rules that requests ask for themselves; None: none may.
         salt: put before the seed where independent processes must not draw alike.
         places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
         twins: for each rule behind how many of its label it stands; by default in the order written.
@@ -61,6 +70,8 @@ class Plan:
         counts: Counts,
         services: Services,
         generation: int = 0,
+        watch: Watch | None = None,
+        asked: Asked | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,
         twins: Sequence[int] = (),
@@ -73,6 +84,10 @@ class Plan:
         self.counts = counts
         self.services = services
         self.generation = generation
+        self.watch = watch
+        self.asked = asked
+        self.special = watch is not None or asked is not None
+        """Whether one of the two is: one look for a request."""
         self.started = services.clock() if started is None else started
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
@@ -259,6 +274,10 @@ class Plan:
         )
         return PASSED
 
+    def matches(self, request: Request, candidates: Sequence[int]) -> bool:
+        """Whether the conditions of any of these rules hold; nothing is counted."""
+        return bool(self._matching(request, candidates, self.services.clock() - self.started)[0])
+
     def end(self) -> None:
         """Let the waits of this plan end: it is replaced or switched off."""
         self.ended = True
@@ -347,6 +366,7 @@ class Plan:
             self.names[number],
             label=self._labels.make(number),
             key=self.key,
+            seed=self.origin[2],
             reading=self.reading(rule.vendor),
             services=self.services,
             shared=self._shared,

@@ -193,6 +193,11 @@ def _handles(rule: RuleLike, reading: Callable[[Vendor | None], Addressing]) -> 
                 # Whatever value is asked for, the name must be there.
                 values: Sequence[str | None] = _plain_literals(texts) if "" not in texts else ()
                 yield [(kind, (key[len(word) :], each)) for each in values or (None,)]
+    if sampled := [each.rpartition(":")[0].partition(".") for each in conditions.get("sample", ())]:
+        kinds = {"header": Headers, "query": Parameters}
+        if all(word in kinds for word, _, _ in sampled):
+            # Without the thing nobody is chosen; with an empty one neither, which is looked at then.
+            yield [(kinds[word], (name, None)) for word, _, name in sampled]
     if how is not None:
         if buckets and not named:
             yield [(Addresses, (how, 0, each)) for each in buckets]

@@ -9,8 +9,20 @@ from faultinject.engine.counting import Counter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from faultinject.engine.journal_entry import Line
+
+    class Watch(Protocol):
+        """What is told of the app's own answers."""
+
+        text: str
+
+        def note(self, *, failed: bool) -> None:
+            """One answer more."""
+
+        def note_late(self) -> None:
+            """An answer that was noted turns out to be a failure."""
 
 
 class Services:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.asked import Asked
+    from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
@@ -44,6 +46,7 @@ class Off:
     scope: dict[str, None] = {}  # noqa: RUF012 - never changed
     environ_default = None
     scope_default = None
+    special = False
     ended = True
 
 
@@ -126,6 +129,13 @@ class Injector:
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
         self._standing = Standing(self.scenario, own_seed, began=clock(), generation=generation)
+        self._abort = settings.abort
+        self._failure_watch: FailureWatch | None = None
+        self._asked: Asked | None = None
+        if settings.on_request:
+            from faultinject.injector.asked import Asked
+
+            self._asked = Asked(self.plan_beside)
         self._injected = 0
         if store is not None:
             _check_store(store)
@@ -292,11 +302,15 @@ class Injector:
         """
         return self._edit(Standing.from_zero, expected, anew=True)
 
-    def plan_beside(self, rules: Rules) -> Plan:
+    def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
         """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
 
         It counts in memory and for itself alone, and notes in this injector's journal. Its owner ends its waits by
         `Plan.end`, and heeds `enabled`.
+
+        Args:
+            rules: the rules.
+            names: what they are called, by default as in a scenario.
 
         Raises:
             ConfigurationError: a rule is wrong.
@@ -304,7 +318,7 @@ class Injector:
         given = Scenario.of(rules)
         return Plan(
             given.rules,
-            given.display_names,
+            names or given.display_names,
             self.seed,
             counts=MemoryCounts(),
             services=self._services,
@@ -363,6 +377,32 @@ class Injector:
             with self._change:
                 self._adopt(self._standing.but(on=False, until=None, armed_by=why), self._own.counts)
             raise
+
+    def disarm(self, why: str) -> None:
+        """Switch off in all processes of the store because of what the app does by itself; only `enable` switches on again.
+
+        Args:
+            why: the bound that is passed, and the numbers.
+        """
+        log.disarmed(why)
+        if not self._count_storage.shown:
+            self._disarm(why)
+            return
+        # The others are told beside the request that has found it out: it may be served by an event loop.
+        from threading import Thread
+
+        Thread(target=self._disarm, args=(why,), daemon=True).start()
+
+    def _disarm(self, why: str) -> None:
+        from contextlib import suppress
+
+        with suppress(StoreUnavailable):  # here it is off
+            self.disable(why=why)
+
+    @property
+    def disarmed(self) -> str:
+        """Why the app's own failures have ended all faults, until `enable`; empty when they have not."""
+        return self._standing.armed_by
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
@@ -658,6 +698,8 @@ class Injector:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
+        if standing.on and not before.on and self._failure_watch is not None:
+            self._failure_watch.reset()
         if self._watched:
             # Where processes count together may have changed.
             self.journal.share = self._count_storage.let_watch()
@@ -678,12 +720,25 @@ class Injector:
             counts=counts,
             services=self._services,
             generation=standing.generation,
+            watch=self._watch_of(standing.scenario),
+            asked=self._asked,
             salt=self._count_storage.salt,
             places=standing.places,
             twins=standing.twins,
             off=standing.off,
             started=standing.began,
         )
+
+    def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
+        """What watches the app under that scenario; the same as before where its bound is."""
+        text = self._abort or scenario.abort
+        if text is None:
+            self._failure_watch = None
+        elif self._failure_watch is None or self._failure_watch.text != text:
+            from faultinject.injector.failure_watch import FailureWatch
+
+            self._failure_watch = FailureWatch(text, time.monotonic, self.disarm)
+        return self._failure_watch
 
     def settle(self, first: Injector | None) -> None:
         """Let that injector's plan be in force here, if anything may; None: its own."""

@@ -274,7 +274,7 @@ class Standing:
             rules: the rules.
             origins: for each the number that it has so far, or None where it is new.
         """
-        scenario = Scenario(rules, seed=self.scenario.seed)
+        scenario = Scenario(rules, seed=self.scenario.seed, abort=self.scenario.abort)
         fresh = iter(range(self.next_place, self.next_place + len(rules)))
         places = [next(fresh) if each is None else self.places[each] for each in origins]
         appended = origins[: len(self.places)] == list(range(len(self.places)))

@@ -176,6 +176,16 @@ def replace_options(rule: Rule, **options: str | None) -> Rule:
     return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))
 
 
+def of_everybody(rule: Rule) -> Rule:
+    """The same rule with samples that choose everybody."""
+    conditions = dict(rule.conditions)
+    if "sample" in conditions:
+        conditions["sample"] = tuple(f"{text.rpartition(':')[0]}:1" for text in conditions["sample"])
+    # Whom an `unless.sample` chooses is as open: then it keeps nobody away.
+    unless = {key: texts for key, texts in rule.unless.items() if key != "sample"}
+    return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
+
+
 def unconditional(rule: Rule) -> Rule:
     """The same rule for every request."""
     return Rule.of_parts(rule.fault, (rule.name, {}, {}, dict(rule.options)))

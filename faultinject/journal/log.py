@@ -87,6 +87,11 @@ def expired(moment: float, injected: Callable[[], int] | None = None, *, by_vari
     )
 
 
+def disarmed(why: str) -> None:
+    """The app's own failures have passed the bound of `abort`: nothing is injected until somebody switches on again."""
+    _log().error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
+
+
 def detach(why: str = "") -> None:
     """Several processes serve the app, and they share no counts."""
     cause = why or "FAULTINJECT_STORE is memory:"

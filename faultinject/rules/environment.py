@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from faultinject.rules import values
 from faultinject.rules.diagnosis import Diagnosis
+from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake, shown
-from faultinject.rules.variables import check_known, read_seed, read_variables, value_of
+from faultinject.rules.values import Mistake, shown, visible
+from faultinject.rules.variables import check_known, read_abort, read_seed, read_variables, value_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 
     Attributes:
+        abort: the bound of FAULTINJECT_ABORT, which stands above a scenario's own, or None.
         enabled: True, False, or None when the environment does not say.
         scenario: the rules of FILE, RULES and RULE_*; None when rules were given in code.
         seed: FAULTINJECT_SEED, else the file's, else None.
@@ -33,12 +35,14 @@ class Environment:
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
+        on_request: whether requests may ask for faults of their own.
         expires: unix seconds from which nothing is injected, or None.
         control: where the control API is and who may use it, or None: there is none.
         production_allowed: whether faults are injected although this is production.
     """
 
     __slots__ = (
+        "abort",
         "control",
         "enabled",
         "endpoints",
@@ -46,6 +50,7 @@ class Environment:
         "header",
         "journal",
         "max_active",
+        "on_request",
         "production_allowed",
         "scenario",
         "seed",
@@ -54,6 +59,7 @@ class Environment:
     )
 
     def __init__(self, enabled: bool | None) -> None:
+        self.abort: str | None = None
         self.enabled = enabled
         self.scenario: Scenario | None = None
         self.seed: str | None = None
@@ -63,6 +69,7 @@ class Environment:
         self.store: str | None = None
         self.journal: str | None = None
         self.max_active = 100
+        self.on_request = False
         self.expires: float | None = None
         self.control: ControlSettings | None = None
         self.production_allowed = False
@@ -116,11 +123,14 @@ def read_environment(
             environment.control = read_control(environ, diagnosis)
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
+            environment.abort = read_abort(environ, diagnosis)
         else:
-            found, seed = read_variables(environ, diagnosis)
-            environment.scenario = scenario = Scenario.of_rules(found, seed)
+            found, seed, abort = read_variables(environ, diagnosis)
+            environment.scenario = scenario = Scenario.of_rules(found, seed, abort)
             environment.seed = scenario.seed
-            others = environment.control is not None or value_of(environ, "FAULTINJECT_SESSION") is not None
+            # What the file alone says ends with its scenario.
+            environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
+            others = environment.control is not None or _has_rules_elsewhere(environ)
             if not scenario.rules and not diagnosis and not others:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
@@ -128,6 +138,7 @@ def read_environment(
                 )
         _read_settings(environment, environ, diagnosis)
         _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+        _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
     return environment
 
@@ -158,6 +169,12 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             environment.max_active = values.count(text, most=MOST_ACTIVE)
         except Mistake as mistake:
             diagnosis.note(mistake, "FAULTINJECT_MAX_ACTIVE")
+    text = value_of(environ, "FAULTINJECT_ON_REQUEST")
+    if text is not None:
+        try:
+            environment.on_request = values.yes_no(text)
+        except Mistake as mistake:
+            diagnosis.note(mistake, "FAULTINJECT_ON_REQUEST")
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     text = value_of(environ, "FAULTINJECT_STORE")
     if text is not None:
@@ -167,6 +184,29 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
             diagnosis.note(mistake, "FAULTINJECT_STORE")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Whether a session has the rules, or requests bring them."""
+    asked = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
+    return value_of(environ, "FAULTINJECT_SESSION") is not None or asked not in values.NO
+
+
+def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
+    """Refuse what would let faults reach others than those who ask for them."""
+    if not environment.on_request:
+        return
+    if not environment.header:
+        diagnosis.add(
+            "a cache might keep an answer without Cache-Control, and give it to others; leave FAULTINJECT_HEADER=0 out",
+            "FAULTINJECT_ON_REQUEST",
+        )
+    reason = production_reason(environ) if environment.production_allowed else None
+    if reason is not None:
+        diagnosis.add(
+            f"{visible(reason)} looks like production, where no client may ask for faults; leave it out",
+            "FAULTINJECT_ON_REQUEST",
+        )
 
 
 def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:

@@ -192,6 +192,7 @@ def test_the_environment_as_json(run):
         "switch": True,
         "variables": env,
         "seed": None,
+        "abort": None,
         "production": None,
         "production_allowed": False,
         "expires": None,
@@ -200,6 +201,7 @@ def test_the_environment_as_json(run):
         "store": None,
         "journal": None,
         "max_active": 100,
+        "on_request": False,
     }
 
 

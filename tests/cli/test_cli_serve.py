@@ -33,6 +33,10 @@ installed = Flask("installed")
 faultinject.install(installed)
 api = FastAPI()
 
+@web.get("/broken")
+def fail():
+    raise ValueError("broken")
+
 @web.put("/photos/<name>")
 @installed.put("/photos/<name>")
 def put(name):
@@ -236,6 +240,30 @@ def test_the_advice_is_a_rule_of_the_vendor():
         [rule] = Scenario.parse(f"{_example(vendor)},probability=0.3").rules
         found.append((rule.fault.partition(":")[0], rule.resolved.rows[0].category))
     assert found == [(vendor, "throttle") for vendor in ERROR_CODES]
+
+
+def test_requests_that_ask_and_an_app_that_fails(here, start):
+    """What the environment allows is told; a request gets what it asks for, and the app's own failures end all faults."""
+    variables = {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
+    process = start("serve", "shop:web", "--port", "0", env=os.environ | variables)
+    head = process.until("Ctrl-C")
+    url = head[0].rpartition(" on ")[2]
+    assert head[1:] == [
+        "  no rules, so no faults; give some with -r, such as -r cos:SlowDown,probability=0.3",
+        "  All faults end when more than 50 % of at least 2 requests within 1 m fail by themselves (5xx>50%/1m,min=2).",
+        "  x-faultinject-rules: a request may ask for faults of its own by this header",
+        "Ctrl-C ends it.",
+    ]
+    asks = {"x-faultinject-rules": "http:503"}
+    assert [requests.put(f"{url}/photos/a", headers=each, timeout=10).status_code for each in ({}, asks)] == [
+        200,
+        503,
+    ]
+    assert process.line() == "PUT /photos/a -> http:503 by on-request"
+    failing = [requests.get(f"{url}/broken", timeout=10).status_code for _ in range(3)]
+    assert failing == [500] * 3
+    assert requests.put(f"{url}/photos/a", headers=asks, timeout=10).status_code == 200
+    assert process.interrupt()[0] == 0
 
 
 def test_a_store_of_another_service(start):

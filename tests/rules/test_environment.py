@@ -24,6 +24,7 @@ def as_dict(environment):
 
 
 DEFAULTS = {
+    "abort": None,
     "enabled": None,
     "scenario": None,
     "seed": None,
@@ -33,6 +34,7 @@ DEFAULTS = {
     "session": None,
     "journal": None,
     "max_active": 100,
+    "on_request": False,
     "expires": None,
     "control": None,
     "production_allowed": False,
@@ -66,6 +68,7 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_RULES": '"http:503,times=1 http:504"',
         "FAULTINJECT_RULE_PHOTOS_PUT": "'http:505'",
         "FAULTINJECT_SEED": "42",
+        "FAULTINJECT_ABORT": "5xx>5%/1m, min=50",
         "FAULTINJECT_HEADER": "0",
         "FAULTINJECT_ENDPOINT": ".Storage.Example, cos.*.internal oss-*.shop_1.example S3.Storage.Example.com.",
         "FAULTINJECT_STORE": "file:/tmp/store",
@@ -81,10 +84,14 @@ def test_everything_that_can_be_said():
         "PATH": "/bin",
     }
     environment = read_environment(environ, now=NOW + 5, started=NOW)
+    bound = "5xx>5%/1m,min=50"
     assert as_dict(environment) == {
+        "abort": bound,
         "enabled": True,
         "scenario": Scenario(
-            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")], seed=42
+            [Rule("http:503", times=1), Rule("http:504"), Rule("http:505", name="photos-put")],
+            seed=42,
+            abort=bound,
         ),
         "seed": "42",
         "header": False,
@@ -93,6 +100,7 @@ def test_everything_that_can_be_said():
         "session": "/tmp/session",
         "journal": "/tmp/journal.jsonl",
         "max_active": 5,
+        "on_request": False,
         "expires": NOW + 86400,
         "control": ControlSettings(
             host="localhost", port=8765, token="sesame", hosts=("staging.example",), remote=True
@@ -100,7 +108,7 @@ def test_everything_that_can_be_said():
         "production_allowed": True,
     }
     assert repr(environment).startswith(
-        "Environment(control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
+        f"Environment(abort={bound!r}, control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
     )
 
 
@@ -491,3 +499,40 @@ def test_rules_of_variables_stand_in_the_order_of_their_names():
     environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}
     found = read_environment({"FAULTINJECT_ENABLED": "1", **environ}, now=NOW).scenario
     assert [each.name for each in found.rules] == ["9", "10", "a", "a9", "a10"]
+
+
+def test_requests_may_ask_where_it_is_said():
+    """Then no rule is needed."""
+    environ = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_ON_REQUEST": "yes"}
+    found = read_environment(environ, now=NOW)
+    assert (found.on_request, found.scenario) == (True, Scenario())
+    assert read_environment({**ON, "FAULTINJECT_ON_REQUEST": "0"}, now=NOW).on_request is False
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"FAULTINJECT_ON_REQUEST": "maybe"}, "FAULTINJECT_ON_REQUEST: maybe is not yes or no"),
+        (
+            {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_HEADER": "0"},
+            "FAULTINJECT_ON_REQUEST: a cache might keep an answer without Cache-Control, and give it to others;"
+            " leave FAULTINJECT_HEADER=0 out",
+        ),
+        (
+            {
+                "FAULTINJECT_ON_REQUEST": "1",
+                "FAULTINJECT_PRODUCTION": "allow",
+                "FAULTINJECT_EXPIRES": "1h",
+                "STAGE": "live",
+            },
+            "FAULTINJECT_ON_REQUEST: STAGE=live looks like production, where no client may ask for faults; leave it out",
+        ),
+    ],
+)
+def test_where_requests_may_not_ask(environ, said):
+    """In production, however much is allowed there, and where a cache might keep what they got."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment({**ON, **environ}, now=NOW)
+    assert str(caught.value) == said
+    allowed = {**environ, "FAULTINJECT_ON_REQUEST": "0"}
+    assert read_environment({**ON, **allowed}, now=NOW).on_request is False
