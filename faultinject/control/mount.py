@@ -11,6 +11,7 @@ from urllib.parse import quote
 from faultinject.control.access import Access
 from faultinject.control.answers import Refusal
 from faultinject.control.guard import LARGEST
+from faultinject.control.tokens import random_token
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal import log
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
     from faultinject.injector.injector import Injector
+    from faultinject.rules.control import ControlSettings
 
 STREAM_SECONDS = 25.0
 """How long a stream lasts under WSGI, where it holds a thread: a server that ends waits for its threads, mostly 30 s."""
@@ -68,7 +70,8 @@ class Door:
 
     def __init__(self, injector: Injector) -> None:
         self._injector = injector
-        self._access: Access = _access(injector)
+        assert injector.control is not None
+        self._access = _access(injector.control)
         self._lock = Lock()
         self._asgi: ASGIApp | None = None
         self._wsgi: WSGIApp | None = None
@@ -110,11 +113,13 @@ class Door:
         self._wsgi = self._asgi = None
 
 
-def _access(injector: Injector) -> Access:
-    assert injector.control is not None
-    access = Access(injector.control)
-    log.control(access.place, access.token if access.chosen else None)
-    return access
+def _access(settings: ControlSettings) -> Access:
+    token, own = settings.token, False
+    if token is None:
+        token, own = random_token(settings.place)
+    if settings.token is not None or own:
+        log.control(settings.place, token if own else None)
+    return Access(settings, token)
 
 
 def _check_installed(*, own: bool, wsgi: bool) -> None:
