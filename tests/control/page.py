@@ -14,19 +14,32 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MOUNT = "/_faultinject"
+UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "warning", "tests.control.looked_at:app")
+GUNICORN = (
+    "gunicorn",
+    "-b",
+    "127.0.0.1:{port}",
+    "-w",
+    "1",
+    "--no-control-socket",
+    "--log-level",
+    "warning",
+    "tests.control.looked_at_wsgi:app",
+)
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
 
 
 class Server:
-    """uvicorn with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
+    """A server with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
 
-    def __init__(self, folder, token="the-token-1", **environ):
+    def __init__(self, folder, token="the-token-1", line=UVICORN, **environ):
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
         self.token, self.page = token, f"http://127.0.0.1:{self.port}{MOUNT}/"
         self._log, self._environ, self._process = folder / "server.log", environ, None
+        self._line = [each.format(port=self.port) for each in line]
 
     def start(self):
         """Begin, and wait until it answers."""
@@ -39,8 +52,7 @@ class Server:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "tests.control.looked_at:app"],
-                cwd=ROOT, env={**kept, **ours, "FAULTINJECT_ENABLED": "1", **self._environ}, stdout=log, stderr=log,
+                [sys.executable, "-m", *self._line], cwd=ROOT, env={**kept, **ours, "FAULTINJECT_ENABLED": "1", **self._environ}, stdout=log, stderr=log,
             )  # fmt: skip
         end = time.monotonic() + STARTS_WITHIN
         while True:

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.audit.browser import Browser, command
-from tests.control.page import Server, counts, enter, fill, row, shows, tab_to, text
+from tests.control.page import GUNICORN, Server, counts, enter, fill, row, shows, tab_to, text
 
 pytestmark = [
     pytest.mark.live,
@@ -421,6 +421,23 @@ def test_what_stands_in_the_way_is_said(opened, server):
     now, left, _ = shown(on=False, until=state["now"] - 1)
     assert now == "Faults are off"
     assert left.startswith("They switched off by themselves at ")
+
+
+def test_a_server_without_threads_goes_on(browser, tmp_path):
+    """gunicorn's sync worker has no thread for a stream: the page asks now and then, and the app answers meanwhile."""
+    server = Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a")
+    server.start()
+    try:
+        enter(browser, server)
+        shows(browser, "#strip-state", "asked for each second")
+        for number in range(3):
+            assert server.request("/other")[0] == 200
+            assert server.request(f"/b/{number}")[0] == 503
+        row(browser, "/b/2")
+        status, found = server.ask("GET", "/journal/stream")
+        assert (status, "have no threads" in found["error"]["message"]) == (503, True)
+    finally:
+        server.stop()
 
 
 def test_production_cannot_be_armed(browser, tmp_path):
