@@ -97,6 +97,14 @@ class Server:
         assert status == 200, found
         return self.ask("POST", "/on")[1]
 
+    def stream(self):
+        """One of the live streams: its status, and the connection that holds it open."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(
+            "GET", f"{MOUNT}/journal/stream", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        return connection.getresponse().status, connection
+
     def _exchange(self, method, path, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:

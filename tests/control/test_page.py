@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from faultinject.control.events import MOST_STREAMS
 from tests.audit.browser import Browser, command
 from tests.control.page import GUNICORN, Server, counts, enter, fill, row, shows, tab_to, text
 
@@ -423,19 +424,30 @@ def test_what_stands_in_the_way_is_said(opened, server):
     assert left.startswith("They switched off by themselves at ")
 
 
-def test_a_server_without_threads_goes_on(browser, tmp_path):
-    """gunicorn's sync worker has no thread for a stream: the page asks now and then, and the app answers meanwhile."""
+def test_without_a_stream_it_asks_now_and_then(opened, server):
+    """Where all streams are taken, the requests come a second later."""
+    server.put("http:503,path=b/,name=a")
+    taken = [server.stream() for _ in range(MOST_STREAMS + 1)]
+    assert {status for status, _ in taken} == {200, 503}
+    browser = opened("http:503,path=b/,name=a")
+    shows(browser, "#strip-state", "asked for each second")
+    server.request("/b/without-a-stream")
+    row(browser, "/b/without-a-stream")
+    for _, connection in taken:
+        connection.close()
+    server.request("/b/one-more")  # a stream that has lost its client notices when it writes
+    shows(browser, "#strip-state", "(live)")
+
+
+def test_a_worker_without_threads_has_no_stream(tmp_path):
+    """gunicorn's sync worker would do nothing else meanwhile: the stream is refused, and the journal can be asked for."""
     server = Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a")
     server.start()
     try:
-        enter(browser, server)
-        shows(browser, "#strip-state", "asked for each second")
-        for number in range(3):
-            assert server.request("/other")[0] == 200
-            assert server.request(f"/b/{number}")[0] == 503
-        row(browser, "/b/2")
         status, found = server.ask("GET", "/journal/stream")
         assert (status, "have no threads" in found["error"]["message"]) == (503, True)
+        assert server.request("/b/1")[0] == 503
+        assert [each["path"] for each in server.ask("GET", "/journal")[1]["outcomes"]] == ["/b/1"]
     finally:
         server.stop()
 
