@@ -175,3 +175,14 @@ def row(browser, words):
     browser.until(found)
     key = browser.evaluate(f"{found}.dataset.key")
     return f"#strip li[data-key='{key}'] button"
+
+
+def choose(browser, selector, value):
+    """Give a list the focus and go down it by the arrow key, to a value."""
+    browser.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+    there = f"document.activeElement.value === {json.dumps(value)}"
+    for _ in range(80):
+        if browser.evaluate(there):
+            return
+        browser.press("ArrowDown")
+    raise AssertionError(f"{selector} has no {value}")

@@ -9,7 +9,7 @@ import pytest
 
 from faultinject.control.events import MOST_STREAMS
 from tests.audit.browser import Browser, command
-from tests.control.page import GUNICORN, Server, counts, enter, fill, row, shows, tab_to, text
+from tests.control.page import GUNICORN, Server, choose, counts, enter, fill, row, shows, tab_to, text
 
 pytestmark = [
     pytest.mark.live,
@@ -176,7 +176,7 @@ def test_a_rule_by_keyboard_alone(opened, server):
     tab_to(browser, "[data-key=times] .key-value")
     browser.type("2")
     tab_to(browser, "#more-effects")
-    browser.type("retry_after")
+    choose(browser, "#more-effects", "retry_after")
     browser.press("Tab", "Enter")
     assert browser.evaluate("document.activeElement.matches('[data-key=retry_after] .key-value')")
     browser.type("3s")
@@ -491,8 +491,7 @@ def test_the_strip_pauses_and_finds(opened, server):
     row(browser, "/c/passed")
     fill(browser, "#strip-find", "/c/")
     browser.until("!document.querySelector('#strip').innerText.includes('/b/second')")
-    browser.evaluate("document.querySelector('#strip-show').focus()")
-    browser.type("p")  # passed
+    choose(browser, "#strip-show", "pass")
     browser.until("document.querySelector('#strip').innerText.includes('/c/passed')")
     assert "/c/late" not in text(browser, "#strip")
     browser.click(row(browser, "/c/passed"))
@@ -504,8 +503,7 @@ def test_groups_and_vendors_are_offered(opened):
     """A vendor narrows the list, its groups are in it, and effects are those that the fault takes."""
     browser = opened()
     browser.click("#add")
-    browser.evaluate("document.querySelector('#vendor').focus()")
-    browser.type("oss")
+    choose(browser, "#vendor", "oss")
     browser.evaluate("document.querySelector('#fault').focus()")
     browser.type("@thr")
     browser.until("document.querySelectorAll('#fault-list [role=option]').length === 1")
