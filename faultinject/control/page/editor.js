@@ -54,7 +54,8 @@ export function learn(vocabulary, catalogue, whole) {
   built = true;
   $("vendor").append(...vocabulary.vendors.map(({ id, title }) => make("option", { value: id }, ...shown(`${id} – ${title}`))));
   fields.build($("groups"), vocabulary, soon);
-  fields.put({});
+  fields.put(editing?.rule ?? {});
+  describe($("fault").value);
 }
 
 function describe(value) {
