@@ -43,6 +43,14 @@ class Server:
 
     def start(self):
         """Begin, and wait until it answers."""
+        try:
+            self._start()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def _start(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
         ours = {
             "FAULTINJECT_CONTROL": MOUNT,
