@@ -43,7 +43,9 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
     """
     settings = injector.control
     assert settings is not None
-    _check_installed(own=not settings.path, wsgi=kind == "wsgi")
+    check_installed(settings, kind)
+    # Whichever process is asked, it tells what happened in all of them.
+    injector.let_watch()
     if not settings.path:
         from faultinject.control import server
 
@@ -80,6 +82,7 @@ class Door:
 
     def use_injector(self, other: Injector) -> None:
         """Look at another one from now on."""
+        other.let_watch()
         with self._lock:
             self._injector, self._asgi, self._wsgi = other, None, None
 
@@ -122,15 +125,20 @@ def _access(settings: ControlSettings) -> Access:
     return Access(settings, token)
 
 
-def _check_installed(*, own: bool, wsgi: bool) -> None:
+def check_installed(settings: ControlSettings, kind: str) -> None:
     """Say at the start what is missing.
+
+    Args:
+        settings: where the API is.
+        kind: `wsgi` or `asgi`, of the app.
 
     Raises:
         MissingExtra: it is not installed.
     """
     from importlib.util import find_spec
 
-    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if wsgi else [])]
+    own = not settings.path
+    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if kind == "wsgi" else [])]
     missing = [each for each in needed if find_spec(each) is None]
     if missing:
         raise MissingExtra(f"the control API needs {' and '.join(missing)}: {install_extra('control')}")
@@ -198,6 +206,9 @@ def _readable(environ: Environ, path: str) -> Environ:
     inner["QUERY_STRING"] = quote(
         environ.get("QUERY_STRING", "").encode("latin-1", "replace"), safe="%/?:@!$&'()*+,;=-._~"
     )
+    # Behind a Unix socket some servers have none.
+    port = environ.get("SERVER_PORT") or ""
+    inner["SERVER_PORT"] = port if port.isascii() and port.isdecimal() else "0"
     inner.pop("HTTP_TRANSFER_ENCODING", None)
     inner.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return inner

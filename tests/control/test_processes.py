@@ -147,6 +147,14 @@ def test_one_of_the_workers_has_the_address(name, start):
     until(lambda: answers(client) or program.process.poll() is not None, "it serves")
     client.change("PUT", "/rules", {"text": "http:503,times=5,name=five"})
     assert [client.ask_app() for _ in range(20)].count(503) == 5
+    told = until(lambda: len(found := client.get("/journal?limit=100").data["outcomes"]) >= 20 and found)
+    assert len(told) == 20
+
+    def several_told():
+        client.ask_app()
+        return len({each["pid"] for each in client.get("/journal?limit=5000").data["outcomes"]}) > 1
+
+    until(several_told, "what several workers did is told by the one that is asked")
     holder = owner_of(own)
     assert holder != program.process.pid
     os.kill(holder, signal.SIGKILL)
