@@ -54,6 +54,14 @@ class Streams:
         self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Send outcomes from a cursor on, until the client leaves or the server ends."""
+        environ = scope.get("wsgi_environ")
+        if environ is not None and not environ.get("wsgi.multithread"):
+            # A stream would hold the one thread that this worker has, and the app with it.
+            alone = Refusal(
+                503, "this server's workers have no threads for a stream; ask for /journal now and then"
+            )
+            await reply(scope, send, alone.answer)
+            return
         if self.number >= MOST_STREAMS:
             busy = Refusal(
                 503,

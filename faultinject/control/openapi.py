@@ -23,7 +23,7 @@ STATUSES = {
     413: "More than 1 MiB, or more than 10,000 rules.",
     415: "The Content-Type is not application/json.",
     421: "The Host is not one of this control API.",
-    503: "The store that processes share cannot be had, or there are too many streams.",
+    503: "The store that processes share cannot be had, or there are too many streams, or no thread for one.",
 }
 EVERY = (421, 403)
 

@@ -81,6 +81,8 @@ class Pipe:
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._from], [], [], PATIENCE)
             more = os.read(self._from, 1 << 20) if ready else b""
+            if not more:
+                self.process.kill()
             assert more, "the browser has gone, or does not answer"
             self._rest += more
         raw, _, self._rest = self._rest.partition(b"\0")

@@ -14,22 +14,43 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MOUNT = "/_faultinject"
+UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "warning", "tests.control.looked_at:app")
+GUNICORN = (
+    "gunicorn",
+    "-b",
+    "127.0.0.1:{port}",
+    "-w",
+    "1",
+    "--no-control-socket",
+    "--log-level",
+    "warning",
+    "tests.control.looked_at_wsgi:app",
+)
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 15.0
 
 
 class Server:
-    """uvicorn with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
+    """A server with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
 
-    def __init__(self, folder, token="the-token-1", **environ):
+    def __init__(self, folder, token="the-token-1", line=UVICORN, **environ):
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
         self.token, self.page = token, f"http://127.0.0.1:{self.port}{MOUNT}/"
         self._log, self._environ, self._process = folder / "server.log", environ, None
+        self._line = [each.format(port=self.port) for each in line]
 
     def start(self):
         """Begin, and wait until it answers."""
+        try:
+            self._start()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def _start(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
         ours = {
             "FAULTINJECT_CONTROL": MOUNT,
@@ -39,8 +60,7 @@ class Server:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "tests.control.looked_at:app"],
-                cwd=ROOT, env={**kept, **ours, "FAULTINJECT_ENABLED": "1", **self._environ}, stdout=log, stderr=log,
+                [sys.executable, "-m", *self._line], cwd=ROOT, env={**kept, **ours, "FAULTINJECT_ENABLED": "1", **self._environ}, stdout=log, stderr=log,
             )  # fmt: skip
         end = time.monotonic() + STARTS_WITHIN
         while True:
@@ -84,6 +104,14 @@ class Server:
         status, found = self.ask("PUT", "/rules", {"text": rules})
         assert status == 200, found
         return self.ask("POST", "/on")[1]
+
+    def stream(self):
+        """One of the live streams: its status, and the connection that holds it open."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(
+            "GET", f"{MOUNT}/journal/stream", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        return connection.getresponse().status, connection
 
     def _exchange(self, method, path, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -155,3 +183,14 @@ def row(browser, words):
     browser.until(found)
     key = browser.evaluate(f"{found}.dataset.key")
     return f"#strip li[data-key='{key}'] button"
+
+
+def choose(browser, selector, value):
+    """Give a list the focus and go down it by the arrow key, to a value."""
+    browser.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+    there = f"document.activeElement.value === {json.dumps(value)}"
+    for _ in range(80):
+        if browser.evaluate(there):
+            return
+        browser.press("ArrowDown")
+    raise AssertionError(f"{selector} has no {value}")

@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
+from faultinject.control.events import MOST_STREAMS
 from tests.audit.browser import Browser, command
-from tests.control.page import Server, counts, enter, fill, row, shows, tab_to, text
+from tests.control.page import GUNICORN, Server, choose, counts, enter, fill, row, shows, tab_to, text
 
 pytestmark = [
     pytest.mark.live,
@@ -175,7 +176,7 @@ def test_a_rule_by_keyboard_alone(opened, server):
     tab_to(browser, "[data-key=times] .key-value")
     browser.type("2")
     tab_to(browser, "#more-effects")
-    browser.type("retry_after")
+    choose(browser, "#more-effects", "retry_after")
     browser.press("Tab", "Enter")
     assert browser.evaluate("document.activeElement.matches('[data-key=retry_after] .key-value')")
     browser.type("3s")
@@ -423,6 +424,34 @@ def test_what_stands_in_the_way_is_said(opened, server):
     assert left.startswith("They switched off by themselves at ")
 
 
+def test_without_a_stream_it_asks_now_and_then(opened, server):
+    """Where all streams are taken, the requests come a second later."""
+    server.put("http:503,path=b/,name=a")
+    taken = [server.stream() for _ in range(MOST_STREAMS + 1)]
+    assert {status for status, _ in taken} == {200, 503}
+    browser = opened("http:503,path=b/,name=a")
+    shows(browser, "#strip-state", "asked for each second")
+    server.request("/b/without-a-stream")
+    row(browser, "/b/without-a-stream")
+    for _, connection in taken:
+        connection.close()
+    server.request("/b/one-more")  # a stream that has lost its client notices when it writes
+    shows(browser, "#strip-state", "(live)")
+
+
+def test_a_worker_without_threads_has_no_stream(tmp_path):
+    """gunicorn's sync worker would do nothing else meanwhile: the stream is refused, and the journal can be asked for."""
+    server = Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a")
+    server.start()
+    try:
+        status, found = server.ask("GET", "/journal/stream")
+        assert (status, "have no threads" in found["error"]["message"]) == (503, True)
+        assert server.request("/b/1")[0] == 503
+        assert [each["path"] for each in server.ask("GET", "/journal")[1]["outcomes"]] == ["/b/1"]
+    finally:
+        server.stop()
+
+
 def test_production_cannot_be_armed(browser, tmp_path):
     """The page says why, and what is asked for all the same is refused with the reason."""
     server = Server(tmp_path, FLASK_ENV="production")
@@ -462,8 +491,7 @@ def test_the_strip_pauses_and_finds(opened, server):
     row(browser, "/c/passed")
     fill(browser, "#strip-find", "/c/")
     browser.until("!document.querySelector('#strip').innerText.includes('/b/second')")
-    browser.evaluate("document.querySelector('#strip-show').focus()")
-    browser.type("p")  # passed
+    choose(browser, "#strip-show", "pass")
     browser.until("document.querySelector('#strip').innerText.includes('/c/passed')")
     assert "/c/late" not in text(browser, "#strip")
     browser.click(row(browser, "/c/passed"))
@@ -475,8 +503,7 @@ def test_groups_and_vendors_are_offered(opened):
     """A vendor narrows the list, its groups are in it, and effects are those that the fault takes."""
     browser = opened()
     browser.click("#add")
-    browser.evaluate("document.querySelector('#vendor').focus()")
-    browser.type("oss")
+    choose(browser, "#vendor", "oss")
     browser.evaluate("document.querySelector('#fault').focus()")
     browser.type("@thr")
     browser.until("document.querySelectorAll('#fault-list [role=option]').length === 1")

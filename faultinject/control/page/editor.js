@@ -35,10 +35,6 @@ export function wire(given) {
   for (const each of document.querySelectorAll("input[name=mode]")) each.addEventListener("change", switchMode);
   $("rule-text").addEventListener("input", soon);
   $("rule-name").addEventListener("input", soon);
-  $("vendor").addEventListener("change", () => {
-    $("fault").focus();
-    soon();
-  });
   list = picker($("fault"), $("fault-list"), () => {
     const vendor = $("vendor").value;
     return vendor ? choices.filter((each) => each.group === vendor) : choices;
@@ -58,7 +54,8 @@ export function learn(vocabulary, catalogue, whole) {
   built = true;
   $("vendor").append(...vocabulary.vendors.map(({ id, title }) => make("option", { value: id }, ...shown(`${id} – ${title}`))));
   fields.build($("groups"), vocabulary, soon);
-  fields.put({});
+  fields.put(editing?.rule ?? {});
+  describe($("fault").value);
 }
 
 function describe(value) {

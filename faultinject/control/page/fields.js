@@ -43,9 +43,7 @@ const known = (name, key) => vocabulary[name].find((each) => each.key === key);
 function row(place, key, { name = "", value = "", unless = false } = {}) {
   const word = known(place.name, key) ?? { key, summary: "" };
   const id = `key-${(number += 1)}`;
-  const input = word.choices?.length || word.flag ? select(word, value) : make("input", {
-    autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: word.default || "", value,
-  });
+  const input = word.choices?.length || word.flag ? select(word, value) : written(word, value);
   input.id = id;
   input.classList.add("key-value");
   mark(input, "aria-describedby", `${id}-says`);
@@ -70,6 +68,12 @@ function row(place, key, { name = "", value = "", unless = false } = {}) {
   });
   place.list.append(element);
   return element;
+}
+
+function written(word, value) {
+  const given = { autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: word.default || "" };
+  // A field of one line would drop the line ends of a message.
+  return /[\r\n]/.test(value) ? make("textarea", { ...given, rows: 3 }, value) : make("input", { ...given, value });
 }
 
 function select(word, value) {
@@ -118,13 +122,13 @@ export function put(rule) {
 function fill(place, word, given, unless) {
   if (given === undefined || given === null) return;
   const one = (name, values) => {
-    for (const value of Array.isArray(values) ? values : [values]) row(place, word.key, { name, value: written(value), unless });
+    for (const value of Array.isArray(values) ? values : [values]) row(place, word.key, { name, value: asText(value), unless });
   };
   if (word.named) Object.entries(given).forEach(([name, values]) => one(name, values));
   else one("", given);
 }
 
-function written(value) {
+function asText(value) {
   return value === true ? "yes" : value === false ? "no" : String(value);
 }
 
@@ -135,7 +139,8 @@ export function collect() {
     for (const element of place.list.children) {
       const key = element.dataset.key;
       const word = known(name, key);
-      const value = element.querySelector(".key-value").value.trim();
+      const field = element.querySelector(".key-value");
+      const value = field.value === field.defaultValue ? field.value : field.value.trim(); // what was there stays as it is
       const label = element.querySelector(".key-name")?.value.trim();
       // `query.uploads=`: a parameter that is there, with any value. An effect without a value is not given.
       if (word?.named ? !label : !value) continue;
