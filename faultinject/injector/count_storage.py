@@ -119,6 +119,11 @@ class CountStorage:
         return not self._alone and not self._named and self.directory is None
 
     @property
+    def shares(self) -> bool:
+        """Whether other processes count with this one."""
+        return self.directory is not None or self._server is not None
+
+    @property
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
         return self.directory is not None or self._ask is not None or self._server is not None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.counting import Counts
+    from faultinject.injector.rule_file import RuleFile
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
@@ -81,6 +82,11 @@ class Injector:
         ends: bool = True,
     ) -> None:
         environ = os.environ if environ is None else environ
+        self._file = _file_of(environ) if scenario is None else None
+        self._unwatched: RuleFile | None = None
+        if self._file is not None and self._file.begun is not None:
+            # The file may be another one by now, or wrong: it is looked at when this is ready.
+            scenario = self._file.begun
         settings = read_environment(
             environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
@@ -133,6 +139,12 @@ class Injector:
         if journal is not None:
             registry.finish_first()
         self._heed()
+        if self._file is not None:
+            if self.may_inject:
+                self._file.watch = settings.watch
+                self._file.belongs_to(self, seed)
+            else:
+                self._file = None
 
     def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
         """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
@@ -317,7 +329,42 @@ class Injector:
         if self._count_storage.follows:
             self.follows = True
 
+    @property
+    def shares(self) -> bool:
+        """Whether what is put in force here is in force in other processes, too."""
+        return self._count_storage.shares
+
+    def heed_file(self) -> None:
+        """Look at the file of the rules again when it has changed, and at a SIGHUP.
+
+        Raises:
+            MissingExtra: that was asked for, and the extra `watch` is not installed.
+        """
+        if self._file is not None and self._file.watch is not False:
+            from faultinject.injector import file_watch
+
+            file_watch.heed(self._file)
+            self._unwatched = self._file
+            self.follows = True
+
+    def _watch_file(self) -> None:
+        file, self._unwatched = self._unwatched, None
+        if file is not None:  # pragma: no branch - another thread was faster
+            from faultinject.injector import file_watch
+
+            try:
+                file_watch.begin(file)
+            except Exception as error:
+                self._services.failed(error, "")
+        self.follows = self._count_storage.follows or registry.follower() is not None
+
     def catch_up(self) -> None:
+        """Put in force what has come since: into the file of the rules, or from other processes."""
+        if self._unwatched is not None:
+            self._watch_file()
+        self.catch_up_with_others()
+
+    def catch_up_with_others(self) -> None:
         """Put in force what other processes have put in force, in their session or in the store that this one shares."""
         follower = registry.follower()
         if follower is not None and follower.number.read() != follower.seen:
@@ -368,6 +415,9 @@ class Injector:
         self.journal.clear()
         if self.enabled:  # pragma: no branch - children of tests end without a word
             self.detach()
+        if self._file is not None and self._file.heeded:
+            self._file.after_fork()
+            self._unwatched, self.follows = self._file, True
 
     def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
         if seed is not None:
@@ -404,6 +454,15 @@ class Injector:
         """Let that injector's plan be in force here, if anything may; None: its own."""
         first = first or self
         self.plan = first._own if self.may_inject and first.enabled else OFF  # noqa: SLF001 - of its own kind
+
+
+def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
+    """The file of rules that the environment names; None where there is none that could be read again."""
+    if not environ.get("FAULTINJECT_FILE"):
+        return None
+    from faultinject.injector.rule_file import RuleFile, is_watchable
+
+    return RuleFile(environ) if is_watchable(environ) else None
 
 
 def _check_store(store: object) -> None:
