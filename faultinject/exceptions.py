@@ -115,6 +115,10 @@ class StoreInUse(ConfigurationError):
     """Another server counts in the same directory by other rules; the message says which, and how to replace them."""
 
 
+class Conflict(FaultInjectError):
+    """What is in force was changed by somebody else since it was looked at; nothing of this change is in force."""
+
+
 class UnsupportedClient(FaultInjectError, ImportError):
     """Something that would test nothing; the message says why, and what to use instead."""
 

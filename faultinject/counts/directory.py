@@ -26,7 +26,7 @@ from faultinject.counts.opening import open_directory, read_file, refuse, remove
 from faultinject.counts.owner import described, gone
 from faultinject.counts.private import private_path
 from faultinject.counts.table import MOST_RULES, make_table
-from faultinject.exceptions import ConfigurationError, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
 from faultinject.rules.files import close_own, identity
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LAYOUT = b"2\n"
+LAYOUT = b"3\n"
 _TICK = 100_000_000
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
@@ -95,22 +95,32 @@ class StoreDirectory:
         """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
         return self.number.read()
 
-    def publish(self, data: dict[str, Any], *, rules: int, keep_counts: bool = False) -> int:
+    def publish(
+        self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: int | None = None
+    ) -> int:
         """Put a scenario in force in all processes.
 
         Args:
             data: what `read` gives; JSON.
-            rules: how many rules it has.
-            keep_counts: go on with the counts so far: the new rules stand behind the old ones.
+            rules: how many rules have been counted, those that are gone as well.
+            keep_counts: go on with the counts so far: a new rule has a number that none had before.
+            after: the generation that must be in force still; None: whichever is.
 
         Returns:
             Its generation.
 
         Raises:
+            Conflict: another generation is in force, and stays so.
             ConfigurationError: it has too many rules.
             StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
         """
-        return self._change(rules, lambda: self._publish(data, keep_counts=keep_counts))
+
+        def unless_changed() -> int:
+            if after is not None and self.generation != after:
+                raise Conflict(f"{self.path} was changed since")
+            return self._publish(data, keep_counts=keep_counts)
+
+        return self._change(rules, unless_changed)
 
     def agree(
         self,
@@ -176,8 +186,11 @@ class StoreDirectory:
         generation, data, _ = self._look(lambda *_: None)
         return generation, data
 
-    def join(self) -> tuple[int, dict[str, Any], FileCounts | None]:
+    def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
         """The scenario in force as `read` gives it, and its counts; no counts before the first.
+
+        Args:
+            before: counts that this process has joined before: the very same where these are still counted in.
 
         Raises:
             StoreUnavailable: it cannot be read.
@@ -186,11 +199,17 @@ class StoreDirectory:
         def open_(generation: int, path: str) -> FileCounts:
             counts = path.rpartition("/")[2]
             inode = _inode(counts, self._directory)
+            if before is not None and before.file == (self.lock, inode):
+                before.joined[0] = generation
+                return before
+            joined = [generation]
 
             def check() -> None:
-                self._check_files(generation, counts, inode)
+                self._check_files(joined[0], counts, inode)
 
-            return FileCounts(path, self.lock, directory=self._directory, check=check)
+            found = FileCounts(path, self.lock, directory=self._directory, check=check)
+            found.file, found.joined = (self.lock, inode), joined
+            return found
 
         return self._look(open_)
 

@@ -3,7 +3,8 @@
 A scenario has five keys, of which three exist as long as it does. Where one of those is gone (the server started without its
 data, or made room) nothing is counted any more: a count that began anew would inject more than `times`.
 
-PREFIX:scenario             hash: layout, generation, id, scenario, seed, and a field for all rules that servers began with
+PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
+                            field for all rules that servers began with
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from faultinject.counts.memory import KEPT, SET_BACK
 
-LAYOUT = "1"
+LAYOUT = "2"
 GONE = "GONE"
 """How an error begins that says that counts are gone."""
 LIVES = 7 * 24 * 3600
@@ -103,41 +104,59 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 """
 
-# KEYS: the scenario, and the rules, scopes and identities of a new one.
-# ARGV: scenario, seed, whether it was chosen, whether other rules are replaced, whether the same are, the new one's id, and what
-# tells the rules that a server began with from others.
-AGREE = f"""
+# What scripts on the scenario begin with. KEYS: the scenario, and the rules, scopes and identities of new counts.
+_PUBLISH = f"""
 local key = KEYS[1]
-local layout, generation, id, scenario, seed =
-  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed'))
-local anew = ARGV[5] == '1'
+local layout, generation, id, scenario, seed, standing =
+  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed', 'standing'))
 if layout and layout ~= '{LAYOUT}' then return {{'layout'}} end
-if layout and not anew then
-  local same = scenario == ARGV[1] and (ARGV[3] == '1' or seed == ARGV[2])
-  -- A worker that comes later finds what was put in force since.
-  if same or (ARGV[4] == '0' and redis.call('HEXISTS', key, ARGV[7]) == 1) then
-    redis.call('HSET', key, ARGV[7], '')
-    redis.call('EXPIRE', key, {LIVES})
-    return {{'joined', id, seed, scenario}}
+local function publish(new, ...)
+  generation = tostring(tonumber(generation or 0) + 1)
+  redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', generation, ...)
+  redis.call('EXPIRE', key, {LIVES})
+  if new == '' then return end
+  redis.call('HSET', key, 'id', new)
+  id = new
+  for i = 2, 4 do
+    redis.call('HSET', KEYS[i], 'used', 0)
+    redis.call('EXPIRE', KEYS[i], {LIVES})
   end
-  if ARGV[4] == '0' then return {{scenario == ARGV[1] and 'seed' or 'rules', id, seed}} end
 end
-redis.call('HSET', key, 'layout', '{LAYOUT}', 'generation', tonumber(generation or 0) + 1, 'id', ARGV[6],
-  'scenario', ARGV[1], 'seed', ARGV[2])
-if not anew then redis.call('HSET', key, ARGV[7], '') end
-redis.call('EXPIRE', key, {LIVES})
-for i = 2, 4 do
-  redis.call('HSET', KEYS[i], 'used', 0)
-  redis.call('EXPIRE', KEYS[i], {LIVES})
+"""
+
+# ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, and what
+# tells the rules that a server began with from others.
+AGREE = f"""{_PUBLISH}
+local new, mine, own_seed, own_standing, chosen, replaces, began = unpack(ARGV)
+if layout then
+  local same = scenario == mine and (chosen == '1' or seed == own_seed)
+  -- A worker that comes later finds what was put in force since.
+  if same or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
+    redis.call('HSET', key, began, '')
+    redis.call('EXPIRE', key, {LIVES})
+    return {{'joined', generation, id, scenario, seed, standing}}
+  end
+  if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
 end
-return {{'published', ARGV[6], ARGV[2], ARGV[1]}}
+publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began, '')
+return {{'published', generation, id, mine, own_seed, own_standing}}
+"""
+
+# ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation that must
+# be in force still.
+PUT = f"""{_PUBLISH}
+local new, mine, own_seed, own_standing, after = unpack(ARGV)
+if (generation or '0') ~= after then return {{'changed'}} end
+if new == '' and not id then return {{'gone'}} end
+publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
+return {{'published', generation, id}}
 """
 
 # KEYS: the scenario. Lives as long as somebody looks at it.
 LOOK = f"""
 redis.call('EXPIRE', KEYS[1], {LIVES})
-return redis.call('HGET', KEYS[1], 'id')
+return redis.call('HMGET', KEYS[1], 'generation', 'id')
 """
 
 # KEYS: the scenario.
-JOIN = "return redis.call('HMGET', KEYS[1], 'id', 'seed', 'scenario')"
+JOIN = "return redis.call('HMGET', KEYS[1], 'generation', 'id', 'scenario', 'seed', 'standing')"

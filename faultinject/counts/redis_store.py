@@ -9,12 +9,16 @@ from faultinject.counts.away import Away
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import KINDS, RedisCounts
 from faultinject.counts.redis_link import Link, Script
-from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK
+from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
 from faultinject.engine.draw import blake2b
-from faultinject.exceptions import ConfigurationError, Problem, StoreInUse, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -27,6 +31,9 @@ class RedisStore:
     Args:
         url: the server, and the prefix of the keys.
 
+    Attributes:
+        shown: the store as messages name it.
+
     Raises:
         MissingExtra: the package redis is not installed.
     """
@@ -37,88 +44,181 @@ class RedisStore:
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
-        # The id of the scenario that this process counts by; empty before it has agreed with the others.
-        self._id = ""
+        # Generation and counts that this process follows; None before it has agreed with the others.
+        self._followed: tuple[int, str] | None = None
+        self._counts: Guarded | None = None
+        self._counts_id = ""
         # When it is looked for another one, and how long after that the next time.
         self._look = 0.0
         self._pause = PAUSE
         self._newer = False
-        self._agree, self._looks, self._join = Script(AGREE), Script(LOOK), Script(JOIN)
-        self._shown = f"the store {url.shown} (prefix {url.prefix})"
+        self._agree, self._put, self._looks, self._join = map(Script, (AGREE, PUT, LOOK, JOIN))
+        self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
-    def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Guarded, str]:
-        """Counts for a scenario, and the seed that all its processes draw with.
+    def agree(self, data: dict[str, Any], *, chosen: bool) -> tuple[int, dict[str, Any], Guarded]:
+        """Put something in force, unless the same rules are: the first of equal processes does.
 
         Args:
-            scenario: the rules and the given seed as JSON: processes of the same text count together.
-            seed: this process's.
-            chosen: nobody gave it: where another process was first, its seed holds.
-            anew: another scenario takes the place of the one in force, and counts begin at zero.
+            data: what `join` gives; JSON, with `scenario` and `seed` as text.
+            chosen: nobody gave the seed: where another process was first, its seed holds.
+
+        Returns:
+            What is in force: its generation, itself, its counts; none that answer where others have changed the rules since.
 
         Raises:
             StoreInUse: others count below the prefix, by other rules or another seed.
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
-        new = os.urandom(8).hex()
-        keys = [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
-        texts = [each.encode("utf-8", "surrogatepass") for each in (scenario, seed)]
+        texts = _texts(data)
         began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
-        replaces = int(self._replaces or anew)
-        what, *told = self._link.run(self._agree, keys, *texts, int(chosen), replaces, int(anew), new, began)
-        if what == b"layout":
-            why = "was made by another version of faultinject"
-            self._refuse(why, "name another with ?prefix=", ConfigurationError)
-        identity, found = told[0].decode(), told[1].decode("utf-8", "surrogatepass")
+        new, keys = self._new()
+        what, *told = self._run(self._agree, keys, new, *texts, int(chosen), int(self._replaces), began)
         cure = "name another with ?prefix=, or replace them with ?replace"
         if what == b"seed":
-            self._refuse(f"is in use by the same rules with the seed {found}, not {seed}", cure, StoreInUse)
+            found, given = _text(told[0]), data["seed"]
+            self._refuse(f"is in use by the same rules with the seed {found}, not {given}", cure, StoreInUse)
         if what == b"rules":
             self._refuse("is in use by other rules", cure, StoreInUse)
+        generation, identity, data = self._read(told)
         if told[2] != texts[0]:
             # Put in force since this server began: the first request takes it over.
             self._newer = True
-            return Guarded(Away(f"{self._shown} has newer rules")), seed
-        self._follow(identity)
-        return Guarded(RedisCounts(self._link, self._prefix, identity)), found
+            return generation, data, Guarded(Away(f"{self.shown} has newer rules"))
+        return generation, data, self._follow(generation, identity)
+
+    def put(self, data: dict[str, Any], *, after: int, anew: bool) -> tuple[int, Guarded]:
+        """Put something else in force.
+
+        Args:
+            data: what `join` gives.
+            after: the generation that must be in force still; 0: none.
+            anew: whether counts begin at zero.
+
+        Returns:
+            Its generation, and its counts.
+
+        Raises:
+            Conflict: another generation is in force, and stays so.
+            ConfigurationError: another version of faultinject made what is there.
+            StoreUnavailable: the server cannot be asked, or has lost its rules.
+        """
+        new, keys = self._new() if anew else ("", self._scenario)
+        what, *told = self._run(self._put, keys, new, *_texts(data), after)
+        if what == b"changed":
+            raise Conflict(f"{self.shown} was changed since")
+        if what == b"gone":
+            raise self._lost()
+        generation = int(told[0])
+        return generation, self._follow(generation, told[1].decode())
+
+    def look(self) -> tuple[int, bool]:
+        """The generation in force, 0 where there is none; and whether this process follows it.
+
+        Raises:
+            StoreUnavailable: the server cannot be asked.
+        """
+        generation, identity = self._link.run(self._looks, self._scenario)
+        if generation is None or identity is None:
+            return 0, False
+        found = int(generation), identity.decode()
+        return found[0], found == self._followed
 
     @property
     def newer(self) -> bool:
-        """Whether another process has put rules in force since; asked once a second, by one request of this process."""
+        """Whether another process has changed what is in force since; asked once a second, by one request of this process."""
         now = monotonic()
-        if not (self._id or self._newer) or now < self._look:
+        if not (self._followed or self._newer) or now < self._look:
             return False
         if self._newer:
             return True
         self._look = now + self._pause
         try:
-            found = self._link.run(self._looks, self._scenario)
+            generation, follows = self.look()
         except StoreUnavailable:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             return False
         self._pause = PAUSE
-        if found is not None and found.decode() != self._id:
+        if generation and not follows:
             self._newer, self._look = True, 0.0
         return self._newer
 
-    def join(self) -> tuple[str, Guarded, str]:
-        """The rules in force as JSON, their counts and their seed.
+    def read(self) -> tuple[int, dict[str, Any]]:
+        """What is in force, and its generation.
+
+        Raises:
+            StoreUnavailable: the server cannot be asked, or has no rules any more, or some that nobody understands.
+        """
+        generation, _, data = self._read(self._link.run(self._join, self._scenario))
+        return generation, data
+
+    def join(self) -> tuple[int, dict[str, Any], Guarded]:
+        """What is in force: its generation, itself and its counts.
 
         Raises:
             StoreUnavailable: the server cannot be asked, or has no rules any more.
         """
         # At once: the other threads do not wait for it.
         self._look = monotonic() + PAUSE
-        identity, seed, scenario = self._link.run(self._join, self._scenario)
-        if identity is None:
-            raise StoreUnavailable(f"{self._shown} has lost its rules")
-        self._follow(identity.decode())
-        texts = [each.decode("utf-8", "surrogatepass") for each in (scenario, seed)]
-        return texts[0], Guarded(RedisCounts(self._link, self._prefix, self._id)), texts[1]
+        told = self._link.run(self._join, self._scenario)
+        if None in told[:2]:
+            raise self._lost()
+        # Also what nobody understands is not asked for again.
+        counts = self._follow(int(told[0]), told[1].decode())
+        generation, _, data = self._read(told)
+        return generation, data, counts
 
-    def _follow(self, identity: str) -> None:
-        self._id, self._newer = identity, False
+    def _follow(self, generation: int, identity: str) -> Guarded:
+        self._followed, self._newer = (generation, identity), False
         self._look = monotonic() + self._pause
+        if self._counts is None or self._counts_id != identity:
+            self._counts = Guarded(RedisCounts(self._link, self._prefix, identity))
+            self._counts_id = identity
+        return self._counts
 
-    def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> None:
-        raise error([Problem(f"{self._shown} {why}: {cure}")])
+    def _read(self, told: Sequence[bytes | None]) -> tuple[int, str, dict[str, Any]]:
+        """Generation, id and what is in force of what the server has."""
+        from json import loads
+
+        generation, identity, scenario, seed, standing = told
+        if generation is None or identity is None:
+            raise self._lost()
+        if scenario is None or seed is None or standing is None:
+            raise StoreUnavailable(f"{self.shown} has rules that are not whole")
+        data = {"scenario": _text(scenario), "seed": _text(seed)}
+        try:
+            data |= loads(standing)
+        except (ValueError, TypeError) as error:
+            raise StoreUnavailable(f"{self.shown} has rules that cannot be read: {error}") from error
+        return int(generation), identity.decode(), data
+
+    def _new(self) -> tuple[str, Sequence[str]]:
+        """An id for new counts, and the keys of a scenario with them."""
+        new = os.urandom(8).hex()
+        return new, [*self._scenario, *(f"{self._prefix}:{kind}:{new}" for kind in KINDS)]
+
+    def _run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
+        found = self._link.run(script, keys, *arguments)
+        if found[0] == b"layout":
+            why = "was made by another version of faultinject"
+            self._refuse(why, "name another with ?prefix=", ConfigurationError)
+        return found
+
+    def _lost(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.shown} has lost its rules")
+
+    def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> NoReturn:
+        raise error([Problem(f"{self.shown} {why}: {cure}")])
+
+
+def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
+    """Scenario, seed and everything else."""
+    from json import dumps
+
+    rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
+    scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
+    return scenario, seed, dumps(rest).encode()
+
+
+def _text(told: bytes) -> str:
+    return told.decode("utf-8", "surrogatepass")

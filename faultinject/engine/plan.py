@@ -22,7 +22,7 @@ from faultinject.vendors.operations import headers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from faultinject.engine.actions import Action
     from faultinject.engine.compiled_rule import RuleLike
@@ -46,6 +46,10 @@ class Plan:
         services: clocks, journal and settings.
         generation: how many scenarios the injector had before.
         salt: put before the seed where independent processes must not draw alike.
+        places: the numbers under which rules are counted, as long as `rules`; by default 0, 1, 2, …
+        twins: for each rule behind how many of its label it stands; by default in the order written.
+        off: the numbers of rules that no request is to match.
+        started: unix seconds at which the scenario took effect; by default now.
     """
 
     def __init__(
@@ -58,6 +62,10 @@ class Plan:
         services: Services,
         generation: int = 0,
         salt: bytes = b"",
+        places: Sequence[int] | None = None,
+        twins: Sequence[int] = (),
+        off: Collection[int] = (),
+        started: float | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.names = tuple(names)
@@ -65,13 +73,15 @@ class Plan:
         self.counts = counts
         self.services = services
         self.generation = generation
-        self.started = services.clock()
+        self.started = services.clock() if started is None else started
+        self.places = range(len(self.rules)) if places is None else places
+        """For each rule the number under which it is counted."""
         self.endings = 0
         """How often the scenario was replaced or switched off: a wait that began before one ends."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
         self.waiting: set[Callable[[], object]] = set()
-        """Called at each ending, on whatever thread that is: they wake what waits."""
+        """Called at each ending, and at a new moment of expiry, on whatever thread that is: they wake what waits."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
@@ -79,13 +89,13 @@ class Plan:
             if vendor is not None:
                 record(headers_of(vendor))
         self._unmatched: Addressing | None = None
-        index = Index(self.rules, self.reading, record_all=services.record_all)
+        index = Index(self.rules, self.reading, record_all=services.record_all, off=off)
         self.environ = index.environ
         self.environ_default = index.environ_default
         self.scope = index.scope
         self.scope_default = index.scope_default
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
-        self._labels = Labels(self.rules)
+        self._labels = Labels(self.rules, twins)
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
@@ -104,8 +114,9 @@ class Plan:
         """
         services = self.services
         arrived, now = services.monotonic(), services.clock()
-        if services.expires is not None and (now >= services.expires or arrived >= services.deadline):
-            services.expired(services.expires)
+        expires = services.expires
+        if expires is not None and (now >= expires or arrived >= services.deadline):
+            services.expired(expires)
             return None
         if len(candidates) == 1 and request.ordinary and not self._holds:
             return self._decide_one(request, candidates[0], now, arrived)
@@ -158,13 +169,13 @@ class Plan:
             return None
         exact, identity = rule.reading.identify(request)
         scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
-        ((place, n, exceeds),) = self.counts.match(((number, scope, identity, rule.above),), now)
+        ((place, n, exceeds),) = self.counts.match(((rule.number, scope, identity, rule.above),), now)
         if exceeds and (rule.skips is None or not rule.skips(place)):
             digest = b"" if rule.always_fires else rule.drawn(identity, n)
             if digest is not None:
                 take = rule.take
                 if take is not None and scope:
-                    take = Take(number, scope, take.times)
+                    take = Take(rule.number, scope, take.times)
                 if take is None or self.counts.take(take):
                     return self._inject(rule, request, identity, n, now, arrived, take, digest)
         return self._pass(rule, request, n, now, arrived)
@@ -245,8 +256,18 @@ class Plan:
         """Let the waits of this plan end: it is replaced or switched off."""
         self.ended = True
         self.endings += 1
-        for wake in list(self.waiting):
-            wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let what waits look whether it is over."""
+        for each in list(self.waiting):
+            each()
+
+    def wait(self, wake: Callable[[], object]) -> None:
+        """Something begins to wait, and is to be called when it may be over."""
+        self.waiting.add(wake)
+        if self.services.watch is not None:
+            self.services.watch()
 
     def over(self, endings: int) -> bool:
         """Whether a wait is over that began after so many endings: replaced, switched off or expired."""
@@ -256,16 +277,26 @@ class Plan:
     def expired(self) -> bool:
         """Whether the time is over in which anything is injected."""
         services = self.services
-        return services.expires is not None and (
-            services.clock() >= services.expires or services.monotonic() >= services.deadline
+        expires = services.expires
+        return expires is not None and (
+            services.clock() >= expires or services.monotonic() >= services.deadline
         )
 
     def go_on_from(self, old: Plan) -> None:
-        """Keep what an older plan, whose rules are the first of these, has counted and prepared."""
-        self.started = old.started
-        for number, rule in enumerate(old._ready):
-            self._ready[number] = rule
-        self._labels = Labels(self.rules, old._labels)
+        """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""
+        self._labels.go_on_from(old._labels)
+        ready = {rule.number: rule for rule in old._ready if rule is not None}
+        if not ready:
+            return
+        for number, place in enumerate(self.places):
+            before = ready.get(place)
+            if before is None:
+                continue
+            if before.name != self.names[number]:
+                # Its answers say what it is called, which its place in the order may.
+                before, kept = self._compile(number), before
+                before.fired, before.undone, before.failed = kept.fired, kept.undone, kept.failed
+            self._ready[number] = before
 
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
@@ -281,11 +312,11 @@ class Plan:
         if self._shared is None:
             matched = self.counts.matched
             found = [
-                (matched(number), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
-                for number, rule in enumerate(self._ready)
+                (matched(place), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
+                for place, rule in zip(self.places, self._ready, strict=True)
             ]
         else:
-            found = self._shared.totals(range(len(self.rules)))
+            found = self._shared.totals(self.places)
         return [
             (met, injected, failed + (0 if rule is None else rule.failed.value))
             for (met, injected, failed), rule in zip(found, self._ready, strict=True)
@@ -305,7 +336,7 @@ class Plan:
         rule = self.rules[number]
         return CompiledRule(
             rule,
-            number,
+            self.places[number],
             self.names[number],
             label=self._labels.make(number),
             key=self.key,
@@ -359,5 +390,5 @@ class Plan:
                 exact, identity = rule.reading.identify(request)
                 scope = "" if rule.scope is None else rule.scope(request, rule.reading, exact)
                 matched.append(rule)
-                keys.append((number, scope, identity, rule.above))
+                keys.append((rule.number, scope, identity, rule.above))
         return matched, keys

@@ -30,11 +30,12 @@ class Services:
         expired: told of that moment when a request comes after it.
         places_left: one for each fault that is over: a place for the next.
         finish: called when a fault is over.
+        watch: called when something begins to wait, where other processes may end it; else None.
     """
 
     __slots__ = (
         "_places", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "journal", "marked",
-        "monotonic", "most_active", "places_left", "record_all",
+        "monotonic", "most_active", "places_left", "record_all", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -58,14 +59,24 @@ class Services:
         self.endpoints = endpoints
         self.most_active = most_active
         self.record_all = record_all
-        self.expires = expires
-        self.deadline = float("inf") if expires is None else monotonic() + expires - clock()
+        self.watch: Callable[[], None] | None = None
+        self.expires: float | None = None
+        self.deadline = float("inf")
+        self.expire(expires)
         self.failed = failed
         self.expired = expired
         self._places = Counter()
         self.places_left: list[None] = []
         # One C call: it is a step of every fault.
         self.finish: Callable[[], None] = partial(self.places_left.append, None)
+
+    def expire(self, moment: float | None) -> bool:
+        """Inject nothing from that moment on, in unix seconds; None: always. The same moment again changes nothing: no then."""
+        if moment == self.expires:
+            return False
+        self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
+        self.expires = moment
+        return True
 
     def begin(self) -> bool:
         """Take a place for one fault under way; no when all are taken."""

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.file_counts import FileCounts
+    from faultinject.counts.guarded import Guarded
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.injector.standing import Standing
     from faultinject.rules.scenario import Scenario
 
     class Store(Protocol):
@@ -83,23 +86,25 @@ class CountStorage:
         self._again = 0.0
         self._alone = alone
         self._make = make or MemoryCounts
+        # The directory's counts as they are open, as they are and as requests ask them.
+        self._file_counts: FileCounts | None = None
+        self._guarded: Guarded | None = None
         self._named = store is not None
         self.directory: StoreDirectory | None = None
         if store is not None and store.startswith(FILE):
             path, self._replaces = read_directory(store)
             self.directory = _opened(path)
-        # A server's, or another package's.
-        self._store: Store | None = None
+        self._store: Store | None = None  # of another package
         self._server: RedisStore | None = None
         # Asks the server again that did not answer when this process began; None once it has.
-        self._ask: Callable[[], tuple[Scenario, Counts, str]] | None = None
+        self._ask: Callable[[], tuple[Standing, Counts]] | None = None
         self._pause = PAUSE
         # What the server has cannot be taken over, and nobody was told so far.
         self._refused = False
         if store is not None and is_redis(store):
             from faultinject.counts.redis_store import RedisStore
 
-            self._store = self._server = RedisStore(read_redis(store))
+            self._server = RedisStore(read_redis(store))
         elif store is not None and self.directory is None and store != MEMORY:
             self._store = _opened_elsewhere(store)
 
@@ -110,6 +115,7 @@ class CountStorage:
             self._alone
             or self.directory is not None
             or self._store is not None
+            or self._server is not None
             or self._salted == os.getpid()
         )
 
@@ -119,9 +125,11 @@ class CountStorage:
         return not self._alone and not self._named and self.directory is None
 
     @property
-    def shares(self) -> bool:
-        """Whether other processes count with this one."""
-        return self.directory is not None or self._server is not None
+    def shown(self) -> str:
+        """What tells a store that processes share from others; empty where nothing is shared."""
+        if self.directory is not None:
+            return self.directory.path
+        return "" if self._server is None else self._server.shown
 
     @property
     def follows(self) -> bool:
@@ -154,66 +162,119 @@ class CountStorage:
         else:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
-    def counts(
-        self, scenario: Scenario, seed: str, *, chosen: bool, anew: bool = False
-    ) -> tuple[Counts, str]:
-        """Counts for a scenario, and the seed that all processes draw with.
+    def begin(self, own: Standing, *, chosen: bool) -> tuple[Standing, Counts]:
+        """What is in force for all processes, and its counts: this process's own, unless others have something.
 
         Args:
-            scenario: the rules.
-            seed: this process's.
-            chosen: nobody gave it: where another process was first, its seed holds.
-            anew: another scenario takes the place of the one in force, and counts begin at zero.
+            own: what this process would put in force.
+            chosen: nobody gave its seed: where another process was first, that one's holds.
 
         Raises:
-            ConfigurationError: the named store cannot hold it.
+            ConfigurationError: the named store cannot hold it, or others count there by other rules.
             StoreUnavailable: the named store cannot be had.
         """
-        if self._store is not None:
-            return self._stored(self._store, scenario, seed, chosen=chosen, anew=anew)
+        if self._store is not None or self._server is not None:
+            return self._begin_elsewhere(own, chosen=chosen)
         if self.directory is None:
-            return self._make(), seed
-        data = self._data(scenario, seed)
-        rules = len(scenario.rules)
-        text = f"{data['scenario']}\n{'' if chosen else seed}"
+            return own, self._make()
+        data = self._data(own)
+        text = f"{own.text}\n{'' if chosen else own.seed}"
         agreed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         how = "" if self._replaces else f"{FILE}{self.directory.path}{REPLACE}"
         replace = how if self._named else None
 
         def same(found: dict[str, Any]) -> bool:
-            return found.get("scenario") == data["scenario"] and (chosen or found.get("seed") == seed)
+            return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
         def agree(directory: StoreDirectory) -> int:
-            return directory.agree(data, rules=rules, same=same, agreed=agreed, replace=replace)
+            return directory.agree(data, rules=own.next_place, same=same, agreed=agreed, replace=replace)
 
         try:
-            if anew:
-                self.directory.publish(data, rules=rules)
-            else:
-                agree(self.directory)
-            self.seen, found, counts, seed = self.join()
-            if found.to_json() != data["scenario"]:
-                # Put in force since this server began: the first request takes it over.
-                self.seen = _NEVER
+            agree(self.directory)
+            found, counts = self.join(own)
         except (FaultInjectError, OSError) as error:
-            if isinstance(error, StoreUnavailable) and self._named and not anew and self._is_late(agreed):
-                return self._rest(error, agree), seed
+            if isinstance(error, StoreUnavailable) and self._named and self._is_late(agreed):
+                return own, self._rest(error, agree)
             if self._named:
                 raise
             self._give_up(error)
-            return self._make(), seed
-        return counts, seed
+            return own, self._make()
+        if found.scenario is not own.scenario:
+            # Put in force since this server began: the first request takes it over.
+            self.seen = _NEVER
+            return own.but(seed=found.seed), counts
+        return found, counts
 
-    def extend(self, scenario: Scenario, seed: str) -> Counts | None:
-        """More rules stand behind those in force, whose counts go on; None where they are in memory."""
+    def newest(self, known: Standing, *, in_any_case: bool = False) -> tuple[Standing, int]:
+        """What is in force for all processes now, and its generation.
+
+        Args:
+            known: what this process has in force.
+            in_any_case: where what is in force cannot be read, what this process has stands for it.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+            ConfigurationError: likewise.
+        """
+        if self._server is not None:
+            return self._newest_of_server(self._server, known, in_any_case=in_any_case)
         if self.directory is None:
-            return None
-        self.directory.publish(self._data(scenario, seed), rules=len(scenario.rules), keep_counts=True)
-        self.seen, _, counts, _ = self.join()
-        return counts
+            return known, known.generation
+        generation = self.directory.generation
+        if generation == known.generation == self.seen:
+            return known, generation
+        try:
+            generation, data = self.directory.read()
+            return _read(data, generation, known, self.directory.path), generation
+        except FaultInjectError:
+            if not in_any_case:
+                raise
+            return known, self.directory.generation
 
-    def join(self) -> tuple[int, Scenario, Counts, str]:
-        """The scenario in force for all processes: its generation, itself, its counts and its seed.
+    def publish(self, new: Standing, *, after: int, anew: bool, counts: Counts) -> tuple[Standing, Counts]:
+        """Put something in force in all processes.
+
+        Args:
+            new: what.
+            after: the generation that it was made from.
+            anew: whether counts begin at zero.
+            counts: those of this process so far.
+
+        Returns:
+            What is in force now, and its counts.
+
+        Raises:
+            Conflict: another generation is in force by now; nothing was changed.
+            ConfigurationError: the store cannot hold it.
+            StoreUnavailable: the store cannot be had; nothing was changed.
+        """
+        if self.directory is not None:
+            from faultinject.counts.table import MOST_RULES
+
+            if new.next_place > MOST_RULES and not anew:
+                raise ConfigurationError(
+                    f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
+                    " put all rules in force anew, which lets them begin at zero"
+                )
+            rules = new.next_place
+            self.directory.publish(self._data(new), rules=rules, keep_counts=not anew, after=after)
+            return self.join(new)
+        if self._server is not None:
+            generation, counts = self._server.put(new.to_data(), after=after, anew=anew)
+            self._ask, self.missing = None, ""
+            return new.but(generation=generation), counts
+        if anew:
+            counts = self._make()
+            if self._store is not None:
+                counts, seed = self._store.counts(new.text, new.seed, chosen=False, anew=True)
+                new = new.but(seed=seed)
+        return new.but(generation=after + 1, by=os.getpid()), counts
+
+    def join(self, known: Standing) -> tuple[Standing, Counts]:
+        """What is in force for all processes, and its counts.
+
+        Args:
+            known: what this process has in force.
 
         Raises:
             StoreInUse: the server, which was not there before, has other rules.
@@ -222,10 +283,7 @@ class CountStorage:
         if self._ask is not None:
             return self._join_late(self._ask)
         if self._server is not None:
-            return self._join_server(self._server)
-        from faultinject.counts.guarded import Guarded
-        from faultinject.rules.scenario import Scenario
-
+            return self._join_server(self._server, known)
         assert self.directory is not None
         if self._agree is not None:
             from faultinject.counts.directory import StoreDirectory
@@ -234,13 +292,19 @@ class CountStorage:
             again = StoreDirectory(self.directory.path, make=False)
             self._agree(again)
             self.directory, self._agree = again, None
-        generation, data, counts = self.directory.join()
+        generation, data, counts = self.directory.join(self._file_counts)
         if counts is None:
             raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
+        found = _read(data, generation, known, self.directory.path)
+        if counts is not self._file_counts:
+            from faultinject.counts.guarded import Guarded
+
+            self._file_counts, self._guarded = counts, Guarded(counts)
+        assert self._guarded is not None
         self._unread = None
-        by = data.get("by", 0)
-        self.replaced_by = 0 if by == self.directory.holders.pid else by
-        return generation, Scenario.from_json(data["scenario"]), Guarded(counts), data["seed"]
+        self.seen = generation
+        self.replaced_by = 0 if found.by == self.directory.holders.pid else found.by
+        return found, self._guarded
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""
@@ -260,32 +324,33 @@ class CountStorage:
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
 
-    def _stored(
-        self, store: Store, scenario: Scenario, seed: str, *, chosen: bool, anew: bool
-    ) -> tuple[Counts, str]:
-        """Counts on a server; none until it answers, where it does not when this process begins."""
+    def _begin_elsewhere(self, own: Standing, *, chosen: bool) -> tuple[Standing, Counts]:
+        """On a server, or where another package counts; none until it answers, where it does not when this process begins."""
+
+        def ask() -> tuple[Standing, Counts]:
+            if self._server is not None:
+                generation, data, counts = self._server.agree(own.to_data(), chosen=chosen)
+                found = _read(data, generation, own, self._server.shown)
+                # What was put in force since this server began is taken over by the first request.
+                return found if found.scenario is own.scenario else own, counts
+            assert self._store is not None
+            given, seed = self._store.counts(own.text, own.seed, chosen=chosen, anew=False)
+            return own.but(seed=seed), given
+
         try:
-            found = store.counts(scenario.to_json(), seed, chosen=chosen, anew=anew)
+            found = ask()
         except StoreUnavailable as error:
-            if anew:
-                raise
-
-            def ask() -> tuple[Scenario, Counts, str]:
-                return scenario, *store.counts(scenario.to_json(), seed, chosen=chosen, anew=False)
-
             self._ask, self._again, self.missing = ask, monotonic() + self._pause, str(error)
-            return _nothing(error), seed
+            return own, _nothing(error)
         self._ask, self.missing = None, ""
         return found
 
-    def _join_late(
-        self, ask: Callable[[], tuple[Scenario, Counts, str]]
-    ) -> tuple[int, Scenario, Counts, str]:
+    def _join_late(self, ask: Callable[[], tuple[Standing, Counts]]) -> tuple[Standing, Counts]:
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         # At once: the other threads do not wait for it.
         self._again = monotonic() + self._pause
         try:
-            scenario, counts, seed = ask()
+            found = ask()
         except StoreUnavailable:
             raise
         except FaultInjectError:
@@ -293,21 +358,35 @@ class CountStorage:
             self._refused = True
             raise
         self._ask, self.missing = None, ""
-        return 0, scenario, counts, seed
+        return found
 
-    def _join_server(self, server: RedisStore) -> tuple[int, Scenario, Counts, str]:
-        from faultinject.rules.scenario import Scenario
-
-        text, counts, seed = server.join()
+    def _join_server(self, server: RedisStore, known: Standing) -> tuple[Standing, Counts]:
+        generation, data, counts = server.join()
         try:
-            return 0, Scenario.from_json(text), counts, seed
+            return _read(data, generation, known, server.shown), counts
         except FaultInjectError:
             self._refused = True
             raise
 
-    def _data(self, scenario: Scenario, seed: str) -> dict[str, Any]:
+    def _newest_of_server(
+        self, server: RedisStore, known: Standing, *, in_any_case: bool
+    ) -> tuple[Standing, int]:
+        if self._ask is not None and not in_any_case:
+            self._ask()
+        generation, follows = server.look()
+        if follows and generation == known.generation:
+            return known, generation
+        try:
+            generation, data = server.read()
+            return _read(data, generation, known, server.shown), generation
+        except FaultInjectError:
+            if not in_any_case:
+                raise
+            return known, generation
+
+    def _data(self, standing: Standing) -> dict[str, Any]:
         assert self.directory is not None
-        return {"by": self.directory.holders.pid, "scenario": scenario.to_json(), "seed": seed}
+        return standing.but(by=self.directory.holders.pid).to_data()
 
     def _is_late(self, agreed: str) -> bool:
         """Whether other processes of this server took part before."""
@@ -375,6 +454,20 @@ def _opened_elsewhere(text: str) -> Store:
         why = f"{type(error).__name__}: {error}"
         raise ConfigurationError(f"the store {text.partition(':')[0]}: cannot be opened: {why}") from error
     return store
+
+
+def _read(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:
+    """What other processes have in force; `known` may have the same rules, which then need not be read."""
+    from faultinject.injector.standing import Standing
+
+    if not data:
+        raise StoreUnavailable(f"{path} has lost its scenario")
+    try:
+        return Standing.from_data(data, generation, known)
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, FaultInjectError):
+            raise
+        raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error
 
 
 def _nothing(error: Exception) -> Counts:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from _thread import allocate_lock
+from functools import partial
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.plan import Plan
 from faultinject.engine.services import Services
-from faultinject.exceptions import FaultInjectError, Problem
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector import instances as registry
 from faultinject.injector.count_storage import CountStorage
+from faultinject.injector.standing import Standing
+from faultinject.injector.turn import Turn
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import read_store
-from faultinject.rules.values import Mistake
+from faultinject.rules.values import Mistake, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
     from faultinject.engine.counting import Counts
     from faultinject.injector.rule_file import RuleFile
+    from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
 _STARTED = time.time()
+_LAST = 253_402_300_800.0
+"""The end of the year 9999, in unix seconds."""
 
 
 class Off:
@@ -106,19 +111,24 @@ class Injector:
             clock,
             time.monotonic,
             self._failures.note,
-            _tell_expired,
+            partial(_tell_expired, settings.expires),
             marked=settings.header,
             endpoints=settings.endpoints,
             most_active=settings.max_active,
             record_all=record_all or journal is not None,
             expires=settings.expires,
         )
+        self._expires = settings.expires
         self.scenario = Scenario([]) if given is None else given
         """The scenario in force, unless a test's stands in its place."""
-        self._seed = str(int.from_bytes(os.urandom(4), "big")) if settings.seed is None else settings.seed
-        self._chosen = settings.seed is None
-        self._choose_seed(self.scenario, seed)
-        self._generation = generation
+        own_seed = _seed_of(self.scenario, seed)
+        if own_seed is None:
+            own_seed = settings.seed
+        # Nobody gave it: where other processes have one already, theirs holds.
+        self._chosen = own_seed is None
+        if own_seed is None:
+            own_seed = str(int.from_bytes(os.urandom(4), "big"))
+        self._standing = Standing(self.scenario, own_seed, began=clock(), generation=generation)
         self._injected = 0
         if store is not None:
             _check_store(store)
@@ -126,15 +136,17 @@ class Injector:
         self._count_storage = CountStorage(
             None if alone else store or settings.store, alone=alone, make=counts
         )
-        self._announced = -1
-        self._enabled = settings.enabled is not False
-        self._killed = not self._enabled
+        self._announced: tuple[Scenario, str] | None = None
+        self._killed = settings.enabled is False
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
-        self._change = allocate_lock()
+        # A signal's handler may change what is in force while its own thread does.
+        self._change = Turn()
         if several_processes() and not self._count_storage.settled and self.scenario.rules:
             self._count_storage.detach(self.scenario, self._given_seed())
-        self._own = self._compile(self.scenario)
+        self._standing, begun = self._count_storage.begin(self._standing, chosen=self._chosen)
+        self._own = self._compile(self._standing, begun)
+        self._heed_time()
         registry.enter(self)
         if journal is not None:
             registry.finish_first()
@@ -146,39 +158,149 @@ class Injector:
             else:
                 self._file = None
 
-    def use(self, scenario: Rules, *, seed: str | int | None = None) -> None:
+    @property
+    def standing(self) -> Standing:
+        """What is in force for all processes of this injector's store: rules, on or off, and until when."""
+        if self.follows:
+            self.catch_up()
+        return self._standing
+
+    def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
         """Swap the scenario: requests under way keep the old one, waits of it end, counts begin at zero.
+
+        As with every change, all processes of the store have it at their next request, on a Redis server a second later.
 
         Args:
             scenario: the new one.
             seed: its seed; by default the scenario's own, else the one in force so far.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
 
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; the old scenario stays in force.
         """
         given = Scenario.of(scenario)
-        with self._change:
-            self._choose_seed(given, seed)
-            self._generation += 1
-            self._injected = self.injected
-            self._swap(self._compile(given, anew=True), given)
+        own_seed = _seed_of(given, seed)
+        made = self._edit(
+            lambda now: now.swapped(given, own_seed, self.clock()), expected, anew=True, in_any_case=True
+        )
+        if own_seed is not None:
+            self._chosen = False
         log.doubtful(given.rules, given.display_names)
+        return made
 
-    def add(self, rules: Rules) -> None:
+    def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
         """Put more rules behind those in force, whose counts and draws go on.
+
+        Args:
+            rules: the rules.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
 
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; nothing is added.
         """
-        more = Scenario.of(rules).rules
-        with self._change:
-            given = Scenario([*self.scenario.rules, *more], seed=self.scenario.seed)
-            self._generation += 1
-            counts = self._count_storage.extend(given, self._seed) or self._own.counts
-            plan = self._compile(given, counts=counts)
-            plan.go_on_from(self._own)
-            self._swap(plan, given)
-        log.doubtful(more, given.display_names[-len(more) :] if more else ())
+        made = self._edit(lambda now: now.with_more(rules), expected)
+        more = len(Scenario.of(rules).rules)
+        if more:
+            log.doubtful(made.scenario.rules[-more:], made.scenario.display_names[-more:])
+        return made
+
+    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
+        """Put another rule in the place of one; it counts from zero, and the counts and draws of all others go on.
+
+        A rule that was switched off stays so.
+
+        Args:
+            name: what the rule that goes is called, as in `counts()`.
+            rule: the one that comes. The same one again changes nothing.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            ConfigurationError: there is no rule of that name, or the new one is wrong.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; nothing is replaced.
+        """
+        made = self._edit(lambda now: now.with_rule(name, rule), expected)
+        log.doubtful(made.scenario.rules, made.scenario.display_names)
+        return made
+
+    def remove(self, name: str, *, expected: int | None = None) -> Standing:
+        """Take one rule away; the counts and draws of all others go on.
+
+        Args:
+            name: what the rule is called, as in `counts()`.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; the rule stays.
+        """
+        return self._edit(lambda now: now.without_rule(name), expected)
+
+    def enable_rule(self, name: str, *, expected: int | None = None) -> Standing:
+        """Let requests match a rule again that was switched off; its counts go on.
+
+        Args:
+            name: what the rule is called, as in `counts()`.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told.
+        """
+        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
+
+    def disable_rule(self, name: str, *, expected: int | None = None) -> Standing:
+        """Let no request match a rule; its counts stay, and the draws of all others are what they were.
+
+        Args:
+            name: what the rule is called, as in `counts()`.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            ConfigurationError: there is no rule of that name.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told.
+        """
+        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
+
+    def reset(self, *, expected: int | None = None) -> Standing:
+        """Let the counts of all rules begin at zero.
+
+        Args:
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; the counts go on.
+        """
+        return self._edit(Standing.from_zero, expected, anew=True)
 
     def plan_beside(self, rules: Rules) -> Plan:
         """A plan of rules that have an owner of their own, beside the scenario: nobody's `use` or `add` disturbs it.
@@ -193,10 +315,10 @@ class Injector:
         return Plan(
             given.rules,
             given.display_names,
-            self._seed,
+            self.seed,
             counts=MemoryCounts(),
             services=self._services,
-            generation=self._generation,
+            generation=self._standing.generation,
         )
 
     def put_in_force(self) -> None:
@@ -211,17 +333,46 @@ class Injector:
         registry.take_away(self)
         self._own.end()
 
-    def enable(self) -> None:
-        """Switch faults on, unless the environment switches them off."""
-        with registry.changes:
-            self._enabled = not self._killed
-            self._own.ended = False
+    def enable(self, *, until: float | None = None, expected: int | None = None) -> Standing:
+        """Switch faults on in all processes of the store, unless the environment of one switches them off there.
 
-    def disable(self) -> None:
-        """Switch off: every request passes untouched, waits end; counts and journal stay."""
-        with registry.changes:
-            self._enabled = False
-        self._own.end()
+        Args:
+            until: unix seconds at which they are switched off again by themselves, as by FAULTINJECT_EXPIRES; None: never.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            ConfigurationError: `until` is no moment to come.
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; nothing is switched on.
+        """
+        if until is not None:
+            until = _moment(until, self.clock())
+        return self._edit(lambda now: now.but(on=True, until=until, armed_by=""), expected)
+
+    def disable(self, *, why: str = "", expected: int | None = None) -> Standing:
+        """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
+
+        Args:
+            why: the reason, where nobody asked for it; `standing.armed_by` says it until faults are switched on again.
+            expected: the generation that is changed; by default whichever is in force.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            Conflict: another generation is in force.
+            StoreUnavailable: the other processes cannot be told; this one is off.
+        """
+        try:
+            return self._edit(lambda now: now.but(on=False, until=None, armed_by=why), expected)
+        except StoreUnavailable:
+            # Whatever the others do, here nobody is to get a fault any more.
+            with self._change:
+                self._adopt(self._standing.but(on=False, until=None, armed_by=why), self._own.counts)
+            raise
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
@@ -231,7 +382,12 @@ class Injector:
     @property
     def enabled(self) -> bool:
         """Whether faults may be injected now."""
-        return self._enabled and not self._paused and self._production is None
+        return self._is_on and not self._own.expired
+
+    @property
+    def _is_on(self) -> bool:
+        """The same but for a time that is over, which each request looks at."""
+        return self._standing.on and not (self._killed or self._paused or self._production is not None)
 
     @property
     def paused(self) -> bool:
@@ -251,7 +407,7 @@ class Injector:
     @property
     def seed(self) -> str:
         """The seed in force."""
-        return self._own.seed
+        return self._standing.seed
 
     @property
     def own_plan(self) -> Plan:
@@ -261,8 +417,7 @@ class Injector:
     @property
     def counted_in(self) -> object:
         """What tells the place of its counts from that of any other's."""
-        directory = self._count_storage.directory
-        return self if directory is None else directory.path
+        return self._count_storage.shown or self
 
     @property
     def missing_store(self) -> str:
@@ -279,6 +434,8 @@ class Injector:
 
         Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
+        if self.follows:
+            self.catch_up()
         plan = self._own
         found = {}
         for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
@@ -294,17 +451,19 @@ class Injector:
 
     def announce(self) -> None:
         """Log once what is in force: a shell that cut a rule short must be visible."""
-        if self._announced == self._generation:
+        standing = self._standing
+        announced = self._announced
+        if announced is not None and announced[0] is standing.scenario and announced[1] == standing.seed:
             return
-        self._announced = self._generation
+        self._announced = standing.scenario, standing.seed
         if self._killed:
             return
         if self._production is not None:
             log.production(self._production)
         elif self._own.expired:
             assert self._services.expires is not None
-            log.expired(self._services.expires)
-        elif self._enabled and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
+            _tell_expired(self._expires, self._services.expires, from_the_start=True)
+        elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._count_storage.tell(self.seed)
 
@@ -319,20 +478,26 @@ class Injector:
     def _separate(self, owner: int | None = None) -> None:
         told = bool(self._count_storage.salt)
         self._count_storage.detach(self.scenario, self._given_seed(), owner=owner)
-        self._swap(self._compile(self.scenario), self.scenario)
+        before = self._injected
+        self._adopt(*self._count_storage.begin(self._standing, chosen=self._chosen))
+        # What was counted so far is the parent's.
+        self._injected = before
         self._heed()
-        if self.enabled and self.scenario.rules and not told:
+        if self._is_on and self.scenario.rules and not told:
             self._count_storage.tell(self.seed)
 
     def _heed(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.follows:
+            from faultinject.injector.watching import watch
+
             self.follows = True
+            self._services.watch = watch
 
     @property
     def shares(self) -> bool:
         """Whether what is put in force here is in force in other processes, too."""
-        return self._count_storage.shares
+        return bool(self._count_storage.shown)
 
     def heed_file(self) -> None:
         """Look at the file of the rules again when it has changed, and at a SIGHUP.
@@ -359,13 +524,9 @@ class Injector:
         self.follows = self._count_storage.follows or registry.follower() is not None
 
     def catch_up(self) -> None:
-        """Put in force what has come since: into the file of the rules, or from other processes."""
+        """Put in force what has come since: into the file of the rules, or from other processes of the session or the store."""
         if self._unwatched is not None:
             self._watch_file()
-        self.catch_up_with_others()
-
-    def catch_up_with_others(self) -> None:
-        """Put in force what other processes have put in force, in their session or in the store that this one shares."""
         follower = registry.follower()
         if follower is not None and follower.number.read() != follower.seen:
             follower.catch_up()
@@ -376,33 +537,33 @@ class Injector:
         with self._change:
             if not self._count_storage.stale:  # pragma: no cover - another thread was faster
                 return
+            before = self._standing
             try:
-                seen, scenario, counts, self._seed = self._count_storage.join()
+                found, counts = self._count_storage.join(before)
             except FaultInjectError as error:
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
-            self._generation += 1
-            self._injected = self.injected
-            self._swap(self._compile(scenario, counts=counts), scenario)
-            self._count_storage.seen = seen
-        if self._count_storage.replaced_by:
+            self._adopt(found, counts)
+        if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
+        if found.on != before.on and self.may_inject:
+            log.switched(found.on, found.armed_by)
         self.announce()
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = (
-            self.enabled
+            self._is_on
             and self._count_storage.undecided
             and self.scenario.rules
             and not self.journal.requests
         )
-        if needed and self._change.acquire(blocking=False):
+        if needed and self._change.take(wait=False):
             try:
                 self._separate(os.getpid())
             finally:
-                self._change.release()
+                self._change.end()
 
     def finish(self) -> int:
         """The process ends: waits end; how many faults are still under way."""
@@ -411,49 +572,93 @@ class Injector:
 
     def after_fork(self) -> None:
         """In a new child: locks of its parent's threads are held by nobody, and its journal begins empty."""
-        self._change = allocate_lock()
+        self._change = Turn()
         self.journal.clear()
-        if self.enabled:  # pragma: no branch - children of tests end without a word
+        if self._is_on:  # pragma: no branch - children of tests end without a word
             self.detach()
         if self._file is not None and self._file.heeded:
             self._file.after_fork()
             self._unwatched, self.follows = self._file, True
 
-    def _choose_seed(self, scenario: Scenario, seed: str | int | None) -> None:
-        if seed is not None:
-            scenario = Scenario([], seed=seed)
-        if scenario.seed is not None:
-            self._seed = scenario.seed
-            self._chosen = False
-
     def _given_seed(self) -> str | None:
-        return None if self._chosen else self._seed
+        return None if self._chosen else self.seed
 
-    def _compile(self, scenario: Scenario, counts: Counts | None = None, *, anew: bool = False) -> Plan:
-        if counts is None:
-            counts, self._seed = self._count_storage.counts(
-                scenario, self._seed, chosen=self._chosen, anew=anew
-            )
+    def _edit(
+        self,
+        change: Callable[[Standing], Standing],
+        expected: int | None,
+        *,
+        anew: bool = False,
+        in_any_case: bool = False,
+    ) -> Standing:
+        """Put something else in force, here and in all processes of the store.
+
+        Args:
+            change: from what is in force to what is to be; asked again where another process was faster.
+            expected: the generation that is to be changed, or None.
+            anew: whether counts begin at zero.
+            in_any_case: whether what is in force, and cannot be read, is replaced.
+        """
+        storage = self._count_storage
+        with self._change:
+            while True:
+                now, after = storage.newest(self._standing, in_any_case=in_any_case)
+                if expected is not None and expected != after:
+                    raise Conflict(f"generation {after} is in force, not {expected}: it was changed since")
+                try:
+                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
+                except Conflict:
+                    continue
+                self._adopt(*found)
+                return self._standing
+
+    def _adopt(self, standing: Standing, counts: Counts) -> None:
+        """From here on this is in force in this process."""
+        before, old = self._standing, self._own
+        plan = None
+        if counts is not old.counts or not standing.decides_as(before):
+            plan = self._compile(standing, counts)
+            # Of rules that are counted no more only this process knows what they did.
+            kept = {*plan.places} if counts is old.counts else ()
+            totals = zip(old.places, old.totals(), strict=True)
+            self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
+            if counts is old.counts:
+                plan.go_on_from(old)
+        with registry.changes:
+            self._standing, self.scenario = standing, standing.scenario
+            if plan is not None:
+                self._own = plan
+            self._heed_time()
+            if standing.on:
+                self._own.ended = False
+        if plan is not None or not standing.on:
+            old.end()
+
+    def _heed_time(self) -> None:
+        """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
+        moments = [each for each in (self._expires, self._standing.until) if each is not None]
+        if self._services.expire(min(moments, default=None)):
+            self._own.wake()
+
+    def _compile(self, standing: Standing, counts: Counts) -> Plan:
         return Plan(
-            scenario.rules,
-            scenario.display_names,
-            self._seed,
+            standing.scenario.rules,
+            standing.scenario.display_names,
+            standing.seed,
             counts=counts,
             services=self._services,
-            generation=self._generation,
+            generation=standing.generation,
             salt=self._count_storage.salt,
+            places=standing.places,
+            twins=standing.twins,
+            off=standing.off,
+            started=standing.began,
         )
-
-    def _swap(self, plan: Plan, scenario: Scenario) -> None:
-        with registry.changes:
-            old, self._own = self._own, plan
-            self.scenario = scenario
-        old.end()
 
     def settle(self, first: Injector | None) -> None:
         """Let that injector's plan be in force here, if anything may; None: its own."""
         first = first or self
-        self.plan = first._own if self.may_inject and first.enabled else OFF  # noqa: SLF001 - of its own kind
+        self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
 
 
 def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
@@ -472,10 +677,29 @@ def _check_store(store: object) -> None:
         raise mistake.error([Problem(mistake.message, where="store")]) from None
 
 
-def _tell_expired(moment: float) -> None:
+def _seed_of(scenario: Scenario, seed: str | int | None) -> str | None:
+    """The seed that is given with a scenario, or by it."""
+    return scenario.seed if seed is None else Scenario([], seed=seed).seed
+
+
+def _moment(until: float, now: float) -> float:
+    """A moment to come, in unix seconds."""
+    if isinstance(until, bool) or not isinstance(until, int | float) or not now < until < _LAST:
+        raise ConfigurationError(
+            f"until: {shown(repr(until))} is not a moment to come, in unix seconds; now it is {now:.0f}"
+        )
+    return float(until)
+
+
+def _tell_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
     """The log says it at the first request that might have got a fault: until then nobody has missed one.
 
     A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
     and which servers without threads, or with greenlets, do not run.
+
+    Args:
+        variable: the moment that FAULTINJECT_EXPIRES names, or None.
+        moment: the one that has passed.
+        from_the_start: whether it had passed before this process began.
     """
-    log.expired(moment, registry.injected)
+    log.expired(moment, None if from_the_start else registry.injected, by_variable=moment == variable)

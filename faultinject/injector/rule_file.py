@@ -6,11 +6,11 @@ import os
 import weakref
 from contextlib import nullcontext
 from stat import S_ISREG
-from threading import Lock
+from threading import RLock
 from time import sleep
 
 from faultinject.engine.draw import blake2b
-from faultinject.exceptions import ConfigurationError, FaultInjectError, Problem, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector.server_note import note_of
 from faultinject.journal import log
 from faultinject.rules.diagnosis import excerpt
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector
 
 FILE = "FAULTINJECT_FILE"
+TRIES = 30
+"""How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
 SETTLES_WITHIN = 0.1
 """Seconds in which something is written into an empty file, if anything is."""
 
@@ -57,7 +59,9 @@ class RuleFile:
         self._seen: object = None if self.begun is not None else self._digest()
         self._looked = self._signature()
         self._scenario: Scenario | None = None
-        self._lock = Lock()
+        # What is put in force asks whether there is something new.
+        self._lock = RLock()
+        self._looking = False
         self._seed: str | int | None = None
         # Whether nobody was told yet that the store cannot be asked.
         self._unsaid = True
@@ -81,21 +85,30 @@ class RuleFile:
         if injector is None:
             return
         with self._lock:
-            signature = self._signature()
-            if signature is not None and not signature[2] and signature != self._looked:
-                # Who writes a file in its place empties it first.
-                sleep(SETTLES_WITHIN)
-                signature = self._signature()
-            if not closely and signature == self._looked:
+            if self._looking:
                 return
-            digest = self._digest()
-            self._looked = signature
-            if digest != self._seen:
-                self._take_over(injector, digest)
+            self._looking = True
+            try:
+                self._look(injector, closely=closely)
+            finally:
+                self._looking = False
+
+    def _look(self, injector: Injector, *, closely: bool) -> None:
+        signature = self._signature()
+        if signature is not None and not signature[2] and signature != self._looked:
+            # Who writes a file in its place empties it first.
+            sleep(SETTLES_WITHIN)
+            signature = self._signature()
+        if not closely and signature == self._looked:
+            return
+        digest = self._digest()
+        self._looked = signature
+        if digest != self._seen:
+            self._take_over(injector, digest)
 
     def after_fork(self) -> None:
         """In a child nobody holds the lock, and the file may have changed since its parent read it, which a master does once."""
-        self._lock = Lock()
+        self._lock, self._looking = RLock(), False
         if self._note is None:
             self._note = note_of(self._environ)
         self.look(closely=False)
@@ -125,20 +138,28 @@ class RuleFile:
 
     def _put_in_force(self, injector: Injector, found: Scenario) -> None:
         """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""
-        injector.catch_up_with_others()
         applied = None if self._note is None else self._note.applied()
-        known = self._scenario if applied is None or not injector.shares else applied
-        if found not in (known, injector.scenario):
-            injector.use(found, seed=self._seed)
+        for _ in range(TRIES):
+            standing = injector.standing
+            known = self._scenario if applied is None or not injector.shares else applied
+            if found in (known, standing.scenario):
+                break
+            try:
+                injector.use(found, seed=self._seed, expected=standing.generation)
+            except Conflict:
+                # Most likely a worker of another host, with the same file.
+                sleep(SETTLES_WITHIN)
+                continue
             log.file_changed(self.path)
             injector.announce()
+            break
         self._scenario = found
         if self._note is not None and found != applied:
             self._note.apply(found)
 
     def _stay(self, injector: Injector) -> None:
         """A new worker, whose file is wrong, goes on with what the others of its server have."""
-        injector.catch_up_with_others()
+        injector.catch_up()
         applied = None if self._note is None else self._note.applied()
         if applied is not None and not injector.shares and applied != injector.scenario:
             injector.use(applied, seed=self._seed)

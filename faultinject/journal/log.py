@@ -61,24 +61,27 @@ def _warn_of(doubts: list[tuple[str, str]]) -> None:
         _warn("faultinject: and %s more values that almost no request can have", len(doubts) - _MOST_RULES)
 
 
-def expired(moment: float, injected: Callable[[], int] | None = None) -> None:
+def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:
     """Nothing is injected any more; said once a process of each moment.
 
     Args:
-        moment: of FAULTINJECT_EXPIRES, in unix seconds.
+        moment: in unix seconds.
         injected: tells how many faults were, until then; None: it had passed before the start.
+        by_variable: whether FAULTINJECT_EXPIRES names it, or somebody who has switched faults on until then.
     """
     mine = object()
     if _expired.setdefault((os.getpid(), moment), mine) is not mine:
         return
+    name = "FAULTINJECT_EXPIRES" if by_variable else "the time that it was switched on for"
     if injected is None:
-        _warn("faultinject is off: FAULTINJECT_EXPIRES has passed")
+        _warn("faultinject is off: %s has passed", name)
         return
     from time import gmtime, strftime
 
     number = injected()
     _warn(
-        "faultinject is off: FAULTINJECT_EXPIRES passed at %s, %s injected",
+        "faultinject is off: %s passed at %s, %s injected",
+        name,
         strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment)),
         "1 fault was" if number == 1 else f"{number} faults were",
     )
@@ -245,6 +248,14 @@ def rules_kept(error: Exception) -> None:
 def replaced(by: int) -> None:
     """The store that processes share got other rules from another server, or another program."""
     _warn("faultinject: process %s has changed the rules", by)
+
+
+def switched(on: bool, why: str) -> None:
+    """Another process of the store has switched faults on or off."""
+    if on:
+        _warn("faultinject is on: another process has switched it on")
+    else:
+        _warn("faultinject is off: another process has switched it off%s", why and f": {visible(why)}")
 
 
 def session_unread(error: Exception) -> None:

@@ -198,7 +198,7 @@ class Faults:
             plan: an earlier plan of these faults, by default the one in force.
         """
         plan = plan or self._injector.own_plan
-        here = plan.counts.matched(rule)
+        here = plan.counts.matched(plan.places[rule])
         if here or not self._generations:
             return here
         # Of other processes every request is on record, with the rule that it met first.

@@ -66,7 +66,8 @@ def make_redis_counts(redis_server, redis_prefix):
         if number is None:
             made.append(f"s{len(made)}")
             number = -1
-            RedisStore(url).counts(made[-1], "1", chosen=False, anew=True)
+            store = RedisStore(url)
+            store.put({"scenario": made[-1], "seed": "1"}, after=store.look()[0], anew=True)
             made[-1] = redis_server.client().hget(f"{{{redis_prefix}}}:scenario", "id").decode()
         return RedisCounts(Link(url), f"{{{redis_prefix}}}", made[number])
 

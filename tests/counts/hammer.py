@@ -21,7 +21,7 @@ PROCESSES, THREADS, EACH = 4, 4, 625
 def opened(path):
     if "://" in path:
         redis_link.PATIENCE = 10.0  # the machine may be busy
-        return RedisStore(read_redis(path)).counts("{}", "1", chosen=False, anew=False)[0].counts
+        return RedisStore(read_redis(path)).agree({"scenario": "{}", "seed": "1"}, chosen=False)[2].counts
     return StoreDirectory(path, make=False).join()[2]
 
 

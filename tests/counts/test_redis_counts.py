@@ -31,7 +31,11 @@ def free_port():
 
 
 def opened(url, scenario="{}", seed="1", *, chosen=False, anew=False):
-    return RedisStore(read_redis(url)).counts(scenario, seed, chosen=chosen, anew=anew)
+    store, data = RedisStore(read_redis(url)), {"scenario": scenario, "seed": seed}
+    if anew:
+        return store.put(data, after=store.look()[0], anew=True)[1], seed
+    _, found, counts = store.agree(data, chosen=chosen)
+    return counts, found["seed"]
 
 
 def place(counts, identity="/a"):

@@ -121,7 +121,8 @@ def test_new_rules_that_cannot_be_had(start_redis, clock, caplog):
     clock[0] += 1
     assert get(other) in {200, 503}, "there is nothing"
     client = server.client()
-    client.hset("{faultinject}:scenario", mapping={"layout": 1, "id": "x", "seed": "1", "scenario": "[]"})
+    damaged = {"layout": 2, "generation": 9, "id": "x", "seed": "1", "scenario": "[]", "standing": "{}"}
+    client.hset("{faultinject}:scenario", mapping=damaged)
     clock[0] += 1
     caplog.clear()
     assert get(other) in {200, 503}

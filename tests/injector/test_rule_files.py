@@ -259,6 +259,27 @@ def test_a_store_that_is_away(file, monkeypatch, caplog):
     assert get(injector) == 501
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_others_put_something_in_force_meanwhile(file, monkeypatch, same):
+    """The same, as a worker of another host with the same file does; or something else, which the file's rules follow."""
+    monkeypatch.setattr(rule_file, "SETTLES_WITHIN", 0)
+    injector = make(file("http:503"))
+    put, tries = injector.use, []
+
+    def use(scenario, **how):
+        tries.append(how.get("expected"))
+        if len(tries) == 1:
+            put("http:500,times=1" if same else "http:418")
+            assert get(injector) == (500 if same else 418)
+        return put(scenario, **how)
+
+    monkeypatch.setattr(injector, "use", use)
+    file("http:500,times=1")
+    injector._file.look()
+    assert get(injector) == (200 if same else 500)
+    assert len(tries) == (1 if same else 2)
+
+
 def replace(path, text):
     """As editors write."""
     new = path.with_suffix(".new")
