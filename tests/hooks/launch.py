@@ -25,6 +25,7 @@ SERVED = (
     "served_django",
     "served_installed",
     "served_counted",
+    "served_measured",
     "serving",
 )
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")
