@@ -42,6 +42,7 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 LIVE = {
     "clients",
     "conformance",
+    "control",
     "counts",
     "examples",
     "hooks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject.adapters.asgi_answer import NAMES, encode_name, respond
 from faultinject.adapters.driving import DECIDED, ClientGone, first_to_note, runs_app, skipped, undo
+from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked_bytes
 from faultinject.engine.body_digest import LONGEST, SeenBody
@@ -49,12 +50,13 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
     """
     try:
         found = injector_for(rules, seed=seed, injector=injector)
+        around: ASGIApp = mounted(wrap(app, found), found, "asgi")
     except FaultInjectError as error:
         from faultinject.adapters.asgi_refusal import refusing
 
         return refusing(app, error)
     found.announce()
-    return wrap(app, found)
+    return around
 
 
 def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:

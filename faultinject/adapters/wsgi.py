@@ -15,6 +15,7 @@ from faultinject.adapters.driving import (
     skipped,
     undo,
 )
+from faultinject.adapters.mounting import mounted
 from faultinject.engine.actions import PASSED, Disconnect, Forward, Pass, Respond, unreachable
 from faultinject.engine.answers import at_its_start, marked
 from faultinject.engine.body_digest import SeenBody
@@ -59,7 +60,8 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
     """
     found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
-    return wrap(app, found)
+    around: WSGIApp = mounted(wrap(app, found), found, "wsgi")
+    return around
 
 
 def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from faultinject.cli import chances, exchange, layout
+from faultinject.cli import chances, layout
 from faultinject.cli.descriptions import percent, sentence
 from faultinject.engine.journal_entry import quoted
 from faultinject.engine.snapshot import shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
+from faultinject.injector import trials
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import visible
@@ -32,13 +33,13 @@ def parse_request(text: str, host: str, mount: str = "/") -> dict[str, Any]:
         raise click.UsageError(
             f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
-    found = exchange.mount_of(mount, target)
+    found = trials.mount_of(mount, target)
     if found is None:
         raise click.UsageError(
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
             " give the whole path, as the client sends it"
         )
-    return exchange.environ(method, target, host, mount=found)
+    return trials.environ(method, target, host, mount=found)
 
 
 class Explanation:
@@ -60,8 +61,8 @@ class Explanation:
         self._environ = request
         self.matching = list(range(len(self.rules)))
         if request is not None:
-            view = exchange.request_of(request)
-            plan = exchange.Trial(self.rules, seed or "0").injector.own_plan
+            view = trials.request_of(request)
+            plan = trials.Trial(self.rules, seed or "0").injector.own_plan
             ready = [plan.ready(number) for number in self.matching]
             preflight, upgrades = view.is_preflight, view.upgrades
             self.matching = [
@@ -85,7 +86,7 @@ class Explanation:
     def attempts(self) -> list[str | None]:
         """What the first attempts of the request get one after another, None for the app's own answer."""
         assert self._environ is not None
-        trial = exchange.Trial(self.rules, self.seed or "0")
+        trial = trials.Trial(self.rules, self.seed or "0")
         actions = [trial.ask(self._environ) for _ in range(chances.MOST_ATTEMPTS)]
         return [None if each is None else each.entry.fault for each in actions]
 

@@ -5,7 +5,8 @@ lock         locked, never read
 generation   two words, mapped: the number of the scenario in force, 0 before the first, and an end
 scenario     JSON: generation, the number in the name of its counts, and what was published
 counts-N     see `counts.table`
-journal      JSON lines
+journal      JSON lines of a session
+journal-N    see `counts.file_journal`
 owner        the session that has the directory for itself, if one has
 holder-N     see `counts.holders`
 """
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
+    from faultinject.counts.file_journal import FileJournal
+
     T = TypeVar("T")
 
 LAYOUT = b"3\n"
@@ -55,6 +58,7 @@ class StoreDirectory:
         lock: what excludes the others.
         number: the generation's word, the quickest way to read it.
         holders: the servers that count in it.
+        token: what no other directory has, also one that is made in its place.
 
     Raises:
         ConfigurationError: the directory cannot serve; the message says why and what to do.
@@ -64,6 +68,7 @@ class StoreDirectory:
     number: Generation
     lock: FileLock
     holders: Holders
+    token: str
 
     def __init__(self, path: str, *, make: bool = True) -> None:
         self._directory = -1
@@ -223,6 +228,12 @@ class StoreDirectory:
         lines, length = whole_lines(data)
         return lines, offset + length
 
+    def events(self) -> FileJournal:
+        """What happens in all processes that say so there."""
+        from faultinject.counts.file_journal import FileJournal
+
+        return FileJournal(self, self._directory)
+
     def attach(self) -> None:
         """Note that a process takes part beside the one that has the directory."""
         write_file("attached", self._directory, b"")
@@ -273,9 +284,8 @@ class StoreDirectory:
                 "remove it, or name another directory",
             )
         self.number = Generation(self._directory)
-        self.holders = Holders(
-            self._directory, self.path, found.removeprefix(LAYOUT).decode("ascii", "replace")
-        )
+        self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
+        self.holders = Holders(self._directory, self.path, self.token)
 
     @property
     def _published(self) -> bool:

@@ -90,3 +90,8 @@ class Services:
     def active(self) -> int:
         """How many faults are under way."""
         return min(self._places.value, self.most_active) - len(self.places_left)
+
+    @property
+    def refused(self) -> int:
+        """How many requests got no fault because all places were taken."""
+        return max(0, self._places.value - self.most_active)

@@ -21,8 +21,19 @@ if TYPE_CHECKING:
     from faultinject.counts.guarded import Guarded
     from faultinject.counts.redis_store import RedisStore
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.journal_entry import Line, Outcome
     from faultinject.injector.standing import Standing
     from faultinject.rules.scenario import Scenario
+    from faultinject.vendors.addressing import Addressing
+
+    class SharedJournal(Protocol):
+        """The outcomes of all processes of a store."""
+
+        def add(self, line: Line, reading: Addressing | None) -> None:
+            """One more of this process."""
+
+        def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+            """As `Journal.events`, for all processes."""
 
     class Store(Protocol):
         """A place where scenarios are counted, on a Redis server or as the function of another package's entry point opens it."""
@@ -56,6 +67,7 @@ class CountStorage:
             until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
+        grows: whether somebody may put rules in force later, so that processes without any share a directory too.
 
     Attributes:
         directory: where processes share their counts, or None.
@@ -64,6 +76,7 @@ class CountStorage:
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
         missing: why the server did not answer when this process began; empty when it did, or does now.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
+        watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
     Raises:
         ConfigurationError: the directory cannot be used.
@@ -71,7 +84,12 @@ class CountStorage:
     """
 
     def __init__(
-        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
+        self,
+        store: str | None,
+        *,
+        alone: bool = False,
+        make: Callable[[], Counts] | None = None,
+        grows: bool = False,
     ) -> None:
         self.seen = 0
         self.replaced_by = 0
@@ -85,6 +103,7 @@ class CountStorage:
         self._unread: int | None = None
         self._again = 0.0
         self._alone = alone
+        self._grows = grows
         self._make = make or MemoryCounts
         # The directory's counts as they are open, as they are and as requests ask them.
         self._file_counts: FileCounts | None = None
@@ -99,6 +118,8 @@ class CountStorage:
         # Asks the server again that did not answer when this process began; None once it has.
         self._ask: Callable[[], tuple[Standing, Counts]] | None = None
         self._pause = PAUSE
+        self.watched: SharedJournal | None = None
+        self._watched_at: StoreDirectory | None = None
         # What the server has cannot be taken over, and nobody was told so far.
         self._refused = False
         if store is not None and is_redis(store):
@@ -106,6 +127,7 @@ class CountStorage:
 
             self._server = RedisStore(read_redis(store))
         elif store is not None and self.directory is None and store != MEMORY:
+            self._scheme = store.partition(":")[0]
             self._store = _opened_elsewhere(store)
 
     @property
@@ -132,6 +154,14 @@ class CountStorage:
         return "" if self._server is None else self._server.shown
 
     @property
+    def place(self) -> str:
+        """Where counts live, as a log may have it: the store without its password."""
+        if self.directory is not None:
+            return f"{FILE}{self.directory.path}"
+        # Of another package's store only the scheme is known to hold no password.
+        return self.shown or (f"{self._scheme}:" if self._store is not None else MEMORY)
+
+    @property
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
         return self.directory is not None or self._ask is not None or self._server is not None
@@ -146,6 +176,11 @@ class CountStorage:
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
+    def hurry(self) -> None:
+        """Let `stale` know of what was put in force just now."""
+        if self._server is not None:
+            self._server.hurry()
+
     def detach(self, scenario: Scenario, seed: str | None, *, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
@@ -154,7 +189,7 @@ class CountStorage:
             seed: the seed that was given; None when each has chosen its own.
             owner: the process that they have in common, which has the directory as long as it lives.
         """
-        if self.undecided and scenario.rules:
+        if self.undecided and (scenario.rules or self._grows):
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:
@@ -305,6 +340,13 @@ class CountStorage:
         self.seen = generation
         self.replaced_by = 0 if found.by == self.directory.holders.pid else found.by
         return found, self._guarded
+
+    def let_watch(self) -> Callable[[Line, Addressing | None], None] | None:
+        """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
+        where = self.directory
+        if self._watched_at is not where:
+            self._watched_at, self.watched = where, None if where is None else where.events()
+        return None if self.watched is None else self.watched.add
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""

@@ -25,10 +25,11 @@ from faultinject.rules.values import Mistake, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
     from faultinject.injector.rule_file import RuleFile
+    from faultinject.engine.journal_entry import Outcome
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
@@ -99,6 +100,8 @@ class Injector:
         self.plan: Plan | Off = OFF
         self.follows = False
         """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
+        self.control = settings.control
+        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
         journal = journal or settings.journal
         parent = restarter if ends else None
         self.journal = Journal(path=journal, test=test, measures=record_all, parent=parent)
@@ -134,15 +137,19 @@ class Injector:
             _check_store(store)
         alone = record_all or counts is not None
         self._count_storage = CountStorage(
-            None if alone else store or settings.store, alone=alone, make=counts
+            None if alone else store or settings.store,
+            alone=alone,
+            make=counts,
+            grows=self.control is not None,
         )
         self._announced: tuple[Scenario, str] | None = None
         self._killed = settings.enabled is False
+        self._watched = False
         self._paused = 0
         self._production = None if settings.production_allowed else production_reason(environ)
         # A signal's handler may change what is in force while its own thread does.
         self._change = Turn()
-        if several_processes() and not self._count_storage.settled and self.scenario.rules:
+        if several_processes() and not self._count_storage.settled and self._has_to_share:
             self._count_storage.detach(self.scenario, self._given_seed())
         self._standing, begun = self._count_storage.begin(self._standing, chosen=self._chosen)
         self._own = self._compile(self._standing, begun)
@@ -161,8 +168,7 @@ class Injector:
     @property
     def standing(self) -> Standing:
         """What is in force for all processes of this injector's store: rules, on or off, and until when."""
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         return self._standing
 
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> Standing:
@@ -190,8 +196,7 @@ class Injector:
         )
         if own_seed is not None:
             self._chosen = False
-        log.doubtful(given.rules, given.display_names)
-        return made
+        return self._told(made, given.rules)
 
     def add(self, rules: Rules, *, expected: int | None = None) -> Standing:
         """Put more rules behind those in force, whose counts and draws go on.
@@ -208,11 +213,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is added.
         """
-        made = self._edit(lambda now: now.with_more(rules), expected)
-        more = len(Scenario.of(rules).rules)
-        if more:
-            log.doubtful(made.scenario.rules[-more:], made.scenario.display_names[-more:])
-        return made
+        more = Scenario.of(rules).rules
+        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> Standing:
         """Put another rule in the place of one; it counts from zero, and the counts and draws of all others go on.
@@ -232,9 +234,8 @@ class Injector:
             Conflict: another generation is in force.
             StoreUnavailable: the other processes cannot be told; nothing is replaced.
         """
-        made = self._edit(lambda now: now.with_rule(name, rule), expected)
-        log.doubtful(made.scenario.rules, made.scenario.display_names)
-        return made
+        given = Scenario.of(rule).rules
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
     def remove(self, name: str, *, expected: int | None = None) -> Standing:
         """Take one rule away; the counts and draws of all others go on.
@@ -364,7 +365,7 @@ class Injector:
 
         Raises:
             Conflict: another generation is in force.
-            StoreUnavailable: the other processes cannot be told; this one is off.
+            StoreUnavailable: the other processes cannot be told; this one is off until it hears of a later change.
         """
         try:
             return self._edit(lambda now: now.but(on=False, until=None, armed_by=why), expected)
@@ -388,6 +389,11 @@ class Injector:
     def _is_on(self) -> bool:
         """The same but for a time that is over, which each request looks at."""
         return self._standing.on and not (self._killed or self._paused or self._production is not None)
+
+    @property
+    def _has_to_share(self) -> bool:
+        """Whether processes have anything in common: rules, or those that somebody may put in force."""
+        return bool(self.scenario.rules) or self.control is not None
 
     @property
     def paused(self) -> bool:
@@ -420,6 +426,21 @@ class Injector:
         return self._count_storage.shown or self
 
     @property
+    def store(self) -> str:
+        """Where counts live, as a log may have it: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        return self._count_storage.place
+
+    @property
+    def expires(self) -> float | None:
+        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
+        return self._expires
+
+    @property
+    def production(self) -> str | None:
+        """The variable that says that this is production, where nothing is injected; None: nothing says so, or it is allowed."""
+        return self._production
+
+    @property
     def missing_store(self) -> str:
         """Why the store could not be had when this process began, and is not there since; else empty."""
         return self._count_storage.missing
@@ -434,8 +455,7 @@ class Injector:
 
         Where there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
-        if self.follows:
-            self.catch_up()
+        self._hurry()
         plan = self._own
         found = {}
         for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
@@ -443,6 +463,31 @@ class Injector:
             if failed:
                 found[name]["failed"] = failed
         return found
+
+    def let_watch(self) -> None:
+        """Share this injector's outcomes, from now on, with the other processes of its store: `events` gives those of all."""
+        with self._change:
+            self._watched = True
+            self.journal.share = self._count_storage.let_watch()
+
+    def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
+        """What happened, in all processes whose injectors share their outcomes (`let_watch`), else in this one.
+
+        A request whose end is not known at once is told twice, the second time with `final` true: of one `pid` and `seq` the
+        later outcome holds.
+
+        Args:
+            after: the cursor that an earlier call gave, in whatever process; empty: from the oldest that is kept.
+            limit: how many outcomes at most.
+
+        Returns:
+            The outcomes in order, the cursor to go on from, and how many outcomes between the two are kept no longer.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        shared = self._count_storage.watched
+        return (self.journal.events if shared is None else shared.read)(after, limit)
 
     @property
     def may_inject(self) -> bool:
@@ -466,6 +511,8 @@ class Injector:
         elif standing.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._count_storage.tell(self.seed)
+        elif not standing.on and self._count_storage.shown:
+            log.switched(None, standing.armed_by, on=False)
 
     def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless its store is `memory:`."""
@@ -483,7 +530,7 @@ class Injector:
         # What was counted so far is the parent's.
         self._injected = before
         self._heed()
-        if self._is_on and self.scenario.rules and not told:
+        if self._is_on and self._has_to_share and not told:
             self._count_storage.tell(self.seed)
 
     def _heed(self) -> None:
@@ -533,6 +580,12 @@ class Injector:
         if self._count_storage.stale:
             self._rejoin()
 
+    def _hurry(self) -> None:
+        """As `catch_up`, and without the second that requests leave a server alone for."""
+        if self.follows:
+            self._count_storage.hurry()
+            self.catch_up()
+
     def _rejoin(self) -> None:
         with self._change:
             if not self._count_storage.stale:  # pragma: no cover - another thread was faster
@@ -547,17 +600,14 @@ class Injector:
             self._adopt(found, counts)
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
-        if found.on != before.on and self.may_inject:
-            log.switched(found.on, found.armed_by)
+        if (found.on, found.until) != (before.on, before.until) and self.may_inject:
+            log.switched(found.until, found.armed_by, on=found.on)
         self.announce()
 
     def before_fork(self) -> None:
         """In the parent: a child will count with it, if nothing was counted yet."""
         needed = (
-            self._is_on
-            and self._count_storage.undecided
-            and self.scenario.rules
-            and not self.journal.requests
+            self._is_on and self._count_storage.undecided and self._has_to_share and not self.journal.requests
         )
         if needed and self._change.take(wait=False):
             try:
@@ -612,6 +662,14 @@ class Injector:
                 self._adopt(*found)
                 return self._standing
 
+    def _told(self, made: Standing, new: Sequence[Rule]) -> Standing:
+        """What is in force; the log says what hardly any request can match."""
+        known = {*new}
+        pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
+        named = [(rule, name) for rule, name in pairs if rule in known]
+        log.doubtful([rule for rule, _ in named], [name for _, name in named])
+        return made
+
     def _adopt(self, standing: Standing, counts: Counts) -> None:
         """From here on this is in force in this process."""
         before, old = self._standing, self._own
@@ -631,6 +689,9 @@ class Injector:
             self._heed_time()
             if standing.on:
                 self._own.ended = False
+        if self._watched:
+            # Where processes count together may have changed.
+            self.journal.share = self._count_storage.let_watch()
         if plan is not None or not standing.on:
             old.end()
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, Self
 
     from faultinject.rules.rule import Rule
-    from faultinject.rules.scenario import Rules
 
 
 class Standing:
@@ -156,28 +155,26 @@ class Standing:
         """The same rules, counted from zero."""
         return self.but(places=None, twins=(), next_place=None, switched_off=frozenset(self.off))
 
-    def with_more(self, rules: Rules) -> Self:
+    def with_more(self, rules: Sequence[Rule]) -> Self:
         """More rules behind these.
 
         Raises:
-            ConfigurationError: one is wrong, or has a name that is taken.
+            ConfigurationError: one has a name that is taken.
         """
-        more = Scenario.of(rules).rules
         kept = range(len(self.scenario.rules))
-        return self._edited([*self.scenario.rules, *more], [*kept, *[None] * len(more)])
+        return self._edited([*self.scenario.rules, *rules], [*kept, *[None] * len(rules)])
 
-    def with_rule(self, name: str, rule: str | Rule) -> Self:
+    def with_rule(self, name: str, given: Sequence[Rule]) -> Self:
         """Another rule in the place of one; switched off where that was.
 
         Args:
             name: what the rule that goes is called, as `Scenario.display_names` has it.
-            rule: the one that comes; the same one again keeps its counts.
+            given: the one that comes; the same one again keeps its counts.
 
         Raises:
-            ConfigurationError: there is no such rule, or the new one is wrong.
+            ConfigurationError: there is no such rule, or the new one is not one, or has a name that is taken.
         """
         number = self.find(name)
-        given = Scenario.of(rule).rules
         if len(given) != 1:
             raise ConfigurationError(f"{name}: one rule is replaced by one rule, not by {len(given)}")
         if given[0] == self.scenario.rules[number]:

@@ -177,6 +177,18 @@ def journal_ends(path: str, why: str) -> None:
     _log().error("faultinject: writing to the journal %s has stopped: %s", path, why)
 
 
+def events_lost(place: str, why: str) -> None:
+    """What happens cannot be told to other processes; said of the first line that is lost."""
+    _log().error(
+        "faultinject: the shared journal in %s cannot be written to, lines are dropped: %s", place, why
+    )
+
+
+def events_back(lost: int) -> None:
+    """It can be told again."""
+    _warn("faultinject: the shared journal can be written to again; %s lines were dropped", lost)
+
+
 def store_busy(number: int) -> None:
     """Requests got no decision because another process had the lock of the store."""
     _warn(
@@ -255,12 +267,24 @@ def replaced(by: int) -> None:
     _warn("faultinject: process %s has changed the rules", by)
 
 
-def switched(on: bool, why: str) -> None:
-    """Another process of the store has switched faults on or off."""
-    if on:
-        _warn("faultinject is on: another process has switched it on")
-    else:
-        _warn("faultinject is off: another process has switched it off%s", why and f": {visible(why)}")
+def switched(until: float | None, why: str, *, on: bool) -> None:
+    """Somebody has switched faults on or off in all processes of a store.
+
+    Args:
+        until: unix seconds at which they go off by themselves, or None.
+        why: why they are off where nobody asked for it; else empty.
+        on: which of the two.
+    """
+    if not on:
+        _warn(
+            "faultinject is off: it was switched off for all processes of its store%s",
+            why and f": {visible(why)}",
+        )
+        return
+    from time import gmtime, strftime
+
+    end = "" if until is None else strftime(" until %Y-%m-%dT%H:%M:%SZ", gmtime(until))
+    _warn("faultinject is on%s: it was switched on for all processes of its store", end)
 
 
 def session_unread(error: Exception) -> None:
@@ -316,6 +340,37 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
         else value
         for name, value in fields.items()
     }
+
+
+def changed(what: str, client: str, place: str, generation: int) -> None:
+    """Somebody has changed what is in force, by the control API.
+
+    Args:
+        what: what was done.
+        client: the address that asked for it, as the server says it.
+        place: where the API was asked.
+        generation: of what is in force now.
+    """
+    _warn(
+        "faultinject: %s %s by the control API (%s), generation %s",
+        visible(client) or "somebody",
+        visible(_cut(what)),
+        place,
+        generation,
+    )
+
+
+def control(place: str, token: str | None) -> None:
+    """The control API can be asked.
+
+    Args:
+        place: where.
+        token: the random one that nobody can know otherwise; None where the environment gives it.
+    """
+    if token is None:
+        _warn("faultinject: the control API is at %s, its token is in FAULTINJECT_TOKEN", place)
+    else:
+        _warn("faultinject: the control API is at %s, its token is %s", place, token)
 
 
 def _warn(text: str, *values: object) -> None:

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from faultinject.rules.control import ControlSettings
+
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
 """Faults under way in a process: each may hold a connection, of which no process has more."""
@@ -33,10 +35,12 @@ class Environment:
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
         expires: unix seconds from which nothing is injected, or None.
+        control: where the control API is and who may use it, or None: there is none.
         production_allowed: whether faults are injected although this is production.
     """
 
     __slots__ = (
+        "control",
         "enabled",
         "endpoints",
         "expires",
@@ -63,6 +67,7 @@ class Environment:
         self.journal: str | None = None
         self.max_active = 100
         self.expires: float | None = None
+        self.control: ControlSettings | None = None
         self.production_allowed = False
 
     def __repr__(self) -> str:
@@ -100,7 +105,6 @@ def read_environment(
 
     Raises:
         ConfigurationError: with every mistake, each with its variable.
-        NotBuiltYet: a variable asks for what this version does not have.
     """
     diagnosis = Diagnosis()
     enabled = _enabled(environ, diagnosis)
@@ -109,13 +113,18 @@ def read_environment(
     environment = Environment(enabled)
     if enabled:
         check_known(environ, diagnosis)
+        if value_of(environ, "FAULTINJECT_CONTROL") is not None:
+            from faultinject.rules.control import read_control
+
+            environment.control = read_control(environ, diagnosis)
         if rules_given:
             environment.seed = read_seed(environ, diagnosis)
         else:
             found, seed = read_variables(environ, diagnosis)
             environment.scenario = scenario = Scenario.of_rules(found, seed)
             environment.seed = scenario.seed
-            if not scenario.rules and not diagnosis and value_of(environ, "FAULTINJECT_SESSION") is None:
+            others = environment.control is not None or value_of(environ, "FAULTINJECT_SESSION") is not None
+            if not scenario.rules and not diagnosis and not others:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"

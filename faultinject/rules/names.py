@@ -23,14 +23,12 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults at the same time in a process (default 100)",
     "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
+    "FAULTINJECT_CONTROL": "the control API and its page: at a path of the app, such as `/_faultinject`, or at an address of its own, such as `127.0.0.1:8765`; unset = there is none",
+    "FAULTINJECT_TOKEN": "what each call of the control API must bring; by default a random one, which the log says once",
+    "FAULTINJECT_CONTROL_HOSTS": "further names by which the control API may be asked, such as `staging.example.com`; loopback always may",
+    "FAULTINJECT_CONTROL_REMOTE": "`allow`: clients that are not on this machine may use the control API",
     "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself",
 }
-NOT_BUILT = (
-    "FAULTINJECT_CONTROL",
-    "FAULTINJECT_TOKEN",
-    "FAULTINJECT_CONTROL_HOSTS",
-    "FAULTINJECT_CONTROL_REMOTE",
-)
 # What Kubernetes makes for a Service of the name "faultinject" begins with these.
 KUBERNETES = ("FAULTINJECT_SERVICE_", "FAULTINJECT_PORT")
 
@@ -71,7 +69,7 @@ def like_the_switch(names: Iterable[str]) -> list[str]:
 
 
 def _is_like_the_switch(name: str) -> bool:
-    if name in VARIABLES or name in NOT_BUILT or is_rule(name) or is_of_kubernetes(name):
+    if name in VARIABLES or is_rule(name) or is_of_kubernetes(name):
         return False
     letters = "".join(filter(str.isalpha, name.upper()))
     for start in ("FAULTINJECTION", "FAULTINJECTOR", "FAULTINJECT"):

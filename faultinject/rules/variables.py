@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import NotBuiltYet
 from faultinject.rules.diagnosis import Diagnosis
-from faultinject.rules.names import NOT_BUILT, PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
+from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import is_name, most_like, shown
 
@@ -24,19 +23,16 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    """Note every variable that bears the prefix and means nothing, or nothing yet."""
+    """Note every variable that bears the prefix and means nothing."""
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
         if is_of_kubernetes(variable) or value_of(environ, variable) is None:
             continue
-        if variable not in NOT_BUILT:
-            known = [each.removeprefix(PREFIX) for each in VARIABLES]
-            near = most_like(variable.removeprefix(PREFIX), known, 0.7)
-            hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
-            diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
-        else:
-            diagnosis.add("not built yet", variable, error=NotBuiltYet)
+        known = [each.removeprefix(PREFIX) for each in VARIABLES]
+        near = most_like(variable.removeprefix(PREFIX), known, 0.7)
+        hint = f"there are {', '.join(VARIABLES)}" if near is None else f"did you mean {PREFIX}{near}?"
+        diagnosis.add(f"{shown(variable)} is not a variable of faultinject; {hint}")
 
 
 def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> tuple[list[Rule], str | None]:

@@ -9,7 +9,7 @@ import pytest
 
 from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.counts import redis_store
-from faultinject.exceptions import ConfigurationError, Conflict
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector import instances as registry
 from faultinject.injector.standing import Standing
 from faultinject.journal import log
@@ -254,7 +254,7 @@ def test_until_a_moment(make, caplog, monkeypatch):
     now[0] += 600
     assert (one.enabled, other.enabled) == (False, False)
     assert [get(one), get(other)] == [200, 200]
-    assert [each for each in caplog.messages if "switched on for" in each] == [
+    assert [each for each in caplog.messages if "switched on for passed" in each] == [
         "faultinject is off: the time that it was switched on for passed at 2023-11-14T22:23:20Z,"
         " 2 faults were injected"
     ]
@@ -322,3 +322,119 @@ def test_a_standing_is_a_value():
     assert not changed.decides_as(made)
     with pytest.raises(ValueError, match="not one number for each rule"):
         Standing.from_data(data | {"places": [1]}, 4, made)
+
+
+def test_a_file_counts_by_so_many_rules(tmp_path, monkeypatch):
+    """Numbers of rules that are gone are not used again; put in force anew, all begin at the first."""
+    monkeypatch.setattr("faultinject.counts.table.MOST_RULES", 2)
+    injector = Injector("http:503", store=f"file:{tmp_path / 'store'}", environ={})
+    injector.replace("rule-1", "http:500")
+    with pytest.raises(
+        ConfigurationError, match="counts by at most 2 rules, also those that were replaced or removed"
+    ):
+        injector.replace("rule-1", "http:502")
+    assert get(injector) == 500
+    injector.reset()
+    injector.replace("rule-1", "http:502")
+    assert get(injector) == 502
+
+
+@pytest.mark.live
+def test_what_cannot_be_read_is_only_replaced_as_a_whole(tmp_path):
+    """Single rules of it are not; what is in force here stays."""
+    store = tmp_path / "store"
+    one, other = (Injector("http:503", store=f"file:{store}", seed=1, environ={}) for _ in range(2))
+    one.disable()
+    one.enable()
+    (scenario,) = store.glob("scenario-*")
+    data = json.loads(scenario.read_text())
+    for damaged in (
+        "{",
+        json.dumps({**data, "data": {**data["data"], "places": 1}}),
+        json.dumps({**data, "data": {}}),
+    ):
+        scenario.write_text(damaged)
+        with pytest.raises(StoreUnavailable):
+            other.add("http:500")
+        assert get(other) == 503
+    data["data"]["scenario"] = '{"rules": [{"fault": "cos:Slowdown"}]}'
+    scenario.write_text(json.dumps(data))
+    with pytest.raises(ConfigurationError, match="did you mean cos:SlowDown"):
+        other.add("http:500")
+    assert other.use("http:500").generation == 4
+    assert [get(one), get(other)] == [500, 500]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("lost", ["standing", "seed", "generation"])
+def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
+    """As above; without a generation there is nothing."""
+    one, other = (
+        Injector("http:503", store=f"{redis_server.url}?prefix={redis_prefix}", seed=1, environ={})
+        for _ in range(2)
+    )
+    one.add("http:500")
+    client, key = redis_server.client(), f"{{{redis_prefix}}}:scenario"
+    if lost == "standing":
+        client.hset(key, lost, "{")
+    else:
+        client.hdel(key, lost)
+    for change in (lambda: other.add("http:500"), other.reset):
+        with pytest.raises(
+            StoreUnavailable, match=r"has lost its rules|has rules that are not whole|cannot be read"
+        ):
+            change()
+    assert get(other) == 503
+    other.use("http:502,times=1")
+    assert [one.standing.text, get(one), get(other)] == [other.standing.text, 502, 200]
+
+
+@pytest.mark.live
+def test_a_server_that_is_away(start_redis):
+    """Nothing is changed, but that this process is off where it was to be; a late one takes part before it changes anything."""
+    server = start_redis()
+    injector = Injector("http:503", store=server.url, seed=1, environ={})
+    before = injector.standing
+    server.client().save()
+    server.kill()
+    for change in (
+        lambda: injector.add("http:500"),
+        lambda: injector.use("http:500"),
+        lambda: injector.enable(until=NOW * 2),
+        injector.reset,
+    ):
+        with pytest.raises(StoreUnavailable):
+            change()
+    assert (injector.standing, injector.enabled, get(injector)) == (before, True, 503)
+    with pytest.raises(StoreUnavailable):
+        injector.disable(why="too many errors")
+    assert (injector.enabled, injector.standing.armed_by, get(injector)) == (False, "too many errors", 200)
+    late = Injector("http:503", store=server.url, seed=1, environ={})
+    with pytest.raises(StoreUnavailable):
+        late.add("http:500")
+    server.start()
+    late.add("http:500,path=b")
+    assert [str(each) for each in injector.enable().scenario.rules] == ["http:503", "http:500,path=b"]
+    assert get(injector) == 503
+
+
+@pytest.mark.live
+def test_who_comes_later_finds_it_off(make, caplog):
+    """As it is for all, and says so; the switch of another process is in the log as well."""
+    one, other, _ = make("http:503")
+    if one is other:
+        return
+    one.disable_rule("rule-1")
+    one.disable(why="5xx above 5 %")
+    assert get(other) == 200
+    off = "faultinject is off: it was switched off for all processes of its store: 5xx above 5 %"
+    assert caplog.messages.count(off) == 1
+    late, _, _ = make("http:503")
+    assert (late.standing.to_data(), late.standing.generation) == (one.standing.to_data(), 3)
+    caplog.clear()
+    assert get(late) == 200
+    assert caplog.messages == [off]
+    one.enable_rule("rule-1")
+    one.enable()
+    assert get(other) == 503
+    assert caplog.messages[-1] == "faultinject is on: it was switched on for all processes of its store"

@@ -1,193 +1,317 @@
-"""A wait ends when another process changes what is in force, also where no request comes that would see it."""
+"""What happened in all processes, told in order: from a cursor on, bounded, and saying what is missing."""
 
 from __future__ import annotations
 
 import os
-import threading
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
-import anyio
 import pytest
 
-from faultinject import Injector
-from faultinject.adapters.asgi_wait import Ends, pause
-from faultinject.adapters.wsgi_wait import wait
-from faultinject.injector import watching
+from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.counts import file_journal
+from faultinject.counts.directory import StoreDirectory
+from faultinject.exceptions import StoreUnavailable
+from faultinject.journal import writing
 
-# Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
     pytest.mark.live,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
+RULE = "http:503,times=2"
 
-HOUR = 3600.0
-RULES = "http:503,delay=1h"
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+def get(injector, path):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+
+
+def make(store, rules=RULE, **how):
+    injector = Injector(rules, store=store, environ={}, **how)
+    injector.let_watch()
+    return injector
+
+
+def told(found):
+    return [(each.path, each.did) for each in found]
+
+
+def all_of(injector, after="", limit=500):
+    """What there is from a cursor on, call by call; the cursor, and how many were dropped."""
+    found, dropped = [], 0
+    while True:
+        some, after, missing = injector.events(after, limit)
+        found += some
+        dropped += missing
+        if not some:
+            return told(found), after, dropped
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request, tmp_path):
+    return {"memory": "memory:", "file": f"file:{tmp_path}/store"}[request.param]
+
+
+def test_from_a_cursor_on(store):
+    """Each call goes on where the last one ended; nothing new keeps the cursor."""
+    injector = make(store)
+    assert injector.events() == ([], "", 0)
+    for number in range(5):
+        get(injector, f"/{number}")
+    expected = [(f"/{n}", "answered" if n < 2 else "passed") for n in range(5)]
+    first, cursor, dropped = injector.events(limit=2)
+    assert (told(first), dropped) == (expected[:2], 0)
+    assert first[0].rule == "rule-1"
+    rest, cursor, dropped = injector.events(cursor)
+    assert (told(rest), dropped) == (expected[2:], 0)
+    assert injector.events(cursor) == ([], cursor, 0)
+    assert injector.events("", 0)[0] == []
+    get(injector, "/5")
+    assert told(injector.events(cursor)[0]) == [("/5", "passed")]
+    assert all_of(injector, limit=1)[0] == [*expected, ("/5", "passed")]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "3:9.1.None", "x.0.0.0", "7:"])
+def test_a_cursor_of_somebody_else(store, cursor):
+    """All that is kept is told."""
+    injector = make(store)
+    get(injector, "/0")
+    found, _, dropped = injector.events(cursor)
+    assert (told(found), dropped) == ([("/0", "answered")], 0)
+
+
+def test_the_end_of_a_request_comes_as_one_of_its_own(store):
+    """With the same number."""
+    injector = make(store, "http:503")
+    body = {"CONTENT_LENGTH": "5", "wsgi.input": Path(__file__).open("rb")}  # noqa: SIM115
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/0", **body}
+    b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
+    body["wsgi.input"].close()
+    first, last = injector.events()[0]
+    assert (first.seq, first.final, last.final) == (last.seq, None, True)
+    [one], cursor, _ = injector.events(limit=1)
+    assert one == first
+    assert injector.events(cursor)[0] == [last]
+
+
+def test_what_the_ring_has_dropped_is_counted(monkeypatch):
+    """Also for somebody who has read some of it."""
+    monkeypatch.setattr(
+        writing.Journal.__init__, "__kwdefaults__", writing.Journal.__init__.__kwdefaults__ | {"size": 3}
+    )
+    injector = make("memory:")
+    get(injector, "/0")
+    cursor = injector.events()[1]
+    for number in range(1, 6):
+        get(injector, f"/{number}")
+    found, last, dropped = injector.events(cursor)
+    assert ([each.path for each in found], dropped) == (["/3", "/4", "/5"], 2)
+    assert injector.events()[2] == 3
+    assert injector.events(last) == ([], last, 0)
+    injector.journal.clear()
+    get(injector, "/again")
+    assert [each.path for each in injector.events(last)[0]] == ["/again"]
+
+
+def test_nothing_is_written_unless_somebody_asked(tmp_path):
+    """No file, and `events` is of this process."""
+    injector = Injector(RULE, store=f"file:{tmp_path}/store", environ={})
+    get(injector, "/0")
+    assert told(injector.events()[0]) == [("/0", "answered")]
+    assert not list(tmp_path.glob("store/journal*"))
+    injector.let_watch()
+    get(injector, "/1")
+    assert told(injector.events()[0]) == [("/1", "answered")]
+    assert [each.stat().st_mode & 0o777 for each in tmp_path.glob("store/journal*")] == [0o600]
+
+
+def test_what_all_processes_did(tmp_path):
+    """Whoever reads; with the number of the process, and also after the rules were replaced."""
+    injector = make(f"file:{tmp_path}/store")
+    get(injector, "/parent")
+    child = os.fork()
+    if not child:
+        get(injector, "/child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    other = make(f"file:{tmp_path}/store")
+    get(other, "/other")
+    found, cursor, _ = injector.events()
+    assert [(each.path, each.pid) for each in found] == [
+        ("/parent", os.getpid()),
+        ("/child", child),
+        ("/other", os.getpid()),
+    ]
+    injector.use("http:500")
+    get(other, "/500")
+    [last] = other.events(cursor)[0]
+    assert (last.status, last.generation) == (500, 1)
+
+
+def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
+    """What happens from then on is shared."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    injector = make(None)
+    child = os.fork()
+    if not child:
+        get(injector, "/child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    get(injector, "/parent")
+    assert [each.path for each in injector.events()[0]] == ["/child", "/parent"]
 
 
 @pytest.fixture
-def store_of(request, tmp_path):
-    """A store of this test, by its kind."""
-
-    def find(kind):
-        if kind != "redis":
-            return f"file:{tmp_path / 'store'}" if kind == "file" else "memory:"
-        server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
-        return f"{server.url}?prefix={prefix}"
-
-    return find
+def small(monkeypatch):
+    """Files of a few lines, and nobody is about to write to a full one."""
+    monkeypatch.setattr(file_journal, "LARGEST", 3_000)
+    monkeypatch.setattr(file_journal, "SETTLED", -1.0)
 
 
-@pytest.fixture(params=["memory", "file", "redis"])
-def store(request, store_of):
-    return store_of(request.param)
+@pytest.mark.usefixtures("small")
+def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
+    """A reader that keeps up misses nothing; one that does not is told how much it missed."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    seen, cursor, old = [], "", ""
+    for number in range(60):
+        get(injector, f"/{number}")
+        some, cursor, dropped = injector.events(cursor)
+        seen += [each.path for each in some]
+        assert dropped == 0
+        old = old or cursor
+    assert seen == [f"/{number}" for number in range(60)]
+    files = sorted(tmp_path.glob("store/journal-*"))
+    assert len(files) == 2
+    assert sum(each.stat().st_size for each in files) < 10_000
+    for after, read in (("", 0), (old, 1)):
+        found, last, dropped = all_of(injector, after)
+        assert dropped == 60 - len(found) - read
+        assert found[-1] == ("/59", "answered")
+        assert injector.events(last) == ([], last, 0)
+    late = make(f"file:{tmp_path}/store?replace", "http:500")
+    get(late, "/late")
+    assert all_of(injector, cursor)[0] == [("/late", "answered")]
 
 
-@pytest.fixture(params=["file", "redis"])
-def shared(request, store_of):
-    return store_of(request.param)
+@pytest.mark.usefixtures("small")
+def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, process_with_lock):
+    """A request waits for the lock a moment only."""
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    for number in range(8):
+        get(injector, f"/{number}")
+    monkeypatch.setattr(file_journal, "LARGEST", 1)
+    with process_with_lock(tmp_path / "store/lock"):
+        get(injector, "/held")
+        first = Injector("http:503", store=None, environ={})
+        first.journal.share = StoreDirectory.events(injector._count_storage.directory).add
+        get(first, "/lost")
+    monkeypatch.setattr(file_journal, "LARGEST", 3_000)
+    found, cursor, dropped = all_of(injector)
+    assert (found[-1][0], dropped) == ("/held", 0)
+    get(first, "/found")
+    assert all_of(injector, cursor)[::2] == ([("/found", "answered")], 1)
 
 
-def make(store):
-    return Injector(RULES, store=store, seed=1, environ={})
+@pytest.fixture
+def process_with_lock():
+    """`with it(path):` another process has the lock."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def holds(path):
+        program = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print('has it', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline()
+            yield
+            process.stdin.close()
+
+    return holds
 
 
-def by_thread(plan):
-    wait(plan, HOUR)
+def test_a_reader_waits_for_a_line_that_may_still_come(tmp_path, monkeypatch):
+    """A process that found room writes to the full file while another has begun the next one."""
+    monkeypatch.setattr(file_journal, "LARGEST", 500)
+    injector = make(f"file:{tmp_path}/store", "http:503")
+    for number in range(2):
+        get(injector, f"/{number}")
+    first, second = sorted(tmp_path.glob("store/journal-*"))
+    found, cursor, _ = injector.events()
+    assert [each.path for each in found] == ["/0"]
+    with first.open("ab") as late:
+        late.write(first.read_bytes().replace(b'"/0"', b'"/late"'))
+    os.utime(first, (0, time.time() - 1))
+    found, cursor, _ = injector.events(cursor)
+    assert [each.path for each in found] == ["/late", "/1"]
+    second.write_bytes(second.read_bytes() + b'{"v":1,"tim')
+    assert injector.events(cursor) == ([], cursor, 0)
 
 
-def by_task(plan):
-    anyio.run(pause, plan, HOUR, Ends(None))
-
-
-def begun(plan, how):
-    """A thread that waits an hour in a plan, once it does."""
-    thread = threading.Thread(target=how, args=(plan,), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not plan.waiting:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    return thread
-
-
-def over(thread):
-    thread.join(30)
-    return not thread.is_alive()
-
-
-@pytest.mark.parametrize("how", [by_thread, by_task])
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda one: one.disable(),
-        lambda one: one.use("http:500"),
-        lambda one: one.remove("rule-1"),
-        lambda one: one.enable(until=time.time() + 0.2),
-    ],
-)
-def test_what_others_change_ends_waits(shared, change, how):
-    """Off, other rules, or a moment at which it goes off: in a process that gets no request."""
-    one, other = make(shared), make(shared)
-    thread = begun(other.own_plan, how)
-    change(one)
-    assert over(thread)
-
-
-@pytest.mark.parametrize("how", [by_thread, by_task])
-def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
-    """It began when there was none; one that is later, or none any more, ends nothing."""
-    injector = make(store)
-    thread = begun(injector.own_plan, how)
-    for until in (time.time() + HOUR, None):
-        injector.enable(until=until)
-        thread.join(0.2)
-        assert thread.is_alive()
-    injector.enable(until=time.time() + 0.2)
-    assert over(thread)
-
-
-def test_a_wait_in_another_process(shared):
-    """A child that only waits: its parent switches off."""
-    injector = make(shared)
+def test_where_a_disk_is_full_lines_are_lost_and_told(tmp_path, caplog):
+    """The app goes on, the log has two lines, and readers know how many are missing."""
     child = os.fork()
-    if not child:
-        ended = 1
-        try:
-            begun(injector.own_plan, by_thread).join(30)
-            ended = 0 if not injector.standing.on else 2
-        finally:
-            os._exit(ended)
-    time.sleep(0.3)
-    injector.disable()
+    if not child:  # the limit is the process's
+        injector = make(f"file:{tmp_path}/store", "http:503")
+        get(injector, "/first")
+        [file] = tmp_path.glob("store/journal-*")
+        size = file.stat().st_size
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+        for number in range(3):
+            get(injector, f"/lost{number}")
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        get(injector, "/last")
+        found, _, dropped = all_of(injector)
+        logged = [each for each in caplog.messages if "shared journal" in each]
+        right = [each[0] for each in found] == ["/first", "/last"] and dropped == 3 and len(logged) == 2
+        os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_nothing_runs_while_nothing_waits(shared, monkeypatch):
-    """The thread ends with the last wait, and comes again with the next; many waits have one."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
+def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
+    """The message names the directory."""
+    injector = make(f"file:{tmp_path}/store")
+    get(injector, "/0")
 
-    def watchers():
-        return sum(each.name == "faultinject watch" for each in threading.enumerate())
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
 
-    def at_rest():
-        deadline = time.monotonic() + 30
-        while watchers():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        return True
-
-    injector = make(shared)
-    assert at_rest()
-    for _ in range(2):
-        threads = [begun(injector.own_plan, how) for how in (by_thread, by_task, by_thread)]
-        assert watchers() == 1
-        injector.disable()
-        assert all(map(over, threads))
-        assert at_rest()
-        injector.enable()
-    alone = make("memory:")
-    thread = begun(alone.own_plan, by_thread)
-    assert watchers() == 0
-    alone.disable()
-    assert over(thread)
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(StoreUnavailable, match=r"the journal in .*store: Permission denied"):
+        injector.events()
 
 
-def test_a_system_without_room_for_a_thread(shared, monkeypatch):
-    """The wait goes on, and the next request sees what has changed."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
-    one, other = make(shared), make(shared)
-    real = threading.Thread.start
+def test_a_journal_that_raises_breaks_no_request(caplog):
+    """The log says so."""
+    injector = make("memory:")
 
-    def refuse(thread):
-        if thread.name == "faultinject watch":
-            raise RuntimeError("can't start new thread")
-        real(thread)
+    def share(line, reading):
+        raise ZeroDivisionError
 
-    with monkeypatch.context() as full:
-        full.setattr(threading.Thread, "start", refuse)
-        thread = begun(other.own_plan, by_thread)
-        one.disable()
-    thread.join(0.1)
-    assert thread.is_alive()
-    again = begun(other.own_plan, by_thread)
-    assert over(thread)
-    assert over(again)
+    injector.journal.share = share
+    assert get(injector, "/0") != b"app"
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
 
 
-def test_a_watch_goes_on_whatever_goes_wrong(shared, monkeypatch):
-    """What cannot be looked at now can be later."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
-    one, other = make(shared), make(shared)
-    real, failed = other.catch_up, []
-
-    def catch_up():
-        if len(failed) < 3:
-            failed.append(True)
-            raise OSError(24, "Too many open files")
-        real()
-
-    monkeypatch.setattr(other, "catch_up", catch_up)
-    thread = begun(other.own_plan, by_thread)
-    one.disable()
-    assert over(thread)
-    assert len(failed) == 3
+def test_a_killed_process_leaves_whole_lines(tmp_path):
+    """What it had written stays."""
+    program = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]);"
+        "import test_watching as t; i = t.make(sys.argv[1]); [t.get(i, f'/{n}') for n in range(3)];"
+        "os.kill(os.getpid(), 9)"
+    )
+    where = f"file:{tmp_path}/store"
+    ran = subprocess.run([sys.executable, "-c", program, where, Path(__file__).parent], check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert [each[0] for each in all_of(make(where, RULE))[0]] == ["/0", "/1", "/2"]

@@ -1,22 +1,26 @@
-"""One request made up for a question, and what the engine decides to do to it."""
+"""Rules tried out: one request made up for a question, and what the engine decides to do to it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailed
-from faultinject.http.wire import head
+from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
 from faultinject.injector.injector import Injector
+from faultinject.rules import descriptions
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT")
@@ -122,6 +126,48 @@ def head_of(answer: Respond, now: float) -> bytes:
     if common.exact is not None and common.needs_socket and not common.late:
         return common.exact.write(headers, now)
     return head(common.status_line, headers)
+
+
+def headers_of(answer: Respond, now: float) -> list[tuple[str, str]]:
+    """Its headers, as `head_of` writes them.
+
+    Args:
+        answer: what is sent.
+        now: unix seconds.
+    """
+    return list(at_its_start(answer, now))
+
+
+def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
+    """What leaves of an answer's body, and what is to be said of it.
+
+    Args:
+        action: the answer.
+        method: the request's.
+        rule: whose it is.
+    """
+    body, transform = action.body, action.transform
+    wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
+    if action.answer.late:
+        if not body:
+            return body, []
+        start = late_start(body)
+        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
+        return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
+    notes = [f"sent after {wait}"] if wait else []
+    if transform is None:
+        return body, notes
+    if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
+        return body, [
+            *notes,
+            f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
+        ]
+    body = transform.feed(body)
+    if transform.cuts:
+        notes.append("the connection closes after these bytes")
+    if transform.rate is not None:
+        notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
+    return body, notes
 
 
 def replace_options(rule: Rule, **options: str | None) -> Rule:

@@ -1,0 +1,236 @@
+"""Calls that change what is in force. Each is carried out whole or not at all, and told to the log once."""
+
+from __future__ import annotations
+
+from faultinject.control.answers import Answer, Refusal
+from faultinject.control.state import state
+from faultinject.exceptions import ConfigurationError
+from faultinject.journal import log
+from faultinject.rules import values
+from faultinject.rules.foreign import check_foreign
+from faultinject.rules.printed_json import json_text
+from faultinject.rules.rule import Rule
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import Mistake, nearest, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from faultinject.control.call import Call
+
+MOST_RULES = 10_000
+"""In force by the API."""
+
+
+def switch_on(call: Call) -> Answer:
+    """Switch faults on, in all processes, for good or for a time."""
+    given = call.keys(("for",))
+    until = None
+    text = given.get("for")
+    if text is not None:
+        try:
+            if not isinstance(text, str):
+                raise Mistake(f"{shown(json_text(text))} is not a duration such as 10m")
+            seconds = values.duration(text)
+            if not seconds:
+                raise Mistake(f"{shown(text)} is no time; POST /off switches faults off")
+        except Mistake as mistake:
+            raise mistake.error([mistake.message]) from None
+        until = call.injector.clock() + seconds
+    _refuse_off(call)
+    call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}")
+
+
+def switch_off(call: Call) -> Answer:
+    """Switch faults off, in all processes; waits end, counts stay."""
+    call.keys(())
+    call.injector.disable(expected=call.expected)
+    return _changed(call, "switched faults off")
+
+
+def reset(call: Call) -> Answer:
+    """Let all counts begin at zero."""
+    call.keys(())
+    _refuse_off(call)
+    call.injector.reset(expected=call.expected)
+    return _changed(call, "set all counts to zero")
+
+
+def put_rules(call: Call) -> Answer:
+    """Put a whole scenario in force; counts begin at zero."""
+    scenario = _scenario(call)
+    check_foreign(scenario, known=call.injector.standing.scenario.rules)
+    _refuse_off(call)
+    call.injector.use(scenario, expected=call.expected)
+    return _changed(call, f"put {_number(len(scenario.rules))} in force: {scenario}")
+
+
+def add_rule(call: Call) -> Answer:
+    """Put one more rule behind those in force."""
+    given = call.data()
+    rule = one_rule(given if "text" in given else {"rule": given})
+    standing = call.injector.standing
+    _check_number(len(standing.scenario.rules) + 1)
+    check_foreign(Scenario([rule]))
+    _refuse_off(call)
+    if rule.name is not None and rule.name in standing.scenario.display_names:
+        raise ConfigurationError([f"{rule.name} is already the name of another rule; names must be unique"])
+    call.injector.add([rule], expected=call.expected)
+    return _changed(call, f"added the rule {rule}", status=201)
+
+
+def patch_rule(call: Call) -> Answer:
+    """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
+    standing = call.injector.standing
+    old = standing.scenario.rules[place_of(call, standing.scenario)]
+    given = call.data()
+    if "text" in given:
+        rule = one_rule(given)
+    else:
+        data = old.to_dict()
+        for key, value in given.items():
+            _put(data, key, value)
+        rule = _rule(data)
+    check_foreign(Scenario([rule]), known=[old])
+    _refuse_off(call)
+    call.injector.replace(call.name, rule, expected=call.expected)
+    return _changed(call, f"changed the rule {call.name} to {rule}")
+
+
+def delete_rule(call: Call) -> Answer:
+    """Take one rule away; the others' counts go on."""
+    call.keys(())
+    place_of(call, call.injector.standing.scenario)
+    _refuse_off(call)
+    call.injector.remove(call.name, expected=call.expected)
+    return _changed(call, f"removed the rule {call.name}")
+
+
+def enable_rule(call: Call) -> Answer:
+    """Switch one rule on again; its counts stay."""
+    call.keys(())
+    place_of(call, call.injector.standing.scenario)
+    _refuse_off(call)
+    call.injector.enable_rule(call.name, expected=call.expected)
+    return _changed(call, f"enabled the rule {call.name}")
+
+
+def disable_rule(call: Call) -> Answer:
+    """Switch one rule off; its counts stay."""
+    call.keys(())
+    place_of(call, call.injector.standing.scenario)
+    call.injector.disable_rule(call.name, expected=call.expected)
+    return _changed(call, f"disabled the rule {call.name}")
+
+
+def place_of(call: Call, scenario: Scenario) -> int:
+    """Where the rule stands that the path names.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    names = scenario.display_names
+    if call.name in names:
+        return names.index(call.name)
+    there = nearest(call.name, names) if names else "; there is none"
+    raise Refusal(404, f"{shown(call.name)} is not the name of a rule{there}")
+
+
+def one_rule(given: Mapping[str, Any]) -> Rule:
+    """The one rule of a text or of a table of keys.
+
+    Raises:
+        ConfigurationError: it is wrong.
+    """
+    if len(given) != 1:
+        raise Refusal(
+            400, 'give one rule: {"text": "cos:SlowDown,times=2"} or {"fault": "cos:SlowDown", "times": 2}'
+        )
+    if "rule" in given and not isinstance(given["rule"], str):
+        if not isinstance(given["rule"], dict):
+            raise Refusal(400, f"{shown(json_text(given['rule']))} is not a rule: give text or an object")
+        return _rule(given["rule"])
+    scenario = _parsed(given.get("text", given.get("rule")), None)
+    if len(scenario.rules) != 1:
+        raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
+    return scenario.rules[0]
+
+
+def _scenario(call: Call) -> Scenario:
+    given = call.data()
+    if "text" in given:
+        call.keys(("text", "seed"))
+        scenario = _parsed(given["text"], given.get("seed"))
+    else:
+        rules = given.get("rules")
+        if rules is None:
+            raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
+        if isinstance(rules, list):
+            _check_number(len(rules))
+        scenario = Scenario.from_json(call.text)
+    _check_number(len(scenario.rules))
+    return scenario
+
+
+def _parsed(text: object, seed: object) -> Scenario:
+    if not isinstance(text, str):
+        raise Refusal(400, f"text: {shown(json_text(text))} is not a text")
+    if seed is not None and (not isinstance(seed, str | int) or isinstance(seed, bool)):
+        raise Refusal(400, f"seed: {shown(json_text(seed))} is neither a text nor a whole number")
+    return Scenario.parse(text, seed=seed)
+
+
+def _rule(data: Mapping[str, object]) -> Rule:
+    # As a scenario of one it is read by the very reader of files.
+    return Scenario.from_json(json_text({"rules": [data]})).rules[0]
+
+
+def _check_number(number: int) -> None:
+    if number > MOST_RULES:
+        raise Refusal(413, f"{number} rules are too many: the control API takes {MOST_RULES}")
+
+
+def _put(data: dict[str, Any], key: str, value: object) -> None:
+    """Put a key of `PATCH` into a rule: tables such as `header` are merged, name by name."""
+    if isinstance(value, dict) and isinstance(data.get(key), dict):
+        for name, inner in value.items():
+            _put(data[key], name, inner)
+        if not data[key]:
+            del data[key]
+    elif value is None:
+        data.pop(key, None)
+    elif isinstance(value, dict):
+        data[key] = {name: inner for name, inner in value.items() if inner is not None}
+    else:
+        data[key] = value
+
+
+def _refuse_off(call: Call) -> None:
+    """Nothing is armed where nothing may be injected.
+
+    Raises:
+        Refusal: this is production, or the environment switches off.
+    """
+    injector = call.injector
+    if injector.production is not None:
+        raise Refusal(
+            403,
+            f"{injector.production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
+            " and FAULTINJECT_EXPIRES of at most 24h",
+        )
+    if not injector.may_inject:
+        raise Refusal(403, "FAULTINJECT_ENABLED=0 switches faults off for good")
+
+
+def _number(number: int) -> str:
+    return "1 rule" if number == 1 else f"{number} rules"
+
+
+def _changed(call: Call, what: str, *, status: int = 200) -> Answer:
+    """The new state; the log says who has changed what."""
+    found = state(call.injector)
+    log.changed(what, call.client, call.access.place, found["generation"])
+    return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})

@@ -1,0 +1,127 @@
+"""The journal as it is written: a stream of server-sent events, which a script reads by fetch, with the token in its head.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html says how they are written.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import anyio
+import anyio.to_thread
+
+from faultinject.adapters.asgi_wait import Ends
+from faultinject.control.answers import Refusal, refusal_of
+from faultinject.control.guard import reply
+from faultinject.control.reading import cursor_of, outcome_data
+from faultinject.exceptions import FaultInjectError
+from faultinject.rules.printed_json import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.adapters.types import Receive, Scope, Send
+    from faultinject.injector.injector import Injector
+
+MOST_STREAMS = 8
+"""At once, of one process: each holds a connection, and asks the store."""
+HEARTBEAT = 15.0
+"""Seconds without an event after which a comment is sent, so that nothing between takes the connection for dead."""
+LOOK = 0.25
+"""Seconds between two looks at the journal."""
+LONGEST = 600.0
+"""Seconds of one stream; its client comes again with the cursor that it has. Servers that wait for streams end in time."""
+_PIECE = 500
+
+
+class Streams:
+    """The streams of one process.
+
+    Attributes:
+        number: how many there are now.
+        longest: seconds that each lasts at most.
+    """
+
+    def __init__(self, longest: float = LONGEST) -> None:
+        self.number = 0
+        self.longest = longest
+
+    async def __call__(
+        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send outcomes from a cursor on, until the client leaves or the server ends."""
+        if self.number >= MOST_STREAMS:
+            busy = Refusal(
+                503,
+                f"there are {MOST_STREAMS} streams already; ask for /journal now and then",
+                headers={"Retry-After": "5"},
+            )
+            await reply(scope, send, busy.answer)
+            return
+        self.number += 1
+        try:
+            await self._stream(injector, after, scope, receive, send)
+        finally:
+            self.number -= 1
+
+    async def _stream(
+        self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            found = await anyio.to_thread.run_sync(injector.events, cursor_of(after), _PIECE)
+        except FaultInjectError as error:
+            await reply(scope, send, refusal_of(error).answer)
+            return
+        ends = Ends(receive)
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with anyio.create_task_group() as tasks:
+
+            async def until_gone() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    await anyio.sleep(LOOK)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(until_gone)
+            await self._tell(injector, found, ends, send)
+            tasks.cancel_scope.cancel()
+
+    async def _tell(self, injector: Injector, found: Found, ends: Ends, send: Send) -> None:
+        begun = said = monotonic()
+        outcomes, cursor, dropped = found
+        text = f"retry: 1000\n: cursor {cursor}\n\n"
+        while not ends.over:
+            if dropped:
+                text += f"event: dropped\ndata: {dropped}\n\n"
+            # The cursor of all of them stands behind the last: one that is read again after a break is told twice rather than never.
+            last = len(outcomes) - 1
+            for at, outcome in enumerate(outcomes):
+                tag = f"id: {cursor}\n" if at == last else ""
+                text += f"{tag}data: {json_text(outcome_data(outcome))}\n\n"
+            now = monotonic()
+            if not text and now - said >= HEARTBEAT:
+                text = ": alive\n\n"
+            if text:
+                said = now
+                await send(
+                    {"type": "http.response.body", "body": text.encode("utf-8", "replace"), "more_body": True}
+                )
+            if now - begun >= self.longest:
+                break
+            await anyio.sleep(0 if len(outcomes) == _PIECE else LOOK)
+            text = ""
+            try:
+                outcomes, cursor, dropped = await anyio.to_thread.run_sync(injector.events, cursor, _PIECE)
+            except FaultInjectError as error:
+                # The store is away: the client sees it in the state, and the stream goes on when it is back.
+                outcomes, dropped = [], 0
+                text = f"event: problem\ndata: {json_text(str(error))}\n\n"
+        await send({"type": "http.response.body", "body": b""})
+
+
+if TYPE_CHECKING:
+    from faultinject.engine.journal_entry import Outcome
+
+    Found = tuple[list[Outcome], str, int]

@@ -1,0 +1,164 @@
+"""The control API on an address of its own: one thread of one process of all that serve an app.
+
+The process that binds the address first has it. The others try again, and one of them has it when the first one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from errno import EADDRINUSE
+
+from faultinject.control.access import Access
+from faultinject.journal import log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import uvicorn
+
+    from faultinject.injector.injector import Injector
+
+AGAIN = 1.0
+"""Seconds after which an address that another process has is tried again."""
+_server: Server | None = None
+
+
+def serve(injector: Injector) -> None:
+    """Let this process serve the control API when no other does; the first injector that asks has it."""
+    global _server  # noqa: PLW0603
+    if _server is None:
+        _server = Server(injector)
+        if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+            os.register_at_fork(after_in_child=_after_fork)
+        if not _is_preloaded():
+            _server.start()
+
+
+def _after_fork() -> None:
+    """A child has no thread of its parent, and must not keep the address when that one ends."""
+    if _server is not None:
+        _server.let_go()
+        _server.start()
+
+
+def _is_preloaded() -> bool:
+    """Whether gunicorn's master loads the app: its workers are forked from it, and serve."""
+    frame = sys._getframe()  # noqa: SLF001 - nothing else tells
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "gunicorn.arbiter" and frame.f_code.co_name == "setup":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # None at the end
+    return False
+
+
+class Server:
+    """The thread that has the address, or waits for it.
+
+    Args:
+        injector: what is looked at and changed.
+
+    Attributes:
+        url: where it answers; empty while another process has the address.
+        access: who may ask.
+    """
+
+    def __init__(self, injector: Injector) -> None:
+        assert injector.control is not None
+        self.injector = injector
+        self.settings = injector.control
+        self.url = ""
+        self.access = Access(self.settings)
+        self._pid = 0
+        self._ended = threading.Event()
+        self._answers: uvicorn.Server | None = None
+        self._listening: socket.socket | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has in this process."""
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._ended = threading.Event()
+        threading.Thread(
+            target=self._run, args=(self._ended,), name="faultinject-control", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Let go of the address; what is under way gets a second."""
+        self._ended.set()
+        if self._answers is not None:
+            self._answers.should_exit = True
+
+    def let_go(self) -> None:
+        """In a child: the socket is the parent's."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
+
+    def _run(self, ended: threading.Event) -> None:
+        while not ended.is_set():
+            try:
+                found = self._bind()
+            except OSError as error:
+                if error.errno != EADDRINUSE:
+                    log.refused(
+                        OSError(f"FAULTINJECT_CONTROL: {self.settings.place}: {error.strerror or error}")
+                    )
+                    return
+                ended.wait(AGAIN)
+                continue
+            try:
+                self._serve(found)
+            except Exception as error:  # the app goes on without
+                log.refused(error)
+                return
+            finally:
+                self.url = ""
+                found.close()
+            ended.wait(AGAIN)
+
+    def _bind(self) -> socket.socket:
+        host, port = self.settings.host, self.settings.port
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            found.listen(32)
+        except OSError:
+            found.close()
+            raise
+        self._listening = found
+        return found
+
+    def _serve(self, listening: socket.socket) -> None:
+        import uvicorn
+
+        from faultinject.control.app import make_app
+
+        host, port = listening.getsockname()[:2]
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        # Who had the address before may have made up another token: this process's is told when it counts.
+        log.control(f"http://{place}/", self.access.token if self.access.chosen else None)
+        config = uvicorn.Config(
+            make_app(self.injector, self.access),
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=64,
+            h11_max_incomplete_event_size=1 << 16,
+            timeout_graceful_shutdown=1,
+        )
+        self._answers = uvicorn.Server(config)
+        self.url = f"http://{place}"
+        self._answers.run(sockets=[listening])

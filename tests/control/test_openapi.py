@@ -1,0 +1,105 @@
+"""The OpenAPI document says what is routed, and what is routed does what the document says."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from faultinject.control.calls import CALLS
+from faultinject.control.openapi import document
+
+from .conftest import TOKEN, control
+
+
+def test_the_document_is_of_what_is_routed(client):
+    """Each call, with its method; its schemas are schemas."""
+    found = client.get("/openapi.json").data
+    assert found == document(client.mount)
+    assert found["servers"] == [{"url": client.mount or "/"}]
+    routed = {(each.path, each.method.lower()) for each in CALLS}
+    routed |= {("/journal/stream", "get"), ("/openapi.json", "get")}
+    assert {(path, method) for path, item in found["paths"].items() for method in item} == routed
+    for schema in found["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_answers_are_as_the_document_says(client):
+    """Of every call that looks, and of every change."""
+    client.ask_app()
+    schemas = client.get("/openapi.json").data["components"]["schemas"]
+    given = {
+        "on": {"for": "10m"},
+        "rules": {"text": "http:503,name=slow"},
+        "one": {"fault": "http:504"},
+        "patch": {"times": 3},
+        "preview": {"text": "cos:SlowDown"},
+    }
+    for entry in sorted(CALLS, key=lambda each: each.method == "DELETE"):
+        name = "cos" if "vendors" in entry.path else "slow"
+        answer = client.call(entry.method, entry.path.replace("{name}", name), given.get(entry.takes))
+        assert answer.status == entry.status, (entry, answer.body)
+        validate(answer.data, entry.gives, schemas)
+    validate(client.get("/rules/none").data, "error", schemas)
+
+
+def validate(data, name, schemas):
+    schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+    jsonschema.Draft202012Validator(schema).validate(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["wsgi", "asgi", "own"])
+def test_schemathesis(kind):
+    """Thousands of calls made from the document: none breaks the API, and each answer is one that the document has."""
+    schemathesis = pytest.importorskip("schemathesis")
+    from hypothesis import HealthCheck, settings
+    from schemathesis import checks as known
+    from schemathesis.specs.openapi import checks
+
+    with control(kind, "cos:SlowDown,name=slow,path=photos/") as client:
+        url = f"http://127.0.0.1:{client.port}{client.mount}"
+        told = json.loads(client.get("/openapi.json").body)
+        told["servers"] = [{"url": url}]
+        del told["paths"]["/journal/stream"]  # it does not end
+        schema = schemathesis.openapi.from_dict(told)
+        schema.config.update(base_url=url)
+        wanted = [
+            known.not_a_server_error,
+            checks.status_code_conformance,
+            checks.content_type_conformance,
+            checks.response_schema_conformance,
+            checks.negative_data_rejection,
+            checks.unsupported_method,
+            checks.ignored_auth,
+        ]
+        for operation in schema.get_all_operations():
+            example = operation.ok()
+
+            @settings(
+                max_examples=12,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @schemathesis_given(example)
+            def ask(case):
+                case.call_and_validate(
+                    checks=wanted, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20
+                )
+
+            ask()
+        assert client.state()["v"] == 1
+
+
+def schemathesis_given(operation):
+    from hypothesis import given, strategies
+    from schemathesis import GenerationMode
+
+    both = strategies.one_of(
+        operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
+        operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+    )
+    return given(case=both)
