@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from faultinject.engine.counting import Counts
-    from faultinject.injector.rule_file import RuleFile
     from faultinject.engine.journal_entry import Outcome
+    from faultinject.injector.rule_file import RuleFile
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
