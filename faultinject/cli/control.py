@@ -71,13 +71,10 @@ def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
     """Show the rules in force with their counts; with --json or --toml as `set --file` takes them."""
     from faultinject.cli import control_output as output
     from faultinject.cli.explanation import print_json
-    from faultinject.rules.scenario import Scenario
 
     client = _client(url)
     if as_toml:
-        import json
-
-        click.echo(Scenario.from_json(json.dumps(client.get("/rules"))).to_toml(), nl=False)
+        click.echo(client.text("/rules", format="toml"), nl=False)
     elif as_json:
         print_json(client.get("/rules"))
     else:
@@ -257,6 +254,7 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     from faultinject.cli import control_output as output
     from faultinject.cli import listening
     from faultinject.exceptions import ConfigurationError
+    from faultinject.rules.values import visible
 
     def tell(outcome: dict[str, Any]) -> None:
         click.echo(json.dumps(outcome) if as_json else output.journal_line(outcome))
@@ -271,12 +269,12 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
                 alive, lost = time.monotonic(), False
                 cursor = later or cursor
                 if kind == "dropped":
-                    click.echo(f"faultinject: {data} requests are missing here", err=True)
+                    click.echo(f"faultinject: {visible(data)} requests are missing here", err=True)
                 elif kind == "problem":
-                    click.echo(f"faultinject: {json.loads(data)}", err=True)
+                    click.echo(f"faultinject: {visible(str(json.loads(data)))}", err=True)
                 elif data:
                     tell(json.loads(data))
-        except (ConnectionError, ConfigurationError) as error:
+        except (ConnectionError, ValueError) as error:
             if time.monotonic() - alive > GIVES_UP:
                 if isinstance(error, ConfigurationError):
                     raise

@@ -43,13 +43,14 @@ class ControlClient:
 
     def __init__(self, url: str | None, environ: Mapping[str, str] = os.environ) -> None:
         option = "--url" if url is not None else CONTROL
-        parts = urlsplit(_url(url, environ))
+        text = _url(url, environ)
         try:
+            parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            port = -1
-        if parts.scheme not in USUAL_PORTS or not parts.hostname or port == -1:
-            raise _wrong(option, f"{visible(url or '')} is not a URL such as http://127.0.0.1:8765")
+            parts, port = urlsplit(""), None
+        if parts.scheme not in USUAL_PORTS or not parts.hostname:
+            raise _wrong(option, f"{visible(text)} is not a URL such as http://127.0.0.1:8765")
         if parts.username is not None or parts.query or parts.fragment:
             raise _wrong(option, f"a URL has no name, no password and no query here: the token is in {TOKEN}")
         self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
@@ -69,6 +70,17 @@ class ControlClient:
     def get(self, path: str, **query: str | int) -> Any:
         """What a path shows."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def text(self, path: str, **query: str) -> str:
+        """What a path shows that is no JSON."""
+        connection, answer = self._ask("GET", f"{path}?{urlencode(query)}")
+        try:
+            data = _read(answer, self.url)
+        finally:
+            connection.close()
+        if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
+            self._refuse(answer, data)
+        return data.decode("utf-8", "replace")
 
     def change(self, method: str, path: str, body: object, generation: int | None = None) -> dict[str, Any]:
         """Change something; the new state.
@@ -95,12 +107,11 @@ class ControlClient:
         Raises:
             ConnectionError: it broke off.
         """
-        connection, answer = self._ask("GET", f"/journal/stream?{urlencode({'after': after})}", None, None)
+        path = f"/journal/stream?{urlencode({'after': after})}"
+        connection, answer = self._ask("GET", path, silence=SILENCE)
         try:
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
                 self._refuse(answer, _read(answer, self.url))
-            if connection.sock is not None:
-                connection.sock.settimeout(SILENCE)
             yield from _events(answer)
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionError(str(error)) from None
@@ -121,7 +132,13 @@ class ControlClient:
             raise self._stranger(answer) from None
 
     def _ask(
-        self, method: str, path: str, body: object, generation: int | None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        generation: int | None = None,
+        *,
+        silence: float = 0.0,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         data = None
@@ -136,6 +153,8 @@ class ControlClient:
             else http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
         )
         try:
+            connection.connect()
+            connection.sock.settimeout(silence or PATIENCE)
             connection.request(method, f"{self._mount}{path}", data, headers)
             return connection, connection.getresponse()
         except ConnectionRefusedError:
@@ -229,6 +248,8 @@ def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
                 raise ConfigurationError(f"{url} answers with more than {LARGEST >> 20} MiB")
             if monotonic() > end:
                 raise TimeoutError
+        if answer.length:
+            raise http.client.IncompleteRead(data, answer.length)
     except TimeoutError:
         raise ConfigurationError(f"{url} did not answer within {PATIENCE:.0f} s") from None
     except (OSError, http.client.HTTPException):
@@ -241,20 +262,21 @@ def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str, str]]:
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
     """
-    kind, data, cursor = "", "", ""
+    kind, cursor = "", ""
+    data: list[str] = []
     while line := answer.readline(_LONGEST_LINE + 1):
         if len(line) > _LONGEST_LINE:
             raise http.client.LineTooLong("event")
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         if not text:
             if data or cursor:
-                yield kind, data, cursor
-            kind, data, cursor = "", "", ""
+                yield kind, "\n".join(data), cursor
+            kind, cursor, data = "", "", []
             continue
         field, _, value = text.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
-            data += value
+            data.append(value)
         elif field == "event":
             kind = value
         elif field == "id":

@@ -11,7 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from itertools import count
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -249,26 +252,58 @@ def test_servers_of_others(odd, monkeypatch):
         "faultinject: http://127.0.0.1:PORT answers with more than 0 MiB\n"
     )
     monkeypatch.undo()
-    monkeypatch.setattr(control_client, "PATIENCE", -1.0 + 1.2)
-    assert odd("200 application/json|{}", more=-1) != ""
+    moments = count(0, 100)
+    monkeypatch.setattr(control_client, "monotonic", lambda: next(moments))
+    assert odd("200 application/json|{}") == "faultinject: http://127.0.0.1:PORT did not answer within 10 s\n"
+    monkeypatch.undo()
+    assert odd("200 text/plain|[[rules]]", "rules", "--toml").startswith(f"{stranger}200 with text/plain;")
 
 
-def test_a_live_journal_of_others(odd, monkeypatch):
-    """It is asked for again for a while."""
+def test_a_live_journal_that_breaks_off(odd, monkeypatch):
+    """It is asked for again for a while, from where it was; what is missing is told."""
     monkeypatch.setattr(commands, "_latest", lambda client, limit: ([], "1", 0))
     monkeypatch.setattr(commands, "GIVES_UP", 0.0)
     monkeypatch.setattr(commands, "PAUSE", 0.0)
     assert "is no control API of faultinject" in odd("200 text/html|<p>", "journal", "--follow")
-    monkeypatch.setattr(commands, "GIVES_UP", 0.3)
-    said = odd(
-        '200 text/event-stream|retry: 1\n\nevent: dropped\ndata: 3\n\nevent: problem\ndata: "away"\n\ndata: {',
-        "journal",
-        "--follow",
-        more=9,
+    monkeypatch.setattr(commands, "GIVES_UP", 0.2)
+    monkeypatch.setattr(commands, "PAUSE", 0.3)
+    asked = []
+    turns = [
+        [("dropped", "3", ""), ("problem", '"away"', ""), ("", "", "7")],
+        ConnectionError("cut"),
+        ConnectionError("cut"),
+    ]
+
+    def stream(_, after):
+        asked.append(after)
+        turn = turns.pop(0)
+        if isinstance(turn, list):
+            yield from turn
+            # The next one is asked for at once.
+            monkeypatch.setattr(commands, "PAUSE", 0.0)
+            return
+        monkeypatch.setattr(commands, "PAUSE", 0.3)
+        raise turn
+
+    monkeypatch.setattr(control_client.ControlClient, "stream", stream)
+    said = odd("", "journal", "--follow")
+    assert asked == ["1", "7", "7"]
+    assert said == (
+        "faultinject: 3 requests are missing here\n"
+        "faultinject: away\n"
+        "faultinject: the connection to http://127.0.0.1:PORT is lost; trying again\n"
+        "faultinject: http://127.0.0.1:PORT has broken off the live journal: cut\n"
     )
-    assert "3 requests are missing here" in said
-    assert "faultinject: away\n" in said
-    assert "is lost; trying again" in said
+
+
+def test_the_events_of_a_stream(monkeypatch):
+    """As the standard has them; one that has no end is none."""
+    lines = b": cursor 5\n\n\nevent: a\r\ndata:b\ndata: c\nid: 6\nretry: 1\n\n: alive\n\ndata: d"
+    events = control_client._events(BytesIO(lines))
+    assert [*events] == [("", "", "5"), ("a", "b\nc", "6")]
+    monkeypatch.setattr(control_client, "_LONGEST_LINE", 4)
+    with pytest.raises(LineTooLong):
+        [*control_client._events(BytesIO(b"data: long\n\n"))]
 
 
 def test_where_nothing_answers(run, monkeypatch):
@@ -312,6 +347,7 @@ def test_where_nothing_answers(run, monkeypatch):
         ),
         (["--url", "ftp://h"], ENV, "--url: ftp://h is not a URL such as http://127.0.0.1:8765"),
         (["--url", "http://h:x"], ENV, "--url: http://h:x is not a URL such as"),
+        (["--url", "http://[::1"], ENV, "--url: http://[::1 is not a URL such as"),
         (["--url", "http://"], ENV, "--url: http:// is not a URL such as"),
         (["--url", "http://u:p@h"], ENV, "--url: a URL has no name, no password and no query here"),
         (["--url", "http://h/?token=x"], ENV, "--url: a URL has no name, no password and no query here"),
