@@ -118,7 +118,7 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     # Each adapter is loaded only where it serves.
-    from faultinject.adapters.mounting import mounted
+    from faultinject.adapters.mounting import check, mounted
 
     if kind in ("flask", "wsgi"):
         from faultinject.adapters import wsgi
@@ -130,6 +130,7 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     from faultinject.adapters import asgi
 
     if kind == "starlette":
+        check(injector, "asgi")
         build = app.build_middleware_stack
 
         def build_middleware_stack() -> ASGIApp:

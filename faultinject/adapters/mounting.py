@@ -31,3 +31,15 @@ def mounted(app: Any, injector: Injector, kind: str) -> Any:
     from importlib import import_module
 
     return import_module(PLACE).mount(app, injector, kind)
+
+
+def check(injector: Injector, kind: str) -> None:
+    """Say at the start what is missing for it, where the app's own stack is built later.
+
+    Raises:
+        MissingExtra: what serves the API is not installed.
+    """
+    if injector.control is not None:
+        from importlib import import_module
+
+        import_module(PLACE).check_installed(injector.control, kind)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faultinject.server.certificates import Certificate
 
 JOURNAL = "FAULTINJECT_JOURNAL"
+CONTROL = "FAULTINJECT_CONTROL"
 RETRY_TESTS = "gcs"
 """Whose store has `/retry_test`."""
 
@@ -44,6 +45,11 @@ RETRY_TESTS = "gcs"
     "--journal", metavar="FILE", help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]"
 )
 @click.option(
+    "--control",
+    metavar="PLACE",
+    help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+)
+@click.option(
     "--tls", is_flag=True, help="Speak TLS, with a certificate of its own making; its path is printed."
 )
 def serve(
@@ -56,32 +62,61 @@ def serve(
     host: str,
     port: int,
     journal: str | None,
+    control: str | None,
     tls: bool,
 ) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
     Rules come from -r and --file, else from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --tls clients have to trust the
+    SIGTERM and SIGHUP end it with a summary, and its journal says that it has ended. With --control rules can be changed
+    while it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients have to trust the
     authority of its certificate: most read one of the variables that are printed. The files are gone when it ends.
     """
+    if app is not None and vendor is not None:
+        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
+    with _named_to_apps(CONTROL, control):
+        return _serve_what_is_asked_for(
+            app=app,
+            vendor=vendor,
+            rules=rules,
+            file=file,
+            seed=seed,
+            host=host,
+            port=port,
+            journal=journal,
+            tls=tls,
+        )
+
+
+def _serve_what_is_asked_for(
+    *,
+    app: str | None,
+    vendor: str | None,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    host: str,
+    port: int,
+    journal: str | None,
+    tls: bool,
+) -> int:
     from faultinject.cli import listening
     from faultinject.cli import rules as reading
     from faultinject.rules.scenario import Scenario
 
-    if app is not None and vendor is not None:
-        raise click.UsageError("--vendor is for the embedded store; an app is served as it is")
     settings = reading.services()
     reading.refuse_production(settings)
     scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
     if scenario.rules or journal is not None:
         reading.refuse_switched_off(settings)
     path = reading.journal(journal, settings)
-    with _named_to_apps(path), _certificate(host) if tls else nullcontext() as certificate:
+    with _named_to_apps(JOURNAL, path), _certificate(host) if tls else nullcontext() as certificate:
         if app is None:
             served, kind, title = _store(vendor or "cos", settings)
         else:
             served, kind, title = _app(app)
-        served = _with_faults(served, scenario, seed, records=path is not None or vendor == RETRY_TESTS)
+        records = path is not None or vendor == RETRY_TESTS or settings.control is not None
+        served = _with_faults(served, scenario, seed, records=records)
         if vendor == RETRY_TESTS:
             served = _with_retry_tests(served, settings)
         server = listening.uvicorn_server(served, certificate) if kind == "asgi" else None
@@ -138,18 +173,18 @@ def _serve(
 
 
 @contextmanager
-def _named_to_apps(journal: str | None) -> Iterator[None]:
-    """For its block, the environment names the journal: an app that makes an injector of its own finds it there."""
-    before = os.environ.get(JOURNAL)
-    if journal is not None:
-        os.environ[JOURNAL] = journal
+def _named_to_apps(variable: str, value: str | None) -> Iterator[None]:
+    """For its block, the environment names the journal, or where control is: an app that makes an injector of its own finds it there."""
+    before = os.environ.get(variable)
+    if value is not None:
+        os.environ[variable] = value
     try:
         yield
     finally:
         if before is not None:
-            os.environ[JOURNAL] = before
+            os.environ[variable] = before
         else:
-            os.environ.pop(JOURNAL, None)
+            os.environ.pop(variable, None)
 
 
 def _with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
@@ -228,6 +263,9 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
         click.echo(f"  seed: {visible(injector.seed)}")
     if injector is not None and vendor == RETRY_TESTS:
         click.echo("  POST /retry_test: faults for one test alone, as Google's storage-testbench takes them")
+    if injector is not None and injector.control is not None:
+        place = injector.control.place
+        click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
     if injector is not None and injector.journal.path is not None:
         click.echo(f"  journal: {visible(injector.journal.path)}")
 

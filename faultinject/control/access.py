@@ -30,14 +30,11 @@ class Access:
 
     Attributes:
         token: what each call must bring.
-        chosen: whether nobody gave the token, so that it has to be told.
         place: where the API is, for messages.
     """
 
     def __init__(self, settings: ControlSettings, token: str | None = None) -> None:
-        given = token or settings.token
-        self.chosen = settings.token is None
-        self.token = given or token_urlsafe(32)
+        self.token = token or settings.token or token_urlsafe(32)
         self.place = settings.place
         self._remote = settings.remote
         self._digest = _digest(self.token)

@@ -172,8 +172,7 @@ def _openapi(call: Call) -> Answer:
 def _pages() -> dict[str, Answer]:
     """The files of the page by their paths; what is not there when the app is made is never asked for."""
     found = {}
-    for file in sorted(PAGE.iterdir()):
-        if file.suffix in KINDS:
-            path = "/" if file.name == "index.html" else f"/static/{file.name}"
-            found[path] = Answer(file.read_bytes(), content_type=KINDS[file.suffix])
+    for file in sorted(each for each in PAGE.iterdir() if each.suffix in KINDS):
+        path = "/" if file.name == "index.html" else f"/static/{file.name}"
+        found[path] = Answer(file.read_bytes(), content_type=KINDS[file.suffix])
     return found

@@ -9,6 +9,7 @@ from time import monotonic
 
 import anyio
 import anyio.to_thread
+from anyio import CapacityLimiter
 
 from faultinject.adapters.asgi_wait import Ends
 from faultinject.control.answers import Refusal, refusal_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_STREAMS = 8
 """At once, of one process: each holds a connection, and asks the store."""
+MOST_AT_ONCE = 2
+"""Looks at the journal at the same time, in threads."""
 HEARTBEAT = 15.0
 """Seconds without an event after which a comment is sent, so that nothing between takes the connection for dead."""
 LOOK = 0.25
@@ -44,6 +47,8 @@ class Streams:
     def __init__(self, longest: float = LONGEST) -> None:
         self.number = 0
         self.longest = longest
+        # The app's own calls have other threads.
+        self._threads = CapacityLimiter(MOST_AT_ONCE)
 
     async def __call__(
         self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
@@ -67,7 +72,9 @@ class Streams:
         self, injector: Injector, after: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            found = await anyio.to_thread.run_sync(injector.events, cursor_of(after), _PIECE)
+            found = await anyio.to_thread.run_sync(
+                injector.events, cursor_of(after), _PIECE, limiter=self._threads
+            )
         except FaultInjectError as error:
             await reply(scope, send, refusal_of(error).answer)
             return
@@ -113,7 +120,9 @@ class Streams:
             await anyio.sleep(0 if len(outcomes) == _PIECE else LOOK)
             text = ""
             try:
-                outcomes, cursor, dropped = await anyio.to_thread.run_sync(injector.events, cursor, _PIECE)
+                outcomes, cursor, dropped = await anyio.to_thread.run_sync(
+                    injector.events, cursor, _PIECE, limiter=self._threads
+                )
             except FaultInjectError as error:
                 # The store is away: the client sees it in the state, and the stream goes on when it is back.
                 outcomes, dropped = [], 0

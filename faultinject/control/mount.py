@@ -11,6 +11,7 @@ from urllib.parse import quote
 from faultinject.control.access import Access
 from faultinject.control.answers import Refusal
 from faultinject.control.guard import LARGEST
+from faultinject.control.tokens import random_token
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal import log
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
     from faultinject.injector.injector import Injector
+    from faultinject.rules.control import ControlSettings
 
 STREAM_SECONDS = 25.0
 """How long a stream lasts under WSGI, where it holds a thread: a server that ends waits for its threads, mostly 30 s."""
@@ -41,7 +43,9 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
     """
     settings = injector.control
     assert settings is not None
-    _check_installed(own=not settings.path, wsgi=kind == "wsgi")
+    check_installed(settings, kind)
+    # Whichever process is asked, it tells what happened in all of them.
+    injector.let_watch()
     if not settings.path:
         from faultinject.control import server
 
@@ -68,7 +72,8 @@ class Door:
 
     def __init__(self, injector: Injector) -> None:
         self._injector = injector
-        self._access: Access = _access(injector)
+        assert injector.control is not None
+        self._access = _access(injector.control)
         self._lock = Lock()
         self._asgi: ASGIApp | None = None
         self._wsgi: WSGIApp | None = None
@@ -77,6 +82,7 @@ class Door:
 
     def use_injector(self, other: Injector) -> None:
         """Look at another one from now on."""
+        other.let_watch()
         with self._lock:
             self._injector, self._asgi, self._wsgi = other, None, None
 
@@ -110,22 +116,29 @@ class Door:
         self._wsgi = self._asgi = None
 
 
-def _access(injector: Injector) -> Access:
-    assert injector.control is not None
-    access = Access(injector.control)
-    log.control(access.place, access.token if access.chosen else None)
-    return access
+def _access(settings: ControlSettings) -> Access:
+    token, own = settings.token, False
+    if token is None:
+        token, own = random_token(settings.place)
+    if settings.token is not None or own:
+        log.control(settings.place, token if own else None)
+    return Access(settings, token)
 
 
-def _check_installed(*, own: bool, wsgi: bool) -> None:
+def check_installed(settings: ControlSettings, kind: str) -> None:
     """Say at the start what is missing.
+
+    Args:
+        settings: where the API is.
+        kind: `wsgi` or `asgi`, of the app.
 
     Raises:
         MissingExtra: it is not installed.
     """
     from importlib.util import find_spec
 
-    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if wsgi else [])]
+    own = not settings.path
+    needed = ["starlette", *(["uvicorn"] if own else ["a2wsgi"] if kind == "wsgi" else [])]
     missing = [each for each in needed if find_spec(each) is None]
     if missing:
         raise MissingExtra(f"the control API needs {' and '.join(missing)}: {install_extra('control')}")
@@ -193,6 +206,9 @@ def _readable(environ: Environ, path: str) -> Environ:
     inner["QUERY_STRING"] = quote(
         environ.get("QUERY_STRING", "").encode("latin-1", "replace"), safe="%/?:@!$&'()*+,;=-._~"
     )
+    # Behind a Unix socket some servers have none.
+    port = environ.get("SERVER_PORT") or ""
+    inner["SERVER_PORT"] = port if port.isascii() and port.isdecimal() else "0"
     inner.pop("HTTP_TRANSFER_ENCODING", None)
     inner.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
     return inner

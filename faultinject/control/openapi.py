@@ -154,6 +154,9 @@ def schemas() -> dict[str, Schema]:
                     _object({"title": _TEXT, "summary": _TEXT, "takes": _list(_TEXT)}, more=True)
                 ),
                 **dict.fromkeys(("conditions", "triggers", "effects", "others"), _list(key)),
+                "vendors": _list(
+                    _object({"id": _TEXT, "title": _TEXT, "storage": _YES, "groups": _list(_TEXT)}, more=True)
+                ),
             },
             more=True,
         ),

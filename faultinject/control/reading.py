@@ -104,7 +104,8 @@ def get_vendor(call: Call) -> Answer:
 
 
 def get_vocabulary(_: Call) -> Answer:
-    """Show all that a rule may say: faults, conditions, triggers, effects."""
+    """Show all that a rule may say: faults, conditions, triggers, effects, and whose documented errors."""
+    from faultinject import vendors
     from faultinject.rules import faults
     from faultinject.rules.conditions import CONDITIONS
     from faultinject.rules.effects import EFFECTS
@@ -121,6 +122,15 @@ def get_vocabulary(_: Call) -> Answer:
             "triggers": _keys(TRIGGERS),
             "effects": _keys(EFFECTS),
             "others": _keys({name: KEYS[name] for name in ("name", "vendor")}),
+            "vendors": [
+                {
+                    "id": each.id,
+                    "title": each.title,
+                    "storage": each.addressing is not None,
+                    "groups": list(each.groups),
+                }
+                for each in map(vendors.get, vendors.names())
+            ],
         }
     )
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 AGAIN = 1.0
 """Seconds after which an address that another process has is tried again."""
+_SUPERVISORS = frozenset(
+    (("django.utils.autoreload", "restart_with_reloader"), ("werkzeug._reloader", "restart_with_reloader"))
+)
+"""Where the main thread of a process is that has loaded the app, and lets another one serve it until a file changes."""
 _server: Server | None = None
 
 
@@ -50,6 +54,16 @@ def _is_preloaded() -> bool:
         if frame.f_globals.get("__name__") == "gunicorn.arbiter" and frame.f_code.co_name == "setup":
             return True
         frame = frame.f_back  # type: ignore[assignment]  # None at the end
+    return False
+
+
+def _supervises() -> bool:
+    """Whether another process serves in the place of this one, which only looks at files."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - nothing else tells
+    while frame is not None:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _SUPERVISORS:
+            return True
+        frame = frame.f_back
     return False
 
 
@@ -99,6 +113,9 @@ class Server:
 
     def _run(self, ended: threading.Event) -> None:
         while not ended.is_set():
+            if _supervises():
+                ended.wait(AGAIN)
+                continue
             try:
                 found = self._bind()
             except OSError as error:
@@ -118,6 +135,11 @@ class Server:
                 self.url = ""
                 found.close()
             ended.wait(AGAIN)
+
+    async def _look(self) -> None:
+        """Each second: a process may begin to supervise when it has the address."""
+        if self._answers is not None and _supervises():
+            self._answers.should_exit = True
 
     def _bind(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -143,7 +165,7 @@ class Server:
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # Who had the address before may have made up another token: this process's is told when it counts.
-        log.control(f"http://{place}/", self.access.token if self.access.chosen else None)
+        log.control(f"http://{place}/", self.access.token if self.settings.token is None else None)
         config = uvicorn.Config(
             make_app(self.injector, self.access),
             loop="asyncio",
@@ -158,6 +180,8 @@ class Server:
             limit_concurrency=64,
             h11_max_incomplete_event_size=1 << 16,
             timeout_graceful_shutdown=1,
+            callback_notify=self._look,
+            timeout_notify=1,
         )
         self._answers = uvicorn.Server(config)
         self.url = f"http://{place}"

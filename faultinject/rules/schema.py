@@ -7,9 +7,6 @@ says all.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.patterns import STARS
 from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
@@ -200,16 +197,12 @@ def _fault() -> Schema:
 def _addresses() -> list[str]:
     """All documented errors, with the groups that hold any."""
     from faultinject import vendors
-    from faultinject.vendors.vendor import GROUPS
 
     found = []
     for name in vendors.names():
         vendor = vendors.get(name)
         found += [each.address for each in vendor.errors]
-        for group in GROUPS:
-            with suppress(UnknownDocumentedError):  # nothing is in it
-                vendor.group(group)
-                found.append(f"{name}:{group}")
+        found += [f"{name}:{group}" for group in vendor.groups]
     return found
 
 

@@ -16,7 +16,7 @@ from faultinject.control.server import Server
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 
 TOKEN = "open-sesame"
-PATIENCE = 20.0
+PATIENCE = 90.0
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
 
 

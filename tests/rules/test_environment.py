@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from faultinject.exceptions import ConfigurationError, NotBuiltYet
+from faultinject.exceptions import ConfigurationError
+from faultinject.rules.control import ControlSettings
 from faultinject.rules.environment import is_switched_on, read_environment
 from faultinject.rules.names import VARIABLES, gives_rules, like_the_switch
 from faultinject.rules.production import production_reason
@@ -34,6 +35,7 @@ DEFAULTS = {
     "journal": None,
     "max_active": 100,
     "expires": None,
+    "control": None,
     "production_allowed": False,
 }
 
@@ -74,6 +76,10 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_WATCH": "0",
         "FAULTINJECT_EXPIRES": "24h",
         "FAULTINJECT_PRODUCTION": "allow",
+        "FAULTINJECT_CONTROL": "localhost:8765",
+        "FAULTINJECT_TOKEN": "sesame",
+        "FAULTINJECT_CONTROL_HOSTS": "Staging.Example",
+        "FAULTINJECT_CONTROL_REMOTE": "allow",
         "PATH": "/bin",
     }
     environment = read_environment(environ, now=NOW + 5, started=NOW)
@@ -91,9 +97,14 @@ def test_everything_that_can_be_said():
         "journal": "/tmp/journal.jsonl",
         "max_active": 5,
         "expires": NOW + 86400,
+        "control": ControlSettings(
+            host="localhost", port=8765, token="sesame", hosts=("staging.example",), remote=True
+        ),
         "production_allowed": True,
     }
-    assert repr(environment).startswith("Environment(enabled=True, endpoints=(")
+    assert repr(environment).startswith(
+        "Environment(control=<ControlSettings localhost:8765>, enabled=True, endpoints=("
+    )
 
 
 def test_empty_is_unset_for_every_variable():
@@ -317,20 +328,12 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "message"),
-    [
-        ("FAULTINJECT_CONTROL", "1", "FAULTINJECT_CONTROL: not built yet"),
-        ("FAULTINJECT_TOKEN", "1", "FAULTINJECT_TOKEN: not built yet"),
-        ("FAULTINJECT_CONTROL_HOSTS", "1", "FAULTINJECT_CONTROL_HOSTS: not built yet"),
-        ("FAULTINJECT_CONTROL_REMOTE", "1", "FAULTINJECT_CONTROL_REMOTE: not built yet"),
-    ],
-)
-def test_what_comes_later_is_refused(variable, value, message):
-    """Rather than left out silently."""
-    with pytest.raises(NotBuiltYet) as caught:
-        read_environment({**ON, variable: value}, now=NOW)
-    assert str(caught.value) == message
+def test_with_a_control_api_no_rule_need_be_there():
+    """One may come by it. Its variables mean nothing without it."""
+    found = read_environment({"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject"}, now=NOW)
+    assert (found.scenario, found.control) == (Scenario([]), ControlSettings(path="/_faultinject"))
+    found = read_environment({**ON, "FAULTINJECT_TOKEN": "x", "FAULTINJECT_CONTROL_REMOTE": "?"}, now=NOW)
+    assert found.control is None
 
 
 def test_a_session_switches_on():

@@ -1,0 +1,222 @@
+"""What a client hardly ever sees: another injector, a missing package, a store that is in use, a place for a token that is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib import util
+
+import pytest
+
+from faultinject import Injector, install
+from faultinject.control import mount, server, tokens
+from faultinject.control.access import Access
+from faultinject.control.answers import Refusal, refusal_of
+from faultinject.control.app import make_app
+from faultinject.exceptions import (
+    ConfigurationError,
+    Conflict,
+    FaultInjectError,
+    MissingExtra,
+    StoreInUse,
+    StoreUnavailable,
+)
+from faultinject.rules.faults.breaking import Reset
+
+from .conftest import TOKEN, control, fastapi_app, flask_app, until
+from .test_attacks import call_wsgi, wsgi_environ
+
+ENVIRON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
+
+
+def ask(app, path, headers=(), kind="http", method="GET"):
+    """One call of an ASGI app without a server: status and body."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    head = [(b"host", b"localhost"), (b"authorization", b"Bearer " + TOKEN.encode()), *headers]
+    scope = {
+        "type": kind, "method": method, "path": path, "root_path": "", "query_string": b"", "headers": head,
+        "client": ("127.0.0.1", 1), "http_version": "1.1", "scheme": "http", "server": ("localhost", 80),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+
+@pytest.fixture
+def injector():
+    return Injector("http:503,name=one", seed=1, environ=ENVIRON)
+
+
+@pytest.mark.parametrize("make", [flask_app, fastapi_app])
+def test_an_app_that_gets_another_injector(injector, make):
+    """The API is of that one from then on."""
+    other = Injector("http:504,name=two", seed=2, environ=ENVIRON)
+    app = install(make(), injector=injector, enabled=True)
+    if make is flask_app:
+        place = app.wsgi_app
+
+        def state():
+            *_, body = run_wsgi(place, wsgi_environ("/_faultinject/state"))
+            return json.loads(body)
+    else:
+        place = app.middleware_stack = app.build_middleware_stack()
+
+        def state():
+            return json.loads(ask(place, "/_faultinject/state")[1])
+
+    assert [each["name"] for each in state()["rules"]] == ["one"]
+    place.use_injector(other)
+    assert place.injector is other
+    assert [each["name"] for each in state()["rules"]] == ["two"]
+
+
+def run_wsgi(app, environ):
+    seen = []
+    result = app(environ, lambda status, headers, *_: seen.append((status, headers)))
+    body = b"".join(result)
+    result.close()
+    return (*seen[0], body)
+
+
+def test_a_child_makes_its_own(injector):
+    """Threads of its parent are not there, nor is the address its own."""
+    door = mount.Door(injector)
+    before = door.wsgi()
+    assert door.wsgi() is before
+    door._after_fork()
+    assert door.wsgi() is not before
+    with control("own") as client:
+        assert client.state()["on"]
+
+
+def test_a_child_lets_go_of_the_address(monkeypatch):
+    """Else nobody could have it when the parent has ended."""
+    made = server.Server(Injector(environ={**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}))
+    listening = made._bind()
+    started = []
+    monkeypatch.setattr(made, "start", lambda: started.append(1))
+    monkeypatch.setattr(server, "_server", made)
+    server._after_fork()
+    assert (listening.fileno(), started) == (-1, [1])
+    made.let_go()
+    monkeypatch.setattr(server, "_server", None)
+    server._after_fork()
+    assert started == [1]
+
+
+def test_a_server_that_breaks(monkeypatch, caplog):
+    """Is told in the log; the app goes on."""
+    made = server.Server(Injector(environ={**ENVIRON, "FAULTINJECT_CONTROL": "127.0.0.1:0"}))
+
+    def broken(listening):
+        raise OSError("no loop")
+
+    monkeypatch.setattr(made, "_serve", broken)
+    made.start()
+    made.start()
+    until(lambda: "faultinject: no loop" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("variables", "make", "missing"),
+    [
+        ({}, flask_app, "a2wsgi"),
+        ({}, fastapi_app, "starlette"),
+        ({"FAULTINJECT_CONTROL": "127.0.0.1:0"}, flask_app, "uvicorn"),
+    ],
+)
+def test_what_is_not_installed_stops_the_start(monkeypatch, variables, make, missing):
+    """With the command that installs it."""
+    found = util.find_spec
+    monkeypatch.setattr(
+        util, "find_spec", lambda name, *more: None if name == missing else found(name, *more)
+    )
+    app = make()
+    with pytest.raises(MissingExtra, match=rf"the control API needs {missing}: .*install.*\[control\]"):
+        install(app, injector=Injector(environ={**ENVIRON, **variables}), enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Refusal(405, "x"), 405),
+        (Conflict("changed"), 412),
+        (StoreUnavailable("gone"), 503),
+        (StoreInUse("in use"), 409),
+        (ConfigurationError("wrong"), 400),
+        (FaultInjectError("else"), 500),
+    ],
+)
+def test_each_error_has_its_status(error, status):
+    """And its own words."""
+    refusal = refusal_of(error)
+    assert (refusal.status, str(error) in str(refusal)) == (status, True)
+
+
+def test_a_change_that_is_overtaken(injector, monkeypatch):
+    """Between the look at the generation and the change: refused like any other that comes too late."""
+    app = make_app(injector, Access(injector.control))
+
+    def late(**_):
+        raise Conflict("generation 2 is in force, not 1: it was changed since")
+
+    monkeypatch.setattr(injector, "reset", late)
+    status, body = ask(app, "/reset", [(b"content-type", b"application/json")], method="POST")
+    assert status == 412
+    assert b"read the rules again and repeat the change" in body
+
+
+def test_heads_that_come_twice(injector):
+    """Of two tokens, hosts or origins none counts: what is in front may have looked at the other one."""
+    app = make_app(injector, Access(injector.control))
+    assert ask(app, "/state")[0] == 200
+    assert ask(app, "/state", [(b"authorization", b"Bearer x")])[0] == 401
+    assert ask(app, "/state", [(b"host", b"evil.example")])[0] == 421
+    assert ask(app, "/state", [(b"origin", b"http://localhost"), (b"origin", b"http://localhost")])[0] == 403
+    kind = (b"content-type", b"application/json")
+    assert ask(app, "/off", [kind, (b"content-type", b"text/plain")], method="POST")[0] == 415
+
+
+def test_it_speaks_http_alone(injector):
+    """A WebSocket is no call."""
+    with pytest.raises(FaultInjectError, match="the control API speaks HTTP alone"):
+        ask(make_app(injector, Access(injector.control)), "/state", kind="websocket")
+
+
+def test_a_fault_whose_example_is_none(injector, monkeypatch):
+    """Another package's docstring may say anything."""
+    monkeypatch.setattr(Reset, "__doc__", "Odd.\n\n>>> Rule(\n")
+    words = json.loads(ask(make_app(injector, Access(injector.control)), "/vocabulary")[1])
+    assert next(each for each in words["faults"] if each["title"] == "reset")["example"] == ""
+
+
+def test_workers_agree_on_a_token(monkeypatch, tmp_path):
+    """In a file that only this user can read; what is not so is not believed."""
+    monkeypatch.setattr(tokens, "several_processes", lambda: False)
+    assert tokens.random_token("/x") != tokens.random_token("/x")
+    monkeypatch.setattr(tokens, "several_processes", lambda: True)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    first, own = tokens.random_token("/x")
+    assert own
+    assert tokens.random_token("/x") == (first, False)
+    assert tokens.random_token("/y")[0] != first
+    (folder,) = tmp_path.iterdir()
+    files = sorted(folder.iterdir())
+    assert [each.stat().st_mode & 0o777 for each in files] == [0o600, 0o600]
+    for each in files:
+        each.chmod(0o644)
+    other, own = tokens.random_token("/x")
+    assert (other != first, own) == (True, True)
+
+
+def test_a_state_of_a_directory(tmp_path):
+    """It is told where counts are."""
+    made = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
+    status, _, body = call_wsgi(made, wsgi_environ("/_faultinject/state"))
+    assert (status, json.loads(body)["store"]) == ("200 OK", f"file:{tmp_path}/store")
