@@ -164,14 +164,14 @@ class ControlClient:
             )
         except TimeoutError:
             why = f"{self.url} did not answer within {PATIENCE:.0f} s"
-        except socket.gaierror as error:
-            why = f"{visible(self._host)} cannot be found: {error.strerror}"
+        except (socket.gaierror, UnicodeError) as error:
+            why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
         except ssl.SSLError as error:
             why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
         except http.client.InvalidURL:
             why = f"{self.url} is not a URL"
         except http.client.HTTPException:
-            why = f"{self.url} does not speak HTTP: name the address of a control API with --url"
+            why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except OSError as error:
             why = f"{self.url} cannot be reached: {error.strerror or error}"
         connection.close()

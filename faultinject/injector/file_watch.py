@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
+from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ LONGEST = 5.0
 POLL = 1.0
 """Seconds between two looks where nothing can be told."""
 ENDS_WITHIN = 2.0
+TERMINAL = "/dev/tty"
+"""The terminal that controls the process, if one does."""
 
 _files: WeakSet[RuleFile] = WeakSet()
 _watch: Watch | None = None
@@ -110,7 +113,7 @@ class Watch(threading.Thread):
             names = [path.rpartition("/")[2] for _, path in changed] if isinstance(changed, set) else []
             for each in list(_files):
                 if not stop.is_set():
-                    each.look(closely=each.path.rpartition("/")[2] in names)
+                    _look(each, closely=each.path.rpartition("/")[2] in names)
 
     def end(self) -> None:
         """Look no more."""
@@ -156,18 +159,25 @@ def _on_hangup(number: int, frame: Any) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         return
     # The request that it has interrupted may hold what the look needs.
-    threading.Thread(target=_look, name="faultinject-reload", daemon=True).start()
+    threading.Thread(target=_look_at_all, name="faultinject-reload", daemon=True).start()
 
 
-def _look() -> None:
+def _look_at_all() -> None:
     for each in list(_files):
-        each.look()
+        _look(each)
+
+
+def _look(file: RuleFile, *, closely: bool = True) -> None:
+    try:
+        file.look(closely=closely)
+    except Exception as error:
+        log.rules_kept(error)
 
 
 def _terminal() -> bool:
     """Whether the process has a controlling terminal."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+        os.close(os.open(TERMINAL, os.O_RDONLY | os.O_NOCTTY))
     except OSError:
         return False
     return True

@@ -117,7 +117,7 @@ class RuleFile:
         with self._note.alone() if self._note is not None else nullcontext():
             try:
                 found = Scenario.from_env(self._environ)
-            except FaultInjectError as error:
+            except ConfigurationError as error:
                 self._seen = digest
                 log.rules_kept(_with_lines(error, self.path))
                 self._stay(injector)
@@ -153,6 +153,8 @@ class RuleFile:
             log.file_changed(self.path)
             injector.announce()
             break
+        else:
+            raise StoreUnavailable("others change what is in force at every moment")
         self._scenario = found
         if self._note is not None and found != applied:
             self._note.apply(found)
@@ -193,10 +195,8 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
         return False
 
 
-def _with_lines(error: FaultInjectError, path: str) -> FaultInjectError:
+def _with_lines(error: ConfigurationError, path: str) -> ConfigurationError:
     """The error with the lines of the file that it names, and carets below what is wrong in them."""
-    if not isinstance(error, ConfigurationError):
-        return error
     try:
         text = read_bytes(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
     except OSError:

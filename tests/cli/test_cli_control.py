@@ -218,10 +218,10 @@ def odd(run):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    def say(text, *arguments, more=0):
+    def say(text, *arguments, more=0, at=""):
         server.says, server.more = text, more
         words = arguments or ("status",)
-        code, out, err = run("control", *words, "--url", f"127.0.0.1:{server.server_port}", env=ENV)
+        code, out, err = run("control", *words, "--url", f"127.0.0.1:{server.server_port}{at}", env=ENV)
         assert (code, out) == (2, "")
         return err.replace(str(server.server_port), "PORT")
 
@@ -256,6 +256,7 @@ def test_servers_of_others(odd, monkeypatch):
     monkeypatch.setattr(control_client, "monotonic", lambda: next(moments))
     assert odd("200 application/json|{}") == "faultinject: http://127.0.0.1:PORT did not answer within 10 s\n"
     monkeypatch.undo()
+    assert odd("200|", at="/a b") == "faultinject: http://127.0.0.1:PORT/a b is not a URL\n"
     assert odd("200 text/plain|[[rules]]", "rules", "--toml").startswith(f"{stranger}200 with text/plain;")
 
 
@@ -318,6 +319,21 @@ def test_where_nothing_answers(run, monkeypatch):
     assert run("control", "status", "--url", f"https://127.0.0.1:{port}", env=ENV)[0] == 2
     silent.close()
     monkeypatch.undo()
+    garbage = socket.create_server(("127.0.0.1", 0))
+
+    def talk():
+        for _ in range(2):
+            with garbage.accept()[0] as client:
+                client.recv(1000)
+                client.sendall(b"SSH-2.0\r\n")
+
+    talks = threading.Thread(target=talk)
+    talks.start()
+    other = f"127.0.0.1:{garbage.getsockname()[1]}"
+    assert "does not answer as HTTP does" in run("control", "status", "--url", other, env=ENV)[2]
+    assert "cannot be reached over TLS" in run("control", "status", "--url", f"https://{other}", env=ENV)[2]
+    talks.join()
+    garbage.close()
     said = run("control", "status", "--url", f"{url}/", env=ENV)
     assert said == (
         2,
@@ -327,7 +343,9 @@ def test_where_nothing_answers(run, monkeypatch):
     )
     said = run("control", "status", env={**ENV, "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"})
     assert f"nothing listens on 127.0.0.1:{port}" in said[2]
-    assert "cannot be found" in run("control", "status", "--url", "http://no-such-host.invalid", env=ENV)[2]
+    for host in ("no-such-host.invalid", "a..b"):
+        assert "cannot be found" in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
+    assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.counts import holders, private
-from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
 from faultinject.injector import file_watch, rule_file, server_note
 from faultinject.injector import instances as registry
 
@@ -278,6 +278,57 @@ def test_others_put_something_in_force_meanwhile(file, monkeypatch, same):
     injector._file.look()
     assert get(injector) == (200 if same else 500)
     assert len(tries) == (1 if same else 2)
+
+
+def test_others_never_rest(file, monkeypatch, caplog):
+    """The rules are put in force at a later look."""
+    monkeypatch.setattr(rule_file, "SETTLES_WITHIN", 0)
+    injector = make(file("http:503"))
+    put = injector.use
+
+    def use(*_, **__):
+        raise Conflict("another generation")
+
+    monkeypatch.setattr(injector, "use", use)
+    file("http:500")
+    injector._file.look()
+    assert "the previous rules stay in force: others change what is in force at every moment" in caplog.text
+    monkeypatch.setattr(injector, "use", put)
+    injector._file.look()
+    assert get(injector) == 500
+
+
+def test_a_variable_of_blanks(file):
+    """It names no file."""
+    assert make(" ", FAULTINJECT_RULES="http:503")._file is None
+
+
+def test_an_error_of_ours_ends_no_watch(file, monkeypatch, caplog):
+    """The log has it."""
+    injector = make(file("http:503"))
+    monkeypatch.setattr(injector._file, "_take_over", lambda *_: 1 / 0)
+    file("http:500")
+    file_watch._look(injector._file)
+    assert "the previous rules stay in force: division by zero" in caplog.text
+
+
+def test_where_no_handler_can_be_set(file, monkeypatch):
+    """In an interpreter beside the main one, as mod_wsgi has them."""
+
+    def refuse(*_):
+        raise ValueError("signal only works in main thread of the main interpreter")
+
+    monkeypatch.setattr(file_watch.signal, "signal", refuse)
+    watching(file("http:503"))
+    assert not file_watch._heeded
+
+
+def test_whether_there_is_a_terminal(monkeypatch):
+    """It can be opened."""
+    monkeypatch.setattr(file_watch, "TERMINAL", os.devnull)
+    assert file_watch._terminal()
+    monkeypatch.setattr(file_watch, "TERMINAL", "/dev/none")
+    assert not file_watch._terminal()
 
 
 def replace(path, text):
@@ -542,6 +593,12 @@ class TestWorkers:
         assert get(injector) == 500
         injector.after_fork()
         assert file_watch._watch is None
+
+    def test_the_first_of_several_that_start_at_once(self, file):
+        """What it began with is what the server began with."""
+        note = make(file("http:503"))._file._note
+        note.begin(Scenario("http:500"))
+        assert note.begun() == Scenario("http:503")
 
     def test_where_nothing_can_be_noted(self, file, tmp_path, monkeypatch):
         """A worker does without: its start reads the file, as the first one's does."""
