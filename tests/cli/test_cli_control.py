@@ -106,7 +106,7 @@ def test_single_rules(ask, server):
     assert (
         ask("remove", "slwo", code=2) == "faultinject: slwo is not the name of a rule; did you mean slow?\n"
     )
-    assert "404" not in ask("enable", "a/b?c", code=2)
+    ask("enable", "a/b?c", code=2)
 
 
 def test_on_and_off(ask, server):
@@ -324,7 +324,7 @@ def test_where_nothing_answers(run, monkeypatch):
     def talk():
         for _ in range(2):
             with garbage.accept()[0] as client:
-                client.recv(1000)
+                client.recv(65536)
                 client.sendall(b"SSH-2.0\r\n")
 
     talks = threading.Thread(target=talk)

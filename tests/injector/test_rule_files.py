@@ -318,8 +318,9 @@ def test_where_no_handler_can_be_set(file, monkeypatch):
     def refuse(*_):
         raise ValueError("signal only works in main thread of the main interpreter")
 
-    monkeypatch.setattr(file_watch.signal, "signal", refuse)
-    watching(file("http:503"))
+    with monkeypatch.context() as patch:
+        patch.setattr(file_watch.signal, "signal", refuse)
+        watching(file("http:503"))
     assert not file_watch._heeded
 
 
