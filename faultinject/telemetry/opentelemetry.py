@@ -36,7 +36,7 @@ def trace(injector: Injector | None = None) -> None:
     when the app is instrumented after `install()`. Where no span records, there is no event.
 
     Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own process, its attribute
-    "http.request.resend_count" is read as the number of the attempt. No server sees that attribute of a client in another process:
+    "http.request.resend_count" is taken for the number of the attempt. No server sees that attribute of a client in another process:
     what travels in `traceparent` are ids.
 
     Where faults are not switched on, this does nothing: the call may stay in the app.
