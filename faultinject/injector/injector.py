@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from faultinject.engine.journal_entry import Outcome
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
+    from faultinject.injector.rule_file import RuleFile
     from faultinject.rules.rule import Rule
     from faultinject.rules.scenario import Rules
 
@@ -90,6 +91,11 @@ class Injector:
         ends: bool = True,
     ) -> None:
         environ = os.environ if environ is None else environ
+        self._file = _file_of(environ) if scenario is None else None
+        self._unwatched: RuleFile | None = None
+        if self._file is not None and self._file.begun is not None:
+            # The file may be another one by now, or wrong: it is looked at when this is ready.
+            scenario = self._file.begun
         settings = read_environment(
             environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
@@ -162,6 +168,12 @@ class Injector:
         if journal is not None:
             registry.finish_first()
         self._heed()
+        if self._file is not None:
+            if self.may_inject:
+                self._file.watch = settings.watch
+                self._file.belongs_to(self, seed)
+            else:
+                self._file = None
 
     @property
     def standing(self) -> Standing:
@@ -579,8 +591,39 @@ class Injector:
             self.follows = True
             self._services.watch = watch
 
+    @property
+    def shares(self) -> bool:
+        """Whether what is put in force here is in force in other processes, too."""
+        return bool(self._count_storage.shown)
+
+    def heed_file(self) -> None:
+        """Look at the file of the rules again when it has changed, and at a SIGHUP.
+
+        Raises:
+            MissingExtra: that was asked for, and the extra `watch` is not installed.
+        """
+        if self._file is not None and self._file.watch is not False:
+            from faultinject.injector import file_watch
+
+            file_watch.heed(self._file)
+            self._unwatched = self._file
+            self.follows = True
+
+    def _watch_file(self) -> None:
+        file, self._unwatched = self._unwatched, None
+        if file is not None:  # pragma: no branch - another thread was faster
+            from faultinject.injector import file_watch
+
+            try:
+                file_watch.begin(file)
+            except Exception as error:
+                self._services.failed(error, "")
+        self.follows = self._count_storage.follows or registry.follower() is not None
+
     def catch_up(self) -> None:
-        """Put in force what other processes have put in force, in their session or in the store that this one shares."""
+        """Put in force what has come since: into the file of the rules, or from other processes of the session or the store."""
+        if self._unwatched is not None:
+            self._watch_file()
         _catch_up_with_session()
         storage = self._count_storage
         if storage.beside is not None:
@@ -638,6 +681,9 @@ class Injector:
         self.journal.clear()
         if self._is_on:  # pragma: no branch - children of tests end without a word
             self.detach()
+        if self._file is not None and self._file.heeded:
+            self._file.after_fork()
+            self._unwatched, self.follows = self._file, True
 
     def _given_seed(self) -> str | None:
         return None if self._chosen else self.seed
@@ -750,6 +796,15 @@ def _catch_up_with_session() -> None:
     follower = registry.follower()
     if follower is not None and follower.number.read() != follower.seen:
         follower.catch_up()
+
+
+def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
+    """The file of rules that the environment names; None where there is none that could be read again."""
+    if not environ.get("FAULTINJECT_FILE"):
+        return None
+    from faultinject.injector.rule_file import RuleFile, is_watchable
+
+    return RuleFile(environ) if is_watchable(environ) else None
 
 
 def _check_store(store: object) -> None:

@@ -257,6 +257,21 @@ def unread(error: Exception) -> None:
     _log().error("faultinject: the new rules cannot be read, the previous ones stay in force: %s", error)
 
 
+def counted_apart(variable: str) -> None:
+    """Metrics are counted by each worker for itself, and nobody adds them up."""
+    _warn("faultinject: a scrape shows the metrics of one worker of several: set %s", variable)
+
+
+def file_changed(path: str) -> None:
+    """The file of rules has others, which were put in force."""
+    _warn("faultinject: %s has changed, its rules are in force from now on", visible(path))
+
+
+def rules_kept(error: Exception) -> None:
+    """What the file of rules has now cannot be put in force."""
+    _log().error("faultinject: the file of rules has changed, the previous rules stay in force: %s", error)
+
+
 def replaced(by: int) -> None:
     """The store that processes share got other rules from another server, or another program."""
     _warn("faultinject: process %s has changed the rules", by)

@@ -32,6 +32,7 @@ class Environment:
         header: whether injected answers are marked.
         endpoints: the user's own host suffixes, lower case, without leading dots, those of most labels first.
         store: where counts live; None when the environment does not say.
+        watch: whether FILE is read again when it changes; None when the environment does not say.
         session: the directory of the session that this process takes part in, or None.
         journal: the path of the journal's file, or None.
         max_active: at most this many faults under way.
@@ -56,6 +57,7 @@ class Environment:
         "seed",
         "session",
         "store",
+        "watch",
     )
 
     def __init__(self, enabled: bool | None) -> None:
@@ -67,6 +69,7 @@ class Environment:
         self.endpoints: tuple[str, ...] = ()
         self.session: str | None = None
         self.store: str | None = None
+        self.watch: bool | None = None
         self.journal: str | None = None
         self.max_active = 100
         self.on_request = False
@@ -157,12 +160,14 @@ def _enabled(environ: Mapping[str, str], diagnosis: Diagnosis) -> bool | None:
 
 
 def _read_settings(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    text = value_of(environ, "FAULTINJECT_HEADER")
-    if text is not None:
-        try:
-            environment.header = values.yes_no(text)
-        except Mistake as mistake:
-            diagnosis.note(mistake, "FAULTINJECT_HEADER")
+    for name in ("header", "watch"):
+        variable = f"FAULTINJECT_{name.upper()}"
+        text = value_of(environ, variable)
+        if text is not None:
+            try:
+                setattr(environment, name, values.yes_no(text))
+            except Mistake as mistake:
+                diagnosis.note(mistake, variable)
     text = value_of(environ, "FAULTINJECT_MAX_ACTIVE")
     if text is not None:
         try:

@@ -12,6 +12,7 @@ RULE = "FAULTINJECT_RULE_"
 VARIABLES: dict[str, str] = {
     "FAULTINJECT_ENABLED": "`1 true on yes` / `0 false off no`; unset = off for `install()`",
     "FAULTINJECT_FILE": "a TOML file with rules",
+    "FAULTINJECT_WATCH": "whether a change of that file takes effect while the app runs: `0` never; `1` at once, by the extra `watch`; by default at once if watchfiles is installed; at a SIGHUP unless `0`",
     "FAULTINJECT_RULES": "rules",
     "FAULTINJECT_RULE_<NAME>": "one rule of that name",
     "FAULTINJECT_SEED": "the seed; overrides the file's",

@@ -26,6 +26,7 @@ SERVED = (
     "served_installed",
     "served_counted",
     "served_patient",
+    "served_measured",
     "serving",
 )
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")

@@ -1,0 +1,285 @@
+"""What asks the control API of a server: one call a connection, each with an end; no proxy, no redirect, no token in a URL."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from faultinject.exceptions import ConfigurationError, Conflict, Problem
+from faultinject.rules.control import CONTROL, HOSTS, TOKEN
+from faultinject.rules.values import visible
+from faultinject.rules.variables import value_of
+
+PATIENCE = 10.0
+"""Seconds in which a call is answered."""
+SILENCE = 45.0
+"""Seconds without a byte after which a live journal is over; a heartbeat comes every 15."""
+LARGEST = 64 << 20
+"""Bytes of an answer."""
+USUAL_PORTS = {"http": 80, "https": 443}
+_LONGEST_LINE = 1 << 20
+
+
+class ControlClient:
+    """The control API at one address.
+
+    Args:
+        url: where it is, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: FAULTINJECT_CONTROL says it.
+        environ: the environment, which has the token.
+
+    Attributes:
+        url: where it is, fit for messages.
+
+    Raises:
+        ConfigurationError: nobody says where it is, or there is no token.
+    """
+
+    def __init__(self, url: str | None, environ: Mapping[str, str] = os.environ) -> None:
+        option = "--url" if url is not None else CONTROL
+        text = _url(url, environ)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if parts.scheme not in USUAL_PORTS or not parts.hostname:
+            raise _wrong(option, f"{visible(text)} is not a URL such as http://127.0.0.1:8765")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise _wrong(option, f"a URL has no name, no password and no query here: the token is in {TOKEN}")
+        self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
+        self._secure = parts.scheme == "https"
+        self._mount = parts.path.rstrip("/")
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = visible(f"{parts.scheme}://{name}:{self._port}{self._mount}")
+        token = value_of(environ, TOKEN)
+        if token is None:
+            raise _wrong(
+                TOKEN, "it is not set: set it to what the server has, or has told its log at the start"
+            )
+        if not (token.isascii() and token.isprintable()):
+            raise _wrong(TOKEN, "a token has visible ASCII characters alone")
+        self._token = token
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """What a path shows."""
+        return self._call("GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def text(self, path: str, **query: str) -> str:
+        """What a path shows that is no JSON."""
+        connection, answer = self._ask("GET", f"{path}?{urlencode(query)}")
+        try:
+            data = _read(answer, self.url)
+        finally:
+            connection.close()
+        if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
+            self._refuse(answer, data)
+        return data.decode("utf-8", "replace")
+
+    def change(self, method: str, path: str, body: object, generation: int | None = None) -> dict[str, Any]:
+        """Change something; the new state.
+
+        Args:
+            method: of HTTP.
+            path: below the address.
+            body: plain data.
+            generation: what must be in force for that, or None.
+
+        Raises:
+            Conflict: something else is in force.
+        """
+        found: dict[str, Any] = self._call(method, path, body, generation)
+        return found
+
+    def rule(self, name: str, what: str = "") -> str:
+        """The path of a rule."""
+        return f"/rules/{quote(name, safe='')}{what}"
+
+    def stream(self, after: str) -> Iterator[tuple[str, str, str]]:
+        """The live journal from a cursor on: kind, data and cursor of each event, until the server ends it.
+
+        Raises:
+            ConnectionError: it broke off.
+        """
+        path = f"/journal/stream?{urlencode({'after': after})}"
+        connection, answer = self._ask("GET", path, silence=SILENCE)
+        try:
+            if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
+                self._refuse(answer, _read(answer, self.url))
+            yield from _events(answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise ConnectionError(str(error)) from None
+        finally:
+            connection.close()
+
+    def _call(self, method: str, path: str, body: object = None, generation: int | None = None) -> Any:
+        connection, answer = self._ask(method, path, body, generation)
+        try:
+            data = _read(answer, self.url)
+        finally:
+            connection.close()
+        if answer.status not in (200, 201):
+            self._refuse(answer, data)
+        try:
+            return json.loads(data)
+        except ValueError:
+            raise self._stranger(answer) from None
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        generation: int | None = None,
+        *,
+        silence: float = 0.0,
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        data = None
+        if method != "GET":
+            headers["Content-Type"] = "application/json"
+            data = json.dumps({} if body is None else body).encode()
+        if generation is not None:
+            headers["If-Match"] = f'"{generation}"'
+        connection = (
+            http.client.HTTPSConnection(self._host, self._port, timeout=PATIENCE)
+            if self._secure
+            else http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
+        )
+        try:
+            connection.connect()
+            connection.sock.settimeout(silence or PATIENCE)
+            connection.request(method, f"{self._mount}{path}", data, headers)
+            return connection, connection.getresponse()
+        except ConnectionRefusedError:
+            why = (
+                f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
+                f" {CONTROL}={visible(self._host)}:{self._port}, or name another address with --url"
+            )
+        except TimeoutError:
+            why = f"{self.url} did not answer within {PATIENCE:.0f} s"
+        except (socket.gaierror, UnicodeError) as error:
+            why = f"{visible(self._host)} cannot be found: {getattr(error, 'strerror', error)}"
+        except ssl.SSLError as error:
+            why = f"{self.url} cannot be reached over TLS: {error.reason or error}"
+        except http.client.InvalidURL:
+            why = f"{self.url} is not a URL"
+        except http.client.HTTPException:
+            why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
+        except OSError as error:
+            why = f"{self.url} cannot be reached: {error.strerror or error}"
+        connection.close()
+        raise ConfigurationError(why)
+
+    def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
+        """Tell what the server has against a call, and what to do.
+
+        Raises:
+            Conflict: something else is in force.
+            ConfigurationError: else.
+        """
+        try:
+            error = json.loads(data)["error"]
+            message, problems = str(error["message"]), error.get("problems") or []
+            found = [
+                Problem(
+                    str(each["message"]),
+                    where=str(each.get("where", "")),
+                    excerpt="\n".join(filter(None, (each.get("excerpt"), each.get("caret")))),
+                )
+                for each in problems
+            ]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise self._stranger(answer) from None
+        status = answer.status
+        if status == 412:
+            raise Conflict(f"nothing was changed: {message}")
+        if status == 401:
+            message = f"{self.url} refuses the token in {TOKEN}: {message}"
+        elif status == 421:
+            message = f"{self.url} does not go by this name ({message}): start the app with {HOSTS}={visible(self._host)}"
+        raise ConfigurationError(found or [message])
+
+    def _stranger(self, answer: http.client.HTTPResponse) -> ConfigurationError:
+        kind = visible(answer.headers.get("content-type", "") or "nothing")
+        return ConfigurationError(
+            f"{self.url} is no control API of faultinject: it answers {answer.status} with {kind};"
+            " an app has its own at the path that it names, such as --url http://127.0.0.1:8000/_faultinject"
+        )
+
+
+def _url(url: str | None, environ: Mapping[str, str]) -> str:
+    if url is not None:
+        return url if "://" in url else f"http://{url}"
+    text = value_of(environ, CONTROL)
+    if text is None:
+        raise ConfigurationError(
+            f"nobody says where the control API is: add --url http://127.0.0.1:8765, or set {CONTROL}=127.0.0.1:8765"
+        )
+    if text.startswith("/"):
+        raise _wrong(
+            CONTROL, f"{visible(text)} is a path of the app: add --url http://HOST:PORT{visible(text)}"
+        )
+    return f"http://{text}"
+
+
+def _wrong(where: str, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(message, where=where)])
+
+
+def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
+    """All of an answer's body.
+
+    Raises:
+        ConfigurationError: it is too large, too slow, or breaks off.
+    """
+    end = monotonic() + PATIENCE
+    data = b""
+    try:
+        while piece := answer.read1(1 << 16):
+            data += piece
+            if len(data) > LARGEST:
+                raise ConfigurationError(f"{url} answers with more than {LARGEST >> 20} MiB")
+            if monotonic() > end:
+                raise TimeoutError
+        if answer.length:
+            raise http.client.IncompleteRead(data, answer.length)
+    except TimeoutError:
+        raise ConfigurationError(f"{url} did not answer within {PATIENCE:.0f} s") from None
+    except (OSError, http.client.HTTPException):
+        raise ConfigurationError(f"{url} broke off its answer") from None
+    return data
+
+
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str, str]]:
+    """The events of a stream of server-sent events; of comments the first, which has the cursor.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+    """
+    kind, cursor = "", ""
+    data: list[str] = []
+    while line := answer.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise http.client.LineTooLong("event")
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if not text:
+            if data or cursor:
+                yield kind, "\n".join(data), cursor
+            kind, cursor, data = "", "", []
+            continue
+        field, _, value = text.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            data.append(value)
+        elif field == "event":
+            kind = value
+        elif field == "id":
+            cursor = value
+        elif not field and value.startswith("cursor "):
+            cursor = value.removeprefix("cursor ")

@@ -1,0 +1,86 @@
+"""What an injector does, told while it does it, on the request's own thread or task."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from faultinject.engine.journal_entry import INJECTED, Entry
+from faultinject.injector.lookup import get_injector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from faultinject.engine.journal_entry import Line
+    from faultinject.engine.services import Services
+    from faultinject.injector.injector import Injector
+
+    class Observer(Protocol):
+        """What is told."""
+
+        def noted(self, line: Line) -> None:
+            """A line goes into the journal."""
+
+        def failed(self) -> None:
+            """A request passed because of an error inside faultinject, or of the store."""
+
+        def under_way(self, number: int) -> None:
+            """So many faults are under way in this process."""
+
+
+_observed: WeakKeyDictionary[Injector, list[object]] = WeakKeyDictionary()
+
+
+def observe(injector: Injector | None, observer: Observer, kind: object) -> bool:
+    """Tell an observer what an injector does from now on; no where there is none, or one of that kind is told already.
+
+    Until somebody asks, nothing of this is on a request's path.
+
+    Args:
+        injector: the injector; None: the one that apps with the environment's rules share, if faults are switched on.
+        observer: what is told; an error of it concerns no request.
+        kind: of which one injector has one observer.
+    """
+    found = get_injector() if injector is None else injector
+    if found is None or kind in _observed.setdefault(found, []):
+        return False
+    _observed[found].append(kind)
+    _tell(found.own_plan.services, observer)
+    return True
+
+
+def ended_with(line: Line) -> str | None:
+    """What was done with a request in the end: `did`; None where the line says what is under way."""
+    # A line whose end is not known is a copy: what comes later is written into the entry itself.
+    return line.did if isinstance(line, Entry) or line.fault is None else None
+
+
+def is_injected(line: Line) -> bool:
+    """Whether a fault was given, and not taken back."""
+    return line.fault is not None and ended_with(line) in INJECTED
+
+
+def _tell(services: Services, observer: Observer) -> None:
+    journal, failed, finish = services.journal, services.failed, services.finish
+
+    def noted(line: Line) -> None:
+        try:
+            observer.noted(line)
+            if line.fault is not None:
+                observer.under_way(services.active)
+        except Exception as error:
+            failed(error, "")
+        journal(line)
+
+    def told(error: Exception, rule: str) -> None:
+        failed(error, rule)
+        observer.failed()
+
+    def finished() -> None:
+        finish()
+        try:
+            observer.under_way(services.active)
+        except Exception as error:
+            failed(error, "")
+
+    services.journal, services.failed, services.finish = noted, told, finished
