@@ -40,7 +40,7 @@ def state(injector: Injector) -> dict[str, Any]:
         "refused": services.refused,
         "undecided": injector.undecided,
         "failures": injector.failures,
-        "disarmed": standing.armed_by,
+        "disarmed": standing.why_off,
         "rules": rules,
         "totals": {key: sum(each[key] for each in rules) for key in ("matched", "injected", "failed")},
     }

@@ -366,13 +366,13 @@ class Injector:
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.but(on=True, until=until, armed_by=""), expected)
+        return self._edit(lambda now: now.but(on=True, until=until, why_off=""), expected)
 
     def disable(self, *, why: str = "", expected: int | None = None) -> Standing:
         """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
 
         Args:
-            why: the reason, where nobody asked for it; `standing.armed_by` says it until faults are switched on again.
+            why: the reason, where nobody asked for it; `standing.why_off` says it until faults are switched on again.
             expected: the generation that is changed; by default whichever is in force.
 
         Returns:
@@ -383,11 +383,11 @@ class Injector:
             StoreUnavailable: the other processes cannot be told; this one is off until it hears of a later change.
         """
         try:
-            return self._edit(lambda now: now.but(on=False, until=None, armed_by=why), expected)
+            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
         except StoreUnavailable:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
-                self._adopt(self._standing.but(on=False, until=None, armed_by=why), self._own.counts)
+                self._adopt(self._standing.but(on=False, until=None, why_off=why), self._own.counts)
             raise
 
     def disarm(self, why: str) -> None:
@@ -414,7 +414,7 @@ class Injector:
     @property
     def disarmed(self) -> str:
         """Why the app's own failures have ended all faults, until `enable`; empty when they have not."""
-        return self._standing.armed_by
+        return self._standing.why_off
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; those under way go on."""
@@ -553,7 +553,7 @@ class Injector:
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             self._count_storage.tell(self.seed)
         elif not standing.on and self._count_storage.shown:
-            log.switched(None, standing.armed_by, on=False)
+            log.switched(None, standing.why_off, on=False)
 
     def detach(self) -> Plan:
         """Several processes serve the app: they share a directory, unless its store is `memory:`."""
@@ -656,7 +656,7 @@ class Injector:
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
         if (found.on, found.until) != (before.on, before.until) and self.may_inject:
-            log.switched(found.until, found.armed_by, on=found.on)
+            log.switched(found.until, found.why_off, on=found.on)
         self.announce()
 
     def before_fork(self) -> None:

@@ -30,7 +30,7 @@ class Standing:
         switched_off: the places of rules that no request is to match.
         on: whether faults may be injected at all.
         until: unix seconds at which that ends by itself, or None.
-        armed_by: why faults were switched off where nobody asked for it; else empty.
+        why_off: why faults were switched off where nobody asked for it; else empty.
         by: the process that put it in force.
         generation: how many others were in force before.
 
@@ -39,8 +39,8 @@ class Standing:
     """
 
     __slots__ = (
-        "_text", "armed_by", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off",
-        "twins", "until",
+        "_text", "began", "by", "generation", "next_place", "on", "places", "scenario", "seed", "switched_off", "twins",
+        "until", "why_off",
     )  # fmt: skip
 
     scenario: Scenario
@@ -52,7 +52,7 @@ class Standing:
     switched_off: frozenset[int]
     on: bool
     until: float | None
-    armed_by: str
+    why_off: str
     by: int
     generation: int
     _text: str | None
@@ -69,7 +69,7 @@ class Standing:
         switched_off: frozenset[int] = frozenset(),
         on: bool = True,
         until: float | None = None,
-        armed_by: str = "",
+        why_off: str = "",
         by: int = 0,
         generation: int = 0,
     ) -> None:
@@ -84,7 +84,7 @@ class Standing:
             "switched_off": switched_off,
             "on": on,
             "until": until,
-            "armed_by": armed_by,
+            "why_off": why_off,
             "by": by,
             "generation": generation,
             "_text": None,
@@ -227,7 +227,7 @@ class Standing:
     def to_data(self) -> dict[str, Any]:
         """The standing as JSON has it; without its generation, which its place says."""
         data: dict[str, Any] = {"scenario": self.text, "seed": self.seed, "began": self.began, "by": self.by}
-        data |= {"on": self.on, "until": self.until, "armed_by": self.armed_by, "next_place": self.next_place}
+        data |= {"on": self.on, "until": self.until, "why_off": self.why_off, "next_place": self.next_place}
         data["places"] = None if isinstance(self.places, range) else list(self.places)
         return data | {"twins": self.twins, "switched_off": sorted(self.switched_off)}
 
@@ -258,7 +258,7 @@ class Standing:
             switched_off=frozenset(map(int, data["switched_off"])),
             on=bool(data["on"]),
             until=None if data["until"] is None else float(data["until"]),
-            armed_by=str(data["armed_by"]),
+            why_off=str(data["why_off"]),
             by=int(data["by"]),
             generation=generation,
         )

@@ -236,11 +236,11 @@ def test_on_and_off_are_shared(make):
     one.disable(why="too many errors")
     assert [get(other), get(one)] == [200, 200]
     assert (one.enabled, other.enabled, other.standing.on) == (False, False, False)
-    assert other.standing.armed_by == "too many errors"
+    assert other.standing.why_off == "too many errors"
     one.use("http:500,times=2")
     assert [get(other), get(one)] == [200, 200], "swapping is not switching on"
     other.enable()
-    assert (one.standing.on, one.standing.armed_by) == (True, "")
+    assert (one.standing.on, one.standing.why_off) == (True, "")
     assert [get(one), get(other), get(one)] == [500, 500, 200]
 
 
@@ -313,7 +313,7 @@ def test_a_standing_is_a_value():
     with pytest.raises(AttributeError, match="cannot be changed: on"):
         made.on = False
     changed = (
-        made.without_rule("rule-1").with_rule_switched("rule-2", on=False).but(until=9.0, armed_by="x", by=7)
+        made.without_rule("rule-1").with_rule_switched("rule-2", on=False).but(until=9.0, why_off="x", by=7)
     )
     for each in (made, changed):
         data = json.loads(json.dumps(each.to_data()))
@@ -410,7 +410,7 @@ def test_a_server_that_is_away(start_redis):
     assert (injector.standing, injector.enabled, get(injector)) == (before, True, 503)
     with pytest.raises(StoreUnavailable):
         injector.disable(why="too many errors")
-    assert (injector.enabled, injector.standing.armed_by, get(injector)) == (False, "too many errors", 200)
+    assert (injector.enabled, injector.standing.why_off, get(injector)) == (False, "too many errors", 200)
     late = Injector("http:503", store=server.url, seed=1, environ={})
     with pytest.raises(StoreUnavailable):
         late.add("http:500")
