@@ -40,6 +40,7 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
 
     Raises:
         MissingExtra: what serves the API is not installed.
+        ConfigurationError: its workers cannot agree on a random token.
     """
     settings = injector.control
     assert settings is not None

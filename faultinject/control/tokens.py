@@ -10,6 +10,7 @@ from faultinject.counts.opening import open_directory
 from faultinject.counts.private import clean_up_dead_owners, private_parent, private_path
 from faultinject.counts.processes import common_process, several_processes
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.control import TOKEN
 
 LENGTH = 32
 """Random bytes of a token."""
@@ -24,17 +25,23 @@ def random_token(place: str) -> tuple[str, bool]:
 
     Args:
         place: of the control API.
+
+    Raises:
+        ConfigurationError: they have no place for that file.
     """
     token = token_urlsafe(LENGTH)
-    if not several_processes() or not hasattr(os, "geteuid"):
+    if not several_processes():
         return token, True
     try:
+        if not hasattr(os, "geteuid"):  # pragma: no cover - Windows
+            raise ConfigurationError("this system has no files for one user alone")
         clean_up_dead_owners()
         path = private_path(f"control\n{place}", owner=common_process())
         return _agreed(path, token)
-    except (OSError, ConfigurationError):
-        # There is no place for it: each has its own, and says so.
-        return token, True
+    except (OSError, ConfigurationError) as error:
+        # Of tokens that each makes up for itself, a client's would be wrong at every worker but one.
+        why = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
+        raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {why}") from error
 
 
 def _agreed(path: str, token: str) -> tuple[str, bool]:
