@@ -36,6 +36,8 @@ TERMINAL = "/dev/tty"
 """The terminal that controls the process, if one does."""
 
 _files: WeakSet[RuleFile] = WeakSet()
+# A set is not read while another thread adds to it.
+_lock = threading.Lock()
 _watch: Watch | None = None
 _previous: Any = None
 _heeded = False
@@ -57,7 +59,7 @@ def heed(file: RuleFile) -> None:
     if file.watch and not is_installed():
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
     file.heeded = True
-    _files.add(file)
+    _enter(file)
     if _heeded or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
     _has_terminal = _terminal()
@@ -71,7 +73,7 @@ def heed(file: RuleFile) -> None:
 def begin(file: RuleFile) -> None:
     """Watch a file from now on, if the extra is there."""
     global _watch  # noqa: PLW0603
-    _files.add(file)
+    _enter(file)
     if is_installed():
         file.look(closely=False)
         if _watch is None:
@@ -111,7 +113,7 @@ class Watch(threading.Thread):
             else:
                 changed = notify.watch(GATHER, STEP, int(LONGEST * 1000), stop)
             names = [path.rpartition("/")[2] for _, path in changed] if isinstance(changed, set) else []
-            for each in list(_files):
+            for each in _entered():
                 if not stop.is_set():
                     _look(each, closely=each.path.rpartition("/")[2] in names)
 
@@ -124,8 +126,8 @@ class Watch(threading.Thread):
 
 def _folders() -> list[tuple[str, int, int]]:
     """The folders to watch, those of links' targets too, and what tells one from another that is put in its place."""
-    paths = {os.path.dirname(each.path) for each in _files}  # noqa: PTH120 - as above
-    paths |= {os.path.dirname(os.path.realpath(each.path)) for each in _files}  # noqa: PTH120 - as above
+    files = [each.path for each in _entered()]
+    paths = {os.path.dirname(path) for path in (*files, *map(os.path.realpath, files))}  # noqa: PTH120 - as above
     found = []
     for path in sorted(paths):
         try:
@@ -162,8 +164,18 @@ def _on_hangup(number: int, frame: Any) -> None:
     threading.Thread(target=_look_at_all, name="faultinject-reload", daemon=True).start()
 
 
+def _enter(file: RuleFile) -> None:
+    with _lock:
+        _files.add(file)
+
+
+def _entered() -> list[RuleFile]:
+    with _lock:
+        return [*_files]
+
+
 def _look_at_all() -> None:
-    for each in list(_files):
+    for each in _entered():
         _look(each)
 
 
@@ -185,8 +197,8 @@ def _terminal() -> bool:
 
 def _after_fork() -> None:
     """A child has none of the threads."""
-    global _watch  # noqa: PLW0603
-    _watch = None
+    global _watch, _lock  # noqa: PLW0603
+    _watch, _lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
