@@ -10,6 +10,7 @@ import pytest
 
 from faultinject import Injector, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.counts import redis_store
+from faultinject.counts.redis_beside import Beside
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector import instances as registry
 from faultinject.injector.standing import Standing
@@ -54,6 +55,8 @@ def make(request, tmp_path, monkeypatch):
             return moment[0]
 
         monkeypatch.setattr(redis_store, "monotonic", later)
+        # What requests do not wait for is done with them, so that a test knows when.
+        monkeypatch.setattr(Beside, "do", lambda _, work: work())
     else:
         store = f"file:{tmp_path / 'store'}" if request.param == "file" else "memory:"
     now = [NOW]
