@@ -513,7 +513,7 @@ def test_groups_and_vendors_are_offered(opened):
     assert "retry_after" in browser.evaluate(effects)
     fill(browser, "#fault", "drip")
     assert browser.evaluate(effects) == ["delay", "of", "rate"]
-    shows(browser, "#preview-out", "needs rate")
+    shows(browser, "#preview-out", "drip needs a rate")
     storage = "[...document.querySelectorAll('#more-conditions option')].map(each => each.value)"
     assert {"method", "path", "header", "size", "vendor"} <= set(browser.evaluate(storage))
 
