@@ -197,7 +197,7 @@ def _terminal() -> bool:
 
 def _after_fork() -> None:
     """A child has none of the threads."""
-    global _watch, _lock  # noqa: PLW0603
+    global _watch, _lock
     _watch, _lock = None, threading.Lock()
 
 
