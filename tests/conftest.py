@@ -36,6 +36,9 @@ os.environ["COLUMNS"] = "120"
 for variable in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR"):
     os.environ.pop(variable, None)
 
+# With awscrt, which one of the clients here is, botocore signs by it: not as most users have it, and past the tests' eyes.
+os.environ["BOTO_DISABLE_CRT"] = "true"
+
 # Google's client would ask for buckets from threads of its own, which outlive a test.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 

@@ -282,6 +282,20 @@ def test_a_hedge_is_judged_by_the_middle_of_its_waits(late, expected):
     assert verdict("overlap", found, others, driven=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("after", "stalled", "expected"),
+    [(0.032, 0.0, PASS), (0.032, 0.03, INCONCLUSIVE), (0.15, 0.01, PASS), (0.15, 0.14, INCONCLUSIVE)],
+)
+def test_a_busy_machine_may_send_a_copy_so_late_that_it_looks_like_a_hedge(after, stalled, expected):
+    """Both are sent at once, and one gets no processor for 32 ms."""
+    found = slow(3, method="GET", stalled=7.0)
+    others = [
+        call(kind=FINE, at=each + after, path=one.first.path, method="GET", stalled=7.0 + stalled)
+        for each, one in enumerate(found)
+    ]
+    assert verdict("overlap", found, others, driven=True) == expected
+
+
 def failed_and_asked_again(after, number=6):
     """Calls of an SDK that failed to the end, after which the same was asked for again with success."""
     return [

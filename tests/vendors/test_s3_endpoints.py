@@ -170,8 +170,8 @@ def view(request):
             "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
             "RAW_URI": parts.path,
             "QUERY_STRING": parts.query,
-            "HTTP_HOST": parts.netloc,
             **{f"HTTP_{name.upper().replace('-', '_')}": "x" for name in request.headers},
+            "HTTP_HOST": parts.netloc,  # with awscrt botocore has it among the headers
         }
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
 from faultinject.audit.checks.questions import pause
 from faultinject.audit.checks.retries import FEWEST, LAYER
-from faultinject.audit.checks.words import NAME_THEM, counted, ordinal, plain, seconds, too_few
+from faultinject.audit.checks.words import NAME_THEM, TOO_BUSY, counted, ordinal, plain, seconds, too_few
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import fingerprint
 from faultinject.audit.statistics import median
-from faultinject.audit.waits import KINDS
+from faultinject.audit.waits import KINDS, LATEST, lateness
 from faultinject.journal.calls import SDK_ID, TOLD
 
 TYPE_CHECKING = False
@@ -232,7 +232,7 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer.
     FAIL: any. A single copy of a GET or HEAD that comes after a wait (the median of all such copies) is a hedge and
-    counts as PASS. Judged only where a driver or a test says which requests belong together.
+    counts as PASS, if the machine alone would not have taken as long. Judged only where a driver or a test says which requests belong together.
     """
     if not evidence.driven and not any(call.signal == TOLD for call in evidence.calls):
         yield unknown(
@@ -240,11 +240,11 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
             "copies of a request look like other calls. Run `faultinject conformance`, which tells them apart",
         )
         return
-    arrivals: dict[Hashable, list[float]] = {}
+    attempts: dict[Hashable, list[Attempt]] = {}
     slow: list[tuple[Call, Attempt]] = []
     for call in evidence.calls:
         if evidence.driven or call.signal == TOLD:
-            arrivals.setdefault(fingerprint(call.first), []).extend(each.arrived for each in call.attempts)
+            attempts.setdefault(fingerprint(call.first), []).extend(call.attempts)
             slow += [(call, each) for each in call.attempts if _is_slow(each)]
     calls = [call for call, _ in slow]
     if len(slow) < FEWEST:
@@ -262,32 +262,47 @@ def overlap(evidence: Evidence) -> Iterator[Said]:
     copied = [
         (call, each, after)
         for call, each in slow
-        if (after := _copies(each, arrivals[fingerprint(call.first)]))
+        if (after := _copies(each, attempts[fingerprint(call.first)]))
     ]
     # A machine that has too much to do may send the request itself so late that its copy comes at once.
-    hedges = [after[0] for _, each, after in copied if _is_single_read(each, after)]
+    reads = [(each, after[0]) for _, each, after in copied if _is_single_read(each, after)]
+    hedges = [copy.arrived - each.arrived for each, copy in reads]
     waited = bool(hedges) and median(hedges) >= evidence.turnaround.zero
-    doubled = [(call, after) for call, each, after in copied if not (waited and _is_single_read(each, after))]
+    doubled = [
+        (call, after[0].arrived - each.arrived)
+        for call, each, after in copied
+        if not (waited and _is_single_read(each, after))
+    ]
     many = counted(len(slow), "slow request")
     if doubled:
-        soonest = seconds(min(after[0] for _, after in doubled))
+        soonest = seconds(min(after for _, after in doubled))
         told = f"{len(doubled)} of {many} were sent twice, the copy after {soonest} at the earliest"
         yield failed(len(slow), told, [call for call, _ in doubled])
     elif copied:
-        usual = seconds(median(hedges))
-        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {usual} (median)"
-        yield passed(len(slow), told, [call for call, _, _ in copied])
+        told = f"{len(copied)} of {many} were hedged: one copy of a read, after {seconds(median(hedges))} (median)"
+        calls = [call for call, _, _ in copied]
+        if median([_least(each, copy) for each, copy in reads]) < evidence.turnaround.zero:
+            yield unknown(len(slow), f"{told}. {TOO_BUSY}", calls)
+        else:
+            yield passed(len(slow), told, calls)
     else:
         yield passed(len(slow), f"0 of {len(slow)} slow requests were sent twice", calls)
 
 
-def _copies(attempt: Attempt, arrivals: Sequence[float]) -> list[float]:
-    """How long after a request others like it came, before it was answered; in order."""
+def _copies(attempt: Attempt, others: Sequence[Attempt]) -> list[Attempt]:
+    """The requests like it that came before it was answered, in order."""
     answered = attempt.answered or 0.0
-    return sorted(each - attempt.arrived for each in arrivals if attempt.arrived < each < answered)
+    found = [each for each in others if attempt.arrived < each.arrived < answered]
+    return sorted(found, key=lambda each: each.arrived)
 
 
-def _is_single_read(attempt: Attempt, after: Sequence[float]) -> bool:
+def _least(attempt: Attempt, copy: Attempt) -> float:
+    """How long the client waited before it sent a copy, without what the machine may have added to that."""
+    after = copy.arrived - attempt.arrived
+    return after - min(lateness(attempt, copy, after) or 0.0, LATEST)
+
+
+def _is_single_read(attempt: Attempt, after: Sequence[Attempt]) -> bool:
     """Whether a slow request is a read, of which one copy came."""
     return attempt.method in READS and len(after) == 1
 

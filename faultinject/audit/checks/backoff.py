@@ -6,7 +6,7 @@ from math import exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.words import plain, seconds, too_few
+from faultinject.audit.checks.words import TOO_BUSY, plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
 
-TOO_BUSY = "A busy machine alone may take as long. Add requests without faults, or reduce the machine's load"
 LATER = 10
 """Waits before a second or later retry that it takes to say whether there are any."""
 ONCE = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
+TOO_BUSY = "A busy machine alone may take as long. Add requests without faults, or reduce the machine's load"
 
 
 def seconds(number: float) -> str:
