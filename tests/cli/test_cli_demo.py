@@ -188,6 +188,8 @@ def test_it_ends_with_the_verdict(demo):
     assert any(each.startswith("✓ passed: retries (") for each in rest)
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_the_headline_says_what_the_sdk_did(demo):
     """Faults that its caller never saw, calls that failed, how it waits, and the number of ✕ below; and whose they are."""
     _, lines, _, _ = demo
@@ -257,6 +259,8 @@ def test_the_verdict_on_a_whole_run():
     assert not any(each.startswith("? ") for each in lines)
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_the_sdk_did_what_is_told(demo):
     """5xx answers are retried after 1, 2 and 3 s, 4xx answers are not, and the fourth attempt is the last."""
     _, lines, _, _ = demo
