@@ -82,7 +82,11 @@ def _compiled_template() -> Template:
     from faultinject.vendors.vendor import read
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "quoted": quoted}
     return environment.from_string(read(__name__, "page.html").decode())
