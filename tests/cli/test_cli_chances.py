@@ -121,6 +121,8 @@ def test_an_answer_below_400_is_no_failure():
         ("drip,rate=1KiB,of=cos:SlowDown", True),
         ("corrupt", False),
         ("latency,delay=1s", False),
+        ("stall,duration=1s", False),
+        ("stall,duration=1s,after_bytes=1KiB", False),
         ("cos:InternalError,status=200,delay=1s", False),
     ],
 )
