@@ -339,6 +339,7 @@ def test_the_rules_mix_what_the_sdk_retries_and_what_not():
     assert statuses == [{5}, {4}, {4}, {5}, {4}]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
 @pytest.mark.parametrize(
     ("term", "columns", "live", "drawn"),

@@ -297,6 +297,7 @@ def test_it_is_told_to_end(here, start, app, number):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", ["shop:web", "shop:installed", "shop:api"])
 @pytest.mark.parametrize("on", ["", "1"])
 def test_an_app_with_rules_of_the_environment(here, start, app, on):

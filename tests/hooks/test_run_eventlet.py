@@ -9,6 +9,7 @@ from .launch import Way
 SENTENCE = "faultinject: eventlet is not supported"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["", "patched", "flask", "patched flask"])
 def test_its_server(start, how):
     """Also an app of a framework's, which other hooks reach; and no traceback."""

@@ -35,6 +35,7 @@ def read(response, server):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", CALLS)
 def test_rows(operation, server, client):
     wrong = []

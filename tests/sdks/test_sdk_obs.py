@@ -62,6 +62,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 def test_rows(server, client):
     """Status, code, message, request id and host id of every row, from four calls; none names a resource."""
     wrong = []

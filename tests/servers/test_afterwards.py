@@ -47,6 +47,7 @@ def expected(server, rule, situation):
     return {KEPT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_the_next_request(pool, name):
     """Once, with its own answer, on the same connection or on a new one; sent behind the answer or together with it."""

@@ -48,6 +48,7 @@ def test_boto3_that_gets_impatient(pool, name, tmp_path):
     go_on(started(pool, name), "boto3", "once-late", (200_000, 5_000_000), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["once", slow("once-undrained")])
 @pytest.mark.parametrize(
     "client", [slow(each) if each == "AWS CLI" else each for each in CLIENTS if each != "boto3"]

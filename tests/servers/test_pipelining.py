@@ -83,6 +83,7 @@ def tried(server, rule):
     return "" if met[then] == 1 else f"the request behind was met {met[then]} times"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_a_fault_behind_a_big_answer(pool, name):
     """The answer comes whole, then the fault, and the request behind it is met once."""

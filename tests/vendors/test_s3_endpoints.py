@@ -196,6 +196,7 @@ def sent_by(region, partition, settings):
             pass  # there is no such endpoint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", REGIONS)
 def test_botocores_own_endpoints(region):
     """In every partition: what it calls is what is read, with S3 as the vendor and with none."""

@@ -61,6 +61,7 @@ def test_it_is_found(name):
     assert str(again.value).splitlines()[:1] == str(error.__cause__).splitlines()[:1]
 
 
+@pytest.mark.slow
 def test_a_shared_budget_takes_two_faults():
     """One retry for the whole job copes with any one fault; depth 2 finds the pair, and folds it into one rule."""
     assert explore("budget", right=False)[1] is None
@@ -72,6 +73,7 @@ def test_a_shared_budget_takes_two_faults():
         CLIENTS["budget"](client, right=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_alarm(name):
     """A right client passes: nothing failed, nothing was left out, every fault came; three leave an upload behind."""

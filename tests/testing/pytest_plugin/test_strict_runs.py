@@ -41,6 +41,7 @@ def installed(tmp_path):
     return site
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before", ["pass", "import faultinject; faultinject.install(print, enabled=False, interface='wsgi')"]
 )
