@@ -23,6 +23,7 @@ def test_each_file_is_by_its_schema(name: str) -> None:
     assert [found["agree"], found["differ"], found["not_judged"]] == counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", record.VENDORS)
 def test_our_own_store(vendor: str) -> None:
     """Each answer is what is on record, and nothing is left in the store."""

@@ -241,6 +241,7 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     assert done.said.endswith("xend")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted by /proc")
 @pytest.mark.parametrize(
     ("number", "words", "session"),

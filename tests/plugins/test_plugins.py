@@ -279,6 +279,7 @@ print([*vendors.plugins.problems(), *faults.plugins.problems(), *store.plugins.p
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OFFERS)
 def test_a_broken_package_is_told_in_one_sentence_and_harms_nobody(python: Python, case: str) -> None:
     """What is wrong is said with the package's name, in lists and where the name is used; all others go on."""

@@ -76,6 +76,7 @@ def waiting(server):
     return server.connect(source=HERE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [HERE, ELSEWHERE])
 @pytest.mark.parametrize("port", ["", ":{}"], ids=["address", "address and port"])
 def test_a_client_that_names_another(server, source, port):

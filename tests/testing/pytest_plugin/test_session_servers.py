@@ -158,6 +158,7 @@ FIVE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
