@@ -58,6 +58,31 @@ def test_a_connection_ends_and_a_gateway_answers_where_it_cannot(site, rule, how
     assert [entry.status, entry.response_bytes, entry.request_id, entry.hint, entry.hint_form] == [None] * 5
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_stall_of_the_whole_exchange(site, when):
+    """Before the app has run, or behind it."""
+    action = site(f"stall,duration=2s,when={when}").decide()
+    assert isinstance(action, Forward)
+    assert (action.after, action.delay, action.transform, action.upload) == (when == "after", 2.0, None, None)
+    assert (action.entry.fault, action.entry.when) == ("stall", when)
+
+
+def test_a_stall_in_the_middle_of_an_answer(site):
+    """The app is asked at once, and its body has a pause."""
+    action = site("stall,duration=2s,when=after,after_bytes=5").decide()
+    assert isinstance(action, Forward)
+    assert (action.after, action.delay, action.transform.did, action.upload) == (False, 0.0, "stalled", None)
+    assert (action.entry.fault, action.entry.when) == ("stall", "after")
+
+
+def test_a_stall_in_the_middle_of_an_upload(site):
+    """The app reads a body that has a pause."""
+    action = site("stall,duration=2s,after_bytes=5").decide(method="PUT", body=BODY)
+    assert isinstance(action, Forward)
+    assert (action.after, action.delay, action.transform, action.upload) == (False, 2.0, None, 5)
+    assert (action.entry.fault, action.entry.when) == ("stall", "before")
+
+
 @pytest.mark.parametrize(
     ("rule", "did", "rate"),
     [("truncate", "truncated", None), ("drip,rate=5", "dripped", 5), ("corrupt", "corrupted", None)],
