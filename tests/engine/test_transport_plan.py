@@ -83,6 +83,17 @@ def test_a_stall_in_the_middle_of_an_upload(site):
     assert (action.entry.fault, action.entry.when) == ("stall", "before")
 
 
+def test_an_upload_that_ends_before_it_would_stall_passes(site):
+    """With 100 bytes there is a middle behind 99 of them, and none behind 100."""
+    headers = [("Content-Length", str(len(BODY)))]
+    found = [
+        site(f"stall,duration=2s,after_bytes={after}").decide(method="PUT", body=BODY, headers=headers)
+        for after in (98, 99, 100)
+    ]
+    assert [type(each) for each in found] == [Forward, Forward, Pass]
+    assert (found[2].did, found[2].entry.fault) == ("nothing_to_cut", "stall")
+
+
 @pytest.mark.parametrize(
     ("rule", "did", "rate"),
     [("truncate", "truncated", None), ("drip,rate=5", "dripped", 5), ("corrupt", "corrupted", None)],
