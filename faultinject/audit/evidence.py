@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from faultinject.audit.crowd import Crowd
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
@@ -145,6 +146,16 @@ class Evidence:
         from faultinject.audit.waits import by_number
 
         return by_number(self.waits)
+
+    @cached_property
+    def _crowd(self) -> Crowd:
+        from faultinject.audit.crowd import Crowd
+
+        return Crowd(self.everyone, self.turnaround.p95)
+
+    def crowding(self, wait: Wait) -> float:
+        """Seconds of a wait that the client may have spent on its other calls; where `busy` is known, that includes it."""
+        return 0.0 if self.turnaround.busy is not None else self._crowd.added(wait)
 
     def undisturbed(self, waits: Sequence[Wait], fewest: int) -> Sequence[Wait]:
         """The waits that ended while nothing was seen to be late; all of them, if that would leave fewer than so many."""

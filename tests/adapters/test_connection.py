@@ -32,7 +32,7 @@ from faultinject.adapters.connection import of_environ, of_scope
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 10
+PATIENCE = 20
 
 
 def sockets():

@@ -11,14 +11,13 @@ from itertools import count
 
 from .apps import photo
 from .faults import code, empty
-from .probe import request
+from .probe import PATIENCE, request
 from .rules import APP, CUT, NONE, THEN
 
 BODY = b"x" * 3000
 LONG = b"y" * 300_000
-FIRST = 1000
-"""Bytes of the long body that are sent before the answer."""
-PATIENCE = 10.0
+FIRST = 3000
+"""Bytes of the long body that are sent before the answer: more than a server asks for at once (gunicorn, 1024)."""
 BUFFERS = ("cheroot", "daphne", "waitress")
 """Servers that say nothing before they have read a body of known length; daphne and waitress any body."""
 SAYS_NO_100 = ("uWSGI", "wsgiref")

@@ -7,8 +7,8 @@ import ssl
 import time
 
 HOST = "storage.example"
-PATIENCE = 10.0
-"""Seconds after which a connection that says nothing is called open."""
+PATIENCE = 20.0
+"""Seconds after which a connection that says nothing is called open: longer than the 10 s within which faultinject gives up."""
 
 
 class Answer:

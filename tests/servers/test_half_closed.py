@@ -34,7 +34,7 @@ def test_the_delayed_error_is_seen(pool, name, rule, body):
     client, path = sent(server, rule, body)
     with client:
         client.socket.shutdown(socket.SHUT_WR)
-        answer = client.answer(patience=10)
+        answer = client.answer()
     if name.startswith("granian") and not answer.line:
         return  # it may not even call the app
     outcome = server.outcome(path, until=lambda outcome: outcome.get("final"))
@@ -52,7 +52,7 @@ def test_a_slow_answer_is_read_to_its_end(pool, name):
     client, path = sent(server, "drip-error", None)
     with client:
         client.socket.shutdown(socket.SHUT_WR)
-        answer = client.answer(patience=10)
+        answer = client.answer()
     if name.startswith((*HEARS_NO_MORE, "granian")) and not answer.whole:
         return
     assert (answer.status, code(answer.body), answer.whole) == (503, "SlowDown", True)
@@ -66,7 +66,7 @@ def test_a_broken_connection_is_seen(pool, name, rule):
     client, _ = sent(started(pool, name), rule, None)
     with client:
         client.socket.shutdown(socket.SHUT_WR)
-        answer = client.answer(patience=10)
+        answer = client.answer()
     assert empty(answer)
     assert answer.end != "open"
 

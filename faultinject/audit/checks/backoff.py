@@ -6,7 +6,7 @@ from math import exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, unknown, warned
-from faultinject.audit.checks.words import TOO_BUSY, plain, seconds, too_few
+from faultinject.audit.checks.words import TOO_BUSY, TOO_MANY, plain, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
 from faultinject.audit.statistics import median, most_in_beat, most_within, slope
@@ -57,7 +57,8 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
 
     The median of all waits from the second on. FAIL: it is as short as without backoff (a busy machine only makes waits
     longer). WARN: there is only one retry, in 5 failed calls or more, and it has no backoff. PASS: it is longer, even
-    without what a busy machine may have added: half a second where nothing in the journal measures that.
+    without what a busy machine may have added, half a second where nothing in the journal measures that, and without the
+    work for the calls that the client has under way.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     zero = evidence.turnaround.zero
@@ -65,7 +66,7 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
         middle = median([wait.seconds for wait in later])
         told = f"the second and later retries wait {seconds(middle)} (median)"
         if zero <= middle and not _is_long(later, evidence):
-            yield unknown(len(later), f"{told}. {TOO_BUSY}", _calls(later))
+            yield unknown(len(later), f"{told}. {_excuse(later, evidence)}", _calls(later))
         else:
             yield (failed if middle < zero else passed)(len(later), told, _calls(later))
         return
@@ -87,21 +88,29 @@ def backoff(evidence: Evidence) -> Iterator[Said]:
             len(once), f"the only retry has no backoff: it waits {seconds(middle)} (median)", _calls(once)
         )
     elif not _is_long(once, evidence):
-        yield unknown(len(once), f"the only retry waits {seconds(middle)} (median). {TOO_BUSY}", _calls(once))
+        told = f"the only retry waits {seconds(middle)} (median)"
+        yield unknown(len(once), f"{told}. {_excuse(once, evidence)}", _calls(once))
     else:
         yield passed(len(once), f"the only retry waits {seconds(middle)} (median)", _calls(once))
+
+
+def _excuse(found: Sequence[Wait], evidence: Evidence) -> str:
+    """What may explain such waits, and what to do about it."""
+    return TOO_MANY if 2 * _crowding(found, evidence) > median([wait.seconds for wait in found]) else TOO_BUSY
 
 
 def _is_long(found: Sequence[Wait], evidence: Evidence) -> bool:
     """Whether waits are long even without what the machine may have added to them."""
     turnaround = evidence.turnaround
     fast = UNKNOWN if turnaround.p95 is None else turnaround.zero
+    own = [wait.seconds - evidence.crowding(wait) for wait in found]
     if turnaround.busy is None and evidence.late is not None:
-        return median([wait.seconds - (wait.late or 0) for wait in found]) >= fast
+        machines = [wait.latest or 0 for wait in found]
+        return median([wait - machine for wait, machine in zip(own, machines, strict=True)]) >= fast
     least = max(fast, turnaround.busy) if turnaround.busy is not None else turnaround.worst or LATEST
-    # A driver measures only now and then what the machine tells of each wait; in the middle of many it is late by no more.
+    # A driver has seen how late its machine is now and then; the machine tells it of each wait.
     known = [wait.seconds - min(wait.late or 0, LATEST) for wait in found]
-    return median([wait.seconds for wait in found]) >= least and median(known) >= fast
+    return median(own) >= least and median(known) >= fast
 
 
 @check(
@@ -144,7 +153,7 @@ def jitter(evidence: Evidence) -> Iterator[Said]:
     loose = [
         (spread, middle, group)
         for spread, middle, group in groups
-        if spread > max(spread_by_itself, RANDOM * middle)
+        if spread > max(spread_by_itself, RANDOM * middle, _crowding(group, evidence))
         and middle - min(wait.seconds for wait in group)
         > max(RIGID * middle, (evidence.turnaround.busy or 0) / 2)
     ]
@@ -263,7 +272,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Said]:
     usable: dict[str, list[list[Wait]]] = {}
     for (kind, retry), group in evidence.waits_by_number.items():
         middle = median([wait.seconds for wait in group])
-        if retry <= COUNTED and middle >= max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise):
+        least = max(LONG_ENOUGH / 2, 5 * evidence.turnaround.noise)
+        if retry <= COUNTED and middle - _crowding(group, evidence) >= least:
             usable.setdefault(kind, []).append(group)
     said = [
         _growth(kind, [wait for group in groups for wait in group], 5 * evidence.doubt)
@@ -306,6 +316,11 @@ def _growth(kind: str, found: Sequence[Wait], certain: float) -> Said:
     if low > GROWING:
         return passed(n, told, _calls(found))
     return unknown(n, f"{told}. Add calls, or attempts per call", _calls(found))
+
+
+def _crowding(found: Sequence[Wait], evidence: Evidence) -> float:
+    """Seconds of such waits that the client may have spent on its other calls, in the middle of them."""
+    return median([evidence.crowding(wait) for wait in found])
 
 
 def _calls(found: Sequence[Wait]) -> list[Call]:

@@ -8,7 +8,7 @@ from faultinject.audit.checks.retries import FEWEST, JUDGED
 from faultinject.audit.checks.words import counted, seconds, too_few
 from faultinject.audit.evidence import UNKNOWN
 from faultinject.audit.lateness import together
-from faultinject.audit.statistics import uniform
+from faultinject.audit.statistics import median, uniform
 from faultinject.audit.waits import KINDS, LATEST
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from faultinject.audit.checks.check import Said
-    from faultinject.audit.evidence import Evidence, Turnaround
+    from faultinject.audit.evidence import Evidence
     from faultinject.audit.profiles.profile import Profile
     from faultinject.audit.waits import Wait
     from faultinject.journal.calls import Call
@@ -96,11 +96,12 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
 
     The share of waits longer than min(cap, base × 2^i), 25 ms and twice the turnaround's p95. PASS: 2 % at most. FAIL:
     more, even without what a busy machine may have added: in a driven run the delay of its first requests, elsewhere what
-    the server measures itself, and 500 ms where it does not. A smaller excess may be the machine's, unless a quarter of
-    all waits have it and the machine is seen to be quick. In a driven run a wait does not count that ends while the driver
-    or the client's first requests are late; nor do three within a quarter of a second, if less than half of the waits
-    before that retry are too long. Half a second of excess is explained so, more where first requests are late by more. A wait without jitter may be a quarter longer; a
-    promise not to wait is not judged.
+    the server measures itself, or 500 ms where it does not, and the work for the calls that the client has under way. A
+    smaller excess may be the machine's, unless a quarter of all waits have it and the machine is seen to be quick. In a
+    driven run a wait does not count that ends while the driver or the client's first requests are late; nor do three
+    within a quarter of a second, if less than half of the waits before that retry are too long. Half a second of excess is
+    explained so, more where first requests are late by more. A wait without jitter may be a quarter longer; a promise not
+    to wait is not judged.
     """
     profile = evidence.profile
     if profile is None or not profile.waits:
@@ -119,7 +120,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Said]:
     told = f"{len(late)} of {n} waits are longer than {profile.name} promises"
     if len(late) <= LATE * n:
         yield passed(n, f"{n - len(late)} of {n} waits are within the bounds of {profile.name}", _calls(held))
-    elif len(later) > max(1, LATE * n) or _often(late, overhead, n, turnaround):
+    elif len(later) > max(1, LATE * n) or _often(late, overhead, n, evidence):
         wait, most = max(late, key=lambda each: each[0].seconds - each[1])
         told += f": {seconds(wait.seconds)} before retry {wait.retry}, at most {seconds(most)}"
         yield failed(n, told, _calls(late))
@@ -169,15 +170,18 @@ def _added(wait: Wait, evidence: Evidence) -> float:
     busy = evidence.turnaround.busy
     if busy is not None:
         return max(CERTAIN, busy)
-    return LATEST if wait.late is None else max(CERTAIN, wait.late)
+    machine = LATEST if wait.latest is None else max(CERTAIN, wait.latest)
+    return machine + evidence.crowding(wait)
 
 
-def _often(late: list[tuple[Wait, float]], overhead: float, n: int, turnaround: Turnaround) -> bool:
+def _often(late: list[tuple[Wait, float]], overhead: float, n: int, evidence: Evidence) -> bool:
     """Whether so many waits are too long that a machine would have to be slow all the time, and it is seen not to be."""
+    turnaround = evidence.turnaround
     if turnaround.worst is None or turnaround.busy is not None:
         return False
     certain = overhead + max(CERTAIN, turnaround.worst)
-    return sum(wait.seconds > most + certain for wait, most in late) > OFTEN * n
+    long = sum(wait.seconds > most + certain + evidence.crowding(wait) for wait, most in late)
+    return long > OFTEN * n
 
 
 @check("full jitter", reference=PROFILE, minimum="30 waits with a bound of 0.5 s or more")
@@ -216,7 +220,8 @@ def full_jitter(evidence: Evidence) -> Iterator[Said]:
 def _share_added(evidence: Evidence, held: list[tuple[Wait, float]]) -> float:
     """By what share of its bound the machine may have moved a wait, where nobody saw how fast the client is."""
     known = evidence.turnaround.busy is not None or evidence.turnaround.p95 is not None
-    return 0.0 if known else evidence.doubt / min(bound for _, bound in held)
+    crowding = median([evidence.crowding(wait) for wait, _ in held])
+    return (crowding + (0.0 if known else evidence.doubt)) / min(bound for _, bound in held)
 
 
 @check("retry quota", reference=PROFILE, minimum="an outage of 100 calls")

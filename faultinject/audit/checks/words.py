@@ -4,6 +4,9 @@ from __future__ import annotations
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
+TOO_MANY = (
+    "A client with as many calls at once may take as long for its work alone. Let fewer calls run at once"
+)
 TOO_BUSY = "A busy machine alone may take as long. Add requests without faults, or reduce the machine's load"
 
 

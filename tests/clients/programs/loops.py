@@ -1,4 +1,4 @@
-"""Loops without a wait, and short waits, on a machine that has too much to do."""
+"""Loops without a wait, and short waits, on a machine that has too much to do, and by many threads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import os
 import random
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from .program import program
 from .sending import Sender, at_once, in_threads, retried
 
 DOWN = "http:503,path=/documents/*"
-PATHS = [f"/documents/{number}" for number in range(30)]
+FEW, MANY = 10, 130
+"""Threads."""
 
 
 @contextmanager
@@ -28,8 +31,9 @@ def too_much_to_do():
             each.wait()
 
 
-def read(endpoint, waits, *, busy, threads=10):
-    """Read each, many at a time."""
+def read(endpoint, waits, *, busy, threads=FEW, times=1):
+    """Read thirty documents, or so many times as many, by several threads."""
+    paths = [f"/documents/{number}" for number in range(30 * times)]
     client = Sender(endpoint, "reader")
 
     def get(path):
@@ -37,9 +41,9 @@ def read(endpoint, waits, *, busy, threads=10):
 
     if busy:
         with too_much_to_do():
-            in_threads(get, PATHS, threads)
+            in_threads(get, paths, threads)
     else:
-        in_threads(get, PATHS, threads)
+        in_threads(get, paths, threads)
 
 
 @program("tight loop", DOWN, true={"backoff"})
@@ -64,6 +68,29 @@ def busy_tight_loop(endpoint):
 def busy_tight_loop_one_by_one(endpoint):
     """The same by one thread."""
     read(endpoint, lambda: at_once(5), busy=True, threads=1)
+
+
+@program("tight loop, many threads", DOWN, true={"backoff", "jitter", "backoff grows", "thundering herd"})
+def tight_loop_in_many_threads(endpoint):
+    """Six attempts without a wait by urllib, in 130 threads: each comes back late, because the others work."""
+
+    def get(number):
+        for _ in range(6):
+            with suppress(HTTPError), urlopen(f"{endpoint}/documents/{number}"):
+                pass
+
+    in_threads(get, range(MANY), MANY)
+
+
+@program("backoff, many threads", DOWN, either={"thundering herd"}, timed=True)
+def backoff_in_many_threads(endpoint):
+    """Five attempts with full jitter up to 1, 2, 4 and 4 s, in 130 threads."""
+    read(endpoint, exponential, busy=False, threads=MANY, times=4)
+
+
+def exponential():
+    """Waits drawn between nothing and 1, 2, 4 and 4 seconds."""
+    return [random.uniform(0, most) for most in (1, 2, 4, 4)]
 
 
 def short():
