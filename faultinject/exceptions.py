@@ -71,10 +71,6 @@ class UnknownDocumentedError(ConfigurationError, LookupError):
     """The vendor documents no error of that code, variant or group."""
 
 
-class NotBuiltYet(ConfigurationError):
-    """A fault, effect or variable that the grammar reserves and this version does not carry out."""
-
-
 class ProductionRefused(FaultInjectError):
     """The environment says that this is production, where nothing is injected unless allowed."""
 

@@ -8,6 +8,7 @@ from time import monotonic
 from weakref import finalize
 
 from faultinject.counts.redis_beside import Beside
+from faultinject.counts.redis_dial import Dial
 from faultinject.exceptions import MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Argument = str | bytes | int
 
 PATIENCE = 0.1
-"""Seconds that a connection may take, and the answers that one request needs together."""
+"""Seconds that a connection may take, with looking up the host's name, and the answers that one request needs together."""
 
 
 class Unanswered(StoreUnavailable):
@@ -93,6 +94,8 @@ class Link:
         # redis-py has no types for what is done with them.
         self._idle: list[Any] = []
         self._pid = os.getpid()
+        self._named = bool(url.host) and not _is_address(url.host)
+        self._dial = Dial(self._connect, self._idle.append)
         # Errors of the package keep connections in circles, whose sockets may go first, with a warning.
         finalize(self, _close, self._idle).atexit = False
 
@@ -162,10 +165,11 @@ class Link:
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._idle.clear()
+            self._dial = Dial(self._connect, self._idle.append)
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._kind(**self._how)
+            pass
         else:
             usable = False
             with suppress(self._errors.RedisError, OSError):
@@ -173,11 +177,26 @@ class Link:
             if usable:
                 return connection
             connection.disconnect()
+        return self._dial.connection(PATIENCE) if self._named else self._connect()
+
+    def _connect(self) -> Any:
+        connection = self._kind(**self._how)
         connection.connect()
         return connection
 
     def _failed(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(f"the store {self.shown}: {error}")
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host needs not be looked up."""
+    from ipaddress import ip_address
+
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _close(connections: list[Any]) -> None:

@@ -34,6 +34,7 @@ class RedisStore:
         url: the server, and the prefix of the keys.
 
     Attributes:
+        place: where it is, without password and options.
         shown: the store as messages name it.
 
     Raises:
@@ -55,6 +56,7 @@ class RedisStore:
         self._pause = PAUSE
         self._newer = False
         self._agree, self._put, self._looks, self._join = map(Script, (AGREE, PUT, LOOK, JOIN))
+        self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
     def agree(self, data: dict[str, Any], *, chosen: bool) -> tuple[int, dict[str, Any], Guarded]:

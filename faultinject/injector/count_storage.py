@@ -8,12 +8,12 @@ from time import monotonic
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
-from faultinject.rules.redis_url import is_redis, read_redis
-from faultinject.rules.store import FILE, MEMORY, REPLACE, opener, read_directory
+from faultinject.injector.standing import read_standing
+from faultinject.rules.store import FILE, MEMORY, REPLACE, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from faultinject.counts.directory import StoreDirectory
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from faultinject.counts.guarded import Guarded
     from faultinject.counts.redis_beside import Beside
     from faultinject.counts.redis_store import RedisStore
-    from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.counting import Counts
     from faultinject.engine.journal_entry import Line, Outcome
+    from faultinject.injector.elsewhere import Elsewhere
     from faultinject.injector.standing import Standing
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.addressing import Addressing
@@ -36,22 +37,9 @@ if TYPE_CHECKING:
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
             """As `Journal.events`, for all processes."""
 
-    class Store(Protocol):
-        """A place where scenarios are counted, on a Redis server or as the function of another package's entry point opens it."""
 
-        def counts(self, scenario: str, seed: str, *, chosen: bool, anew: bool) -> tuple[Counts, str]:
-            """Counts for a scenario, and the seed that all its processes draw with.
-
-            Args:
-                scenario: the rules and the given seed as JSON: processes of the same text count together.
-                seed: this process's.
-                chosen: nobody gave it: where another process was first, its seed holds.
-                anew: another scenario takes the place of the one in force, and counts begin at zero.
-            """
-
-
-PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds until a scenario that could not be read is tried again, and at most until a server is that does not answer."""
+PAUSE = 1.0
+"""Seconds until a scenario that could not be read is tried again."""
 _TRIES = 50
 _NEVER = -2
 """No generation."""
@@ -68,14 +56,13 @@ class CountStorage:
             until there are several processes.
         alone: no other process is to count with it, however many there are.
         make: makes counts where there is no directory, by default in memory.
-        grows: whether somebody may put rules in force later, so that processes without any share a directory too.
 
     Attributes:
         directory: where processes share their counts, or None.
         salt: what this process draws with besides the seed, where each counts for itself.
         seen: the generation that this process has joined.
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
-        missing: why the server did not answer when this process began; empty when it did, or does now.
+        elsewhere: what other hosts may count in as well, or None.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
         watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
@@ -85,12 +72,7 @@ class CountStorage:
     """
 
     def __init__(
-        self,
-        store: str | None,
-        *,
-        alone: bool = False,
-        make: Callable[[], Counts] | None = None,
-        grows: bool = False,
+        self, store: str | None, *, alone: bool = False, make: Callable[[], Counts] | None = None
     ) -> None:
         self.seen = 0
         self.replaced_by = 0
@@ -98,13 +80,12 @@ class CountStorage:
         self._agree: Callable[[StoreDirectory], int] | None = None
         self._replaces = False
         self.salt = b""
-        self.why = self.missing = ""
+        self.why = ""
         self._salted = 0
         # The generation that could not be read, and when it is tried again.
         self._unread: int | None = None
         self._again = 0.0
         self._alone = alone
-        self._grows = grows
         self._make = make or MemoryCounts
         # The directory's counts as they are open, as they are and as requests ask them.
         self._file_counts: FileCounts | None = None
@@ -114,22 +95,13 @@ class CountStorage:
         if store is not None and store.startswith(FILE):
             path, self._replaces = read_directory(store)
             self.directory = _opened(path)
-        self._store: Store | None = None  # of another package
-        self._server: RedisStore | None = None
-        # Asks the server again that did not answer when this process began; None once it has.
-        self._ask: Callable[[], tuple[Standing, Counts]] | None = None
-        self._pause = PAUSE
         self.watched: SharedJournal | None = None
         self._watched_at: StoreDirectory | RedisStore | None = None
-        # What the server has cannot be taken over, and nobody was told so far.
-        self._refused = False
-        if store is not None and is_redis(store):
-            from faultinject.counts.redis_store import RedisStore
+        self.elsewhere: Elsewhere | None = None
+        if store is not None and self.directory is None and store != MEMORY:
+            from faultinject.injector.elsewhere import Elsewhere
 
-            self._server = RedisStore(read_redis(store))
-        elif store is not None and self.directory is None and store != MEMORY:
-            self._scheme = store.partition(":")[0]
-            self._store = _opened_elsewhere(store)
+            self.elsewhere = Elsewhere(store)
 
     @property
     def settled(self) -> bool:
@@ -137,8 +109,7 @@ class CountStorage:
         return (
             self._alone
             or self.directory is not None
-            or self._store is not None
-            or self._server is not None
+            or self.elsewhere is not None
             or self._salted == os.getpid()
         )
 
@@ -152,60 +123,61 @@ class CountStorage:
         """What tells a store that processes share from others; empty where nothing is shared."""
         if self.directory is not None:
             return self.directory.path
-        return "" if self._server is None else self._server.shown
+        server = self._server
+        return "" if server is None else server.shown
 
     @property
     def place(self) -> str:
         """Where counts live, as a log may have it: the store without its password."""
         if self.directory is not None:
             return f"{FILE}{self.directory.path}"
-        # Of another package's store only the scheme is known to hold no password.
-        return self.shown or (f"{self._scheme}:" if self._store is not None else MEMORY)
+        return MEMORY if self.elsewhere is None else self.elsewhere.place
+
+    @property
+    def missing(self) -> str:
+        """Why the store did not answer when this process began; empty when it did, or does now."""
+        return "" if self.elsewhere is None else self.elsewhere.missing
 
     @property
     def follows(self) -> bool:
         """Whether what is in force may be another one's."""
-        return self.directory is not None or self._ask is not None or self._server is not None
+        return self.directory is not None or (self.elsewhere is not None and self.elsewhere.follows)
 
     @property
     def beside(self) -> Beside | None:
         """Where a server is asked that requests do not wait for; None where what is in force can be seen at once."""
-        return None if self._server is None else self._server.beside
+        server = self._server
+        return None if server is None else server.beside
 
     @property
     def due(self) -> bool:
         """Whether the server is to be asked what is in force."""
-        if self._ask is not None:
-            return monotonic() >= self._again
-        return self._server is not None and self._server.due
+        return self.elsewhere is not None and self.elsewhere.due
 
     @property
     def stale(self) -> bool:
         """Whether another process has published a scenario since, or the server is to be asked that was not there."""
         if self.directory is None:
-            if self._ask is not None:
-                return monotonic() >= self._again
-            return self._server is not None and self._server.newer
+            return self.elsewhere is not None and self.elsewhere.stale
         number = self.directory.number.read()
         return number != self.seen and (number != self._unread or monotonic() >= self._again)
 
     def hurry(self) -> None:
         """Let `stale` know of what was put in force just now."""
-        if self._server is not None:
-            self._server.hurry()
+        server = self._server
+        if server is not None:
+            server.hurry()
 
-    def detach(
-        self, scenario: Scenario, seed: str | None, *, owner: int | None = None, empty: bool = False
-    ) -> None:
+    def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
         """Several processes serve the app: they find one directory, or each counts for itself.
 
         Args:
             scenario: what they have in common.
             seed: the seed that was given; None when each has chosen its own.
+            shares: whether they have anything to share: rules, or those that somebody may put in force.
             owner: the process that they have in common, which has the directory as long as it lives.
-            empty: whether they share a scenario without rules as well.
         """
-        if self.undecided and (scenario.rules or empty or self._grows):
+        if self.undecided and shares:
             try:
                 self._share(f"{scenario.to_json()}\n{seed}", owner)
             except (FaultInjectError, OSError) as error:
@@ -224,8 +196,8 @@ class CountStorage:
             ConfigurationError: the named store cannot hold it, or others count there by other rules.
             StoreUnavailable: the named store cannot be had.
         """
-        if self._store is not None or self._server is not None:
-            return self._begin_elsewhere(own, chosen=chosen)
+        if self.elsewhere is not None:
+            return self.elsewhere.begin(own, chosen=chosen)
         if self.directory is None:
             return own, self._make()
         data = self._data(own)
@@ -267,8 +239,8 @@ class CountStorage:
             StoreUnavailable: it cannot be read.
             ConfigurationError: likewise.
         """
-        if self._server is not None:
-            return self._newest_of_server(self._server, known, in_any_case=in_any_case)
+        if self.elsewhere is not None:
+            return self.elsewhere.newest(known, in_any_case=in_any_case)
         if self.directory is None:
             return known, known.generation
         generation = self.directory.generation
@@ -276,7 +248,7 @@ class CountStorage:
             return known, generation
         try:
             generation, data = self.directory.read()
-            return _read(data, generation, known, self.directory.path), generation
+            return read_standing(data, generation, known, self.directory.path), generation
         except FaultInjectError:
             if not in_any_case:
                 raise
@@ -310,16 +282,9 @@ class CountStorage:
             rules = new.next_place
             self.directory.publish(self._data(new), rules=rules, keep_counts=not anew, after=after)
             return self.join(new)
-        if self._server is not None:
-            generation, counts = self._server.put(new.to_data(), after=after, anew=anew)
-            self._ask, self.missing = None, ""
-            return new.but(generation=generation), counts
-        if anew:
-            counts = self._make()
-            if self._store is not None:
-                counts, seed = self._store.counts(new.text, new.seed, chosen=False, anew=True)
-                new = new.but(seed=seed)
-        return new.but(generation=after + 1, by=os.getpid()), counts
+        if self.elsewhere is not None:
+            return self.elsewhere.publish(new, after=after, anew=anew, counts=counts)
+        return new.but(generation=after + 1, by=os.getpid()), self._make() if anew else counts
 
     def join(self, known: Standing) -> tuple[Standing, Counts]:
         """What is in force for all processes, and its counts.
@@ -331,10 +296,8 @@ class CountStorage:
             StoreInUse: the server, which was not there before, has other rules.
             StoreUnavailable: it cannot be read.
         """
-        if self._ask is not None:
-            return self._join_late(self._ask)
-        if self._server is not None:
-            return self._join_server(self._server, known)
+        if self.elsewhere is not None:
+            return self.elsewhere.join(known)
         assert self.directory is not None
         if self._agree is not None:
             from faultinject.counts.directory import StoreDirectory
@@ -346,7 +309,7 @@ class CountStorage:
         generation, data, counts = self.directory.join(self._file_counts)
         if counts is None:
             raise StoreUnavailable(f"{self.directory.path} has lost its scenario")
-        found = _read(data, generation, known, self.directory.path)
+        found = read_standing(data, generation, known, self.directory.path)
         if counts is not self._file_counts:
             from faultinject.counts.guarded import Guarded
 
@@ -376,71 +339,14 @@ class CountStorage:
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
         if self.directory is None:
-            refused, self._refused = self._refused, False
-            return refused
+            return self.elsewhere is not None and self.elsewhere.is_refused()
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, self.directory.generation
         return before != self._unread
 
-    def _begin_elsewhere(self, own: Standing, *, chosen: bool) -> tuple[Standing, Counts]:
-        """On a server, or where another package counts; none until it answers, where it does not when this process begins."""
-
-        def ask() -> tuple[Standing, Counts]:
-            if self._server is not None:
-                generation, data, counts = self._server.agree(own.to_data(), chosen=chosen)
-                found = _read(data, generation, own, self._server.shown)
-                # What was put in force since this server began is taken over by the first request.
-                return found if found.scenario is own.scenario else own, counts
-            assert self._store is not None
-            given, seed = self._store.counts(own.text, own.seed, chosen=chosen, anew=False)
-            return own.but(seed=seed), given
-
-        try:
-            found = ask()
-        except StoreUnavailable as error:
-            self._ask, self._again, self.missing = ask, monotonic() + self._pause, str(error)
-            return own, _nothing(error)
-        self._ask, self.missing = None, ""
-        return found
-
-    def _join_late(self, ask: Callable[[], tuple[Standing, Counts]]) -> tuple[Standing, Counts]:
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        # At once: the other threads do not wait for it.
-        self._again = monotonic() + self._pause
-        try:
-            found = ask()
-        except StoreUnavailable:
-            raise
-        except FaultInjectError:
-            self._ask = None  # to ask again would not help
-            self._refused = True
-            raise
-        self._ask, self.missing = None, ""
-        return found
-
-    def _join_server(self, server: RedisStore, known: Standing) -> tuple[Standing, Counts]:
-        generation, data, counts = server.join()
-        try:
-            return _read(data, generation, known, server.shown), counts
-        except FaultInjectError:
-            self._refused = True
-            raise
-
-    def _newest_of_server(
-        self, server: RedisStore, known: Standing, *, in_any_case: bool
-    ) -> tuple[Standing, int]:
-        if self._ask is not None and not in_any_case:
-            self._ask()
-        generation, follows = server.look()
-        if follows and generation == known.generation:
-            return known, generation
-        try:
-            generation, data = server.read()
-            return _read(data, generation, known, server.shown), generation
-        except FaultInjectError:
-            if not in_any_case:
-                raise
-            return known, generation
+    @property
+    def _server(self) -> RedisStore | None:
+        return None if self.elsewhere is None else self.elsewhere.server
 
     def _data(self, standing: Standing) -> dict[str, Any]:
         assert self.directory is not None
@@ -498,85 +404,3 @@ def _opened(path: str) -> StoreDirectory:
         except FaultInjectError:
             if not tries:
                 raise
-
-
-def _opened_elsewhere(text: str) -> Store:
-    """A store of another package's scheme."""
-    opens = opener(text)
-    assert opens is not None
-    try:
-        store: Store = opens(text)
-    except FaultInjectError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"the store {text.partition(':')[0]}: cannot be opened: {why}") from error
-    return store
-
-
-def _read(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:
-    """What other processes have in force; `known` may have the same rules, which then need not be read."""
-    from faultinject.injector.standing import Standing
-
-    if not data:
-        raise StoreUnavailable(f"{path} has lost its scenario")
-    try:
-        return Standing.from_data(data, generation, known)
-    except (ValueError, TypeError, KeyError) as error:
-        if isinstance(error, FaultInjectError):
-            raise
-        raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error
-
-
-def _nothing(error: Exception) -> Counts:
-    """Counts that cannot be had; the log says so."""
-    from contextlib import suppress
-
-    from faultinject.counts.away import Away
-    from faultinject.counts.guarded import Guarded
-
-    counts = Guarded(Away(str(error)))
-    with suppress(StoreUnavailable):
-        counts.match([], 0.0)
-    return counts
-
-
-class SessionCounts:
-    """What this process counts in: its memory, and once other processes take part, what they all count in."""
-
-    holds = True
-    """Whether a request may keep them from others for its takes."""
-    shared = None
-    """What other processes do is told by their journals."""
-
-    def __init__(self) -> None:
-        self._counts: Counts = MemoryCounts()
-        self._used = False
-
-    def share(self, counts: Callable[[], Counts | None]) -> None:
-        """Count with the others, if nothing was counted yet."""
-        if not self._used:
-            self._counts = counts() or self._counts
-
-    def match(
-        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
-    ) -> list[Number]:
-        """As the counts do."""
-        self._used = True
-        return self._counts.match(keys, now, hold, enough)
-
-    def take(self, ask: Take, held: bool = False) -> bool:
-        """As the counts do."""
-        return self._counts.take(ask, held)
-
-    def release(self) -> None:
-        """As the counts do."""
-        self._counts.release()
-
-    def give_back(self, ask: Take) -> None:
-        """As the counts do."""
-        self._counts.give_back(ask)
-
-    def matched(self, rule: int) -> int:
-        """As the counts do."""
-        return self._counts.matched(rule)

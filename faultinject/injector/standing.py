@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, shown
 
@@ -314,3 +314,15 @@ class Standing:
             found.append(seen.get(rule.label, 0))
             seen[rule.label] = found[-1] + 1
         return tuple(found)
+
+
+def read_standing(data: dict[str, Any], generation: int, known: Standing, path: str) -> Standing:
+    """What other processes have in force; `known` may have the same rules, which then need not be read."""
+    if not data:
+        raise StoreUnavailable(f"{path} has lost its scenario")
+    try:
+        return Standing.from_data(data, generation, known)
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, FaultInjectError):
+            raise
+        raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.engine.journal_entry import Outcome
     from faultinject.engine.plan import Plan
-    from faultinject.injector.count_storage import SessionCounts
+    from faultinject.injector.session_counts import SessionCounts
     from faultinject.injector.session_sync import Session
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.calls import Call
@@ -323,7 +323,7 @@ class Faults:
             self._counts.share(self._session.counts)
 
     def _new_counts(self) -> SessionCounts:
-        from faultinject.injector.count_storage import SessionCounts
+        from faultinject.injector.session_counts import SessionCounts
 
         self._counts = counts = SessionCounts()
         return counts

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -291,6 +292,77 @@ def test_a_server_that_dies_while_it_is_asked(own_server):
         with pytest.raises(StoreUnavailable):
             asked.result()
     assert time.monotonic() - began < redis_link.PATIENCE / 2
+
+
+def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
+    """Nobody waits for it longer than a connection may take; the one that comes late is used by the next who asks."""
+    server = start_redis("--port", str(free_port))
+    counts, _ = opened(f"redis://localhost:{free_port}")
+    counts = counts.counts
+    link, looked_up, go_on = counts._link, [], threading.Event()
+    lookup = socket.getaddrinfo
+
+    def slow(*words, **more):
+        looked_up.append(words[0])
+        go_on.wait()
+        return lookup(*words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
+    link._idle.pop().disconnect()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
+        place(counts)
+    for _ in range(20):
+        with pytest.raises(StoreUnavailable, match=r"an earlier connection is still being made$"):
+            place(counts)
+    assert time.monotonic() - began < 2
+    assert looked_up == ["localhost"]
+    monkeypatch.setattr(redis_link, "PATIENCE", 10.0)
+    go_on.set()
+    until(lambda: link._idle)
+    assert place(counts) == 0, "nothing was counted meanwhile"
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        place(counts)
+
+
+def test_a_late_connection_that_fails(free_port, monkeypatch):
+    """It is forgotten, and the next who asks makes another."""
+    pytest.importorskip("redis", reason="of the extra redis")
+    from faultinject.counts.redis_link import Link
+
+    go_on = threading.Event()
+    link = Link(read_redis(f"redis://localhost:{free_port}"))
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: go_on.wait() and lookup(*words, **more))
+    monkeypatch.setattr(redis_link, "PATIENCE", 0.2)
+    with pytest.raises(StoreUnavailable, match=r"no connection in time$"):
+        link.ask("PING")
+    go_on.set()
+    until(lambda: not link._dial._late)
+    monkeypatch.setattr(redis_link, "PATIENCE", 10.0)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="refused"):
+            link.ask("PING")
+
+
+@pytest.mark.parametrize("why", ["another process", "no room for a thread"])
+def test_connections_where_there_is_no_thread(start_redis, free_port, monkeypatch, why):
+    """A forked child has none of its parent's, and where none can be started the caller makes its connection itself."""
+    start_redis("--port", str(free_port))
+    counts, _ = opened(f"redis://localhost:{free_port}")
+    if why == "another process":
+        counts.counts._link._dial._late = 1
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+    else:
+        counts.counts._link._idle.pop().disconnect()
+
+        def none(_):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", none)
+    assert place(counts.counts) == 0
 
 
 def test_takes_that_are_given_back_beside(make_redis_counts, own_server, monkeypatch):

@@ -149,22 +149,30 @@ def test_several_processes_are_known_at_the_start(module, monkeypatch, place, ca
     assert caplog.messages[1] == f"faultinject: several processes share their counts in {directory}, seed s"
 
 
+CONTROL = {"FAULTINJECT_CONTROL": "/_faultinject"}
+
+
 def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
-    """Where somebody may give it one in any worker; not by one process, nor where `memory:` was asked for."""
-    alone = make([])
-    alone.share()
+    """Where the control API may give it one in any worker; not by one process, nor where `memory:` was asked for."""
+    alone = make([], **CONTROL)
     monkeypatch.setitem(sys.modules, "gunicorn.arbiter", SimpleNamespace())
-    apart = make([], store="memory:")
-    apart.share()
-    assert (alone.follows, apart.follows, place.exists()) == (False, False, False)
-    injector = make([])
+    others = [make([], store="memory:", **CONTROL), make([])]
+    assert ([each.follows for each in (alone, *others)], place.exists()) == ([False] * 3, False)
+    injector = make([], **CONTROL)
     injector.disable()
-    injector.share()
     found = in_children(1, lambda: injector.use("http:503,times=3").generation)
-    assert found == [injector.standing.generation] == [2]
+    assert found == [injector.standing.generation] == [3]
     injector.enable()
     assert in_children(2, lambda: [get(injector)]) == [[503], [503]]
     assert [get(injector), get(injector)] == [503, 200]
+
+
+def test_what_is_off_is_shared_where_it_may_be_switched_on():
+    """A child is asked by the control API to switch faults on: they are on in all processes."""
+    injector = make(**CONTROL)
+    injector.disable()
+    assert in_children(1, lambda: injector.enable().on) == [True]
+    assert (injector.standing.on, get(injector)) == (True, 503)
 
 
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
