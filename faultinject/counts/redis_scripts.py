@@ -1,10 +1,11 @@
 """What the server does in one step: Lua, which Redis and Valkey run alone.
 
 A scenario has five keys, of which three exist as long as it does. Where one of those is gone (the server started without its
-data, or made room) nothing is counted any more: a count that began anew would inject more than `times`.
+data, or made room) nothing is counted any more: a count that began anew would inject more than `times`. So that a process which is
+started then does not begin anew either, those that have counted tell the server again what was in force: see `RECALL`.
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
-                            field for all rules that servers began with
+                            field for all rules that servers began with; and origin: how it came there, where no hand put it there
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
@@ -18,6 +19,8 @@ from faultinject.counts.memory import KEPT, SET_BACK
 LAYOUT = "2"
 GONE = "GONE"
 """How an error begins that says that counts are gone."""
+STARTED, RECALLED = "start:", "memory"
+"""Origins: put there by a process that found nothing, with what it began with; and by one that knew it when the server did not."""
 EVENTS = 10_000
 """Lines of the journal that are kept, and up to a hundred more."""
 LIVES = 7 * 24 * 3600
@@ -27,7 +30,7 @@ LIVES = 7 * 24 * 3600
 _BEGIN = f"""
 local rules, scopes, identities, scopes_used, identities_used = unpack(KEYS)
 if redis.call('EXISTS', rules, scopes, identities) < 3 then
-  return redis.error_reply('{GONE} the counts are not there any more')
+  return redis.error_reply('{GONE} the counts are not there any more: put the rules in force anew')
 end
 local used = redis.call('HINCRBY', rules, 'used', 1)
 if used % 64 == 1 then
@@ -122,8 +125,8 @@ redis.call('EXPIRE', KEYS[1], {LIVES})
 # What scripts on the scenario begin with. KEYS: the scenario, and the rules, scopes and identities of new counts.
 _PUBLISH = f"""
 local key = KEYS[1]
-local layout, generation, id, scenario, seed, standing =
-  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed', 'standing'))
+local layout, generation, id, scenario, seed, standing, origin =
+  unpack(redis.call('HMGET', key, 'layout', 'generation', 'id', 'scenario', 'seed', 'standing', 'origin'))
 if layout and layout ~= '{LAYOUT}' then return {{'layout'}} end
 local function publish(new, ...)
   generation = tostring(tonumber(generation or 0) + 1)
@@ -131,6 +134,7 @@ local function publish(new, ...)
   redis.call('EXPIRE', key, {LIVES})
   if new == '' then return end
   redis.call('HSET', key, 'id', new)
+  redis.call('HDEL', key, 'origin')
   id = new
   for i = 2, 4 do
     redis.call('HSET', KEYS[i], 'used', 0)
@@ -139,22 +143,28 @@ local function publish(new, ...)
 end
 """
 
-# ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, and what
-# tells the rules that a server began with from others.
+# ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, what tells the
+# rules that a server began with from others, and the id of the counts that this server began with before, or nothing.
 AGREE = f"""{_PUBLISH}
-local new, mine, own_seed, own_standing, chosen, replaces, began = unpack(ARGV)
+local new, mine, own_seed, own_standing, chosen, replaces, began, known = unpack(ARGV)
 if layout then
   local same = scenario == mine and (chosen == '1' or seed == own_seed)
+  -- Counts that are gone begin anew with a server that says so, not with a later worker of it.
+  local there = string.sub(KEYS[2], 1, -1 - #new) .. id
+  local anew = same and replaces == '1' and known == '' and redis.call('EXISTS', there) == 0
   -- A worker that comes later finds what was put in force since.
-  if same or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
+  if (same and not anew) or (replaces == '0' and redis.call('HEXISTS', key, began) == 1) then
     redis.call('HSET', key, began, '')
     redis.call('EXPIRE', key, {LIVES})
-    return {{'joined', generation, id, scenario, seed, standing}}
+    return {{'joined', generation, id, scenario, seed, standing, origin}}
   end
   if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
+elseif known ~= '' then
+  return {{'lost'}}
 end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began, '')
-return {{'published', generation, id, mine, own_seed, own_standing}}
+if not layout then redis.call('HSET', key, 'origin', '{STARTED}' .. began) end
+return {{'published', generation, id, mine, own_seed, own_standing, false}}
 """
 
 # ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation that must
@@ -164,14 +174,30 @@ local new, mine, own_seed, own_standing, after = unpack(ARGV)
 if (generation or '0') ~= after then return {{'changed'}} end
 if new == '' and not id then return {{'gone'}} end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
+if origin == '{RECALLED}' then redis.call('HDEL', key, 'origin') end
 return {{'published', generation, id}}
 """
 
-# KEYS: the scenario. Lives as long as somebody looks at it.
-LOOK = f"""
+# KEYS: the scenario, and counts that are to be gone. ARGV: the generation and the id that were seen: where others are there by now,
+# nothing is done. Then what was in force, to be told again: its generation, id, scenario, seed and standing, and what its server
+# began with; or an empty text where what is there stays in force, as if a hand had put it there; or nothing.
+RECALL = f"""
+local seen, id = unpack(redis.call('HMGET', KEYS[1], 'generation', 'id'))
+if (seen or '0') ~= ARGV[1] or (id or '') ~= ARGV[2] then return end
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+if not ARGV[3] then return end
+if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], 'origin') end
+redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[3], 'id', ARGV[4], 'scenario', ARGV[5], 'seed', ARGV[6],
+  'standing', ARGV[7], ARGV[8], '', 'origin', '{RECALLED}')
 redis.call('EXPIRE', KEYS[1], {LIVES})
-return redis.call('HMGET', KEYS[1], 'generation', 'id')
+"""
+
+# KEYS: the scenario. ARGV: what the server of who asks began with, or nothing. Lives as long as somebody looks at it.
+LOOK = f"""
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'layout') == '{LAYOUT}' then redis.call('HSET', KEYS[1], ARGV[1], '') end
+redis.call('EXPIRE', KEYS[1], {LIVES})
+return redis.call('HMGET', KEYS[1], 'generation', 'id', 'origin')
 """
 
 # KEYS: the scenario.
-JOIN = "return redis.call('HMGET', KEYS[1], 'generation', 'id', 'scenario', 'seed', 'standing')"
+JOIN = "return redis.call('HMGET', KEYS[1], 'generation', 'id', 'scenario', 'seed', 'standing', 'origin')"

@@ -9,6 +9,7 @@ from faultinject.counts.away import Away
 from faultinject.counts.guarded import Guarded
 from faultinject.counts.redis_counts import KINDS, RedisCounts
 from faultinject.counts.redis_link import Link, Script
+from faultinject.counts.redis_memory import Memory
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
@@ -47,6 +48,7 @@ class RedisStore:
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
+        self._memory = Memory(self._link, self._prefix, f"{url.shown}?prefix={url.prefix}")
         # Generation and counts that this process follows; None before it has agreed with the others.
         self._followed: tuple[int, str] | None = None
         self._counts: Guarded | None = None
@@ -72,12 +74,20 @@ class RedisStore:
         Raises:
             StoreInUse: others count below the prefix, by other rules or another seed.
             ConfigurationError: another version of faultinject made what is there.
-            StoreUnavailable: the server cannot be asked.
+            StoreUnavailable: the server cannot be asked, or has lost what other processes of this server have counted.
         """
         texts = _texts(data)
         began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
+        self._memory.began = began
         new, keys = self._new()
-        what, *told = self._run(self._agree, keys, new, *texts, int(chosen), int(self._replaces), began)
+        known = self._memory.identity
+        what, *told = self._run(
+            self._agree, keys, new, *texts, int(chosen), int(self._replaces), began, known
+        )
+        if what == b"lost":
+            raise StoreUnavailable(
+                f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
+            )
         cure = "name another with ?prefix=, or replace them with ?replace"
         if what == b"seed":
             found, given = _text(told[0]), data["seed"]
@@ -85,10 +95,12 @@ class RedisStore:
         if what == b"rules":
             self._refuse("is in use by other rules", cure, StoreInUse)
         generation, identity, data = self._read(told)
+        self._memory.tell(generation, identity, _text(told[5] or b""))
         if told[2] != texts[0]:
             # Put in force since this server began: the first request takes it over.
             self._newer = True
             return generation, data, Guarded(Away(f"{self.shown} has newer rules"))
+        self._memory.learn(generation, identity, told[2:5])
         return generation, data, self._follow(generation, identity)
 
     def put(self, data: dict[str, Any], *, after: int, anew: bool) -> tuple[int, Guarded]:
@@ -108,25 +120,32 @@ class RedisStore:
             StoreUnavailable: the server cannot be asked, or has lost its rules.
         """
         new, keys = self._new() if anew else ("", self._scenario)
-        what, *told = self._run(self._put, keys, new, *_texts(data), after)
+        texts = _texts(data)
+        what, *told = self._run(self._put, keys, new, *texts, after)
         if what == b"changed":
             raise Conflict(f"{self.shown} was changed since")
         if what == b"gone":
             raise self._lost()
         generation = int(told[0])
-        return generation, self._follow(generation, told[1].decode())
+        identity = told[1].decode()
+        self._memory.learn(generation, identity, texts)
+        return generation, self._follow(generation, identity)
 
     def look(self) -> tuple[int, bool]:
         """The generation in force, 0 where there is none; and whether this process follows it.
 
+        A server that has lost what was in force is told it again before.
+
         Raises:
             StoreUnavailable: the server cannot be asked.
         """
-        generation, identity = self._link.run(self._looks, self._scenario)
-        if generation is None or identity is None:
-            return 0, False
-        found = int(generation), identity.decode()
-        return found[0], found == self._followed
+        seen = self._seen()
+        if self._memory.tell(*seen):
+            seen = self._seen()
+        return seen[0], seen[0] != 0 and seen[:2] == self._followed
+
+    def _seen(self) -> tuple[int, str, str]:
+        return _place(*self._link.run(self._looks, self._scenario, self._memory.began))
 
     @property
     def beside(self) -> Beside:
@@ -186,11 +205,14 @@ class RedisStore:
         # At once: the other threads do not wait for it.
         self._look = monotonic() + PAUSE
         told = self._link.run(self._join, self._scenario)
-        if None in told[:2]:
+        generation, identity, origin = _place(told[0], told[1], told[5])
+        if self._memory.tell(generation, identity, origin) or not generation:
+            self._newer = False
             raise self._lost()
         # Also what nobody understands is not asked for again.
-        counts = self._follow(int(told[0]), told[1].decode())
+        counts = self._follow(generation, identity)
         generation, _, data = self._read(told)
+        self._memory.learn(generation, identity, told[2:5])
         return generation, data, counts
 
     def _follow(self, generation: int, identity: str) -> Guarded:
@@ -205,7 +227,7 @@ class RedisStore:
         """Generation, id and what is in force of what the server has."""
         from json import loads
 
-        generation, identity, scenario, seed, standing = told
+        generation, identity, scenario, seed, standing, _ = told
         if generation is None or identity is None:
             raise self._lost()
         if scenario is None or seed is None or standing is None:
@@ -243,6 +265,13 @@ def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
     return scenario, seed, dumps(rest).encode()
+
+
+def _place(generation: bytes | None, identity: bytes | None, origin: bytes | None) -> tuple[int, str, str]:
+    """What is in force by its generation and the id of its counts, 0 and nothing where there is none; and how it came there."""
+    if generation is None or identity is None:
+        return 0, "", ""
+    return int(generation), identity.decode(), (origin or b"").decode()
 
 
 def _text(told: bytes) -> str:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
-from faultinject.counts import holders, private
+from faultinject.counts import begun, private
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
 from faultinject.injector import file_watch, rule_file, server_note
 from faultinject.injector import instances as registry
@@ -532,7 +532,7 @@ class TestWorkers:
 
     @pytest.fixture(autouse=True)
     def worker(self, monkeypatch):
-        for each in (holders, server_note):
+        for each in (begun, server_note):
             monkeypatch.setattr(each, "server_process", os.getppid)
 
     @pytest.fixture
