@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import unquote
@@ -250,6 +251,15 @@ def test_the_two_commands_are_what_ci_runs() -> None:
     ]
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert [script.count(each) for each in INSTALLS] == [1, 1]
+
+
+def test_every_extra_is_named() -> None:
+    """In the README, but for those of the project's own work."""
+    told = PAGES["README.md"].partition("The extras are ")[2].partition("\n\n")[0]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert {*re.findall(r"`([\w-]+)`", told)} == {*extras} - {"test", "docs", "dev"}
 
 
 VECTORS = [
