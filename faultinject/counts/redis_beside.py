@@ -8,6 +8,7 @@ import threading
 from _weakrefset import WeakSet
 from time import sleep
 
+from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 
@@ -29,7 +30,7 @@ _all: WeakSet[Beside] = WeakSet()
 _heeded = 0  # the process whose end is heeded
 
 
-class Beside:
+class Beside(PerProcess):
     """A thread that lives as long as there is something to do.
 
     One that waits for more would be there at each fork, of which Python 3.12 and later warn.
@@ -38,13 +39,12 @@ class Beside:
     _runs: bool
 
     def __init__(self) -> None:
-        self._begin()
+        self._here()
         _all.add(self)
 
     def do(self, work: Work) -> None:
         """Have it done soon: once, however often it is asked for until then."""
-        if self._pid != os.getpid():
-            self._begin()  # the parent does its own
+        self._here()  # the parent does its own
         with self._lock:
             self._due.setdefault(work, 0.0)
             if self._runs:
@@ -63,7 +63,6 @@ class Beside:
                 _done(work)
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         # Looked up now: what gevent makes of it in a worker holds for this process.
         self._lock = threading.Lock()
         self._due: dict[Work, float] = {}

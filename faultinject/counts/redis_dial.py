@@ -1,4 +1,7 @@
-"""Connections that nobody waits for longer than a moment, although looking up a host's name has no time limit."""
+"""Connections that nobody waits for longer than a moment, whatever they take.
+
+Looking up a host's name has no time limit, and each step behind it (its addresses, encryption, the password) has one of its own.
+"""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from time import time
 
 from faultinject.counts.lines import parsed
+from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Errand
 from faultinject.counts.redis_link import Script, Unanswered
 from faultinject.counts.redis_scripts import PUSH
@@ -27,7 +27,7 @@ KEPT = 10_000
 _BATCH = 200
 
 
-class RedisJournal:
+class RedisJournal(PerProcess):
     """The stream of one prefix.
 
     The id of an entry is a number that the stream has as long as it exists, and the entry's own from 1 on: so a reader knows how
@@ -44,12 +44,11 @@ class RedisJournal:
         self._keys = (f"{prefix}:journal",)
         self._shown = shown
         self._push = Script(PUSH)
-        self._begin()
+        self._here()
 
     def add(self, line: Line, reading: Addressing | None) -> None:
         """One more line of this process; nobody waits for it."""
-        if self._pid != os.getpid():
-            self._begin()
+        self._here()
         if len(self._lines) == KEPT and self._lost.next() == 0:
             log.events_lost(self._shown, f"more than {KEPT:,} wait for it")
         self._lines.append((line, reading))
@@ -63,8 +62,7 @@ class RedisJournal:
         """
         if limit <= 0:
             return [], after, 0
-        if self._pid != os.getpid():
-            self._begin()
+        self._here()
         self._errand.now()
         stream, seen = _place(after)
         entries = self._entries(f"{stream}-{seen + 1}", limit)
@@ -86,7 +84,6 @@ class RedisJournal:
         return found, after, dropped
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._errand = Errand(self._link.beside, self._tell)
         self._lines: deque[tuple[Line, Addressing | None]] = deque(maxlen=KEPT)
         self._lost = Counter()
@@ -96,8 +93,10 @@ class RedisJournal:
     def _tell(self) -> None:
         texts = self._texts
         while self._lines or texts:
-            if not texts and (lost := self._lost.value):
-                self._lost = Counter()
+            if not texts and self._lost.value:
+                # At once: another thread may lose one meanwhile.
+                gone, self._lost = self._lost, Counter()
+                lost = gone.value
                 texts.append(b'{"v":1,"lost":%d}' % lost)
                 log.events_back(lost)
             while self._lines and len(texts) < _BATCH:

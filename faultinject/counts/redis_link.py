@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from time import monotonic
 from weakref import finalize
 
+from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Beside
 from faultinject.counts.redis_dial import Dial
 from faultinject.exceptions import MissingExtra, StoreUnavailable
@@ -45,7 +45,7 @@ class Script:
         self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Link:
+class Link(PerProcess):
     """Connections to a server, each of one thread at a time; a forked child has its own.
 
     What redis-py does around a command costs as much as the command: here a connection is taken, written to and read.
@@ -93,9 +93,9 @@ class Link:
         self._kind, self._how = kind, how
         # redis-py has no types for what is done with them.
         self._idle: list[Any] = []
-        self._pid = os.getpid()
-        self._named = bool(url.host) and not _is_address(url.host)
-        self._dial = Dial(self._connect, self._idle.append)
+        # On this machine nothing has to be looked up, and nothing is far away.
+        self._is_far = bool(url.host)
+        self._here()
         # Errors of the package keep connections in circles, whose sockets may go first, with a warning.
         finalize(self, _close, self._idle).atexit = False
 
@@ -136,10 +136,12 @@ class Link:
             raise self._failed(error) from None
 
     def _ask(self, until: float | None, *command: Argument) -> Any:
-        if until is None:
-            until = monotonic() + PATIENCE
+        began = monotonic()
         errors = self._errors
         connection = self._connected()
+        now = monotonic()
+        # What a new connection took is not the answer's time.
+        until = now + PATIENCE if until is None else until + now - began
         try:
             connection.send_command(*command)
             try:
@@ -162,10 +164,7 @@ class Link:
 
     def _connected(self) -> Any:
         """A connection that nobody uses and that has nothing to say: what says something is closed."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._idle.clear()
-            self._dial = Dial(self._connect, self._idle.append)
+        self._here()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -177,7 +176,11 @@ class Link:
             if usable:
                 return connection
             connection.disconnect()
-        return self._dial.connection(PATIENCE) if self._named else self._connect()
+        return self._dial.connection(PATIENCE) if self._is_far else self._connect()
+
+    def _begin(self) -> None:
+        self._idle.clear()
+        self._dial = Dial(self._connect, self._idle.append)
 
     def _connect(self) -> Any:
         connection = self._kind(**self._how)
@@ -186,17 +189,6 @@ class Link:
 
     def _failed(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(f"the store {self.shown}: {error}")
-
-
-def _is_address(host: str) -> bool:
-    """Whether a host needs not be looked up."""
-    from ipaddress import ip_address
-
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _close(connections: list[Any]) -> None:

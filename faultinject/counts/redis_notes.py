@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 
+from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_beside import Errand
 from faultinject.counts.redis_link import Script, Unanswered
 from faultinject.counts.redis_scripts import NOTE, TAKE
@@ -20,7 +20,7 @@ MANY = 10_000
 """Notes that stand one by one; more are added up, as where the server is away for long."""
 
 
-class Notes:
+class Notes(PerProcess):
     """What is to be added to the fields of a hash; kept as long as it cannot be sent.
 
     What was sent and not answered counts as told: a match that is told twice would be one too many.
@@ -34,12 +34,11 @@ class Notes:
         self._link = link
         self._keys = keys
         self._note, self._take = Script(NOTE), Script(TAKE)
-        self._begin()
+        self._here()
 
     def add(self, field: str, count: int = 1) -> None:
         """Add to a field, soon."""
-        if self._pid != os.getpid():
-            self._begin()  # what stands here is the parent's
+        self._here()  # what stands here before is the parent's
         self._new.append((field, count))
         if len(self._new) > MANY and self._errand.lock.acquire(blocking=False):
             try:
@@ -50,8 +49,7 @@ class Notes:
 
     def give_back(self, take: Sequence[Argument]) -> None:
         """Undo a take, soon, and before this process asks for another; where the server is away it stays."""
-        if self._pid != os.getpid():
-            self._begin()
+        self._here()
         self._back.append(take)
         self._errand.soon()
 
@@ -62,15 +60,13 @@ class Notes:
 
     def totals(self) -> dict[str, int]:
         """What the server has not been told, after a try to."""
-        if self._pid != os.getpid():
-            self._begin()
+        self._here()
         self._errand.now()
         with self._errand.lock:
             self._add_up()
             return dict(self._kept)
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._errand = Errand(self._link.beside, self._tell)
         self._new: deque[tuple[str, int]] = deque()
         self._back: deque[Sequence[Argument]] = deque()

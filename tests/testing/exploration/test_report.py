@@ -237,7 +237,7 @@ def test_backoff_is_told(monkeypatch):
     from faultinject.testing.exploration import causes
 
     monkeypatch.setattr(causes, "_backoff", lambda outcomes: 1000.0)
-    monkeypatch.setattr("faultinject.testing.inject.time.monotonic", iter(range(1000)).__next__)
+    monkeypatch.setattr("faultinject.testing.runs.time.monotonic", iter(range(1000)).__next__)
     exploration, error = exploring(lambda: call("PUT", "/b/k"), "http:503", "http:500")
     assert error is None
     assert "(backoff 100%)" in exploration.report()
