@@ -182,8 +182,8 @@ return {{'published', generation, id}}
 # nothing is done. Then what was in force, to be told again: its generation, id, scenario, seed and standing, and what its server
 # began with; or an empty text where what is there stays in force, as if a hand had put it there; or nothing.
 RECALL = f"""
-local seen, id = unpack(redis.call('HMGET', KEYS[1], 'generation', 'id'))
-if (seen or '0') ~= ARGV[1] or (id or '') ~= ARGV[2] then return end
+local there, id = unpack(redis.call('HMGET', KEYS[1], 'generation', 'id'))
+if (there or '0') ~= ARGV[1] or (id or '') ~= ARGV[2] then return end
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 if not ARGV[3] then return end
 if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], 'origin') end

@@ -48,7 +48,7 @@ class RedisStore:
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
-        self._memory = Memory(self._link, self._prefix, f"{url.shown}?prefix={url.prefix}")
+        self._memory = Memory(self._link, self._prefix, f"{url.shown}?db={url.db}&prefix={url.prefix}")
         # Generation and counts that this process follows; None before it has agreed with the others.
         self._followed: tuple[int, str] | None = None
         self._counts: Guarded | None = None

@@ -194,6 +194,13 @@ def test_a_later_worker_of_the_same_server(redis, now, monkeypatch, nobody):
     assert late.standing.generation == one.standing.generation
 
 
+def test_another_database_is_another_store(redis, now, monkeypatch):
+    """A server that counts in two of one Redis begins in each of them."""
+    monkeypatch.setattr(begun, "server_process", os.getppid)
+    injectors = [make(redis, option=f"?db={number}") for number in range(2)]
+    assert [get(each) for each in injectors] == [503, 503]
+
+
 def test_a_later_worker_finds_one_who_began_at_zero(redis, now, monkeypatch):
     """Of a server on another host, which could not know: its counts end."""
     monkeypatch.setattr(begun, "server_process", os.getppid)

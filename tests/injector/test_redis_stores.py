@@ -54,9 +54,10 @@ def clock(monkeypatch):
     return moment
 
 
-def test_two_count_as_one(url):
+def test_two_count_as_one(url, redis_server):
     """The same answers as one injector alone gives, also where nobody gave a seed."""
     one, other = make(url), make(url)
+    assert one.store == redis_server.url, "as a log may have it"
     assert one.seed == other.seed
     alone = make("memory:", seed=one.seed)
     expected = [get(alone, f"/{number % 3}") for number in range(40)]
