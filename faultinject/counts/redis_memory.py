@@ -36,20 +36,19 @@ class Memory:
         self._prefix = prefix
         self._begun = Begun(place)
         self._recall = Script(RECALL)
-        # What this process has followed: its generation, its id, and the texts that say what was in force.
-        self._generation, self._identity = 0, ""
-        self._texts: Sequence[Argument] = ()
+        # What this process has followed: its generation, its id, and the texts that say what was in force; one value for all threads.
+        self._followed: tuple[int, str, Sequence[Argument]] = (0, "", ())
 
     @property
     def identity(self) -> str:
         """The id of the counts that this process, or one of its server before it, has counted in; empty where none has."""
-        return self._identity or (self._begun.read() or b"").decode("ascii", "replace")
+        return self._followed[1] or (self._begun.read() or b"").decode("ascii", "replace")
 
     def learn(self, generation: int, identity: str, texts: Sequence[Argument]) -> None:
         """Remember what is in force, and followed."""
-        if identity != self._identity:
+        if identity != self._followed[1]:
             self._begun.write(identity.encode())
-        self._generation, self._identity, self._texts = generation, identity, texts
+        self._followed = generation, identity, texts
 
     def tell(self, generation: int, identity: str, origin: str) -> bool:
         """Tell the server what it has lost, where it has.
@@ -65,7 +64,8 @@ class Memory:
         Raises:
             StoreUnavailable: it cannot be told.
         """
-        own, known = self._generation, self.identity
+        own, known, texts = self._followed
+        known = known or self.identity
         again, lost = own, []
         if generation and origin == STARTED + self.began and identity not in ("", known) and known:
             # Begun at zero by one who could not know. What was changed by hand since stays, but for its counts.
@@ -73,6 +73,6 @@ class Memory:
             lost = [f"{self._prefix}:{kind}:{identity}" for kind in KINDS]
         elif not own or (generation and not (origin == RECALLED and generation < own)):
             return False
-        arguments: list[Argument] = [again, known, *self._texts, self.began] if again else [""] * bool(own)
+        arguments: list[Argument] = [again, known, *texts, self.began] if again else [""] * bool(own)
         self._link.run(self._recall, [f"{self._prefix}:scenario", *lost], generation, identity, *arguments)
         return True
