@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from _thread import _local
-from time import monotonic
 
-from faultinject.counts import redis_link
+from faultinject.counts.redis_link import Script, Until
 from faultinject.counts.redis_notes import Notes
 from faultinject.counts.redis_scripts import MATCH, TAKE
 from faultinject.engine.draw import blake2b
@@ -37,16 +36,13 @@ class RedisCounts:
     """A match and a take wait for a server."""
 
     def __init__(self, link: Link, prefix: str, identity: str) -> None:
-        from faultinject.counts.redis_link import Script
-
         self._link = link
         kept = [f"{prefix}:{kind}:{identity}" for kind in KINDS]
         self._keys = (*kept, f"{prefix}:scopes-used:{identity}", f"{prefix}:identities-used:{identity}")
         self._match, self._take = Script(MATCH), Script(TAKE)
         self._notes = Notes(link, self._keys)
         self._process = (0, 0)
-        # When the time is over that a request of this thread has for its match and its takes.
-        self._until = _Until()
+        self._request = _Request()
 
     def match(self, keys: Sequence[MatchKey], now: float, hold: bool = False) -> list[Number]:  # noqa: ARG002 - of counts that have a lock
         """Count one request against each of these rules, all in one step.
@@ -66,7 +62,7 @@ class RedisCounts:
             asked += (rule, _key(rule, scope) if scope else b"", _key(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._notes.before_an_ask()
-        self._until.moment = until = monotonic() + redis_link.PATIENCE
+        self._request.until = until = Until()
         found = self._link.run(self._match, self._keys, *asked, until=until)
         numbers = iter(found)
         return [(place, n, exceeds == 1) for place, n, exceeds in zip(numbers, numbers, numbers)]  # noqa: B905 - three each
@@ -78,7 +74,7 @@ class RedisCounts:
             StoreUnavailable: the server did not answer, which it may have counted as a take before; or the counts are gone.
         """
         self._notes.before_an_ask()
-        until = self._until.moment
+        until = self._request.until
         return bool(self._link.run(self._take, self._keys, *_place(ask), ask.times, until=until))
 
     def give_back(self, ask: Take) -> None:
@@ -153,8 +149,10 @@ class RedisCounts:
         return number
 
 
-class _Until(_local):
-    moment: float | None = None
+class _Request(_local):
+    """The request that a thread decides: how long its match and its takes are waited for together."""
+
+    until: Until | None = None
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:

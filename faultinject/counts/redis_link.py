@@ -29,6 +29,19 @@ class Unanswered(StoreUnavailable):
     """The server was asked, and may have done it or not."""
 
 
+class Until:
+    """When nobody waits any more for the answers that one request needs; what a new connection takes is not their time.
+
+    Attributes:
+        moment: of the monotonic clock.
+    """
+
+    __slots__ = ("moment",)
+
+    def __init__(self) -> None:
+        self.moment = monotonic() + PATIENCE
+
+
 class Script:
     """A script, and the digest by which the server knows it.
 
@@ -100,7 +113,7 @@ class Link(PerProcess):
         finalize(self, _close, self._idle).atexit = False
 
     def run(
-        self, script: Script, keys: Sequence[str], *arguments: Argument, until: float | None = None
+        self, script: Script, keys: Sequence[str], *arguments: Argument, until: Until | None = None
     ) -> Any:
         """What a script returns.
 
@@ -108,7 +121,7 @@ class Link(PerProcess):
             script: which.
             keys: its keys.
             arguments: its arguments.
-            until: the moment of the monotonic clock at which nobody waits for it any more; by default it has its own time.
+            until: how long this and others are waited for together; by default it has its own time.
 
         Raises:
             Unanswered: the server was asked and did not answer in time.
@@ -123,7 +136,7 @@ class Link(PerProcess):
             raise self._failed(error) from None
         return self.ask("EVAL", script.text, *rest, until=until)
 
-    def ask(self, *command: Argument, until: float | None = None) -> Any:
+    def ask(self, *command: Argument, until: Until | None = None) -> Any:
         """What a command returns.
 
         Raises:
@@ -135,17 +148,16 @@ class Link(PerProcess):
         except (self._errors.RedisError, OSError) as error:
             raise self._failed(error) from None
 
-    def _ask(self, until: float | None, *command: Argument) -> Any:
+    def _ask(self, until: Until | None, *command: Argument) -> Any:
+        until = until or Until()
         began = monotonic()
         errors = self._errors
         connection = self._connected()
-        now = monotonic()
-        # What a new connection took is not the answer's time.
-        until = now + PATIENCE if until is None else until + now - began
+        until.moment += monotonic() - began
         try:
             connection.send_command(*command)
             try:
-                if not connection.can_read(max(0.0, until - monotonic())):
+                if not connection.can_read(max(0.0, until.moment - monotonic())):
                     raise TimeoutError("no answer in time")
                 found = connection.read_response()
             except (errors.ResponseError, errors.BusyLoadingError):

@@ -327,6 +327,26 @@ def test_a_name_that_is_looked_up_slowly(start_redis, free_port, monkeypatch):
         place(counts)
 
 
+def test_a_slow_connection_takes_nothing_from_the_answers(start_redis, free_port, monkeypatch):
+    """Neither from that of the match nor from that of the take behind it."""
+    start_redis("--port", str(free_port))
+    counts, _ = opened(f"redis://localhost:{free_port}")
+    counts = counts.counts
+    counts._link._idle.pop().disconnect()
+    moment = [0.0]
+    monkeypatch.setattr(redis_link, "monotonic", lambda: moment[0])
+    lookup = socket.getaddrinfo
+
+    def slow(*words, **more):
+        moment[0] += redis_link.PATIENCE
+        return lookup(*words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    assert place(counts) == 0
+    assert counts.take(Take(0, "", 1))
+    assert moment == [redis_link.PATIENCE]
+
+
 def test_a_late_connection_that_fails(free_port, monkeypatch):
     """It is forgotten, and the next who asks makes another."""
     pytest.importorskip("redis", reason="of the extra redis")
