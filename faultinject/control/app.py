@@ -14,10 +14,9 @@ from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
 from faultinject.control.calls import CALLS, OPENAPI, STREAM, Entry
 from faultinject.control.events import LONGEST, Streams
-from faultinject.control.guard import Guard, reply
+from faultinject.control.guard import Guard, read_body, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
-from faultinject.injector.injector import Injector
 from faultinject.rules.values import nearest, visible
 
 TYPE_CHECKING = False
@@ -102,7 +101,7 @@ class Resource:
                 name=request.path_params.get("name", ""),
                 query=request.query_params,
                 headers=request.headers,
-                body=b"" if request.method in ("GET", "HEAD") else await request.body(),
+                body=b"" if entry.method == "GET" else await read_body(receive, request.headers),
                 mount=scope.get("root_path") or "",
             )
             answer = await anyio.to_thread.run_sync(entry.does, call, limiter=self._threads)

@@ -10,18 +10,24 @@ import socket
 import sys
 import threading
 from errno import EADDRINUSE
+from time import monotonic
 
+from faultinject.control import guard
 from faultinject.control.access import Access
 from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import uvicorn
 
     from faultinject.injector.injector import Injector
 
 AGAIN = 1.0
 """Seconds after which an address that another process has is tried again."""
+MOST_CONNECTIONS = 64
+"""At once; a further one is answered with 503."""
 _SUPERVISORS = frozenset(
     (("django.utils.autoreload", "restart_with_reloader"), ("werkzeug._reloader", "restart_with_reloader"))
 )
@@ -87,6 +93,8 @@ class Server:
         self._pid = 0
         self._ended = threading.Event()
         self._answers: uvicorn.Server | None = None
+        # Connections without a request, and since when.
+        self._silent: dict[Any, float] = {}
         self._listening: socket.socket | None = None
 
     def start(self) -> None:
@@ -137,9 +145,21 @@ class Server:
             ended.wait(AGAIN)
 
     async def _look(self) -> None:
-        """Each second: a process may begin to supervise when it has the address."""
-        if self._answers is not None and _supervises():
-            self._answers.should_exit = True
+        """Each second: a process may begin to supervise when it has the address; and nobody holds a connection for nothing."""
+        answers = self._answers
+        assert answers is not None
+        if _supervises():
+            answers.should_exit = True
+        self._end_silent(answers.server_state.connections)
+
+    def _end_silent(self, connections: Any) -> None:
+        """End connections whose client does not send a whole request: some dozens of them would keep all others out."""
+        now = monotonic()
+        silent = [each for each in connections if each.cycle is None or each.cycle.response_complete]
+        self._silent = {each: self._silent.get(each, now) for each in silent}
+        for each, since in self._silent.items():
+            if now - since > guard.PATIENCE:
+                each.transport.abort()
 
     def _bind(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -177,7 +197,7 @@ class Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=64,
+            limit_concurrency=MOST_CONNECTIONS,
             h11_max_incomplete_event_size=1 << 16,
             timeout_graceful_shutdown=1,
             callback_notify=self._look,

@@ -140,9 +140,9 @@ end
 """
 
 # ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, and what
-# tells the rules that a server began with from others.
+# tells the rules that a server began with from others; and the generation of other rules that whoever replaces them knows.
 AGREE = f"""{_PUBLISH}
-local new, mine, own_seed, own_standing, chosen, replaces, began = unpack(ARGV)
+local new, mine, own_seed, own_standing, chosen, replaces, began, known = unpack(ARGV)
 if layout then
   local same = scenario == mine and (chosen == '1' or seed == own_seed)
   -- A worker that comes later finds what was put in force since.
@@ -152,6 +152,7 @@ if layout then
     return {{'joined', generation, id, scenario, seed, standing}}
   end
   if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
+  if generation ~= known then return {{'others', generation, standing}} end
 end
 publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began, '')
 return {{'published', generation, id, mine, own_seed, own_standing}}

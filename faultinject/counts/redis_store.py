@@ -57,12 +57,15 @@ class RedisStore:
         self._agree, self._put, self._looks, self._join = map(Script, (AGREE, PUT, LOOK, JOIN))
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
-    def agree(self, data: dict[str, Any], *, chosen: bool) -> tuple[int, dict[str, Any], Guarded]:
+    def agree(
+        self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
+    ) -> tuple[int, dict[str, Any], Guarded]:
         """Put something in force, unless the same rules are: the first of equal processes does.
 
         Args:
             data: what `join` gives; JSON, with `scenario` and `seed` as text.
             chosen: nobody gave the seed: where another process was first, its seed holds.
+            keeps: what of other rules' data stays when these are replaced.
 
         Returns:
             What is in force: its generation, itself, its counts; none that answer where others have changed the rules since.
@@ -72,10 +75,19 @@ class RedisStore:
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
+        from json import loads
+
         texts = _texts(data)
         began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
         new, keys = self._new()
-        what, *told = self._run(self._agree, keys, new, *texts, int(chosen), int(self._replaces), began)
+        known = b""
+        while True:
+            how = int(chosen), int(self._replaces), began, known
+            what, *told = self._run(self._agree, keys, new, *_texts(data), *how)
+            if what != b"others":
+                break
+            known, standing = told
+            data = {**data, **_some(loads(standing), keeps)}
         cure = "name another with ?prefix=, or replace them with ?replace"
         if what == b"seed":
             found, given = _text(told[0]), data["seed"]
@@ -241,6 +253,10 @@ def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
     return scenario, seed, dumps(rest).encode()
+
+
+def _some(data: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: data[name] for name in names if name in data}
 
 
 def _text(told: bytes) -> str:

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a scenario that could not be read is tried again, and at most until a server is that does not answer."""
+SWITCH = ("on", "until", "why_off")
+"""What of a standing stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
 _TRIES = 50
 _NEVER = -2
 """No generation."""
@@ -238,7 +240,9 @@ class CountStorage:
             return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
         def agree(directory: StoreDirectory) -> int:
-            return directory.agree(data, rules=own.next_place, same=same, agreed=agreed, replace=replace)
+            return directory.agree(
+                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH
+            )
 
         try:
             agree(self.directory)
@@ -387,7 +391,7 @@ class CountStorage:
 
         def ask() -> tuple[Standing, Counts]:
             if self._server is not None:
-                generation, data, counts = self._server.agree(own.to_data(), chosen=chosen)
+                generation, data, counts = self._server.agree(own.to_data(), chosen=chosen, keeps=SWITCH)
                 found = _read(data, generation, own, self._server.shown)
                 # What was put in force since this server began is taken over by the first request.
                 return found if found.scenario is own.scenario else own, counts

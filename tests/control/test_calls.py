@@ -38,6 +38,7 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
         "undecided": 0,
         "failures": 0,
         "disarmed": "",
+        "abort": None,
         "totals": {"matched": 1, "injected": 1, "failed": 0},
     }
     assert state["rules"][0] == {
@@ -158,6 +159,48 @@ def test_a_scenario_of_text(client):
     assert client.ask_app() == 504
     assert client.change("PUT", "/rules", {"rules": []})["rules"] == []
     assert client.ask_app() == 200
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_the_bound_of_the_apps_own_failures_stays(kind, caplog):
+    """Other rules do not take a safety away that they do not name; null does, and the log says so."""
+    bound = "5xx>5%/1m"
+    with control(kind, Scenario("http:503,path=b/", abort=bound)) as client:
+        assert client.state()["abort"] == client.get("/rules").data["abort"] == bound
+        assert client.change("PUT", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", {"rules": []})["abort"] == bound
+        assert client.change("POST", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", client.get("/rules").data)["abort"] == bound
+        assert "abort" not in caplog.text
+        assert (
+            client.change("PUT", "/rules", {"text": "http:504", "abort": "5xx>1%/1m"})["abort"] == "5xx>1%/1m"
+        )
+        assert "127.0.0.1 set abort to 5xx>1%/1m and put 1 rule in force: http:504" in caplog.text
+        answer = client.call("PUT", "/rules", {"text": "http:504", "abort": "often"})
+        assert (answer.status, answer.message.partition(":")[0]) == (400, "abort")
+        assert client.change("PUT", "/rules", {"rules": [], "abort": None})["abort"] is None
+        assert "127.0.0.1 removed abort and put 0 rules in force" in caplog.text
+        assert "abort" not in client.get("/rules").data
+
+
+def test_nothing_but_on_arms_again_what_disarmed_itself(client):
+    """Neither other rules nor single ones, nor counts from zero."""
+    client.injector.disarm("too many failures")
+    for method, path, body in (
+        ("PUT", "/rules", {"text": "http:503,name=slow"}),
+        ("POST", "/rules", {"text": "http:503,name=more"}),
+        ("PATCH", "/rules/slow", {"times": 3}),
+        ("POST", "/rules/slow/disable", {}),
+        ("POST", "/rules/slow/enable", {}),
+        ("DELETE", "/rules/more", {}),
+        ("POST", "/reset", {}),
+    ):
+        state = client.change(method, path, body)
+        assert (state["on"], state["disarmed"]) == (False, "too many failures"), path
+    assert client.ask_app() == 200
+    state = client.change("POST", "/on")
+    assert (state["on"], state["disarmed"]) == (True, "")
+    assert client.ask_app() == 503
 
 
 def test_a_wrong_scenario_changes_nothing_and_says_where(client):
@@ -363,6 +406,13 @@ def test_methods_that_a_path_does_not_have(client):
     for path in ("/", "/journal/stream", "/openapi.json"):
         answer = client.call("POST", path)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    for method in ("DELETE", "OPTIONS", "TRACE", "BREW"):
+        answer = client.call(method, "/state", raw=b"")
+        assert (answer.status, answer.headers["allow"], answer.message) == (
+            405,
+            "GET, HEAD",
+            f"{method} does nothing here; there are GET, HEAD",
+        )
 
 
 def test_head_is_get_without_its_body(client):
