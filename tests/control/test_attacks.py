@@ -6,7 +6,7 @@ import io
 import logging
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -14,10 +14,11 @@ from faultinject import Injector
 from faultinject.control import access, guard
 from faultinject.control.access import Access
 from faultinject.control.calls import CALLS
+from faultinject.control.server import MOST_CONNECTIONS
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import ControlSettings
 
-from .conftest import TOKEN, control
+from .conftest import TOKEN, control, until
 
 CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS if not each.public]
 CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothing"), ("GET", "/static")]
@@ -256,6 +257,31 @@ def test_a_body_that_never_comes(monkeypatch):
             answer = ask(client.port, head.encode())
             assert b" 408 " in answer.partition(b"\r\n")[0]
             assert b"connection: close" in answer.lower()
+
+
+def test_connections_that_send_nothing(monkeypatch):
+    """As many as there may be keep nobody out: whoever sends no whole request in time is ended, before and after a request."""
+    monkeypatch.setattr(guard, "PATIENCE", 1.0)
+    with control("own") as client, ExitStack() as stack:
+        held = []
+        for number in range(MOST_CONNECTIONS):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", client.port)))
+            held.append(one)
+            refused = b"POST /off HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+            one.sendall((b"", b"GET /health HTTP/1.1\r\nHost: loc", refused)[number % 3])
+
+        def answers():
+            for each in held:
+                with suppress(OSError):  # ended already
+                    each.sendall(b" ")
+            try:
+                return client.get("/health", token=None).status == 200
+            except OSError:
+                return False
+
+        assert client.get("/health", token=None).status == 503
+        until(answers, "there is room again")
+        assert client.state()["on"]
 
 
 def test_too_many_rules(client):
