@@ -90,10 +90,7 @@ class Resource:
         try:
             if entry is None:
                 raise not_allowed(request.method, self._entries)
-            for name in request.query_params:
-                if name not in entry.query:
-                    hint = nearest(name, entry.query) if entry.query else "; this call takes none"
-                    raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
+            check_parameters(request, entry.query)
             call = Call(
                 self._injector,
                 self._access,
@@ -120,8 +117,12 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
-        if request.method not in ("GET", "HEAD"):
-            await reply(scope, send, not_allowed(request.method, ("GET",)).answer)
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise not_allowed(request.method, ("GET",))
+            check_parameters(request, ("after",))
+        except Refusal as refusal:
+            await reply(scope, send, refusal.answer)
             return
         after = request.query_params.get("after") or request.headers.get("last-event-id", "")
         await self._streams(self._injector, after, scope, receive, send)
@@ -152,6 +153,18 @@ class Nothing:
         await reply(
             scope, send, Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}").answer
         )
+
+
+def check_parameters(request: Request, known: tuple[str, ...]) -> None:
+    """Refuse what is misspelled: it would be another question.
+
+    Raises:
+        Refusal: with 400.
+    """
+    for name in request.query_params:
+        if name not in known:
+            hint = nearest(name, known) if known else "; this call takes none"
+            raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
 def not_allowed(method: str, allowed: Mapping[str, object] | tuple[str, ...]) -> Refusal:

@@ -262,6 +262,28 @@ def test_a_body_that_is_no_scenario(body, message):
         assert message in answer.message
 
 
+@pytest.mark.parametrize("depth", [40, 500, 960, 985, 2_000, 20_000])
+@pytest.mark.parametrize(("begin", "end"), ["[]", ('{"a":', "}")])
+def test_a_body_that_is_nested_too_deeply(depth, begin, end):
+    """Is refused by every call, wherever in it; nothing fails."""
+    deep = begin * depth + "1" + end * depth
+    with control("asgi") as client:
+        for method, path, body in (
+            ("PUT", "/rules", '{"rules": [%s]}'),
+            ("PUT", "/rules", '{"text": "", "abort": %s}'),
+            ("POST", "/rules", '{"fault": "http:503", "header": %s}'),
+            ("PATCH", "/rules/slow", '{"times": %s}'),
+            ("PATCH", "/rules/slow", '{"header": %s}'),
+            ("POST", "/preview", '{"rule": %s}'),
+            ("POST", "/on", '{"for": %s}'),
+        ):
+            raw = (body % deep).encode()
+            answer = client.call(method, path, raw=raw, headers={"Content-Type": "application/json"})
+            assert (answer.status, answer.message[:27]) == (400, "the body is nested too deep"), body
+        deepest = client.change("PATCH", "/rules/slow", {"header": {"a": {"b": {"c": "d"}}}})
+        assert "header.a.b.c=d" in deepest["rules"][0]["text"]
+
+
 def test_one_more_rule(client):
     """Behind the others, as text or as keys; a name that is taken is refused."""
     assert client.ask_app() == 503
@@ -556,6 +578,7 @@ def test_parameters_that_a_call_does_not_have(client):
     assert (
         client.get("/journal?limt=5").message == "limt is not a parameter of this call; did you mean limit?"
     )
+    assert client.get("/journal/stream?aftr=5").message.endswith("; did you mean after?")
     assert (
         client.get("/state?x%1b=5").message == "x\\x1b is not a parameter of this call; this call takes none"
     )
