@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import gmtime, strftime
 
 from faultinject.control.answers import RETRY_SECONDS, Answer, Refusal
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from faultinject.control.call import Call
     from faultinject.injector.standing import Standing
 
-    Change = Callable[[Standing, int | None], str]
-    """From what is in force, and the generation that must be in force still, to what the log says of the change."""
+    Prepared = tuple[str, Callable[..., Standing]]
+    """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
 
 MOST_RULES = 10_000
 """In force by the API."""
@@ -49,31 +50,31 @@ def switch_on(call: Call) -> Answer:
         until = call.injector.clock() + seconds
     _check_armable(call)
     _check_time(call)
-    call.injector.enable(until=until, expected=call.expected)
-    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}")
+    made = call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
 
 
 def switch_off(call: Call) -> Answer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
     try:
-        call.injector.disable(expected=call.expected)
+        made = call.injector.disable(expected=call.expected)
     except StoreUnavailable as error:
-        _tell(call, "switched faults off in one process", call.injector.standing.generation)
+        _tell(call, "switched faults off in one process", call.injector.standing)
         raise Refusal(
             503,
             f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
             headers={"Retry-After": str(RETRY_SECONDS)},
         ) from error
-    return _changed(call, "switched faults off")
+    return _changed(call, "switched faults off", made)
 
 
 def reset(call: Call) -> Answer:
     """Let all counts begin at zero."""
     call.keys(())
     _check_armable(call)
-    call.injector.reset(expected=call.expected)
-    return _changed(call, "set all counts to zero")
+    made = call.injector.reset(expected=call.expected)
+    return _changed(call, "set all counts to zero", made)
 
 
 def put_rules(call: Call) -> Answer:
@@ -81,18 +82,18 @@ def put_rules(call: Call) -> Answer:
     given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
 
-    def change(standing: Standing, after: int | None) -> str:
+    def change(standing: Standing) -> Prepared:
         check_foreign(given, known=standing.scenario.rules)
         before, scenario = standing.scenario.abort, given
         if not names_abort:
             scenario = Scenario(given.rules, seed=given.seed, abort=before)
-        call.injector.use(scenario, expected=after)
         what = f"put {_number(len(scenario.rules))} in force: {scenario}"
-        if scenario.abort == before:
-            return what
-        return f"{f'set abort to {scenario.abort}' if scenario.abort else 'removed abort'} and {what}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
 
-    return _changed(call, _carry_out(call, change))
+    return _changed(call, *_carry_out(call, change))
 
 
 def add_rule(call: Call) -> Answer:
@@ -102,23 +103,22 @@ def add_rule(call: Call) -> Answer:
     check_foreign(Scenario([rule]))
     _check_armable(call)
 
-    def change(standing: Standing, after: int | None) -> str:
+    def change(standing: Standing) -> Prepared:
         _check_number(len(standing.scenario.rules) + 1)
         if rule.name is not None and rule.name in standing.scenario.display_names:
             raise ConfigurationError(
                 [f"{rule.name} is already the name of another rule; names must be unique"]
             )
-        call.injector.add([rule], expected=after)
-        return f"added the rule {rule}"
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
 
-    return _changed(call, _carry_out(call, change), status=201)
+    return _changed(call, *_carry_out(call, change), status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
     given = call.data()
 
-    def change(standing: Standing, after: int | None) -> str:
+    def change(standing: Standing) -> Prepared:
         old = standing.scenario.rules[place_of(call, standing.scenario)]
         if "text" in given:
             rule = one_rule(given)
@@ -129,48 +129,24 @@ def patch_rule(call: Call) -> Answer:
             rule = _rule(data)
         check_foreign(Scenario([rule]), known=[old])
         _check_armable(call)
-        call.injector.replace(call.name, rule, expected=after)
-        return f"changed the rule {call.name} to {rule}"
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
 
-    return _changed(call, _carry_out(call, change))
+    return _changed(call, *_carry_out(call, change))
 
 
 def delete_rule(call: Call) -> Answer:
     """Take one rule away; the others' counts go on."""
-    call.keys(())
-
-    def change(standing: Standing, after: int | None) -> str:
-        rule = standing.scenario.rules[place_of(call, standing.scenario)]
-        _check_armable(call)
-        call.injector.remove(call.name, expected=after)
-        return f"removed the rule {call.name}, {rule}"
-
-    return _changed(call, _carry_out(call, change))
+    return _change_one(call, call.injector.remove, "removed")
 
 
 def enable_rule(call: Call) -> Answer:
     """Switch one rule on again; its counts stay."""
-    call.keys(())
-
-    def change(standing: Standing, after: int | None) -> str:
-        rule = standing.scenario.rules[place_of(call, standing.scenario)]
-        _check_armable(call)
-        call.injector.enable_rule(call.name, expected=after)
-        return f"enabled the rule {call.name}, {rule}"
-
-    return _changed(call, _carry_out(call, change))
+    return _change_one(call, call.injector.enable_rule, "enabled")
 
 
 def disable_rule(call: Call) -> Answer:
     """Switch one rule off; its counts stay."""
-    call.keys(())
-
-    def change(standing: Standing, after: int | None) -> str:
-        rule = standing.scenario.rules[place_of(call, standing.scenario)]
-        call.injector.disable_rule(call.name, expected=after)
-        return f"disabled the rule {call.name}, {rule}"
-
-    return _changed(call, _carry_out(call, change))
+    return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
 
 
 def place_of(call: Call, scenario: Scenario) -> int:
@@ -292,30 +268,52 @@ def _number(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
 
-def _carry_out(call: Call, change: Change) -> str:
-    """Make a change from what is in force; what another one puts in force meanwhile is never lost.
+def _change_one(call: Call, does: Callable[..., Standing], said: str, *, arms: bool = True) -> Answer:
+    call.keys(())
+
+    def change(standing: Standing) -> Prepared:
+        rule = standing.scenario.rules[place_of(call, standing.scenario)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[Standing], Prepared]) -> tuple[str, Standing]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
 
     Raises:
         Conflict: If-Match names another generation than the one in force.
     """
-    expected = call.expected
     for _ in range(TRIES):
         standing = call.injector.standing
+        what, do = change(standing)
+        expected = call.expected
         try:
-            return change(standing, standing.generation if expected is None else expected)
+            return what, do(expected=standing.generation if expected is None else expected)
         except Conflict:
             if expected is not None:
                 raise
     # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
-    return change(call.injector.standing, None)
+    what, do = change(call.injector.standing)
+    return what, do(expected=None)
 
 
-def _changed(call: Call, what: str, *, status: int = 200) -> Answer:
+def _changed(call: Call, what: str, made: Standing, *, status: int = 200) -> Answer:
     """The new state; the log says who has changed what."""
+    _tell(call, what, made)
     found = state(call.injector)
-    _tell(call, what, found["generation"])
     return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})
 
 
-def _tell(call: Call, what: str, generation: int) -> None:
-    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, generation)
+def _tell(call: Call, what: str, made: Standing) -> None:
+    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)

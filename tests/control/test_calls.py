@@ -500,6 +500,9 @@ def test_two_editors(client):
         answer = client.call(method, path, body, headers={"If-Match": tag})
         assert answer.status == 412, (method, path)
         assert "read them again" in answer.message
+    # What is wrong whatever is in force is told first: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
+    assert client.call("DELETE", "/rules/none", headers={"If-Match": tag}).status == 404
+    assert client.call("PATCH", "/rules/slow", {"times": -1}, headers={"If-Match": tag}).status == 400
     state = client.get("/state")
     assert [each["text"] for each in state.data["rules"]] == [
         "cos:SlowDown,path=photos/,times=3,name=slow",
