@@ -45,7 +45,7 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
     Args:
         injector: what is looked at and changed.
         access: who may ask.
-        streams: seconds that a stream of events lasts at most; 0: there are none.
+        streams: seconds that a stream of events lasts at most.
     """
     injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)

@@ -14,6 +14,7 @@ from time import monotonic
 
 from faultinject.control import guard
 from faultinject.control.access import Access
+from faultinject.control.tokens import random_token
 from faultinject.journal import log
 
 TYPE_CHECKING = False
@@ -81,7 +82,10 @@ class Server:
 
     Attributes:
         url: where it answers; empty while another process has the address.
-        access: who may ask.
+        access: who may ask; by the same token in each process of the server.
+
+    Raises:
+        ConfigurationError: they cannot agree on a random token.
     """
 
     def __init__(self, injector: Injector) -> None:
@@ -89,7 +93,8 @@ class Server:
         self.injector = injector
         self.settings = injector.control
         self.url = ""
-        self.access = Access(self.settings)
+        token = self.settings.token or random_token(self.settings.place)[0]
+        self.access = Access(self.settings, token)
         self._pid = 0
         self._ended = threading.Event()
         self._answers: uvicorn.Server | None = None
@@ -184,7 +189,6 @@ class Server:
 
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        # Who had the address before may have made up another token: this process's is told when it counts.
         log.control(f"http://{place}/", self.access.token if self.settings.token is None else None)
         config = uvicorn.Config(
             make_app(self.injector, self.access),

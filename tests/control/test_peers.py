@@ -110,6 +110,23 @@ def sent(path, data):
 
 
 @pytest.mark.slow
+def test_a_mount_point_that_a_client_makes_up(start):
+    """gunicorn believes clients of this machine their SCRIPT_NAME: what it leads to is the API with its token, or the app."""
+    _, near, _ = served(start, "gunicorn")
+    near.change("PUT", "/rules", {"text": "http:503"})
+    for mount, target, status in (
+        ("/x", "/x/_faultinject/state", 401),
+        ("/_faultinject", "/_faultinject/state", 503),
+        ("/_faultinject", "/_faultinject/_faultinject/state", 401),
+        ("", "/_faultinject/state", 401),
+    ):
+        head = (
+            f"GET {target} HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: {mount}\r\nConnection: close\r\n\r\n"
+        )
+        assert ask(near.port, head.encode()).startswith(f"HTTP/1.1 {status} ".encode()), target
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 def test_bodies_without_a_length(start, name):
     """A small one is read, and one that is too large is not read to its end."""

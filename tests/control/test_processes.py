@@ -233,6 +233,24 @@ def test_random_tokens_of_workers_are_one(name, start):
     assert program.text.count(token) == program.text.count("its token is") == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_whoever_takes_the_address_over_has_the_same_random_token(name, start):
+    """Open pages and scripts go on."""
+    own = free_port()
+    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}", FAULTINJECT_TOKEN="")
+    client = Client(None, (own, ""), port)
+    workers(program, port)
+    until(lambda: answers(client), "one of them has the address")
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    holder = owner_of(own)
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: answers(client), "another worker has the address")
+    assert owner_of(own) != holder
+    assert client.get("/state", token=token).status == 200
+    assert {*re.findall(r"its token is (\S+)", program.text)} == {token}
+
+
 def workers(program, port, without=None):
     """The processes of all three workers, when they serve."""
 
