@@ -159,16 +159,22 @@ def test_each_error_has_its_status(error, status):
     assert (refusal.status, str(error) in str(refusal)) == (status, True)
 
 
-def test_a_change_that_is_overtaken(injector, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "method", "path"), [("reset", "POST", "/reset"), ("replace", "PATCH", "/rules/one")]
+)
+def test_a_change_that_is_overtaken(injector, monkeypatch, name, method, path):
     """Between the look at the generation and the change: refused like any other that comes too late."""
     app = make_app(injector, Access(injector.control))
+    seen = []
 
-    def late(**_):
-        raise Conflict("generation 2 is in force, not 1: it was changed since")
+    def late(*_, expected):
+        seen.append(expected)
+        raise Conflict("generation 1 is in force, not 0: it was changed since")
 
-    monkeypatch.setattr(injector, "reset", late)
-    status, body = ask(app, "/reset", [(b"content-type", b"application/json")], method="POST")
-    assert status == 412
+    monkeypatch.setattr(injector, name, late)
+    headers = [(b"content-type", b"application/json"), (b"if-match", b'"0"')]
+    status, body = ask(app, path, headers, method=method)
+    assert (status, seen) == (412, [0])
     assert b"read the rules again and repeat the change" in body
 
 
