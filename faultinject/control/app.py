@@ -55,14 +55,14 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
     paths[OPENAPI] = {"GET": Entry("GET", OPENAPI, _openapi)}
     routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
     routes.insert(0, Route(STREAM, Stream(injector, Streams(streams))))
-    routes += [Route(path, Page(answer)) for path, answer in _pages().items()]
+    page = _pages()
+    routes += [Route(path, Page(answer)) for path, answer in page.items()]
     known = [each.path for each in routes]
 
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     app.router.default = Nothing(known)
-    public = {entry.path for entry in CALLS if entry.public} | {*_pages()}
-    return Guard(app, access, public.__contains__)
+    return Guard(app, access, page.__contains__)
 
 
 class Resource:

@@ -1,4 +1,4 @@
-"""The one table of calls: what is routed, what the OpenAPI document says, and what needs no token."""
+"""The one table of calls: what is routed, and what the OpenAPI document says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ class Entry:
         gives: the schema of its answer, by name.
         status: of the answer.
         query: names of parameters.
-        public: whether it needs no token.
         also: further statuses than every call has.
     """
 
@@ -42,7 +41,6 @@ class Entry:
     gives: str = "state"
     status: int = 200
     query: tuple[str, ...] = ()
-    public: bool = False
     also: tuple[int, ...] = ()
 
     @property
@@ -60,7 +58,7 @@ WITH_BODY = (408, 411, 413, 415, 503)
 """Statuses of calls with a body."""
 
 CALLS = (
-    Entry("GET", "/health", reading.get_health, gives="health", public=True),
+    Entry("GET", "/health", reading.get_health, gives="health"),
     Entry("GET", "/state", reading.get_state, also=(503,)),
     Entry("POST", "/on", changes.switch_on, takes="on", also=WITH_BODY),
     Entry("POST", "/off", changes.switch_off, takes="nothing", also=WITH_BODY),

@@ -46,13 +46,13 @@ class Guard:
     Args:
         app: what answers.
         access: who may ask.
-        is_public: from the path below the mount point to whether it needs no token.
+        is_page: from the path below the mount point to whether it is a file of the page, which needs no token.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, is_public: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, is_page: Callable[[str], bool]) -> None:
         self.app = app
         self._access = access
-        self._is_public = is_public
+        self._is_page = is_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -88,12 +88,12 @@ class Guard:
         client = scope.get("client")
         self._access.check_client(None if client is None else client[0], headers)
         self._access.check_origin("null" if "origin" in twice else headers.get("origin"), host or "")
-        is_public = self._is_public(below(scope))
+        is_page = self._is_page(below(scope))
         # A link to the page may stand anywhere.
         is_link = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
-        if not (is_public and is_link):
+        if not (is_page and is_link):
             self._access.check_site(headers.get("sec-fetch-site"))
-        if not is_public:
+        if not is_page:
             self._access.check_token(None if "authorization" in twice else headers.get("authorization"))
 
 

@@ -260,9 +260,7 @@ def _operation(entry: Entry) -> Schema:
     good: Schema = {str(entry.status): _json(entry.summary, _ref(entry.gives))}
     if "format" in entry.query:
         good["200"]["content"]["application/toml"] = {"schema": _TEXT}
-    if entry.public:
-        found["security"] = []
-    statuses = (*(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.changes else ()))
+    statuses = (401, *entry.also, *((409, 412) if entry.changes else ()))
     found["responses"] = {**good, **_errors(*statuses)}
     return found
 

@@ -20,7 +20,7 @@ from faultinject.rules.control import ControlSettings
 
 from .conftest import TOKEN, control, until
 
-CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS if not each.public]
+CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS]
 CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothing"), ("GET", "/static")]
 
 
@@ -41,7 +41,7 @@ CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothi
     ],
 )
 def test_without_the_token_nothing_is_done(client, authorization):
-    """On every call but the page and health; the rules stay."""
+    """On every call but the page; the rules stay."""
     for method, path in CLOSED:
         answer = client.call(method, path, token=None, headers={"Authorization": authorization})
         assert answer.status == 401, (method, path)
@@ -275,11 +275,11 @@ def test_connections_that_send_nothing(monkeypatch):
                 with suppress(OSError):  # ended already
                     each.sendall(b" ")
             try:
-                return client.get("/health", token=None).status == 200
+                return client.get("/health").status == 200
             except OSError:
                 return False
 
-        assert client.get("/health", token=None).status == 503
+        assert client.get("/health").status == 503
         until(answers, "there is room again")
         assert client.state()["on"]
 
@@ -588,6 +588,16 @@ def test_settings_that_are_right():
     assert (found == 1, repr(found)) == (False, "<ControlSettings [::]:0>")
     path = Injector(environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a/b/"}).control
     assert path == ControlSettings(path="/a/b")
+    for token, remote in (("x" * 8, ""), ("x" * 16, "allow"), ("x" * 1024, "")):
+        found = Injector(
+            environ={
+                "FAULTINJECT_ENABLED": "1",
+                "FAULTINJECT_CONTROL": "/a",
+                "FAULTINJECT_TOKEN": token,
+                "FAULTINJECT_CONTROL_REMOTE": remote,
+            }
+        ).control
+        assert found == ControlSettings(path="/a", token=token, remote=bool(remote))
     assert path.place == "/a/b"
 
 

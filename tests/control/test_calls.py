@@ -63,8 +63,8 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
 
 
 def test_health_says_nothing_else(client):
-    """And needs no token."""
-    answer = client.get("/health", token=None)
+    """It needs the token like every call."""
+    answer = client.get("/health")
     assert (answer.status, answer.data) == (200, {"ok": True})
 
 
