@@ -21,6 +21,7 @@ PATIENCE = 10.0
 """Seconds in which a call is answered."""
 SILENCE = 45.0
 """Seconds without a byte after which a live journal is over; a heartbeat comes every 15."""
+AGENT = "faultinject-control"
 LARGEST = 64 << 20
 """Bytes of an answer."""
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -140,7 +141,11 @@ class ControlClient:
         *,
         silence: float = 0.0,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            "User-Agent": AGENT,
+        }
         data = None
         if method != "GET":
             headers["Content-Type"] = "application/json"

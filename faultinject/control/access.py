@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from faultinject.rules.control import ControlSettings
 
-FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
-"""What proxies add: whoever sends one of these is not who the connection comes from."""
+FORWARDED = frozenset(
+    "cf-connecting-ip fastly-client-ip forwarded true-client-ip via x-client-ip x-cluster-client-ip x-envoy-external-address"
+    " x-original-forwarded-for x-real-ip".split()
+)
+"""What proxies add, besides all that begins with `x-forwarded-`: the connection is the proxy's, not the client's."""
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -69,11 +72,22 @@ class Access:
             )
         if not is_loopback(client):
             raise Refusal(403, f"{visible(client)} is not on this machine; {REMOTE}=allow lets others in")
-        for name in FORWARDED:
-            if name in headers:
+        for name in headers:
+            if name in FORWARDED or name.startswith("x-forwarded-"):
                 raise Refusal(
                     403, f"the request came through a proxy ({name}); {REMOTE}=allow lets others in"
                 )
+
+    def check_site(self, site: str | None) -> None:
+        """Refuse what a browser says that a page of another origin asks for, where it sends no Origin: for an image, a script.
+
+        https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+
+        Raises:
+            Refusal: with 403.
+        """
+        if site is not None and site not in ("same-origin", "none"):
+            raise Refusal(403, f"a page of another origin asks (Sec-Fetch-Site: {visible(site)[:200]})")
 
     def check_origin(self, origin: str | None, host: str) -> None:
         """Refuse what a page of another origin asks for.

@@ -14,10 +14,9 @@ from faultinject.control.answers import Answer, Refusal, refusal_of
 from faultinject.control.call import Call
 from faultinject.control.calls import CALLS, OPENAPI, STREAM, Entry
 from faultinject.control.events import LONGEST, Streams
-from faultinject.control.guard import Guard, reply
+from faultinject.control.guard import Guard, read_body, reply
 from faultinject.control.openapi import document
 from faultinject.exceptions import FaultInjectError
-from faultinject.injector.injector import Injector
 from faultinject.rules.values import nearest, visible
 
 TYPE_CHECKING = False
@@ -46,7 +45,7 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
     Args:
         injector: what is looked at and changed.
         access: who may ask.
-        streams: seconds that a stream of events lasts at most; 0: there are none.
+        streams: seconds that a stream of events lasts at most.
     """
     injector.let_watch()
     threads = CapacityLimiter(MOST_AT_ONCE)
@@ -56,14 +55,14 @@ def make_app(injector: Injector, access: Access, *, streams: float = LONGEST) ->
     paths[OPENAPI] = {"GET": Entry("GET", OPENAPI, _openapi)}
     routes = [Route(path, Resource(injector, access, found, threads)) for path, found in paths.items()]
     routes.insert(0, Route(STREAM, Stream(injector, Streams(streams))))
-    routes += [Route(path, Page(answer)) for path, answer in _pages().items()]
+    page = _pages()
+    routes += [Route(path, Page(answer)) for path, answer in page.items()]
     known = [each.path for each in routes]
 
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     app.router.default = Nothing(known)
-    public = {entry.path for entry in CALLS if entry.public} | {*_pages()}
-    return Guard(app, access, public.__contains__)
+    return Guard(app, access, page.__contains__)
 
 
 class Resource:
@@ -91,10 +90,7 @@ class Resource:
         try:
             if entry is None:
                 raise not_allowed(request.method, self._entries)
-            for name in request.query_params:
-                if name not in entry.query:
-                    hint = nearest(name, entry.query) if entry.query else "; this call takes none"
-                    raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
+            check_parameters(request, entry.query)
             call = Call(
                 self._injector,
                 self._access,
@@ -102,7 +98,7 @@ class Resource:
                 name=request.path_params.get("name", ""),
                 query=request.query_params,
                 headers=request.headers,
-                body=b"" if request.method in ("GET", "HEAD") else await request.body(),
+                body=b"" if entry.method == "GET" else await read_body(receive, request.headers),
                 mount=scope.get("root_path") or "",
             )
             answer = await anyio.to_thread.run_sync(entry.does, call, limiter=self._threads)
@@ -121,8 +117,12 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
-        if request.method not in ("GET", "HEAD"):
-            await reply(scope, send, not_allowed(request.method, ("GET",)).answer)
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise not_allowed(request.method, ("GET",))
+            check_parameters(request, ("after",))
+        except Refusal as refusal:
+            await reply(scope, send, refusal.answer)
             return
         after = request.query_params.get("after") or request.headers.get("last-event-id", "")
         await self._streams(self._injector, after, scope, receive, send)
@@ -153,6 +153,18 @@ class Nothing:
         await reply(
             scope, send, Refusal(404, f"{visible(path)[:200]} is no path of the control API{near}").answer
         )
+
+
+def check_parameters(request: Request, known: tuple[str, ...]) -> None:
+    """Refuse what is misspelled: it would be another question.
+
+    Raises:
+        Refusal: with 400.
+    """
+    for name in request.query_params:
+        if name not in known:
+            hint = nearest(name, known) if known else "; this call takes none"
+            raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
 def not_allowed(method: str, allowed: Mapping[str, object] | tuple[str, ...]) -> Refusal:

@@ -1,4 +1,4 @@
-"""The one table of calls: what is routed, what the OpenAPI document says, and what needs no token."""
+"""The one table of calls: what is routed, and what the OpenAPI document says."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ class Entry:
     Attributes:
         method: of HTTP; GET stands for HEAD too.
         path: below the mount point; `{name}` is a rule or a vendor.
-        does: answers it; None for what `app` answers itself.
+        does: answers it.
         takes: the schema of its body, by name, or empty.
-        gives: the schema of its answer, by name, or a content type.
+        gives: the schema of its answer, by name.
         status: of the answer.
         query: names of parameters.
-        public: whether it needs no token.
         also: further statuses than every call has.
     """
 
@@ -42,7 +41,6 @@ class Entry:
     gives: str = "state"
     status: int = 200
     query: tuple[str, ...] = ()
-    public: bool = False
     also: tuple[int, ...] = ()
 
     @property
@@ -56,31 +54,26 @@ class Entry:
         return (self.does.__doc__ or self.does.__name__.replace("_", " ")).partition("\n")[0]
 
 
-CHANGES = (400, 403, 413, 415, 503)
+WITH_BODY = (408, 411, 413, 415, 503)
+"""Statuses of calls with a body."""
 
 CALLS = (
-    Entry("GET", "/health", reading.get_health, gives="health", public=True),
+    Entry("GET", "/health", reading.get_health, gives="health"),
     Entry("GET", "/state", reading.get_state, also=(503,)),
-    Entry("POST", "/on", changes.switch_on, takes="on", also=CHANGES),
-    Entry("POST", "/off", changes.switch_off, takes="nothing", also=CHANGES),
-    Entry("POST", "/reset", changes.reset, takes="nothing", also=CHANGES),
-    Entry("GET", "/rules", reading.get_rules, gives="scenario", query=("format",), also=(400, 503)),
-    Entry("PUT", "/rules", changes.put_rules, takes="rules", also=CHANGES),
-    Entry("POST", "/rules", changes.add_rule, takes="one", status=201, also=CHANGES),
+    Entry("POST", "/on", changes.switch_on, takes="on", also=WITH_BODY),
+    Entry("POST", "/off", changes.switch_off, takes="nothing", also=WITH_BODY),
+    Entry("POST", "/reset", changes.reset, takes="nothing", also=WITH_BODY),
+    Entry("GET", "/rules", reading.get_rules, gives="scenario", query=("format",), also=(503,)),
+    Entry("PUT", "/rules", changes.put_rules, takes="rules", also=WITH_BODY),
+    Entry("POST", "/rules", changes.add_rule, takes="one", status=201, also=WITH_BODY),
     Entry("GET", "/rules/{name}", reading.get_rule, gives="rule", also=(404, 503)),
-    Entry("PATCH", "/rules/{name}", changes.patch_rule, takes="patch", also=(404, *CHANGES)),
-    Entry(
-        "DELETE",
-        "/rules/{name}",
-        changes.delete_rule,
-        takes="nothing",
-        also=(404, *CHANGES),
-    ),
-    Entry("POST", "/rules/{name}/enable", changes.enable_rule, takes="nothing", also=(404, *CHANGES)),
-    Entry("POST", "/rules/{name}/disable", changes.disable_rule, takes="nothing", also=(404, *CHANGES)),
-    Entry("GET", "/journal", reading.get_journal, gives="journal", query=("after", "limit"), also=(400, 503)),
+    Entry("PATCH", "/rules/{name}", changes.patch_rule, takes="patch", also=(404, *WITH_BODY)),
+    Entry("DELETE", "/rules/{name}", changes.delete_rule, takes="nothing", also=(404, *WITH_BODY)),
+    Entry("POST", "/rules/{name}/enable", changes.enable_rule, takes="nothing", also=(404, *WITH_BODY)),
+    Entry("POST", "/rules/{name}/disable", changes.disable_rule, takes="nothing", also=(404, *WITH_BODY)),
+    Entry("GET", "/journal", reading.get_journal, gives="journal", query=("after", "limit"), also=(503,)),
     Entry("GET", "/vendors", reading.get_vendors, gives="documented"),
     Entry("GET", "/vendors/{name}", reading.get_vendor, gives="documented", also=(404,)),
     Entry("GET", "/vocabulary", reading.get_vocabulary, gives="vocabulary"),
-    Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=CHANGES),
+    Entry("POST", "/preview", reading.preview, takes="preview", gives="previewed", also=WITH_BODY),
 )

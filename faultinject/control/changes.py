@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from faultinject.control.answers import Answer, Refusal
+from functools import partial
+from time import gmtime, strftime
+
+from faultinject.control.answers import RETRY_SECONDS, Answer, Refusal
 from faultinject.control.state import state
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.journal import log
 from faultinject.rules import values
 from faultinject.rules.foreign import check_foreign
@@ -15,13 +18,19 @@ from faultinject.rules.values import Mistake, nearest, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from faultinject.control.call import Call
+    from faultinject.injector.standing import Standing
+
+    Prepared = tuple[str, Callable[..., Standing]]
+    """What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
 
 MOST_RULES = 10_000
 """In force by the API."""
+TRIES = 20
+"""How often a change is made anew from what another one has put in force meanwhile."""
 
 
 def switch_on(call: Call) -> Answer:
@@ -39,91 +48,105 @@ def switch_on(call: Call) -> Answer:
         except Mistake as mistake:
             raise mistake.error([mistake.message]) from None
         until = call.injector.clock() + seconds
-    _refuse_off(call)
-    call.injector.enable(until=until, expected=call.expected)
-    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}")
+    _check_armable(call)
+    _check_time(call)
+    made = call.injector.enable(until=until, expected=call.expected)
+    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
 
 
 def switch_off(call: Call) -> Answer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
-    call.injector.disable(expected=call.expected)
-    return _changed(call, "switched faults off")
+    try:
+        made = call.injector.disable(expected=call.expected)
+    except StoreUnavailable as error:
+        _tell(call, "switched faults off in one process", call.injector.standing)
+        raise Refusal(
+            503,
+            f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        ) from error
+    return _changed(call, "switched faults off", made)
 
 
 def reset(call: Call) -> Answer:
     """Let all counts begin at zero."""
     call.keys(())
-    _refuse_off(call)
-    call.injector.reset(expected=call.expected)
-    return _changed(call, "set all counts to zero")
+    _check_armable(call)
+    made = call.injector.reset(expected=call.expected)
+    return _changed(call, "set all counts to zero", made)
 
 
 def put_rules(call: Call) -> Answer:
-    """Put a whole scenario in force; counts begin at zero."""
-    scenario = _scenario(call)
-    check_foreign(scenario, known=call.injector.standing.scenario.rules)
-    _refuse_off(call)
-    call.injector.use(scenario, expected=call.expected)
-    return _changed(call, f"put {_number(len(scenario.rules))} in force: {scenario}")
+    """Put a whole scenario in force; counts begin at zero. Its seed and `abort` stay where none is given."""
+    given, names_abort = _scenario(call), "abort" in call.data()
+    _check_armable(call)
+
+    def change(standing: Standing) -> Prepared:
+        check_foreign(given, known=standing.scenario.rules)
+        before, scenario = standing.scenario.abort, given
+        if not names_abort:
+            scenario = Scenario(given.rules, seed=given.seed, abort=before)
+        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def add_rule(call: Call) -> Answer:
     """Put one more rule behind those in force."""
     given = call.data()
     rule = one_rule(given if "text" in given else {"rule": given})
-    standing = call.injector.standing
-    _check_number(len(standing.scenario.rules) + 1)
     check_foreign(Scenario([rule]))
-    _refuse_off(call)
-    if rule.name is not None and rule.name in standing.scenario.display_names:
-        raise ConfigurationError([f"{rule.name} is already the name of another rule; names must be unique"])
-    call.injector.add([rule], expected=call.expected)
-    return _changed(call, f"added the rule {rule}", status=201)
+    _check_armable(call)
+
+    def change(standing: Standing) -> Prepared:
+        _check_number(len(standing.scenario.rules) + 1)
+        if rule.name is not None and rule.name in standing.scenario.display_names:
+            raise ConfigurationError(
+                [f"{rule.name} is already the name of another rule; names must be unique"]
+            )
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
+
+    return _changed(call, *_carry_out(call, change), status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null takes one away. Its counts begin at zero, the others' go on."""
-    standing = call.injector.standing
-    old = standing.scenario.rules[place_of(call, standing.scenario)]
     given = call.data()
-    if "text" in given:
-        rule = one_rule(given)
-    else:
-        data = old.to_dict()
-        for key, value in given.items():
-            _put(data, key, value)
-        rule = _rule(data)
-    check_foreign(Scenario([rule]), known=[old])
-    _refuse_off(call)
-    call.injector.replace(call.name, rule, expected=call.expected)
-    return _changed(call, f"changed the rule {call.name} to {rule}")
+
+    def change(standing: Standing) -> Prepared:
+        old = standing.scenario.rules[place_of(call, standing.scenario)]
+        if "text" in given:
+            rule = one_rule(given)
+        else:
+            data = old.to_dict()
+            for key, value in given.items():
+                _put(data, key, value)
+            rule = _rule(data)
+        check_foreign(Scenario([rule]), known=[old])
+        _check_armable(call)
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def delete_rule(call: Call) -> Answer:
     """Take one rule away; the others' counts go on."""
-    call.keys(())
-    place_of(call, call.injector.standing.scenario)
-    _refuse_off(call)
-    call.injector.remove(call.name, expected=call.expected)
-    return _changed(call, f"removed the rule {call.name}")
+    return _change_one(call, call.injector.remove, "removed")
 
 
 def enable_rule(call: Call) -> Answer:
     """Switch one rule on again; its counts stay."""
-    call.keys(())
-    place_of(call, call.injector.standing.scenario)
-    _refuse_off(call)
-    call.injector.enable_rule(call.name, expected=call.expected)
-    return _changed(call, f"enabled the rule {call.name}")
+    return _change_one(call, call.injector.enable_rule, "enabled")
 
 
 def disable_rule(call: Call) -> Answer:
     """Switch one rule off; its counts stay."""
-    call.keys(())
-    place_of(call, call.injector.standing.scenario)
-    call.injector.disable_rule(call.name, expected=call.expected)
-    return _changed(call, f"disabled the rule {call.name}")
+    return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
 
 
 def place_of(call: Call, scenario: Scenario) -> int:
@@ -162,8 +185,12 @@ def one_rule(given: Mapping[str, Any]) -> Rule:
 def _scenario(call: Call) -> Scenario:
     given = call.data()
     if "text" in given:
-        call.keys(("text", "seed"))
+        call.keys(("text", "seed", "abort"))
         scenario = _parsed(given["text"], given.get("seed"))
+        if "abort" in given:
+            # Read by the very reader of files, which says what is wrong with it.
+            abort = Scenario.from_json(json_text({"rules": [], "abort": given["abort"]})).abort
+            scenario = Scenario(scenario.rules, seed=scenario.seed, abort=abort)
     else:
         rules = given.get("rules")
         if rules is None:
@@ -208,18 +235,32 @@ def _put(data: dict[str, Any], key: str, value: object) -> None:
         data[key] = value
 
 
-def _refuse_off(call: Call) -> None:
+def _check_armable(call: Call) -> None:
     """Nothing is armed where nothing may be injected.
 
     Raises:
         Refusal: this is production.
     """
-    injector = call.injector
-    if injector.production is not None:
+    production = call.injector.production
+    if production is not None:
         raise Refusal(
             403,
-            f"{injector.production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
+            f"{production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
             " and FAULTINJECT_EXPIRES of at most 24h",
+        )
+
+
+def _check_time(call: Call) -> None:
+    """Faults are not switched on where they would stay off.
+
+    Raises:
+        Refusal: FAULTINJECT_EXPIRES has passed.
+    """
+    expires = call.injector.expires
+    if expires is not None and call.injector.clock() >= expires:
+        moment = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(expires))
+        raise Refusal(
+            403, f"FAULTINJECT_EXPIRES has ended all faults of this server at {moment}: start it again first"
         )
 
 
@@ -227,8 +268,52 @@ def _number(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
 
-def _changed(call: Call, what: str, *, status: int = 200) -> Answer:
+def _change_one(call: Call, does: Callable[..., Standing], said: str, *, arms: bool = True) -> Answer:
+    call.keys(())
+
+    def change(standing: Standing) -> Prepared:
+        rule = standing.scenario.rules[place_of(call, standing.scenario)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[Standing], Prepared]) -> tuple[str, Standing]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
+
+    Raises:
+        Conflict: If-Match names another generation than the one in force.
+    """
+    for _ in range(TRIES):
+        standing = call.injector.standing
+        what, do = change(standing)
+        expected = call.expected
+        try:
+            return what, do(expected=standing.generation if expected is None else expected)
+        except Conflict:
+            if expected is not None:
+                raise
+    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    what, do = change(call.injector.standing)
+    return what, do(expected=None)
+
+
+def _changed(call: Call, what: str, made: Standing, *, status: int = 200) -> Answer:
     """The new state; the log says who has changed what."""
+    _tell(call, what, made)
     found = state(call.injector)
-    log.changed(what, call.client, call.access.place, found["generation"])
     return Answer.of_data(found, status=status, headers={"ETag": f'"{found["generation"]}"'})
+
+
+def _tell(call: Call, what: str, made: Standing) -> None:
+    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)

@@ -1,4 +1,4 @@
-"""What stands in front of the control API: a request that may not be answered gets no further, and none is read without end."""
+"""What stands in front of the control API: a request that may not be answered gets no further, and no body is read without end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.datastructures import Headers
+
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope, Send
     from faultinject.control.access import Access
 
@@ -20,7 +22,8 @@ LARGEST = 1 << 20
 """Bytes of a request's body."""
 PATIENCE = 10.0
 """Seconds in which all of it has to come."""
-READING = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+UNREAD = (408, 413)
+"""Answers behind which the rest of a body is not read, so that the connection has to end."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,13 +46,13 @@ class Guard:
     Args:
         app: what answers.
         access: who may ask.
-        is_public: from the path below the mount point to whether it needs no token.
+        is_page: from the path below the mount point to whether it is a file of the page, which needs no token.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, is_public: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, is_page: Callable[[str], bool]) -> None:
         self.app = app
         self._access = access
-        self._is_public = is_public
+        self._is_page = is_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -62,13 +65,9 @@ class Guard:
             await send(message)
 
         try:
-            headers = self._check(scope)
-            if scope["method"] not in READING:
-                receive = _replayed(await _read(receive, headers))
+            self._check(scope)
         except Refusal as refusal:
-            # What is left of a body is not read, so the connection has to end.
-            ends = refusal.status in (408, 413) and scope.get("http_version") in ("1.0", "1.1")
-            await reply(scope, guarded, refusal.answer, ends=ends)
+            await reply(scope, guarded, refusal.answer)
             return
         root = scope.get("root_path") or ""
         if root and scope["path"] == root:
@@ -76,7 +75,7 @@ class Guard:
             return
         await self.app(scope, receive, guarded)
 
-    def _check(self, scope: Scope) -> dict[str, str]:
+    def _check(self, scope: Scope) -> None:
         headers: dict[str, str] = {}
         twice = set()
         for raw, value in scope["headers"]:
@@ -89,13 +88,13 @@ class Guard:
         client = scope.get("client")
         self._access.check_client(None if client is None else client[0], headers)
         self._access.check_origin("null" if "origin" in twice else headers.get("origin"), host or "")
-        if not self._is_public(below(scope)):
+        is_page = self._is_page(below(scope))
+        # A link to the page may stand anywhere.
+        is_link = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if not (is_page and is_link):
+            self._access.check_site(headers.get("sec-fetch-site"))
+        if not is_page:
             self._access.check_token(None if "authorization" in twice else headers.get("authorization"))
-        if scope["method"] not in READING:
-            kind = headers.get("content-type", "")
-            if kind.partition(";")[0].strip().lower() != JSON or "content-type" in twice:
-                raise Refusal(415, f"a call that changes something has the Content-Type {JSON}")
-        return headers
 
 
 def below(scope: Scope) -> str:
@@ -111,12 +110,15 @@ def _to_page(root: str) -> Answer:
     return Answer(b"", status=308, content_type="text/plain", headers={"Location": f"/{path}/"})
 
 
-async def _read(receive: Receive, headers: dict[str, str]) -> bytes:
-    """All of a body that is small enough.
+async def read_body(receive: Receive, headers: Headers) -> bytes:
+    """All of a body that is JSON and small enough.
 
     Raises:
-        Refusal: it is too large, or too slow.
+        Refusal: it is of a kind that any page can send unasked, too large, or too slow.
     """
+    kinds = headers.getlist("content-type")
+    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != JSON:
+        raise Refusal(415, f"a call with a body has the Content-Type {JSON}")
     large = Refusal(413, f"a body has at most {LARGEST} bytes")
     length = headers.get("content-length", "")
     if length.isascii() and length.isdecimal() and (len(length) > 18 or int(length) > LARGEST):
@@ -133,20 +135,7 @@ async def _read(receive: Receive, headers: dict[str, str]) -> bytes:
     raise Refusal(408, f"the body did not come within {PATIENCE:.0f} s")
 
 
-def _replayed(body: bytes) -> Receive:
-    given = False
-
-    async def receive() -> Message:
-        nonlocal given
-        if given:
-            return {"type": "http.disconnect"}
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-async def reply(scope: Scope, send: Send, answer: Answer, *, ends: bool = False) -> None:
+async def reply(scope: Scope, send: Send, answer: Answer) -> None:
     """Send an answer; to HEAD without its body."""
     headers = [
         (b"content-type", answer.content_type.encode("latin-1")),
@@ -156,7 +145,7 @@ async def reply(scope: Scope, send: Send, answer: Answer, *, ends: bool = False)
             for name, value in answer.headers.items()
         ),
     ]
-    if ends:
+    if answer.status in UNREAD and scope.get("http_version") in ("1.0", "1.1"):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 STATUSES = {
     400: "What was sent is wrong; each mistake with its place.",
     401: "The token is missing or wrong.",
-    403: "Not from here: another Origin, or a client that is not on this machine; or production.",
+    403: "Not from here: another Origin, or a client that is not on this machine; or nothing may be armed: production, expired.",
     404: "There is no such name; the message has the nearest.",
+    408: "The body did not come in time.",
     409: "Another server counts in the same store by other rules.",
+    411: "A body in chunks, of which this WSGI server does not tell the end.",
     412: "The rules have changed since the generation that If-Match names.",
     413: "More than 1 MiB, or more than 10,000 rules.",
     415: "The Content-Type is not application/json.",
     421: "The Host is not one of this control API.",
+    500: "An error of faultinject itself.",
     503: "The store that processes share cannot be had, or there are too many streams, or no thread for one.",
 }
-EVERY = (421, 403)
+EVERY = (400, 403, 421, 500)
+"""Statuses of all calls."""
 
 _TEXT: Schema = {"type": "string"}
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
@@ -105,6 +109,7 @@ def schemas() -> dict[str, Schema]:
             "undecided": _WHOLE,
             "failures": _WHOLE,
             "disarmed": _TEXT,
+            "abort": _maybe("string"),
             "rules": _list(_ref("rule")),
             "totals": _object({"matched": _WHOLE, "injected": _WHOLE, "failed": _WHOLE}, more=True),
         },
@@ -113,6 +118,10 @@ def schemas() -> dict[str, Schema]:
     problem = _object({"message": _TEXT, "where": _TEXT, "excerpt": _TEXT, "caret": _TEXT}, more=True)
     text = _object({"text": {"type": "string", "description": "Rules as text, `cos:SlowDown,times=2`."}})
     seed: Schema = {"type": ["string", "integer", "null"]}
+    abort: Schema = {
+        "type": ["string", "null"],
+        "description": "Such as `5xx>5%/1m`. Left out, the one in force stays; null removes it.",
+    }
     asked = {"method": _TEXT, "path": _TEXT, "host": _TEXT}
     key = _object(
         {
@@ -131,11 +140,16 @@ def schemas() -> dict[str, Schema]:
         "patch": {"anyOf": [_keys(removable=True), text]},
         "on": _object({"for": {"type": ["string", "null"], "description": "Such as `10m`."}}, required=()),
         "nothing": {"type": "object", "maxProperties": 0},
-        "scenario": _object({"seed": _TEXT, "rules": _list(_ref("keys"))}),
+        "scenario": _object(
+            {"seed": _TEXT, "abort": _TEXT, "rules": _list(_ref("keys"))}, required=("seed", "rules")
+        ),
         "rules": {
             "anyOf": [
-                _object({"rules": _list(_keys(removable=False)), "seed": seed}, required=("rules",)),
-                _object({**text["properties"], "seed": seed}, required=("text",)),
+                _object(
+                    {"rules": _list(_keys(removable=False)), "seed": seed, "abort": abort},
+                    required=("rules",),
+                ),
+                _object({**text["properties"], "seed": seed, "abort": abort}, required=("text",)),
             ]
         },
         "one": {"anyOf": [_keys(removable=False), text]},
@@ -191,8 +205,6 @@ PARAMETERS: dict[str, Schema] = {
     "format": {"schema": {"enum": ["json", "toml"]}, "description": "Of the answer."},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": 5000}, "description": "Lines at most."},
 }
-
-
 VERSION = "1"
 """Of the API: what it has may become more."""
 
@@ -248,9 +260,7 @@ def _operation(entry: Entry) -> Schema:
     good: Schema = {str(entry.status): _json(entry.summary, _ref(entry.gives))}
     if "format" in entry.query:
         good["200"]["content"]["application/toml"] = {"schema": _TEXT}
-    if entry.public:
-        found["security"] = []
-    statuses = (400, *(() if entry.public else (401,)), *entry.also, *((409, 412) if entry.changes else ()))
+    statuses = (401, *entry.also, *((409, 412) if entry.changes else ()))
     found["responses"] = {**good, **_errors(*statuses)}
     return found
 
@@ -262,10 +272,10 @@ def _stream() -> Schema:
         "parameters": [{"name": "after", "in": "query", "required": False, **PARAMETERS["after"]}],
         "responses": {
             "200": {
-                "description": "Events until the server ends.",
+                "description": "Events for ten minutes at most, under WSGI for 25 s: ask again with the last `id`.",
                 "content": {"text/event-stream": {"schema": _TEXT}},
             },
-            **_errors(400, 401, 503),
+            **_errors(401, 503),
         },
     }
 

@@ -45,8 +45,12 @@ def get_rules(call: Call) -> Answer:
         return Answer(text, content_type="application/toml; charset=utf-8", headers=tag)
     if form != "json":
         raise Refusal(400, f"format: {shown(form)} is neither json nor toml")
-    rules = [rule.to_dict() for rule in standing.scenario.rules]
-    return Answer.of_data({"seed": standing.seed, "rules": rules}, headers=tag)
+    abort = standing.scenario.abort
+    found: dict[str, Any] = (
+        {"seed": standing.seed} if abort is None else {"seed": standing.seed, "abort": abort}
+    )
+    found["rules"] = [rule.to_dict() for rule in standing.scenario.rules]
+    return Answer.of_data(found, headers=tag)
 
 
 def get_rule(call: Call) -> Answer:

@@ -10,18 +10,25 @@ import socket
 import sys
 import threading
 from errno import EADDRINUSE
+from time import monotonic
 
+from faultinject.control import guard
 from faultinject.control.access import Access
+from faultinject.control.tokens import random_token
 from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import uvicorn
 
     from faultinject.injector.injector import Injector
 
 AGAIN = 1.0
 """Seconds after which an address that another process has is tried again."""
+MOST_CONNECTIONS = 64
+"""At once; a further one is answered with 503."""
 _SUPERVISORS = frozenset(
     (("django.utils.autoreload", "restart_with_reloader"), ("werkzeug._reloader", "restart_with_reloader"))
 )
@@ -75,7 +82,10 @@ class Server:
 
     Attributes:
         url: where it answers; empty while another process has the address.
-        access: who may ask.
+        access: who may ask; by the same token in each process of the server.
+
+    Raises:
+        ConfigurationError: they cannot agree on a random token.
     """
 
     def __init__(self, injector: Injector) -> None:
@@ -83,10 +93,13 @@ class Server:
         self.injector = injector
         self.settings = injector.control
         self.url = ""
-        self.access = Access(self.settings)
+        token = self.settings.token or random_token(self.settings.place)[0]
+        self.access = Access(self.settings, token)
         self._pid = 0
         self._ended = threading.Event()
         self._answers: uvicorn.Server | None = None
+        # Connections without a request, and since when.
+        self._silent: dict[Any, float] = {}
         self._listening: socket.socket | None = None
 
     def start(self) -> None:
@@ -137,9 +150,21 @@ class Server:
             ended.wait(AGAIN)
 
     async def _look(self) -> None:
-        """Each second: a process may begin to supervise when it has the address."""
-        if self._answers is not None and _supervises():
-            self._answers.should_exit = True
+        """Each second: a process may begin to supervise when it has the address; and nobody holds a connection for nothing."""
+        answers = self._answers
+        assert answers is not None
+        if _supervises():
+            answers.should_exit = True
+        self._end_silent(answers.server_state.connections)
+
+    def _end_silent(self, connections: Any) -> None:
+        """End connections whose client does not send a whole request: some dozens of them would keep all others out."""
+        now = monotonic()
+        silent = [each for each in connections if each.cycle is None or each.cycle.response_complete]
+        self._silent = {each: self._silent.get(each, now) for each in silent}
+        for each, since in self._silent.items():
+            if now - since > guard.PATIENCE:
+                each.transport.abort()
 
     def _bind(self) -> socket.socket:
         host, port = self.settings.host, self.settings.port
@@ -164,7 +189,6 @@ class Server:
 
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        # Who had the address before may have made up another token: this process's is told when it counts.
         log.control(f"http://{place}/", self.access.token if self.settings.token is None else None)
         config = uvicorn.Config(
             make_app(self.injector, self.access),
@@ -177,7 +201,7 @@ class Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=64,
+            limit_concurrency=MOST_CONNECTIONS,
             h11_max_incomplete_event_size=1 << 16,
             timeout_graceful_shutdown=1,
             callback_notify=self._look,

@@ -18,7 +18,7 @@ def state(injector: Injector) -> dict[str, Any]:
     counts = injector.counts()
     standing = injector.standing
     now = injector.clock()
-    services = injector.own_plan.services
+    services, watch = injector.own_plan.services, injector.own_plan.watch
     names = standing.scenario.display_names
     rules = [
         rule_data(name, rule, enabled=name not in standing.disabled, counts=counts.get(name, {}))
@@ -41,6 +41,7 @@ def state(injector: Injector) -> dict[str, Any]:
         "undecided": injector.undecided,
         "failures": injector.failures,
         "disarmed": standing.why_off,
+        "abort": None if watch is None else watch.text,
         "rules": rules,
         "totals": {key: sum(each[key] for each in rules) for key in ("matched", "injected", "failed")},
     }

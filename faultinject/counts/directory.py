@@ -135,6 +135,7 @@ class StoreDirectory:
         same: Callable[[dict[str, Any]], bool] | None = None,
         agreed: str = "",
         replace: str | None = None,
+        keeps: Sequence[str] = (),
     ) -> int:
         """As `publish`, unless the same is in force already: the first of equal processes publishes.
 
@@ -147,6 +148,7 @@ class StoreDirectory:
             agreed: what tells the rules that this server was started with from others.
             replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
                 directory, and nobody else finds it.
+            keeps: what of other rules' data stays when these take their place.
 
         Raises:
             ConfigurationError: it has too many rules.
@@ -174,7 +176,9 @@ class StoreDirectory:
                     why = f"is in use by other rules, those of {', '.join(others)}"
                     cure = f"end that server, name another directory, or replace its rules with {replace}"
                     refuse(self.path, why, cure, StoreInUse)
-                generation = self._publish(data)
+                before = {} if found is None else found["data"]
+                kept = {name: before[name] for name in keeps if name in before}
+                generation = self._publish({**data, **kept})
             else:
                 generation = self.generation
             holders.hold(agreed, note=replace is not None)

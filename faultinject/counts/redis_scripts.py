@@ -144,9 +144,10 @@ end
 """
 
 # ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, what tells the
-# rules that a server began with from others, and the id of the counts that this server began with before, or nothing.
+# rules that a server began with from others, the id of the counts that this server began with before, or nothing, and the generation of
+# other rules that whoever replaces them knows.
 AGREE = f"""{_PUBLISH}
-local new, mine, own_seed, own_standing, chosen, replaces, began, known = unpack(ARGV)
+local new, mine, own_seed, own_standing, chosen, replaces, began, known, replaced = unpack(ARGV)
 if layout then
   local same = scenario == mine and (chosen == '1' or seed == own_seed)
   -- Counts that are gone begin anew with a server that says so, not with a later worker of it.
@@ -159,6 +160,7 @@ if layout then
     return {{'joined', generation, id, scenario, seed, standing, origin}}
   end
   if replaces == '0' then return {{scenario == mine and 'seed' or 'rules', seed}} end
+  if generation ~= replaced then return {{'others', generation, standing}} end
 elseif known ~= '' then
   return {{'lost'}}
 end

@@ -61,12 +61,15 @@ class RedisStore:
         self.place = url.shown
         self.shown = f"the store {url.shown} (prefix {url.prefix})"
 
-    def agree(self, data: dict[str, Any], *, chosen: bool) -> tuple[int, dict[str, Any], Guarded]:
+    def agree(
+        self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()
+    ) -> tuple[int, dict[str, Any], Guarded]:
         """Put something in force, unless the same rules are: the first of equal processes does.
 
         Args:
             data: what `join` gives; JSON, with `scenario` and `seed` as text.
             chosen: nobody gave the seed: where another process was first, its seed holds.
+            keeps: what of other rules' data stays when these are replaced.
 
         Returns:
             What is in force: its generation, itself, its counts; none that answer where others have changed the rules since.
@@ -76,14 +79,21 @@ class RedisStore:
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked, or has lost what other processes of this server have counted.
         """
+        from json import loads
+
         texts = _texts(data)
         began = blake2b(texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16).hexdigest()
         self._memory.began = began
         new, keys = self._new()
         known = self._memory.identity
-        what, *told = self._run(
-            self._agree, keys, new, *texts, int(chosen), int(self._replaces), began, known
-        )
+        others = b""
+        while True:
+            how = int(chosen), int(self._replaces), began, known, others
+            what, *told = self._run(self._agree, keys, new, *_texts(data), *how)
+            if what != b"others":
+                break
+            others, standing = told
+            data = {**data, **_some(loads(standing), keeps)}
         if what == b"lost":
             raise StoreUnavailable(
                 f"{self.shown} has lost what this server has counted: put its rules in force anew, or start it again"
@@ -272,6 +282,10 @@ def _place(generation: bytes | None, identity: bytes | None, origin: bytes | Non
     if generation is None or identity is None:
         return 0, "", ""
     return int(generation), identity.decode(), (origin or b"").decode()
+
+
+def _some(data: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: data[name] for name in names if name in data}
 
 
 def _text(told: bytes) -> str:

@@ -8,7 +8,7 @@ from time import monotonic
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.draw import blake2b
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreBusy, StoreUnavailable
-from faultinject.injector.standing import read_standing
+from faultinject.injector.standing import SWITCH, read_standing
 from faultinject.rules.store import FILE, MEMORY, REPLACE, read_directory
 
 TYPE_CHECKING = False
@@ -210,7 +210,9 @@ class CountStorage:
             return found.get("scenario") == own.text and (chosen or found.get("seed") == own.seed)
 
         def agree(directory: StoreDirectory) -> int:
-            return directory.agree(data, rules=own.next_place, same=same, agreed=agreed, replace=replace)
+            return directory.agree(
+                data, rules=own.next_place, same=same, agreed=agreed, replace=replace, keeps=SWITCH
+            )
 
         try:
             agree(self.directory)

@@ -6,7 +6,7 @@ import os
 from time import monotonic
 
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
-from faultinject.injector.standing import read_standing
+from faultinject.injector.standing import SWITCH, read_standing
 from faultinject.rules.redis_url import is_redis, read_redis
 from faultinject.rules.store import opener
 
@@ -96,7 +96,7 @@ class Elsewhere:
 
         def ask() -> tuple[Standing, Counts]:
             if self.server is not None:
-                generation, data, counts = self.server.agree(own.to_data(), chosen=chosen)
+                generation, data, counts = self.server.agree(own.to_data(), chosen=chosen, keeps=SWITCH)
                 found = read_standing(data, generation, own, self.server.shown)
                 # What was put in force since this server began is taken over by the first request.
                 return found if found.scenario is own.scenario else own, counts

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from faultinject.rules.rule import Rule
 
+SWITCH = ("on", "until", "why_off")
+"""What of a standing stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
+
 
 class Standing:
     """What all processes of one store share; frozen: a change makes another one.

@@ -27,7 +27,7 @@ _doubted: set[tuple[str, str]] = set()
 _expired: dict[tuple[int, float], object] = {}
 _injections: Logger | None = None
 _MOST_RULES = 20
-_LONGEST_RULE = 500
+_LONGEST_RULE, _LONGEST_AGENT = 500, 100
 
 
 def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
@@ -352,18 +352,20 @@ def escaped(fields: dict[str, object]) -> dict[str, object]:
     }
 
 
-def changed(what: str, client: str, place: str, generation: int) -> None:
+def changed(what: str, client: str, agent: str, place: str, generation: int) -> None:
     """Somebody has changed what is in force, by the control API.
 
     Args:
         what: what was done.
         client: the address that asked for it, as the server says it.
+        agent: the User-Agent that asked for it, as it says itself.
         place: where the API was asked.
         generation: of what is in force now.
     """
     _warn(
-        "faultinject: %s %s by the control API (%s), generation %s",
+        "faultinject: %s%s %s by the control API (%s), generation %s",
         visible(client) or "somebody",
+        f" ({visible(agent[:_LONGEST_AGENT])})" if agent else "",
         visible(_cut(what)),
         place,
         generation,

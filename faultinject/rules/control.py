@@ -18,6 +18,8 @@ TOKEN = "FAULTINJECT_TOKEN"  # noqa: S105 - a variable's name
 HOSTS = "FAULTINJECT_CONTROL_HOSTS"
 REMOTE = "FAULTINJECT_CONTROL_REMOTE"
 _EXAMPLES = "a path such as /_faultinject or an address such as 127.0.0.1:8765"
+LEAST, LEAST_REMOTE = 8, 16
+"""Characters of a token, and where clients that are not on this machine may guess it."""
 _SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
@@ -80,12 +82,12 @@ def read_control(environ: Mapping[str, str], diagnosis: Diagnosis) -> ControlSet
             found.host, found.port = read_address(text)
     except Mistake as mistake:
         diagnosis.note(mistake, CONTROL)
-    found.token = _token(value_of(environ, TOKEN), diagnosis)
     found.hosts = _hosts(value_of(environ, HOSTS) or "", diagnosis)
     remote = value_of(environ, REMOTE)
     if remote is not None and remote.lower() != "allow":
         diagnosis.add(f"{shown(remote)} is not allow", REMOTE)
     found.remote = remote is not None
+    found.token = _token(value_of(environ, TOKEN), diagnosis, remote=found.remote)
     if found.host and not found.remote and not is_loopback(found.host):
         diagnosis.add(
             f"{shown(found.host)} is not loopback, so others could reach it:"
@@ -175,7 +177,7 @@ def _is_host(host: str) -> bool:
     return host.isascii() and all(each.replace("-", "").replace("_", "").isalnum() for each in labels)
 
 
-def _token(text: str | None, diagnosis: Diagnosis) -> str | None:
+def _token(text: str | None, diagnosis: Diagnosis, *, remote: bool) -> str | None:
     # What is wrong with it is told without it.
     if text is None:
         return None
@@ -183,6 +185,12 @@ def _token(text: str | None, diagnosis: Diagnosis) -> str | None:
         diagnosis.add("a token has only visible ASCII characters, and no blank", TOKEN)
     elif len(text) > 1024:
         diagnosis.add("a token has at most 1024 characters", TOKEN)
+    elif len(text) < (LEAST_REMOTE if remote else LEAST):
+        diagnosis.add(
+            f"a token has at least {LEAST} characters, with {REMOTE}=allow {LEAST_REMOTE}: leave it out, and the log says a"
+            ' random one, or make one by python -c "import secrets; print(secrets.token_urlsafe())"',
+            TOKEN,
+        )
     return text
 
 

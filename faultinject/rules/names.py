@@ -26,7 +26,7 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
     "FAULTINJECT_CONTROL": "the control API and its page: at a path of the app, such as `/_faultinject`, or at an address of its own, such as `127.0.0.1:8765`; unset = there is none",
-    "FAULTINJECT_TOKEN": "what each call of the control API must bring; by default a random one, which the log says once",
+    "FAULTINJECT_TOKEN": "what each call of the control API must bring, at least 8 characters; by default a random one, which the log says once",
     "FAULTINJECT_CONTROL_HOSTS": "further names by which the control API may be asked, such as `staging.example.com`; loopback always may",
     "FAULTINJECT_CONTROL_REMOTE": "`allow`: clients that are not on this machine may use the control API",
     "FAULTINJECT_SESSION": "set by the pytest plugin and `faultinject run` for child processes; do not set it yourself",

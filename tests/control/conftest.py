@@ -47,6 +47,8 @@ class Answered:
 class Client:
     """Asks the API, and the app that it is about."""
 
+    address = "127.0.0.1"
+
     def __init__(self, injector, control, app):
         self.injector = injector
         self.port, self.mount = control
@@ -62,7 +64,7 @@ class Client:
             given["Content-Type"] = "application/json"
             data = json.dumps({} if body is None else body).encode()
         given = {name: value for name, value in (given | (headers or {})).items() if value is not None}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, self.mount + path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():

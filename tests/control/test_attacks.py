@@ -6,7 +6,7 @@ import io
 import logging
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -14,12 +14,13 @@ from faultinject import Injector
 from faultinject.control import access, guard
 from faultinject.control.access import Access
 from faultinject.control.calls import CALLS
+from faultinject.control.server import MOST_CONNECTIONS
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import ControlSettings
 
-from .conftest import TOKEN, control
+from .conftest import TOKEN, control, until
 
-CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS if not each.public]
+CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS]
 CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothing"), ("GET", "/static")]
 
 
@@ -40,7 +41,7 @@ CLOSED += [("GET", "/openapi.json"), ("GET", "/journal/stream"), ("GET", "/nothi
     ],
 )
 def test_without_the_token_nothing_is_done(client, authorization):
-    """On every call but the page and health; the rules stay."""
+    """On every call but the page; the rules stay."""
     for method, path in CLOSED:
         answer = client.call(method, path, token=None, headers={"Authorization": authorization})
         assert answer.status == 401, (method, path)
@@ -121,6 +122,20 @@ def test_the_page_of_another_origin(client):
     assert client.get("/state", headers={"Origin": "https://localhost"}, host="localhost:443").status == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "odd"])
+def test_what_a_browser_says_of_another_site(client, site):
+    """An image or a script of another page has no Origin, but says where it is from; a link to the page is all right."""
+    for path in ("/", "/static/app.js", "/health", "/state"):
+        answer = client.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        assert (answer.status, "another origin" in answer.message) == (403, True), path
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", token=None, headers=link).status == 200
+    assert client.get("/state", headers=link).status == 403
+    assert client.call("POST", "/off", headers=link).status == 403
+    for ours in ("same-origin", "none"):
+        assert client.get("/state", headers={"Sec-Fetch-Site": ours}).status == 200
+
+
 def test_a_preflight_gets_no_leave(client):
     """No page of another origin may send what needs one."""
     asks = {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"}
@@ -172,19 +187,33 @@ def test_an_app_that_is_asked_from_elsewhere():
         assert call_wsgi(app, environ)[0][:3] == status, address
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Real-IP",
+        "Via",
+        "X-Forwarded-Host",
+        "CF-Connecting-IP",
+        "X-Client-IP",
+    ],
+)
 def test_a_proxy_in_front_makes_nobody_local(client, header):
     """Everything that comes through it has its address; and what it says of others is not believed."""
     answer = client.get("/state", headers={header: "127.0.0.1"})
     assert (answer.status, "FAULTINJECT_CONTROL_REMOTE=allow" in answer.message) == (403, True)
 
 
-def test_through_a_proxy_where_that_is_allowed():
+def test_through_a_proxy_where_that_is_allowed(caplog):
     """The token is asked for all the same, and the log has the address of the connection."""
-    with control("own", FAULTINJECT_CONTROL_REMOTE="allow") as client:
+    token = f"{TOKEN}-to-all"
+    with control("own", FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=token) as client:
         forwarded = {"X-Forwarded-For": "6.6.6.6"}
         assert client.get("/state", headers=forwarded, token=None).status == 401
-        assert client.get("/state", headers=forwarded).status == 200
+        with caplog.at_level(logging.WARNING, "faultinject"):
+            assert client.call("POST", "/off", headers=forwarded, token=token).status == 200
+        assert "faultinject: 127.0.0.1 switched faults off by the control API" in caplog.text
 
 
 def test_a_body_that_is_too_large(client):
@@ -228,6 +257,31 @@ def test_a_body_that_never_comes(monkeypatch):
             answer = ask(client.port, head.encode())
             assert b" 408 " in answer.partition(b"\r\n")[0]
             assert b"connection: close" in answer.lower()
+
+
+def test_connections_that_send_nothing(monkeypatch):
+    """As many as there may be keep nobody out: whoever sends no whole request in time is ended, before and after a request."""
+    monkeypatch.setattr(guard, "PATIENCE", 1.0)
+    with control("own") as client, ExitStack() as stack:
+        held = []
+        for number in range(MOST_CONNECTIONS):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", client.port)))
+            held.append(one)
+            refused = b"POST /off HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+            one.sendall((b"", b"GET /health HTTP/1.1\r\nHost: loc", refused)[number % 3])
+
+        def answers():
+            for each in held:
+                with suppress(OSError):  # ended already
+                    each.sendall(b" ")
+            try:
+                return client.get("/health").status == 200
+            except OSError:
+                return False
+
+        assert client.get("/health").status == 503
+        until(answers, "there is room again")
+        assert client.state()["on"]
 
 
 def test_too_many_rules(client):
@@ -299,9 +353,57 @@ def test_the_control_path_cannot_be_reached_around(client):
         assert client.get(quoted).status in (404, 400, 200), path
 
 
+@pytest.mark.parametrize("kind", ["wsgi", "waitress", "asgi"])
+def test_odd_spellings_of_the_control_path(kind):
+    """Each is a path of the API, with its token, or one of the app, with its faults; none is a way between."""
+    with control(kind, "http:503") as client:
+        for target, ours in (
+            ("/_faultinject/state", True),
+            ("/%5Ffaultinject/state", True),
+            ("/_faultinject%2Fstate", True),
+            ("/_faultinject/../state", True),
+            ("/_faultinject/..%2f../state", True),
+            ("/_faultinject//state", True),
+            ("/_faultinject/", False),
+            ("/_FAULTINJECT/state", None),
+            # These servers merge slashes at the beginning.
+            ("//_faultinject/state", None if kind == "asgi" else True),
+            ("/x/../_faultinject/state", None),
+            ("/%2e/_faultinject/state", None),
+            ("/_faultinjec", None),
+            ("/_faultinject;x/state", None),
+        ):
+            head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            found = ask(client.port, head.encode()).lower()
+            status = {True: b" 401 ", False: b" 200 ", None: b" 503 "}[ours]
+            assert status in found.partition(b"\r\n")[0], target
+            assert (b"x-faultinject: rule-1" in found) == (ours is None), target
+        told = [each["path"] for each in client.get("/journal").data["outcomes"]]
+        assert not [each for each in told if each.startswith("/_faultinject/")]
+
+
+def test_names_bring_no_headers(client):
+    """Neither a rule's name nor a header's, nor its value, ends a line of an answer."""
+    for rule in (
+        {"fault": "http:503", "name": "a\r\nX-Evil: 1"},
+        {"fault": "http:503", "set": {"x-a\r\nx-evil": "1"}},
+        {"fault": "http:503", "set": {"x-a": "1\r\nX-Evil: 1"}},
+        {"fault": "http:503", "set": {"x-a": "1\nX-Evil: 1"}},
+        {"fault": "http:503", "set": {"x-a: 1\x00": "1"}},
+    ):
+        answer = client.call("POST", "/rules", rule)
+        assert answer.status == 400, rule
+        assert "x-evil" not in answer.headers
+    for path in ("/rules/a%0d%0aX-Evil:%201", "/vendors/a%0d%0aX-Evil:%201", "/a%0d%0aX-Evil:%201"):
+        answer = client.get(path)
+        assert (answer.status, "x-evil" in answer.headers) == (404, False)
+
+
 def test_text_of_a_request_is_escaped_in_the_log(client, caplog):
     """No line of a log is made up by a client."""
     with caplog.at_level(logging.WARNING, "faultinject"):
+        client.change("POST", "/on", headers={"User-Agent": "curl/8\x1b[2J " + "x" * 200})
+        assert f"127.0.0.1 (curl/8\\x1b[2J {'x' * 89}) switched faults on by" in caplog.text
         name = "a\\nWARNING faultinject: root did it\x1b[2J"
         client.call("POST", "/rules", {"text": f'http:503,message="{name}\x1b"'})
         client.change("POST", "/rules", {"fault": "http:503", "header": {"x-test": "\u202etxt"}})
@@ -325,6 +427,19 @@ def test_who_changed_what_is_logged_once(client, caplog):
         f" by the control API ({place})",
     ]
     assert TOKEN not in caplog.text
+
+
+def test_no_output_has_the_token(client, caplog):
+    """No answer, whatever it is, and no line of the log; nor the password of a store."""
+    told = b""
+    with caplog.at_level(logging.DEBUG):
+        for method, path in CLOSED:
+            if path != "/journal/stream":
+                told += client.call(method, path).body
+        for path in ("/", "/health", "/static/app.js", "/nothing", f"/{TOKEN[:-1]}"):
+            answer = client.get(path)
+            told += answer.body + str(answer.headers).encode()
+    assert TOKEN not in told.decode() + caplog.text + repr(client.injector.control)
 
 
 def test_the_random_token_is_told_once(caplog):
@@ -359,6 +474,29 @@ def test_in_production_nothing_is_armed(kind):
             assert "FLASK_ENV=production looks like production" in answer.message
         assert client.change("POST", "/rules/slow/disable")["rules"][0]["enabled"] is False
         assert client.change("POST", "/off")["on"] is False
+        assert client.ask_app() == 200
+
+
+def test_after_its_time_nothing_is_switched_on(client, monkeypatch):
+    """Whoever asks for it is told, instead of waiting for faults that do not come."""
+    monkeypatch.setattr(client.injector, "_expires", client.injector.clock() - 1)
+    answer = client.call("POST", "/on", {"for": "10m"})
+    assert (answer.status, answer.message.partition(" at ")[0]) == (
+        403,
+        "FAULTINJECT_EXPIRES has ended all faults of this server",
+    )
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_expired_faults_stay_off(kind):
+    """By FAULTINJECT_EXPIRES; the state says so."""
+    with control(kind, "http:503", FAULTINJECT_EXPIRES="2020-01-01T00:00:00Z") as client:
+        assert client.ask_app() == 200
+        state = client.state()
+        assert (state["enabled"], state["expires"]) == (False, 1577836800.0)
+        assert client.call("POST", "/on", {}).status == 403
+        client.change("PUT", "/rules", {"text": "http:504"})
+        assert client.ask_app() == 200
 
 
 def test_requests_that_a_wsgi_server_should_not_have_let_through():
@@ -415,6 +553,11 @@ def test_requests_that_a_wsgi_server_should_not_have_let_through():
             "FAULTINJECT_TOKEN: a token has only visible ASCII characters, and no blank",
         ),
         ({"FAULTINJECT_TOKEN": "x" * 2000}, "FAULTINJECT_TOKEN: a token has at most 1024 characters"),
+        ({"FAULTINJECT_TOKEN": "x" * 7}, "FAULTINJECT_TOKEN: a token has at least 8 characters"),
+        (
+            {"FAULTINJECT_TOKEN": "x" * 15, "FAULTINJECT_CONTROL_REMOTE": "allow"},
+            "a token has at least 8 characters, with FAULTINJECT_CONTROL_REMOTE=allow 16: leave it out",
+        ),
         ({"FAULTINJECT_CONTROL_REMOTE": "yes"}, "FAULTINJECT_CONTROL_REMOTE: yes is not allow"),
         (
             {"FAULTINJECT_CONTROL_HOSTS": "*"},
@@ -445,6 +588,16 @@ def test_settings_that_are_right():
     assert (found == 1, repr(found)) == (False, "<ControlSettings [::]:0>")
     path = Injector(environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a/b/"}).control
     assert path == ControlSettings(path="/a/b")
+    for token, remote in (("x" * 8, ""), ("x" * 16, "allow"), ("x" * 1024, "")):
+        found = Injector(
+            environ={
+                "FAULTINJECT_ENABLED": "1",
+                "FAULTINJECT_CONTROL": "/a",
+                "FAULTINJECT_TOKEN": token,
+                "FAULTINJECT_CONTROL_REMOTE": remote,
+            }
+        ).control
+        assert found == ControlSettings(path="/a", token=token, remote=bool(remote))
     assert path.place == "/a/b"
 
 

@@ -38,6 +38,7 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
         "undecided": 0,
         "failures": 0,
         "disarmed": "",
+        "abort": None,
         "totals": {"matched": 1, "injected": 1, "failed": 0},
     }
     assert state["rules"][0] == {
@@ -62,8 +63,8 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
 
 
 def test_health_says_nothing_else(client):
-    """And needs no token."""
-    answer = client.get("/health", token=None)
+    """It needs the token like every call."""
+    answer = client.get("/health")
     assert (answer.status, answer.data) == (200, {"ok": True})
 
 
@@ -160,6 +161,48 @@ def test_a_scenario_of_text(client):
     assert client.ask_app() == 200
 
 
+@pytest.mark.parametrize("kind", ["wsgi", "own"])
+def test_the_bound_of_the_apps_own_failures_stays(kind, caplog):
+    """Other rules do not take a safety away that they do not name; null does, and the log says so."""
+    bound = "5xx>5%/1m"
+    with control(kind, Scenario("http:503,path=b/", abort=bound)) as client:
+        assert client.state()["abort"] == client.get("/rules").data["abort"] == bound
+        assert client.change("PUT", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", {"rules": []})["abort"] == bound
+        assert client.change("POST", "/rules", {"text": "http:504"})["abort"] == bound
+        assert client.change("PUT", "/rules", client.get("/rules").data)["abort"] == bound
+        assert "abort" not in caplog.text
+        assert (
+            client.change("PUT", "/rules", {"text": "http:504", "abort": "5xx>1%/1m"})["abort"] == "5xx>1%/1m"
+        )
+        assert "127.0.0.1 set abort to 5xx>1%/1m and put 1 rule in force: http:504" in caplog.text
+        answer = client.call("PUT", "/rules", {"text": "http:504", "abort": "often"})
+        assert (answer.status, answer.message.partition(":")[0]) == (400, "abort")
+        assert client.change("PUT", "/rules", {"rules": [], "abort": None})["abort"] is None
+        assert "127.0.0.1 removed abort and put 0 rules in force" in caplog.text
+        assert "abort" not in client.get("/rules").data
+
+
+def test_nothing_but_on_arms_again_what_disarmed_itself(client):
+    """Neither other rules nor single ones, nor counts from zero."""
+    client.injector.disarm("too many failures")
+    for method, path, body in (
+        ("PUT", "/rules", {"text": "http:503,name=slow"}),
+        ("POST", "/rules", {"text": "http:503,name=more"}),
+        ("PATCH", "/rules/slow", {"times": 3}),
+        ("POST", "/rules/slow/disable", {}),
+        ("POST", "/rules/slow/enable", {}),
+        ("DELETE", "/rules/more", {}),
+        ("POST", "/reset", {}),
+    ):
+        state = client.change(method, path, body)
+        assert (state["on"], state["disarmed"]) == (False, "too many failures"), path
+    assert client.ask_app() == 200
+    state = client.change("POST", "/on")
+    assert (state["on"], state["disarmed"]) == (True, "")
+    assert client.ask_app() == 503
+
+
 def test_a_wrong_scenario_changes_nothing_and_says_where(client):
     """With the parser's own positions, of every mistake."""
     before = client.get("/rules").body
@@ -217,6 +260,28 @@ def test_a_body_that_is_no_scenario(body, message):
         )
         assert answer.status == 400
         assert message in answer.message
+
+
+@pytest.mark.parametrize("depth", [40, 500, 960, 985, 2_000, 20_000])
+@pytest.mark.parametrize(("begin", "end"), ["[]", ('{"a":', "}")])
+def test_a_body_that_is_nested_too_deeply(depth, begin, end):
+    """Is refused by every call, wherever in it; nothing fails."""
+    deep = begin * depth + "1" + end * depth
+    with control("asgi") as client:
+        for method, path, body in (
+            ("PUT", "/rules", '{"rules": [%s]}'),
+            ("PUT", "/rules", '{"text": "", "abort": %s}'),
+            ("POST", "/rules", '{"fault": "http:503", "header": %s}'),
+            ("PATCH", "/rules/slow", '{"times": %s}'),
+            ("PATCH", "/rules/slow", '{"header": %s}'),
+            ("POST", "/preview", '{"rule": %s}'),
+            ("POST", "/on", '{"for": %s}'),
+        ):
+            raw = (body % deep).encode()
+            answer = client.call(method, path, raw=raw, headers={"Content-Type": "application/json"})
+            assert (answer.status, answer.message[:27]) == (400, "the body is nested too deep"), body
+        deepest = client.change("PATCH", "/rules/slow", {"header": {"a": {"b": {"c": "d"}}}})
+        assert "header.a.b.c=d" in deepest["rules"][0]["text"]
 
 
 def test_one_more_rule(client):
@@ -363,6 +428,13 @@ def test_methods_that_a_path_does_not_have(client):
     for path in ("/", "/journal/stream", "/openapi.json"):
         answer = client.call("POST", path)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    for method in ("DELETE", "OPTIONS", "TRACE", "BREW"):
+        answer = client.call(method, "/state", raw=b"")
+        assert (answer.status, answer.headers["allow"], answer.message) == (
+            405,
+            "GET, HEAD",
+            f"{method} does nothing here; there are GET, HEAD",
+        )
 
 
 def test_head_is_get_without_its_body(client):
@@ -428,6 +500,9 @@ def test_two_editors(client):
         answer = client.call(method, path, body, headers={"If-Match": tag})
         assert answer.status == 412, (method, path)
         assert "read them again" in answer.message
+    # What is wrong whatever is in force is told first: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
+    assert client.call("DELETE", "/rules/none", headers={"If-Match": tag}).status == 404
+    assert client.call("PATCH", "/rules/slow", {"times": -1}, headers={"If-Match": tag}).status == 400
     state = client.get("/state")
     assert [each["text"] for each in state.data["rules"]] == [
         "cos:SlowDown,path=photos/,times=3,name=slow",
@@ -506,6 +581,7 @@ def test_parameters_that_a_call_does_not_have(client):
     assert (
         client.get("/journal?limt=5").message == "limt is not a parameter of this call; did you mean limit?"
     )
+    assert client.get("/journal/stream?aftr=5").message.endswith("; did you mean after?")
     assert (
         client.get("/state?x%1b=5").message == "x\\x1b is not a parameter of this call; this call takes none"
     )

@@ -29,12 +29,12 @@ from .test_attacks import call_wsgi, wsgi_environ
 ENVIRON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_TOKEN": TOKEN}
 
 
-def ask(app, path, headers=(), kind="http", method="GET"):
+def ask(app, path, headers=(), kind="http", method="GET", body=b""):
     """One call of an ASGI app without a server: status and body."""
     sent = []
 
     async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message):
         sent.append(message)
@@ -159,17 +159,74 @@ def test_each_error_has_its_status(error, status):
     assert (refusal.status, str(error) in str(refusal)) == (status, True)
 
 
-def test_a_change_that_is_overtaken(injector, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "method", "path"), [("reset", "POST", "/reset"), ("replace", "PATCH", "/rules/one")]
+)
+def test_a_change_that_is_overtaken(injector, monkeypatch, name, method, path):
     """Between the look at the generation and the change: refused like any other that comes too late."""
     app = make_app(injector, Access(injector.control))
+    seen = []
 
-    def late(**_):
-        raise Conflict("generation 2 is in force, not 1: it was changed since")
+    def late(*_, expected):
+        seen.append(expected)
+        raise Conflict("generation 1 is in force, not 0: it was changed since")
 
-    monkeypatch.setattr(injector, "reset", late)
-    status, body = ask(app, "/reset", [(b"content-type", b"application/json")], method="POST")
-    assert status == 412
+    monkeypatch.setattr(injector, name, late)
+    headers = [(b"content-type", b"application/json"), (b"if-match", b'"0"')]
+    status, body = ask(app, path, headers, method=method)
+    assert (status, seen) == (412, [0])
     assert b"read the rules again and repeat the change" in body
+
+
+@pytest.mark.parametrize("moments", [1, 99])
+def test_two_changes_at_the_same_moment(injector, monkeypatch, moments):
+    """Neither is lost: the one that comes late is made from what the other one has put in force, whatever else happens."""
+    app = make_app(injector, Access(injector.control))
+    replace, others = injector.replace, iter(range(moments))
+
+    def late(name, rule, *, expected=None):
+        if expected is not None and next(others, None) is not None:
+            replace("one", "http:503,name=one,times=7")
+        return replace(name, rule, expected=expected)
+
+    monkeypatch.setattr(injector, "replace", late)
+    kind = [(b"content-type", b"application/json")]
+    status, body = ask(app, "/rules/one", kind, method="PATCH", body=b'{"probability": 0.5}')
+    assert (status, json.loads(body)["rules"][0]["text"]) == (
+        200,
+        "http:503,probability=0.5,times=7,name=one",
+    )
+
+
+def test_off_while_the_others_cannot_be_told(injector, monkeypatch, caplog):
+    """This process is off, the log and the answer say that it is the only one."""
+    app = make_app(injector, Access(injector.control))
+
+    def away(*_, **__):
+        raise StoreUnavailable("no space left")
+
+    monkeypatch.setattr(injector._count_storage, "newest", away)
+    status, body = ask(app, "/off", [(b"content-type", b"application/json")], method="POST")
+    assert (status, json.loads(body)["error"]["message"]) == (
+        503,
+        "faults are off in the process that answers; the others cannot be told, so repeat it: no space left",
+    )
+    assert "faultinject: 127.0.0.1 switched faults off in one process by the control API" in caplog.text
+    assert not injector.enabled
+
+
+def test_rules_take_the_place_of_what_cannot_be_read(tmp_path):
+    """A damaged store is not what keeps anybody from a right one."""
+    made = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
+    app = make_app(made, Access(made.control))
+    made.add("http:504")
+    (scenario,) = tmp_path.glob("store/scenario-*")
+    scenario.write_text("{")
+    other = Injector("http:503", environ={**ENVIRON, "FAULTINJECT_STORE": f"file:{tmp_path}/store"})
+    kind = [(b"content-type", b"application/json")]
+    status, body = ask(app, "/rules", kind, method="PUT", body=b'{"text": "http:505"}')
+    assert (status, [each["text"] for each in json.loads(body)["rules"]]) == (200, ["http:505"])
+    assert [str(each) for each in other.standing.scenario.rules] == ["http:505"]
 
 
 def test_heads_that_come_twice(injector):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
 
+from faultinject import control as control_room
 from faultinject.control.calls import CALLS
-from faultinject.control.openapi import document
+from faultinject.control.openapi import STATUSES, document
 
 from .conftest import TOKEN, control
 
@@ -42,6 +45,30 @@ def test_answers_are_as_the_document_says(client):
         assert answer.status == entry.status, (entry, answer.body)
         validate(answer.data, entry.gives, schemas)
     validate(client.get("/rules/none").data, "error", schemas)
+
+
+def test_the_document_names_every_status():
+    """All that the code refuses with, and no other but 405, which no operation has."""
+    refused = {
+        each.value for path in Path(control_room.__file__).parent.glob("*.py") for each in refusals(path)
+    }
+    assert refused == {*STATUSES, 405}
+    named = {
+        status
+        for item in document()["paths"].values()
+        for operation in item.values()
+        for status in operation["responses"]
+    }
+    assert named == {*map(str, STATUSES), "200", "201"}
+
+
+def refusals(path):
+    """The statuses in `Refusal(…)` and its like."""
+    for call in ast.walk(ast.parse(path.read_text())):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Refusal":
+            yield from (
+                each for each in ast.walk(call.args[0]) if isinstance(getattr(each, "value", None), int)
+            )
 
 
 def validate(data, name, schemas):

@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -99,7 +101,7 @@ def start(tmp_path):
 
 def answers(client):
     try:
-        return client.get("/health").status == 200
+        return client.get("/", token=None).status == 200
     except OSError:
         return False
 
@@ -214,17 +216,61 @@ def test_the_process_that_a_reloader_starts_has_the_address(start):
     assert owner_of(own) != program.process.pid
 
 
-def test_random_tokens_of_workers_are_one(start):
-    """Else a page would be refused by every worker but one: below a path they agree on it, by the directory they share."""
-    program, port = served(start, "gunicorn", FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_random_tokens_of_workers_are_one(name, start):
+    """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
+    program, port = served(start, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
     client = Client(None, (port, "/_faultinject"), port)
-    until(lambda: answers(client) or program.process.poll() is not None, "it serves")
-    until(lambda: program.text.count("its token is") >= 1)
-    time.sleep(1)
-    tokens = set(re.findall(r"its token is (\S+)", program.text))
-    assert len(tokens) == 1
-    token = tokens.pop()
-    assert {client.get("/state", token=token).status for _ in range(12)} == {200}
+    first = workers(program, port)
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    asked = [client.get("/state", token=token).status for _ in range(24)]
+    assert asked == [200] * 24
+    os.kill(min(first), signal.SIGKILL)
+    workers(program, port, without=min(first))
+    asked = [client.get("/state", token=token).status for _ in range(24)]
+    assert asked == [200] * 24
+    assert program.text.count(token) == program.text.count("its token is") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVERS)
+def test_whoever_takes_the_address_over_has_the_same_random_token(name, start):
+    """Open pages and scripts go on."""
+    own = free_port()
+    program, port = served(start, name, FAULTINJECT_CONTROL=f"127.0.0.1:{own}", FAULTINJECT_TOKEN="")
+    client = Client(None, (own, ""), port)
+    workers(program, port)
+    until(lambda: answers(client), "one of them has the address")
+    (token,) = re.findall(r"its token is (\S+)", program.text)
+    holder = owner_of(own)
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: answers(client), "another worker has the address")
+    assert owner_of(own) != holder
+    assert client.get("/state", token=token).status == 200
+    assert {*re.findall(r"its token is (\S+)", program.text)} == {token}
+
+
+def workers(program, port, without=None):
+    """The processes of all three workers, when they serve."""
+
+    def ask(_):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/x", timeout=PATIENCE) as answer:
+                return int(answer.read())
+        except OSError:
+            return None  # not yet, or ended just now
+
+    found = set()
+
+    def are_there():
+        assert program.process.poll() is None, program.text
+        with ThreadPoolExecutor(8) as threads:
+            found.update({*threads.map(ask, range(8))} - {None, without})
+        return len(found) >= 3
+
+    until(are_there, "three workers serve")
+    return found
 
 
 def test_an_address_that_another_program_has():

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -26,10 +27,12 @@ class Stream:
     def event(self):
         """The next event or comment: its fields."""
         found = {}
-        while line := self.answer.readline().decode().rstrip("\n"):
-            name, _, value = line.partition(":")
+        while line := self.answer.readline().decode():
+            if line == "\n":
+                return found
+            name, _, value = line.rstrip("\n").partition(":")
             found[name] = value.removeprefix(" ")
-        return found
+        raise EOFError
 
     def close(self):
         self.answer.close()
@@ -133,6 +136,27 @@ def test_a_stream_lasts_so_long_and_no_longer(monkeypatch):
         stream.event()
         assert stream.answer.read() == b""
         stream.close()
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "waitress"])
+def test_a_client_goes_on_from_the_last_id(kind, monkeypatch):
+    """Over several streams, each of which the server ends: every line once, in order, also those between two streams."""
+    monkeypatch.setattr("faultinject.control.mount.STREAM_SECONDS", 0.3)
+    with control(kind) as client:
+        after, found, streams = "", [], 0
+        while streams < 4:
+            client.ask_app(f"/b/{streams}")
+            stream = Stream(client, after=after)
+            streams += 1
+            if streams % 2:
+                client.ask_app(f"/b/{streams}x")
+            with suppress(EOFError):
+                while True:
+                    event = stream.event()
+                    found += [json.loads(event["data"])["path"]] if "id" in event else []
+                    after = event.get("id", after)
+            stream.close()
+        assert found == ["/b/0", "/b/1x", "/b/1", "/b/2", "/b/3x", "/b/3"]
 
 
 def test_lines_that_are_gone_are_counted(client, monkeypatch):

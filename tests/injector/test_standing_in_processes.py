@@ -172,3 +172,28 @@ def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
         assert next(iter(injector.counts().values())) == {"matched": counted, "injected": counted}
         assert changed or killed
     assert at > len(STEPS)
+
+
+@pytest.mark.parametrize("why", ["", "5xx>5%/1m: 9 of 100"])
+def test_other_rules_do_not_switch_on_what_was_switched_off(store, why, caplog):
+    """Neither what somebody has switched off nor what the app's own failures have: by `?replace` as by `use`, in the log too."""
+    first = make(store)
+    first.disable(why=why)
+    replace = "&replace" if "?" in store else "?replace"
+    other = make(f"{store}{replace}", "http:504,name=b")
+    other.announce()
+    standing = other.standing
+    assert ([*standing.scenario.display_names], standing.on, standing.why_off) == (["b"], False, why)
+    assert get(other) == 200
+    told = "faultinject is off: it was switched off for all processes of its store"
+    assert caplog.messages[-1] == (f"{told}: {why}" if why else told)
+    other.enable()
+    assert get(other) == 504
+
+
+def test_other_rules_do_not_lengthen_the_time(store):
+    """Faults for ten minutes end when they end, whoever brings other rules meanwhile."""
+    first = make(store)
+    until = first.enable(until=first.clock() + 600).until
+    replace = "&replace" if "?" in store else "?replace"
+    assert make(f"{store}{replace}", "http:504").standing.until == until

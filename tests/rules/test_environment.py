@@ -80,7 +80,7 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_EXPIRES": "24h",
         "FAULTINJECT_PRODUCTION": "allow",
         "FAULTINJECT_CONTROL": "localhost:8765",
-        "FAULTINJECT_TOKEN": "sesame",
+        "FAULTINJECT_TOKEN": "open-sesame-to-all",
         "FAULTINJECT_CONTROL_HOSTS": "Staging.Example",
         "FAULTINJECT_CONTROL_REMOTE": "allow",
         "PATH": "/bin",
@@ -106,7 +106,7 @@ def test_everything_that_can_be_said():
         "on_request": False,
         "expires": NOW + 86400,
         "control": ControlSettings(
-            host="localhost", port=8765, token="sesame", hosts=("staging.example",), remote=True
+            host="localhost", port=8765, token="open-sesame-to-all", hosts=("staging.example",), remote=True
         ),
         "production_allowed": True,
     }
