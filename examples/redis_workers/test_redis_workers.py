@@ -46,6 +46,8 @@ def ports(tmp_path: Path) -> Iterator[list[int]]:
             environ = {
                 name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")
             }
+            # A busy machine may keep a worker from answering uvicorn for five seconds, which would kill it.
+            environ["UVICORN_TIMEOUT_WORKER_HEALTHCHECK"] = "60"
             while "=" in words[0]:
                 name, _, value = words.pop(0).partition("=")
                 environ[name] = value

@@ -68,7 +68,8 @@ class Way:
 
 
 GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket --graceful-timeout 2 "
-UVICORN = "uvicorn --port {port} --timeout-graceful-shutdown 2 "
+# It kills a worker that does not answer it for five seconds, which a busy machine may keep it from.
+UVICORN = "uvicorn --port {port} --timeout-graceful-shutdown 2 --timeout-worker-healthcheck 60 "
 GRANIAN = "granian --port {port} --workers-kill-timeout 3 "
 HYPERCORN = "hypercorn -b 127.0.0.1:{port} "
 UWSGI = f"uwsgi --http-socket 127.0.0.1:{{port}} --die-on-term --virtualenv {sys.prefix} --enable-threads "

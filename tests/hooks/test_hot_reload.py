@@ -11,12 +11,13 @@ from .launch import GRANIAN, GUNICORN, UVICORN, Way
 
 WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
 WAYS = {
-    "gunicorn": Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn"),
-    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload {WSGI}", "gunicorn"),
-    "gunicorn -k gevent": Way(f"{GUNICORN} -w 2 -k gevent {WSGI}", "gunicorn", "gevent"),
-    "uvicorn": Way(f"{UVICORN} --workers 2 {ASGI}", "uvicorn"),
-    "granian": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
+    "gunicorn": (4, Way(f"{GUNICORN} -w 4 {WSGI}", "gunicorn")),
+    "gunicorn --preload": (4, Way(f"{GUNICORN} -w 4 --preload {WSGI}", "gunicorn")),
+    "gunicorn -k gevent": (2, Way(f"{GUNICORN} -w 2 -k gevent {WSGI}", "gunicorn", "gevent")),
+    "uvicorn": (2, Way(f"{UVICORN} --workers 2 {ASGI}", "uvicorn")),
+    "granian": (2, Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian")),
 }
+"""How many workers there are, and how their server is started."""
 WITHOUT = "import sys\nsys.modules['watchfiles'] = None\n"
 """The extra is not installed."""
 PATH = "/photos/cat"
@@ -35,7 +36,7 @@ def answered(server):
 @pytest.mark.parametrize("watched", [True, False], ids=["watched", "hangup"])
 @pytest.mark.parametrize("name", WAYS)
 def test_rules_change_and_a_wrong_file_ends_nothing(name, watched, start, tmp_path):
-    way = WAYS[name]
+    number, way = WAYS[name]
     if way.missing:
         pytest.skip(way.missing)
     path = tmp_path / "rules.toml"
@@ -47,12 +48,19 @@ def test_rules_change_and_a_wrong_file_ends_nothing(name, watched, start, tmp_pa
     server = start(way, FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path), **more)
     master = server.process.pid
 
+    def workers():
+        """Those that have read the file, if there are as many as there should be."""
+        started = {int(each) for each in (server.folder / "started").read_text().split()} & server.workers()
+        return started if len(started) == number else None
+
     def hang_up():
         """All workers are others afterwards, also those that have answered nothing so far."""
-        before = server.workers()
+        before = workers()
         os.kill(master, signal.SIGHUP)
-        server.until(lambda: len(now := server.workers()) == len(before) and before.isdisjoint(now))
+        server.until(lambda: (now := workers()) and before.isdisjoint(now))
 
+    # One that starts later would read the file that is written below.
+    server.until(workers)
     assert answered(server) == [200, 503, 503, 503]
     path.write_text(text(500))
     if watched:
@@ -81,4 +89,4 @@ def test_wrong_at_the_first_start(start, tmp_path):
     path = tmp_path / "rules.toml"
     path.write_text(text("5x3"))
     with pytest.raises(AssertionError, match="http:5x3"):
-        start(WAYS["gunicorn"], FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path))
+        start(WAYS["gunicorn"][1], FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path))
